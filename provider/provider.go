@@ -1,0 +1,143 @@
+// Package provider signs people in with X, by OAuth 2.0 with PKCE ([NewX]) and
+// by OAuth 1.0a ([NewXOAuth1]).
+//
+// A sign-in is two calls with a plain value between them: [Provider.Begin] gives
+// the address to send the browser to and a [Pending] to keep for it;
+// [Provider.Finish] takes that Pending and the callback's query and gives the
+// [User] and the token. The package knows nothing of browsers, cookies and
+// sessions: whoever calls it binds the Pending to the browser that began, as
+// package handlers does.
+//
+// All errors are [*Error] and say by their Kind what can be done about them.
+package provider
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Provider is one way to sign in: one application registered with one service,
+// by one protocol. Goroutines may share a Provider.
+//
+// A provider whose tokens can be renewed is also a [Refresher], one that can take
+// tokens back is also a [Revoker], one that can ask for the profile of a token's
+// account is also a [Profiler].
+type Provider interface {
+	// Name is short and stable: lower-case letters, digits and hyphens. It is part
+	// of every token's key, of paths, events and log lines.
+	Name() string
+
+	// Begin starts a sign-in. It returns the address to send the browser to and
+	// what Finish needs later.
+	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
+
+	// Finish ends the sign-in that began with p. callback is the query that the
+	// provider sent the browser back with; a callback that does not belong to p is
+	// refused before the provider is asked anything. A refusal by the user is
+	// [ErrDenied].
+	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
+
+	// Accepts reports whether u is on the provider's API, so that credentials may
+	// go there.
+	Accepts(u *url.URL) bool
+
+	// Send sends a copy of r with t's credentials over base and returns the answer
+	// as it came. It does not check [Provider.Accepts]; package client does. Like
+	// every [http.RoundTripper] it closes r.Body, and it retries nothing.
+	Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
+}
+
+// Refresher is a provider whose tokens can be renewed.
+type Refresher interface {
+	// Refresh spends t's refresh token and returns the token that takes its place.
+	// [ErrTokenRefused] means that the provider refused this token for good, and
+	// nothing else means that.
+	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
+}
+
+// Revoker is a provider that can take a token back.
+type Revoker interface {
+	// Revoke makes t useless at the provider. A token that already is, is not an
+	// error.
+	Revoke(ctx context.Context, t tokenstore.Token) error
+}
+
+// Profiler is a provider that can be asked whose token it is.
+type Profiler interface {
+	// Profile asks the provider's API for the account behind t: one call, which X
+	// bills and limits.
+	Profile(ctx context.Context, t tokenstore.Token) (User, error)
+}
+
+// Options are the wishes of one sign-in. The zero value is the common case.
+type Options struct {
+	// Scopes replaces the provider's configured scopes. OAuth 2.0 only.
+	Scopes []string
+	// ForceLogin makes X ask for the password although the browser is signed in
+	// there (force_login). OAuth 1.0a only.
+	ForceLogin bool
+	// ScreenName fills the name into X's sign-in form (screen_name). OAuth 1.0a
+	// only.
+	ScreenName string
+}
+
+// Pending is a sign-in between Begin and Finish. It holds a secret: whoever keeps
+// it outside the process seals it. It is a plain value that encodes to JSON with
+// its secret, but does not print it.
+type Pending struct {
+	// Provider is the name of the provider that began.
+	Provider string `json:"p"`
+	// Handle is what the callback names the sign-in by: the state of OAuth 2.0, the
+	// request token of OAuth 1.0a.
+	Handle string `json:"h"`
+	// Secret is what the callback does not carry: the PKCE verifier, or the request
+	// token's secret.
+	Secret string `json:"s"`
+	// Scopes are the scopes asked for.
+	Scopes []string `json:"c,omitempty"`
+}
+
+// String returns a description without the secret and the handle.
+func (p Pending) String() string { return fmt.Sprintf("pending(%s)", p.Provider) }
+
+// Format implements [fmt.Formatter], so that no verb prints the secret.
+func (p Pending) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (p Pending) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// User is somebody whom a provider vouches for.
+type User struct {
+	// Provider is the name of the provider that vouches.
+	Provider string `json:"provider"`
+	// ID is the provider's id of the account. It never changes; X's are decimal
+	// numbers of up to 19 digits, too long for a JSON number.
+	ID string `json:"id"`
+	// Subject is the application's name for this user, which tokens are kept under.
+	// X's providers set it to ID, so that both protocols give one subject; an
+	// OnSignIn hook may set another.
+	Subject string `json:"subject"`
+	// Username is the handle without its "@". It can change, and pass to somebody
+	// else: never key on it.
+	Username string `json:"username"`
+	// Name is the display name. OAuth 1.0a's token answer does not give it.
+	Name string `json:"name,omitempty"`
+	// AvatarURL is the address of the profile picture, 48 pixels wide on X.
+	AvatarURL string `json:"avatar_url,omitempty"`
+	// Email is the confirmed address, where X's application settings, the scope
+	// users.email and the account allow it. Otherwise it is empty.
+	Email string `json:"email,omitempty"`
+	// SignedInAt is when this sign-in was finished.
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
+}
+
+// Key is the key that the user's token with this provider is stored under.
+func (u User) Key() tokenstore.Key {
+	return tokenstore.Key{Provider: u.Provider, UserID: u.Subject}
+}

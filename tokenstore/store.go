@@ -1,0 +1,113 @@
+// Package tokenstore keeps the tokens of users: [Store] is what a backend
+// provides, [Memory] the one for a single process, and [Vault] encodes and seals
+// tokens above any of them.
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Key names the one entry that a store keeps for a user with a provider. One
+// user may hold several: an OAuth 2.0 token under {"x", id} and an OAuth 1.0a
+// token under {"x-oauth1", id}.
+//
+// Both parts are arbitrary strings. A store must keep keys apart whatever
+// bytes they hold: {"a", "bc"} and {"ab", "c"} are two keys.
+type Key struct {
+	// Provider is the provider's name, [provider.Provider.Name].
+	Provider string
+	// UserID is the application's name for the user: what its OnSignIn hook
+	// chose, or else X's id of the account.
+	UserID string
+}
+
+// Version tells two states of an entry apart. It is opaque: callers compare it
+// for equality and hand it back. A store never gives the same version to two
+// states of one key, not even when the entry was deleted in between.
+type Version string
+
+// LeaseID names one holding of a lease. The zero value names none.
+type LeaseID string
+
+// Entry is what a store keeps for a key.
+type Entry struct {
+	// Value is opaque to the store. The caller owns the slice that Get returns.
+	Value []byte
+	// Version is the state that Value was read in.
+	Version Version
+}
+
+// Errors that a [Store] returns. Any other error means that the store could not
+// answer: the caller may try again and must not conclude anything from it.
+var (
+	// ErrNotFound says that there is no entry for the key.
+	ErrNotFound = errors.New("tokenstore: no entry for this key")
+	// ErrConflict says that the entry is no longer in the version named, or is
+	// gone. Nothing was changed.
+	ErrConflict = errors.New("tokenstore: the entry has changed since it was read")
+	// ErrLeased is what every [LeasedError] is.
+	ErrLeased = errors.New("tokenstore: another holder has the lease on this entry")
+)
+
+// LeasedError says that another holder has the lease. It is [ErrLeased].
+type LeasedError struct {
+	// Remaining is how long the other holder's lease still runs, by the store's
+	// clock, unless it is given back or the entry changes before.
+	Remaining time.Duration
+}
+
+// Error implements error.
+func (e *LeasedError) Error() string {
+	return fmt.Sprintf("%v for another %v", ErrLeased, e.Remaining)
+}
+
+// Is reports whether target is [ErrLeased].
+func (e *LeasedError) Is(target error) bool { return target == ErrLeased }
+
+// Store keeps opaque values with a version. Tokens are encoded and sealed above
+// it by a [Vault], so that no backend ever holds one in clear, and a backend is
+// little to write.
+//
+// Goroutines, and processes that share one backend, use a store at the same
+// time. Each method is atomic: no caller sees half of another's effect. A write
+// that returned nil is seen by every read that begins afterwards, on every
+// replica. When a method returns an error other than those below, its change
+// may or may not have happened.
+//
+// Every method stops when ctx ends and then returns ctx's error, wrapped or not.
+// Values may be up to 64 KiB long; a store that takes less says so in its
+// documentation. A store keeps its own copy of value.
+type Store interface {
+	// Get returns the entry, or [ErrNotFound].
+	Get(ctx context.Context, key Key) (Entry, error)
+
+	// Put writes value whatever was there before, ends any lease on the key and
+	// returns the new version. It is the write of a sign-in.
+	Put(ctx context.Context, key Key, value []byte) (Version, error)
+
+	// Replace writes value if the entry is still in version v, ends any lease on
+	// the key and returns the new version. If the entry has changed or is gone it
+	// returns [ErrConflict] and changes nothing: a late writer brings nothing
+	// back. A lease is not needed to replace: a holder whose lease ran out may
+	// still write as long as nobody else did. It is the write of a refresh.
+	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
+
+	// Delete removes the entry and ends any lease on the key. A key without an
+	// entry is not an error.
+	Delete(ctx context.Context, key Key) error
+
+	// Lease gives the caller the sole right to spend version v for d, counted by
+	// the store's own clock, so that the clocks of replicas do not matter. It
+	// changes neither value nor version. If another lease on v still runs the
+	// error is a [*LeasedError]; if the entry has changed or is gone it is
+	// [ErrConflict]. A lease ends when d has passed, when it is released, and with
+	// any write or delete. d is at least one millisecond.
+	Lease(ctx context.Context, key Key, v Version, d time.Duration) (LeaseID, error)
+
+	// Release gives a lease back before its time. A lease that has ended, or that
+	// somebody else holds by now, is left as it is and is not an error.
+	Release(ctx context.Context, key Key, id LeaseID) error
+}

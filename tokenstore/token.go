@@ -1,0 +1,80 @@
+package tokenstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Token is a user's permission, as the provider gave it. It is either an
+// OAuth 2.0 token (AccessToken, perhaps RefreshToken and Expiry) or an OAuth
+// 1.0a token (AccessToken and TokenSecret, no expiry).
+//
+// A Token prints as its kind, expiry and scopes with every fmt verb, in slog and
+// in JSON: its secrets leave it only when a program names the field.
+type Token struct {
+	// AccessToken is OAuth 2.0's access_token or OAuth 1.0a's oauth_token.
+	AccessToken string
+	// TokenSecret is OAuth 1.0a's oauth_token_secret. It is empty for OAuth 2.0.
+	TokenSecret string
+	// RefreshToken is OAuth 2.0's refresh_token. X gives one only with the scope
+	// offline.access, and a new one at each refresh.
+	RefreshToken string
+	// Expiry is when AccessToken stops working. The zero time means that it does
+	// not expire by itself, as with OAuth 1.0a.
+	Expiry time.Time
+	// Scopes are the scopes that the provider granted, a set in no order.
+	Scopes []string
+	// AccountID is the provider's id of the account the token acts for.
+	AccountID string
+	// ObtainedAt is when the provider gave this token.
+	ObtainedAt time.Time
+	// SignInAgain records that the provider refused the token for good, so that it
+	// is asked once and not at every request. Only a new sign-in helps.
+	SignInAgain bool
+}
+
+// IsOAuth1 reports whether the token is an OAuth 1.0a token.
+func (t Token) IsOAuth1() bool { return t.TokenSecret != "" }
+
+// HasScopes reports whether all of scopes were granted.
+func (t Token) HasScopes(scopes ...string) bool {
+	for _, s := range scopes {
+		if !slices.Contains(t.Scopes, s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Redacted returns t without its secrets: what may be shown and logged.
+func (t Token) Redacted() Token {
+	t.AccessToken, t.TokenSecret, t.RefreshToken = "", "", ""
+	return t
+}
+
+// String returns a description without secrets.
+func (t Token) String() string {
+	kind := "OAuth 2.0"
+	if t.IsOAuth1() {
+		kind = "OAuth 1.0a"
+	}
+	expiry := "never"
+	if !t.Expiry.IsZero() {
+		expiry = t.Expiry.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("token(%s, account %s, expires %s, refreshable %t, scopes %v)",
+		kind, t.AccountID, expiry, t.RefreshToken != "", t.Scopes)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints a secret.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalJSON writes the description of [Token.String], not the token. A [Vault]
+// is the way to store one.
+func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
