@@ -1,0 +1,167 @@
+// Package seal encrypts short values under an ordered list of secrets, so that a
+// secret can be replaced while values sealed with the old one still open.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// MinSecret is the least length of a secret in bytes.
+const MinSecret = 32
+
+const (
+	format    = 1
+	idLen     = 4
+	headerLen = 1 + idLen
+	// A 96-bit nonce in front and a 128-bit tag behind the ciphertext.
+	overhead = 12 + 16
+)
+
+// ErrOpen says that a value does not open: it is damaged, or was sealed for
+// another purpose or with other associated data. Which of them it is cannot be
+// told.
+var ErrOpen = errors.New("seal: the value is damaged or was sealed for another place")
+
+// UnknownKeyError says that a value was sealed with a secret that the Box does
+// not have.
+type UnknownKeyError struct {
+	// ID is the secret's id in hexadecimal, see [Box].
+	ID string
+}
+
+// Error implements error.
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("seal: the value was sealed with the secret of id %s, which is not among those given", e.ID)
+}
+
+// Box seals values with AES-256-GCM and a random nonce. The newest secret seals,
+// all of them open.
+//
+// Neither a secret nor its key can be told from a sealed value: each secret gives
+// by HKDF-SHA256 (RFC 5869) one key for the purpose, and by another info string
+// the four bytes that name it. Two Boxes of different purposes share no key, so a
+// value sealed for one never opens for the other.
+//
+// By NIST SP 800-38D, 8.3, one key with random nonces should seal no more than
+// 2^32 values. A Box does not count; replace the secret before.
+//
+// Goroutines may share a Box. It prints no secret.
+type Box struct {
+	keys []key
+}
+
+type key struct {
+	id   [idLen]byte
+	aead cipher.AEAD
+}
+
+// New returns a Box for secrets, newest first, each of at least [MinSecret]
+// random bytes. It keeps no reference to them. The error names every secret that
+// is too short.
+func New(secrets [][]byte, purpose string) (*Box, error) {
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("seal: no secret given; at least one of %d random bytes is needed", MinSecret)
+	}
+	var faults []error
+	keys := make([]key, 0, len(secrets))
+	for i, secret := range secrets {
+		if len(secret) < MinSecret {
+			faults = append(faults, fmt.Errorf("seal: secret %d of %d has %d bytes; at least %d random bytes are needed",
+				i+1, len(secrets), len(secret), MinSecret))
+			continue
+		}
+		k, err := derive(secret, purpose)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("seal: secret %d of %d: %w", i+1, len(secrets), err))
+			continue
+		}
+		keys = append(keys, k)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return &Box{keys: keys}, nil
+}
+
+func derive(secret []byte, purpose string) (key, error) {
+	// Without a salt: RFC 5869, 3.1 allows it for secrets that are random already.
+	raw, err := hkdf.Key(sha256.New, secret, nil, purpose, 32)
+	if err != nil {
+		return key{}, err
+	}
+	id, err := hkdf.Key(sha256.New, secret, nil, purpose+"\x00id", idLen)
+	if err != nil {
+		return key{}, err
+	}
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return key{}, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return key{}, err
+	}
+	return key{id: [idLen]byte(id), aead: aead}, nil
+}
+
+// Seal returns plaintext sealed with the newest secret: a format byte, the
+// secret's id, the nonce and the ciphertext, 33 bytes longer than plaintext. ad
+// is not in it; the same must be given to [Box.Open].
+func (b *Box) Seal(plaintext, ad []byte) []byte {
+	k := b.keys[0]
+	sealed := make([]byte, headerLen, headerLen+overhead+len(plaintext))
+	sealed[0] = format
+	copy(sealed[1:], k.id[:])
+	return k.aead.Seal(sealed, nil, plaintext, bind(sealed, ad))
+}
+
+// Open returns what was sealed with the same associated data. The error is
+// [ErrOpen], or an [*UnknownKeyError] when none of the secrets has the id.
+func (b *Box) Open(sealed, ad []byte) ([]byte, error) {
+	if len(sealed) < headerLen+overhead || sealed[0] != format {
+		return nil, ErrOpen
+	}
+	header, body := sealed[:headerLen], sealed[headerLen:]
+	known := false
+	for _, k := range b.keys {
+		if string(k.id[:]) != string(header[1:]) {
+			continue
+		}
+		// Ids are short, so two secrets may share one: go on after a failure.
+		known = true
+		if plaintext, err := k.aead.Open(nil, nil, body, bind(header, ad)); err == nil {
+			return plaintext, nil
+		}
+	}
+	if !known {
+		return nil, &UnknownKeyError{ID: hex.EncodeToString(header[1:])}
+	}
+	return nil, ErrOpen
+}
+
+// Newest reports whether sealed names the newest secret. It does not open it.
+func (b *Box) Newest(sealed []byte) bool {
+	return len(sealed) >= headerLen && sealed[0] == format && string(sealed[1:headerLen]) == string(b.keys[0].id[:])
+}
+
+// bind puts the header, which has a fixed length, in front of ad, so that neither
+// the format nor the id can be exchanged.
+func bind(header, ad []byte) []byte {
+	return append(append(make([]byte, 0, len(header)+len(ad)), header...), ad...)
+}
+
+// String returns a description without secrets.
+func (b Box) String() string { return fmt.Sprintf("seal.Box(%d secrets)", len(b.keys)) }
+
+// Format implements [fmt.Formatter], so that no verb prints a key.
+func (b Box) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(b.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (b Box) LogValue() slog.Value { return slog.StringValue(b.String()) }

@@ -1,0 +1,146 @@
+package tokenstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/xsignin/xsignin/internal/seal"
+)
+
+// maxValue is the longest value that every [Store] takes.
+const maxValue = 64 << 10
+
+// ErrUnreadable says that an entry is not what a [Vault] wrote under this key: it
+// was damaged, or moved here from another key. Only a new sign-in helps.
+var ErrUnreadable = errors.New("tokenstore: the entry is damaged or belongs to another key")
+
+// UnknownKeyError says that an entry was sealed with a secret that the [Vault]
+// does not have. The token is not lost: it opens again with that secret.
+type UnknownKeyError struct {
+	// ID is the secret's id, eight hexadecimal digits that tell nothing about it.
+	ID string
+}
+
+// Error implements error.
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("tokenstore: the token was sealed with the secret of id %[1]s, which is not in Keys; "+
+		"add the secret with id %[1]s back to the end of Keys, on every replica", e.ID)
+}
+
+// Vault keeps tokens in a [Store]. It encodes and seals them with AES-256-GCM, so
+// that the store and its backups hold no token in clear, and binds each to its
+// key: an entry that somebody moves to another user does not open.
+//
+// The newest secret seals and all of them open, so a secret is replaced in two
+// steps: put the new one in front on every replica, and take the old one away when
+// all tokens have been written again or may be lost. A replica that lacks the new
+// one answers [*UnknownKeyError] for what the others wrote; to avoid that, first
+// add the new secret at the end everywhere.
+//
+// Goroutines may share a Vault if they may share its Store. It prints no secret.
+type Vault struct {
+	store Store
+	box   *seal.Box
+}
+
+// NewVault returns a Vault over store with secrets, newest first, each of at least
+// 32 random bytes. It keeps no reference to them.
+func NewVault(store Store, secrets ...[]byte) (*Vault, error) {
+	if store == nil {
+		return nil, errors.New("tokenstore: a vault needs a store")
+	}
+	box, err := seal.New(secrets, "xsignin token")
+	if err != nil {
+		return nil, fmt.Errorf("tokenstore: %w", err)
+	}
+	return &Vault{store: store, box: box}, nil
+}
+
+// Get returns the token under key and its version. Besides the errors of
+// [Store.Get] it returns [ErrUnreadable] and [*UnknownKeyError].
+func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
+	e, err := v.store.Get(ctx, key)
+	if err != nil {
+		return Token{}, "", err
+	}
+	plain, err := v.box.Open(e.Value, keyData(key))
+	var unknown *seal.UnknownKeyError
+	switch {
+	case errors.As(err, &unknown):
+		return Token{}, "", &UnknownKeyError{ID: unknown.ID}
+	case err != nil:
+		return Token{}, "", ErrUnreadable
+	}
+	t, err := decodeToken(plain)
+	if err != nil {
+		return Token{}, "", err
+	}
+	return t, e.Version, nil
+}
+
+// Put stores t whatever was there, like [Store.Put]: the write of a sign-in.
+func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
+	value, err := v.seal(key, t)
+	if err != nil {
+		return "", err
+	}
+	return v.store.Put(ctx, key, value)
+}
+
+// Replace stores t if the entry is still in version old, like [Store.Replace]: the
+// write of a refresh.
+func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Version, error) {
+	value, err := v.seal(key, t)
+	if err != nil {
+		return "", err
+	}
+	return v.store.Replace(ctx, key, old, value)
+}
+
+// Delete removes the entry, like [Store.Delete].
+func (v *Vault) Delete(ctx context.Context, key Key) error { return v.store.Delete(ctx, key) }
+
+// Lease takes the sole right to spend version old for d, like [Store.Lease].
+func (v *Vault) Lease(ctx context.Context, key Key, old Version, d time.Duration) (LeaseID, error) {
+	return v.store.Lease(ctx, key, old, d)
+}
+
+// Release gives a lease back, like [Store.Release].
+func (v *Vault) Release(ctx context.Context, key Key, id LeaseID) error {
+	return v.store.Release(ctx, key, id)
+}
+
+func (v *Vault) seal(key Key, t Token) ([]byte, error) {
+	plain, err := encodeToken(t)
+	if err != nil {
+		return nil, err
+	}
+	value := v.box.Seal(plain, keyData(key))
+	if len(value) > maxValue {
+		return nil, fmt.Errorf("tokenstore: the token takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
+	}
+	return value, nil
+}
+
+// keyData is the associated data of a key. The lengths keep {"a", "bc"} and
+// {"ab", "c"} apart.
+func keyData(key Key) []byte {
+	b := make([]byte, 0, len(key.Provider)+len(key.UserID)+2*binary.MaxVarintLen64)
+	b = binary.AppendUvarint(b, uint64(len(key.Provider)))
+	b = append(b, key.Provider...)
+	b = binary.AppendUvarint(b, uint64(len(key.UserID)))
+	return append(b, key.UserID...)
+}
+
+// String returns a description without secrets.
+func (v Vault) String() string { return fmt.Sprintf("tokenstore.Vault(%T)", v.store) }
+
+// Format implements [fmt.Formatter], so that no verb prints what is inside.
+func (v Vault) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (v Vault) LogValue() slog.Value { return slog.StringValue(v.String()) }
