@@ -1,0 +1,106 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// accountID is X's shape of an id: a 64-bit number, written as a string.
+var accountID = regexp.MustCompile(`^[0-9]{1,19}$`)
+
+// account is what X says of an account.
+type account struct {
+	id, username, name, avatar, email string
+}
+
+func (s *service) user(a account) User {
+	return User{
+		Provider: s.name, ID: a.id, Subject: a.id, Username: a.username,
+		Name: a.name, AvatarURL: a.avatar, Email: a.email, SignedInAt: s.now(),
+	}
+}
+
+// usersMe makes the one call that X bills for an identity. send attaches the
+// credentials; judge weighs what both protocols do not share.
+//
+// Only fields that the documentation and the OpenAPI file of X agree on are asked
+// for.
+func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
+	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error),
+	judge judge,
+) (account, error) {
+	c := s.call(ctx, "users/me", t.AccessToken, t.RefreshToken, t.TokenSecret)
+	defer c.stop()
+	fields := "profile_image_url"
+	if email {
+		fields += ",confirmed_email"
+	}
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, s.endpoint("/2/users/me")+"?user.fields="+url.QueryEscape(fields), nil)
+	if err != nil {
+		return account{}, c.unreached()
+	}
+	resp, err := send(c, t, r)
+	var misuse *Error
+	if errors.As(err, &misuse) {
+		misuse.Op = c.op
+		return account{}, misuse
+	}
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	if c.err != nil || !c.answer.ok() {
+		return account{}, c.failure(judge)
+	}
+	a, problem := parseAccount(c.answer.body)
+	if problem != "" {
+		// X answers 200 with errors and no data for accounts that it does not show.
+		f := parseFault(c.answer.body)
+		if f.form == formJSON && f.text() != "" {
+			problem += ": " + f.text()
+		}
+		e := c.unusable(problem)
+		e.Code = codeText(f.code(), c.secrets)
+		return account{}, e
+	}
+	return a, nil
+}
+
+// parseAccount reads {"data":{"id":"...","name":"...","username":"..."}} and what
+// else was asked for. It is strict about the id, which everything hangs on, and drops
+// what it cannot use of the rest.
+func parseAccount(body []byte) (a account, problem string) {
+	object, ok := jsonObject(body)
+	if !ok {
+		return a, "the answer is not a JSON object"
+	}
+	data, ok := jsonObject(object["data"])
+	if !ok {
+		return a, "the answer has no data"
+	}
+	// Servers that speak X's protocol may write the id as a number; as text it keeps
+	// every digit.
+	a.id = jsonScalar(data["id"])
+	if !accountID.MatchString(a.id) {
+		return account{}, "the answer has no usable id"
+	}
+	a.username = plain(data["username"], 50)
+	a.name = plain(data["name"], 200)
+	if u, err := url.Parse(jsonString(data["profile_image_url"])); err == nil && u.Host != "" && len(u.String()) <= 2048 &&
+		(u.Scheme == "https" || u.Scheme == "http") {
+		a.avatar = u.String()
+	}
+	if e := plain(data["confirmed_email"], 1000); len(e) <= 254 && strings.Contains(e, "@") {
+		a.email = e
+	}
+	return a, ""
+}
+
+// plain is a text of an account, on one line and bounded.
+func plain(b json.RawMessage, n int) string { return clip(oneLine(jsonString(b)), n) }

@@ -1,0 +1,177 @@
+package provider
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	defaultAPIURL       = "https://api.x.com"
+	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
+	defaultTimeout      = 10 * time.Second
+)
+
+// checker collects the faults of a configuration. No fault repeats a value: a value
+// in the wrong field may be a secret.
+type checker struct {
+	config string
+	faults []error
+}
+
+func (c *checker) fault(field, format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf("provider: %s.%s %s", c.config, field, fmt.Sprintf(format, args...)))
+}
+
+func (c *checker) err() error { return errors.Join(c.faults...) }
+
+var nameShape = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+func (c *checker) name(name, fallback string) string {
+	if name == "" {
+		return fallback
+	}
+	if !nameShape.MatchString(name) {
+		c.fault("Name", "may have lower-case letters, digits and hyphens only")
+	}
+	return name
+}
+
+// credential checks a key or secret: pasting brings blanks and line ends along.
+func (c *checker) credential(field, value, where string) {
+	switch {
+	case value == "" && where != "":
+		c.fault(field, "is missing: take %s", where)
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
+		c.fault(field, "has blanks or other characters that no key has: copy it again from the app's keys at console.x.com")
+	}
+}
+
+// address checks the address of an endpoint.
+func (c *checker) address(field, value, fallback string, queryAllowed bool) *url.URL {
+	if value == "" {
+		value = fallback
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		c.fault(field, "is not an absolute https address such as %s", fallback)
+		return nil
+	case u.User != nil:
+		c.fault(field, "has a user name or password in it: leave them out")
+	case strings.Contains(value, "#"):
+		c.fault(field, "has a fragment: leave out the # and what follows")
+	case strings.Contains(value, "?") && !queryAllowed:
+		c.fault(field, "has a query: leave out the ? and what follows")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		c.fault(field, "is http: use https, or a loopback host such as 127.0.0.1 for tests")
+	}
+	return u
+}
+
+// refusedSchemes are those that X refuses in a callback and a browser would run or
+// open locally.
+var refusedSchemes = []string{"javascript", "data", "file", "ftp", "mailto", "telnet", "vbscript"}
+
+func (c *checker) callback(value, example string) {
+	u, err := url.Parse(value)
+	switch {
+	case value == "":
+		c.fault("CallbackURL", "is missing: give the address that is registered with the app at X, such as %s", example)
+	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
+		c.fault("CallbackURL", "is not absolute: give the address that is registered with the app at X, such as %s", example)
+	case slices.Contains(refusedSchemes, u.Scheme):
+		c.fault("CallbackURL", "has a scheme that X refuses: use https")
+	case u.User != nil:
+		c.fault("CallbackURL", "has a user name or password in it: leave them out")
+	case strings.Contains(value, "#"):
+		// RFC 6749, 3.1.2.
+		c.fault("CallbackURL", "has a fragment: leave out the # and what follows")
+	}
+}
+
+var hostShape = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
+
+func (c *checker) apiHosts(hosts []string) {
+	for i, h := range hosts {
+		if !hostShape.MatchString(h) {
+			c.fault(fmt.Sprintf("APIHosts[%d]", i), "is not a host: write it as api.example.com or api.example.com:8443, without https://")
+		}
+	}
+}
+
+func (c *checker) timeout(d time.Duration) time.Duration {
+	if d < 0 {
+		c.fault("Timeout", "is negative: give a duration, or 0 for %v", defaultTimeout)
+	}
+	if d == 0 {
+		return defaultTimeout
+	}
+	return d
+}
+
+// scopeShape is scope-token of RFC 6749, 3.3, less the comma: no scope of X's has one,
+// and lists joined by commas are a common mistake.
+var scopeShape = regexp.MustCompile(`^[!#-+\--\[\]-~]+$`)
+
+// identityScopes are what GET /2/users/me needs, both of them.
+var identityScopes = []string{"tweet.read", "users.read"}
+
+// scopes checks the configured scopes and returns them without repetitions.
+func (c *checker) scopes(scopes []string) []string {
+	if len(scopes) == 0 {
+		return []string{"tweet.read", "users.read", "offline.access"}
+	}
+	bad := false
+	for i, s := range scopes {
+		if !scopeShape.MatchString(s) {
+			bad = true
+			c.fault(fmt.Sprintf("Scopes[%d]", i), "is not one scope: give each scope as an element of its own, without commas and blanks")
+		}
+	}
+	for _, need := range identityScopes {
+		if !bad && !slices.Contains(scopes, need) {
+			c.fault("Scopes", "lacks %s: X tells who signed in only with %s", need, strings.Join(identityScopes, " and "))
+		}
+	}
+	return unique(scopes)
+}
+
+// unique returns a copy of list without repetitions, in the same order.
+func unique(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// service makes the shared part once everything is checked.
+func (c *checker) service(name string, api *url.URL, hosts []string, tr http.RoundTripper, timeout time.Duration, now func() time.Time, secrets ...string) *service {
+	if tr == nil {
+		tr = ownTransport()
+	}
+	if now == nil {
+		now = time.Now
+	}
+	// What is recorded outlives the process, and a machine's sleep stops the monotonic
+	// clock.
+	wall := func() time.Time { return now().Round(0) }
+	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall, secrets: secrets}
+}
+
+// looksLikeClientID reports whether key has the shape of X's OAuth 2.0 client ids,
+// which people put in the place of the consumer key. It is an observation and no
+// rule, so it serves for hints only.
+func looksLikeClientID(key string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(key, "="))
+	return err == nil && strings.HasSuffix(string(b), ":1:ci")
+}

@@ -1,0 +1,72 @@
+package provider
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// xHosts are the names under which X serves its API: twitter.com is the old name of
+// the same service, and upload takes media.
+var xHosts = []string{"api.x.com", "api.twitter.com", "upload.x.com", "upload.twitter.com"}
+
+// hostSet is where credentials may go: hosts by https, and at most one by http, a
+// loopback one.
+type hostSet struct {
+	https map[string]bool
+	http  string
+}
+
+// newHostSet makes the set for an API's address and further hosts, all of them
+// checked before.
+func newHostSet(api *url.URL, more []string) hostSet {
+	set := hostSet{https: map[string]bool{}}
+	host := normalHost(api)
+	if api.Scheme == "http" {
+		set.http = host
+	} else {
+		set.https[host] = true
+	}
+	if host == "api.x.com" || host == "api.twitter.com" {
+		more = append(append([]string{}, xHosts...), more...)
+	}
+	for _, h := range more {
+		set.https[normalHost(&url.URL{Scheme: "https", Host: h})] = true
+	}
+	return set
+}
+
+func (s hostSet) has(u *url.URL) bool {
+	if u == nil || u.User != nil || u.Opaque != "" || u.Host == "" {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "https":
+		return s.https[normalHost(u)]
+	case "http":
+		return s.http != "" && normalHost(u) == s.http
+	}
+	return false
+}
+
+// normalHost is u's host in lower case, with its port unless that is the scheme's
+// own.
+func normalHost(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	scheme := strings.ToLower(u.Scheme)
+	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// loopback reports whether host is this machine by name or by number.
+func loopback(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

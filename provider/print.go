@@ -1,0 +1,59 @@
+package provider
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Providers and configurations hold secrets, so they say how they print. Format has
+// the first word with every verb, %#v included.
+
+// String returns a description without secrets.
+func (c XConfig) String() string {
+	return fmt.Sprintf("XConfig(%s, client %s, secret %t, callback %s)", c.Name, c.ClientID, c.ClientSecret != "", c.CallbackURL)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints the secret.
+func (c XConfig) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (c XConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String returns a description without secrets.
+func (c XOAuth1Config) String() string {
+	return fmt.Sprintf("XOAuth1Config(%s, key %s, callback %s)", c.Name, c.ConsumerKey, c.CallbackURL)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints the secret.
+func (c XOAuth1Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (c XOAuth1Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String returns a description without secrets.
+func (x *X) String() string {
+	if x == nil {
+		return "X(nil)"
+	}
+	return fmt.Sprintf("X(%s, OAuth 2.0, %s)", x.svc.name, x.svc.api.Host)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints a secret.
+func (x *X) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (x *X) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
+// String returns a description without secrets.
+func (x *XOAuth1) String() string {
+	if x == nil {
+		return "XOAuth1(nil)"
+	}
+	return fmt.Sprintf("XOAuth1(%s, OAuth 1.0a, %s)", x.svc.name, x.svc.api.Host)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints a secret.
+func (x *XOAuth1) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (x *XOAuth1) LogValue() slog.Value { return slog.StringValue(x.String()) }

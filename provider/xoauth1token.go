@@ -1,0 +1,103 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	login "github.com/dghubble/gologin/v2/oauth1"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// finish exchanges the request token and the verifier for a token and an identity.
+func (x *XOAuth1) finish(ctx context.Context, p Pending, verifier string) (User, tokenstore.Token, error) {
+	t, a, err := x.accessToken(ctx, p, verifier)
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
+	}
+	if x.profile || a.id == "" {
+		full, err := x.svc.usersMe(ctx, t, false, x.Send, judgeSigned)
+		if err != nil {
+			return User{}, tokenstore.Token{}, err
+		}
+		if a.id != "" && a.id != full.id {
+			return User{}, tokenstore.Token{}, &Error{
+				Kind: ErrUnavailable, Provider: x.svc.name, Op: "users/me",
+				Detail: "users/me names another account than the token's answer",
+			}
+		}
+		a = full
+	}
+	t.AccountID = a.id
+	return x.svc.user(a), t, nil
+}
+
+// accessToken makes the call. The account has no id where the answer has none.
+func (x *XOAuth1) accessToken(ctx context.Context, p Pending, verifier string) (tokenstore.Token, account, error) {
+	c := x.svc.call(ctx, "access_token", p.Handle, p.Secret, verifier)
+	defer c.stop()
+	query := url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {verifier}}
+	t := tokenstore.Token{ObtainedAt: x.svc.now()}
+	x.drive(c, query, func(success, failure http.Handler) http.Handler {
+		next := login.CallbackHandler(x.config(c), success, failure)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(login.WithRequestToken(r.Context(), p.Handle, p.Secret)))
+		})
+	}, func(ctx context.Context) (err error) {
+		t.AccessToken, t.TokenSecret, err = login.AccessTokenFromContext(ctx)
+		return err
+	})
+	if c.err != nil || !c.answer.ok() {
+		return tokenstore.Token{}, account{}, x.refusal(c)
+	}
+	if t.AccessToken == "" || t.TokenSecret == "" {
+		return tokenstore.Token{}, account{}, c.unusable("the answer has no oauth_token and oauth_token_secret")
+	}
+	// The library keeps the token alone.
+	form, _ := url.ParseQuery(string(c.answer.body))
+	a := account{id: form.Get("user_id"), username: clip(oneLine(form.Get("screen_name")), 50)}
+	if a.id != "" && !accountID.MatchString(a.id) {
+		return tokenstore.Token{}, account{}, c.unusable("the answer's user_id is not an id")
+	}
+	return t, a, nil
+}
+
+// Profile implements [Profiler]. X's answer has no address with OAuth 1.0a. A token
+// that X calls invalid (code 89) is [ErrTokenRefused]; any other error 401 is
+// [ErrUnavailable], as X has answered so to good tokens.
+func (x *XOAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
+	a, err := x.svc.usersMe(ctx, t, false, x.Send, judgeKept)
+	if err != nil {
+		return User{}, err
+	}
+	return x.svc.user(a), nil
+}
+
+// Revoke implements [Revoker]. X wants the call signed with the very token that is to
+// die.
+func (x *XOAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {
+	if t.AccessToken == "" || t.TokenSecret == "" {
+		return x.svc.misuse("invalidate_token", ReasonOther, "the token is not an OAuth 1.0a token")
+	}
+	c := x.svc.call(ctx, "invalidate_token", t.AccessToken, t.TokenSecret)
+	defer c.stop()
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, x.svc.endpoint("/1.1/oauth/invalidate_token.json"), nil)
+	if err != nil {
+		return c.unreached()
+	}
+	resp, err := x.Send(c, t, r)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	if c.err == nil && c.answer.ok() {
+		if parseFault(c.answer.body).form == formHTML {
+			return c.unusable("the answer is a page")
+		}
+		return nil
+	}
+	if c.err == nil && c.answer != nil && c.answer.status == http.StatusUnauthorized && parseFault(c.answer.body).has("89") {
+		return nil // It is gone already.
+	}
+	return x.refusal(c)
+}

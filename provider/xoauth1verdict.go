@@ -1,0 +1,78 @@
+package provider
+
+import (
+	"net/http"
+	"time"
+)
+
+// maxSkew is how far the clocks may be apart before they are blamed. X does not say
+// what it allows; people whose clock was off by more than this failed.
+const maxSkew = 5 * time.Minute
+
+// refusal makes the error for a token call that did not succeed.
+func (x *XOAuth1) refusal(c *call) *Error {
+	e := c.failure(judgeOAuth1)
+	const hint = "; the consumer key has the shape of an OAuth 2.0 client id"
+	if e.Reason == ReasonCredentials && looksLikeClientID(x.oauth.ConsumerKey) {
+		e.Detail = clip(e.Detail, maxDetail-len(hint)) + hint
+	}
+	return e
+}
+
+// judgeOAuth1 weighs a refused call of OAuth 1.0a's own endpoints. X's numbers are in
+// its list of error codes; the texts are what it sends where it sends no number.
+func judgeOAuth1(c *call, f fault) verdict {
+	status := c.answer.status
+	switch {
+	case f.has("135"):
+		return refused(ReasonClock)
+	case f.has("415", "417"), f.says("only support the oauth_callback value"):
+		return refused(ReasonCallback)
+	case f.access():
+		return refused(ReasonAccess)
+	case f.says("temporarily unavailable"):
+		return unavailable
+	case c.op == "access_token" && (f.has("89") || f.says("oauth_verifier", "request token")):
+		return expired
+	case status == http.StatusUnauthorized && clockOff(c):
+		return refused(ReasonClock)
+	case f.has("32", "215"), f.says("validate oauth signature"):
+		return refused(ReasonCredentials)
+	case c.op == "request_token" && (f.has("89") || f.form == formNone && status == http.StatusUnauthorized):
+		// No token was sent, so it can only be the key.
+		return refused(ReasonCredentials)
+	case f.form == formText, f.form == formNone:
+		// Among these is X's "temporarily unavailable" in the user's language.
+		return unavailable
+	}
+	return refused(ReasonOther)
+}
+
+// judgeSigned weighs a refused users/me call right after a sign-in.
+func judgeSigned(c *call, f fault) verdict {
+	switch v := judgeOAuth1(c, f); {
+	case v.reason != "" && v.reason != ReasonOther:
+		return v
+	case c.answer.status == http.StatusForbidden && f.form == formJSON:
+		// There are no scopes that could be missing.
+		return refused(ReasonAccess)
+	case c.answer.status == http.StatusUnauthorized:
+		return unavailable
+	default:
+		return v
+	}
+}
+
+// judgeKept weighs a refused users/me call with a token from the store.
+func judgeKept(c *call, f fault) verdict {
+	if f.has("89") {
+		return tokenRefused
+	}
+	return judgeSigned(c, f)
+}
+
+// clockOff reports whether the answer's Date is far from the time that was signed.
+func clockOff(c *call) bool {
+	date, err := http.ParseTime(c.answer.header.Get("Date"))
+	return err == nil && date.Sub(c.sent).Abs() > maxSkew
+}

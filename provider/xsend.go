@@ -1,0 +1,43 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Send implements [Provider]: r's copy carries the access token as RFC 6750, 2.1 has
+// it, in place of any Authorization of r's own, and goes to the host of r.URL, whatever
+// r.Host says. A nil base is the provider's own transport.
+func (x *X) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	if t.AccessToken == "" || t.IsOAuth1() {
+		closeBody(r)
+		return nil, x.svc.misuse("send", ReasonOther, "the token is not an OAuth 2.0 token")
+	}
+	if base == nil {
+		base = x.svc.transport
+	}
+	own := r.Clone(r.Context())
+	if own.Header == nil {
+		own.Header = http.Header{}
+	}
+	own.Host = ""
+	own.Header.Set("Authorization", "Bearer "+t.AccessToken)
+	return base.RoundTrip(own)
+}
+
+// judgeX weighs a refused users/me call.
+func judgeX(c *call, f fault) verdict {
+	switch {
+	case c.answer.status == http.StatusUnauthorized:
+		return unavailable
+	case f.access():
+		return refused(ReasonAccess)
+	case f.form != formJSON:
+		return unavailable
+	case c.answer.status == http.StatusForbidden:
+		// X's answer to a missing scope is a bare "Forbidden".
+		return refused(ReasonScope)
+	}
+	return refused(ReasonOther)
+}
