@@ -1,0 +1,155 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// A record is
+//
+//	1 byte    recordV1
+//	8 bytes   deadline, in milliseconds since 1970, big-endian
+//	8 bytes   when its use was last recorded, the same way
+//	uvarint   length of the identity, 0 for nobody
+//	...       the identity: seven strings with their lengths, and 8 bytes of time
+//	...       the application's values in gob, nothing if there are none
+//
+// Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
+// 0xf7, so records of other codecs are told apart by it. The bytes after recordV1
+// up to recordLast are for later versions.
+const (
+	recordV1   = 0xb1
+	recordLast = 0xbf
+
+	touchedAt  = 9
+	headerSize = 17
+)
+
+// errNewer says that a later version of this package wrote the record. Whoever
+// meets it is not signed in here: it happens while replicas are being upgraded.
+var errNewer = errors.New("session: record of a newer version")
+
+// codec writes records, and reads those of scs's default codec besides its own.
+type codec struct{}
+
+// Encode implements [scs.Codec]. The record counts as used now.
+func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	b := make([]byte, 0, 256)
+	b = append(b, recordV1)
+	b = appendTime(b, deadline)
+	b = appendTime(b, time.Now())
+	rest := len(values)
+	if u, ok := values[identityKey].(provider.User); ok {
+		user := appendUser(make([]byte, 0, 256), u)
+		b = binary.AppendUvarint(b, uint64(len(user)))
+		b = append(b, user...)
+		rest--
+	} else {
+		b = append(b, 0)
+	}
+	if rest == 0 {
+		return b, nil
+	}
+	if rest < len(values) {
+		// values is the live session, which goes on holding the identity.
+		values = maps.Clone(values)
+		delete(values, identityKey)
+	}
+	buf := bytes.NewBuffer(b)
+	if err := gob.NewEncoder(buf).Encode(values); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// Decode implements [scs.Codec].
+func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
+	if len(b) == 0 || b[0] < recordV1 || b[0] > recordLast {
+		return decodeGob(b)
+	}
+	h, err := decodeHeader(b)
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	values := make(map[string]any)
+	if len(h.rest) > 0 {
+		if err := gob.NewDecoder(bytes.NewReader(h.rest)).Decode(&values); err != nil {
+			return time.Time{}, nil, err
+		}
+	}
+	delete(values, identityKey)
+	if signedIn(h.user) {
+		values[identityKey] = h.user
+	}
+	return h.deadline, values, nil
+}
+
+// decodeGob reads a record from before the application changed to [New].
+func decodeGob(b []byte) (time.Time, map[string]any, error) {
+	deadline, values, err := scs.GobCodec{}.Decode(b)
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	if values == nil {
+		values = make(map[string]any)
+	}
+	if v, ok := values[identityKey]; ok {
+		delete(values, identityKey)
+		if u := identityOf(v).user; signedIn(u) {
+			values[identityKey] = u
+		}
+	}
+	return deadline, values, nil
+}
+
+// header is the part of a record that is read at every request.
+type header struct {
+	deadline, touched time.Time
+	user              provider.User
+	rest              []byte // the application's values
+}
+
+// decodeHeader copies the identity out of b, in one allocation.
+func decodeHeader(b []byte) (header, error) {
+	if len(b) > 0 && b[0] > recordV1 && b[0] <= recordLast {
+		return header{}, errNewer
+	}
+	if len(b) < headerSize || b[0] != recordV1 {
+		return header{}, errMalformed
+	}
+	length, n := binary.Uvarint(b[headerSize:])
+	if n <= 0 || length > uint64(len(b)-headerSize-n) {
+		return header{}, errMalformed
+	}
+	end := headerSize + n + int(length)
+	h := header{
+		deadline: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(),
+		touched:  time.UnixMilli(int64(binary.BigEndian.Uint64(b[touchedAt:]))),
+		rest:     b[end:],
+	}
+	if length == 0 {
+		return h, nil
+	}
+	r := &wireReader{s: string(b[headerSize+n : end])}
+	h.user = readUser(r)
+	if r.bad || r.s != "" {
+		return header{}, errMalformed
+	}
+	return h, nil
+}
+
+// touchHeader returns a copy of the record b with its use recorded at t. Stores
+// may hand out the slice that they keep, so b stays as it is.
+func touchHeader(b []byte, t time.Time) []byte {
+	b = bytes.Clone(b)
+	binary.BigEndian.PutUint64(b[touchedAt:], uint64(t.UnixMilli()))
+	return b
+}

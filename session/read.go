@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// Read returns who is signed in to the session that r's cookie names. ok is false
+// if nobody is. It is one store read, none without a cookie or with one that scs
+// never made, and it writes nothing: a session with an idle timeout does not live
+// longer for it. [Manager.Load] is for the requests of a visitor.
+//
+// If a middleware has put the session into ctx, Read looks only there, and sees a
+// sign-in or sign-out of the same request.
+//
+// A record that does not decode, or is of a newer version of this package, is
+// nobody's. An error means that the store could not answer.
+func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
+	if m.loaded(ctx) {
+		u, ok = m.userIn(ctx)
+		return u, ok, nil
+	}
+	token, _ := m.token(r)
+	if token == "" {
+		return provider.User{}, false, nil
+	}
+	rec, ok, err := m.find(ctx, m.store.key(token))
+	return rec.user, ok, err
+}
+
+// Load is [Manager.Read] for a visitor's request: with an idle timeout it also
+// records that the session is used, in the store and in the cookie, at most once
+// in a sixteenth of the timeout. It still reads the store once. Call it before the
+// answer begins. Without an idle timeout it writes nothing.
+//
+// It says in the answer that it varies by cookie. A use that cannot be recorded is
+// logged and signs nobody out. If a middleware has put the session into r's
+// context, recording its use is left to that.
+//
+// A use is recorded by writing the record that was just read: values that another
+// request of the same session saves within that moment are lost. With
+// [Manager.LoadAndSave], as with scs, that moment is as long as the request.
+func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User, ok bool, err error) {
+	varyByCookie(w.Header())
+	ctx := r.Context()
+	if m.loaded(ctx) {
+		u, ok = m.userIn(ctx)
+		return u, ok, nil
+	}
+	token, _ := m.token(r)
+	if token == "" {
+		return provider.User{}, false, nil
+	}
+	key := m.store.key(token)
+	rec, ok, err := m.find(ctx, key)
+	if err != nil || !ok {
+		return provider.User{}, false, err
+	}
+	if m.touchDue(rec.touched) && m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
+		return provider.User{}, false, nil
+	}
+	return rec.user, true, nil
+}
+
+// record is what reading a session's identity finds.
+type record struct {
+	header
+	raw []byte
+	// values are set if the whole record had to be decoded.
+	values map[string]any
+}
+
+// find reads the record of a signed-in user.
+func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, err error) {
+	b, found, err := m.store.FindCtx(ctx, key)
+	if err != nil {
+		return record{}, false, fmt.Errorf("session: reading: %w", err)
+	}
+	if !found {
+		return record{}, false, nil
+	}
+	rec, err = m.decode(b)
+	if err != nil {
+		m.logUnreadable(ctx)
+		return record{}, false, nil
+	}
+	if !signedIn(rec.user) {
+		return record{}, false, nil
+	}
+	return rec, true, nil
+}
+
+// decode reads the identity, and nothing else where the record is ours.
+func (m *Manager) decode(b []byte) (rec record, err error) {
+	rec.raw = b
+	if m.own && len(b) > 0 && b[0] == recordV1 {
+		rec.header, err = decodeHeader(b)
+		return rec, err
+	}
+	rec.deadline, rec.values, err = m.sm.Codec.Decode(b)
+	if err != nil {
+		return record{}, err
+	}
+	i := identityOf(rec.values[identityKey])
+	rec.user, rec.touched = i.user, i.touched
+	return rec, nil
+}
+
+// touchedTime is when the use of a record was last recorded, as far as it says.
+func (m *Manager) touchedTime(b []byte, values map[string]any) time.Time {
+	if m.own {
+		h, _ := decodeHeader(b)
+		return h.touched
+	}
+	return identityOf(values[identityKey]).touched
+}
+
+// logUnreadable says once that there are records that do not decode, which whoever
+// changed the codec wants to know. The codec's error may quote the record, so it is
+// left out.
+func (m *Manager) logUnreadable(ctx context.Context) {
+	m.unreadable.Do(func() {
+		m.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
+	})
+}

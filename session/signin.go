@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// SignIn signs u in to this browser's session. Call it before the answer begins.
+//
+// The session gets a new id, and the old id is dead, so that nobody who planted it
+// shares the sign-in. Values that the application keeps in the session stay, unless
+// somebody with another Subject was signed in: then they are dropped.
+//
+// The record is in the store when SignIn returns. The cookie is written here, or by
+// the middleware that put the session into r's context. On an error nothing of the
+// sign-in remains, neither a session with u nor a cookie; the old session may have
+// ended.
+func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User) error {
+	if !signedIn(u) {
+		return errors.New("session: signing in: the user has no provider or no subject")
+	}
+	if answerBegun(w) {
+		return errors.New("session: signing in: the answer has begun, so the cookie cannot be sent")
+	}
+	ctx := r.Context()
+	joined := m.loaded(ctx)
+	if !joined {
+		token, _ := m.token(r)
+		loaded, err := m.load(ctx, token, new(seen))
+		if err != nil {
+			return fmt.Errorf("session: signing in: %w", err)
+		}
+		ctx = loaded
+	}
+	prev, had := m.userIn(ctx)
+	if err := m.sm.RenewToken(ctx); err != nil {
+		return fmt.Errorf("session: signing in: ending the old session: %w", err)
+	}
+	if had && prev.Subject != u.Subject {
+		if err := m.sm.Clear(ctx); err != nil {
+			return fmt.Errorf("session: signing in: %w", err)
+		}
+	}
+	m.putUser(ctx, u)
+	token, expiry, err := m.sm.Commit(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("session: signing in: %w", err), m.drop(ctx, true))
+	}
+	if !joined {
+		m.writeCookie(w, token, expiry, m.sm.Cookie.Persist || m.sm.GetBool(ctx, rememberKey))
+	}
+	return nil
+}
+
+// SignOut ends this browser's session and clears its cookie, if it sent one. The
+// session's id is dead for good: a request in flight does not bring it back. Call
+// it before the answer begins.
+//
+// The cookie is cleared even if the store fails, so that whoever uses the browser
+// next is not signed in. The error then says that the session may live on in the
+// store until it expires, and whoever has a copy of the cookie can use it.
+func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	token, sent := m.token(r)
+	var err error
+	if m.loaded(ctx) {
+		err = m.drop(ctx, sent)
+	} else if token != "" {
+		err = m.store.DeleteCtx(ctx, m.store.key(token))
+	}
+	if sent {
+		m.clearCookie(w)
+	}
+	if err != nil {
+		return fmt.Errorf("session: signing out: %w", err)
+	}
+	return nil
+}
+
+// drop ends the session that ctx holds. If that fails, at least nobody is signed in
+// to what the middleware saves. known is whether the browser or the store knows of
+// the session: a destroyed session makes the middleware clear the cookie, even of a
+// browser that has none.
+func (m *Manager) drop(ctx context.Context, known bool) error {
+	if !known && m.sm.Token(ctx) == "" {
+		return m.sm.Clear(ctx)
+	}
+	err := m.sm.Destroy(ctx)
+	if err != nil {
+		_ = m.sm.Clear(ctx) // never fails
+	}
+	return err
+}

@@ -1,0 +1,224 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+// finishTime bounds how long the ending of a session goes on after its request has
+// gone.
+const finishTime = 5 * time.Second
+
+// tombstone is the record that says that a session has ended. No codec begins a
+// record like this.
+var tombstone = []byte("\xb0xsignin: ended")
+
+// errEnded says that the session to be written has been ended. Only callers with
+// [reportEnded] see it.
+var errEnded = errors.New("session: the session has ended")
+
+type reportEndedKey struct{}
+
+// reportEnded makes commits under ctx fail with [errEnded] for a session that has
+// ended. For others they succeed without effect, since scs's middleware would
+// answer a mere logout in another tab with an error page.
+func reportEnded(ctx context.Context) context.Context {
+	return context.WithValue(ctx, reportEndedKey{}, true)
+}
+
+// store wraps the store of an [scs.SessionManager] so that an ended session stays
+// ended. Keys are what scs passes: hashes, or ids where it does not hash.
+//
+// Ending is: write the tombstone, delete the record. Writing is: look for the
+// tombstone, write, look again, delete if it is there. Whatever the order in which
+// the steps of the two meet, either the writer's second look comes after the
+// tombstone, or the deletion comes after the write.
+type store struct {
+	base scs.Store
+	ctx  scs.CtxStore // base, or nil if it takes no contexts
+	sm   *scs.SessionManager
+}
+
+// iterableStore is a store whose base can list its records.
+type iterableStore struct{ *store }
+
+// wrapStore puts a store around sm's, once.
+func wrapStore(sm *scs.SessionManager) *store {
+	switch s := sm.Store.(type) {
+	case *store:
+		return s
+	case iterableStore:
+		return s.store
+	}
+	s := &store{base: sm.Store, sm: sm}
+	s.ctx, _ = s.base.(scs.CtxStore)
+	sm.Store = s
+	switch s.base.(type) {
+	case scs.IterableStore, scs.IterableCtxStore:
+		// scs finds out by the methods alone whether a store can list.
+		sm.Store = iterableStore{s}
+	}
+	return s
+}
+
+// key is what the record of a session is kept under.
+func (s *store) key(token string) string {
+	if !s.sm.HashTokenInStore {
+		return token
+	}
+	return hash43(sha256.Sum256([]byte(token)))
+}
+
+// tombstoneKey has the length of scs's own keys, as some stores have columns of
+// exactly that width, and cannot be turned back into the key.
+func tombstoneKey(key string) string {
+	return hash43(sha256.Sum256([]byte("xsignin tombstone\x00" + key)))
+}
+
+func hash43(sum [sha256.Size]byte) string {
+	var b [tokenLength]byte
+	base64.RawURLEncoding.Encode(b[:], sum[:])
+	return string(b[:])
+}
+
+func isTombstone(b []byte) bool { return bytes.Equal(b, tombstone) }
+
+// FindCtx implements [scs.CtxStore].
+func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	b, found, err := s.find(ctx, key)
+	if err != nil || !found || isTombstone(b) {
+		return nil, false, err
+	}
+	return b, true, nil
+}
+
+// CommitCtx implements [scs.CtxStore].
+func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	ended, err := s.sweep(ctx, key)
+	if err == nil && !ended {
+		err = s.commit(ctx, key, b, expiry)
+		// The second look must not be lost with the request: a browser that goes away
+		// in between would leave the session alive. It is needed after a failure too,
+		// as the write may have happened all the same.
+		after, cancel := finish(ctx)
+		defer cancel()
+		var lookErr error
+		ended, lookErr = s.sweep(after, key)
+		err = errors.Join(err, lookErr)
+	}
+	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
+		return errEnded
+	}
+	return err
+}
+
+// sweep reports whether the session has ended, and then deletes what is left of it.
+func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
+	b, found, err := s.find(ctx, tombstoneKey(key))
+	if err != nil || !found || !isTombstone(b) {
+		return false, err
+	}
+	return true, s.delete(ctx, key)
+}
+
+// DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a
+// record there is nothing to end and no tombstone is written, so that made-up
+// cookies cannot fill the store. It runs to its end although the request is gone.
+func (s *store) DeleteCtx(ctx context.Context, key string) error {
+	ctx, cancel := finish(ctx)
+	defer cancel()
+	b, found, err := s.find(ctx, key)
+	if err == nil && (!found || isTombstone(b)) {
+		return nil
+	}
+	if err == nil {
+		err = s.commit(ctx, tombstoneKey(key), tombstone, s.tombstoneExpiry(b))
+	}
+	// A session that may come back is better than one that never left.
+	return errors.Join(err, s.delete(ctx, key))
+}
+
+// tombstoneExpiry is when the session of the record b ends by itself, or a new one
+// would: later than any write of it that could still be under way.
+func (s *store) tombstoneExpiry(b []byte) time.Time {
+	until := time.Now().Add(s.sm.Lifetime)
+	if deadline, _, err := s.sm.Codec.Decode(b); err == nil && deadline.After(until) {
+		return deadline
+	}
+	return until
+}
+
+// finish gives a context that outlives ctx for a short time.
+func finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+}
+
+func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
+	if s.ctx != nil {
+		return s.ctx.FindCtx(ctx, key)
+	}
+	return s.base.Find(key)
+}
+
+func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	if s.ctx != nil {
+		return s.ctx.CommitCtx(ctx, key, b, expiry)
+	}
+	return s.base.Commit(key, b, expiry)
+}
+
+func (s *store) delete(ctx context.Context, key string) error {
+	if s.ctx != nil {
+		return s.ctx.DeleteCtx(ctx, key)
+	}
+	return s.base.Delete(key)
+}
+
+// Find implements [scs.Store].
+func (s *store) Find(key string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), key)
+}
+
+// Commit implements [scs.Store].
+func (s *store) Commit(key string, b []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), key, b, expiry)
+}
+
+// Delete implements [scs.Store].
+func (s *store) Delete(key string) error {
+	return s.DeleteCtx(context.Background(), key)
+}
+
+// All implements [scs.IterableStore].
+func (s iterableStore) All() (map[string][]byte, error) {
+	return s.AllCtx(context.Background())
+}
+
+// AllCtx implements [scs.IterableCtxStore]. Tombstones are no sessions and are left
+// out.
+func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
+	var all map[string][]byte
+	var err error
+	if base, ok := s.base.(scs.IterableCtxStore); ok {
+		all, err = base.AllCtx(ctx)
+	} else {
+		all, err = s.base.(scs.IterableStore).All()
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The base may keep the map it gave out.
+	sessions := make(map[string][]byte, len(all))
+	for key, b := range all {
+		if !isTombstone(b) {
+			sessions[key] = b
+		}
+	}
+	return sessions, nil
+}
