@@ -1,0 +1,64 @@
+package xtest
+
+import (
+	"fmt"
+	"net/url"
+)
+
+// PageError says that the browser would have stayed at X, on a page that says something is wrong.
+type PageError struct {
+	Status int    // of the answer
+	Title  string // what X's page says, such as "Something went wrong" or "Whoa there!"
+	Reason string // why, which X would not say
+}
+
+func (e *PageError) Error() string {
+	return fmt.Sprintf("xtest: X shows a page and does not send the browser back: %q (%s)", e.Title, e.Reason)
+}
+
+// Approve does at once what the browser of a user would do with the URL of a consent page: open it, choose the
+// account, and press "Authorize app". It returns the URL that X sends the browser to, which it does not visit.
+//
+// For OAuth 1.0a with the callback "oob" it returns the PIN of seven digits instead. Only path and query of the
+// authorize URL are looked at. When X would show an error page, the error is a [*PageError]; a request so broken that X
+// reports it to the callback (a state that is too long) returns that callback and no error.
+func (x *X) Approve(authorizeURL, userID string) (callback string, err error) {
+	return x.answerFor(authorizeURL, userID, true)
+}
+
+// Deny is [X.Approve] with "Cancel". For OAuth 1.0a, where X does not send the browser back by itself, it returns where
+// the link on X's page leads; with the callback "oob" there is none, and it returns "".
+func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {
+	return x.answerFor(authorizeURL, userID, false)
+}
+
+func (x *X) answerFor(authorizeURL, userID string, yes bool) (string, error) {
+	u, err := url.Parse(authorizeURL)
+	if err != nil {
+		return "", fmt.Errorf("xtest: authorize URL: %w", err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	user := x.users[userID]
+	if user == nil {
+		return "", fmt.Errorf("xtest: no user with id %q", userID)
+	}
+	q, out := x.ask(u.Path, u.RawQuery)
+	if out == nil {
+		if yes {
+			out = x.allow(q, user)
+		} else {
+			out = x.refuse(q)
+		}
+	}
+	switch {
+	case out.location != "":
+		return out.location, nil
+	case out.page.Kind == "pin":
+		return out.page.PIN, nil
+	case out.page.Kind == "denied":
+		return out.page.Link, nil
+	default:
+		return "", &PageError{out.page.Status, out.page.Title, out.page.Reason}
+	}
+}

@@ -1,0 +1,45 @@
+package xtest
+
+import (
+	"sync"
+	"time"
+)
+
+// clock has a lock of its own, so that now can be called with and without X.mu.
+type clock struct {
+	mu      sync.Mutex
+	base    func() time.Time
+	offset  time.Duration
+	stopped *time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped != nil {
+		return *c.stopped
+	}
+	return c.base().Add(c.offset)
+}
+
+// Advance moves the clock of this X on by d, or back when d is negative. It touches no other clock.
+func (x *X) Advance(d time.Duration) {
+	x.clock.mu.Lock()
+	defer x.clock.mu.Unlock()
+	if x.clock.stopped != nil {
+		t := x.clock.stopped.Add(d)
+		x.clock.stopped = &t
+		return
+	}
+	x.clock.offset += d
+}
+
+// SetNow stops the clock of this X at t. From then on only SetNow and [X.Advance] move it.
+func (x *X) SetNow(t time.Time) {
+	x.clock.mu.Lock()
+	defer x.clock.mu.Unlock()
+	x.clock.stopped = &t
+}
+
+// now may be called with and without mu.
+func (x *X) now() time.Time { return x.clock.now() }

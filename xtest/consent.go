@@ -1,0 +1,192 @@
+package xtest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const maxState = 500
+
+// question is a valid request for consent, to be put to a person.
+type question struct {
+	words      []string // what the app will be able to do
+	forceLogin bool
+	screenName string
+	silent     bool // may be answered by an earlier approval
+
+	request *requestToken // OAuth 1.0a
+	code    *code         // OAuth 2.0, without a user as yet
+	state   string        // OAuth 2.0
+}
+
+// outcome is what a browser gets: it is sent on, or it sees a page.
+type outcome struct {
+	location string
+	page     *page
+}
+
+func redirect(location string) *outcome { return &outcome{location: location} }
+
+// ask reads a request for consent. A question comes without an outcome. mu is held.
+func (x *X) ask(path, rawQuery string) (*question, *outcome) {
+	x.sweep()
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, x.wentWrong("the query of the URL cannot be read")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return nil, x.wentWrong("the parameter " + name + " comes twice")
+		}
+	}
+	switch path {
+	case "/i/oauth2/authorize":
+		return x.ask2(query)
+	case "/oauth/authenticate", "/oauth/authorize":
+		return x.ask1(path, query)
+	default:
+		return nil, x.wentWrong("there is no consent page at " + path)
+	}
+}
+
+func (x *X) ask1(path string, query url.Values) (*question, *outcome) {
+	rt := x.liveRequestToken(query.Get("oauth_token"))
+	if rt == nil || rt.user != nil {
+		x.explain("the request token at the consent page is missing, unknown, used or expired")
+		return nil, &outcome{page: &page{
+			Kind: "error", Status: http.StatusForbidden, Title: "Whoa there!",
+			Text: "This page needs a request token that is still unused. Go back to the application " +
+				"that sent you here and start again.",
+			Reason: "oauth_token is missing, unknown, used or expired.",
+		}}
+	}
+	return &question{
+		words:      oauth1Words(rt.readOnly),
+		forceLogin: query.Get("force_login") == "true",
+		screenName: query.Get("screen_name"),
+		silent:     path == "/oauth/authenticate",
+		request:    rt,
+	}, nil
+}
+
+func (x *X) ask2(query url.Values) (*question, *outcome) {
+	client, redirectURI := query.Get("client_id"), query.Get("redirect_uri")
+	switch {
+	case client != x.cfg.ClientID && client != x.cfg.PublicClientID:
+		return nil, x.wentWrong("client_id is missing or not the OAuth 2.0 client id of an app")
+	case !x.registered(redirectURI, true):
+		return nil, x.wentWrong("redirect_uri is missing or not one of the registered callbacks, compared exactly")
+	case query.Get("response_type") != "code":
+		return nil, x.wentWrong("response_type is not code")
+	}
+	state := query.Get("state")
+	if len(state) > maxState {
+		x.explain("state is longer than 500 characters")
+		if x.cfg.Switches.LongStatePage {
+			return nil, x.wentWrong("state is longer than 500 characters")
+		}
+		return nil, redirect(withQuery(redirectURI, "error", "invalid_request", "error_description", "Redirect is requested."))
+	}
+	// Fields and not Split: X's documents separate by one space, and a list of nothing else is an empty one.
+	scopes := strings.Fields(query.Get("scope"))
+	words, seen := []string{}, map[string]bool{}
+	unique := scopes[:0:0]
+	for _, s := range scopes {
+		if scopeWords[s] == "" {
+			if x.cfg.Switches.InvalidScopeCallback {
+				return nil, redirect(x.withState(redirectURI, state, "error", "invalid_scope"))
+			}
+			return nil, x.wentWrong("scope has " + s + ", which X does not know")
+		}
+		if !seen[s] {
+			seen[s] = true
+			unique, words = append(unique, s), append(words, scopeWords[s])
+		}
+	}
+	if len(unique) == 0 {
+		return nil, x.wentWrong("scope is missing")
+	}
+	method := query.Get("code_challenge_method")
+	switch method {
+	case "S256", "s256":
+		method = "S256"
+	case "plain", "":
+		method = "plain" // RFC 7636 section 4.3: the default
+	default:
+		return nil, x.wentWrong("code_challenge_method is neither S256 nor plain")
+	}
+	if query.Get("code_challenge") == "" {
+		return nil, x.wentWrong("code_challenge is missing")
+	}
+	return &question{
+		words: words,
+		state: state,
+		code: &code{
+			client: client, redirectURI: redirectURI, challenge: query.Get("code_challenge"), method: method, scopes: unique,
+		},
+	}, nil
+}
+
+// withState is a callback that carries the state first, as X does, if there was one.
+func (x *X) withState(callback, state string, pairs ...string) string {
+	if state != "" {
+		pairs = append([]string{"state", state}, pairs...)
+	}
+	return withQuery(callback, pairs...)
+}
+
+// wentWrong is the page that X shows for all that is wrong with a request for consent. mu is held.
+func (x *X) wentWrong(reason string) *outcome {
+	x.explain(reason)
+	return &outcome{page: &page{
+		Kind: "error", Status: http.StatusBadRequest, Title: "Something went wrong",
+		Text:   "You weren't able to give access to the App. Go back and try logging in again.",
+		Reason: strings.ToUpper(reason[:1]) + reason[1:] + ".",
+	}}
+}
+
+// allow is what "Authorize app" does. mu is held.
+func (x *X) allow(q *question, u *account) *outcome {
+	if q.code != nil {
+		c := *q.code
+		c.user, c.expires = u, x.now().Add(codeLifetime)
+		value := x.newOpaque("ac")
+		x.codes[value] = &c
+		return redirect(x.withState(c.redirectURI, q.state, "code", value))
+	}
+	rt := q.request
+	rt.user = u
+	if old, ok := x.approvals[u.ID]; !ok || old.readOnly {
+		x.approvals[u.ID] = approval{readOnly: rt.readOnly}
+	}
+	if rt.callback == outOfBand {
+		rt.verifier = random(7, digits)
+		return &outcome{page: &page{Kind: "pin", Status: http.StatusOK, Title: "Your PIN", App: x.cfg.AppName, PIN: rt.verifier}}
+	}
+	rt.verifier = random(32, alphanumeric)
+	return redirect(withQuery(rt.callback, "oauth_token", rt.value, "oauth_verifier", rt.verifier))
+}
+
+// refuse is what "Cancel" does. OAuth 1.0a shows a page with a link back, OAuth 2.0 goes back at once. mu is held.
+func (x *X) refuse(q *question) *outcome {
+	if q.code != nil {
+		state := q.state
+		if x.cfg.Switches.DenyWithoutState {
+			state = ""
+		}
+		return redirect(x.withState(q.code.redirectURI, state, "error", "access_denied"))
+	}
+	delete(x.requestTokens, q.request.value)
+	p := &page{Kind: "denied", Status: http.StatusOK, Title: "You have not given access", App: x.cfg.AppName}
+	if q.request.callback != outOfBand {
+		p.Link = withQuery(q.request.callback, "denied", q.request.value)
+	}
+	return &outcome{page: p}
+}
+
+// alreadyAllowed reports whether an earlier approval answers a question. mu is held.
+func (x *X) alreadyAllowed(q *question, u *account) bool {
+	a, ok := x.approvals[u.ID]
+	return ok && q.silent && !q.forceLogin && (!a.readOnly || q.request.readOnly)
+}

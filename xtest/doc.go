@@ -1,0 +1,28 @@
+// Package xtest is a local X (Twitter) for tests and for trying an application out without keys or a network.
+//
+// An [X] is an [http.Handler] that behaves as X does where a sign-in touches it, and fails what X fails: it verifies every
+// OAuth 1.0a signature, nonce and timestamp, compares callbacks exactly, insists on PKCE, lets a code live for 30 seconds,
+// rotates refresh tokens, and answers with X's own statuses, content types and bodies. It imports nothing but the standard
+// library and none of the packages that it is used to test, so that it cannot share their misreadings of X.
+//
+// Three ways to use it:
+//
+//   - [X.Transport] as the base transport of the code under test: requests for api.x.com and its kin are answered in
+//     process, and everything else is refused, so that no test reaches the network.
+//   - [NewServer], when the code under test needs an address: net/http on 127.0.0.1.
+//   - [New] alone, mounted in any server, for a person with a browser: the consent pages work and say that they are not X.
+//
+// In a test, [X.Approve] and [X.Deny] stand for the person at the consent page, [X.Advance] moves the clock, [X.Fail]
+// breaks things, and [X.Requests] tells what was asked. Behaviour on which the sources about X are silent or disagree
+// is chosen by [Switches], whose zero value is what is best supported.
+//
+// # Where it differs from X
+//
+//   - Nobody has a password. Whoever opens a consent page picks one of the demo accounts.
+//   - Error pages add the reason, which X keeps to itself.
+//   - A code is spent by the first attempt of its own client, also when that attempt fails; X's rule is not known.
+//   - Wording that no source quotes is invented in X's style: a redirect_uri that differs from the authorize step's,
+//     an unknown grant type, a duplicate parameter, a token of another client at revoke.
+//   - Token endpoints have no rate limit unless [Switches].TokenRateLimit sets one; X publishes no number.
+//   - Everything is in memory and is gone with the X.
+package xtest

@@ -1,0 +1,85 @@
+package xtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// page is what is shown to a person.
+type page struct {
+	Kind   string // consent, error, denied, pin or front
+	Status int
+	Title  string
+	Text   string
+	Reason string // why it went wrong, in words that X does not use
+	Notice string
+
+	App       string
+	Words     []string
+	Accounts  []choice
+	FormToken string
+	Link      string
+	PIN       string
+	Callbacks []string
+}
+
+// choice is an account on a page.
+type choice struct {
+	ID, Name, Username         string
+	Chosen, SignedIn, Approved bool
+}
+
+// Initial stands for an avatar, which would have to come from the network.
+func (c choice) Initial() string {
+	for _, r := range c.Name + c.Username + "?" {
+		return strings.ToUpper(string(r))
+	}
+	return ""
+}
+
+//go:embed page.css
+var styleSheet string
+
+//go:embed page.html
+var pageSource string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"style": func() template.CSS { return template.CSS(styleSheet) },
+	// A callback may have a scheme of an application's own; those that could run in the page were refused when it was
+	// registered.
+	"callback": func(s string) template.URL { return template.URL(s) },
+}).Parse(pageSource))
+
+// pagePolicy allows the page's own style and nothing else. There is no form-action: Chrome holds the redirect that
+// follows a form to it, and the form's whole purpose is to reach the application.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(styleSheet))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; frame-ancestors 'none'"
+}()
+
+// show sends the browser on or shows it a page. No lock is held.
+func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	if out.location != "" {
+		h.Set("Location", out.location)
+		w.WriteHeader(http.StatusFound)
+		return
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, out.page); err != nil {
+		x.cfg.Logger.Error("xtest: page", "error", err)
+		(&answer{http.StatusInternalServerError, typeText, "Internal Server Error"}).write(w)
+		return
+	}
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	(&answer{out.page.Status, "text/html; charset=utf-8", b.String()}).write(w)
+}

@@ -1,0 +1,170 @@
+package xtest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+)
+
+const (
+	accessLifetime       = 2 * time.Hour
+	codeLifetime         = 30 * time.Second
+	requestTokenLifetime = 15 * time.Minute
+	maxSpent             = 10_000
+)
+
+// The kinds of token, which are also the kinds of principal.
+const (
+	kindOAuth1  = "oauth1"
+	kindOAuth2  = "oauth2"
+	kindRefresh = "refresh"
+	kindApp     = "app"
+)
+
+// token is an access, refresh or app-only token that is alive.
+type token struct {
+	kind     string
+	user     *account // nil for an app-only token
+	app      string   // client id or consumer key
+	secret   string   // OAuth 1.0a
+	readOnly bool     // OAuth 1.0a
+	grant    *grant   // OAuth 2.0
+	expires  time.Time
+}
+
+// grant ties together the tokens that descend from one authorization code.
+type grant struct {
+	user   *account
+	client string
+	scopes []string // as asked
+}
+
+// requestToken is a sign-in under way by OAuth 1.0a.
+type requestToken struct {
+	value, secret string
+	callback      string
+	readOnly      bool
+	expires       time.Time
+	user          *account // set by approval
+	verifier      string   // set by approval
+}
+
+// code is an authorization code of OAuth 2.0.
+type code struct {
+	user        *account
+	client      string
+	redirectURI string
+	challenge   string
+	method      string // "S256" or "plain"
+	scopes      []string
+	expires     time.Time
+}
+
+// spentTokens remembers the grants of spent refresh tokens, the newest ones, for the switch that punishes reuse.
+type spentTokens struct {
+	grants map[string]*grant
+	order  []string
+}
+
+func (s *spentTokens) add(value string, g *grant) {
+	if s.grants == nil {
+		s.grants = map[string]*grant{}
+	}
+	if len(s.order) >= maxSpent {
+		delete(s.grants, s.order[0])
+		s.order = s.order[1:]
+	}
+	s.grants[value] = g
+	s.order = append(s.order, value)
+}
+
+// live finds a token that has not expired. mu is held.
+func (x *X) live(value string) *token {
+	t := x.tokens[value]
+	if t == nil || !x.liveToken(t) {
+		return nil
+	}
+	return t
+}
+
+func (x *X) liveToken(t *token) bool { return t.expires.IsZero() || x.now().Before(t.expires) }
+
+// Live reports whether X would accept a token now: an access, refresh or app-only token of OAuth 2.0, or an access
+// token of OAuth 1.0a.
+func (x *X) Live(token string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.live(token) != nil
+}
+
+// endGrant kills all tokens of one authorization, or those of one kind. mu is held.
+func (x *X) endGrant(g *grant, kind string) {
+	for value, t := range x.tokens {
+		if t.grant == g && (kind == "" || t.kind == kind) {
+			delete(x.tokens, value)
+		}
+	}
+}
+
+// sweep forgets what has expired, at most once a minute, so that the state is bounded by what a minute brings. mu is
+// held.
+func (x *X) sweep() {
+	now := x.now()
+	if d := now.Sub(x.swept); d >= 0 && d < time.Minute {
+		return
+	}
+	x.swept = now
+	for k, until := range x.nonces {
+		if !now.Before(until) {
+			delete(x.nonces, k)
+		}
+	}
+	for k, t := range x.requestTokens {
+		if !now.Before(t.expires) {
+			delete(x.requestTokens, k)
+		}
+	}
+	for k, c := range x.codes {
+		if !now.Before(c.expires) {
+			delete(x.codes, k)
+		}
+	}
+	for k, t := range x.tokens {
+		if !t.expires.IsZero() && !now.Before(t.expires) {
+			delete(x.tokens, k)
+		}
+	}
+}
+
+const (
+	alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	digits       = "0123456789"
+)
+
+func random(n int, alphabet string) string {
+	b := make([]byte, n)
+	for i := range b {
+		j, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
+		if err != nil {
+			panic(err)
+		}
+		b[i] = alphabet[j.Int64()]
+	}
+	return string(b)
+}
+
+// newOpaque makes a code ("ac"), access ("at") or refresh token ("rt") in the shape of X's: 91 characters of base64url
+// that hold random characters, the time in milliseconds, and the kind.
+func (x *X) newOpaque(kind string) string {
+	const size = 68 // bytes that base64 makes into 91 characters
+	tail := fmt.Sprintf(":%d:1:1:%s:1", x.now().UnixMilli(), kind)
+	return base64.RawURLEncoding.EncodeToString([]byte(random(size-len(tail), alphanumeric) + tail))
+}
+
+// newRequestToken makes 27 characters such as X's, which have a run of A inside.
+func newRequestToken() string {
+	return random(6, alphanumeric) + strings.Repeat("A", 8) + random(13, alphanumeric)
+}

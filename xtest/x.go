@@ -1,0 +1,137 @@
+package xtest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// X is a simulated X: an [http.Handler] for all of its hosts. Make one with [New]. All methods may be called by several
+// goroutines at once.
+type X struct {
+	clock  clock
+	ids    atomic.Int64
+	record record
+	faults faults
+	key    []byte // signs the form tokens of the pages
+	own    sync.Map
+
+	mu            sync.Mutex // guards everything below, and what it points to
+	cfg           Config
+	users         map[string]*account
+	order         []string // ids, as added
+	approvals     map[string]approval
+	nonces        map[string]time.Time // until when each is remembered
+	requestTokens map[string]*requestToken
+	codes         map[string]*code
+	tokens        map[string]*token
+	spent         spentTokens
+	limits        map[string]*window
+	accessCalls   int
+	swept         time.Time
+	api           apiState
+}
+
+// account is a user with what belongs to them.
+type account struct {
+	User
+	api accountAPI
+}
+
+// New makes an X. It panics when the configuration is one that X's console would not accept: more than ten callbacks,
+// a callback that is not an absolute URL or whose scheme X blocks, a BaseURL that is not an http or https URL, or
+// accounts without a decimal id of at most 19 digits or without a username, or two with the same.
+func New(cfg Config) *X {
+	cfg = cfg.withDefaults()
+	checkCallbacks(cfg.Callbacks)
+	cfg.Callbacks = append([]string(nil), cfg.Callbacks...)
+	cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
+	x := &X{
+		clock:         clock{base: cfg.Now},
+		key:           make([]byte, 32),
+		cfg:           cfg,
+		users:         map[string]*account{},
+		approvals:     map[string]approval{},
+		nonces:        map[string]time.Time{},
+		requestTokens: map[string]*requestToken{},
+		codes:         map[string]*code{},
+		tokens:        map[string]*token{},
+		limits:        map[string]*window{},
+	}
+	x.ids.Store(firstID)
+	_, _ = rand.Read(x.key)
+	if cfg.BaseURL != "" {
+		u, err := url.Parse(cfg.BaseURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			panic(fmt.Sprintf("xtest: BaseURL %q is not an http or https URL", cfg.BaseURL))
+		}
+		x.own.Store(hostPort(u), true)
+	}
+	for _, u := range cfg.Users {
+		x.AddUser(u)
+	}
+	x.cfg.Users = nil
+	return x
+}
+
+const firstID = 1_900_000_000_000_000_000
+
+// newID gives the next decimal id, above 2^53. It may be called with and without mu.
+func (x *X) newID() string { return strconv.FormatInt(x.ids.Add(1), 10) }
+
+// ServeHTTP answers as X does. The paths of all of X's hosts are served on whatever host the request names; only
+// requests through [X.Transport] for X's own hosts are held to the host that X serves a path on.
+func (x *X) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The clock of this X, not the machine's: clients correct themselves by it.
+	w.Header().Set("Date", x.now().UTC().Format(http.TimeFormat))
+	form, tooLarge := bufferForm(r)
+	rec := &recordingWriter{ResponseWriter: w, done: x.record.add(r, x.now(), x.baseURL(r), form)}
+	if tooLarge {
+		(&answer{http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"}).write(rec)
+		return
+	}
+	x.withFaults(rec, r, x.route)
+}
+
+func (x *X) route(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if o, ok := originOf(r); ok && o.real {
+		if o.scheme != "https" {
+			coded(http.StatusForbidden, 92, "SSL is required").write(w)
+			return
+		}
+		if !o.serves(path) {
+			notFound().write(w)
+			return
+		}
+	}
+	switch {
+	case path == "/oauth/request_token":
+		x.tokenEndpoint(w, r, x.serveRequestToken)
+	case path == "/oauth/access_token":
+		x.tokenEndpoint(w, r, x.serveAccessToken)
+	case path == "/1.1/oauth/invalidate_token.json":
+		x.tokenEndpoint(w, r, x.serveInvalidate)
+	case path == "/2/oauth2/token":
+		x.tokenEndpoint(w, r, x.serveToken)
+	case path == "/2/oauth2/revoke":
+		x.tokenEndpoint(w, r, x.serveRevoke)
+	case path == "/oauth2/token":
+		x.tokenEndpoint(w, r, x.serveAppOnly)
+	case path == "/oauth/authenticate", path == "/oauth/authorize", path == "/i/oauth2/authorize":
+		x.serveConsent(w, r)
+	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
+		path == "/1.1/account/verify_credentials.json":
+		x.serveAPI(w, r)
+	case path == "/":
+		x.serveFront(w, r)
+	default:
+		notFound().write(w)
+	}
+}
