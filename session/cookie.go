@@ -120,15 +120,19 @@ func (m *Manager) cookie(value string) *http.Cookie {
 // answer: RFC 6265 section 4.1.1 allows one, and what came first here is out of
 // date.
 func replaceCookie(h http.Header, c *http.Cookie) {
+	line := c.String()
+	if line == "" {
+		return // no browser would have kept a cookie of such a name
+	}
 	prefix := c.Name + "="
 	lines := h["Set-Cookie"]
 	kept := make([]string, 0, len(lines)+1)
-	for _, line := range lines {
-		if !strings.HasPrefix(line, prefix) {
-			kept = append(kept, line)
+	for _, other := range lines {
+		if !strings.HasPrefix(other, prefix) {
+			kept = append(kept, other)
 		}
 	}
-	h["Set-Cookie"] = append(kept, c.String())
+	h["Set-Cookie"] = append(kept, line)
 	// A cache that ignores Vary must still not hand one visitor's id to the next.
 	const noCache = `no-cache="Set-Cookie"`
 	for _, v := range h["Cache-Control"] {

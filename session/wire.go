@@ -60,14 +60,18 @@ func (r *wireReader) uvarint() uint64 {
 // string returns a part of the string that is read, not a copy.
 func (r *wireReader) string() string { return r.take(r.uvarint()) }
 
-func (r *wireReader) time() time.Time {
-	v := r.take(8)
-	if v == "" {
-		return time.Time{}
-	}
+func (r *wireReader) uint64() uint64 {
 	var n uint64
-	for i := range 8 {
-		n = n<<8 | uint64(v[i])
+	for _, c := range []byte(r.take(8)) {
+		n = n<<8 | uint64(c)
+	}
+	return n
+}
+
+func (r *wireReader) time() time.Time {
+	n := r.uint64()
+	if r.bad {
+		return time.Time{}
 	}
 	return time.UnixMilli(int64(n)).UTC()
 }

@@ -1,0 +1,58 @@
+package session
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// MaxReturnTo is the longest [Begun.ReturnTo], in bytes, that a [Jar] keeps.
+const MaxReturnTo = 1024
+
+// Begun is what a browser keeps of a sign-in that it has begun.
+type Begun struct {
+	// Pending is what the provider needs to finish.
+	Pending provider.Pending
+	// ReturnTo is where to go afterwards. The jar keeps it as it is; whether it is
+	// safe to go there is for the caller to check. Above [MaxReturnTo] it is kept as
+	// "", so that the cookie stays within what browsers take.
+	ReturnTo string
+	// At is when the sign-in was begun. The zero time means now.
+	At time.Time
+}
+
+const begunVersion = 1
+
+// maxScopes bounds what a cookie makes us allocate.
+const maxScopes = 256
+
+func (b Begun) encode() []byte {
+	out := append(make([]byte, 0, 512), begunVersion)
+	// Microseconds, as the order of tabs opened together is the order in which they
+	// go.
+	out = binary.BigEndian.AppendUint64(out, uint64(b.At.UnixMicro()))
+	for _, s := range [...]string{b.Pending.Provider, b.Pending.Handle, b.Pending.Secret, b.ReturnTo} {
+		out = appendString(out, s)
+	}
+	for _, s := range b.Pending.Scopes {
+		out = appendString(out, s)
+	}
+	return out
+}
+
+func decodeBegun(p []byte) (Begun, error) {
+	r := &wireReader{s: string(p)}
+	version := r.byte()
+	b := Begun{At: time.UnixMicro(int64(r.uint64())).UTC()}
+	for _, s := range [...]*string{&b.Pending.Provider, &b.Pending.Handle, &b.Pending.Secret, &b.ReturnTo} {
+		*s = r.string()
+	}
+	for r.s != "" && len(b.Pending.Scopes) < maxScopes {
+		b.Pending.Scopes = append(b.Pending.Scopes, r.string())
+	}
+	if r.bad || r.s != "" || version != begunVersion {
+		return Begun{}, errMalformed
+	}
+	return b, nil
+}

@@ -1,0 +1,65 @@
+package session
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+const (
+	// spentTime is how long a spent handle is remembered: as long as its cookie can
+	// be young enough, counted from when it was spent.
+	spentTime = PendingLifetime + pendingSkew
+	// maxSpent bounds the memory for them: about 100 sign-ins a second, all the
+	// time, and a few megabytes.
+	maxSpent = 1 << 16
+)
+
+// spent remembers the handles that this process has taken.
+type spent struct {
+	mu    sync.Mutex // guards what follows
+	known map[[sha256.Size]byte]struct{}
+	// order holds known's keys, oldest first, from head on.
+	order []spentHandle
+	head  int
+	max   int
+}
+
+type spentHandle struct {
+	sum   [sha256.Size]byte
+	until time.Time
+}
+
+func newSpent(max int) *spent {
+	return &spent{known: make(map[[sha256.Size]byte]struct{}), max: max}
+}
+
+// add reports whether handle was not spent before. Of several callers with one
+// handle exactly one gets true.
+func (s *spent) add(handle string, now time.Time) bool {
+	sum := sha256.Sum256([]byte(handle))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.head < len(s.order) && now.After(s.order[s.head].until) {
+		s.drop()
+	}
+	if _, ok := s.known[sum]; ok {
+		return false
+	}
+	if len(s.known) >= s.max {
+		s.drop()
+	}
+	// Moving only when half is empty makes it cheap on average.
+	if s.head > 0 && s.head >= len(s.order)/2 {
+		s.order = s.order[:copy(s.order, s.order[s.head:])]
+		s.head = 0
+	}
+	s.known[sum] = struct{}{}
+	s.order = append(s.order, spentHandle{sum, now.Add(spentTime)})
+	return true
+}
+
+func (s *spent) drop() {
+	delete(s.known, s.order[s.head].sum)
+	s.head++
+}
