@@ -34,10 +34,16 @@ type Token struct {
 	// SignInAgain records that the provider refused the token for good, so that it
 	// is asked once and not at every request. Only a new sign-in helps.
 	SignInAgain bool
+
+	// What the secrets told, for a token without them; see [Token.Redacted].
+	wasOAuth1, wasRefreshable bool
 }
 
 // IsOAuth1 reports whether the token is an OAuth 1.0a token.
-func (t Token) IsOAuth1() bool { return t.TokenSecret != "" }
+func (t Token) IsOAuth1() bool { return t.TokenSecret != "" || t.wasOAuth1 }
+
+// Refreshable reports whether the token came with a refresh token.
+func (t Token) Refreshable() bool { return t.RefreshToken != "" || t.wasRefreshable }
 
 // HasScopes reports whether all of scopes were granted.
 func (t Token) HasScopes(scopes ...string) bool {
@@ -50,7 +56,9 @@ func (t Token) HasScopes(scopes ...string) bool {
 }
 
 // Redacted returns t without its secrets: what may be shown and logged.
+// [Token.IsOAuth1] and [Token.Refreshable] still answer as they did for t.
 func (t Token) Redacted() Token {
+	t.wasOAuth1, t.wasRefreshable = t.IsOAuth1(), t.Refreshable()
 	t.AccessToken, t.TokenSecret, t.RefreshToken = "", "", ""
 	return t
 }
@@ -66,7 +74,7 @@ func (t Token) String() string {
 		expiry = t.Expiry.UTC().Format(time.RFC3339)
 	}
 	return fmt.Sprintf("token(%s, account %s, expires %s, refreshable %t, scopes %v)",
-		kind, t.AccountID, expiry, t.RefreshToken != "", t.Scopes)
+		kind, t.AccountID, expiry, t.Refreshable(), t.Scopes)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.

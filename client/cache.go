@@ -1,0 +1,175 @@
+package client
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// cached is what is known of a user's token. It is not changed once others see it.
+type cached struct {
+	token tokenstore.Token
+	// again is not nil where only a new sign-in helps.
+	again error
+	// refreshAt is when the background refresh begins; zero: never.
+	refreshAt time.Time
+	// X's API has answered 401 to good tokens for a day. refusals counts the
+	// refreshes in a row that a 401 caused, and before quietUntil it causes none.
+	refusals   int
+	quietUntil time.Time
+}
+
+// good reports whether requests may be sent with c. c may be nil.
+func (c *cached) good(now time.Time) bool {
+	return c != nil && c.again == nil && !expired(c.token, now)
+}
+
+func expired(t tokenstore.Token, now time.Time) bool {
+	return !t.Expiry.IsZero() && !now.Before(t.Expiry)
+}
+
+// ahead is how long before its expiry t may be refreshed. Half of its life bounds
+// it, or a token that lives shorter than the configured time would be refreshed
+// without end.
+func (p *Pool) ahead(t tokenstore.Token) time.Duration {
+	if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
+		return min(p.refreshAhead, life/2)
+	}
+	return p.refreshAhead
+}
+
+// remember makes a cached of a token that was read or obtained at now; refusals is
+// how many refreshes in a row a 401 has caused.
+func (p *Pool) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
+	c := &cached{token: t, refusals: refusals}
+	if !t.Expiry.IsZero() && t.RefreshToken != "" {
+		d := p.ahead(t)
+		c.refreshAt = t.Expiry.Add(-d + rand.N(d/10+1))
+	}
+	if refusals > 0 {
+		c.quietUntil = now.Add(min(quietFirst<<min(refusals-1, 10), quietMost))
+	}
+	return c
+}
+
+// slot is the place of one user in memory.
+type slot struct {
+	key tokenstore.Key
+	// cur is read by every request without a lock.
+	cur atomic.Pointer[cached]
+	// touched is set by use and taken back by sweeps.
+	touched atomic.Bool
+	// nextEarly is the time, in Unix nanoseconds, before which no background refresh
+	// begins.
+	nextEarly atomic.Int64
+
+	mu sync.Mutex // guards all below, and every write of cur
+	// dead: no longer in the table; look the key up again.
+	dead bool
+	// gen counts the changes that others made here: what a flight read before one of
+	// them is not kept after it.
+	gen     uint64
+	flight  *flight
+	unsaved *unsaved
+	// refused is the version that the provider refused where that could not be
+	// written to the store, so that it is not asked again.
+	refused tokenstore.Version
+	// failures counts refreshes in a row that failed for the time being, the last of
+	// them with lastErr. Before askAfter the provider is not asked again.
+	failures int
+	askAfter time.Time
+	lastErr  error
+}
+
+// publish lets requests use c, unless something has changed since gen.
+func (s *slot) publish(c *cached, gen uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gen != gen || s.dead {
+		return false
+	}
+	s.cur.Store(c)
+	return true
+}
+
+// forget drops c, so that the store is read again, unless another took its place.
+func (s *slot) forget(c *cached) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cur.CompareAndSwap(c, nil)
+}
+
+// drop forgets all that was known: the entry in the store was changed from here.
+func (s *slot) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gen++
+	s.cur.Store(nil)
+	s.refused, s.failures, s.askAfter, s.lastErr = "", 0, time.Time{}, nil
+	s.nextEarly.Store(0)
+}
+
+// table holds the slots. When it is full it drops those that were not used since
+// the last time, so that users who stay away do not pile up; what it drops is read
+// from the store again when they come back.
+type table struct {
+	slots    sync.Map // tokenstore.Key to *slot
+	count    atomic.Int64
+	most     int64
+	sweeping atomic.Bool
+}
+
+// find returns the slot of a key, or nil. The key comes as an any, so that requests
+// need not allocate one.
+func (t *table) find(key any) *slot {
+	if v, ok := t.slots.Load(key); ok {
+		return v.(*slot)
+	}
+	return nil
+}
+
+// get returns the slot of key, a new one where there is none.
+func (t *table) get(key tokenstore.Key) *slot {
+	var boxed any = key
+	if s := t.find(boxed); s != nil {
+		return s
+	}
+	s := &slot{key: key}
+	s.touched.Store(true)
+	v, loaded := t.slots.LoadOrStore(boxed, s)
+	if !loaded && t.count.Add(1) > t.most && t.sweeping.CompareAndSwap(false, true) {
+		t.sweep(s)
+		t.sweeping.Store(false)
+	}
+	return v.(*slot)
+}
+
+// sweep makes room for a tenth of the slots. A second round drops also what was in
+// use, one round's grace later.
+func (t *table) sweep(keep *slot) {
+	for range 2 {
+		t.slots.Range(func(key, v any) bool {
+			if s := v.(*slot); s != keep && !s.touched.Swap(false) && s.die() {
+				t.slots.Delete(key)
+				t.count.Add(-1)
+			}
+			return t.count.Load() > t.most-t.most/10
+		})
+	}
+}
+
+// die reports whether s could be taken out of use. A slot with work under way
+// stays.
+func (s *slot) die() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight != nil || s.unsaved != nil || s.dead {
+		return false
+	}
+	s.dead = true
+	s.cur.Store(nil)
+	return true
+}

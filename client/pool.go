@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Pool gives clients that act for users, and keeps their tokens fresh. It holds a
+// token in memory until it expires or X refuses it, so the store is read once and
+// not once a request; it holds those of up to 100,000 users and drops first those
+// not used lately. Another replica's change of an entry is therefore seen when the
+// token in memory fails, or at the calls that say so.
+//
+// Goroutines may share a Pool. It prints no secret.
+type Pool struct {
+	vault        *tokenstore.Vault
+	providers    map[string]provider.Provider
+	transport    http.RoundTripper
+	own          *http.Transport // transport where the Pool made it, else nil
+	refreshAhead time.Duration
+	lease        time.Duration
+	timeout      time.Duration
+	events       event.Func
+	log          *slog.Logger
+	now          func() time.Time
+
+	users table
+
+	// base is the context of work in the background; it ends with Close. Requests'
+	// contexts would end a refresh halfway.
+	base   context.Context
+	cancel context.CancelFunc
+
+	closed   atomic.Bool
+	stopping chan struct{}
+	mu       sync.Mutex // guards closing against spawn
+	wg       sync.WaitGroup
+}
+
+func newPool(c Config, providers map[string]provider.Provider, own *http.Transport) *Pool {
+	p := &Pool{
+		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
+		refreshAhead: c.RefreshAhead, lease: c.Lease, timeout: c.Timeout,
+		events: c.Events, log: c.Logger, now: c.Now,
+		stopping: make(chan struct{}),
+	}
+	p.users.most = maxUsers
+	p.base, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// Client returns the client that acts for key. It reads nothing before its first
+// request, costs little and need not be kept.
+//
+// It is an ordinary client without cookie jar and timeout: requests end with their
+// contexts. It puts the user's credentials in place of any Authorization header,
+// and only on requests to the provider's API; any other address fails with a
+// [*ForeignHostError] and nothing is sent. So does a redirect to one, in place of
+// its answer.
+//
+// A 401 for a token that should be valid makes one refresh and, where the request
+// has no body or a GetBody, one retry; it is passed on where a refresh is not
+// possible at the moment. Nothing else is retried.
+func (p *Pool) Client(key tokenstore.Key) *http.Client {
+	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, boxed: key}}
+}
+
+// Close stops background work and waits for the refreshes under way, so that none
+// is cut off between X and the store. When ctx ends before they do, they are
+// cancelled and Close returns ctx's error; a token may be lost by that. In any case
+// no goroutine of the Pool is left when it returns. Requests and calls made
+// afterwards fail with [ErrClosed]. Closing twice is harmless.
+func (p *Pool) Close(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.closed.Swap(true) {
+		close(p.stopping)
+	}
+	p.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() { p.wg.Wait(); close(done) }()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = fmt.Errorf("client: closed before the refreshes under way had ended: %w", ctx.Err())
+		p.cancel()
+		<-done
+	}
+	p.cancel()
+	if p.own != nil {
+		p.own.CloseIdleConnections()
+	}
+	return err
+}
+
+// spawn runs f in the background, unless the Pool is closed.
+func (p *Pool) spawn(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed.Load() {
+		return false
+	}
+	p.wg.Go(f)
+	return true
+}
+
+// pause waits for d, and reports false when the Pool is closed before.
+func (p *Pool) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.stopping:
+		return false
+	}
+}
+
+// storeContext is for one call to the store on behalf of the Pool.
+func (p *Pool) storeContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.base, p.storeTimeout())
+}
+
+func (p *Pool) storeTimeout() time.Duration { return min(storeTimeout, p.timeout) }
+
+// tell fills in an event and passes it on.
+func (p *Pool) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
+	e := event.Event{Kind: kind, Time: p.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
+	if err != nil {
+		e.Cause = cause(err)
+	}
+	p.events.Tell(ctx, e)
+}
+
+func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
+	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	p.log.LogAttrs(p.base, level, "client: "+text, attrs...)
+}
+
+// String returns a description without secrets.
+func (p *Pool) String() string { return fmt.Sprintf("client.Pool(%d users)", p.users.count.Load()) }
+
+// Format implements [fmt.Formatter], so that no verb prints what is inside.
+func (p *Pool) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (p *Pool) LogValue() slog.Value { return slog.StringValue(p.String()) }

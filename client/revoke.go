@@ -1,0 +1,113 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Revoke ends the application's hold on the user's account: the token is deleted
+// here and revoked at the provider. A key without a token is not an error.
+//
+// It takes the token out of the store first, in one step that a refresh under way
+// cannot survive, here or in another process: that refresh's result is revoked as
+// well. Then it asks the provider, for at most two seconds and whatever comes of
+// it; see [event.RevokeFailed]. A process that dies between leaves a token that
+// lives at X, but that nobody has.
+//
+// Its error means that the token may still be stored; the provider was asked all
+// the same if the token was known. Once begun, Revoke does not stop when ctx ends.
+func (p *Pool) Revoke(ctx context.Context, key tokenstore.Key) error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	ctx = context.WithoutCancel(ctx)
+	var tokens []tokenstore.Token
+	if s := p.users.find(key); s != nil {
+		known := s.cur.Load()
+		s.drop()
+		// A request in between may have read the entry again.
+		defer s.drop()
+		if u := s.abandon(); u != nil {
+			tokens = append(tokens, u.token)
+		} else if known != nil && known.again == nil {
+			tokens = append(tokens, known.token)
+		}
+	}
+	stored, unread, err := p.take(ctx, key)
+	if stored.AccessToken != "" && (len(tokens) == 0 || tokens[0].AccessToken != stored.AccessToken) {
+		tokens = append(tokens, stored)
+	}
+	end, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	for _, t := range tokens {
+		_ = p.revokeAt(end, key, t)
+	}
+	if unread != nil && len(tokens) == 0 {
+		p.tell(ctx, event.RevokeFailed, key, 0, &storeTrouble{unread})
+	}
+	if err != nil {
+		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
+	}
+	return nil
+}
+
+// take removes the entry and returns the token that was in it when it went: with
+// Get and Delete alone, a refresh could store another token in between, which
+// would be deleted and never revoked. unread is why the token is not known, err why
+// it may still be there.
+func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
+	for range 5 {
+		var v tokenstore.Version
+		call(ctx, p.storeTimeout(), func(ctx context.Context) { t, v, err = p.vault.Get(ctx, key) })
+		if err != nil {
+			unread = err
+			break
+		}
+		if t.SignInAgain {
+			break
+		}
+		// Without ObtainedAt it is no mark of a refusal, see settle.
+		gone := tokenstore.Token{SignInAgain: true}
+		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, gone) })
+		if !errors.Is(err, tokenstore.ErrConflict) {
+			break
+		}
+	}
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return tokenstore.Token{}, nil, nil
+	}
+	// Whatever was there and could be read, it has to go.
+	call(ctx, p.storeTimeout(), func(ctx context.Context) { err = p.vault.Delete(ctx, key) })
+	return t, unread, err
+}
+
+func call(ctx context.Context, d time.Duration, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	f(ctx)
+}
+
+// abandon stops the saving of a token, and returns it if there was one.
+func (s *slot) abandon() *unsaved {
+	s.mu.Lock()
+	u := s.unsaved
+	s.mu.Unlock()
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.how != unsettled {
+		return nil
+	}
+	u.how = lost
+	s.mu.Lock()
+	s.unsaved = nil
+	s.mu.Unlock()
+	return u
+}

@@ -1,0 +1,138 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// transport sends the requests of one user.
+type transport struct {
+	pool     *Pool
+	provider provider.Provider // nil where no provider has the key's name
+	key      tokenstore.Key
+	boxed    any // key, for lookups without allocation
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.provider == nil {
+		closeBody(r)
+		return nil, unknownProvider(t.key)
+	}
+	if !t.provider.Accepts(r.URL) {
+		closeBody(r)
+		return nil, foreign(t.key.Provider, r.URL)
+	}
+	c, err := t.pool.token(r.Context(), t.boxed, t.key)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	out := withoutAuthorization(r)
+	resp, err := t.provider.Send(t.pool.transport, c.token, out)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	return t.unauthorized(out, c, resp)
+}
+
+// unauthorized deals with a 401 for a token that should be valid.
+func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
+	p := t.pool
+	if !p.refreshable(t.key, c.token) {
+		// Nothing to refresh; but the store may hold another by now.
+		if s := p.users.find(t.boxed); s != nil {
+			s.forget(c)
+		}
+		return resp, nil
+	}
+	if p.now().Before(c.quietUntil) {
+		return resp, nil
+	}
+	want := goal{bad: c.token.AccessToken, refusals: c.refusals + 1}
+	hasBody := r.Body != nil && r.Body != http.NoBody
+	if hasBody && r.GetBody == nil {
+		// This request cannot be sent again, but the next can have a new token.
+		p.begin(t.key, want)
+		return resp, nil
+	}
+	fresh, err := p.acquire(r.Context(), t.key, want)
+	if errors.Is(err, ErrSignInAgain) || r.Context().Err() != nil {
+		_ = resp.Body.Close()
+		return nil, cmp.Or(r.Context().Err(), err)
+	}
+	if err != nil {
+		return resp, nil
+	}
+	again := r.WithContext(r.Context())
+	if hasBody {
+		body, err := r.GetBody()
+		if err != nil {
+			return resp, nil
+		}
+		again.Body = body
+	}
+	// Read to its end, a short answer leaves the connection for the retry.
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	_ = resp.Body.Close()
+	return t.provider.Send(p.transport, fresh.token, again)
+}
+
+// withoutAuthorization returns r, or a copy where the caller set the header: whose
+// credentials are sent must not depend on how a provider attaches them.
+func withoutAuthorization(r *http.Request) *http.Request {
+	if _, ok := r.Header["Authorization"]; !ok {
+		return r
+	}
+	out := r.WithContext(r.Context())
+	out.Header = r.Header.Clone()
+	out.Header.Del("Authorization")
+	return out
+}
+
+// token returns the token to send a request with. It is the hot path.
+func (p *Pool) token(ctx context.Context, boxed any, key tokenstore.Key) (*cached, error) {
+	if p.closed.Load() {
+		return nil, ErrClosed
+	}
+	now := p.now()
+	if s := p.users.find(boxed); s != nil {
+		if c := s.cur.Load(); c.good(now) {
+			// Only when it is not set: requests of one user share the cache line.
+			if !s.touched.Load() {
+				s.touched.Store(true)
+			}
+			if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
+				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
+				p.begin(key, goal{early: true})
+			}
+			return c, nil
+		}
+	}
+	return p.acquire(ctx, key, goal{})
+}
+
+// refreshable reports whether the provider can be asked for a token in t's place.
+func (p *Pool) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
+	_, ok := p.providers[key.Provider].(provider.Refresher)
+	return ok && t.RefreshToken != ""
+}
+
+func unknownProvider(key tokenstore.Key) error {
+	return fmt.Errorf("client: no provider is named %q; name it in Config.Providers", key.Provider)
+}
+
+// String returns a description without secrets.
+func (t *transport) String() string {
+	return fmt.Sprintf("client of %q for user %q", t.key.Provider, t.key.UserID)
+}
+
+// Format implements [fmt.Formatter], so that a printed http.Client shows no more.
+func (t *transport) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
