@@ -63,4 +63,6 @@ func (x *X) limited(h http.Header, path string) *problem {
 }
 
 // explain tells the log why something was refused; X itself is tight-lipped.
-func (x *X) explain(reason string, args ...any) { x.cfg.Logger.Info("xtest: refused: "+reason, args...) }
+func (x *X) explain(reason string, args ...any) {
+	x.cfg.Logger.Info("xtest: refused: "+reason, args...)
+}

@@ -44,6 +44,7 @@ func (x *X) frontPage(r *http.Request) *page {
 		}
 	}
 	current := x.signedIn(r)
+	p.SignedIn = current != nil
 	for _, id := range x.order {
 		a := x.users[id]
 		_, approved := x.approvals[id]

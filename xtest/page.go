@@ -23,6 +23,7 @@ type page struct {
 	Words     []string
 	Accounts  []choice
 	FormToken string
+	SignedIn  bool // front: whether the browser continues as some account
 	Link      string
 	PIN       string
 	Callbacks []string
