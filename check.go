@@ -1,0 +1,272 @@
+package xsignin
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// Severity says how much a [Finding] matters.
+type Severity string
+
+// The severities.
+const (
+	// Fault: sign-in does not work.
+	Fault Severity = "fault"
+	// Warning: sign-in may not work, or not for everybody.
+	Warning Severity = "warning"
+)
+
+// Finding is something that [Kit.Check] found amiss.
+type Finding struct {
+	// Code is a stable word for the finding.
+	Code string `json:"code"`
+	// Severity says how much it matters.
+	Severity Severity `json:"severity"`
+	// Provider is the provider concerned; empty for all.
+	Provider string `json:"provider,omitempty"`
+	// Problem says what is amiss, Fix how to mend it.
+	Problem string `json:"problem"`
+	Fix     string `json:"fix"`
+}
+
+// String returns the finding as a line.
+func (f Finding) String() string {
+	where := ""
+	if f.Provider != "" {
+		where = f.Provider + ": "
+	}
+	return fmt.Sprintf("%s: %s%s %s", f.Severity, where, f.Problem, f.Fix)
+}
+
+// defaultAPIURL is the provider package's.
+const defaultAPIURL = "https://api.x.com"
+
+// clockTolerance is what X allows a signature's timestamp to be off. X does not document
+// it; reporters failed at five minutes.
+const clockTolerance = 5 * time.Minute
+
+// Check looks for what deployments get wrong, and says how to mend each: the public URL
+// against a request as it arrives, this machine's clock against X's, kinds of credentials
+// mixed up or refused, a callback that is not registered. It asks X up to three questions
+// that cost no credits and sign nobody in, so call it at start or from an operator's page,
+// not for every visitor. r may be nil; its headers are compared and never trusted.
+//
+// No findings means that nothing was found. OAuth 2.0's callback cannot be checked from
+// here: X shows that fault to the visitor only.
+func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	found := k.checkRequest(r)
+	found = append(found, k.checkShapes()...)
+	clock, reached := k.checkClock(ctx)
+	found = append(found, clock...)
+	if !reached {
+		return found
+	}
+	for _, p := range k.providers {
+		found = append(found, k.probe(ctx, p)...)
+	}
+	return found
+}
+
+// checkRequest compares PublicURL with how a request arrived.
+func (k *Kit) checkRequest(r *http.Request) []Finding {
+	if r == nil {
+		return nil
+	}
+	var found []Finding
+	public := k.cfg.public
+	host := r.Host
+	if fwd := r.Header.Get("X-Forwarded-Host"); fwd != "" {
+		host = fwd
+	}
+	if !sameHost(public, host) {
+		found = append(found, Finding{
+			Code: "public_url_host", Severity: Warning,
+			Problem: fmt.Sprintf("PublicURL names the host %s, but this request came to %s.", public.Host, host),
+			Fix: "Set PublicURL to what visitors type. If a proxy changes the Host header on the way, nothing is amiss; " +
+				"localhost and 127.0.0.1 are two hosts, and cookies of one do not reach the other.",
+		})
+	}
+	proto := r.Header.Get("X-Forwarded-Proto")
+	arrived := "http"
+	if r.TLS != nil || strings.EqualFold(proto, "https") {
+		arrived = "https"
+	}
+	switch {
+	case public.Scheme == "http" && arrived == "https":
+		found = append(found, Finding{
+			Code: "public_url_scheme", Severity: Fault,
+			Problem: "PublicURL is http, but this request came by https.",
+			Fix:     "Set PublicURL to the https address, and register that callback at X.",
+		})
+	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback(hostname(host))):
+		found = append(found, Finding{
+			Code: "public_url_scheme", Severity: Warning,
+			Problem: "PublicURL is https, but this request came by http.",
+			Fix:     "Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
+		})
+	}
+	return found
+}
+
+// checkShapes looks for an API key where a client id belongs, and the reverse. An OAuth
+// 2.0 client id of X decodes to something that ends in ":1:ci"; this is a hint, since X
+// does not promise it, and another server's ids look as they like.
+func (k *Kit) checkShapes() []Finding {
+	var found []Finding
+	atX := k.cfg.APIURL == "" || hostname(k.cfg.APIURL) == "api.x.com"
+	if id := k.cfg.ClientID; atX && id != "" && !isClientID(id) {
+		found = append(found, Finding{
+			Code: "client_id_shape", Severity: Warning, Provider: "x",
+			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
+			Fix:     "The API key and secret belong into ConsumerKey and ConsumerSecret; the client id is under OAuth 2.0 in X's console.",
+		})
+	}
+	if isClientID(k.cfg.ConsumerKey) {
+		found = append(found, Finding{
+			Code: "consumer_key_shape", Severity: Fault, Provider: "x-oauth1",
+			Problem: "ConsumerKey is an OAuth 2.0 client id.",
+			Fix:     "Use the API key and secret here, and the client id in ClientID.",
+		})
+	}
+	return found
+}
+
+func isClientID(id string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
+	return err == nil && strings.HasSuffix(string(b), ":1:ci")
+}
+
+// checkClock compares clocks by the Date of any answer of the API. The second result says
+// whether there was one.
+func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
+	api := k.cfg.APIURL
+	if api == "" {
+		api = defaultAPIURL
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
+	if err != nil {
+		return nil, true
+	}
+	c := &http.Client{
+		Transport:     k.cfg.Transport,
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return []Finding{{
+			Code: "unreachable", Severity: Fault,
+			Problem: "X's API could not be reached from this machine.",
+			Fix:     "Check APIURL, name resolution, the firewall and the proxy settings of Transport.",
+		}}, false
+	}
+	_ = resp.Body.Close()
+	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return nil, true
+	}
+	if skew := time.Since(theirs); skew.Abs() > clockTolerance/2 {
+		f := Finding{
+			Code: "clock_skew", Severity: Warning,
+			Problem: fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
+			Fix:     "Keep the clock right by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
+		}
+		if skew.Abs() > clockTolerance {
+			f.Severity = Fault
+		}
+		return []Finding{f}, true
+	}
+	return nil, true
+}
+
+// probe begins, or for OAuth 2.0 ends, a sign-in that is nobody's: X looks at the
+// application's credentials before it looks at the rest.
+func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
+	var err error
+	switch p.(type) {
+	case *provider.XOAuth1:
+		_, _, err = p.Begin(ctx, provider.Options{})
+	case *provider.X:
+		const self = "self-check"
+		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), Handle: self, Secret: strings.Repeat("self-check-", 4)},
+			url.Values{"state": {self}, "code": {self}})
+		if errors.Is(err, provider.ErrExpired) {
+			// The code is unknown, as it should be, and the credentials are good.
+			err = nil
+		}
+	default:
+		return nil
+	}
+	if err == nil {
+		return nil
+	}
+	return []Finding{k.explain(p.Name(), err)}
+}
+
+// explain turns a probe's error into a finding.
+func (k *Kit) explain(name string, err error) Finding {
+	f := Finding{Severity: Fault, Provider: name}
+	var pe *provider.Error
+	if !errors.As(err, &pe) {
+		pe = &provider.Error{Kind: err}
+	}
+	switch {
+	case pe.Reason == provider.ReasonCredentials:
+		f.Code, f.Problem = "credentials", "X does not accept the application's credentials."
+		f.Fix = "Compare them with X's console: OAuth 2.0 wants client id and secret, OAuth 1.0a the API key and secret. " +
+			"A Web App has a secret; a Native App or Single Page App is public, and its secret stays empty here."
+	case pe.Reason == provider.ReasonCallback:
+		f.Code, f.Problem = "callback", "The callback is not registered at X."
+		f.Fix = "Register exactly " + k.cfg.callback() + " in the application's settings: X compares to the letter."
+	case pe.Reason == provider.ReasonClock:
+		f.Code, f.Problem = "clock_skew", "X refuses this machine's time."
+		f.Fix = "Keep the clock right by NTP."
+	case pe.Reason == provider.ReasonAccess:
+		f.Code, f.Problem = "access", "The application's plan, project or permissions do not allow sign-in."
+		f.Fix = "Attach the application to a project in X's console and switch on user authentication."
+	case errors.Is(err, provider.ErrRateLimited):
+		f.Code, f.Severity, f.Problem = "rate_limited", Warning, "X limits this application's calls at the moment."
+		f.Fix = "Wait, and check again."
+	case errors.Is(err, provider.ErrUnavailable):
+		f.Code, f.Severity, f.Problem = "unavailable", Warning, "X gave no usable answer."
+		f.Fix = "Check again later; if it stays, check APIURL."
+	default:
+		f.Code, f.Problem = "refused", "X refused: "+err.Error()+"."
+		f.Fix = "See the code and the text of X's answer."
+	}
+	return f
+}
+
+// sameHost reports whether host, as in a Host header, is the host of u.
+func sameHost(u *url.URL, host string) bool {
+	other := &url.URL{Scheme: u.Scheme, Host: strings.ToLower(host)}
+	return strings.EqualFold(u.Hostname(), other.Hostname()) && port(u) == port(other)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// hostname is the host name in a URL or in a Host header.
+func hostname(s string) string {
+	if u, err := url.Parse(s); err == nil && u.Host != "" {
+		return u.Hostname()
+	}
+	return (&url.URL{Host: s}).Hostname()
+}

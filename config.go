@@ -1,0 +1,175 @@
+package xsignin
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Config says what [New] puts together. Only PublicURL and one pair of credentials are
+// required, and Keys where PublicURL is not a loopback address. New copies what it keeps.
+type Config struct {
+	// PublicURL is how visitors reach the site, such as https://example.com, perhaps
+	// with a path. The callback at X is PublicURL + Path + "/callback", cookies are
+	// Secure where it is https, and nothing of it is ever taken from a request.
+	PublicURL string
+	// Path is where the kit is mounted. The default is "/auth".
+	Path string
+	// Home is where visitors go who came from nowhere in particular. The default is the
+	// path of PublicURL, or "/".
+	Home string
+
+	// ClientID and ClientSecret are the OAuth 2.0 credentials of the application at X;
+	// the provider is called "x". An empty secret means a public client (Native App,
+	// Single Page App).
+	ClientID, ClientSecret string
+	// Scopes are asked for at an OAuth 2.0 sign-in. The default is tweet.read, users.read
+	// and offline.access: without the last one X gives no refresh token, and the client
+	// stops working after two hours.
+	Scopes []string
+	// ConsumerKey and ConsumerSecret are the OAuth 1.0a credentials of the application at
+	// X; the provider is called "x-oauth1".
+	ConsumerKey, ConsumerSecret string
+	// Providers are further ways to sign in. The first of all providers - x, x-oauth1,
+	// then these - answers at Path + "/login", each at Path + "/login/<name>".
+	Providers []provider.Provider
+
+	// Keys are secrets of at least 32 bytes, newest first. They seal the cookies of
+	// sign-ins under way and the stored tokens; the newest seals, all open. Without keys
+	// New makes random ones on a loopback PublicURL, and fails elsewhere.
+	// `openssl rand -base64 32` makes one.
+	Keys []string
+	// Tokens stores tokens, sealed. The default is memory, for one process.
+	Tokens tokenstore.Store
+	// SessionStore stores sessions: any store of scs. The default is memory, for one
+	// process.
+	SessionStore scs.Store
+	// SessionLifetime is how long a session lasts at most; the default is 14 days.
+	// SessionIdle ends a session that is not used for so long; the default 0 means never.
+	SessionLifetime, SessionIdle time.Duration
+	// Sessions joins the application's own scs manager, with its cookie, store and
+	// lifetimes, instead of SessionStore, SessionLifetime and SessionIdle. New wraps its
+	// Store, so that a session that was signed out cannot come back.
+	Sessions *scs.SessionManager
+
+	// OnSignIn decides who may sign in and what the application calls them; see
+	// [handlers.Config]. Nil lets everybody in.
+	OnSignIn func(ctx context.Context, s *SignIn) error
+	// LoginOptions gives the options of a sign-in, such as ForceLogin, from its request.
+	LoginOptions func(r *http.Request) provider.Options
+	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
+	// away. By default a sign-out revokes and deletes them.
+	KeepTokens bool
+
+	// APIURL is where X's API is, with OAuth 1.0a; the default is https://api.x.com.
+	// AuthorizeURL is OAuth 2.0's consent page; the default is
+	// https://x.com/i/oauth2/authorize. Plain http is allowed on loopback addresses.
+	APIURL, AuthorizeURL string
+	// Transport carries every request to X. The default is one of the kit's own.
+	Transport http.RoundTripper
+	// RefreshAhead is how long before its expiry a token is refreshed. The default is 5
+	// minutes.
+	RefreshAhead time.Duration
+
+	// Events is told what happens, for metrics and traces. It may be nil.
+	Events event.Func
+	// Logger is the kit's log. The default is [slog.Default]. It gets no secrets.
+	Logger *slog.Logger
+}
+
+// Names that an application would otherwise look for in the rooms.
+type (
+	// SignIn is what an OnSignIn hook decides about.
+	SignIn = handlers.SignIn
+	// Event is what an Events hook is told.
+	Event = event.Event
+	// Key names a user's token with a provider.
+	Key = tokenstore.Key
+)
+
+// Format implements [fmt.Formatter]: a Config prints without its secrets.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
+		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
+}
+
+// LogValue implements [slog.LogValuer].
+func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// checked is a Config whose own fields hold up; the rooms check theirs.
+type checked struct {
+	Config
+	public  *url.URL
+	secrets [][]byte
+}
+
+func (c Config) check() (checked, error) {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("xsignin: "+format, args...)) }
+
+	k := checked{Config: c}
+	public, err := url.Parse(c.PublicURL)
+	switch {
+	case c.PublicURL == "":
+		fault("Config.PublicURL is missing: set it to how visitors reach the site, such as https://example.com")
+	case err != nil || public.Host == "" || (public.Scheme != "https" && public.Scheme != "http"):
+		fault("Config.PublicURL must be an absolute http or https URL, such as https://example.com")
+	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
+		fault("Config.PublicURL must be a scheme, a host and perhaps a path, and nothing else")
+	default:
+		public.Path, public.RawPath = strings.TrimRight(public.Path, "/"), ""
+		k.public = public
+	}
+	k.Path = cmp.Or(strings.TrimRight(c.Path, "/"), "/auth")
+	if !strings.HasPrefix(k.Path, "/") {
+		fault("Config.Path must begin with a slash")
+	}
+	if c.ClientID == "" && c.ConsumerKey == "" && len(c.Providers) == 0 {
+		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a)")
+	}
+	if c.ClientID == "" && c.ClientSecret != "" {
+		fault("Config.ClientSecret is set without ClientID")
+	}
+	if (c.ConsumerKey == "") != (c.ConsumerSecret == "") {
+		fault("Config.ConsumerKey and ConsumerSecret belong together: one of them is missing")
+	}
+	if c.Sessions != nil && (c.SessionStore != nil || c.SessionLifetime != 0 || c.SessionIdle != 0) {
+		fault("Config.Sessions brings its own store and lifetimes: leave SessionStore, SessionLifetime and SessionIdle unset")
+	}
+	k.Logger = cmp.Or(c.Logger, slog.Default())
+	for i, key := range c.Keys {
+		if len(key) < 32 {
+			fault("Config.Keys[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one", i, len(key))
+		}
+		k.secrets = append(k.secrets, []byte(key))
+	}
+	if len(c.Keys) == 0 && k.public != nil {
+		if !loopback(k.public.Hostname()) {
+			fault("Config.Keys is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
+		} else {
+			k.secrets = [][]byte{[]byte(rand.Text() + rand.Text())}
+		}
+	}
+	return k, errors.Join(errs...)
+}
+
+// loopback reports whether host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,36 @@
+package xsignin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/provider"
+)
+
+// User returns who is signed in, from the context of a request that went through
+// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false where nobody is.
+func User(ctx context.Context) (provider.User, bool) {
+	req := requestctx.From(ctx)
+	if req == nil || !req.SignedIn {
+		return provider.User{}, false
+	}
+	return req.User, true
+}
+
+// Client returns the client of the user who is signed in, from the context of a request
+// that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
+// refuses to send any elsewhere; it reads the token at the first request, not before, and
+// renews it when it expires. [client.ErrSignInAgain] says that X no longer takes the
+// token.
+//
+// It is never nil: where nobody is signed in, every request fails with
+// [client.ErrNoUser].
+func Client(ctx context.Context) *http.Client {
+	req := requestctx.From(ctx)
+	if req == nil || !req.SignedIn {
+		return client.Nobody()
+	}
+	return req.Clients.Client(req.User.Key())
+}

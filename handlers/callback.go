@@ -1,0 +1,142 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/provider"
+)
+
+// maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
+const maxCallbackQuery = 8 << 10
+
+// Callback ends a sign-in of any of the providers. It finds the one under way by the
+// parameter state, or by oauth_token or denied; without a match in this browser it
+// looks at nothing else. Then it asks the provider, the OnSignIn hook, saves the token
+// and renews the session, in this order; if a step fails nothing of it remains.
+//
+// success answers when the user is signed in, with the user in the request's context;
+// nil means a redirect, with status 303, to where the visitor came from. failure
+// answers otherwise; nil means the default page.
+func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		if !only(w, r, http.MethodGet) {
+			return
+		}
+		a := attempt{begun: h.cfg.Now()}
+		user, err := h.finish(w, r, &a)
+		if err != nil {
+			h.fail(w, r, failure, a, err)
+			return
+		}
+		h.cfg.Events.Tell(r.Context(), event.Event{
+			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
+			Provider: user.Provider, UserID: user.Subject,
+		})
+		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject)
+		if success == nil {
+			http.Redirect(w, r, a.returnTo, http.StatusSeeOther)
+			return
+		}
+		success.ServeHTTP(w, r.WithContext(requestctx.With(r.Context(),
+			&requestctx.Request{SignedIn: true, User: user, Clients: h.cfg.Clients})))
+	})
+}
+
+// finish does what Callback says and fills in a as it learns.
+func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (provider.User, error) {
+	var none provider.User
+	query, handle, err := parseCallback(r)
+	if err != nil {
+		return none, err
+	}
+	begun, err := h.cfg.Pending.Take(w, r, handle)
+	if err != nil {
+		return none, err
+	}
+	p, ok := h.byName[begun.Pending.Provider]
+	if !ok {
+		// Begun before a deployment that dropped this provider.
+		return none, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
+	}
+	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.Home)
+
+	// From here on a visitor who closes the tab must not leave half of it: X's code is
+	// spent by the first question.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	defer cancel()
+	user, token, err := p.Finish(ctx, begun.Pending, query)
+	if err != nil {
+		return none, err
+	}
+	s := &SignIn{User: user, Token: token, Request: r}
+	if h.cfg.OnSignIn != nil {
+		if err := h.cfg.OnSignIn(ctx, s); err != nil {
+			if errors.Is(err, provider.ErrNotAllowed) {
+				return none, &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn", Err: err}
+			}
+			return none, internal(fmt.Errorf("OnSignIn: %w", err))
+		}
+		if s.User.Subject == "" {
+			return none, internal(errors.New("OnSignIn left User.Subject empty"))
+		}
+	}
+	// The hook chooses the subject; who X vouched for is not its to change.
+	user.Subject = s.User.Subject
+	if err := h.save(ctx, w, r, user, s); err != nil {
+		return none, internal(err)
+	}
+	return user, nil
+}
+
+// save keeps the token and the session: both or neither.
+func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, s *SignIn) error {
+	undo, err := h.cfg.Clients.PutUndo(ctx, user.Key(), s.Token)
+	if err != nil {
+		return err
+	}
+	if err := h.cfg.Sessions.SignIn(w, r.WithContext(ctx), user); err != nil {
+		// The deadline that may have failed the session must not fail this.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+		defer cancel()
+		return errors.Join(err, undo(ctx))
+	}
+	return nil
+}
+
+// parseCallback reads the callback's query and the handle of its sign-in.
+func parseCallback(r *http.Request) (query url.Values, handle string, err error) {
+	// Whatever is wrong here, it is no answer to a sign-in of this browser.
+	unknown := &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	if len(r.URL.RawQuery) > maxCallbackQuery {
+		return nil, "", unknown
+	}
+	query, err = url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, "", unknown
+	}
+	for _, values := range query {
+		// RFC 6749 section 3.1: no parameter more than once.
+		if len(values) > 1 {
+			return nil, "", unknown
+		}
+	}
+	for _, name := range []string{"state", "oauth_token", "denied"} {
+		if v := query.Get(name); v != "" {
+			if handle != "" {
+				return nil, "", unknown
+			}
+			handle = v
+		}
+	}
+	if handle == "" {
+		return nil, "", unknown
+	}
+	return query, handle, nil
+}

@@ -1,0 +1,200 @@
+// Package handlers holds the http.Handlers of a sign-in: [Handlers.Login],
+// [Handlers.Callback], [Handlers.Logout] and [Handlers.Session], and the pages they
+// show.
+//
+// They keep gologin's convention: success and failure are [http.Handler]s, and
+// [gologin.ErrorFromContext] reads the error in a failure handler. Nil means the
+// default: a redirect to where the visitor came from, and a page that says what went
+// wrong, in JSON for who asks for it. [ProblemOf] gives a failure handler of one's own
+// the status and the words of the default page.
+//
+// Most programs mount the root package's Kit, which puts these together.
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dghubble/gologin/v2"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Config is what the handlers work with. New copies it.
+type Config struct {
+	// Providers are the ways to sign in, with different names. At least one. All may
+	// share one callback: the sign-in under way says which one it belongs to.
+	Providers []provider.Provider
+	// Sessions keeps who is signed in. Required.
+	Sessions *session.Manager
+	// Pending keeps the sign-ins under way. Required.
+	Pending *session.Jar
+	// Clients keeps the tokens. Required.
+	Clients *client.Pool
+
+	// OnSignIn is asked after the provider has vouched for a user and before anything
+	// is saved. It may refuse by an error - [provider.ErrNotAllowed] gives a page that
+	// says so, any other the page of an internal fault - and may set User.Subject to
+	// the application's own name for the user. Nil lets everybody in.
+	OnSignIn func(ctx context.Context, s *SignIn) error
+	// LoginOptions gives the options of a sign-in that begins with r, such as
+	// ForceLogin. Nil means none.
+	LoginOptions func(r *http.Request) provider.Options
+
+	// Path is where the handlers are mounted, for the links between them: LoginPath
+	// under it leads to the first provider, login/<name> to the others. The default is
+	// "/auth".
+	Path string
+	// Home is where a visitor goes who came from nowhere in particular. The default is
+	// "/".
+	Home string
+	// Origin is the site's own origin, such as https://example.com, for the protection
+	// of Logout behind a proxy that changes the Host header. It may be empty.
+	Origin string
+	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
+	// away. By default a sign-out revokes and deletes them.
+	KeepTokens bool
+	// Timeout bounds one callback, with all that is asked of the provider and the
+	// stores. The default is 25 seconds.
+	Timeout time.Duration
+
+	// Events is told of sign-ins and sign-outs. It may be nil.
+	Events event.Func
+	// Logger tells the operator why a sign-in failed. The default is [slog.Default].
+	Logger *slog.Logger
+	// Now is the clock. The default is [time.Now].
+	Now func() time.Time
+}
+
+// SignIn is what an OnSignIn hook decides about.
+type SignIn struct {
+	// User is who signs in. The hook may set User.Subject; it must not be empty.
+	User provider.User
+	// Token is the permission that comes with it. It holds secrets.
+	Token tokenstore.Token
+	// Request is the callback's request.
+	Request *http.Request
+}
+
+// Handlers makes the http.Handlers. Goroutines may share it.
+type Handlers struct {
+	cfg    Config
+	byName map[string]provider.Provider
+	cross  *http.CrossOriginProtection
+	pages  *pages
+}
+
+// New checks cfg and returns the handlers. The error tells every fault.
+func New(cfg Config) (*Handlers, error) {
+	h := &Handlers{byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("handlers: "+format, args...)) }
+
+	cfg.Providers = slices.Clone(cfg.Providers)
+	if len(cfg.Providers) == 0 {
+		fault("Config.Providers is empty: pass provider.NewX or provider.NewXOAuth1")
+	}
+	for _, p := range cfg.Providers {
+		if h.byName[p.Name()] != nil {
+			fault("two providers are called %q: give one another Name", p.Name())
+		}
+		h.byName[p.Name()] = p
+	}
+	if cfg.Sessions == nil {
+		fault("Config.Sessions is missing: pass session.New or session.Over")
+	}
+	if cfg.Pending == nil {
+		fault("Config.Pending is missing: pass session.NewJar")
+	}
+	if cfg.Clients == nil {
+		fault("Config.Clients is missing: pass client.New")
+	}
+	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
+	if !strings.HasPrefix(cfg.Path, "/") || strings.ContainsAny(cfg.Path, "?#\\") {
+		fault("Config.Path must be a path that begins with a slash")
+	}
+	cfg.Home = cmp.Or(cfg.Home, "/")
+	if localPath(cfg.Home, "", "") == "" {
+		fault("Config.Home must be a path on this site that begins with one slash")
+	}
+	if cfg.Origin != "" {
+		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
+			fault("Config.Origin must be a scheme and a host, such as https://example.com: %w", err)
+		}
+	}
+	cfg.Timeout = cmp.Or(cfg.Timeout, 25*time.Second)
+	if cfg.Timeout < 0 {
+		fault("Config.Timeout must not be negative")
+	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	h.cfg = cfg
+	h.pages = newPages()
+	return h, nil
+}
+
+// LoginPath is where a sign-in with the named provider begins.
+func (h *Handlers) LoginPath(name string) string {
+	if name == h.cfg.Providers[0].Name() {
+		return h.cfg.Path + "/login"
+	}
+	return h.cfg.Path + "/login/" + name
+}
+
+// attempt is a sign-in as far as it is known when it fails.
+type attempt struct {
+	provider string
+	returnTo string
+	begun    time.Time
+}
+
+// fail ends a sign-in that did not work out: it tells the operator, and answers by
+// failure or by the default page.
+func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
+	p := ProblemOf(err)
+	now := h.cfg.Now()
+	h.cfg.Logger.LogAttrs(r.Context(), p.level(), "xsignin: sign-in failed",
+		slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err))
+	h.cfg.Events.Tell(r.Context(), event.Event{
+		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
+	})
+	if failure != nil {
+		failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
+		return
+	}
+	retry := h.LoginPath(cmp.Or(a.provider, h.cfg.Providers[0].Name()))
+	h.problem(w, r, p, h.withReturn(retry, a.returnTo))
+}
+
+// private sets the headers of every answer that belongs to one visitor and whose
+// address may hold a code: nothing keeps it, and nothing learns where it came from.
+func private(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+}
+
+// only reports whether r's method is one of methods, and answers 405 if not.
+func only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	return false
+}

@@ -1,0 +1,102 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/dghubble/gologin/v2"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/provider"
+)
+
+// revokeTimeout bounds what a visitor waits for the provider at a sign-out.
+const revokeTimeout = 2 * time.Second
+
+// Logout signs out on POST: the session ends, then the user's tokens with all
+// providers are revoked there (best effort, two seconds at most) and deleted here, unless
+// Config.KeepTokens. GET shows a small page with the button. A POST that another site
+// caused is refused by [http.CrossOriginProtection], with status 403.
+//
+// success answers when the visitor is signed out; nil means a redirect, with status 303,
+// to the form value return_to or home, or 204 for who asks for JSON. failure answers when
+// the session could not be ended, and nothing was changed; nil means the default page.
+// Who is not signed in has signed out with success.
+func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		if !only(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			return
+		}
+		if r.Method != http.MethodPost {
+			h.logoutPage(w, r)
+			return
+		}
+		if err := h.cross.Check(r); err != nil {
+			h.problem(w, r, crossOrigin(), h.cfg.Path+"/logout")
+			return
+		}
+		if err := h.signOut(w, r); err != nil {
+			p := ProblemOf(err)
+			h.cfg.Logger.LogAttrs(r.Context(), p.level(), "xsignin: sign-out failed", slogErr(err))
+			if failure != nil {
+				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
+				return
+			}
+			h.problem(w, r, p, h.cfg.Path+"/logout")
+			return
+		}
+		switch {
+		case success != nil:
+			success.ServeHTTP(w, r)
+		case wants.JSON(r):
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+			http.Redirect(w, r, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.Home), http.StatusSeeOther)
+		}
+	})
+}
+
+// signOut ends r's session, then the tokens.
+func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) error {
+	begun := h.cfg.Now()
+	ctx := context.WithoutCancel(r.Context())
+	user, ok, err := h.cfg.Sessions.Read(ctx, r)
+	if err == nil {
+		err = h.cfg.Sessions.SignOut(w, r.WithContext(ctx))
+	}
+	if err != nil {
+		return internal(err)
+	}
+	if !ok {
+		return nil
+	}
+	if !h.cfg.KeepTokens {
+		h.revoke(ctx, user)
+	}
+	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", user.Provider, "user_id", user.Subject)
+	h.cfg.Events.Tell(ctx, event.Event{
+		Kind: event.SignedOut, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(begun),
+		Provider: user.Provider, UserID: user.Subject,
+	})
+	return nil
+}
+
+// revoke takes back what the user holds with each provider, all at the same time. What
+// fails is told by the pool's events and log: the visitor is signed out whatever the
+// provider says.
+func (h *Handlers) revoke(ctx context.Context, user provider.User) {
+	ctx, cancel := context.WithTimeout(ctx, 2*revokeTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, p := range h.cfg.Providers {
+		u := user
+		u.Provider = p.Name()
+		wg.Go(func() { _ = h.cfg.Clients.Revoke(ctx, u.Key()) })
+	}
+	wg.Wait()
+}

@@ -1,0 +1,141 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// errInternal is behind every failure that is this site's own: a store that does not
+// answer, a hook that fails.
+var errInternal = errors.New("handlers: a fault on this site")
+
+func internal(err error) error { return fmt.Errorf("%w: %w", errInternal, err) }
+
+func slogErr(err error) slog.Attr { return slog.Any("err", err) }
+
+// Problem is what may be told a visitor about a failure. As JSON it is a problem
+// document of RFC 9457. It says nothing of the cause: that is for the log.
+type Problem struct {
+	// Type is "about:blank": Title and Code say all there is.
+	Type string `json:"type"`
+	// Status is the HTTP status.
+	Status int `json:"status"`
+	// Code is a stable word: denied, expired, other_browser, not_allowed,
+	// rate_limited, refused, unavailable, cross_origin or internal.
+	Code string `json:"code"`
+	// Title and Detail are for people.
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	// RetryAt is when it makes sense to try again, where that is known.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// RetryURL is where to try again.
+	RetryURL string `json:"retry_url,omitempty"`
+
+	retryAfter time.Duration
+}
+
+// ProblemOf returns what may be told a visitor about err, which came from a provider or
+// from these handlers.
+func ProblemOf(err error) Problem {
+	p := Problem{Type: "about:blank"}
+	var pe *provider.Error
+	if errors.As(err, &pe) {
+		p.RetryAt = pe.RetryAt
+	}
+	switch {
+	case errors.Is(err, errInternal):
+		p.Status, p.Code = http.StatusServiceUnavailable, "internal"
+		p.Title = "Something went wrong on this site"
+		p.Detail = "You are not at fault, and nothing was changed. Try again in a moment."
+		p.retryAfter = 5 * time.Second
+	case errors.Is(err, provider.ErrDenied):
+		p.Status, p.Code = http.StatusForbidden, "denied"
+		p.Title = "You are not signed in"
+		p.Detail = "The sign-in was cancelled at X. Nothing was saved, and you can try again whenever you like."
+	case errors.Is(err, provider.ErrExpired):
+		p.Status, p.Code = http.StatusBadRequest, "expired"
+		p.Title = "This sign-in has expired"
+		p.Detail = "It took too long, or it was used already. Start again: it takes a few seconds."
+	case errors.Is(err, provider.ErrOtherBrowser):
+		p.Status, p.Code = http.StatusBadRequest, "other_browser"
+		p.Title = "This sign-in was not started in this browser"
+		p.Detail = "That happens when the X app opens the link in another browser, when cookies are blocked, " +
+			"or when the link is old. For your safety it is not used here. Start again in this browser."
+	case errors.Is(err, provider.ErrNotAllowed):
+		p.Status, p.Code = http.StatusForbidden, "not_allowed"
+		p.Title = "This account may not sign in here"
+		p.Detail = "X confirmed who you are, but this site does not let the account in."
+	case errors.Is(err, provider.ErrRateLimited):
+		p.Status, p.Code = http.StatusServiceUnavailable, "rate_limited"
+		p.Title = "X is asking for a pause"
+		p.Detail = "There have been too many sign-ins in a short time. Try again a little later."
+		p.retryAfter = time.Minute
+	case errors.Is(err, provider.ErrRefused):
+		p.Status, p.Code = http.StatusBadGateway, "refused"
+		p.Title = "X does not accept sign-ins from this site at the moment"
+		p.Detail = "This is for the people who run the site to mend; they will find the reason in its log."
+	case errors.Is(err, provider.ErrUnavailable):
+		p.Status, p.Code = http.StatusBadGateway, "unavailable"
+		p.Title = "X could not be reached"
+		p.Detail = "X did not answer as it should. Your account is fine; try again in a moment."
+		p.retryAfter = 30 * time.Second
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			p.Status = http.StatusGatewayTimeout
+		case pe != nil && pe.Status == 0:
+			p.Status = http.StatusServiceUnavailable
+		}
+	default:
+		p.Status, p.Code = http.StatusInternalServerError, "internal"
+		p.Title = "Something went wrong on this site"
+		p.Detail = "You are not at fault. Try again in a moment."
+	}
+	return p
+}
+
+// crossOrigin is the problem of a sign-out that another site asked for.
+func crossOrigin() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusForbidden, Code: "cross_origin",
+		Title:  "You are still signed in",
+		Detail: "Another site tried to sign you out. If it was you, use the button on this site.",
+	}
+}
+
+// level is how loud the log should be: what visitors do is ordinary, what an operator
+// has to mend is an error.
+func (p Problem) level() slog.Level {
+	switch p.Code {
+	case "denied", "expired", "other_browser", "not_allowed":
+		return slog.LevelInfo
+	case "rate_limited", "unavailable":
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+// setRetryAfter sets Retry-After where trying again later is what helps.
+func (p Problem) setRetryAfter(w http.ResponseWriter, now time.Time) {
+	d := p.retryAfter
+	if until := p.RetryAt.Sub(now); !p.RetryAt.IsZero() && until > 0 {
+		d = until
+	}
+	if d > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+	}
+}
+
+func writeProblem(w http.ResponseWriter, p Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}

@@ -1,0 +1,89 @@
+package handlers
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxReturnPath bounds a return path, which travels in a cookie.
+const maxReturnPath = 1024
+
+// localPath returns raw as a path on this site, parsed and encoded anew, or def where
+// it is anything else. auth is the path under which the handlers are mounted: to come
+// back there would sign in once more, or out.
+//
+// Browsers read more as a host than RFC 3986 does: they take a backslash for a slash
+// and drop tabs and line breaks. Servers and proxies on the way may decode once more
+// than they should. So nothing of that kind may stand in the path in any encoding; the
+// query is data, and stays.
+func localPath(raw, auth, def string) string {
+	if len(raw) > maxReturnPath || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw) {
+		return def
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" {
+		return def
+	}
+	if !plainPath(u.EscapedPath()) {
+		return def
+	}
+	if auth != "" && (u.Path == auth || strings.HasPrefix(u.Path, auth+"/")) {
+		return def
+	}
+	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: encodeQuery(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
+	return local.String()
+}
+
+// plainPath reports whether p, however often it is decoded, is an absolute path
+// without an empty first segment, a backslash, a control character or a dot segment.
+func plainPath(p string) bool {
+	for {
+		if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) || hasControl(p) {
+			return false
+		}
+		for segment := range strings.SplitSeq(p, "/") {
+			if segment == "." || segment == ".." {
+				return false
+			}
+		}
+		decoded, err := url.PathUnescape(p)
+		if err != nil {
+			// A percent sign that is no encoding: as plain as it gets.
+			return true
+		}
+		if decoded == p {
+			return true
+		}
+		p = decoded
+	}
+}
+
+// hasControl reports whether s holds a control character, of ASCII or of Latin 1.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || (r >= 0x7f && r < 0xa0) })
+}
+
+// encodeQuery encodes what may not stand in a query as it is, and leaves the rest
+// alone: an application may care about the order and the form of its parameters.
+func encodeQuery(q string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(q) {
+		switch c := q[i]; {
+		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0:
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// withReturn adds return_to to a login path.
+func (h *Handlers) withReturn(login, returnTo string) string {
+	if returnTo == "" || returnTo == h.cfg.Home {
+		return login
+	}
+	return login + "?" + url.Values{"return_to": {returnTo}}.Encode()
+}

@@ -1,0 +1,45 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// sessionAnswer is the document that Session answers with.
+type sessionAnswer struct {
+	SignedIn  bool           `json:"signed_in"`
+	User      *provider.User `json:"user,omitempty"`
+	LoginURL  string         `json:"login_url"`
+	LogoutURL string         `json:"logout_url"`
+}
+
+// Session answers with who is signed in, as JSON, from the session alone:
+// {"signed_in":true,"user":{…},"login_url":"…","logout_url":"…"}, and without user where
+// nobody is. The status is 200 in both cases, and 503 while the session store cannot
+// answer.
+func (h *Handlers) Session() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		w.Header().Set("Vary", "Cookie")
+		if !only(w, r, http.MethodGet, http.MethodHead) {
+			return
+		}
+		user, ok, err := h.cfg.Sessions.Load(w, r)
+		if err != nil {
+			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
+			writeProblem(w, ProblemOf(internal(err)))
+			return
+		}
+		answer := sessionAnswer{
+			SignedIn: ok, LoginURL: h.LoginPath(h.cfg.Providers[0].Name()), LogoutURL: h.cfg.Path + "/logout",
+		}
+		if ok {
+			answer.User = &user
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+}

@@ -1,0 +1,207 @@
+package xsignin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Kit is "Sign in with X", put together. It is the http.Handler of the paths under
+// Config.Path, and makes the middleware. Goroutines may share it.
+type Kit struct {
+	cfg       checked
+	mux       *http.ServeMux
+	providers []provider.Provider
+	sessions  *session.Manager
+	clients   *client.Pool
+	gate      *middleware.Middleware
+}
+
+// New puts a kit together from the rooms. The error tells every fault of cfg that it can
+// find at once, each with the name of the field.
+func New(cfg Config) (*Kit, error) {
+	c, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Keys) == 0 {
+		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
+	}
+	k := &Kit{cfg: c}
+	if k.providers, err = c.makeProviders(); err != nil {
+		return nil, err
+	}
+	if c.Sessions != nil {
+		k.sessions, err = session.Over(c.Sessions)
+	} else {
+		k.sessions, err = session.New(session.Config{
+			Store: c.SessionStore, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
+			Secure: c.public.Scheme == "https", Logger: c.Logger,
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	store := c.Tokens
+	if store == nil {
+		store = tokenstore.NewMemory()
+	}
+	vault, err := tokenstore.NewVault(store, c.secrets...)
+	if err != nil {
+		return nil, err
+	}
+	k.clients, err = client.New(client.Config{
+		Vault: vault, Providers: k.providers, Transport: c.Transport, RefreshAhead: c.RefreshAhead,
+		Events: c.Events, Logger: c.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.mount(); err != nil {
+		return nil, errors.Join(err, k.clients.Close(context.Background()))
+	}
+	return k, nil
+}
+
+// makeProviders makes the providers that cfg names. They share the callback.
+func (c checked) makeProviders() ([]provider.Provider, error) {
+	var all []provider.Provider
+	var errs []error
+	if c.ClientID != "" {
+		x, err := provider.NewX(provider.XConfig{
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.callback(), Scopes: c.Scopes,
+			APIURL: c.APIURL, AuthorizeURL: c.AuthorizeURL, Transport: c.Transport,
+		})
+		all, errs = append(all, x), append(errs, err)
+	}
+	if c.ConsumerKey != "" {
+		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
+			ConsumerKey: c.ConsumerKey, ConsumerSecret: c.ConsumerSecret, CallbackURL: c.callback(),
+			APIURL: c.APIURL, Transport: c.Transport,
+		})
+		all, errs = append(all, x), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return append(all, c.Providers...), nil
+}
+
+// callback is the URL to register at X.
+func (c checked) callback() string { return c.public.String() + c.Path + "/callback" }
+
+// mount makes the handlers and their paths.
+func (k *Kit) mount() error {
+	c := k.cfg
+	jar, err := session.NewJar(session.JarConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https"})
+	if err != nil {
+		return err
+	}
+	path := c.public.Path + c.Path
+	h, err := handlers.New(handlers.Config{
+		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
+		OnSignIn: c.OnSignIn, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
+		Path: path, Home: cmp.Or(c.Home, c.public.Path+"/"), Origin: c.public.Scheme + "://" + c.public.Host,
+		Events: c.Events, Logger: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	k.gate, err = middleware.New(middleware.Config{
+		Sessions: k.sessions, Clients: k.clients, LoginPath: path + "/login", Logger: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	k.mux = http.NewServeMux()
+	k.mux.Handle(c.Path+"/login", h.Login(k.providers[0].Name(), nil))
+	for _, p := range k.providers {
+		k.mux.Handle(c.Path+"/login/"+p.Name(), h.Login(p.Name(), nil))
+	}
+	k.mux.Handle(c.Path+"/callback", h.Callback(nil, nil))
+	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
+	k.mux.Handle(c.Path+"/session", h.Session())
+	return nil
+}
+
+// ServeHTTP serves login, login/<provider>, callback, logout and session under
+// Config.Path. It works with and without an [http.StripPrefix] of PublicURL's path.
+func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	prefix := k.cfg.public.Path
+	if prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Path+"/") {
+		http.StripPrefix(prefix, k.mux).ServeHTTP(w, r)
+		return
+	}
+	k.mux.ServeHTTP(w, r)
+}
+
+// LoadUser puts the signed-in user, if there is one, into the request's context, for pages
+// that anybody may see. See [middleware.Middleware.LoadUser].
+func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
+
+// RequireUser lets only signed-in users through to next. A page load of anybody else goes
+// to the login and comes back; scripts get status 401. See
+// [middleware.Middleware.RequireUser].
+func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
+
+// Middleware is what adapters for frameworks call.
+func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
+
+// Sessions is the session manager, for an application that keeps values of its own beside
+// the user.
+func (k *Kit) Sessions() *session.Manager { return k.sessions }
+
+// ClientFor returns the client of a user who need not be present: a background job's. The
+// token is read and refreshed when a request is made; [client.ErrSignInAgain] says that
+// only the user can help.
+func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
+
+// Account is one way in which a user is connected.
+type Account struct {
+	// Key names the token, for [Kit.ClientFor], [Kit.Refresh] and [Kit.Disconnect].
+	Key Key
+	// Token has the scopes, the expiry and the state, and no secrets.
+	Token tokenstore.Token
+}
+
+// Accounts lists what the user whom the application calls userID holds: at most one token
+// for each of the kit's providers, in their order.
+func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
+	var accounts []Account
+	for _, p := range k.providers {
+		key := Key{Provider: p.Name(), UserID: userID}
+		t, err := k.clients.Token(ctx, key)
+		switch {
+		case err == nil:
+			accounts = append(accounts, Account{Key: key, Token: t})
+		case !errors.Is(err, tokenstore.ErrNotFound):
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+// Refresh renews a token now, whatever its expiry. A refresh that is under way already is
+// waited for instead.
+func (k *Kit) Refresh(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
+
+// Disconnect takes a token back: at the provider, best effort, within two seconds, and here
+// whatever the provider says. Sessions go on.
+func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
+
+// Close ends background work, waiting for refreshes under way until ctx ends. Call it after
+// the server has shut down.
+func (k *Kit) Close(ctx context.Context) error { return k.clients.Close(ctx) }
+
+// Format implements [fmt.Formatter]: a Kit prints without its secrets.
+func (k *Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }

@@ -1,0 +1,86 @@
+// Package middleware tells a handler who is signed in ([Middleware.LoadUser]) and
+// keeps out who is not ([Middleware.RequireUser]).
+//
+// Each is a decision and a reply. The standard middleware joins the two; an adapter
+// for a framework calls the decision ([Middleware.Load], [Middleware.Require]) and
+// replies in the framework's way.
+//
+// Nothing here wraps the [http.ResponseWriter]: flushing, hijacking, sendfile and
+// [http.ResponseController] work as they do without it.
+package middleware
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/session"
+)
+
+// Config is what the middleware works with. New copies it.
+type Config struct {
+	// Sessions says who is signed in. Required.
+	Sessions *session.Manager
+	// Clients makes the signed-in user's client. Required.
+	Clients *client.Pool
+	// LoginPath is where a page load is sent when nobody is signed in. It gets the
+	// parameter return_to. The default is /auth/login.
+	LoginPath string
+	// Logger tells of stores that fail. The default is [slog.Default].
+	Logger *slog.Logger
+}
+
+// Middleware holds what the decisions need. Goroutines may share it.
+type Middleware struct {
+	sessions  *session.Manager
+	clients   *client.Pool
+	loginPath string
+	log       *slog.Logger
+}
+
+// New checks cfg and returns the middleware.
+func New(cfg Config) (*Middleware, error) {
+	var errs []error
+	if cfg.Sessions == nil {
+		errs = append(errs, errors.New("middleware: Config.Sessions is missing: pass session.New or session.Over"))
+	}
+	if cfg.Clients == nil {
+		errs = append(errs, errors.New("middleware: Config.Clients is missing: pass client.New"))
+	}
+	if cfg.LoginPath == "" {
+		cfg.LoginPath = "/auth/login"
+	}
+	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
+		errs = append(errs, errors.New("middleware: Config.LoginPath must be a path that begins with a slash"))
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, log: cfg.Logger}, nil
+}
+
+// loginURL is where to sign in and come back to path from. The login handler
+// checks path.
+func (m *Middleware) loginURL(path string) string {
+	return m.loginPath + "?" + url.Values{"return_to": {path}}.Encode()
+}
+
+// requestURI is what the browser asked for, before any [http.StripPrefix].
+func requestURI(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// with returns r with req in its context.
+func with(r *http.Request, req *requestctx.Request) *http.Request {
+	return r.WithContext(requestctx.With(r.Context(), req))
+}

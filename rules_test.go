@@ -1,0 +1,246 @@
+package xsignin_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/xsignin/xsignin"
+
+// rooms are the packages of this module from the top of the house to the bottom. Data
+// flows down: a room imports only rooms below its own line, so that each can be used, and
+// read, without those above.
+var rooms = [][]string{
+	{""},
+	{"handlers"},
+	{"middleware"},
+	// Below middleware and root, which share it.
+	{"internal/requestctx"},
+	{"client"},
+	{"session"},
+	{"provider"},
+	{"tokenstore"},
+	{"event", "internal/seal", "internal/wants"},
+	// Imports no other room, so that it shares none of their misreadings of X.
+	{"xtest"},
+}
+
+type pkg struct {
+	ImportPath string
+	Name       string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+	Dir        string
+	GoFiles    []string
+}
+
+// list runs go list. Patterns ending in ... are this module's packages.
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Standard,Imports,Deps,Dir,GoFiles"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v\n%s", args, err, stderr.Bytes())
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
+	level := make(map[string]int)
+	for i, names := range rooms {
+		for _, name := range names {
+			level[strings.TrimSuffix(module+"/"+name, "/")] = i
+		}
+	}
+	for _, p := range list(t, "./...") {
+		own, known := level[p.ImportPath]
+		if !known {
+			t.Errorf("%s is no room: add it to the list of rooms, at its place", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !strings.HasPrefix(imp, module) {
+				continue
+			}
+			if p.Name == "xtest" {
+				t.Errorf("xtest imports %s: it must share no code with what it tests", imp)
+			}
+			if level[imp] <= own {
+				t.Errorf("%s imports %s, which is not below it", p.ImportPath, imp)
+			}
+			if strings.HasSuffix(imp, "/xtest") {
+				t.Errorf("%s imports xtest: a simulator has no place in a shipped program", p.ImportPath)
+			}
+		}
+	}
+}
+
+func TestNoShippedPackageImportsTesting(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		// testing registers flags and belongs to no user's binary. Conformance suites
+		// are the exception, and are named so.
+		if strings.HasSuffix(p.Name, "test") && p.Name != "xtest" {
+			continue
+		}
+		for _, dep := range p.Deps {
+			if dep == "testing" || strings.HasPrefix(dep, "testing/") || dep == "net/http/httptest" || dep == "flag" {
+				t.Errorf("%s depends on %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+func TestCoreLinksFewPackagesFromOutside(t *testing.T) {
+	var outside []string
+	for _, p := range list(t, "-deps", ".") {
+		if !p.Standard && !strings.HasPrefix(p.ImportPath, module) {
+			outside = append(outside, p.ImportPath)
+		}
+	}
+	t.Logf("%d packages: %v", len(outside), outside)
+	if len(outside) >= 15 {
+		t.Errorf("the core links %d packages from outside the standard library, and may link 14", len(outside))
+	}
+}
+
+func TestRootModuleRequiresFourLibraries(t *testing.T) {
+	var mod struct {
+		Require []struct{ Path string }
+		Replace []any
+	}
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	// Frameworks, drivers and rivals live in modules of their own.
+	want := []string{
+		"github.com/alexedwards/scs/v2", "github.com/dghubble/gologin/v2", "github.com/dghubble/oauth1", "golang.org/x/oauth2",
+	}
+	var got []string
+	for _, r := range mod.Require {
+		got = append(got, r.Path)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("go.mod requires %v, want %v", got, want)
+	}
+	if len(mod.Replace) > 0 {
+		t.Error("go.mod replaces a module: users of the module would not get the replacement")
+	}
+}
+
+// TestNothingIsGlobal: what a request needs comes by constructor or by its context.
+func TestNothingIsGlobal(t *testing.T) {
+	forbidden := map[string]string{
+		"DefaultClient":    "http.DefaultClient is everybody's: make one",
+		"DefaultTransport": "http.DefaultTransport is everybody's: clone it where it is the base",
+		"DefaultServeMux":  "http.DefaultServeMux is everybody's",
+	}
+	// The one place that copies the default transport.
+	allowed := map[string]bool{"provider/wire.go": true}
+	for _, p := range list(t, "./...") {
+		for _, name := range p.GoFiles {
+			path := filepath.Join(p.Dir, name)
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+			ast.Inspect(file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.FuncDecl:
+					if n.Name.Name == "init" && n.Recv == nil {
+						t.Errorf("%s: an init function", fset.Position(n.Pos()))
+					}
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == "http" {
+						if why, bad := forbidden[n.Sel.Name]; bad && !allowed[filepath.Join(room, name)] {
+							t.Errorf("%s: %s", fset.Position(n.Pos()), why)
+						}
+					}
+				}
+				return true
+			})
+			for _, decl := range file.Decls {
+				checkVariables(t, fset, decl)
+			}
+		}
+	}
+}
+
+// checkVariables complains of exported package variables that are not errors.
+func checkVariables(t *testing.T, fset *token.FileSet, decl ast.Decl) {
+	t.Helper()
+	gen, ok := decl.(*ast.GenDecl)
+	if !ok || gen.Tok != token.VAR {
+		return
+	}
+	for _, spec := range gen.Specs {
+		for _, name := range spec.(*ast.ValueSpec).Names {
+			if name.IsExported() && !strings.HasPrefix(name.Name, "Err") {
+				t.Errorf("%s: %s can be changed by anybody: make it a constant or a function", fset.Position(name.Pos()), name.Name)
+			}
+		}
+	}
+}
+
+// TestNoPathOfABuildMachine keeps paths of a build machine out of the tree.
+func TestNoPathOfABuildMachine(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); name == ".git" || name == "node_modules" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		switch filepath.Ext(path) {
+		case ".go", ".md", ".html", ".css", ".yml", ".mod":
+		default:
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, mark := range []string{"/ro" + "ot/", "/ho" + "me/", "/Use" + "rs/"} {
+			if bytes.Contains(b, []byte(mark)) {
+				t.Errorf("%s names a path of a machine (%s)", path, mark)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
