@@ -91,24 +91,15 @@ func New(secrets [][]byte, purpose string) (*Box, error) {
 }
 
 func derive(secret []byte, purpose string) (key, error) {
+	var k key
 	// Without a salt: RFC 5869, 3.1 allows it for secrets that are random already.
-	raw, err := hkdf.Key(sha256.New, secret, nil, purpose, 32)
-	if err != nil {
-		return key{}, err
-	}
-	id, err := hkdf.Key(sha256.New, secret, nil, purpose+"\x00id", idLen)
-	if err != nil {
-		return key{}, err
-	}
-	block, err := aes.NewCipher(raw)
-	if err != nil {
-		return key{}, err
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return key{}, err
-	}
-	return key{id: [idLen]byte(id), aead: aead}, nil
+	raw, err1 := hkdf.Key(sha256.New, secret, nil, purpose, 32)
+	id, err2 := hkdf.Key(sha256.New, secret, nil, purpose+"\x00id", idLen)
+	copy(k.id[:], id)
+	block, err3 := aes.NewCipher(raw)
+	aead, err4 := cipher.NewGCMWithRandomNonce(block)
+	k.aead = aead
+	return k, errors.Join(err1, err2, err3, err4)
 }
 
 // Seal returns plaintext sealed with the newest secret: a format byte, the

@@ -1,0 +1,283 @@
+package tokenstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+func vault(t testing.TB, s Store, secrets ...[]byte) *Vault {
+	t.Helper()
+	v, err := NewVault(s, secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func oauth2Token() Token {
+	return Token{
+		AccessToken: "access-secret", RefreshToken: "refresh-secret",
+		Expiry: time.Date(2026, 8, 22, 12, 0, 0, 123456789, time.UTC), Scopes: []string{"tweet.read", "offline.access"},
+		AccountID: "2244994945", ObtainedAt: time.Date(2026, 8, 22, 10, 0, 0, 5, time.UTC),
+	}
+}
+
+func TestVaultKeepsTokens(t *testing.T) {
+	m := NewMemory()
+	v := vault(t, m, secret('a'))
+	for name, want := range map[string]Token{
+		"empty":         {},
+		"OAuth 2.0":     oauth2Token(),
+		"OAuth 1.0a":    {AccessToken: "12-a", TokenSecret: "s", AccountID: "12"},
+		"sign in again": {SignInAgain: true, AccountID: "12", Scopes: []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			version, err := v.Put(t.Context(), key, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, gotVersion, err := v.Get(t.Context(), key)
+			if err != nil || gotVersion != version || !reflect.DeepEqual(got, want) {
+				t.Errorf("Get = %+v in %q, %v", got, gotVersion, err)
+			}
+			e, _ := m.Get(t.Context(), key)
+			if bytes.Contains(e.Value, []byte("secret")) || bytes.Contains(e.Value, []byte("read")) {
+				t.Error("the store holds the token in clear")
+			}
+		})
+	}
+}
+
+func TestVaultLocalTimes(t *testing.T) {
+	v := vault(t, NewMemory(), secret('a'))
+	want := oauth2Token()
+	want.Expiry = time.Now().In(time.FixedZone("", 3600))
+	if _, err := v.Put(t.Context(), key, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := v.Get(t.Context(), key); err != nil || !got.Expiry.Equal(want.Expiry) {
+		t.Errorf("Expiry = %v, %v, want %v", got.Expiry, err, want.Expiry)
+	}
+}
+
+func TestVaultPassesOn(t *testing.T) {
+	v := vault(t, NewMemory(), secret('a'))
+	if _, _, err := v.Get(t.Context(), key); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Get: %v", err)
+	}
+	v1, err := v.Put(t.Context(), key, oauth2Token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := v.Lease(t.Context(), key, v1, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Lease(t.Context(), key, v1, time.Minute); !errors.Is(err, ErrLeased) {
+		t.Errorf("Lease: %v", err)
+	}
+	if err := v.Release(t.Context(), key, id); err != nil {
+		t.Error(err)
+	}
+	v2, err := v.Replace(t.Context(), key, v1, Token{AccessToken: "new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Replace(t.Context(), key, v1, Token{}); !errors.Is(err, ErrConflict) {
+		t.Errorf("Replace: %v", err)
+	}
+	if got, version, _ := v.Get(t.Context(), key); got.AccessToken != "new" || version != v2 {
+		t.Errorf("Get = %q in %q", got.AccessToken, version)
+	}
+	if err := v.Delete(t.Context(), key); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := v.Get(t.Context(), key); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Get after Delete: %v", err)
+	}
+}
+
+func TestVaultMovedEntry(t *testing.T) {
+	for _, to := range []Key{{"x", "13"}, {"y", "12"}, {"x1", "2"}, {"", "x12"}} {
+		m := NewMemory()
+		v := vault(t, m, secret('a'))
+		if _, err := v.Put(t.Context(), key, oauth2Token()); err != nil {
+			t.Fatal(err)
+		}
+		e, _ := m.Get(t.Context(), key)
+		if _, err := m.Put(t.Context(), to, e.Value); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := v.Get(t.Context(), to); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("an entry moved to %q opens: %v", to, err)
+		}
+	}
+}
+
+func TestVaultDamagedEntry(t *testing.T) {
+	m := NewMemory()
+	v := vault(t, m, secret('a'))
+	for name, value := range map[string][]byte{
+		"empty":             {},
+		"random":            []byte(strings.Repeat("junk", 20)),
+		"sealed nothing":    v.box.Seal(nil, keyData(key)),
+		"sealed no JSON":    v.box.Seal([]byte("\x01{secret"), keyData(key)),
+		"sealed other JSON": v.box.Seal([]byte(`{"a":"x"}`)[:0], keyData(key)),
+	} {
+		if _, err := m.Put(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := v.Get(t.Context(), key); !errors.Is(err, ErrUnreadable) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x02{}"), keyData(key))); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 2") {
+		t.Errorf("a newer format: %v", err)
+	}
+}
+
+func TestVaultRotation(t *testing.T) {
+	m := NewMemory()
+	older, both, newer := vault(t, m, secret('a')), vault(t, m, secret('b'), secret('a')), vault(t, m, secret('b'))
+	v1, err := older.Put(t.Context(), key, oauth2Token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = newer.Get(t.Context(), key)
+	var unknown *UnknownKeyError
+	if !errors.As(err, &unknown) || len(unknown.ID) != 8 || strings.Count(err.Error(), unknown.ID) != 2 || errors.Is(err, ErrUnreadable) {
+		t.Errorf("without the secret: %v", err)
+	}
+	if _, _, err := both.Get(t.Context(), key); err != nil {
+		t.Errorf("with both: %v", err)
+	}
+	if _, err := both.Replace(t.Context(), key, v1, oauth2Token()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := newer.Get(t.Context(), key); err != nil {
+		t.Errorf("after a write the newest secret does not open it: %v", err)
+	}
+}
+
+func TestVaultRefusesTokens(t *testing.T) {
+	v := vault(t, NewMemory(), secret('a'))
+	for name, token := range map[string]Token{
+		"not UTF-8": {AccessToken: "secret\xff"},
+		"a scope":   {Scopes: []string{"\xff"}},
+		"too long":  {AccessToken: strings.Repeat("secret", 11000)},
+		"a year":    {Expiry: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		_, err := v.Put(t.Context(), key, token)
+		if err == nil || !strings.HasPrefix(err.Error(), "tokenstore: ") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: Put: %v", name, err)
+		}
+		if _, err := v.Replace(t.Context(), key, "1", token); err == nil || errors.Is(err, ErrConflict) {
+			t.Errorf("%s: Replace: %v", name, err)
+		}
+	}
+}
+
+func TestNewVaultRefuses(t *testing.T) {
+	if _, err := NewVault(nil, secret('a')); err == nil {
+		t.Error("no store is accepted")
+	}
+	for _, secrets := range [][][]byte{nil, {[]byte("short")}} {
+		if _, err := NewVault(NewMemory(), secrets...); err == nil || !strings.Contains(err.Error(), "32") {
+			t.Errorf("%d secrets: %v", len(secrets), err)
+		}
+	}
+}
+
+func TestPrintsNoSecret(t *testing.T) {
+	v := vault(t, NewMemory(), secret('a'))
+	tokens := []any{oauth2Token(), &Token{AccessToken: "access-secret", TokenSecret: "token-secret"}}
+	for _, value := range append(tokens, v, *v) {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+			got := fmt.Sprintf(verb, value)
+			if strings.Contains(got, "secret") || strings.Contains(got, "aaaa") || !strings.Contains(got, "oken") {
+				t.Errorf("%s of %T prints %s", verb, value, got)
+			}
+		}
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", value)
+		b, err := json.Marshal(value)
+		if err != nil || strings.Contains(out.String()+string(b), "secret") {
+			t.Errorf("%T logs %s and marshals to %s, %v", value, out.String(), b, err)
+		}
+	}
+}
+
+func TestRedacted(t *testing.T) {
+	for _, token := range []Token{oauth2Token(), {AccessToken: "a", TokenSecret: "s"}, {AccessToken: "a"}} {
+		r := token.Redacted().Redacted()
+		if r.AccessToken != "" || r.TokenSecret != "" || r.RefreshToken != "" {
+			t.Error("a secret is left")
+		}
+		if r.IsOAuth1() != token.IsOAuth1() || r.Refreshable() != token.Refreshable() || r.String() != token.String() {
+			t.Errorf("%v became %v", token, r)
+		}
+	}
+	if t2 := oauth2Token(); !t2.HasScopes() || !t2.HasScopes("offline.access", "tweet.read") || t2.HasScopes("tweet.read", "dm.read") {
+		t.Error("HasScopes")
+	}
+}
+
+func FuzzVaultGet(f *testing.F) {
+	m := NewMemory()
+	v := vault(f, m, secret('a'))
+	if _, err := v.Put(f.Context(), key, oauth2Token()); err != nil {
+		f.Fatal(err)
+	}
+	e, _ := m.Get(f.Context(), key)
+	f.Add(e.Value)
+	f.Add([]byte{1})
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if _, err := m.Put(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := v.Get(t.Context(), key)
+		if err == nil && !reflect.DeepEqual(got, oauth2Token()) {
+			t.Errorf("a forged entry opened: %x", value)
+		}
+	})
+}
+
+func FuzzDecodeToken(f *testing.F) {
+	b, err := encodeToken(oauth2Token())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("\x01{\"e\":\"2026-08-22T12:00:00Z\",\"x\":true}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		token, err := decodeToken(b)
+		if err != nil {
+			return
+		}
+		if y := token.Expiry.UTC().Year(); y < 0 || y > 9999 {
+			return // a zone offset took it out of what RFC 3339 writes
+		}
+		if y := token.ObtainedAt.UTC().Year(); y < 0 || y > 9999 {
+			return
+		}
+		again, err := encodeToken(token)
+		if err != nil {
+			t.Fatalf("what was decoded does not encode: %v", err)
+		}
+		if got, err := decodeToken(again); err != nil || !got.Expiry.Equal(token.Expiry) || got.AccessToken != token.AccessToken || got.SignInAgain != token.SignInAgain {
+			t.Errorf("%x came back as %x, %v", b, again, err)
+		}
+	})
+}
