@@ -1,0 +1,193 @@
+package xtest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const maxPostRunes = 280
+
+var replySettings = []string{"following", "mentionedUsers", "subscribers", "verified"}
+
+// newPost is the body of POST /2/tweets, as far as the simulator acts on it.
+type newPost struct {
+	Text  string `json:"text"`
+	Quote string `json:"quote_tweet_id"`
+	Reply *struct {
+		To string `json:"in_reply_to_tweet_id"`
+	} `json:"reply"`
+	Poll *struct {
+		Options []string `json:"options"`
+		Minutes int      `json:"duration_minutes"`
+	} `json:"poll"`
+	Media *struct {
+		IDs []string `json:"media_ids"`
+	} `json:"media"`
+	ReplySettings string `json:"reply_settings"`
+	DMLink        string `json:"direct_message_deep_link"`
+}
+
+// newPostSchema is X's, for the limits; keys that are allowed and do nothing here are in it so that they are not refused.
+func newPostSchema() schema {
+	id := field{kind: "string", pattern: idPattern}
+	required := field{kind: "string", pattern: idPattern, required: true}
+	boolean := field{kind: "boolean"}
+	return schema{
+		"text":           {kind: "string"},
+		"quote_tweet_id": id,
+		"reply": {kind: "object", properties: schema{
+			"in_reply_to_tweet_id":           required,
+			"exclude_reply_user_ids":         {kind: "array", items: &id},
+			"auto_populate_reply_metadata":   boolean,
+			"exclude_reply_user_screennames": {kind: "array", items: &field{kind: "string"}},
+		}},
+		"poll": {kind: "object", properties: schema{
+			"options":          {kind: "array", min: 2, max: 4, required: true, items: &field{kind: "string", min: 1, max: 25}},
+			"duration_minutes": {kind: "integer", min: 5, max: 10080, required: true},
+			"reply_settings":   {kind: "string", oneOf: replySettings},
+		}},
+		"media": {kind: "object", properties: schema{
+			"media_ids":       {kind: "array", min: 1, max: 4, required: true, items: &id},
+			"tagged_user_ids": {kind: "array", max: 10, items: &id},
+		}},
+		"reply_settings": {kind: "string", oneOf: replySettings},
+		"edit_options": {kind: "object", properties: schema{
+			"previous_post_id": id, "previous_tweet_id": id,
+		}},
+		"geo":                      {kind: "object", properties: schema{"place_id": {kind: "string"}}},
+		"community_id":             id,
+		"card_uri":                 {kind: "string"},
+		"direct_message_deep_link": {kind: "string"},
+		"for_super_followers_only": boolean,
+		"made_with_ai":             boolean,
+		"nullcast":                 boolean,
+		"paid_partnership":         boolean,
+		"share_with_followers":     boolean,
+	}
+}
+
+func (x *X) postTweet(c *call) *reply {
+	var in newPost
+	if rep := c.readJSON(&in, newPostSchema()); rep != nil {
+		return rep
+	}
+	me := c.who.user
+	p := &post{
+		Post:          Post{AuthorID: me.ID, Text: in.Text, CreatedAt: c.now, QuoteID: in.Quote},
+		replySettings: in.ReplySettings,
+	}
+	if in.Reply != nil {
+		p.ReplyToID = in.Reply.To
+	}
+	for _, rule := range []func(*call, *newPost, *post) *reply{x.textRules, x.attach, x.referenceRules, x.duplicateRule} {
+		if rep := rule(c, &in, p); rep != nil {
+			return rep
+		}
+	}
+	x.addPost(p)
+	for _, m := range p.media {
+		m.posted = true
+	}
+	return found(http.StatusCreated, map[string]any{"data": map[string]any{
+		"id": p.ID, "text": p.Text, c.word("edit_history_tweet_ids"): []string{p.ID},
+	}})
+}
+
+func (x *X) textRules(c *call, in *newPost, _ *post) *reply {
+	if strings.TrimSpace(in.Text) == "" && in.Media == nil {
+		return c.refused("text", []string{in.Text}, "The `text` or `media` of a Tweet is required")
+	}
+	if utf8.RuneCountInString(in.Text) > maxPostRunes {
+		return c.refused("text", []string{in.Text}, "Your Tweet text is too long. For more information on how Twitter determines text length see https://github.com/twitter/twitter-text.")
+	}
+	attached := 0
+	for _, there := range []bool{in.Media != nil, in.Poll != nil, in.Quote != "", in.DMLink != ""} {
+		if there {
+			attached++
+		}
+	}
+	if attached > 1 {
+		return c.refused("", nil, "Only one of `media`, `poll`, `quote_tweet_id` and `direct_message_deep_link` may be provided")
+	}
+	return nil
+}
+
+// attach binds media and polls. A post has up to four photos, or one GIF, or one video, each uploaded by its author,
+// processed, not expired, and not meant for direct messages.
+func (x *X) attach(c *call, in *newPost, p *post) *reply {
+	if in.Poll != nil {
+		minutes := in.Poll.Minutes
+		p.poll = &poll{id: x.newID(), options: in.Poll.Options, minutes: minutes, ends: c.now.Add(time.Duration(minutes) * time.Minute)}
+		p.PollOptions = in.Poll.Options
+	}
+	if in.Media == nil {
+		return nil
+	}
+	for _, id := range in.Media.IDs {
+		m := x.ownMedia(c, id)
+		if m == nil || !m.ready(c.now) || !strings.HasPrefix(m.category, "tweet_") && m.category != "amplify_video" || slices.Contains(p.media, m) ||
+			len(in.Media.IDs) > 1 && m.category != "tweet_image" {
+			return c.refused("media.media_ids", in.Media.IDs, "Your media IDs are invalid.")
+		}
+		p.media = append(p.media, m)
+		p.MediaKeys = append(p.MediaKeys, m.key)
+	}
+	return nil
+}
+
+func (x *X) referenceRules(c *call, _ *newPost, p *post) *reply {
+	visible := func(id string) *post {
+		if q := x.api.posts[id]; q != nil && x.mayRead(c, x.users[q.AuthorID]) {
+			return q
+		}
+		return nil
+	}
+	if p.QuoteID != "" && visible(p.QuoteID) == nil {
+		return c.refused("quote_tweet_id", []string{p.QuoteID}, "The Tweet that you attempted to quote is deleted or not visible to you.")
+	}
+	if p.ReplyToID == "" {
+		return nil
+	}
+	parent := visible(p.ReplyToID)
+	if parent == nil {
+		return forbiddenBecause("You attempted to reply to a Tweet that is deleted or not visible to you.")
+	}
+	if !x.mayReply(c.who.user, parent) {
+		return forbiddenBecause("Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.")
+	}
+	return nil
+}
+
+// mayReply holds a reply to the reply_settings of its parent. Those about paid and verified accounts let verified ones in.
+func (x *X) mayReply(me *account, parent *post) bool {
+	author := x.users[parent.AuthorID]
+	if me == author || parent.replySettings == "" || slices.Contains(x.mentioned(parent.Text), me) {
+		return true
+	}
+	switch parent.replySettings {
+	case "following":
+		_, ok := author.api.following[me.ID]
+		return ok
+	case "mentionedUsers":
+		return false
+	default:
+		return me.Verified
+	}
+}
+
+// duplicateRule refuses the text of one of the author's posts of the last day. Media make a post another one, since X
+// writes their link into its text.
+func (x *X) duplicateRule(c *call, _ *newPost, p *post) *reply {
+	if len(p.media) > 0 {
+		return nil
+	}
+	for _, q := range x.api.posts {
+		if q.AuthorID == p.AuthorID && q.Text == p.Text && q.ReplyToID == p.ReplyToID && len(q.media) == 0 && c.now.Sub(q.CreatedAt) < day {
+			return forbiddenBecause("You are not allowed to create a Tweet with duplicate content.")
+		}
+	}
+	return nil
+}

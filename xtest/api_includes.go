@@ -1,0 +1,81 @@
+package xtest
+
+import "slices"
+
+// includes is what the expansions of a list of posts ask for, each object once.
+func (x *X) includes(c *call, posts []*post, fields map[string]bool) map[string]any {
+	want := c.list("expansions")
+	inc := map[string]any{}
+	seen := map[string]bool{}
+	add := func(kind, id string, object func() map[string]any) {
+		if key := kind + " " + id; !seen[key] {
+			seen[key] = true
+			list, _ := inc[kind].([]any)
+			inc[kind] = append(list, object())
+		}
+	}
+	addUser := func(id string) {
+		if u := x.users[id]; u != nil {
+			add("users", id, func() map[string]any { return x.userObject(c, u, c.list("user.fields")) })
+		}
+	}
+	for _, p := range posts {
+		if want["author_id"] {
+			addUser(p.AuthorID)
+		}
+		if want["in_reply_to_user_id"] && p.replyToUser != "" {
+			addUser(p.replyToUser)
+		}
+		if want["entities.mentions.username"] {
+			for _, u := range x.mentioned(p.Text) {
+				addUser(u.ID)
+			}
+		}
+		for _, id := range []string{p.QuoteID, p.ReplyToID} {
+			ref := x.api.posts[id]
+			if ref == nil || !x.mayRead(c, x.users[ref.AuthorID]) {
+				continue
+			}
+			if want["referenced_tweets.id"] || want["referenced_tweets.id.author_id"] {
+				add("tweets", id, func() map[string]any { return x.postObject(c, ref, fields) })
+			}
+			if want["referenced_tweets.id.author_id"] {
+				addUser(ref.AuthorID)
+			}
+		}
+		if want["attachments.media_keys"] {
+			for _, m := range p.media {
+				add("media", m.key, func() map[string]any { return c.mediaObject(m) })
+			}
+		}
+		if want["attachments.poll_ids"] && p.poll != nil {
+			add("polls", p.poll.id, func() map[string]any { return c.pollObject(p.poll) })
+		}
+	}
+	return inc
+}
+
+func (c *call) pollObject(p *poll) map[string]any {
+	options := []any{}
+	for i, label := range p.options {
+		options = append(options, map[string]any{"position": i + 1, "label": label, "votes": 0})
+	}
+	o := map[string]any{"id": p.id, "options": options}
+	for f := range c.list("poll.fields") {
+		switch f {
+		case "duration_minutes":
+			o[f] = p.minutes
+		case "end_datetime":
+			o[f] = p.ends.UTC().Format(isoMillis)
+		case "voting_status":
+			o[f] = "open"
+			if !c.now.Before(p.ends) {
+				o[f] = "closed"
+			}
+		}
+	}
+	return o
+}
+
+// params tells whether the endpoint has a parameter.
+func (c *call) params(name string) bool { return slices.Contains(c.end.params, name) }

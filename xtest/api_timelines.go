@@ -1,0 +1,91 @@
+package xtest
+
+import (
+	"net/http"
+	"slices"
+)
+
+// depth is how far back a user's timeline goes, on X as here.
+const depth = 3200
+
+func (x *X) getUserPosts(c *call) *reply {
+	return x.timeline(c, 5, depth, func(u *account) func(*post) bool {
+		return func(p *post) bool { return p.AuthorID == u.ID }
+	})
+}
+
+func (x *X) getMentions(c *call) *reply {
+	return x.timeline(c, 5, 800, func(u *account) func(*post) bool {
+		return func(p *post) bool {
+			return p.AuthorID != u.ID && slices.Contains(x.mentioned(p.Text), u) && x.mayRead(c, x.users[p.AuthorID])
+		}
+	})
+}
+
+// getHome is the home timeline, which X shows to its owner alone: own posts and those of the accounts one follows.
+func (x *X) getHome(c *call) *reply {
+	if rep := c.ownID(); rep != nil {
+		return rep
+	}
+	return x.timeline(c, 1, 3200, func(u *account) func(*post) bool {
+		return func(p *post) bool {
+			_, follows := u.api.following[p.AuthorID]
+			return follows || p.AuthorID == u.ID
+		}
+	})
+}
+
+// ownID refuses a path that names anybody but the caller.
+func (c *call) ownID() *reply {
+	if id, own := c.vars["id"], c.who.user.ID; id != own {
+		return c.refused("id", []string{id}, "The `id` query parameter value [%s] must be the same as the authenticating user [%s]", id, own)
+	}
+	return nil
+}
+
+// timeline answers with a page of the posts that belong to the user in the path. The least max_results differs between
+// X's timelines; the default is 10 on those that begin at 5 and 100 on the home timeline.
+func (x *X) timeline(c *call, least, most int, belongs func(*account) func(*post) bool) *reply {
+	id := c.vars["id"]
+	u := x.users[id]
+	if u == nil {
+		return found(http.StatusOK, map[string]any{"errors": []any{c.missing("user", "id", id)}})
+	}
+	if !x.mayRead(c, u) {
+		return found(http.StatusOK, map[string]any{"errors": []any{c.hidden("user", "id", id)}})
+	}
+	def := 10
+	if least == 1 {
+		def = 100
+	}
+	size := c.number("max_results", def, least, 100)
+	within := c.window()
+	noReplies := c.list("exclude")["replies"]
+	mine := belongs(u)
+	posts := x.postsWhere(func(p *post) bool {
+		return mine(p) && within(p) && !(noReplies && p.ReplyToID != "")
+	})
+	posts = posts[:min(len(posts), most)]
+	keys := make([]uint64, len(posts))
+	for i, p := range posts {
+		keys[i] = p.num
+	}
+	low, high, meta := c.pageOf(keys, size)
+	posts = posts[low:high]
+	if len(posts) > 0 {
+		meta["newest_id"], meta["oldest_id"] = posts[0].ID, posts[len(posts)-1].ID
+	}
+	body := x.postsBody(c, posts)
+	body["meta"] = meta
+	return found(http.StatusOK, body)
+}
+
+// window reads the bounds of a timeline: ids exclude their own post, start_time is within, end_time is not.
+func (c *call) window() func(*post) bool {
+	since, until := c.id("since_id"), c.id("until_id")
+	start, end := c.instant("start_time"), c.instant("end_time")
+	return func(p *post) bool {
+		return (since == 0 || p.num > since) && (until == 0 || p.num < until) &&
+			(start.IsZero() || !p.CreatedAt.Before(start)) && (end.IsZero() || p.CreatedAt.Before(end))
+	}
+}

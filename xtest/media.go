@@ -1,0 +1,189 @@
+package xtest
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	mediaLifetime = 24 * time.Hour // of an upload that no post uses
+	maxSegments   = 1000
+	maxTotalBytes = 16 << 30
+	maxAltText    = 1000
+	mediaStep     = time.Second // of the processing of videos and GIFs
+)
+
+// mediaCategory is one of X's uses of media: what may be in it, and how much.
+type mediaCategory struct {
+	types    []string
+	maxBytes int
+	oneShot  bool   // may come in one request
+	slow     bool   // is processed after its upload
+	kind     string // the type of the media object
+	prefix   string // of the media key
+}
+
+var (
+	imageTypes    = []string{"image/jpeg", "image/png", "image/webp", "image/gif", "image/pjpeg", "image/bmp", "image/tiff"}
+	videoTypes    = []string{"video/mp4", "video/webm", "video/mp2t", "video/quicktime"}
+	subtitleTypes = []string{"text/srt", "text/vtt"}
+
+	mediaCategories = map[string]mediaCategory{
+		"tweet_image":   {imageTypes, 5 << 20, true, false, "photo", "3_"},
+		"dm_image":      {imageTypes, 5 << 20, true, false, "photo", "3_"},
+		"tweet_gif":     {[]string{"image/gif"}, 15 << 20, false, true, "animated_gif", "16_"},
+		"dm_gif":        {[]string{"image/gif"}, 15 << 20, false, true, "animated_gif", "16_"},
+		"tweet_video":   {videoTypes, 512 << 20, false, true, "video", "7_"},
+		"dm_video":      {videoTypes, 512 << 20, false, true, "video", "7_"},
+		"amplify_video": {videoTypes, 512 << 20, false, true, "video", "13_"},
+		"subtitles":     {subtitleTypes, 5 << 20, true, false, "subtitles", "31_"},
+	}
+	categoryNames = []string{"amplify_video", "dm_gif", "dm_image", "dm_video", "subtitles", "tweet_gif", "tweet_image", "tweet_video"}
+	mediaTypes    = slices.Concat(imageTypes, videoTypes, subtitleTypes, []string{"model/gltf-binary", "model/vnd.usdz+zip"})
+)
+
+// media is one upload, from its first request on.
+type media struct {
+	id, key, owner string
+	owners         []string // further ones
+	category, mime string
+	total          int
+	segments       map[int][]byte
+	data           []byte // when finalized
+	image          imageInfo
+	created        time.Time
+	finalized      time.Time
+	polls          int
+	fails          bool
+	posted         bool
+	alt            string
+}
+
+func (m *media) kind() mediaCategory { return mediaCategories[m.category] }
+
+func (m *media) done() bool { return !m.finalized.IsZero() }
+
+// stage is how far the processing is: it takes a step with each STATUS call and with each second, whichever is further,
+// so that a client that waits as told and a test that only asks both get there.
+func (m *media) stage(now time.Time) int {
+	if !m.kind().slow {
+		return 2
+	}
+	return max(m.polls, int(now.Sub(m.finalized)/mediaStep))
+}
+
+func (m *media) ready(now time.Time) bool {
+	return m.done() && m.stage(now) >= 2 && !m.fails
+}
+
+func (m *media) expired(now time.Time) bool {
+	return !m.posted && !now.Before(m.created.Add(mediaLifetime))
+}
+
+// ownMedia gives an upload to those who may use it; on X an expired or foreign id is like one that never was.
+func (x *X) ownMedia(c *call, id string) *media {
+	m := x.api.media[id]
+	me := c.who.user.ID
+	if m == nil || m.expired(c.now) || m.owner != me && !slices.Contains(m.owners, me) {
+		return nil
+	}
+	return m
+}
+
+func (x *X) newMedia(c *call, category, mime string, owners []string) *media {
+	m := &media{id: x.newID(), owner: c.who.user.ID, owners: owners, category: category, mime: mime,
+		segments: map[int][]byte{}, created: c.now}
+	m.key = m.kind().prefix + m.id
+	if x.api.media == nil {
+		x.api.media = map[string]*media{}
+	}
+	// Uploads are the only big things here, and nobody can use an expired one.
+	for id, old := range x.api.media {
+		if old.expired(c.now) {
+			delete(x.api.media, id)
+		}
+	}
+	x.api.media[m.id] = m
+	return m
+}
+
+// categoryFor is what X assumes when an upload does not say what it is for.
+func categoryFor(mime string) string {
+	switch {
+	case strings.HasPrefix(mime, "video/"):
+		return "tweet_video"
+	case strings.HasPrefix(mime, "text/"):
+		return "subtitles"
+	default:
+		return "tweet_image"
+	}
+}
+
+// uploadObject is the answer about an upload.
+func (m *media) uploadObject(c *call) map[string]any {
+	left := int(m.created.Add(mediaLifetime).Sub(c.now) / time.Second)
+	o := map[string]any{"id": m.id, "media_key": m.key, "expires_after_secs": max(left, 0)}
+	if !m.done() {
+		return o
+	}
+	o["size"] = len(m.data)
+	switch {
+	case m.kind().kind == "photo":
+		o["image"] = map[string]any{"image_type": m.image.mime, "w": m.image.width, "h": m.image.height}
+	case m.kind().kind == "video":
+		o["video"] = map[string]any{"video_type": m.mime}
+	}
+	if !m.kind().slow {
+		return o
+	}
+	info := map[string]any{}
+	switch stage := m.stage(c.now); {
+	case stage == 0:
+		info["state"], info["check_after_secs"], info["progress_percent"] = "pending", 1, 0
+	case stage == 1:
+		info["state"], info["check_after_secs"], info["progress_percent"] = "in_progress", 1, 50
+	case m.fails:
+		info["state"], info["progress_percent"] = "failed", 100
+		info["error"] = map[string]any{"code": 1, "name": "InvalidMedia", "message": "file is invalid"}
+	default:
+		info["state"], info["progress_percent"] = "succeeded", 100
+	}
+	o["processing_info"] = info
+	return o
+}
+
+// mediaObject is what posts include.
+func (c *call) mediaObject(m *media) map[string]any {
+	o := map[string]any{"media_key": m.key, "type": m.kind().kind}
+	url := c.base + mediaPath + m.key
+	for f := range c.list("media.fields") {
+		switch f {
+		case "url":
+			if m.kind().kind == "photo" {
+				o[f] = url
+			}
+		case "preview_image_url":
+			if m.kind().kind == "animated_gif" {
+				o[f] = url
+			}
+		case "variants":
+			if m.kind().kind != "photo" {
+				o[f] = []any{map[string]any{"bit_rate": 0, "content_type": m.mime, "url": url}}
+			}
+		case "width":
+			o[f] = m.image.width
+		case "height":
+			o[f] = m.image.height
+		case "alt_text":
+			if m.alt != "" {
+				o[f] = m.alt
+			}
+		case "public_metrics":
+			if m.kind().kind == "video" {
+				o[f] = map[string]any{"view_count": 0}
+			}
+		}
+	}
+	return o
+}

@@ -1,0 +1,124 @@
+package xtest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"strconv"
+)
+
+// mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in a part of its own. The
+// older form of the calls puts values into the query as well.
+type mediaInput struct {
+	values map[string]any
+	media  []byte
+	given  bool // there is a file
+}
+
+func (c *call) mediaInput() (*mediaInput, *reply) {
+	in := &mediaInput{values: map[string]any{}}
+	for name := range c.query {
+		in.values[name] = c.query.Get(name)
+	}
+	kind, params, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	ok := true
+	switch kind {
+	case "multipart/form-data":
+		ok = in.readParts(c.body, params["boundary"])
+	case "application/x-www-form-urlencoded":
+		form, err := url.ParseQuery(string(c.body))
+		ok = err == nil
+		for name := range form {
+			in.values[name] = form.Get(name)
+		}
+	case "application/json":
+		d := json.NewDecoder(bytes.NewReader(c.body))
+		d.UseNumber()
+		ok = d.Decode(&in.values) == nil && in.values != nil
+	default:
+		ok = len(c.body) == 0
+	}
+	if !ok {
+		return nil, c.refused("", nil, "The request body is not valid")
+	}
+	for _, name := range []string{"media", "media_data"} {
+		s, text := in.values[name].(string)
+		if !text {
+			continue
+		}
+		data, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return nil, c.refused(name, nil, "The `%s` is not valid base64", name)
+		}
+		in.media, in.given = data, true
+		delete(in.values, name)
+	}
+	return in, nil
+}
+
+func (in *mediaInput) readParts(body []byte, boundary string) bool {
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return false
+		}
+		if part.FormName() == "media" {
+			in.media, in.given = data, true
+		} else {
+			in.values[part.FormName()] = string(data)
+		}
+	}
+}
+
+// check holds the values to their description, and wants a file or none.
+func (in *mediaInput) check(c *call, want schema, file bool) *reply {
+	c.checkObject("$", in.values, want)
+	if file && !in.given {
+		c.refuseParam("$.media", nil, "$.media: is missing but it is required")
+	}
+	if len(c.bad) > 0 {
+		return c.invalid()
+	}
+	return nil
+}
+
+func (in *mediaInput) text(name string) string {
+	switch v := in.values[name].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+func (in *mediaInput) number(name string) int {
+	n, _ := strconv.Atoi(in.text(name))
+	return n
+}
+
+func (in *mediaInput) list(name string) []string {
+	v := in.values[name]
+	if s, ok := v.(string); ok {
+		v = fromText(s, "array")
+	}
+	items, _ := v.([]any)
+	var list []string
+	for _, item := range items {
+		s, _ := item.(string)
+		list = append(list, s)
+	}
+	return list
+}
