@@ -28,13 +28,13 @@ func (s *service) user(a account) User {
 }
 
 // usersMe makes the one call that X bills for an identity. send attaches the
-// credentials; judge weighs what both protocols do not share.
+// credentials; weigh knows what both protocols do not share.
 //
 // Only fields that the documentation and the OpenAPI file of X agree on are asked
 // for.
 func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error),
-	judge judge,
+	weigh judge,
 ) (account, error) {
 	c := s.call(ctx, "users/me", t.AccessToken, t.RefreshToken, t.TokenSecret)
 	defer c.stop()
@@ -56,7 +56,7 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 		_ = resp.Body.Close()
 	}
 	if c.err != nil || !c.answer.ok() {
-		return account{}, c.failure(judge)
+		return account{}, c.failure(weigh)
 	}
 	a, problem := parseAccount(c.answer.body)
 	if problem != "" {

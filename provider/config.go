@@ -155,7 +155,7 @@ func unique(list []string) []string {
 }
 
 // service makes the shared part once everything is checked.
-func (c *checker) service(name string, api *url.URL, hosts []string, tr http.RoundTripper, timeout time.Duration, now func() time.Time, secrets ...string) *service {
+func (c *checker) service(name string, api *url.URL, hosts []string, tr http.RoundTripper, timeout time.Duration, now func() time.Time) *service {
 	if tr == nil {
 		tr = ownTransport()
 	}
@@ -165,7 +165,7 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 	// What is recorded outlives the process, and a machine's sleep stops the monotonic
 	// clock.
 	wall := func() time.Time { return now().Round(0) }
-	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall, secrets: secrets}
+	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
 }
 
 // looksLikeClientID reports whether key has the shape of X's OAuth 2.0 client ids,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -150,6 +151,8 @@ func (f *fault) add(object map[string]json.RawMessage) {
 func parseXMLFault(body []byte) fault {
 	f := fault{form: formXML}
 	d := xml.NewDecoder(bytes.NewReader(body))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	var text *strings.Builder
 	root := ""
 	for range 64 {

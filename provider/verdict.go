@@ -22,9 +22,9 @@ var (
 )
 
 // failure makes the error for a call that did not succeed. The status decides first,
-// where it means the same at every endpoint; judge decides the rest, and is given no
+// where it means the same at every endpoint; weigh decides the rest, and is given no
 // pages.
-func (c *call) failure(judge judge) *Error {
+func (c *call) failure(weigh judge) *Error {
 	if c.answer == nil || c.err != nil {
 		if c.answer != nil && c.answer.status == http.StatusTooManyRequests {
 			return c.limited("", "")
@@ -45,7 +45,7 @@ func (c *call) failure(judge judge) *Error {
 	case status == http.StatusPaymentRequired, f.has("credits", "usage-capped"):
 		v = refused(ReasonCredits)
 	default:
-		v = judge(c, f)
+		v = weigh(c, f)
 	}
 	e := c.fail(v.kind, f.text())
 	e.Reason, e.Code = v.reason, code

@@ -102,10 +102,13 @@ func NewX(cfg XConfig) (*X, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now, cfg.ClientSecret)
-	style := oauth2.AuthStyleInHeader
-	if cfg.ClientSecret == "" {
-		style = oauth2.AuthStyleInParams
+	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
+	style := oauth2.AuthStyleInParams
+	if cfg.ClientSecret != "" {
+		style = oauth2.AuthStyleInHeader
+		// A server that repeats a request's header repeats the second form.
+		basic := url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)
+		svc.secrets = []string{cfg.ClientSecret, basic}
 	}
 	return &X{
 		svc:       svc,
@@ -207,10 +210,11 @@ func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 // code takes the code out of a callback that belongs to p.
 func (x *X) code(p Pending, callback url.Values) (string, error) {
 	fail := func(kind error, reason Reason) error {
-		word := single(callback, "error")
+		secrets := append([]string{p.Handle, p.Secret, single(callback, "code")}, x.svc.secrets...)
 		return &Error{
 			Kind: kind, Reason: reason, Provider: x.svc.name, Op: "callback",
-			Code: codeText(word, append([]string{p.Handle, p.Secret}, x.svc.secrets...)),
+			Code:   codeText(single(callback, "error"), secrets),
+			Detail: detailText(single(callback, "error_description"), secrets),
 		}
 	}
 	if p.Provider != x.svc.name || p.Secret == "" || !same(single(callback, "state"), p.Handle) {

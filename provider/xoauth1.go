@@ -92,7 +92,8 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now, cfg.ConsumerSecret)
+	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
+	svc.secrets = []string{cfg.ConsumerSecret}
 	requestToken := svc.endpoint("/oauth/request_token")
 	if cfg.AccessType != "" {
 		// dghubble/oauth1 signs the query of this address, and X takes the parameter from

@@ -69,9 +69,9 @@ func (x *X) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, 
 }
 
 // granted reads the answer of the token endpoint.
-func (x *X) granted(c *call, judge judge) (tokenstore.Token, error) {
+func (x *X) granted(c *call, weigh judge) (tokenstore.Token, error) {
 	if c.err != nil || !c.answer.ok() {
-		return tokenstore.Token{}, c.failure(judge)
+		return tokenstore.Token{}, c.failure(weigh)
 	}
 	t, problem := parseToken(c.answer.body, x.svc.now())
 	if problem != "" {
@@ -112,12 +112,9 @@ func parseToken(body []byte, now time.Time) (t tokenstore.Token, problem string)
 // and less is now, which is not an error, since a refresh token may have come along
 // that exists nowhere else. The most is ten years.
 func expiry(raw json.RawMessage, now time.Time) time.Time {
-	text := strings.TrimSpace(jsonScalar(raw))
-	seconds, err := strconv.ParseFloat(text, 64)
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(jsonScalar(raw)), 64)
 	switch {
-	case math.IsInf(seconds, 1):
-		return now.Add(maxLife)
-	case err != nil || math.IsNaN(seconds):
+	case err != nil && !math.IsInf(seconds, 0), math.IsNaN(seconds):
 		return time.Time{}
 	case seconds <= 0:
 		return now

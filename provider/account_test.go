@@ -1,0 +1,130 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// meRefusals are X's answers to users/me, as OAuth 2.0 takes them.
+var meRefusals = []refusal{
+	{"401 to a good token", 401, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`, provider.ErrUnavailable, "", ""},
+	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
+	{"a scope missing", 403, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`, provider.ErrRefused, provider.ReasonScope, ""},
+	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
+	{"an application's token", 403, `{"title":"Unsupported Authentication","detail":"Authenticating with Unknown is forbidden for this endpoint.","type":"https://api.x.com/2/problems/unsupported-authentication","status":403}`, provider.ErrRefused, provider.ReasonAccess, "unsupported-authentication"},
+	{"the same inside errors", 403, `{"errors":[{"title":"Unsupported Authentication","type":"https://api.x.com/2/problems/unsupported-authentication"}]}`, provider.ErrRefused, provider.ReasonAccess, "unsupported-authentication"},
+	{"limited access", 403, `{"errors":[{"message":"You currently have access to a subset","code":453}]}`, provider.ErrRefused, provider.ReasonAccess, "453"},
+	{"a page of the edge", 403, page, provider.ErrUnavailable, "", ""},
+	{"text of the edge", 403, "error code: 1015", provider.ErrUnavailable, "", ""},
+	{"a bad parameter", 400, `{"errors":[{"parameters":{"user.fields":["x"]},"message":"no"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`, provider.ErrRefused, provider.ReasonOther, "invalid-request"},
+	{"too many calls", 429, tooMany, provider.ErrRateLimited, "", ""},
+	{"a spent cap", 429, `{"title":"UsageCapExceeded","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRateLimited, "", "usage-capped"},
+	{"an outage", 503, page, provider.ErrUnavailable, "", ""},
+	{"a redirect", 301, ``, provider.ErrUnavailable, "", ""},
+	{"a page with status 200", 200, page, provider.ErrUnavailable, "", ""},
+	{"nothing with status 200", 200, ``, provider.ErrUnavailable, "", ""},
+	{"an account that is not shown", 200, `{"errors":[{"title":"Not Found Error","detail":"Could not find user","type":"https://api.twitter.com/2/problems/resource-not-found"}]}`, provider.ErrUnavailable, "", "resource-not-found"},
+	{"no id", 200, `{"data":{"username":"a"}}`, provider.ErrUnavailable, "", ""},
+	{"an id with letters", 200, `{"data":{"id":"12a"}}`, provider.ErrUnavailable, "", ""},
+	{"an id with a line end", 200, `{"data":{"id":"12\n"}}`, provider.ErrUnavailable, "", ""},
+	{"an id of twenty digits", 200, `{"data":{"id":"12345678901234567890"}}`, provider.ErrUnavailable, "", ""},
+	{"an id with a fraction", 200, `{"data":{"id":1.5}}`, provider.ErrUnavailable, "", ""},
+	{"an id with an exponent", 200, `{"data":{"id":1e5}}`, provider.ErrUnavailable, "", ""},
+	{"a negative id", 200, `{"data":{"id":-1}}`, provider.ErrUnavailable, "", ""},
+	{"a list", 200, `{"data":[{"id":"1"}]}`, provider.ErrUnavailable, "", ""},
+	{"an id in other case", 200, `{"data":{"ID":"1"}}`, provider.ErrUnavailable, "", ""},
+}
+
+func TestEveryAnswerToTheIdentityCallHasOneMeaning(t *testing.T) {
+	for _, c := range meRefusals {
+		t.Run(c.name, func(t *testing.T) {
+			s := newServer(t)
+			s.reply("/2/users/me", c.status, c.body)
+			x := s.x(t)
+			user, token, err := signIn(t, x, provider.Options{})
+			c.check(t, err, "users/me")
+			if user != (provider.User{}) || token.AccessToken != "" || token.RefreshToken != "" {
+				t.Errorf("a failed sign-in gave %v and %v", user, token)
+			}
+			if n := len(s.requests()); n != 2 {
+				t.Errorf("X was asked %d times, want 2", n)
+			}
+			_, err = x.Profile(ctx, stored())
+			c.check(t, err, "users/me")
+			notTokenRefused(t, err)
+		})
+	}
+}
+
+func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	for name, c := range map[string]struct {
+		body string
+		want provider.User
+	}{
+		"an id above 2^53":          {`{"data":{"id":"1788000000000000001"}}`, provider.User{ID: "1788000000000000001"}},
+		"an id as a number":         {`{"data":{"id":1788000000000000001}}`, provider.User{ID: "1788000000000000001"}},
+		"fields of other types":     {`{"data":{"id":"1","name":5,"username":{},"profile_image_url":[],"confirmed_email":7}}`, provider.User{ID: "1"}},
+		"a picture by script":       {`{"data":{"id":"1","profile_image_url":"javascript:alert(1)"}}`, provider.User{ID: "1"}},
+		"a picture that is no URL":  {`{"data":{"id":"1","profile_image_url":"http://%zz"}}`, provider.User{ID: "1"}},
+		"a picture with a path":     {`{"data":{"id":"1","profile_image_url":"/a.jpg"}}`, provider.User{ID: "1"}},
+		"no address":                {`{"data":{"id":"1","confirmed_email":"nobody"}}`, provider.User{ID: "1"}},
+		"an address that is a book": {`{"data":{"id":"1","confirmed_email":"a@` + long + `"}}`, provider.User{ID: "1"}},
+		"a name of several lines":   {`{"data":{"id":"1","name":" a\r\n\tb\u0000c "}}`, provider.User{ID: "1", Name: "a b c"}},
+		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{ID: "1", Name: long[:200]}},
+		"errors beside the data":    {`{"data":{"id":"1","username":"u"},"errors":[{"title":"x"}],"includes":{}}`, provider.User{ID: "1", Username: "u"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.reply("/2/users/me", 200, c.body)
+			got, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Profile(ctx, stored())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x", c.want.ID, fixed()
+			if got != c.want {
+				t.Errorf("user is %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestProfileAsksForTheAddressWhereTheTokenAllowsIt(t *testing.T) {
+	s := newServer(t)
+	token := stored()
+	token.Scopes = append(token.Scopes, "users.email")
+	if _, err := s.x(t).Profile(ctx, token); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.last(t).query.Get("user.fields"); got != "profile_image_url,confirmed_email" {
+		t.Errorf("fields are %q", got)
+	}
+}
+
+func TestProfileOfAnOAuth1TokenTellsARefusedTokenFromAnOutage(t *testing.T) {
+	token := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
+	s := newServer(t)
+	x := s.xoauth1(t)
+	user, err := x.Profile(ctx, token)
+	if err != nil || user.ID != "2244994945" || user.Provider != "x-oauth1" || user.Name != "X Developers" {
+		t.Fatalf("user is %+v (%v)", user, err)
+	}
+	verifySignature(t, s.URL, s.last(t), tokenSecret)
+	for _, c := range []refusal{
+		{"a token that is gone", 401, `{"errors":[{"code":89,"message":"Invalid or expired token."}]}`, provider.ErrTokenRefused, "", "89"},
+		{"a bare 401", 401, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`, provider.ErrUnavailable, "", ""},
+		{"a bare 403", 403, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`, provider.ErrRefused, provider.ReasonAccess, ""},
+		{"other keys", 401, `{"errors":[{"code":32,"message":"Could not authenticate you."}]}`, provider.ErrRefused, provider.ReasonCredentials, "32"},
+		{"an outage", 503, page, provider.ErrUnavailable, "", ""},
+		{"a bad parameter", 400, `{"title":"Invalid Request"}`, provider.ErrRefused, provider.ReasonOther, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.reply("/2/users/me", c.status, c.body)
+			_, err := x.Profile(ctx, token)
+			c.check(t, err, "users/me")
+		})
+	}
+}

@@ -1,0 +1,191 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+func TestNewXReportsEveryFaultAtOnce(t *testing.T) {
+	_, err := provider.NewX(provider.XConfig{
+		Name: "No Name", ClientSecret: clientSecret + "\n", CallbackURL: "/auth/callback", Scopes: []string{"tweet.read,users.read"},
+		APIURL: "http://api.x.com", AuthorizeURL: "x.com", APIHosts: []string{"https://a"}, Timeout: -1,
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	noSecrets(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	for i, field := range []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "Scopes[0]", "APIURL", "AuthorizeURL", "APIHosts[0]", "Timeout"} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], "provider: XConfig."+field+" ") {
+			t.Errorf("fault %d is not about %s:\n%v", i, field, err)
+		}
+	}
+}
+
+func TestNewXOAuth1ReportsEveryFaultAtOnce(t *testing.T) {
+	_, err := provider.NewXOAuth1(provider.XOAuth1Config{Name: "é", CallbackURL: "", APIURL: "https://u:p@x", AccessType: "all", APIHosts: []string{"a/b"}, Timeout: -1})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, field := range []string{"Name", "ConsumerKey", "ConsumerSecret", "CallbackURL", "APIURL", "AccessType", "APIHosts[0]", "Timeout"} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], "provider: XOAuth1Config."+field+" ") {
+			t.Errorf("fault %d is not about %s:\n%v", i, field, err)
+		}
+	}
+}
+
+func TestConfigurationsAreChecked(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*provider.XConfig)
+		fault  string
+	}{
+		"nothing but what is required":       {func(*provider.XConfig) {}, ""},
+		"a public app":                       {func(c *provider.XConfig) { c.ClientSecret = "" }, ""},
+		"a client id with a blank":           {func(c *provider.XConfig) { c.ClientID = " a" }, "ClientID"},
+		"a client id with a letter of ours":  {func(c *provider.XConfig) { c.ClientID = "ä" }, "ClientID"},
+		"a callback of an app of its own":    {func(c *provider.XConfig) { c.CallbackURL = "myapp://callback" }, ""},
+		"a callback without a host":          {func(c *provider.XConfig) { c.CallbackURL = "https:///cb" }, "CallbackURL"},
+		"a callback by script":               {func(c *provider.XConfig) { c.CallbackURL = "javascript:alert(1)" }, "CallbackURL"},
+		"a callback with a fragment":         {func(c *provider.XConfig) { c.CallbackURL += "#" }, "CallbackURL"},
+		"a callback with user info":          {func(c *provider.XConfig) { c.CallbackURL = "https://a:SECRET@b/" }, "CallbackURL"},
+		"a callback that is no URL":          {func(c *provider.XConfig) { c.CallbackURL = "https://a:SECRET%zz@b/" }, "CallbackURL"},
+		"a callback as OAuth 1.0a has it":    {func(c *provider.XConfig) { c.CallbackURL = "oob" }, "CallbackURL"},
+		"a callback with a query":            {func(c *provider.XConfig) { c.CallbackURL += "?a=b" }, ""},
+		"scopes without users.read":          {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
+		"scopes without tweet.read":          {func(c *provider.XConfig) { c.Scopes = []string{"users.read"} }, "Scopes"},
+		"a scope that is empty":              {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read", "users.read", ""} }, "Scopes[2]"},
+		"scopes joined by a blank":           {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read users.read"} }, "Scopes[0]"},
+		"an API by http elsewhere":           {func(c *provider.XConfig) { c.APIURL = "http://192.168.0.1" }, "APIURL"},
+		"an API by http here":                {func(c *provider.XConfig) { c.APIURL = "http://[::1]:8080/x/" }, ""},
+		"an API by http at localhost":        {func(c *provider.XConfig) { c.APIURL = "http://x.localhost" }, ""},
+		"an API by another scheme":           {func(c *provider.XConfig) { c.APIURL = "ftp://a" }, "APIURL"},
+		"an API with a query":                {func(c *provider.XConfig) { c.APIURL = "https://a?" }, "APIURL"},
+		"an API with a fragment":             {func(c *provider.XConfig) { c.APIURL = "https://a#" }, "APIURL"},
+		"an API with user info":              {func(c *provider.XConfig) { c.APIURL = "https://u:SECRET@a" }, "APIURL"},
+		"an API with a port alone":           {func(c *provider.XConfig) { c.APIURL = "https://:443" }, "APIURL"},
+		"an API that is no URL":              {func(c *provider.XConfig) { c.APIURL = "https://SECRET%zz" }, "APIURL"},
+		"a consent page by http elsewhere":   {func(c *provider.XConfig) { c.AuthorizeURL = "http://a" }, "AuthorizeURL"},
+		"a consent page with a state":        {func(c *provider.XConfig) { c.AuthorizeURL = "https://a?state=1" }, "AuthorizeURL"},
+		"a consent page with a query":        {func(c *provider.XConfig) { c.AuthorizeURL = "https://a?x=1" }, ""},
+		"a further host with a port":         {func(c *provider.XConfig) { c.APIHosts = []string{"a.example:8443"} }, ""},
+		"a further host with a wild card":    {func(c *provider.XConfig) { c.APIHosts = []string{"a", "*.example"} }, "APIHosts[1]"},
+		"a name with an upper-case letter":   {func(c *provider.XConfig) { c.Name = "X" }, "Name"},
+		"a name with digits and a hyphen":    {func(c *provider.XConfig) { c.Name = "x-2" }, ""},
+		"a name that ends in a line end":     {func(c *provider.XConfig) { c.Name = "x\n" }, "Name"},
+		"a client id that is a consumer key": {func(c *provider.XConfig) { c.ClientID = "xvz1evFS4wEEPTGEFPHBog" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL}
+			c.change(&cfg)
+			x, err := provider.NewX(cfg)
+			if c.fault == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if err == nil || x != nil || !strings.HasPrefix(err.Error(), "provider: XConfig."+c.fault+" ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("fault is %v, want one about %s", err, c.fault)
+			}
+			noSecrets(t, err)
+		})
+	}
+}
+
+func TestAConfigurationIsCopied(t *testing.T) {
+	scopes := []string{"tweet.read", "users.read", "tweet.read"}
+	hosts := []string{"a.example"}
+	x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, Scopes: scopes, APIHosts: hosts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scopes[0], hosts[0] = "changed", "changed"
+	_, p, err := x.Begin(ctx, provider.Options{})
+	if err != nil || fmt.Sprint(p.Scopes) != "[tweet.read users.read]" {
+		t.Errorf("scopes are %v (%v)", p.Scopes, err)
+	}
+	if u, _ := url.Parse("https://changed/"); x.Accepts(u) {
+		t.Error("a changed host is accepted")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	var asked []string
+	tr := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.String())
+		if d, ok := r.Context().Deadline(); !ok || time.Until(d) > 10*time.Second {
+			t.Error("no deadline")
+		}
+		return nil, http.ErrHandlerTimeout
+	})
+	x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, Transport: tr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirect, _, _ := x.Begin(ctx, provider.Options{})
+	if x.Name() != "x" || !strings.HasPrefix(redirect, "https://x.com/i/oauth2/authorize?client_id=") {
+		t.Errorf("name %s, redirect %s", x.Name(), redirect)
+	}
+	_, _ = x.Refresh(ctx, stored())
+	y, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, Transport: tr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, _ = y.Begin(ctx, provider.Options{})
+	if got := fmt.Sprint(asked); y.Name() != "x-oauth1" || got != "[https://api.x.com/2/oauth2/token https://api.x.com/oauth/request_token]" {
+		t.Errorf("name %s, asked %s", y.Name(), got)
+	}
+}
+
+func TestAccepts(t *testing.T) {
+	for name, c := range map[string]struct {
+		api   string
+		hosts []string
+		yes   []string
+		no    []string
+	}{
+		"X's own API": {"", []string{"more.example", "Other.example:8443"},
+			[]string{"https://api.x.com/2/users/me", "HTTPS://API.X.COM:443/", "https://api.twitter.com/", "https://upload.x.com/", "https://upload.twitter.com/", "https://more.example/", "https://more.example:443", "https://other.EXAMPLE:8443/"},
+			[]string{"http://api.x.com/", "https://api.x.com:8443/", "https://x.com/", "https://u@api.x.com/", "https://u:p@api.x.com/", "https://api.x.com.evil.example/", "https://evil-api.x.com/", "https://api.x.com./", "//api.x.com/", "/2/users/me", "ftp://api.x.com/", "https:api.x.com", "https://api.x.com@evil.example/", "https://other.example/", "https://more.example:8443/", "http://more.example/", ""}},
+		"X's API under its old name": {"https://api.twitter.com", nil, []string{"https://api.x.com/"}, []string{"https://x.com/"}},
+		"another API": {"https://x.internal:8443/prefix", nil,
+			[]string{"https://x.internal:8443/anything"},
+			[]string{"https://x.internal/", "https://api.x.com/", "http://x.internal:8443/"}},
+		"an API here": {"http://127.0.0.1:8080", []string{"127.0.0.1:9090"},
+			[]string{"http://127.0.0.1:8080/2/users/me", "https://127.0.0.1:9090/"},
+			[]string{"http://127.0.0.1:8081/", "http://127.0.0.1/", "https://127.0.0.1:8080/", "http://localhost:8080/", "http://127.0.0.1:9090/"}},
+		"an API here at port 80": {"http://[::1]", nil, []string{"http://[::1]:80/", "http://[::1]/"}, []string{"http://[::1]:443/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, APIURL: c.api, APIHosts: c.hosts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			y, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "oob", APIURL: c.api, APIHosts: c.hosts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for want, list := range map[bool][]string{true: c.yes, false: c.no} {
+				for _, raw := range list {
+					u, err := url.Parse(raw)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if x.Accepts(u) != want || y.Accepts(u) != want {
+						t.Errorf("%s: accepted %t and %t, want %t", raw, x.Accepts(u), y.Accepts(u), want)
+					}
+				}
+			}
+			if x.Accepts(nil) || x.Accepts(&url.URL{Scheme: "https", Host: "api.x.com", Opaque: "//evil.example/"}) {
+				t.Error("what is no address is accepted")
+			}
+		})
+	}
+}

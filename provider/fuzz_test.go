@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+func FuzzParseFault(f *testing.F) {
+	for _, s := range []string{
+		`{"errors":[{"code":32,"message":"Could not authenticate you."}]}`, `{"errors":{"code":"1","message":"x"}}`, `{"errors":"text"}`, `{"errors":["text"]}`,
+		`{"error":"invalid_request","error_description":"Value passed for the token was invalid."}`, `{"error":"Not authorized","request":"/1/x"}`,
+		`{"title":"Forbidden","type":"https://api.x.com/2/problems/client-forbidden","reason":"client-not-enrolled","detail":"d"}`,
+		`<?xml version='1.0' encoding='UTF-8'?><errors><error code="415">Callback URL not approved</error></errors>`, `<hash><error>a<b>c</error></hash>`,
+		"<!DOCTYPE html><html><error code=\"1\">", "Request token missing", "", "[]", `"x"`, "{", "<", "\ufeff{}", "\xff\xfe",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := parseFault(body)
+		if got.form == formHTML && (got.code() != "" || got.text() != "") {
+			t.Error("a page says something")
+		}
+		if len(got.codes) > 2+maxErrors && got.form == formJSON || len(got.codes) > 64 {
+			t.Errorf("%d codes", len(got.codes))
+		}
+		if c := codeText(got.code(), nil); c != "" && !codeShape.MatchString(c) {
+			t.Errorf("code %q", c)
+		}
+		_ = got.says("x")
+		_ = got.access()
+	})
+}
+
+func FuzzDetailText(f *testing.F) {
+	f.Add("see SECRET-token here", "SECRET-token", "")
+	f.Add("a%2Fb a%2fb a/b YS9i", "a/b", "a/b/c")
+	f.Add("SEC\x00RET SEC  RET", "SEC RET", "SEC")
+	f.Add(strings.Repeat("é", 400), "é", "x")
+	f.Add("aab b", "ab", "aab")
+	f.Fuzz(func(t *testing.T, text, a, b string) {
+		got := detailText(text, []string{a, b})
+		if len(got) > maxDetail {
+			t.Errorf("%d bytes", len(got))
+		}
+		if !utf8.ValidString(got) && utf8.ValidString(text) {
+			t.Errorf("%q is not UTF-8", got)
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return r != utf8.RuneError && !unicode.IsPrint(r) }) {
+			t.Errorf("%q does not print", got)
+		}
+		rest := strings.ReplaceAll(got, redacted, "\x00")
+		for _, s := range []string{a, b} {
+			// A bracket can make a secret of a mark's own border; no secret of X's has one.
+			if s != "" && !strings.ContainsAny(s, "[]") && strings.Contains(rest, s) {
+				t.Errorf("%q holds %q", got, s)
+			}
+		}
+	})
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte(`{"access_token":"a","expires_in":"7200","scope":["a","b"],"token_type":"bearer","refresh_token":"r"}`))
+	f.Add([]byte(`{"data":{"id":"1","name":"n","username":"u","profile_image_url":"https://a/b","confirmed_email":"a@b"}}`))
+	f.Add([]byte(`oauth_token=a&oauth_token_secret=b&user_id=1`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		now := time.Unix(1700000000, 0)
+		if token, problem := parseToken(body, now); problem == "" {
+			if token.AccessToken == "" || !token.Expiry.IsZero() && (token.Expiry.Before(now) || token.Expiry.After(now.Add(maxLife))) {
+				t.Errorf("token is %v", token)
+			}
+			r := http.Header{}
+			r.Set("Authorization", "Bearer "+token.AccessToken)
+			if strings.ContainsAny(r.Get("Authorization"), "\r\n\x00") {
+				t.Error("the token does not fit a header")
+			}
+		}
+		if a, problem := parseAccount(body); problem == "" {
+			if !accountID.MatchString(a.id) || len(a.name) > 200 || len(a.username) > 50 || len(a.email) > 254 {
+				t.Errorf("account is %+v", a)
+			}
+			if a.avatar != "" && !strings.HasPrefix(a.avatar, "http") {
+				t.Errorf("picture is %q", a.avatar)
+			}
+		}
+		_ = secretsIn(body)
+	})
+}
+
+func TestACallServesOneRequest(t *testing.T) {
+	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b", Transport: http.NewFileTransport(http.Dir("."))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := x.svc.call(t.Context(), "token")
+	defer c.stop()
+	for i, want := range []error{nil, errSecondRequest} {
+		r, _ := http.NewRequest("GET", "https://api.x.com/provider.go", strings.NewReader("x"))
+		resp, err := c.RoundTrip(r)
+		if !errors.Is(err, want) {
+			t.Errorf("request %d: %v, want %v", i, err, want)
+		}
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+}
+
+func TestTheOwnTransportIsOnlyOurs(t *testing.T) {
+	tr, ok := ownTransport().(*http.Transport)
+	if !ok || tr == http.DefaultTransport || tr.MaxResponseHeaderBytes == 0 || tr.Proxy == nil || tr.TLSHandshakeTimeout == 0 {
+		t.Errorf("the transport is %+v", tr)
+	}
+	kept := http.DefaultTransport
+	defer func() { http.DefaultTransport = kept }()
+	http.DefaultTransport = http.NewFileTransport(http.Dir("."))
+	tr, ok = ownTransport().(*http.Transport)
+	if !ok || tr.Proxy == nil || tr.TLSHandshakeTimeout == 0 || tr.IdleConnTimeout == 0 {
+		t.Errorf("the transport is %+v", tr)
+	}
+}
+
+func TestScrubKnowsTheFormsOfASecret(t *testing.T) {
+	secret := `s3cret/+ "é`
+	for name, form := range map[string]string{
+		"as it is":                secret,
+		"in a form":               url.QueryEscape(secret),
+		"in a path":               "s3cret%2F%2B%20%22%C3%A9",
+		"in a path in lower case": "s3cret%2f%2b%20%22%c3%a9",
+		"in JSON":                 `s3cret/+ \"é`,
+		"in base64":               "czNjcmV0LysgIsOp",
+		"as a stranger's token":   strings.Repeat("aB3-_", 18) + "z",
+		"before a longer secret":  secret + "-and-more",
+	} {
+		if got := scrub("<"+form+">", []string{secret, "", secret + "-and-more"}); got != "<"+redacted+">" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := scrub("Callback URL not approved for this client application.", []string{"x"}); got != "Callback URL not approved for this client application." {
+		t.Errorf("words are scrubbed: %q", got)
+	}
+}
