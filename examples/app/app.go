@@ -1,0 +1,167 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/provider"
+)
+
+//go:embed static
+var staticFiles embed.FS
+
+// app is the application: the kit, and what is built on it.
+type app struct {
+	cfg    config
+	kit    *xsignin.Kit
+	log    *slog.Logger
+	apiURL *url.URL
+	ways   []way
+	pages  pages
+	images images
+	http.Handler
+}
+
+// way is one way to sign in.
+type way struct {
+	Provider, Label, Path string
+}
+
+func newApp(cfg config, log *slog.Logger) (*app, error) {
+	kit, err := xsignin.New(xsignin.Config{
+		PublicURL:      cfg.publicURL,
+		ClientID:       cfg.clientID,
+		ClientSecret:   cfg.clientSecret,
+		Scopes:         cfg.scopes,
+		ConsumerKey:    cfg.consumerKey,
+		ConsumerSecret: cfg.consumerSecret,
+		APIURL:         cfg.apiURL,
+		AuthorizeURL:   cfg.authorizeURL,
+		RefreshAhead:   cfg.refreshAhead,
+		Keys:           cfg.keys,
+		Logger:         log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	apiURL, err := url.Parse(cfg.apiURL)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, kit: kit, log: log, apiURL: apiURL, pages: newPages(), images: newImages(cfg, apiURL)}
+	if cfg.clientID != "" {
+		a.ways = append(a.ways, way{"x", "OAuth 2.0", "/auth/login"})
+	}
+	if cfg.consumerKey != "" {
+		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", "/auth/login/x-oauth1"})
+	}
+	if a.Handler, err = a.routes(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) routes() (http.Handler, error) {
+	// Requests that change something come from this site or not from a browser. The
+	// trusted origin is for a proxy that changes the Host header on the way.
+	cross := http.NewCrossOriginProtection()
+	if err := cross.AddTrustedOrigin(a.cfg.publicURL); err != nil {
+		return nil, err
+	}
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.problem(w, r, problem{
+			Type: "about:blank", Status: http.StatusForbidden, Code: "cross_origin", Title: "Nothing was changed",
+			Detail: "Another site asked for this in your name. If it was you, use the form on this site.",
+		})
+	}))
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", a.kit)
+	everybody := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.LoadUser(h)) }
+	signedIn := func(pattern string, h http.HandlerFunc) {
+		mux.Handle(pattern, cross.Handler(a.kit.RequireUser(h)))
+	}
+
+	everybody("GET /{$}", a.front)
+	everybody("/", a.notFound)
+	signedIn("GET /me", a.me)
+	signedIn("GET /timeline", a.timeline)
+	signedIn("GET /posts", a.posts)
+	signedIn("GET /followers", a.followers)
+	signedIn("GET /compose", a.composeForm)
+	signedIn("POST /compose", a.compose)
+	signedIn("GET /tokens", a.tokens)
+	signedIn("POST /tokens/refresh", a.refreshToken)
+	signedIn("POST /tokens/disconnect", a.disconnectToken)
+
+	mux.Handle("GET /static/", immutable(http.FileServerFS(staticFiles)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	return a.guarded(mux), nil
+}
+
+// guarded sets the headers that keep pages to themselves. The kit's pages, which have a
+// policy of their own, replace it.
+func (a *app) guarded(next http.Handler) http.Handler {
+	policy := strings.Join([]string{
+		"default-src 'none'", "style-src 'self'", "img-src " + a.images.policy(),
+		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+	}, "; ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// immutable lets browsers keep files whose address changes with their content.
+func immutable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *app) front(w http.ResponseWriter, r *http.Request) {
+	a.page(w, r, http.StatusOK, "front", view{Title: "Sign in with X", Current: "/"})
+}
+
+func (a *app) notFound(w http.ResponseWriter, r *http.Request) {
+	a.problem(w, r, problem{
+		Type: "about:blank", Status: http.StatusNotFound, Code: "not_found", Title: "There is no such page",
+		Detail: "The address may be misspelt, or the page has moved.",
+	})
+}
+
+// me shows who is signed in. It asks X nothing: the session knows.
+func (a *app) me(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) {
+		writeJSON(w, user(r))
+		return
+	}
+	a.page(w, r, http.StatusOK, "me", view{Title: "Profile", Current: "/me"})
+}
+
+// user is who is signed in, on paths behind RequireUser.
+func user(r *http.Request) provider.User {
+	u, _ := xsignin.User(r.Context())
+	return u
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}

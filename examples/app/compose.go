@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// X's limits: of a picture, of a poll, of a description.
+const (
+	maxPicture = 5 << 20
+	maxOptions = 4
+	maxOption  = 25
+	maxAltText = 1000
+	// maxForm leaves room around a picture that is just small enough.
+	maxForm = maxPicture + 1<<20
+)
+
+// postForm is the form as it was filled in, and what is wrong with it.
+type postForm struct {
+	Kind    string // text, picture or poll
+	Text    string
+	AltText string
+	Options []string
+	Minutes int
+
+	// Faults are by the name of the field; the empty name is for the whole.
+	Faults map[string]string
+	// Lacks are scopes that the user's token does not have.
+	Lacks []string
+	// Login is where to sign in again, where that helps.
+	Login     string
+	Durations []duration
+}
+
+type duration struct {
+	Minutes int
+	Label   string
+}
+
+var durations = []duration{{60, "1 hour"}, {24 * 60, "1 day"}, {3 * 24 * 60, "3 days"}, {7 * 24 * 60, "7 days"}}
+
+func emptyForm() *postForm {
+	return &postForm{Kind: "text", Options: make([]string, maxOptions), Minutes: 24 * 60, Faults: map[string]string{}}
+}
+
+func (f *postForm) fault(field, text string) {
+	if f.Faults[field] == "" {
+		f.Faults[field] = text
+	}
+}
+
+func (a *app) composeForm(w http.ResponseWriter, r *http.Request) {
+	a.showForm(w, r, http.StatusOK, emptyForm())
+}
+
+func (a *app) showForm(w http.ResponseWriter, r *http.Request, status int, f *postForm) {
+	f.Durations = durations
+	if t, ok := a.tokenOf(r); ok && t.Key.Provider == "x" {
+		for _, scope := range []string{"tweet.write", "media.write"} {
+			if !t.Token.HasScopes(scope) {
+				f.Lacks = append(f.Lacks, scope)
+			}
+		}
+	}
+	a.page(w, r, status, "compose", view{
+		Title: "New post", Current: "/compose", Form: f,
+		Asked: asked{Call: "POST /2/tweets", Library: "gotwi"},
+	})
+}
+
+// compose posts. What X refuses comes back with the form, so that no words are lost.
+func (a *app) compose(w http.ResponseWriter, r *http.Request) {
+	f := emptyForm()
+	d, status := f.read(w, r)
+	if status != http.StatusOK {
+		a.showForm(w, r, status, f)
+		return
+	}
+	x, err := a.api(r.Context())
+	if err == nil {
+		err = x.publish(r.Context(), d)
+	}
+	if err == nil {
+		http.Redirect(w, r, "/posts?done=posted", http.StatusSeeOther)
+		return
+	}
+	p := problemOf(err)
+	if p.Status == http.StatusUnauthorized {
+		p.LoginURL = a.loginURL(r, "/compose")
+	}
+	a.logProblem(r, p, err)
+	if wantsJSON(r) {
+		a.problem(w, r, p)
+		return
+	}
+	words := p.Title + ". " + p.Detail
+	if p.Said != "" && p.Code != "duplicate" {
+		words += " X says: " + p.Said
+	}
+	if !p.RetryAt.IsZero() {
+		words += " Try again from " + p.RetryAt.UTC().Format("15:04 UTC") + "."
+	}
+	f.fault("", words)
+	f.Login = p.LoginURL
+	a.showForm(w, r, p.Status, f)
+}
+
+// read fills f in from r and checks it. A status other than 200 says that something is
+// wrong, which f tells.
+func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseMultipartForm(maxForm); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			f.Kind = "picture"
+			f.fault("picture", "The picture is larger than 5 MB. Pick a smaller one.")
+			return draft{}, http.StatusRequestEntityTooLarge
+		}
+		f.fault("", "The form could not be read. Please fill it in again.")
+		return draft{}, http.StatusBadRequest
+	}
+	defer func() { _ = r.MultipartForm.RemoveAll() }()
+
+	f.Kind = r.PostFormValue("kind")
+	if !slices.Contains([]string{"text", "picture", "poll"}, f.Kind) {
+		f.Kind = "text"
+	}
+	// Browsers send line breaks as CR LF; X counts each as a character.
+	f.Text = strings.TrimSpace(strings.ReplaceAll(r.PostFormValue("text"), "\r\n", "\n"))
+	f.AltText = strings.TrimSpace(r.PostFormValue("alt"))
+	copy(f.Options, r.PostForm["option"])
+	f.Minutes, _ = strconv.Atoi(r.PostFormValue("minutes"))
+
+	d := draft{text: f.Text}
+	switch f.Kind {
+	case "picture":
+		d.altText = f.AltText
+		f.readPicture(r, &d)
+	case "poll":
+		f.readPoll(&d)
+	}
+	if f.Text == "" && f.Kind != "picture" {
+		f.fault("text", "Write something first.")
+	}
+	if len(f.Faults) > 0 {
+		return draft{}, http.StatusUnprocessableEntity
+	}
+	return d, http.StatusOK
+}
+
+func (f *postForm) readPicture(r *http.Request, d *draft) {
+	file, _, err := r.FormFile("picture")
+	if err != nil {
+		f.fault("picture", "Pick a picture.")
+		return
+	}
+	defer func() { _ = file.Close() }()
+	if d.picture, err = io.ReadAll(file); err != nil || len(d.picture) == 0 {
+		f.fault("picture", "The picture could not be read. Pick it again.")
+		return
+	}
+	// What a browser says about a file comes from its name; X looks at the bytes.
+	d.mediaType = http.DetectContentType(d.picture)
+	if !slices.Contains([]string{"image/jpeg", "image/png", "image/webp"}, d.mediaType) {
+		f.fault("picture", "This is no JPEG, PNG or WebP picture.")
+	}
+	if len(d.picture) > maxPicture {
+		f.fault("picture", "The picture is larger than 5 MB. Pick a smaller one.")
+	}
+	if utf8.RuneCountInString(f.AltText) > maxAltText {
+		f.fault("alt", "A description has at most 1000 characters.")
+	}
+}
+
+func (f *postForm) readPoll(d *draft) {
+	for _, o := range f.Options {
+		o = strings.TrimSpace(o)
+		if utf8.RuneCountInString(o) > maxOption {
+			f.fault("option", "An answer has at most 25 characters.")
+		}
+		if o != "" {
+			d.options = append(d.options, o)
+		}
+	}
+	if len(d.options) < 2 {
+		f.fault("option", "A poll needs at least two answers.")
+	}
+	if !slices.ContainsFunc(durations, func(d duration) bool { return d.Minutes == f.Minutes }) {
+		f.fault("minutes", "Say how long the poll is open.")
+	}
+	d.minutes = f.Minutes
+}
+
+// tokenOf is the token that the visitor's calls go out with.
+func (a *app) tokenOf(r *http.Request) (held, bool) {
+	all, err := a.held(r)
+	i := slices.IndexFunc(all, func(h held) bool { return h.InUse })
+	if err != nil || i < 0 {
+		return held{}, false
+	}
+	return all[i], true
+}

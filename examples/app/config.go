@@ -1,0 +1,186 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const usage = `app is a complete application that signs people in with X.
+
+	go run ./examples/app
+
+Without credentials it brings a local simulator of X along and works offline.
+Everything is set by environment variables:
+
+  ADDR               where to listen. Default 127.0.0.1:8080
+  PUBLIC_URL         how a browser reaches the application: scheme and host, no path.
+                     Default http://127.0.0.1:8080, or after ADDR when that is set.
+                     Register PUBLIC_URL/auth/callback at X, for both protocols
+  X_CLIENT_ID        client id of OAuth 2.0
+  X_CLIENT_SECRET    client secret of OAuth 2.0. Empty: a public client (Native App or
+                     Single Page App)
+  X_CONSUMER_KEY     API key of OAuth 1.0a
+  X_CONSUMER_SECRET  API key secret of OAuth 1.0a
+                     Either protocol alone is enough; with OAuth 1.0a alone,
+                     /auth/login leads there
+  X_API_URL          where X's API is, and all of OAuth 1.0a. http only on a loopback
+                     address. Default https://api.x.com
+  X_AUTHORIZE_URL    the consent page of OAuth 2.0. http only on a loopback address.
+                     Default https://x.com/i/oauth2/authorize
+  X_SCOPES           scopes to ask for by OAuth 2.0, separated by spaces. Default
+                     "tweet.read users.read tweet.write media.write follows.read
+                     offline.access"
+  X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
+                     Default 5m
+  SECRET_KEYS        secrets of at least 32 bytes each, newest first, separated by commas
+                     or spaces. They seal tokens and cookies. Default: random ones, only
+                     where PUBLIC_URL is a loopback address. openssl rand -base64 32
+
+Sessions and tokens are kept in memory and end with the process. SIGTERM and SIGINT end
+it when the requests under way are answered. A wrong variable ends it with status 2.
+`
+
+const (
+	defaultAddr         = "127.0.0.1:8080"
+	defaultAPIURL       = "https://api.x.com"
+	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
+	defaultScopes       = "tweet.read users.read tweet.write media.write follows.read offline.access"
+	callbackPath        = "/auth/callback"
+)
+
+// config is the environment, read and checked.
+type config struct {
+	addr                        string
+	publicURL                   string // empty: it follows the listener's address
+	clientID, clientSecret      string
+	consumerKey, consumerSecret string
+	apiURL, authorizeURL        string
+	scopes                      []string
+	refreshAhead                time.Duration // 0: the kit's default
+	keys                        []string
+	simulator                   string // the simulator's URL once it runs
+}
+
+// local reports whether the application has nothing to sign in with at X.
+func (c config) local() bool { return c.clientID == "" && c.consumerKey == "" }
+
+// configError is everything that is wrong with the environment, one line each, each with
+// the name of its variable.
+type configError struct{ faults []error }
+
+func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
+func (e *configError) Unwrap() []error { return e.faults }
+
+func readConfig(env func(string) string) (config, error) {
+	get := func(name string) string { return strings.TrimSpace(env(name)) }
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{name}, args...)...))
+	}
+	c := config{
+		addr:           cmp.Or(get("ADDR"), defaultAddr),
+		publicURL:      strings.TrimRight(get("PUBLIC_URL"), "/"),
+		clientID:       get("X_CLIENT_ID"),
+		clientSecret:   get("X_CLIENT_SECRET"),
+		consumerKey:    get("X_CONSUMER_KEY"),
+		consumerSecret: get("X_CONSUMER_SECRET"),
+		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
+		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
+		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
+		keys:           strings.FieldsFunc(get("SECRET_KEYS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }),
+	}
+
+	host, _, err := net.SplitHostPort(c.addr)
+	if err != nil {
+		fault("ADDR", "must be a host and a port, such as %s: %v", defaultAddr, err)
+	}
+	// Where the public URL follows ADDR its host is ADDR's, except that a listener on all
+	// interfaces is reached by the loopback address.
+	onLoopback := host == "" || loopback(host) || unspecified(host)
+	if c.publicURL != "" {
+		u, err := url.Parse(c.publicURL)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+			fault("PUBLIC_URL", "must be an http or https URL, such as https://example.com")
+		case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+			fault("PUBLIC_URL", "must be a scheme and a host, without a path or anything else")
+		default:
+			onLoopback = loopback(u.Hostname())
+		}
+	}
+
+	if c.clientSecret != "" && c.clientID == "" {
+		fault("X_CLIENT_ID", "is missing, and X_CLIENT_SECRET is set")
+	}
+	if c.consumerKey != "" && c.consumerSecret == "" {
+		fault("X_CONSUMER_SECRET", "is missing, and X_CONSUMER_KEY is set")
+	}
+	if c.consumerSecret != "" && c.consumerKey == "" {
+		fault("X_CONSUMER_KEY", "is missing, and X_CONSUMER_SECRET is set")
+	}
+	for _, v := range []struct{ name, value string }{{"X_API_URL", c.apiURL}, {"X_AUTHORIZE_URL", c.authorizeURL}} {
+		u, err := url.Parse(v.value)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+			fault(v.name, "must be an https URL, or an http one on a loopback address")
+		case u.Scheme == "http" && !loopback(u.Hostname()):
+			fault(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
+		case u.User != nil || u.Fragment != "":
+			fault(v.name, "must not hold a user or a fragment")
+		}
+		if c.local() && c.clientSecret == "" && c.consumerSecret == "" && get(v.name) != "" {
+			fault(v.name, "is set, but neither X_CLIENT_ID nor X_CONSUMER_KEY is: leave it out to use the built-in simulator")
+		}
+	}
+	if strings.Contains(get("X_SCOPES"), ",") {
+		fault("X_SCOPES", "is separated by spaces, not by commas")
+	}
+	if s := get("X_REFRESH_AHEAD"); s != "" {
+		c.refreshAhead, err = time.ParseDuration(s)
+		if err != nil || c.refreshAhead <= 0 {
+			fault("X_REFRESH_AHEAD", "must be a duration above zero, such as 5m or 90s")
+		}
+	}
+	for i, key := range c.keys {
+		if len(key) < 32 {
+			fault("SECRET_KEYS", "number %d has %d bytes and needs at least 32: openssl rand -base64 32 makes one", i+1, len(key))
+		}
+	}
+	if !onLoopback && len(c.keys) == 0 {
+		fault("SECRET_KEYS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
+	}
+	if !onLoopback && c.local() {
+		fault("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: the simulator serves a PUBLIC_URL on a loopback address only")
+	}
+	if len(faults) > 0 {
+		return config{}, &configError{faults}
+	}
+	return c, nil
+}
+
+// loopback reports whether host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+}
+
+func unspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsUnspecified()
+}
+
+// reachable is the host and port of a listener as a browser can call it: addr, with the
+// port that the listener got.
+func reachable(addr string, l net.Addr) string {
+	host, _, _ := net.SplitHostPort(addr)
+	if host == "" || unspecified(host) {
+		host = "127.0.0.1"
+	}
+	_, port, _ := net.SplitHostPort(l.String())
+	return net.JoinHostPort(host, port)
+}

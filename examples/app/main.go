@@ -1,0 +1,106 @@
+// Command app is a complete web application that signs people in with X: their timeline,
+// posts and followers, a form that posts, and the tokens behind it all.
+//
+// Started without credentials it brings a local simulator of X along. See README.md, or
+// run it with -h.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	flags := flag.NewFlagSet("app", flag.ContinueOnError)
+	flags.Usage = func() { _, _ = io.WriteString(flags.Output(), usage) }
+	switch err := flags.Parse(os.Args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2)
+	case flags.NArg() > 0:
+		fmt.Fprintf(os.Stderr, "app: there are no arguments; -h lists the variables\n")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+
+	err := run(ctx, os.Getenv, os.Stdout, log)
+	var faults *configError
+	switch {
+	case errors.As(err, &faults):
+		for line := range strings.Lines(faults.Error() + "\n") {
+			fmt.Fprint(os.Stderr, "app: ", line)
+		}
+		os.Exit(2)
+	case err != nil:
+		log.Error("app: stopped", "err", err)
+		os.Exit(1)
+	}
+}
+
+// shutdownTimeout is how long requests and refreshes under way are waited for.
+const shutdownTimeout = 10 * time.Second
+
+// run serves until ctx ends. It writes one line to stdout when a browser can come.
+func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) error {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", cfg.addr)
+	if err != nil {
+		return &configError{[]error{fmt.Errorf("ADDR: %w", err)}}
+	}
+	defer func() { _ = l.Close() }()
+	if cfg.publicURL == "" {
+		// Only now is the port of an ADDR such as 127.0.0.1:0 known.
+		cfg.publicURL = "http://" + reachable(cfg.addr, l.Addr())
+	}
+	note := ""
+	if cfg.local() {
+		var stop func()
+		cfg, stop = startSimulator(cfg)
+		defer stop()
+		note = ", with a local simulator of X: nothing reaches X"
+	}
+
+	a, err := newApp(cfg, log)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	_, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", cfg.publicURL, note)
+
+	var failed error
+	select {
+	case failed = <-served:
+	case <-ctx.Done():
+	}
+	// The server first: a refresh that a request began must still be saved.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	return errors.Join(failed, srv.Shutdown(ctx), a.kit.Close(ctx))
+}
