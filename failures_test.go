@@ -1,0 +1,551 @@
+package xsignin_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// edited returns rawURL with parameters set, or removed where the value is "".
+func edited(t *testing.T, rawURL string, pairs ...string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if q.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
+			q.Del(pairs[i])
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// param reads a parameter of rawURL.
+func param(t *testing.T, rawURL, name string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
+}
+
+// protocol is what the failures of the two protocols differ in.
+type protocol struct {
+	name, login string
+	// handle and proof are the parameters of the callback.
+	handle, proof string
+	// first and last are the calls to X before and after the consent.
+	first, last string
+}
+
+var flows = []protocol{
+	{"x", "/auth/login", "state", "code", "", "/2/oauth2/token"},
+	{"x-oauth1", "/auth/login/x-oauth1", "oauth_token", "oauth_verifier", "/oauth/request_token", "/oauth/access_token"},
+}
+
+// failing is a sign-in that must not work out.
+type failing struct {
+	name   string
+	only   string // the protocol concerned; "" for both
+	status int
+	code   string
+	// run ends with the answer that the visitor sees.
+	run func(t *testing.T, s *site, b *browser, p protocol) answer
+	// asked is how often X was asked for the token; -1 for any.
+	asked int
+}
+
+// fault is a failure of X in the middle of an honest sign-in.
+func fault(path string, f xtest.Fault) func(*testing.T, *site, *browser, protocol) answer {
+	return func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		f.Path = path
+		if path == "" {
+			f.Path = p.last
+		}
+		s.x.Fail(f)
+		return b.get(callback)
+	}
+}
+
+// faultAtBegin is a failure of X before the consent.
+func faultAtBegin(f xtest.Fault) func(*testing.T, *site, *browser, protocol) answer {
+	return func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		f.Path = p.first
+		s.x.Fail(f)
+		return b.get(p.login)
+	}
+}
+
+var htmlHeader = http.Header{"Content-Type": {"text/html"}}
+
+var failures = []failing{
+	{"a stranger's callback link", "", 400, "other_browser", func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		stranger := s.browser()
+		return b.get(stranger.approve(stranger.begin(p.login), xtest.SecondUserID))
+	}, 0},
+	{"a handle that is made up", "", 400, "other_browser", func(t *testing.T, _ *site, b *browser, p protocol) answer {
+		return b.get("/auth/callback?" + url.Values{p.handle: {"made-up"}, p.proof: {"x"}}.Encode())
+	}, 0},
+	{"no parameters", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
+		return b.get("/auth/callback")
+	}, 0},
+	{"a denial without a state", "x", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		return b.get("/auth/callback?error=access_denied")
+	}, 0},
+	{"a query that does not parse", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
+		return b.get("/auth/callback?state=%zz")
+	}, 0},
+	{"a query of a megabyte", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		return b.get("/auth/callback?" + p.handle + "=" + strings.Repeat("a", 1<<20))
+	}, 0},
+	{"handles of both protocols", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
+		return b.get("/auth/callback?state=a&oauth_token=b")
+	}, 0},
+	{"the proof of a stranger's sign-in", "", 400, "expired", func(t *testing.T, s *site, b *browser, p protocol) answer {
+		stranger := s.browser()
+		theirs := stranger.approve(stranger.begin(p.login), xtest.SecondUserID)
+		ours := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		return b.get(edited(t, ours, p.proof, param(t, theirs, p.proof)))
+	}, 1},
+	{"a proof that is made up", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
+		return b.get(edited(t, b.approve(b.begin(p.login), xtest.DefaultUserID), p.proof, "made-up"))
+	}, 1},
+	{"a truncated proof", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		return b.get(edited(t, c, p.proof, param(t, c, p.proof)[:10]))
+	}, 1},
+	{"X's code after its thirty seconds", "x", 400, "expired", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		time.Sleep(31 * time.Second)
+		return b.get(c)
+	}, 1},
+	{"a sign-in that took eleven minutes", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		time.Sleep(11 * time.Minute)
+		return b.get(c)
+	}, 0},
+	{"a sign-in that took eleven minutes, in a browser that keeps every cookie", "", 400, "expired", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		keep := b.pending()
+		time.Sleep(11 * time.Minute)
+		return b.get(c, "Cookie", keep)
+	}, 0},
+	{"a denial", "", 403, "denied", func(t *testing.T, s *site, b *browser, p protocol) answer {
+		callback, err := s.x.Deny(b.begin(p.login), xtest.DefaultUserID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.get(callback)
+	}, 0},
+	{"X is down", "", 502, "unavailable", fault("", xtest.Fault{Status: 503, Body: "over capacity"}), 1},
+	{"X breaks the connection", "", 503, "unavailable", fault("", xtest.Fault{CutAfter: -1}), 1},
+	{"X breaks off in the middle", "", 502, "unavailable", fault("", xtest.Fault{CutAfter: 20, After: true}), 1},
+	{"X does not answer", "", 504, "unavailable", fault("", xtest.Fault{Delay: time.Hour}), 1},
+	{"X answers with a page", "", 502, "unavailable", fault("", xtest.Fault{Header: htmlHeader, Body: "<!doctype html><title>x</title>"}), 1},
+	{"X refuses with a page", "", 502, "unavailable", fault("", xtest.Fault{Status: 403, Header: htmlHeader, Body: "<!doctype html><title>Just a moment</title>"}), 1},
+	{"X answers with nothing", "", 502, "unavailable", fault("", xtest.Fault{Status: 200, Body: " "}), 1},
+	{"X limits the rate", "", 503, "rate_limited", fault("", xtest.Fault{Status: 429, Header: http.Header{"X-Rate-Limit-Reset": {"4102444800"}}}), 1},
+	{"X refuses the credentials", "x", 502, "refused", fault("", xtest.Fault{Status: 401, Body: `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`}), 1},
+	{"X refuses the credentials", "x-oauth1", 502, "refused", fault("", xtest.Fault{Status: 401, Body: `{"errors":[{"code":32,"message":"Could not authenticate you."}]}`}), 1},
+	{"no access token in the answer", "x", 502, "unavailable", fault("", xtest.Fault{Body: `{"token_type":"bearer","expires_in":7200}`, Header: http.Header{"Content-Type": {"application/json"}}}), 1},
+	{"no token secret in the answer", "x-oauth1", 502, "unavailable", fault("", xtest.Fault{Body: "oauth_token=1-a&user_id=1&screen_name=a"}), 1},
+	{"no id in users/me", "x", 502, "unavailable", fault("/2/users/me", xtest.Fault{Body: `{"data":{"name":"x"}}`, Header: http.Header{"Content-Type": {"application/json"}}}), 1},
+	{"an outage of users/me", "x", 502, "unavailable", fault("/2/users/me", xtest.Fault{Status: 401, Body: `{"title":"Unauthorized","status":401}`}), 1},
+	{"no credits for users/me", "x", 502, "refused", fault("/2/users/me", xtest.Fault{Status: 402, Body: `{"title":"CreditsDepleted","type":"https://api.twitter.com/2/problems/credits"}`}), 1},
+	{"users/me is limited", "x", 503, "rate_limited", fault("/2/users/me", xtest.Fault{Status: 429}), 1},
+	{"a request token that is not to be had", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Status: 500}), 0},
+	{"a callback that is not registered", "x-oauth1", 502, "refused", func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		s.x.SetCallbacks("http://127.0.0.1:8080/other")
+		return b.get(p.login)
+	}, 0},
+	{"a request token without a secret", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Body: "oauth_token=a&oauth_callback_confirmed=true"}), 0},
+	{"a callback that X does not confirm", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Body: "oauth_token=a&oauth_token_secret=b"}), 0},
+	{"the token store is away", "", 503, "internal", func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		s.tokens.setFail(errors.New("away"))
+		a := b.get(c)
+		s.tokens.setFail(nil)
+		return a
+	}, 1},
+	{"the session store is away", "", 503, "internal", func(_ *testing.T, s *site, b *browser, p protocol) answer {
+		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		s.sessions.setFail(errors.New("away"))
+		a := b.get(c)
+		s.sessions.setFail(nil)
+		return a
+	}, 1},
+}
+
+func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
+	for _, p := range flows {
+		for _, f := range failures {
+			if f.only != "" && f.only != p.name {
+				continue
+			}
+			t.Run(p.name+"/"+f.name, func(t *testing.T) {
+				s := newSite(t)
+				s.bubble(func() {
+					b := s.browser()
+					a := f.run(t, s, b, p)
+					s.isFailurePage(a, f.status, f.code)
+					s.nothingIsLeft(b)
+					if n := s.x.Count(http.MethodPost, p.last); f.asked >= 0 && n != f.asked {
+						t.Errorf("X was asked for the token %d times, want %d", n, f.asked)
+					}
+					s.mu.Lock()
+					last := s.events[len(s.events)-1]
+					s.mu.Unlock()
+					if last.Kind != event.SignInFailed || last.Cause != f.code || last.Err == nil {
+						t.Errorf("the event is %v", last)
+					}
+					// The next honest sign-in works.
+					s.x.ClearFaults()
+					s.x.SetCallbacks(s.public + "/auth/callback")
+					b.signIn(p.login, xtest.DefaultUserID)
+					if got := b.who(); got != xtest.DefaultUserID {
+						t.Errorf("afterwards: signed in as %q", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// isFailurePage checks the page that a failure gives, and the headers that keep it harmless.
+func (s *site) isFailurePage(a answer, status int, code string) {
+	s.t.Helper()
+	if a.StatusCode != status || !strings.Contains(a.body, "<code>"+code+"</code>") {
+		s.t.Errorf("status %d, want %d and the code %s; body %s", a.StatusCode, status, code, a.body)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
+		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+	} {
+		if got := a.Header.Get(name); got != want {
+			s.t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	csp := a.Header.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+		s.t.Errorf("Content-Security-Policy is %q", csp)
+	}
+	if !strings.Contains(a.body, `href="/auth/login`) {
+		s.t.Error("the page offers no way to try again")
+	}
+	if (code == "rate_limited" || code == "unavailable" || code == "internal") && a.Header.Get("Retry-After") == "" {
+		s.t.Error("no Retry-After")
+	}
+}
+
+// pending is the Cookie header with the sign-ins under way.
+func (b *browser) pending() string {
+	u, err := url.Parse(b.s.public + "/")
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	var parts []string
+	for _, c := range b.jar.Cookies(u) {
+		if strings.Contains(c.Name, "pending") {
+			parts = append(parts, c.Name+"="+c.Value)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func TestACallbackWorksOnce(t *testing.T) {
+	for _, p := range flows {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+			kept := b.pending()
+			if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("status %d", a.StatusCode)
+			}
+			s.isFailurePage(b.get(callback), http.StatusBadRequest, "other_browser")
+			if got := b.who(); got != xtest.DefaultUserID {
+				t.Errorf("the second use changed who is signed in: %q", got)
+			}
+			// Somebody who saved the cookie too.
+			thief := s.browser()
+			if a := thief.get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest {
+				t.Errorf("a replay with the cookie: status %d", a.StatusCode)
+			}
+			if got := thief.who(); got != "" {
+				t.Errorf("a replay signed in %q", got)
+			}
+			if n := s.x.Count(http.MethodPost, p.last); n != 1 {
+				t.Errorf("X was asked %d times", n)
+			}
+		})
+	}
+}
+
+func TestAStrangersLinkDoesNotDisturbASignInUnderWay(t *testing.T) {
+	for _, p := range flows {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			b, stranger := s.browser(), s.browser()
+			ours := b.approve(b.begin(p.login), xtest.DefaultUserID)
+			theirs := stranger.approve(stranger.begin(p.login), xtest.SecondUserID)
+			s.isFailurePage(b.get(theirs), http.StatusBadRequest, "other_browser")
+			if a := b.get(ours); a.StatusCode != http.StatusSeeOther {
+				t.Errorf("status %d", a.StatusCode)
+			}
+			if got := b.who(); got != xtest.DefaultUserID {
+				t.Errorf("signed in as %q", got)
+			}
+		})
+	}
+}
+
+func TestDuplicateParametersAreRefused(t *testing.T) {
+	for _, p := range flows {
+		s := newSite(t)
+		b := s.browser()
+		callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		for _, name := range []string{p.handle, p.proof, "extra"} {
+			dup := callback + "&" + name + "=a&" + name + "=b"
+			s.isFailurePage(b.get(dup), http.StatusBadRequest, "other_browser")
+		}
+		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: the honest callback afterwards: status %d", p.name, a.StatusCode)
+		}
+	}
+}
+
+func TestACallbackWithoutProofIsNoSignIn(t *testing.T) {
+	for _, p := range flows {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			a := b.get(edited(t, b.approve(b.begin(p.login), xtest.DefaultUserID), p.proof, ""))
+			if a.StatusCode < 400 || a.StatusCode > 499 {
+				t.Errorf("status %d, body %s", a.StatusCode, a.body)
+			}
+			s.nothingIsLeft(b)
+		})
+	}
+}
+
+func TestAnAnswerWithoutUserIDIsMadeUpForByOneCall(t *testing.T) {
+	s := newSite(t)
+	s.x.SetSwitches(xtest.Switches{OmitUserID: true})
+	b := s.browser()
+	b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+	if b.who() != xtest.DefaultUserID || s.x.Count(http.MethodGet, "/2/users/me") != 1 {
+		t.Errorf("signed in as %q", b.who())
+	}
+}
+
+func TestAFailedSignInKeepsTheEarlierOne(t *testing.T) {
+	for _, p := range flows {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			b.signIn(p.login, xtest.DefaultUserID)
+			callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+			s.sessions.setFail(errors.New("away"))
+			s.isFailurePage(b.get(callback), http.StatusServiceUnavailable, "internal")
+			s.sessions.setFail(nil)
+			if got := b.who(); got != xtest.DefaultUserID {
+				t.Errorf("signed in as %q", got)
+			}
+			if a := b.get("/api"); a.StatusCode != http.StatusOK {
+				t.Errorf("the earlier token does not work: status %d, body %s", a.StatusCode, a.body)
+			}
+		})
+	}
+}
+
+func TestFailuresInJSONForWhoAsks(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	a := b.get("/auth/callback?state=x", "Accept", "application/json")
+	var doc struct {
+		Type, Title, Code, Detail string
+		Status                    int
+		RetryURL                  string `json:"retry_url"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if a.Header.Get("Content-Type") != "application/problem+json" || doc.Code != "other_browser" || doc.Status != 400 ||
+		doc.Type != "about:blank" || doc.RetryURL != "/auth/login" || doc.Title == "" || doc.Detail == "" {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestOnlyTheRightMethods(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for _, tt := range []struct{ method, path, allow string }{
+		{http.MethodPost, "/auth/login", "GET"},
+		{http.MethodHead, "/auth/login", "GET"},
+		{http.MethodPost, "/auth/callback?state=x", "GET"},
+		{http.MethodHead, "/auth/callback?state=x", "GET"},
+		{http.MethodDelete, "/auth/logout", "GET, HEAD, POST"},
+		{http.MethodPost, "/auth/session", "GET, HEAD"},
+	} {
+		a := b.send(tt.method, tt.path, nil)
+		if a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != tt.allow {
+			t.Errorf("%s %s: status %d, Allow %q", tt.method, tt.path, a.StatusCode, a.Header.Get("Allow"))
+		}
+	}
+	if a := b.get("/auth/login/unknown"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown provider: status %d", a.StatusCode)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	signedIn := func(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
+		s := newSite(t, edit...)
+		b := s.browser()
+		b.signIn("/auth/login", xtest.DefaultUserID)
+		return s, b
+	}
+	t.Run("another site cannot do it", func(t *testing.T) {
+		for _, headers := range [][]string{
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"},
+			{"Origin", "null"},
+			{"Sec-Fetch-Site", "cross-site", "Origin", "http://127.0.0.1:8081"},
+		} {
+			_, b := signedIn(t)
+			a := b.send(http.MethodPost, "/auth/logout", url.Values{}, headers...)
+			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "cross_origin") {
+				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.body)
+			}
+			if b.who() == "" {
+				t.Errorf("%v: signed out", headers)
+			}
+		}
+	})
+	t.Run("this site can, in old browsers too", func(t *testing.T) {
+		for _, headers := range [][]string{
+			{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, {"Origin", "http://127.0.0.1:8080"}, {},
+		} {
+			_, b := signedIn(t)
+			a := b.send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye?x=1"}}, headers...)
+			if a.StatusCode != http.StatusSeeOther || a.location() != "/bye?x=1" || b.who() != "" {
+				t.Errorf("%v: status %d to %q", headers, a.StatusCode, a.location())
+			}
+		}
+	})
+	t.Run("GET shows a button and changes nothing", func(t *testing.T) {
+		_, b := signedIn(t)
+		a := b.get("/auth/logout")
+		if a.StatusCode != http.StatusOK || !strings.Contains(a.body, `<form method="post" action="/auth/logout">`) {
+			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		}
+		if head := b.send(http.MethodHead, "/auth/logout", nil); head.StatusCode != http.StatusOK || head.body != "" {
+			t.Errorf("HEAD: status %d, body %q", head.StatusCode, head.body)
+		}
+		if b.who() == "" {
+			t.Error("signed out")
+		}
+	})
+	t.Run("it leads nowhere else", func(t *testing.T) {
+		_, b := signedIn(t)
+		a := b.send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"//evil.example"}})
+		if a.location() != "/" {
+			t.Errorf("sent to %q", a.location())
+		}
+	})
+	t.Run("a script gets 204", func(t *testing.T) {
+		_, b := signedIn(t)
+		a := b.send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json")
+		if a.StatusCode != http.StatusNoContent || b.who() != "" {
+			t.Errorf("status %d", a.StatusCode)
+		}
+	})
+	t.Run("nobody signs out", func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser()
+		if a := b.send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("status %d", a.StatusCode)
+		}
+		if len(s.told()) != 0 || len(s.x.Requests()) != 0 {
+			t.Error("something was done")
+		}
+	})
+	t.Run("both tokens go, at X too", func(t *testing.T) {
+		s, b := signedIn(t)
+		b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+		b.send(http.MethodPost, "/auth/logout", nil)
+		if s.x.Count(http.MethodPost, "/2/oauth2/revoke") == 0 || s.x.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json") != 1 {
+			t.Error("X was not told")
+		}
+		if got := s.tokens.keys(); len(got) != 0 {
+			t.Errorf("left: %v", got)
+		}
+	})
+	t.Run("X is down", func(t *testing.T) {
+		s, b := signedIn(t)
+		s.x.Fail(xtest.Fault{Status: 503})
+		a := b.send(http.MethodPost, "/auth/logout", nil)
+		if a.StatusCode != http.StatusSeeOther || b.who() != "" || len(s.tokens.keys()) != 0 {
+			t.Errorf("status %d, tokens %v", a.StatusCode, s.tokens.keys())
+		}
+		if !slices.Contains(s.told(), event.RevokeFailed) {
+			t.Errorf("events %v", s.told())
+		}
+	})
+	t.Run("X does not answer", func(t *testing.T) {
+		s, b := signedIn(t)
+		s.bubble(func() {
+			s.x.Fail(xtest.Fault{Delay: time.Hour})
+			begun := time.Now()
+			b.send(http.MethodPost, "/auth/logout", nil)
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("the visitor waited %v", took)
+			}
+			if b.who() != "" || len(s.tokens.keys()) != 0 {
+				t.Error("still signed in")
+			}
+		})
+	})
+	t.Run("the session store is away", func(t *testing.T) {
+		s, b := signedIn(t)
+		s.sessions.setFail(errors.New("away"))
+		a := b.send(http.MethodPost, "/auth/logout", nil)
+		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "<code>internal</code>") {
+			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		}
+		if a := b.get("/auth/session", "Accept", "application/json"); a.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("session: status %d", a.StatusCode)
+		}
+		if len(s.tokens.keys()) != 1 {
+			t.Error("half signed out")
+		}
+		s.sessions.setFail(nil)
+		if b.who() != xtest.DefaultUserID {
+			t.Error("signed out")
+		}
+	})
+	t.Run("the token store is away", func(t *testing.T) {
+		s, b := signedIn(t)
+		s.tokens.setFail(errors.New("away"))
+		if a := b.send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther || b.who() != "" {
+			t.Errorf("status %d", a.StatusCode)
+		}
+		if !strings.Contains(s.log.String(), "token") {
+			t.Error("the operator is not told that a token is left")
+		}
+	})
+}
