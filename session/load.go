@@ -20,32 +20,32 @@ func (m *Manager) load(ctx context.Context, token string, s *seen) (context.Cont
 	sm.IdleTimeout = 0
 	sm.Codec = c
 	loaded, err := sm.Load(ctx, token)
-	if c.unreadable {
+	*s = c.seen
+	if c.seen.unreadable {
 		m.logUnreadable(ctx)
 		return sm.Load(ctx, "")
 	}
-	*s = c.seen
 	return loaded, err
 }
 
 // seen is a record as it was read, and when its use was last recorded.
 type seen struct {
-	raw     []byte
-	touched time.Time
+	raw        []byte
+	touched    time.Time
+	unreadable bool
 }
 
 // loadCodec notes what a record says besides its values.
 type loadCodec struct {
 	scs.Codec
-	m          *Manager
-	seen       seen
-	unreadable bool
+	m    *Manager
+	seen seen
 }
 
 func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	deadline, values, err := c.Codec.Decode(b)
 	if err != nil {
-		c.unreadable = true
+		c.seen.unreadable = true
 		return time.Time{}, nil, err
 	}
 	if values == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -183,9 +184,12 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session store failed", "error", err)
-	w.Header().Set("Retry-After", "5")
-	http.Error(w, "Your session cannot be read at the moment. Please try again.", http.StatusServiceUnavailable)
-	// http.Error has removed what the handler said about caching.
-	w.Header().Set("Cache-Control", "no-store")
+	m.logger.ErrorContext(r.Context(), "session: the store failed", "error", err)
+	h := w.Header()
+	h.Set("Retry-After", "5")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, "Your session cannot be read or saved at the moment. Please try again.\n")
 }

@@ -30,7 +30,12 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	joined := m.loaded(ctx)
 	if !joined {
 		token, _ := m.token(r)
-		loaded, err := m.load(ctx, token, new(seen))
+		var s seen
+		loaded, err := m.load(ctx, token, &s)
+		if err == nil && s.unreadable {
+			// scs knows of no session, but a replica of another version may.
+			err = m.store.DeleteCtx(ctx, m.store.key(token))
+		}
 		if err != nil {
 			return fmt.Errorf("session: signing in: %w", err)
 		}

@@ -1,0 +1,400 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/xsignin/xsignin/session"
+)
+
+// inFlight starts a request that changes its session when told to.
+func inFlight(h func(http.Handler) http.Handler, m *session.Manager, token string) (loaded, goOn, done chan struct{}, answer *httptest.ResponseRecorder) {
+	loaded, goOn, done = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	w, r := request(m, token)
+	go func() {
+		defer close(done)
+		h(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m.SCS().Put(r.Context(), "value", "late")
+			close(loaded)
+			<-goOn
+		})).ServeHTTP(w, r)
+	}()
+	return loaded, goOn, done, w
+}
+
+func TestARequestInFlightDoesNotBringTheSessionBack(t *testing.T) {
+	t.Parallel()
+	for _, mode := range modes {
+		if !strings.Contains(mode.name, "LoadAndSave") {
+			continue
+		}
+		for _, end := range []string{"/logout", "/login/ann"} {
+			t.Run(mode.name+", "+end, func(t *testing.T) {
+				t.Parallel()
+				for _, store := range []scs.Store{newSpy(), plainStore{newSpy()}, memstore.NewWithCleanupInterval(0)} {
+					m, wrap := mode.make(t, store)
+					token := signIn(t, m, "ann")
+					loaded, goOn, done, answer := inFlight(wrap, m, token)
+					<-loaded
+					w, r := request(m, token)
+					wrap(site(t, m)).ServeHTTP(w, withPath(r, end))
+					close(goOn)
+					<-done
+					if answer.Code != http.StatusOK {
+						t.Errorf("the request in flight got %d", answer.Code)
+					}
+					wantUser(t, m, token, "")
+					if strings.Contains(mode.name, "our") && len(answer.Result().Cookies()) != 0 {
+						t.Errorf("the request in flight sent %v", answer.Result().Cookies())
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestASignOutWinsEveryRaceWithARequestInFlight(t *testing.T) {
+	t.Parallel()
+	const rounds = 1000
+	race := func(t *testing.T, m *session.Manager, store *memstore.MemStore, h http.Handler) {
+		for range rounds {
+			token := signIn(t, m, "ann")
+			var wg sync.WaitGroup
+			start := make(chan struct{})
+			for _, path := range []string{"/put/late", "/logout", "/put/later"} {
+				wg.Go(func() {
+					w, r := request(m, token)
+					<-start
+					h.ServeHTTP(w, withPath(r, path))
+				})
+			}
+			close(start)
+			wg.Wait()
+			wantUser(t, m, token, "")
+		}
+		all, err := m.SCS().Store.(scs.IterableStore).All()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range all {
+			_, values, err := m.SCS().Codec.Decode(b)
+			if err != nil || values["xsignin"] != nil {
+				t.Fatalf("a session came back: %v, %v", values, err)
+			}
+		}
+	}
+	for _, mode := range modes {
+		if !strings.Contains(mode.name, "LoadAndSave") {
+			continue
+		}
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			store := memstore.NewWithCleanupInterval(0)
+			m, wrap := mode.make(t, store)
+			race(t, m, store, wrap(site(t, m)))
+		})
+	}
+	t.Run("touching", func(t *testing.T) {
+		t.Parallel()
+		store := memstore.NewWithCleanupInterval(0)
+		// Shorter than any request, so that each of them touches; the record's own
+		// expiry must not do the sign-out's work, so the check is on the store.
+		m := newManager(t, session.Config{Store: store, IdleTimeout: time.Hour})
+		mux := http.NewServeMux()
+		mux.Handle("/logout", site(t, m))
+		mux.HandleFunc("/put/", func(w http.ResponseWriter, r *http.Request) { m.Load(w, r) })
+		token := ""
+		for range rounds {
+			token = signIn(t, m, "ann")
+			age(t, m, store, time.Hour/8)
+			var wg sync.WaitGroup
+			for _, path := range []string{"/put/", "/logout", "/put/"} {
+				wg.Go(func() {
+					w, r := request(m, token)
+					mux.ServeHTTP(w, withPath(r, path))
+				})
+			}
+			wg.Wait()
+			wantUser(t, m, token, "")
+		}
+		all, _ := m.SCS().Store.(scs.IterableStore).All()
+		if len(all) != 0 {
+			t.Fatalf("%d sessions came back", len(all))
+		}
+	})
+}
+
+// age makes all records of store look as if they had last been used d ago.
+func age(t testing.TB, m *session.Manager, store *memstore.MemStore, d time.Duration) {
+	t.Helper()
+	all, err := store.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, b := range all {
+		if len(b) > 17 && b[0] == 0xb1 {
+			old := uint64(time.Now().Add(-d).UnixMilli())
+			b = append([]byte(nil), b...)
+			for i := range 8 {
+				b[9+i] = byte(old >> (56 - 8*i))
+			}
+			if err := store.Commit(key, b, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestASignOutInTheMiddleOfAWriteWins(t *testing.T) {
+	t.Parallel()
+	// The sign-out comes between the writer's look and its write, or between its
+	// write and its second look; in the second case the writer's request is gone too.
+	for _, point := range []string{"before the write", "after the write"} {
+		for _, cancelled := range []bool{false, true} {
+			t.Run(point, func(t *testing.T) {
+				t.Parallel()
+				spy := newSpy()
+				m := newManager(t, session.Config{Store: spy})
+				token := signIn(t, m, "ann")
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				act := func(c call) {
+					if c.op != "commit" {
+						return
+					}
+					spy.reset(nil)
+					w, r := request(m, token)
+					if err := m.SignOut(w, r); err != nil {
+						t.Error(err)
+					}
+					if cancelled {
+						cancel()
+					}
+				}
+				spy.reset(func(_ int, c call) error {
+					if point == "before the write" {
+						act(c)
+					}
+					return nil
+				})
+				if point == "after the write" {
+					spy.after = act
+				}
+				w, r := request(m, token)
+				m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r.WithContext(ctx), "/put/late"))
+				wantUser(t, m, token, "")
+				all, err := spy.MemStore.All()
+				if err != nil || len(all) != 1 {
+					t.Errorf("%d records, want the tombstone alone", len(all))
+				}
+			})
+		}
+	}
+}
+
+func TestASignOutIsFinishedThoughTheBrowserHasGone(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w, r := request(m, token)
+	if err := m.SignOut(w, r.WithContext(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	wantUser(t, m, token, "")
+}
+
+func TestMadeUpCookiesWriteNoTombstones(t *testing.T) {
+	t.Parallel()
+	for _, mode := range modes {
+		spy := newSpy()
+		m, wrap := mode.make(t, spy)
+		h := wrap(site(t, m))
+		for _, cookie := range []string{strings.Repeat("B", 43), "short", "with space", strings.Repeat("x", 5000)} {
+			for _, path := range []string{"/logout", "/me"} {
+				w, r := request(m, "")
+				r.Header.Set("Cookie", m.SCS().Cookie.Name+"="+cookie)
+				h.ServeHTTP(w, withPath(r, path))
+			}
+		}
+		if all, _ := spy.MemStore.All(); len(all) != 0 {
+			t.Errorf("%s: %d records", mode.name, len(all))
+		}
+	}
+}
+
+func TestATombstoneIsNoSession(t *testing.T) {
+	t.Parallel()
+	for _, mode := range modes {
+		spy := newSpy()
+		m, wrap := mode.make(t, spy)
+		h := wrap(site(t, m))
+		token := signIn(t, m, "ann")
+		w, r := request(m, token)
+		h.ServeHTTP(w, withPath(r, "/logout"))
+		all, _ := spy.MemStore.All()
+		if len(all) != 1 {
+			t.Fatalf("%s: %d records, want a tombstone", mode.name, len(all))
+		}
+		for key, b := range all {
+			if len(b) > 32 || len(key) != 43 || strings.Contains(key, token) {
+				t.Errorf("%s: tombstone %q at %q", mode.name, b, key)
+			}
+			left := time.Until(spy.expiry[key])
+			if life := m.SCS().Lifetime; left > life || left < life-time.Minute {
+				t.Errorf("%s: it lasts %v", mode.name, left)
+			}
+			// Whoever presents its key as a cookie gets and ends nothing.
+			for _, path := range []string{"/me", "/logout"} {
+				w, r := request(m, key)
+				h.ServeHTTP(w, withPath(r, path))
+				if w.Code != http.StatusOK {
+					t.Errorf("%s: %s with a tombstone's key gives %d", mode.name, path, w.Code)
+				}
+			}
+		}
+		if again, _ := spy.MemStore.All(); len(again) != 1 {
+			t.Errorf("%s: the tombstone was deleted", mode.name)
+		}
+		if err := m.SCS().Iterate(t.Context(), func(context.Context) error {
+			t.Errorf("%s: Iterate shows a tombstone", mode.name)
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v", mode.name, err)
+		}
+	}
+}
+
+func TestATombstoneOutlivesASessionOfLongerLife(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	far := time.Now().Add(365 * 24 * time.Hour)
+	w, r := request(m, signIn(t, m, "ann"))
+	m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.SCS().SetDeadline(r.Context(), far)
+	})).ServeHTTP(w, r)
+	w, r = request(m, sent(t, w).Value)
+	if err := m.SignOut(w, r); err != nil {
+		t.Fatal(err)
+	}
+	all, _ := spy.MemStore.All()
+	for key := range all {
+		if got := spy.expiry[key]; got.Before(far.Add(-time.Second)) {
+			t.Errorf("the tombstone ends at %v", got)
+		}
+	}
+}
+
+func TestTheStoreKeepsItsAbilities(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		store    scs.Store
+		iterable bool
+	}{
+		{"with contexts and iteration", newSpy(), true},
+		{"with iteration", memstore.NewWithCleanupInterval(0), true},
+		{"plain", plainStore{newSpy()}, false},
+	} {
+		m := newManager(t, session.Config{Store: c.store})
+		store := m.SCS().Store
+		_, it := store.(scs.IterableStore)
+		_, itCtx := store.(scs.IterableCtxStore)
+		if it != c.iterable || itCtx != c.iterable {
+			t.Errorf("%s: iterable %t, %t", c.name, it, itCtx)
+		}
+		if err := store.Commit("k", []byte("value"), time.Now().Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if b, found, err := store.Find("k"); string(b) != "value" || !found || err != nil {
+			t.Errorf("%s: Find gives %q, %t, %v", c.name, b, found, err)
+		}
+		if it {
+			all, err := store.(scs.IterableStore).All()
+			if err != nil || string(all["k"]) != "value" {
+				t.Errorf("%s: All gives %v, %v", c.name, all, err)
+			}
+		}
+		if err := store.Delete("k"); err != nil {
+			t.Error(err)
+		}
+		if _, found, _ := store.Find("k"); found {
+			t.Errorf("%s: it is still there", c.name)
+		}
+		// Over again, over ours: one wrapper is enough.
+		if _, err := session.Over(m.SCS()); err != nil || m.SCS().Store != store {
+			t.Errorf("%s: wrapped again, %v", c.name, err)
+		}
+	}
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	spy.reset(failing)
+	if _, err := m.SCS().Store.(scs.IterableStore).All(); !errors.Is(err, errStore) {
+		t.Errorf("All gives %v", err)
+	}
+}
+
+func TestAFailedWriteIsLookedAfterToo(t *testing.T) {
+	t.Parallel()
+	// The store writes and then reports a failure, and the session ends meanwhile.
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	key := spy.calls[1].key
+	spy.reset(func(_ int, c call) error {
+		if c.op != "commit" || c.key != key {
+			return nil
+		}
+		b, _, _ := spy.MemStore.Find(key)
+		spy.reset(nil)
+		w, r := request(m, token)
+		if err := m.SignOut(w, r); err != nil {
+			t.Error(err)
+		}
+		if err := spy.MemStore.Commit(key, b, time.Now().Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		return errStore
+	})
+	w, r := request(m, token)
+	m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/late"))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d", w.Code)
+	}
+	wantUser(t, m, token, "")
+}
+
+func TestASessionEndsThoughItsTombstoneCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for k := 1; k <= 3; k++ {
+		spy := newSpy()
+		m := newManager(t, session.Config{Store: spy})
+		token := signIn(t, m, "ann")
+		spy.reset(func(n int, _ call) error {
+			if n == k {
+				return errStore
+			}
+			return nil
+		})
+		w, r := request(m, token)
+		if err := m.SignOut(w, r); !errors.Is(err, errStore) {
+			t.Errorf("call %d: %v", k, err)
+		}
+		spy.reset(nil)
+		if k < 3 {
+			wantUser(t, m, token, "")
+		}
+	}
+}

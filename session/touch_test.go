@@ -1,0 +1,366 @@
+package session_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/session"
+)
+
+const idle = 16 * time.Minute
+
+// idleModes are managers with an idle timeout and the middlewares that touch.
+func idleModes(t *testing.T, each func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore)) {
+	for _, over := range []bool{false, true} {
+		for _, middleware := range []bool{false, true} {
+			name := map[bool]string{false: "New", true: "Over"}[over] + map[bool]string{false: ", Load", true: ", LoadAndSave"}[middleware]
+			t.Run(name, func(t *testing.T) {
+				spy := newSpy()
+				// Made outside the bubble: scs's cleaning goroutine never ends.
+				var m *session.Manager
+				if over {
+					m = newOver(t, spy)
+					m.SCS().IdleTimeout = idle
+					m.SCS().Lifetime = 6 * time.Hour
+				} else {
+					m = newManager(t, session.Config{Store: spy, IdleTimeout: idle, Lifetime: 6 * time.Hour})
+				}
+				wrap := bare
+				if middleware {
+					wrap = m.LoadAndSave
+				}
+				synctest.Test(t, func(t *testing.T) { each(t, m, wrap, spy) })
+			})
+		}
+	}
+}
+
+// visit asks who is signed in and returns the cookie that was sent.
+func visit(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, token, want string) *http.Cookie {
+	t.Helper()
+	w, r := request(m, token)
+	wrap(site(t, m)).ServeHTTP(w, withPath(r, "/me"))
+	if got := w.Body.String(); w.Code != http.StatusOK || got != want {
+		t.Fatalf("%d %q, want %q", w.Code, got, want)
+	}
+	cookies := w.Result().Cookies()
+	if len(cookies) == 0 {
+		return nil
+	}
+	return sent(t, w)
+}
+
+func TestUseIsWrittenAtMostOnceInASixteenthOfTheIdleTimeout(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		spy.reset(nil)
+		renewed := 0
+		for range 600 { // an hour
+			time.Sleep(6 * time.Second)
+			if c := visit(t, m, wrap, token, "ann true"); c != nil {
+				renewed++
+				if c.Value != token || c.MaxAge < int(idle/time.Second) || c.MaxAge > int(idle/time.Second)+1 {
+					t.Fatalf("the renewed cookie is %v", c)
+				}
+			}
+		}
+		n := spy.count("commit")
+		if n > 60 || n < 50 || renewed != n {
+			t.Errorf("%d writes and %d cookies in 60 sixteenths", n, renewed)
+		}
+	})
+}
+
+func TestASessionEndsWhenItIsIdle(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		for range 5 {
+			time.Sleep(idle - time.Second)
+			if visit(t, m, wrap, token, "ann true") == nil {
+				t.Fatal("the cookie was not renewed")
+			}
+		}
+		time.Sleep(idle + time.Second)
+		visit(t, m, wrap, token, " false")
+	})
+}
+
+func TestUseDoesNotProlongALifetime(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		end := time.Now().Add(m.SCS().Lifetime)
+		for time.Until(end) > 10*time.Minute {
+			time.Sleep(9 * time.Minute)
+			visit(t, m, wrap, token, "ann true")
+		}
+		time.Sleep(time.Until(end) + time.Second)
+		visit(t, m, wrap, token, " false")
+	})
+}
+
+func TestTheManyRequestsOfAPageWriteOnce(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		time.Sleep(idle / 2)
+		spy.reset(nil)
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { visit(t, m, wrap, token, "ann true") })
+		}
+		wg.Wait()
+		if n := spy.count("commit"); n != 1 {
+			t.Errorf("%d writes", n)
+		}
+	})
+}
+
+func TestAReadWithLoadIsOneStoreRead(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		spy.reset(nil)
+		w, r := request(m, token)
+		wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.Load(w, r) })).ServeHTTP(w, r)
+		if n := len(spy.calls); n != 1 {
+			t.Errorf("%v", spy.calls)
+		}
+	})
+}
+
+func TestAUseThatCannotBeRecordedSignsNobodyOut(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		time.Sleep(idle / 2)
+		spy.reset(func(_ int, c call) error {
+			if c.op == "commit" {
+				return errStore
+			}
+			return nil
+		})
+		for range 20 {
+			if c := visit(t, m, wrap, token, "ann true"); c != nil {
+				t.Error("the cookie was renewed")
+			}
+		}
+		if n := spy.count("commit"); n != 1 {
+			t.Errorf("%d tries at once", n)
+		}
+		spy.reset(nil)
+		time.Sleep(idle / 16)
+		if visit(t, m, wrap, token, "ann true") == nil {
+			t.Error("it was not tried again")
+		}
+	})
+}
+
+func TestASignOutWinsOverATouch(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		for _, op := range []string{"find", "commit"} {
+			token := signIn(t, m, "ann")
+			time.Sleep(idle / 2)
+			finds := 0
+			spy.reset(nil)
+			// The sign-out comes after the read and the look, or right after the write.
+			spy.after = func(c call) {
+				if c.op == "find" {
+					finds++
+				}
+				if c.op != op || op == "find" && finds != 2 {
+					return
+				}
+				spy.reset(nil)
+				w, r := request(m, token)
+				if err := m.SignOut(w, r); err != nil {
+					t.Error(err)
+				}
+			}
+			if c := visit(t, m, wrap, token, " false"); c != nil {
+				t.Errorf("a cookie was sent: %v", c)
+			}
+			visit(t, m, wrap, token, " false")
+		}
+	})
+}
+
+func TestAnAnonymousSessionIsKeptAliveByLoadAndSave(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, _ func(http.Handler) http.Handler, spy *spyStore) {
+		h := m.LoadAndSave(site(t, m))
+		w, r := request(m, "")
+		h.ServeHTTP(w, withPath(r, "/put/basket"))
+		token := sent(t, w).Value
+		spy.reset(nil)
+		for range 32 {
+			time.Sleep(idle / 32)
+			w, r := request(m, token)
+			h.ServeHTTP(w, withPath(r, "/value"))
+			if w.Body.String() != "basket" {
+				t.Fatalf("%q", w.Body)
+			}
+			visit(t, m, m.LoadAndSave, token, " false")
+		}
+		if n := spy.count("commit"); n > 16 || n < 15 {
+			t.Errorf("%d writes", n)
+		}
+	})
+}
+
+// jsonCodec is a codec that an application might have.
+type jsonCodec struct{}
+
+type jsonRecord struct {
+	Deadline time.Time
+	Values   map[string]any
+}
+
+func (jsonCodec) Encode(d time.Time, v map[string]any) ([]byte, error) {
+	return json.Marshal(jsonRecord{d, v})
+}
+
+func (jsonCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var r jsonRecord
+	err := json.Unmarshal(b, &r)
+	return r.Deadline, r.Values, err
+}
+
+func TestOverKeepsTheIdentityInAnyCodec(t *testing.T) {
+	sm := scs.New()
+	spy := newSpy()
+	sm.Store, sm.Codec, sm.IdleTimeout = spy, jsonCodec{}, idle
+	m, err := session.Over(sm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		token := signIn(t, m, "ann")
+		for range 3 {
+			time.Sleep(idle / 2)
+			if visit(t, m, bare, token, "ann true") == nil {
+				t.Error("not renewed")
+			}
+		}
+		// A record without values decodes to a nil map.
+		all, _ := spy.MemStore.All()
+		for key := range all {
+			spy.MemStore.Commit(key, []byte(`{"Deadline":"2100-01-01T00:00:00Z"}`), time.Now().Add(time.Hour))
+		}
+		w, r := request(m, token)
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/x"))
+		if w.Code != http.StatusOK {
+			t.Error(w.Code)
+		}
+	})
+}
+
+func TestRememberMeDecidesWhetherTheCookieStays(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		m := newManager(t, session.Config{Store: newSpy(), IdleTimeout: idle})
+		if over {
+			m = newOver(t, newSpy())
+			m.SCS().IdleTimeout = idle
+		}
+		m.SCS().Cookie.Persist = false
+		synctest.Test(t, func(t *testing.T) {
+			for _, remember := range []bool{false, true} {
+				w, r := request(m, "")
+				m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					m.SCS().RememberMe(r.Context(), remember)
+					if err := m.SignIn(w, r, user("ann")); err != nil {
+						t.Error(err)
+					}
+				})).ServeHTTP(w, r)
+				token := sent(t, w)
+				if (token.MaxAge > 0) != remember {
+					t.Errorf("over %t, remember %t: %v", over, remember, token)
+				}
+				for _, wrap := range []func(http.Handler) http.Handler{bare, m.LoadAndSave} {
+					time.Sleep(idle / 2)
+					c := visit(t, m, wrap, token.Value, "ann true")
+					if c == nil || (c.MaxAge > 0) != remember {
+						t.Errorf("over %t, remember %t: touched %v", over, remember, c)
+					}
+				}
+				w, r = request(m, token.Value)
+				if err := m.SignIn(w, r, user("ann")); err != nil {
+					t.Error(err)
+				}
+				if c := sent(t, w); (c.MaxAge > 0) != remember {
+					t.Errorf("over %t, remember %t: signed in again %v", over, remember, c)
+				}
+			}
+		})
+	}
+}
+
+func TestALongRequestThatChangesNothingUndoesNothing(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, _ func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		time.Sleep(idle / 2)
+		w, r := request(m, token)
+		m.LoadAndSave(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			w, r := request(m, token)
+			m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/meanwhile"))
+		})).ServeHTTP(w, r)
+		w, r = request(m, token)
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/value"))
+		if w.Body.String() != "meanwhile" {
+			t.Errorf("%q", w.Body)
+		}
+	})
+}
+
+func TestSessionIDsDoNotReachTheLog(t *testing.T) {
+	var b syncBuilder
+	logger := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy, IdleTimeout: idle, Logger: logger})
+	synctest.Test(t, func(t *testing.T) {
+		token := signIn(t, m, "ann")
+		time.Sleep(idle / 2)
+		spy.reset(func(_ int, c call) error {
+			if c.op == "commit" {
+				return errStore
+			}
+			return nil
+		})
+		visit(t, m, bare, token, "ann true")
+		w, r := request(m, token)
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/x"))
+		spy.reset(failing)
+		w, r = request(m, token)
+		if _, _, err := m.Load(w, r); err == nil || strings.Contains(err.Error(), token) {
+			t.Error(err)
+		}
+		spy.reset(nil)
+		all, _ := spy.MemStore.All()
+		for key := range all {
+			spy.MemStore.Commit(key, []byte("?"), time.Now().Add(time.Hour))
+			for range 3 {
+				visit(t, m, bare, token, " false")
+			}
+			if strings.Contains(b.String(), key) {
+				t.Errorf("the log has the record's key:\n%s", &b)
+			}
+		}
+		if s := b.String(); strings.Contains(s, token) || strings.Count(s, "\n") != 3 || strings.Count(s, "does not decode") != 1 {
+			t.Errorf("the log is\n%s", s)
+		}
+	})
+}
+
+type syncBuilder struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (b *syncBuilder) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Builder.Write(p)
+}
