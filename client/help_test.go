@@ -1,0 +1,416 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+var user = tokenstore.Key{Provider: "x", UserID: "12"}
+
+// service is a provider and its API in one, with X's rotation: each refresh token
+// works once.
+type service struct {
+	mu        sync.Mutex // guards all below
+	issued    int
+	access    map[string]bool
+	refresh   map[string]bool
+	life      time.Duration
+	asked     int      // calls of Refresh that reached it
+	revoked   []string // access tokens
+	calls     []string // "GET /path token"
+	down      error    // what Refresh fails with before it does anything
+	revokeErr error
+	// during runs in Refresh before the token is spent, after after.
+	during, after func(ctx context.Context) error
+	// answer replaces the API's answer.
+	answer func(r *http.Request) *http.Response
+}
+
+var errRefused = &provider.Error{Kind: provider.ErrTokenRefused, Provider: "x", Op: "token", Status: 400, Code: "invalid_request"}
+
+func newService() *service {
+	return &service{access: map[string]bool{}, refresh: map[string]bool{}, life: 2 * time.Hour}
+}
+
+func (s *service) issue() tokenstore.Token {
+	s.issued++
+	t := tokenstore.Token{
+		AccessToken: fmt.Sprintf("access-%d", s.issued), RefreshToken: fmt.Sprintf("refresh-%d", s.issued),
+		ObtainedAt: time.Now(), Expiry: time.Now().Add(s.life), Scopes: []string{"tweet.read"}, AccountID: "12",
+	}
+	s.access[t.AccessToken], s.refresh[t.RefreshToken] = true, true
+	return t
+}
+
+func (s *service) signIn() tokenstore.Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issue()
+}
+
+func (s *service) Name() string { return "x" }
+
+func (s *service) Begin(context.Context, provider.Options) (string, provider.Pending, error) {
+	panic("not used")
+}
+
+func (s *service) Finish(context.Context, provider.Pending, url.Values) (provider.User, tokenstore.Token, error) {
+	panic("not used")
+}
+
+func (s *service) Accepts(u *url.URL) bool { return u.Scheme == "https" && u.Host == "api.test" }
+
+func (s *service) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	// Add, so that a test sees whether the caller's header was taken away.
+	out.Header.Add("Authorization", "Bearer "+t.AccessToken)
+	return base.RoundTrip(out)
+}
+
+func (s *service) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error) {
+	s.mu.Lock()
+	s.asked++
+	down, during, after := s.down, s.during, s.after
+	s.mu.Unlock()
+	if down != nil {
+		return tokenstore.Token{}, down
+	}
+	if during != nil {
+		if err := during(ctx); err != nil {
+			return tokenstore.Token{}, err
+		}
+	}
+	s.mu.Lock()
+	if !s.refresh[t.RefreshToken] {
+		s.mu.Unlock()
+		return tokenstore.Token{}, errRefused
+	}
+	delete(s.refresh, t.RefreshToken)
+	fresh := s.issue()
+	s.mu.Unlock()
+	if after != nil {
+		if err := after(ctx); err != nil {
+			return tokenstore.Token{}, err
+		}
+	}
+	return fresh, nil
+}
+
+func (s *service) Revoke(ctx context.Context, t tokenstore.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.revokeErr != nil {
+		return s.revokeErr
+	}
+	s.revoked = append(s.revoked, t.AccessToken)
+	delete(s.access, t.AccessToken)
+	delete(s.refresh, t.RefreshToken)
+	return ctx.Err()
+}
+
+// RoundTrip is the API.
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	body := ""
+	if r.Body != nil {
+		b, _ := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		body = " " + string(b)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	auth := strings.Join(r.Header["Authorization"], "|")
+	s.calls = append(s.calls, r.Method+" "+r.URL.Path+" "+auth+body)
+	if s.answer != nil {
+		if resp := s.answer(r); resp != nil {
+			return resp, nil
+		}
+	}
+	if !s.access[strings.TrimPrefix(auth, "Bearer ")] {
+		return answer(r, 401, "Unauthorized"), nil
+	}
+	return answer(r, 200, auth), nil
+}
+
+func answer(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+func (s *service) set(f func(s *service)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+func (s *service) count() (asked int, revoked, calls string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked, strings.Join(s.revoked, " "), strings.Join(s.calls, "\n")
+}
+
+// hookStore lets tests fail and count calls of a store.
+type hookStore struct {
+	tokenstore.Store
+	mu     sync.Mutex
+	counts map[string]int
+	before func(ctx context.Context, op string) error
+	after  func(op string) error
+}
+
+func (h *hookStore) call(ctx context.Context, op string, f func() error) error {
+	h.mu.Lock()
+	h.counts[op]++
+	before, after := h.before, h.after
+	h.mu.Unlock()
+	if before != nil {
+		if err := before(ctx, op); err != nil {
+			return err
+		}
+	}
+	err := f()
+	if after != nil {
+		if err := after(op); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (h *hookStore) Get(ctx context.Context, k tokenstore.Key) (e tokenstore.Entry, err error) {
+	err = h.call(ctx, "get", func() error { e, err = h.Store.Get(ctx, k); return err })
+	return
+}
+
+func (h *hookStore) Put(ctx context.Context, k tokenstore.Key, b []byte) (v tokenstore.Version, err error) {
+	err = h.call(ctx, "put", func() error { v, err = h.Store.Put(ctx, k, b); return err })
+	return
+}
+
+func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.Version, b []byte) (v tokenstore.Version, err error) {
+	err = h.call(ctx, "replace", func() error { v, err = h.Store.Replace(ctx, k, o, b); return err })
+	return
+}
+
+func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key) error {
+	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k) })
+}
+
+func (h *hookStore) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (id tokenstore.LeaseID, err error) {
+	err = h.call(ctx, "lease", func() error { id, err = h.Store.Lease(ctx, k, v, d); return err })
+	return
+}
+
+func (h *hookStore) Release(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
+	return h.call(ctx, "release", func() error { return h.Store.Release(ctx, k, id) })
+}
+
+func (h *hookStore) hook(before func(ctx context.Context, op string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.before = before
+}
+
+// away makes the named calls fail, all of them without a name.
+func (h *hookStore) away(ops ...string) {
+	h.hook(func(_ context.Context, op string) error {
+		if len(ops) == 0 || strings.Contains(" "+strings.Join(ops, " ")+" ", " "+op+" ") {
+			return errAway
+		}
+		return nil
+	})
+}
+
+func (h *hookStore) count(op string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counts[op]
+}
+
+var errAway = errors.New("connection refused")
+
+// world is one replica with what is around it.
+type world struct {
+	*testing.T
+	x      *service
+	store  *hookStore
+	vault  *tokenstore.Vault
+	pool   *Pool
+	mu     sync.Mutex
+	events []event.Event
+	log    bytes.Buffer
+}
+
+// bubble runs test with time that passes by itself.
+func bubble(t *testing.T, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newWorld(t, newService(), tokenstore.NewMemory())) })
+}
+
+func newWorld(t *testing.T, x *service, store tokenstore.Store) *world {
+	t.Helper()
+	w := &world{T: t, x: x, store: &hookStore{Store: store, counts: map[string]int{}}}
+	w.vault = newVault(t, w.store)
+	p, err := New(Config{
+		Vault: w.vault, Providers: []provider.Provider{x}, Transport: x,
+		Logger: slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Events: func(_ context.Context, e event.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pool = p
+	t.Cleanup(func() {
+		if err := p.Close(context.Background()); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if log := w.logged(); strings.Contains(log, "access-") || strings.Contains(log, "refresh-") {
+			t.Errorf("a secret is in the log:\n%s", log)
+		}
+	})
+	return w
+}
+
+func newVault(t *testing.T, s tokenstore.Store) *tokenstore.Vault {
+	t.Helper()
+	v, err := tokenstore.NewVault(s, bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+type lockedWriter struct{ w *world }
+
+func (l lockedWriter) Write(b []byte) (int, error) {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	return l.w.log.Write(b)
+}
+
+func (w *world) logged() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
+// told returns the events so far, as "kind" or "kind:cause".
+func (w *world) told() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for _, e := range w.events {
+		s := string(e.Kind)
+		if e.Cause != "" {
+			s += ":" + e.Cause
+		}
+		if e.Time.IsZero() || e.Provider != "x" || e.UserID != "12" || (e.Err == nil) != (e.Cause == "") {
+			w.Errorf("event not filled in: %+v", e)
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, " ")
+}
+
+// signIn stores a new token, as another replica's sign-in would.
+func (w *world) signIn() tokenstore.Token {
+	w.Helper()
+	return w.signInWith(w.x.signIn())
+}
+
+func (w *world) signInWith(t tokenstore.Token) tokenstore.Token {
+	w.Helper()
+	if _, err := newVault(w.T, w.store.Store).Put(context.Background(), user, t); err != nil {
+		w.Fatal(err)
+	}
+	return t
+}
+
+// stored is what the store holds, and "" for nothing.
+func (w *world) stored() tokenstore.Token {
+	w.Helper()
+	t, _, err := newVault(w.T, w.store.Store).Get(context.Background(), user)
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		w.Fatal(err)
+	}
+	return t
+}
+
+// do makes a request and returns the access token that it was made with.
+func (w *world) do() (string, error) { return w.doContext(w.Context()) }
+
+func (w *world) doContext(ctx context.Context) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", "https://api.test/2/users/me", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := w.pool.Client(user).Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != 200 {
+		return fmt.Sprint(resp.StatusCode), err
+	}
+	return strings.TrimPrefix(string(b), "Bearer "), err
+}
+
+func (w *world) wantToken(want string) {
+	w.Helper()
+	if got, err := w.do(); err != nil || got != want {
+		w.Errorf("request made with %q, %v, want %q", got, err, want)
+	}
+}
+
+func (w *world) wantErr(target error) error {
+	w.Helper()
+	got, err := w.do()
+	if !errors.Is(err, target) {
+		w.Errorf("request gave %q, %v, want %v", got, err, target)
+	}
+	return err
+}
+
+func (w *world) wantAsked(want int) {
+	w.Helper()
+	if asked, _, _ := w.x.count(); asked != want {
+		w.Errorf("X was asked to refresh %d times, want %d", asked, want)
+	}
+}
+
+func (w *world) wantRevoked(want string) {
+	w.Helper()
+	synctest.Wait()
+	if _, revoked, _ := w.x.count(); revoked != want {
+		w.Errorf("revoked %q, want %q", revoked, want)
+	}
+}
+
+func (w *world) wantEvents(want string) {
+	w.Helper()
+	if got := w.told(); got != want {
+		w.Errorf("events %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,550 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+func TestStoreReadOnce(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		_ = w.pool.Client(user)
+		if n := w.store.count("get"); n != 0 {
+			w.Errorf("%d reads before the first request", n)
+		}
+		for range 100 {
+			w.wantToken("access-1")
+		}
+		if n := w.store.count("get"); n != 1 {
+			w.Errorf("%d reads for 100 requests, want 1", n)
+		}
+		w.wantAsked(0)
+		w.wantEvents("")
+	})
+}
+
+func TestManyRequestsOneRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.during = func(context.Context) error { time.Sleep(time.Second); return nil }
+		time.Sleep(3 * time.Hour)
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() { w.wantToken("access-2") })
+		}
+		all.Wait()
+		w.wantAsked(1)
+		w.wantEvents("refreshed")
+		if got := w.stored().RefreshToken; got != "refresh-2" {
+			w.Errorf("stored %q", got)
+		}
+		if w.events[0].Duration != time.Second {
+			w.Errorf("Duration = %v, want 1s", w.events[0].Duration)
+		}
+	})
+}
+
+func TestCallerLeavesRefreshGoesOn(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.during = func(context.Context) error { time.Sleep(5 * time.Second); return nil }
+		time.Sleep(3 * time.Hour)
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := w.doContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("request: %v", err)
+		}
+		if took := time.Since(began); took != time.Second {
+			w.Errorf("the caller left after %v", took)
+		}
+		time.Sleep(5 * time.Second)
+		if got := w.stored().AccessToken; got != "access-2" {
+			w.Errorf("stored %q", got)
+		}
+		w.wantToken("access-2")
+		w.wantAsked(1)
+		if _, err := w.doContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("with an ended context: %v", err)
+		}
+	})
+}
+
+// Two pools over one store are two replicas.
+func TestTwoReplicasOneRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		other := newWorld(w.T, w.x, w.store.Store)
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		time.Sleep(3 * time.Hour)
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() { w.wantToken("access-2") })
+			all.Go(func() { other.wantToken("access-2") })
+		}
+		all.Wait()
+		w.wantAsked(1)
+		if told := w.told() + other.told(); told != "refreshed" {
+			w.Errorf("events %q", told)
+		}
+		// Polling slows down to once a second: far fewer reads than 3s/25ms.
+		if n := max(w.store.count("lease"), other.store.count("lease")); n > 10 {
+			w.Errorf("the waiting replica asked for the lease %d times", n)
+		}
+	})
+}
+
+func TestHolderDies(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		v := newVault(w.T, w.store.Store)
+		_, version, _ := v.Get(w.Context(), user)
+		if _, err := v.Lease(w.Context(), user, version, 30*time.Second); err != nil {
+			w.Fatal(err)
+		}
+		began := time.Now()
+		w.wantToken("access-2")
+		if took := time.Since(began); took != 30*time.Second {
+			w.Errorf("went on after %v, want when the lease had ended", took)
+		}
+	})
+}
+
+func TestOthersKeepLeasing(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "lease" {
+				return &tokenstore.LeasedError{Remaining: time.Hour}
+			}
+			return nil
+		})
+		began := time.Now()
+		w.wantErr(ErrUnavailable)
+		if took := time.Since(began); took < 90*time.Second || took > 92*time.Second {
+			w.Errorf("gave up after %v", took)
+		}
+		w.wantAsked(0)
+	})
+}
+
+func TestEntryMovesBeforeLease(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "lease" {
+				w.signIn()
+			}
+			return nil
+		})
+		w.wantToken("access-2")
+		w.wantAsked(0)
+	})
+}
+
+func TestRefusal(t *testing.T) {
+	bubble(t, func(w *world) {
+		token := w.signIn()
+		w.x.set(func(s *service) { delete(s.refresh, token.RefreshToken) })
+		time.Sleep(3 * time.Hour)
+		err := w.wantErr(ErrSignInAgain)
+		if !errors.Is(err, provider.ErrTokenRefused) {
+			w.Errorf("the cause is not inside: %v", err)
+		}
+		w.wantErr(ErrSignInAgain)
+		other := newWorld(w.T, w.x, w.store.Store)
+		other.wantErr(ErrSignInAgain)
+		w.wantAsked(1)
+		w.wantEvents("sign_in_again:token_refused")
+		other.wantEvents("")
+		got := w.stored()
+		if !got.SignInAgain || got.AccessToken != "" || got.RefreshToken != "" || got.AccountID != "12" || len(got.Scopes) != 1 {
+			w.Errorf("stored %+v with secrets %t", got, got.AccessToken+got.RefreshToken != "")
+		}
+		// A sign-in on another replica mends it at once.
+		w.signIn()
+		w.wantToken("access-2")
+	})
+}
+
+func TestRefusedAfterAnotherRefreshed(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		// A replica without leases, say of an older version, spends the token first.
+		w.x.during = func(context.Context) error {
+			w.x.set(func(s *service) { s.during = nil; delete(s.refresh, "refresh-1") })
+			w.signIn()
+			return nil
+		}
+		w.wantToken("access-2")
+		w.wantAsked(1)
+		w.wantEvents("")
+	})
+}
+
+func TestRefusalCannotBeStored(t *testing.T) {
+	bubble(t, func(w *world) {
+		token := w.signIn()
+		w.x.set(func(s *service) { delete(s.refresh, token.RefreshToken) })
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrSignInAgain)
+		if err := w.pool.Usable(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+			w.Errorf("Usable: %v", err)
+		}
+		if w.stored().SignInAgain {
+			w.Fatal("the mark was stored")
+		}
+		w.store.hook(nil)
+		w.wantErr(ErrSignInAgain)
+		if !w.stored().SignInAgain {
+			w.Error("the mark was not stored when the store was back")
+		}
+		w.wantAsked(1)
+		w.wantEvents("sign_in_again:token_refused")
+	})
+}
+
+func TestRefusalOvertaken(t *testing.T) {
+	bubble(t, func(w *world) {
+		token := w.signIn()
+		w.x.set(func(s *service) { delete(s.refresh, token.RefreshToken) })
+		time.Sleep(3 * time.Hour)
+		// The sign-in arrives in this process, after the mark was written.
+		w.store.after = func(op string) error {
+			if op == "replace" {
+				w.store.mu.Lock()
+				w.store.after = nil
+				w.store.mu.Unlock()
+				return w.pool.Put(w.Context(), user, w.x.signIn())
+			}
+			return nil
+		}
+		w.wantToken("access-2")
+	})
+	bubble(t, func(w *world) {
+		w.signInWith(tokenstore.Token{AccessToken: "a", Expiry: time.Now()})
+		w.store.away("replace")
+		w.wantErr(ErrSignInAgain)
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "replace" {
+				w.signIn()
+			}
+			return nil
+		})
+		w.wantToken("access-1")
+	})
+}
+
+func TestNothingToRefreshWith(t *testing.T) {
+	bubble(t, func(w *world) {
+		token := w.x.signIn()
+		token.RefreshToken = ""
+		w.signInWith(token)
+		w.wantToken("access-1")
+		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, errNotRefreshable) {
+			w.Errorf("Refresh: %v", err)
+		}
+		w.wantToken("access-1")
+		time.Sleep(2*time.Hour - time.Second)
+		w.wantToken("access-1")
+		time.Sleep(time.Second)
+		w.wantErr(ErrSignInAgain)
+		w.wantAsked(0)
+		w.wantEvents("sign_in_again:no_refresh_token")
+		if !w.stored().SignInAgain {
+			w.Error("not stored")
+		}
+	})
+}
+
+func TestNoEntry(t *testing.T) {
+	bubble(t, func(w *world) {
+		if err := w.wantErr(ErrSignInAgain); !errors.Is(err, tokenstore.ErrNotFound) {
+			w.Errorf("the cause is not inside: %v", err)
+		}
+		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+			w.Errorf("Refresh: %v", err)
+		}
+		w.signIn()
+		w.wantToken("access-1")
+	})
+}
+
+func TestUnreadableEntries(t *testing.T) {
+	bubble(t, func(w *world) {
+		if _, err := w.store.Store.Put(w.Context(), user, []byte("damaged")); err != nil {
+			w.Fatal(err)
+		}
+		w.wantErr(ErrSignInAgain)
+		foreign, err := tokenstore.NewVault(w.store.Store, []byte(strings.Repeat("z", 32)))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := foreign.Put(w.Context(), user, w.x.signIn()); err != nil {
+			w.Fatal(err)
+		}
+		// The operator can bring the secret back; a sign-in would overwrite the token.
+		err = w.wantErr(ErrUnavailable)
+		if !errors.As(err, new(*tokenstore.UnknownKeyError)) || !strings.Contains(w.logged(), "back to the end of Keys") {
+			w.Errorf("the cause is not told: %v", err)
+		}
+	})
+}
+
+func TestOutage(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrUnavailable, Status: 503} })
+		w.wantToken("access-1")
+		time.Sleep(116 * time.Minute)
+		for range 4 * 60 {
+			w.wantToken("access-1")
+			time.Sleep(time.Second)
+		}
+		asked, _, _ := w.x.count()
+		if asked < 4 || asked > 9 {
+			w.Errorf("X was asked %d times in the last four minutes, want one about every minute", asked)
+		}
+		if err := w.wantErr(ErrUnavailable); !errors.Is(err, provider.ErrUnavailable) {
+			w.Errorf("the cause is not inside: %v", err)
+		}
+		began, _, _ := w.x.count()
+		for range 600 {
+			w.wantErr(ErrUnavailable)
+			time.Sleep(100 * time.Millisecond)
+		}
+		asked, _, _ = w.x.count()
+		if asked-began > 10 {
+			w.Errorf("X was asked %d times in a minute of outage", asked-began)
+		}
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(askMost)
+		w.wantToken("access-2")
+		if told := w.told(); !strings.HasPrefix(told, "refresh_failed:unavailable ") || !strings.HasSuffix(told, " refreshed") || strings.Contains(told, "again") {
+			w.Errorf("events %q", told)
+		}
+		// The lease was given back: no wait, and no entry was marked.
+		time.Sleep(3 * time.Hour)
+		w.wantToken("access-3")
+	})
+}
+
+func TestRateLimitedRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		until := time.Now().Add(14 * time.Minute)
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRateLimited, Status: 429, RetryAt: until} })
+		var pe *provider.Error
+		if err := w.wantErr(ErrUnavailable); !errors.As(err, &pe) || !pe.RetryAt.Equal(until) {
+			w.Errorf("RetryAt is not inside: %v", err)
+		}
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(14*time.Minute - time.Second)
+		if err := w.wantErr(ErrUnavailable); !errors.As(err, &pe) {
+			w.Errorf("RetryAt is not inside: %v", err)
+		}
+		w.wantAsked(1)
+		time.Sleep(time.Second)
+		w.wantToken("access-2")
+		w.wantEvents("refresh_failed:rate_limited refreshed")
+	})
+}
+
+func TestSignInEndsWaiting(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) {
+			s.down = &provider.Error{Kind: provider.ErrRateLimited, RetryAt: time.Now().Add(14 * time.Minute)}
+		})
+		w.wantErr(ErrUnavailable)
+		w.signIn() // elsewhere
+		w.wantToken("access-2")
+	})
+}
+
+func TestAppRefused(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRefused, Status: 401} })
+		w.wantErr(ErrUnavailable)
+		w.wantEvents("refresh_failed:app_refused")
+		if w.stored().SignInAgain || !strings.Contains(w.logged(), "level=ERROR") {
+			w.Error("a refused application was taken for a refused token, or not logged as an error")
+		}
+	})
+}
+
+func TestRefreshBeforeExpiry(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		w.wantToken("access-1")
+		time.Sleep(115*time.Minute - time.Second)
+		w.wantToken("access-1")
+		synctest.Wait()
+		w.wantAsked(0)
+		time.Sleep(31 * time.Second)
+		began := time.Now()
+		for range 10 {
+			w.wantToken("access-1")
+		}
+		if took := time.Since(began); took != 0 {
+			w.Errorf("requests waited %v although the old token works", took)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		w.wantToken("access-2")
+		w.wantAsked(1)
+	})
+}
+
+func TestRefreshAheadIsSpread(t *testing.T) {
+	bubble(t, func(w *world) {
+		now := time.Now()
+		seen := map[time.Duration]bool{}
+		for range 1000 {
+			token := tokenstore.Token{RefreshToken: "r", ObtainedAt: now, Expiry: now.Add(2 * time.Hour)}
+			ahead := token.Expiry.Sub(w.pool.remember(token, now, 0).refreshAt)
+			if ahead > 5*time.Minute || ahead < 270*time.Second {
+				w.Fatalf("refreshed %v before expiry", ahead)
+			}
+			seen[ahead] = true
+		}
+		if len(seen) < 900 {
+			w.Errorf("only %d different times", len(seen))
+		}
+		short := tokenstore.Token{RefreshToken: "r", ObtainedAt: now, Expiry: now.Add(time.Minute)}
+		if at := w.pool.remember(short, now, 0).refreshAt; at.Before(now.Add(30 * time.Second)) {
+			w.Errorf("a token that lives a minute is refreshed after %v", at.Sub(now))
+		}
+	})
+}
+
+func TestEarlyRefreshFindsAnothers(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		time.Sleep(116 * time.Minute)
+		w.signIn() // elsewhere
+		w.wantToken("access-1")
+		synctest.Wait()
+		w.wantToken("access-2")
+		w.wantAsked(0)
+	})
+}
+
+func TestSlowStoreAtLease(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		var left time.Duration
+		w.x.during = func(ctx context.Context) error {
+			end, _ := ctx.Deadline()
+			left = time.Until(end)
+			return nil
+		}
+		w.wantToken("access-2")
+		if left != 10*time.Second {
+			w.Errorf("X had %v to answer, want the default of 10s", left)
+		}
+		time.Sleep(3 * time.Hour)
+		w.pool.timeout, w.pool.lease = 25*time.Second, 27*time.Second
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "lease" {
+				time.Sleep(4 * time.Second)
+			}
+			return nil
+		})
+		w.wantToken("access-3")
+		if left != 22*time.Second {
+			w.Errorf("X had %v to answer with a lease of 27s asked for 4s ago, want 22s", left)
+		}
+	})
+}
+
+func TestAskAfterLease(t *testing.T) {
+	bubble(t, func(w *world) {
+		if _, err := w.pool.ask(user, w.x.signIn(), time.Now().Add(-time.Minute)); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("ask after the lease: %v", err)
+		}
+		w.wantAsked(0)
+	})
+}
+
+func TestStoreAwayDuringRefresh(t *testing.T) {
+	for _, op := range []string{"get", "lease"} {
+		bubble(t, func(w *world) {
+			w.signIn()
+			time.Sleep(3 * time.Hour)
+			w.store.away(op)
+			if err := w.wantErr(ErrUnavailable); !errors.Is(err, errAway) {
+				w.Errorf("the cause is not inside: %v", err)
+			}
+			w.wantAsked(0)
+			w.store.hook(nil)
+			w.wantToken("access-2")
+		})
+	}
+	bubble(t, func(w *world) { // a store that hangs
+		w.signIn()
+		w.store.hook(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+		began := time.Now()
+		w.wantErr(ErrUnavailable)
+		if took := time.Since(began); took != storeTimeout {
+			w.Errorf("waited %v for the store", took)
+		}
+	})
+	bubble(t, func(w *world) { // a lease that cannot be given back runs out
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.down = errors.New("no route") })
+		w.store.away("release")
+		w.wantErr(ErrUnavailable)
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(30 * time.Second)
+		w.wantToken("access-2")
+	})
+}
+
+// incomplete answers refreshes with what RFC 6749 demands and no more.
+type incomplete struct {
+	*service
+	fresh tokenstore.Token
+}
+
+func (i *incomplete) Refresh(context.Context, tokenstore.Token) (tokenstore.Token, error) {
+	return i.fresh, nil
+}
+
+func TestIncompleteAnswers(t *testing.T) {
+	bubble(t, func(w *world) {
+		old := w.x.signIn()
+		p := &incomplete{service: w.x, fresh: tokenstore.Token{AccessToken: "fresh"}}
+		w.pool.providers["x"] = p
+		got, err := w.pool.ask(user, old, time.Now())
+		if err != nil || got.RefreshToken != old.RefreshToken || got.AccountID != "12" || !got.HasScopes("tweet.read") {
+			w.Errorf("ask = %v, %v", got, err)
+		}
+		p.fresh = tokenstore.Token{RefreshToken: "r"}
+		if _, err := w.pool.ask(user, old, time.Now()); err == nil {
+			w.Error("an answer without access token is accepted")
+		}
+	})
+}
