@@ -74,7 +74,7 @@ type User struct {
 	Username    string // the handle, without @; may change
 	Name        string // the display name
 	Email       string // empty: the account has no confirmed address
-	AvatarURL   string // X's end in _normal.jpg
+	AvatarURL   string // X's end in _normal.jpg; empty: a picture that the simulator draws and serves
 	Description string
 	Protected   bool
 	Verified    bool
@@ -85,13 +85,11 @@ func defaultUsers() []User {
 	return []User{
 		{
 			ID: DefaultUserID, Username: DefaultUserName, Name: "Demo Account", Email: "demo@example.com",
-			AvatarURL:   "https://pbs.twimg.com/profile_images/1/demo_normal.jpg",
 			Description: "A demo account of the local X simulator.",
 			CreatedAt:   time.Date(2007, 5, 23, 6, 1, 13, 0, time.UTC),
 		},
 		{
 			ID: SecondUserID, Username: SecondUserName, Name: "Second Demo",
-			AvatarURL:   "https://pbs.twimg.com/profile_images/2/demo_two_normal.jpg",
 			Description: "Another demo account, without a confirmed address and with an id above 2^53.",
 			Verified:    true,
 			CreatedAt:   time.Date(2024, 5, 8, 3, 6, 29, 0, time.UTC),

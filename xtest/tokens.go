@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 )
@@ -145,15 +144,18 @@ const (
 )
 
 func random(n int, alphabet string) string {
-	b := make([]byte, n)
-	for i := range b {
-		j, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
-		if err != nil {
-			panic(err)
+	out, b := make([]byte, 0, n), make([]byte, n)
+	// Bytes above the highest multiple of the alphabet's length would favour its first characters.
+	limit := 256 - 256%len(alphabet)
+	for len(out) < n {
+		_, _ = rand.Read(b)
+		for _, c := range b {
+			if int(c) < limit && len(out) < n {
+				out = append(out, alphabet[int(c)%len(alphabet)])
+			}
 		}
-		b[i] = alphabet[j.Int64()]
 	}
-	return string(b)
+	return string(out)
 }
 
 // newOpaque makes a code ("ac"), access ("at") or refresh token ("rt") in the shape of X's: 91 characters of base64url

@@ -129,6 +129,8 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":
 		x.serveAPI(w, r)
+	case strings.HasPrefix(path, mediaPath), strings.HasPrefix(path, avatarPath):
+		x.serveImages(w, r)
 	case path == "/":
 		x.serveFront(w, r)
 	default:
