@@ -54,11 +54,15 @@ func FuzzDetailText(f *testing.F) {
 		if strings.ContainsFunc(got, func(r rune) bool { return r != utf8.RuneError && !unicode.IsPrint(r) }) {
 			t.Errorf("%q does not print", got)
 		}
-		rest := strings.ReplaceAll(got, redacted, "\x00")
 		for _, s := range []string{a, b} {
-			// A bracket can make a secret of a mark's own border; no secret of X's has one.
-			if s != "" && !strings.ContainsAny(s, "[]") && strings.Contains(rest, s) {
-				t.Errorf("%q holds %q", got, s)
+			// A mark, cut or whole, can hold so short a secret itself.
+			if s == "" || strings.Contains(redacted, s) || strings.Contains(s, "[") {
+				continue
+			}
+			for _, part := range strings.Split(got, redacted) {
+				if strings.Contains(part, s) {
+					t.Errorf("%q holds %q", got, s)
+				}
 			}
 		}
 	})

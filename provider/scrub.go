@@ -62,14 +62,23 @@ func lowerEscapes(s string) string {
 	return string(b)
 }
 
+// maxText is the longest text that is looked at: more than that is no message.
+const maxText = 8 << 10
+
 // detailText makes a stranger's text fit for [Error.Detail]: one line, printable, at
 // most 300 bytes, without secrets.
 func detailText(text string, secrets []string) string {
+	if len(text) > maxText {
+		return ""
+	}
 	// Cleaning can bring two halves of a secret together, and cutting can hide the end
 	// of one from the search: so it is searched before and after the first and before
-	// the second.
-	text = scrub(oneLine(scrub(text, secrets)), secrets)
-	return clip(text, maxDetail)
+	// the second. The second search leaves the marks of the first alone.
+	parts := strings.Split(oneLine(scrub(text, secrets)), redacted)
+	for i, part := range parts {
+		parts[i] = scrub(part, secrets)
+	}
+	return clip(strings.Join(parts, redacted), maxDetail)
 }
 
 // oneLine replaces what does not print and every run of white space by one space.
