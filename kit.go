@@ -204,4 +204,4 @@ func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.
 func (k *Kit) Close(ctx context.Context) error { return k.clients.Close(ctx) }
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.
-func (k *Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }
+func (k Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }

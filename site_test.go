@@ -37,6 +37,7 @@ type site struct {
 	sessions *sessionStore
 	tokens   *spyStore
 	log      *lockedBuffer
+	watch    *watch
 
 	closing sync.Once
 	mu      sync.Mutex
@@ -48,6 +49,7 @@ func newSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	s := &site{
 		t: t, mux: http.NewServeMux(), log: &lockedBuffer{},
 		x:        xtest.New(xtest.Config{}),
+		watch:    &watch{secrets: make(map[string]string)},
 		sessions: &sessionStore{MemStore: memstore.NewWithCleanupInterval(0)},
 		tokens:   &spyStore{Store: tokenstore.NewMemory(), held: make(map[tokenstore.Key][]byte)},
 	}
@@ -56,7 +58,7 @@ func newSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 		ClientID:  xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
 		Keys:      []string{strings.Repeat("k", 32)},
-		Transport: s.x.Transport(), SessionStore: s.sessions, Tokens: s.tokens,
+		Transport: transport{s.x.Transport(), s.watch}, SessionStore: s.sessions, Tokens: s.tokens,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Events: func(_ context.Context, e event.Event) {
 			s.mu.Lock()
@@ -73,7 +75,10 @@ func newSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	}
 	s.kit, s.public = kit, cfg.PublicURL
 	s.x.SetCallbacks(s.public + "/auth/callback")
-	t.Cleanup(s.close)
+	t.Cleanup(func() {
+		s.close()
+		s.noSecretCameOut(cfg)
+	})
 	s.mux.Handle("/auth/", kit)
 	s.mux.Handle("/me", kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := xsignin.User(r.Context())
@@ -215,7 +220,9 @@ func (b *browser) send(method, target string, body url.Values, headers ...string
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
-	return answer{resp, string(text)}
+	a := answer{resp, string(text)}
+	b.s.watch.answered(a)
+	return a
 }
 
 func (b *browser) get(target string, headers ...string) answer {

@@ -1,0 +1,241 @@
+package xsignin_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func TestRequireUserAnswersByWhoAsks(t *testing.T) {
+	const back = "?return_to=%2Fme%3Fa%3Db"
+	tests := []struct {
+		name     string
+		method   string
+		headers  []string
+		status   int
+		location string
+		htmx     string
+		loginURL string
+	}{
+		{"a page load", "GET", []string{"Sec-Fetch-Mode", "navigate"}, 303, "/auth/login" + back, "", ""},
+		{"an old browser's page load", "GET", nil, 303, "/auth/login" + back, "", ""},
+		{"fetch", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, 401, "", "", "/auth/login"},
+		{"an old browser's fetch", "GET", []string{"Accept", "*/*"}, 401, "", "", "/auth/login"},
+		{"XMLHttpRequest", "GET", []string{"X-Requested-With", "XMLHttpRequest"}, 401, "", "", "/auth/login"},
+		{"JSON", "GET", []string{"Accept", "application/json"}, 401, "", "", "/auth/login"},
+		{"an event stream", "GET", []string{"Accept", "text/event-stream"}, 401, "", "", "/auth/login"},
+		{"a websocket", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade"}, 401, "", "", "/auth/login"},
+		{"a form", "POST", []string{"Sec-Fetch-Mode", "navigate"}, 401, "", "", "/auth/login"},
+		{"htmx", "GET", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list?p=2"}, 401, "", "/auth/login?return_to=%2Flist%3Fp%3D2", "/auth/login?return_to=%2Flist%3Fp%3D2"},
+		{"htmx that posts", "POST", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login?return_to=%2Flist", "/auth/login?return_to=%2Flist"},
+		{"htmx that does not say where it is", "GET", []string{"HX-Request", "true"}, 401, "", "/auth/login", "/auth/login"},
+	}
+	s := newSite(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := s.browser().send(tt.method, "/me?a=b", nil, tt.headers...)
+			if a.StatusCode != tt.status || a.location() != tt.location || a.Header.Get("HX-Redirect") != tt.htmx {
+				t.Errorf("status %d to %q, HX-Redirect %q", a.StatusCode, a.location(), a.Header.Get("HX-Redirect"))
+			}
+			if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Vary") != "Cookie" {
+				t.Errorf("Cache-Control %q, Vary %q", a.Header.Get("Cache-Control"), a.Header.Get("Vary"))
+			}
+			if tt.status != http.StatusUnauthorized {
+				return
+			}
+			var doc struct {
+				Type, Title, Code string
+				Status            int
+				LoginURL          string `json:"login_url"`
+			}
+			if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
+				t.Fatal(err)
+			}
+			if a.Header.Get("Content-Type") != "application/problem+json" || doc.Status != 401 || doc.Code != "not_signed_in" || doc.LoginURL != tt.loginURL {
+				t.Errorf("%s", a.body)
+			}
+		})
+	}
+}
+
+// TestASessionStoreThatFailsIsNoSignOut: temporary errors are temporary.
+func TestASessionStoreThatFailsIsNoSignOut(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	s.sessions.setFail(errors.New("away"))
+	for _, accept := range []string{"text/html", "application/json"} {
+		a := b.get("/me", "Accept", accept)
+		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || !strings.Contains(a.body, `"code":"unavailable"`) {
+			t.Errorf("%s: status %d, body %s", accept, a.StatusCode, a.body)
+		}
+		if len(a.Header.Values("Set-Cookie")) != 0 {
+			t.Error("a cookie was changed")
+		}
+	}
+	if a := b.get("/"); a.StatusCode != http.StatusOK || a.body != "hello" {
+		t.Errorf("a page for everybody: status %d, body %s", a.StatusCode, a.body)
+	}
+	s.sessions.setFail(nil)
+	if a := b.get("/"); a.body != "hello @"+xtest.DefaultUserName {
+		t.Errorf("afterwards: %s", a.body)
+	}
+}
+
+func TestATokenStoreThatFailsIsNoSignOut(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	s.x.RevokeApp(xtest.DefaultUserID)
+	b.get("/api")
+	s.tokens.setFail(errors.New("away"))
+	if a := b.get("/api"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	}
+	s.tokens.setFail(nil)
+	if a := b.get("/api"); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	}
+}
+
+func TestTheTokenIsReadOnlyWhenTheClientIsUsed(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	s.tokens.mu.Lock()
+	s.tokens.gets = 0
+	s.tokens.mu.Unlock()
+	count := func() int {
+		s.tokens.mu.Lock()
+		defer s.tokens.mu.Unlock()
+		return s.tokens.gets
+	}
+	for range 3 {
+		b.get("/me")
+	}
+	if n := count(); n != 0 {
+		t.Errorf("/me read the token store %d times", n)
+	}
+	for range 3 {
+		b.get("/api")
+	}
+	if n := count(); n != 1 {
+		t.Errorf("three calls to X read the token store %d times, want once", n)
+	}
+}
+
+func TestWithoutMiddlewareNobodyIsSignedIn(t *testing.T) {
+	if _, ok := xsignin.User(t.Context()); ok {
+		t.Error("somebody is")
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := xsignin.Client(t.Context()).Do(req); !errors.Is(err, client.ErrNoUser) {
+		_ = resp.Body.Close()
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestLoadUserBeforeRequireUserReadsTheSessionOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	s.mux.Handle("/both", s.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.sessions.setFail(errors.New("away"))
+		s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u, _ := xsignin.User(r.Context())
+			_, _ = io.WriteString(w, u.ID)
+		})).ServeHTTP(w, r)
+	})))
+	if a := b.get("/both"); a.body != xtest.DefaultUserID {
+		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	}
+}
+
+// TestTheResponseWriterIsTheServersOwn: flushing, hijacking and sendfile work behind
+// RequireUser, over a real server.
+func TestTheResponseWriterIsTheServersOwn(t *testing.T) {
+	s := newSite(t)
+	release := make(chan struct{})
+	s.mux.Handle("/stream", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := w.(http.Flusher); !ok {
+			t.Error("no http.Flusher")
+		}
+		if _, ok := w.(io.ReaderFrom); !ok {
+			t.Error("no io.ReaderFrom")
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: 1\n\n")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Errorf("Flush: %v", err)
+		}
+		<-release
+		_, _ = io.WriteString(w, "data: 2\n\n")
+	})))
+	s.mux.Handle("/hijack", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Errorf("Hijack: %v", err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\nhello")
+		_ = rw.Flush()
+	})))
+	srv := httptest.NewServer(s.mux)
+	t.Cleanup(srv.Close)
+
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	cookie := "xsignin=" + b.cookieValue("xsignin")
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/stream", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", cookie)
+	resp, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	lines := bufio.NewReader(resp.Body)
+	if line, err := lines.ReadString('\n'); line != "data: 1\n" {
+		t.Errorf("before the end: %q, %v", line, err)
+	}
+	close(release)
+	if rest, err := io.ReadAll(lines); !strings.HasSuffix(string(rest), "data: 2\n\n") {
+		t.Errorf("the rest: %q, %v", rest, err)
+	}
+
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /hijack HTTP/1.1\r\nHost: "+u.Host+"\r\nUpgrade: echo\r\nConnection: Upgrade\r\nCookie: "+cookie+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 101") || !strings.HasSuffix(string(raw), "hello") {
+		t.Errorf("hijacked: %q, %v", raw, err)
+	}
+}
