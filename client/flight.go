@@ -212,7 +212,7 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 			return nil, false, p.failed(s, asked, err)
 		}
 		c := p.remember(fresh, p.now(), g.refusals)
-		u = &unsaved{token: fresh, old: tok, base: v, gen: gen, cached: c, began: asked}
+		u = &unsaved{turn: make(chan struct{}, 1), token: fresh, old: tok, base: v, gen: gen, cached: c, began: asked}
 		switch how, err := p.settle(s, u); how {
 		case settled:
 			if s.cur.Load() == c {

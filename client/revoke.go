@@ -100,8 +100,8 @@ func (s *slot) abandon() *unsaved {
 	if u == nil {
 		return nil
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	u.lock()
+	defer u.unlock()
 	if u.how != unsettled {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -26,12 +25,17 @@ type unsaved struct {
 	cached *cached
 	began  time.Time
 
-	mu   sync.Mutex // held while one goroutine settles it; guards all below
+	// turn is held while one goroutine settles it, across calls to the store; it
+	// guards all below.
+	turn chan struct{}
 	base tokenstore.Version
 	how  outcome
 	// unsure: the store said that the entry has changed, but not to what.
 	unsure bool
 }
+
+func (u *unsaved) lock()   { u.turn <- struct{}{} }
+func (u *unsaved) unlock() { <-u.turn }
 
 type outcome int
 
@@ -46,8 +50,8 @@ var errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out
 // settle writes u to the store unless something else was written since. Its error
 // is the store's, and set for unsettled only.
 func (p *Pool) settle(s *slot, u *unsaved) (outcome, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	u.lock()
+	defer u.unlock()
 	if u.how != unsettled {
 		return u.how, nil
 	}
@@ -121,9 +125,9 @@ func (p *Pool) superseded(s *slot, u *unsaved) outcome {
 // use it meanwhile.
 func (p *Pool) keep(s *slot, u *unsaved, err error) bool {
 	p.logLine(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", s.key, err)
-	u.mu.Lock()
+	u.lock()
 	sure := !u.unsure
-	u.mu.Unlock()
+	u.unlock()
 	s.mu.Lock()
 	s.unsaved = u
 	use := sure && s.gen == u.gen

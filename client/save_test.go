@@ -1,0 +1,352 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+func TestStoreAwayAtSave(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		// Memory serves although the store still has the spent token.
+		time.Sleep(time.Minute)
+		w.wantToken("access-2")
+		if got, err := w.pool.Token(w.Context(), user); err != nil || !got.Expiry.After(time.Now()) {
+			w.Errorf("Token = %v, %v", got, err)
+		}
+		if got := w.stored().AccessToken; got != "access-1" {
+			w.Fatalf("stored %q", got)
+		}
+		w.wantEvents("")
+		w.store.hook(nil)
+		time.Sleep(saveMost)
+		if got := w.stored().RefreshToken; got != "refresh-2" {
+			w.Errorf("stored %q after the store was back", got)
+		}
+		newWorld(w.T, w.x, w.store.Store).wantToken("access-2")
+		w.wantAsked(1)
+		w.wantEvents("refreshed")
+		w.wantRevoked("")
+		if !strings.Contains(w.logged(), "could not be stored") {
+			w.Error("nothing is logged")
+		}
+	})
+}
+
+func TestUnsavedTokenExpires(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		// Forced: the store's token is spent, so X must not be asked with it.
+		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("Refresh: %v", err)
+		}
+		w.wantToken("access-2")
+		time.Sleep(119 * time.Minute) // a background refresh is due
+		w.wantToken("access-2")
+		synctest.Wait()
+		w.wantToken("access-2")
+		time.Sleep(2 * time.Minute)
+		if err := w.wantErr(ErrUnavailable); !errors.Is(err, errAway) {
+			w.Errorf("the cause is not inside: %v", err)
+		}
+		w.wantAsked(1)
+		w.store.hook(nil)
+		w.wantToken("access-3")
+		w.wantAsked(2)
+		w.wantEvents("refreshed refreshed")
+	})
+}
+
+// The answer of a save that happened may be lost.
+func TestSaveWithoutAnswer(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.after = func(op string) error {
+			if op == "replace" {
+				w.store.mu.Lock()
+				w.store.after = nil
+				w.store.mu.Unlock()
+				return errAway
+			}
+			return nil
+		}
+		w.wantToken("access-2")
+		time.Sleep(time.Second)
+		w.wantEvents("refreshed")
+		w.wantRevoked("")
+		w.wantToken("access-2")
+	})
+}
+
+// While our store is away, another replica is refused the token that we spent.
+func TestRefusalOfTheSpentToken(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		time.Sleep(time.Minute)
+		other := newWorld(w.T, w.x, w.store.Store)
+		other.wantErr(ErrSignInAgain)
+		w.store.hook(nil)
+		time.Sleep(saveMost)
+		other.wantToken("access-2")
+		w.wantToken("access-2")
+		w.wantRevoked("")
+	})
+}
+
+func TestOvertakenAtSave(t *testing.T) {
+	for name, test := range map[string]struct {
+		between func(w *world)
+		check   func(w *world)
+	}{
+		"a sign-in elsewhere": {
+			func(w *world) { w.signIn() },
+			func(w *world) { w.wantToken("access-2"); w.wantRevoked("access-3") },
+		},
+		"a sign-in here": {
+			func(w *world) {
+				if err := w.pool.Put(w.Context(), user, w.x.signIn()); err != nil {
+					w.Error(err)
+				}
+			},
+			func(w *world) { w.wantToken("access-2"); w.wantRevoked("access-3") },
+		},
+		"a sign-out elsewhere": {
+			func(w *world) { _ = w.store.Store.Delete(w.Context(), user) },
+			func(w *world) { w.wantErr(ErrSignInAgain); w.wantRevoked("access-2") },
+		},
+		"a sign-out here": {
+			func(w *world) {
+				if err := w.pool.Revoke(w.Context(), user); err != nil {
+					w.Error(err)
+				}
+				w.x.set(func(s *service) { s.refresh["refresh-1"] = true }) // X was faster
+			},
+			func(w *world) { w.wantErr(ErrSignInAgain); w.wantRevoked("access-1 access-2") },
+		},
+		"a sign-in with other keys": {
+			func(w *world) {
+				other, err := tokenstore.NewVault(w.store.Store, []byte(strings.Repeat("z", 32)))
+				if err == nil {
+					_, err = other.Put(w.Context(), user, w.x.signIn())
+				}
+				if err != nil {
+					w.Error(err)
+				}
+			},
+			func(w *world) { w.wantErr(ErrUnavailable); w.wantRevoked("access-3") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.signIn()
+				time.Sleep(3 * time.Hour)
+				w.x.during = func(context.Context) error {
+					w.x.set(func(s *service) { s.during = nil })
+					test.between(w)
+					return nil
+				}
+				_, _ = w.do()
+				synctest.Wait()
+				test.check(w)
+				if !strings.Contains(w.told(), "refresh_failed:superseded") {
+					w.Errorf("events %q", w.told())
+				}
+			})
+		})
+	}
+}
+
+func TestOvertakenWhileStoreAway(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		w.signIn() // elsewhere
+		w.store.hook(nil)
+		time.Sleep(saveMost)
+		w.wantRevoked("access-2")
+		w.wantToken("access-3")
+	})
+	bubble(t, func(w *world) { // the next flight settles it, not the saver
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		time.Sleep(time.Minute)
+		w.signIn()
+		w.store.hook(nil)
+		if err := w.pool.Refresh(w.Context(), user); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-4")
+		w.wantRevoked("access-2")
+	})
+}
+
+// The store says that the entry has changed, and then nothing more: it may have been
+// a sign-out, so the new token must not be used before that is known.
+func TestUnsureWhatChanged(t *testing.T) {
+	for _, out := range []bool{true, false} {
+		bubble(t, func(w *world) {
+			w.signIn()
+			time.Sleep(3 * time.Hour)
+			w.x.during = func(context.Context) error {
+				w.x.set(func(s *service) { s.during = nil })
+				if out {
+					_ = w.store.Store.Delete(w.Context(), user)
+				} else {
+					w.signIn()
+				}
+				w.store.away("get")
+				return nil
+			}
+			w.wantErr(ErrUnavailable)
+			w.wantErr(ErrUnavailable)
+			w.wantRevoked("")
+			w.store.hook(nil)
+			time.Sleep(saveMost)
+			if out {
+				w.wantErr(ErrSignInAgain)
+				w.wantRevoked("access-2")
+			} else {
+				w.wantToken("access-2")
+				w.wantRevoked("access-3")
+			}
+		})
+	}
+}
+
+func TestSupersededNotRevoked(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.revokeErr = errors.New("no route") })
+		w.x.during = func(context.Context) error { return w.store.Store.Delete(w.Context(), user) }
+		w.wantErr(ErrSignInAgain)
+		synctest.Wait()
+		w.wantEvents("refresh_failed:superseded revoke_failed:unavailable")
+	})
+}
+
+func TestCloseSavesOnceMore(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		w.store.hook(nil)
+		if err := w.pool.Close(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		if got := w.stored().AccessToken; got != "access-2" {
+			w.Errorf("stored %q", got)
+		}
+	})
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		if err := w.pool.Close(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		if !strings.Contains(w.logged(), "is lost with this process") {
+			w.Errorf("the loss is not logged:\n%s", w.logged())
+		}
+	})
+}
+
+func TestCloseWaits(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		go func() { _, _ = w.do() }()
+		synctest.Wait()
+		began := time.Now()
+		if err := w.pool.Close(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if took := time.Since(began); took != 3*time.Second || w.stored().AccessToken != "access-2" {
+			w.Errorf("Close returned after %v with %v stored", took, w.stored())
+		}
+		for name, f := range map[string]func() error{
+			"Do":            func() error { _, err := w.do(); return err },
+			"Put":           func() error { return w.pool.Put(w.Context(), user, tokenstore.Token{}) },
+			"Token":         func() error { _, err := w.pool.Token(w.Context(), user); return err },
+			"MissingScopes": func() error { _, err := w.pool.MissingScopes(w.Context(), user); return err },
+			"Refresh":       func() error { return w.pool.Refresh(w.Context(), user) },
+			"Revoke":        func() error { return w.pool.Revoke(w.Context(), user) },
+			"Usable":        func() error { return w.pool.Usable(w.Context(), user) },
+			"acquire":       func() error { _, err := w.pool.acquire(w.Context(), user, goal{bad: "access-2"}); return err },
+		} {
+			if err := f(); !errors.Is(err, ErrClosed) {
+				w.Errorf("%s after Close: %v", name, err)
+			}
+		}
+		if err := w.pool.Close(w.Context()); err != nil {
+			w.Errorf("second Close: %v", err)
+		}
+	})
+}
+
+func TestCloseCancels(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.during = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		var err error
+		go func() { _, err = w.do() }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		if err := w.pool.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("Close: %v", err)
+		}
+		synctest.Wait()
+		if !errors.Is(err, ErrUnavailable) {
+			w.Errorf("the request: %v", err)
+		}
+	})
+}
+
+func TestCloseEndsPolling(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "lease" {
+				return &tokenstore.LeasedError{Remaining: time.Hour}
+			}
+			return nil
+		})
+		var err error
+		go func() { _, err = w.do() }()
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		if err := w.pool.Close(w.Context()); err != nil || time.Since(began) != 0 {
+			w.Errorf("Close took %v, %v", time.Since(began), err)
+		}
+		synctest.Wait()
+		if !errors.Is(err, ErrClosed) {
+			w.Errorf("the request: %v", err)
+		}
+	})
+}
