@@ -141,6 +141,7 @@ func newOver(t testing.TB, store scs.Store) *session.Manager {
 	t.Helper()
 	sm := scs.New()
 	sm.Store = store
+	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }
 	m, err := session.Over(sm)
 	if err != nil {
 		t.Fatal(err)

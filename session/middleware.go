@@ -62,11 +62,8 @@ func (m *Manager) loadAndTouch(w http.ResponseWriter, r *http.Request) (context.
 	if !m.claimTouch(key) {
 		return ctx, nil
 	}
-	rec, err := m.decode(s.raw)
-	if err != nil {
-		return nil, err
-	}
-	if !m.touch(w, r, token, key, rec) {
+	rec, ok := m.decode(s.raw)
+	if ok && !m.touch(w, r, token, key, rec) {
 		return m.load(r.Context(), "", &s)
 	}
 	return ctx, nil
@@ -103,6 +100,7 @@ func (w *responseWriter) saveAndTell() error {
 			persist := m.sm.Cookie.Persist || m.sm.GetBool(ctx, rememberKey)
 			m.writeCookie(w.ResponseWriter, token, expiry, persist)
 		}
+	case scs.Unmodified:
 	}
 	return nil
 }

@@ -83,10 +83,9 @@ func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, er
 	if !found {
 		return record{}, false, nil
 	}
-	rec, err = m.decode(b)
-	if err != nil {
+	rec, ok = m.decode(b)
+	if !ok {
 		m.logUnreadable(ctx)
-		return record{}, false, nil
 	}
 	if !signedIn(rec.user) {
 		return record{}, false, nil
@@ -94,20 +93,21 @@ func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, er
 	return rec, true, nil
 }
 
-// decode reads the identity, and nothing else where the record is ours.
-func (m *Manager) decode(b []byte) (rec record, err error) {
-	rec.raw = b
+// decode reads the identity, and nothing else where the record is ours. It reports
+// whether the record is readable.
+func (m *Manager) decode(b []byte) (record, bool) {
 	if m.own && len(b) > 0 && b[0] == recordV1 {
-		rec.header, err = decodeHeader(b)
-		return rec, err
+		h, err := decodeHeader(b)
+		return record{header: h, raw: b}, err == nil
 	}
-	rec.deadline, rec.values, err = m.sm.Codec.Decode(b)
+	deadline, values, err := m.sm.Codec.Decode(b)
 	if err != nil {
-		return record{}, err
+		return record{}, false
 	}
-	i := identityOf(rec.values[identityKey])
-	rec.user, rec.touched = i.user, i.touched
-	return rec, nil
+	i := identityOf(values[identityKey])
+	return record{
+		header: header{deadline: deadline, touched: i.touched, user: i.user}, raw: b, values: values,
+	}, true
 }
 
 // touchedTime is when the use of a record was last recorded, as far as it says.

@@ -1,0 +1,99 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+func TestSpentHandlesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newSpent(100)
+	now := time.Now()
+	for i := range 1000 {
+		if !s.add(fmt.Sprint(i), now) {
+			t.Fatalf("%d counts as spent", i)
+		}
+		if len(s.known) > 100 || len(s.order) > 201 {
+			t.Fatalf("%d known, %d in order", len(s.known), len(s.order))
+		}
+	}
+	for i := 900; i < 1000; i++ {
+		if s.add(fmt.Sprint(i), now) {
+			t.Fatalf("%d was forgotten", i)
+		}
+	}
+	// The oldest were dropped, and time drops the others.
+	if !s.add("0", now) {
+		t.Error("0 is still known")
+	}
+	later := now.Add(spentTime + time.Second)
+	if !s.add("999", later) || len(s.known) != 1 {
+		t.Errorf("%d known", len(s.known))
+	}
+}
+
+func TestTouchesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newTouches()
+	now := time.Now()
+	for i := range 10 * touchMemory {
+		if !s.claim(fmt.Sprint(i), now, time.Minute) {
+			t.Fatalf("%d counts as touched", i)
+		}
+		if len(s.now) > touchMemory || len(s.old) > touchMemory {
+			t.Fatalf("%d and %d", len(s.now), len(s.old))
+		}
+	}
+	recent := fmt.Sprint(10*touchMemory - touchMemory/2)
+	if s.claim(recent, now.Add(59*time.Second), time.Minute) || !s.claim(recent, now.Add(time.Minute), time.Minute) {
+		t.Error("the interval is not kept")
+	}
+}
+
+func TestWireReadsNothingPastTheEnd(t *testing.T) {
+	t.Parallel()
+	b := begunOf("handle").encode()
+	for n := range b {
+		if _, err := decodeBegun(b[:n]); err == nil && n < len(b)-len("\x05scope") {
+			t.Errorf("%d of %d bytes decode", n, len(b))
+		}
+	}
+	if _, err := decodeBegun(append([]byte{9}, b[1:]...)); err == nil {
+		t.Error("another version decodes")
+	}
+	r := &wireReader{s: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}
+	if r.uvarint() != 0 || !r.bad {
+		t.Error("an endless number was read")
+	}
+	if r = (&wireReader{s: "short"}); !r.time().IsZero() || !r.bad {
+		t.Error("half a time was read")
+	}
+	for _, s := range []string{"", "!", "AA"} {
+		if _, err := decodeIdentity(s); err == nil {
+			t.Errorf("%q is an identity", s)
+		}
+	}
+}
+
+func begunOf(handle string) Begun {
+	return Begun{At: time.Now(), Pending: provider.Pending{Provider: "x", Handle: handle, Secret: "s", Scopes: []string{"scope"}}}
+}
+
+func TestScsShowsItsKey(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.loaded(context.Background()) {
+		t.Error("an empty context holds a session")
+	}
+	ctx, err := m.sm.Load(t.Context(), "")
+	if err != nil || !m.loaded(ctx) {
+		t.Errorf("a loaded session is not seen, %v", err)
+	}
+}

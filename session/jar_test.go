@@ -1,0 +1,342 @@
+package session_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+)
+
+type clock struct{ ns atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.ns.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+func (c *clock) Now() time.Time          { return time.Unix(0, c.ns.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
+
+func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+func newJar(t testing.TB, cfg session.JarConfig) *session.Jar {
+	t.Helper()
+	if cfg.Secrets == nil {
+		cfg.Secrets = [][]byte{secret(1)}
+	}
+	j, err := session.NewJar(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func begun(handle string) session.Begun {
+	return session.Begun{
+		Pending: provider.Pending{
+			Provider: "x", Handle: handle, Secret: "verifier of " + handle,
+			Scopes: []string{"tweet.read", "users.read", "offline.access"},
+		},
+		ReturnTo: "/photos?page=2",
+	}
+}
+
+// visitor is a browser as far as cookies go.
+type visitor struct {
+	t   testing.TB
+	jar http.CookieJar
+	url *url.URL
+}
+
+func newVisitor(t testing.TB) *visitor {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{t, jar, &url.URL{Scheme: "https", Host: "app.example", Path: "/"}}
+}
+
+func (v *visitor) request() *http.Request {
+	r := httptest.NewRequest("GET", v.url.String(), nil)
+	for _, c := range v.jar.Cookies(v.url) {
+		r.AddCookie(c)
+	}
+	return r
+}
+
+func (v *visitor) put(j *session.Jar, b session.Begun) *httptest.ResponseRecorder {
+	v.t.Helper()
+	w := httptest.NewRecorder()
+	if err := j.Put(w, v.request(), b); err != nil {
+		v.t.Fatal(err)
+	}
+	v.jar.SetCookies(v.url, w.Result().Cookies())
+	return w
+}
+
+func (v *visitor) take(j *session.Jar, handle string) (session.Begun, error) {
+	w := httptest.NewRecorder()
+	b, err := j.Take(w, v.request(), handle)
+	v.jar.SetCookies(v.url, w.Result().Cookies())
+	return b, err
+}
+
+func (v *visitor) cookies() int { return len(v.jar.Cookies(v.url)) }
+
+func wantKind(t testing.TB, err, kind error) {
+	t.Helper()
+	var e *provider.Error
+	if !errors.As(err, &e) || !errors.Is(err, kind) {
+		t.Errorf("the error is %v, want %v", err, kind)
+	}
+}
+
+func TestAPendingSignInIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		c := newClock()
+		j := newJar(t, session.JarConfig{Now: c.Now, Secure: secure})
+		v := newVisitor(t)
+		w := v.put(j, begun("handle"))
+		cookie := sent(t, w)
+		if strings.HasPrefix(cookie.Name, "__Host-xsignin-pending-") != secure || !strings.Contains(cookie.Name, "xsignin-pending-") ||
+			cookie.Path != "/" || !cookie.HttpOnly || cookie.Secure != secure || cookie.SameSite != http.SameSiteLaxMode || cookie.MaxAge != 600 {
+			t.Errorf("%s", cookie)
+		}
+		if strings.Contains(cookie.String(), "handle") {
+			t.Error("the cookie shows the handle")
+		}
+		saved := v.jar.Cookies(v.url)
+		got, err := v.take(j, "handle")
+		want := begun("handle")
+		want.At = c.Now()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
+		if v.cookies() != 0 {
+			t.Error("the cookie is still there")
+		}
+		_, err = v.take(j, "handle")
+		wantKind(t, err, provider.ErrOtherBrowser)
+		// The browser kept a copy.
+		v.jar.SetCookies(v.url, saved)
+		_, err = v.take(j, "handle")
+		wantKind(t, err, provider.ErrExpired)
+		if v.cookies() != 0 {
+			t.Error("the copy was not cleared")
+		}
+	}
+}
+
+func TestOfManyTakesOneWins(t *testing.T) {
+	t.Parallel()
+	j := newJar(t, session.JarConfig{})
+	for range 100 {
+		v := newVisitor(t)
+		v.put(j, begun(fmt.Sprint("handle ", time.Now().UnixNano())))
+		b, err := j.Take(httptest.NewRecorder(), v.request(), "other")
+		wantKind(t, err, provider.ErrOtherBrowser)
+		handle := fmt.Sprint("race ", time.Now().UnixNano())
+		b = begun(handle)
+		v.put(j, b)
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := j.Take(httptest.NewRecorder(), v.request(), handle); err == nil {
+					won.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("%d won", won.Load())
+		}
+	}
+}
+
+func TestAPendingSignInLivesTenMinutes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		age time.Duration
+		err error
+	}{
+		{0, nil},
+		{10 * time.Minute, nil},
+		{10*time.Minute + time.Second, provider.ErrExpired},
+		{-time.Minute, nil}, // another replica's clock
+		{-time.Minute - time.Second, provider.ErrExpired},
+	} {
+		clock := newClock()
+		j := newJar(t, session.JarConfig{Now: clock.Now})
+		v := newVisitor(t)
+		v.put(j, begun("handle"))
+		clock.advance(c.age)
+		_, err := v.take(j, "handle")
+		if c.err == nil && err != nil {
+			t.Errorf("%v: %v", c.age, err)
+		} else if c.err != nil {
+			wantKind(t, err, c.err)
+		}
+		if v.cookies() != 0 {
+			t.Errorf("%v: the cookie is still there", c.age)
+		}
+	}
+}
+
+func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	j := newJar(t, session.JarConfig{Now: clock.Now})
+	v := newVisitor(t)
+	_, err := v.take(j, "handle")
+	wantKind(t, err, provider.ErrOtherBrowser)
+	_, err = v.take(j, "")
+	wantKind(t, err, provider.ErrOtherBrowser)
+
+	name, value := oneCookie(v, j, "handle")
+	_, other := oneCookie(newVisitor(t), j, "other")
+	raw, _ := base64.RawURLEncoding.DecodeString(value)
+	raw[len(raw)-1] ^= 1
+	for what, forged := range map[string]string{
+		"empty": "", "not base64": "!!", "garbage": "AAAA", "too long": strings.Repeat("A", 5000),
+		"another sign-in's": other, "damaged": base64.RawURLEncoding.EncodeToString(raw),
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", name+"="+forged)
+		w := httptest.NewRecorder()
+		_, err := j.Take(w, r, "handle")
+		wantKind(t, err, provider.ErrOtherBrowser)
+		if c := sent(t, w); c.Name != name || c.MaxAge >= 0 {
+			t.Errorf("%s: %s", what, c)
+		}
+		if forged != "" && strings.Contains(err.Error(), forged) {
+			t.Errorf("%s: the error shows the cookie", what)
+		}
+	}
+	// It is still good: nothing forged has spent it.
+	if _, err := v.take(j, "handle"); err != nil {
+		t.Error(err)
+	}
+}
+
+func oneCookie(v *visitor, j *session.Jar, handle string) (name, value string) {
+	c := sent(v.t, v.put(j, begun(handle)))
+	return c.Name, c.Value
+}
+
+func TestASecretCanBeReplacedWhileSignInsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	old := newJar(t, session.JarConfig{Secrets: [][]byte{secret(1)}})
+	both := newJar(t, session.JarConfig{Secrets: [][]byte{secret(2), secret(1)}})
+	now := newJar(t, session.JarConfig{Secrets: [][]byte{secret(2)}})
+	v := newVisitor(t)
+	v.put(old, begun("from old"))
+	if _, err := v.take(both, "from old"); err != nil {
+		t.Error(err)
+	}
+	v.put(both, begun("from both"))
+	if _, err := v.take(now, "from both"); err != nil {
+		t.Error(err)
+	}
+	v.put(old, begun("lost"))
+	_, err := v.take(now, "lost")
+	wantKind(t, err, provider.ErrOtherBrowser)
+	if !strings.Contains(err.Error(), "secret") {
+		t.Errorf("the operator is not told why: %v", err)
+	}
+}
+
+func TestAJarNeedsASecret(t *testing.T) {
+	t.Parallel()
+	for _, secrets := range [][][]byte{nil, {[]byte("short")}} {
+		if _, err := session.NewJar(session.JarConfig{Secrets: secrets}); err == nil || !strings.HasPrefix(err.Error(), "session: ") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestAJarPrintsNoSecret(t *testing.T) {
+	t.Parallel()
+	j := newJar(t, session.JarConfig{Secrets: [][]byte{[]byte("sssssssssssssssssssssssssssssssss")}})
+	v := newVisitor(t)
+	v.put(j, begun("handle"))
+	b, err := v.take(j, "handle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := fmt.Sprintf("%+v %v %#v %+v", j, b, b.Pending, b); strings.Contains(s, "verifier") || strings.Contains(s, "ssss") {
+		t.Error(s)
+	}
+}
+
+func TestTabsInARealBrowser(t *testing.T) {
+	t.Parallel()
+	j := newJar(t, session.JarConfig{Secure: true})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/begin/{handle}", func(w http.ResponseWriter, r *http.Request) {
+		if err := j.Put(w, r, begun(r.PathValue("handle"))); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("/callback/{handle}", func(w http.ResponseWriter, r *http.Request) {
+		b, err := j.Take(w, r, r.PathValue("handle"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		fmt.Fprint(w, b.Pending.Secret)
+	})
+	srv := httptest.NewTLSServer(mux)
+	t.Cleanup(srv.Close)
+	b, other := newBrowser(t, srv), newBrowser(t, srv)
+	for i := range 7 {
+		b.want(fmt.Sprint("/begin/", i), "")
+	}
+	for _, i := range []int{6, 2, 4, 3, 5} {
+		if resp, _ := other.get(fmt.Sprint("/callback/", i)); resp.StatusCode != http.StatusBadRequest {
+			t.Error("another browser took it")
+		}
+		b.want(fmt.Sprint("/callback/", i), fmt.Sprint("verifier of ", i))
+	}
+}
+
+func FuzzTake(f *testing.F) {
+	j := newJar(f, session.JarConfig{})
+	w := httptest.NewRecorder()
+	if err := j.Put(w, httptest.NewRequest("GET", "/", nil), begun("handle")); err != nil {
+		f.Fatal(err)
+	}
+	c := sent(f, w)
+	f.Add(c.Name+"="+c.Value[1:], "handle")
+	f.Add(c.Name+"=; a=b;;", "handle")
+	f.Fuzz(func(t *testing.T, cookies, handle string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", cookies)
+		w := httptest.NewRecorder()
+		if b, err := j.Take(w, r, handle); err == nil && b.Pending.Handle != handle {
+			t.Errorf("%q gave %q", handle, b.Pending.Handle)
+		}
+		if err := j.Put(w, r, begun("new")); err != nil {
+			t.Error(err)
+		}
+		for _, line := range w.Header()["Set-Cookie"] {
+			if strings.ContainsAny(line, "\r\n") || line == "" {
+				t.Errorf("%q", line)
+			}
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/session"
+)
+
+func TestNewReportsAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := session.New(session.Config{Lifetime: -1, IdleTimeout: -1, CookieName: "__Host-a b"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 4 {
+		t.Errorf("%q", lines)
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "session: ") {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+func TestTheSettingsReachScs(t *testing.T) {
+	t.Parallel()
+	sm := newManager(t, session.Config{Lifetime: time.Hour, IdleTimeout: time.Minute, CookieName: "__Secure-s", Secure: true}).SCS()
+	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Secure-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
+		t.Errorf("%+v", sm)
+	}
+	if sm, err := session.New(session.Config{}); err != nil || sm.SCS().Lifetime != session.DefaultLifetime {
+		t.Errorf("%v, %v", sm, err)
+	}
+}
+
+func TestOverNeedsAWholeManager(t *testing.T) {
+	t.Parallel()
+	for _, sm := range []*scs.SessionManager{nil, {}, {Store: newSpy()}, {Store: newSpy(), Codec: scs.GobCodec{}}} {
+		if _, err := session.Over(sm); err == nil {
+			t.Errorf("%+v was taken", sm)
+		}
+	}
+}
+
+func TestTheStoreHoldsNoUsableID(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	all, _ := spy.MemStore.All()
+	for key, b := range all {
+		if key == token || strings.Contains(string(b), token) {
+			t.Error("the id is in the store")
+		}
+	}
+	if s := fmt.Sprintf("%+v %#v", m, m); strings.Contains(s, token) {
+		t.Error("the manager prints the id")
+	}
+}
+
+func TestACookieThatScsNeverMadeCostsNoRead(t *testing.T) {
+	t.Parallel()
+	valid := strings.Repeat("A", 43)
+	for _, c := range []struct {
+		cookie    string
+		own, over int // reads
+	}{
+		{"", 0, 0},
+		{"xsignin=", 0, 0},
+		{"xsignin", 0, 0},
+		{"xsignin=" + valid[1:], 0, 1},
+		{"xsignin=" + valid + "A", 0, 1},
+		{"xsignin=" + valid[1:] + "=", 0, 1},
+		{"xsignin=" + valid[1:] + "é", 0, 0},
+		{`xsignin=a\b`, 0, 0},
+		{"xsignin=" + strings.Repeat("A", 4000), 0, 0},
+		{"yxsignin=" + valid, 0, 0},
+		{"xsignin=" + valid, 1, 1},
+		{`a=b; xsignin="` + valid + `"; c=d`, 1, 1},
+		{";;=; a;xsignin=;xsignin=" + valid, 1, 1},
+	} {
+		for _, over := range []bool{false, true} {
+			spy := newSpy()
+			m, want := newManager(t, session.Config{Store: spy}), c.own
+			if over {
+				m, want = newOver(t, spy), c.over
+				m.SCS().Cookie.Name = "xsignin"
+			}
+			w, r := request(m, "")
+			if c.cookie != "" {
+				r.Header.Set("Cookie", c.cookie)
+			}
+			if _, ok, err := m.Load(w, r); ok || err != nil {
+				t.Errorf("%q: %t, %v", c.cookie, ok, err)
+			}
+			if n := len(spy.calls); n != want {
+				t.Errorf("%q, over %t: %d reads, want %d", c.cookie, over, n, want)
+			}
+		}
+	}
+}
+
+func TestAStoreThatIsAwayIsAnErrorOfReading(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	spy.reset(failing)
+	w, r := request(m, token)
+	if _, ok, err := m.Read(r.Context(), r); ok || err == nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+	if _, ok, err := m.Load(w, r); ok || err == nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+}
+
+func TestVaryIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, session.Config{})
+	for before, want := range map[string]string{"": "Cookie", "Cookie": "Cookie", "*": "*", "Accept": "Accept,Cookie"} {
+		w, r := request(m, "")
+		if before != "" {
+			w.Header().Set("Vary", before)
+		}
+		for range 2 {
+			m.Load(w, r)
+		}
+		if got := strings.Join(w.Header().Values("Vary"), ","); got != want {
+			t.Errorf("%q became %q", before, got)
+		}
+	}
+}
+
+func TestOneCookieIsSentThoughTheSessionChangesTwice(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, session.Config{})
+	w, r := request(m, "")
+	http.SetCookie(w, &http.Cookie{Name: "other", Value: "stays"})
+	for _, s := range []string{"ann", "bob"} {
+		if err := m.SignIn(w, r, user(s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cookies := w.Result().Cookies()
+	if len(cookies) != 2 || cookies[0].Name != "other" {
+		t.Fatalf("%v", cookies)
+	}
+	wantUser(t, m, cookies[1].Value, "bob")
+}

@@ -1,0 +1,148 @@
+package session_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/session"
+)
+
+func TestAStoreThatIsAwayGives503(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	for name, c := range map[string]struct {
+		handler http.Handler
+		failing func(int, call) error
+	}{
+		"reading": {m.LoadAndSave(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			t.Error("the handler ran")
+		})), failing},
+		"saving": {put(m, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Header().Set("Location", "/welcome")
+			w.Header().Set("Cache-Control", "public")
+			w.WriteHeader(http.StatusSeeOther)
+			w.WriteHeader(http.StatusEarlyHints)
+			for _, write := range []func() error{
+				func() error { _, err := w.Write([]byte("welcome")); return err },
+				func() error { _, err := io.WriteString(w, "welcome"); return err },
+				func() error { _, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("welcome")); return err },
+				func() error { _, _, err := w.(http.Hijacker).Hijack(); return err },
+				func() error { return http.NewResponseController(w).Flush() },
+			} {
+				if write() == nil {
+					t.Error("the handler is not told")
+				}
+			}
+		}), func(_ int, c call) error {
+			if c.op == "commit" {
+				return errStore
+			}
+			return nil
+		}},
+	} {
+		spy.reset(c.failing)
+		w, r := request(m, token)
+		c.handler.ServeHTTP(w, r)
+		res := w.Result()
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" ||
+			res.Header.Get("Location") != "" || res.Header.Get("Content-Encoding") != "" ||
+			res.Header.Get("Cache-Control") != "no-store" || len(res.Cookies()) != 0 {
+			t.Errorf("%s: %s %v", name, res.Status, res.Header)
+		}
+		if body := w.Body.String(); strings.Contains(body, "welcome") || strings.Contains(body, errStore.Error()) {
+			t.Errorf("%s: %q", name, body)
+		}
+		spy.reset(nil)
+	}
+}
+
+func TestAnApplicationsErrorFunctionIsUsed(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newOver(t, spy)
+	m.SCS().ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
+		if !errors.Is(err, errStore) {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusTeapot)
+	}
+	spy.reset(failing)
+	w, r := request(m, strings.Repeat("A", 43))
+	m.LoadAndSave(site(t, m)).ServeHTTP(w, r)
+	if w.Code != http.StatusTeapot {
+		t.Error(w.Code)
+	}
+	m.SCS().ErrorFunc = nil
+	w, r = request(m, strings.Repeat("A", 43))
+	m.LoadAndSave(site(t, m)).ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable {
+		t.Error(w.Code)
+	}
+}
+
+func TestARecordThatDoesNotDecodeIsANewVisitor(t *testing.T) {
+	t.Parallel()
+	for _, mode := range modes {
+		spy := newSpy()
+		m, wrap := mode.make(t, spy)
+		if strings.Contains(mode.name, "scs's") {
+			wrap = bare // scs fails there, which its users know
+		}
+		for _, b := range [][]byte{{}, {0xb1}, {0xb2, 1, 2, 3}, []byte("{}"), []byte("garbage")} {
+			token := signIn(t, m, "ann")
+			all, _ := spy.MemStore.All()
+			for key := range all {
+				spy.MemStore.Commit(key, b, time.Now().Add(time.Hour))
+			}
+			wantUser(t, m, token, "")
+			h := wrap(site(t, m))
+			w, r := request(m, token)
+			h.ServeHTTP(w, withPath(r, "/me"))
+			if w.Code != http.StatusOK || w.Body.String() != " false" {
+				t.Fatalf("%s: %d %q", mode.name, w.Code, w.Body)
+			}
+			w, r = request(m, token)
+			h.ServeHTTP(w, withPath(r, "/login/bob"))
+			if w.Code != http.StatusOK {
+				t.Fatalf("%s: %d %q", mode.name, w.Code, w.Body)
+			}
+			wantUser(t, m, sent(t, w).Value, "bob")
+		}
+	}
+}
+
+func TestASignInOverAnUnreadableRecordEndsIt(t *testing.T) {
+	t.Parallel()
+	// Another replica, of a newer version, can read it.
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	for _, away := range []bool{false, true} {
+		token := signIn(t, m, "ann")
+		key := spy.calls[len(spy.calls)-2].key // look, write, look
+		newer := []byte{0xb2, 1, 2, 3}
+		if err := spy.MemStore.Commit(key, newer, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		spy.reset(func(_ int, c call) error {
+			if away && c.op == "delete" {
+				return errStore
+			}
+			return nil
+		})
+		w, r := request(m, token)
+		if err := m.SignIn(w, r, user("bob")); errors.Is(err, errStore) != away {
+			t.Error(err)
+		}
+		spy.reset(nil)
+		if _, found, _ := spy.MemStore.Find(key); found != away {
+			t.Errorf("away %t: the old record is there: %t", away, found)
+		}
+	}
+}
