@@ -1,0 +1,134 @@
+package xsignin_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func TestCheckFindsNothingWhereAllIsWell(t *testing.T) {
+	s := newSite(t)
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/", http.NoBody)
+	if found := s.kit.Check(t.Context(), r); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+	if found := s.kit.Check(t.Context(), nil); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+	if s.x.Count(http.MethodGet, "/2/users/me") != 0 {
+		t.Error("a check cost a billed call")
+	}
+}
+
+func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
+	request := func(target string, headers ...string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+		for i := 0; i+1 < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		return r
+	}
+	https := func(c *xsignin.Config) { c.PublicURL = "https://site.example" }
+	tests := []struct {
+		name    string
+		edit    func(*xsignin.Config)
+		x       func(*xtest.X)
+		request *http.Request
+		want    []string // code, and a word of the fix
+	}{
+		{"another host", nil, nil, request("http://localhost:8080/"), []string{"public_url_host", "localhost and 127.0.0.1"}},
+		{"another port", nil, nil, request("http://127.0.0.1:9000/"), []string{"public_url_host", "PublicURL"}},
+		{"another host behind a proxy", https, nil, request("http://10.0.0.1/", "X-Forwarded-Host", "www.site.example", "X-Forwarded-Proto", "https"), []string{"public_url_host", "PublicURL"}},
+		{"https that is not configured", nil, nil, request("http://127.0.0.1:8080/", "X-Forwarded-Proto", "https"), []string{"public_url_scheme", "https address"}},
+		{"http that is still answered", https, nil, request("http://site.example:443/", "X-Forwarded-Proto", "http"), []string{"public_url_scheme", "redirect"}},
+		{"a clock that is slow", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodHead, Status: 404, Header: http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}})
+		}, nil, []string{"clock_skew", "NTP"}},
+		{"wrong client credentials", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Native App"}},
+		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
+		{"wrong consumer credentials", func(c *xsignin.Config) { c.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "API key"}},
+		{"a callback that is not registered", nil, func(x *xtest.X) { x.SetCallbacks("http://localhost:8080/auth/callback") }, nil, []string{"callback", "http://127.0.0.1:8080/auth/callback"}},
+		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "ConsumerKey"}},
+		{"a client id for an API key", func(c *xsignin.Config) { c.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},
+		{"X that cannot be reached", nil, func(x *xtest.X) { x.Fail(xtest.Fault{CutAfter: -1}) }, nil, []string{"unreachable", "firewall"}},
+		{"X that is down", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 503}) }, nil, []string{"unavailable", "later"}},
+		{"X that limits", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 429}) }, nil, []string{"rate_limited", "Wait"}},
+		{"an application without access", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"errors":[{"code":416,"message":"suspended"}]}`})
+		}, nil, []string{"access", "console"}},
+		{"something else", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"errors":[{"code":99999,"message":"strange"}]}`})
+		}, nil, []string{"refused", "answer"}},
+		{"a time that X refuses", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 401, Body: `{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}`})
+		}, nil, []string{"clock_skew", "NTP"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t, func(c *xsignin.Config) {
+				if tt.edit != nil {
+					tt.edit(c)
+				}
+			})
+			if tt.x != nil {
+				tt.x(s.x)
+			}
+			found := s.kit.Check(t.Context(), tt.request)
+			for _, f := range found {
+				if f.Code != tt.want[0] {
+					continue
+				}
+				if !strings.Contains(f.Fix, tt.want[1]) || f.Problem == "" || f.Severity == "" {
+					t.Errorf("%+v", f)
+				}
+				if line := f.String(); !strings.Contains(line, f.Problem) || !strings.Contains(line, f.Provider) {
+					t.Errorf("it prints as %q", line)
+				}
+				return
+			}
+			t.Errorf("found %v, want %s", found, tt.want[0])
+		})
+	}
+}
+
+func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
+	r := httptest.NewRequest(http.MethodGet, "https://SITE.example/", http.NoBody)
+	r.TLS = &tls.ConnectionState{}
+	if found := s.kit.Check(t.Context(), r); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+// other is a provider that the kit knows nothing of.
+type other struct{ provider.Provider }
+
+func (other) Name() string { return "other" }
+
+func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
+	if found := s.kit.Check(t.Context(), nil); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestCheckEndsWithItsContext(t *testing.T) {
+	s := newSite(t)
+	hold := make(chan struct{})
+	defer close(hold)
+	s.x.Fail(xtest.Fault{Hold: hold})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	if found := s.kit.Check(ctx, nil); len(found) != 1 || found[0].Code != "unreachable" {
+		t.Errorf("%v", found)
+	}
+}

@@ -1,0 +1,110 @@
+package xsignin_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func TestNewTellsEveryFault(t *testing.T) {
+	good := func() xsignin.Config {
+		return xsignin.Config{PublicURL: "https://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)}}
+	}
+	tests := []struct {
+		name string
+		edit func(*xsignin.Config)
+		want []string
+	}{
+		{"nothing at all", func(c *xsignin.Config) { *c = xsignin.Config{} }, []string{"Config.PublicURL is missing", "no way to sign in"}},
+		{"a public URL that is none", func(c *xsignin.Config) { c.PublicURL = "site.example" }, []string{"Config.PublicURL must be an absolute"}},
+		{"another scheme", func(c *xsignin.Config) { c.PublicURL = "ftp://site.example" }, []string{"Config.PublicURL must be an absolute"}},
+		{"a public URL that does not parse", func(c *xsignin.Config) { c.PublicURL = "https://a b" }, []string{"Config.PublicURL must be an absolute"}},
+		{"a query in it", func(c *xsignin.Config) { c.PublicURL = "https://site.example?a" }, []string{"and nothing else"}},
+		{"a user in it", func(c *xsignin.Config) { c.PublicURL = "https://u:p@site.example" }, []string{"and nothing else"}},
+		{"no keys off loopback", func(c *xsignin.Config) { c.Keys = nil }, []string{"Config.Keys is empty"}},
+		{"a short key", func(c *xsignin.Config) { c.Keys = append(c.Keys, "short") }, []string{"Config.Keys[1] has 5 bytes"}},
+		{"half a pair", func(c *xsignin.Config) { c.ConsumerKey = "key" }, []string{"belong together"}},
+		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
+		{"a path that is relative", func(c *xsignin.Config) { c.Path = "auth" }, []string{"Config.Path must begin"}},
+		{"a path with a query", func(c *xsignin.Config) { c.Path = "/auth?x" }, []string{"Config.Path"}},
+		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"Config.Home must be a path on this site"}},
+		{"two kinds of sessions", func(c *xsignin.Config) { c.Sessions, c.SessionStore = scs.New(), memstore.New() }, []string{"Config.Sessions brings its own"}},
+		{"an API by http", func(c *xsignin.Config) { c.APIURL = "http://api.example" }, []string{"APIURL is http"}},
+		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"lacks tweet.read"}},
+		{"faults of both providers", func(c *xsignin.Config) {
+			c.Scopes, c.ConsumerKey, c.ConsumerSecret = []string{"a,b"}, "k k", "s"
+		}, []string{"Scopes[0]", "ConsumerKey has blanks"}},
+		{"two providers of one name", func(c *xsignin.Config) {
+			x, err := provider.NewX(provider.XConfig{ClientID: "other", CallbackURL: "https://site.example/auth/callback"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Providers = []provider.Provider{x}
+		}, []string{`"x"`}},
+		{"a lifetime that is negative", func(c *xsignin.Config) { c.SessionLifetime = -1 }, []string{"lifetime -1ns is negative"}},
+		{"a refresh after the expiry", func(c *xsignin.Config) { c.RefreshAhead = -1 }, []string{"RefreshAhead"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := good()
+			tt.edit(&c)
+			kit, err := xsignin.New(c)
+			if err == nil {
+				t.Fatalf("no error, %v", kit)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in the error: %v", want, err)
+				}
+			}
+		})
+	}
+	if _, err := xsignin.New(good()); err != nil {
+		t.Errorf("the good one: %v", err)
+	}
+}
+
+func TestWithoutKeysOnLoopbackThereIsOneWarning(t *testing.T) {
+	for _, public := range []string{"http://127.0.0.1:8080", "http://localhost:3000", "http://[::1]:8080", "http://app.localhost"} {
+		var log bytes.Buffer
+		_, err := xsignin.New(xsignin.Config{PublicURL: public, ClientID: "id", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Errorf("%s: %v", public, err)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 1 {
+			t.Errorf("%s: %d warnings: %s", public, n, log.String())
+		}
+	}
+}
+
+func TestKeysRotate(t *testing.T) {
+	oldKey, newKey := strings.Repeat("o", 32), strings.Repeat("n", 32)
+	s := newSite(t, func(c *xsignin.Config) { c.Keys = []string{oldKey} })
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	underWay := b.approve(b.begin("/auth/login?return_to=/after"), xtest.DefaultUserID)
+
+	// The same browser, stores and X, and another process.
+	rotated := newSite(t, func(c *xsignin.Config) {
+		c.Keys = []string{newKey, oldKey}
+		c.Tokens, c.SessionStore, c.Transport = s.tokens, s.sessions, s.x.Transport()
+	})
+	b.client.Transport = inProcess{rotated.mux}
+	if got := b.who(); got != xtest.DefaultUserID {
+		t.Errorf("signed in as %q", got)
+	}
+	if a := b.get("/api"); a.StatusCode != 200 {
+		t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
+	}
+	if a := b.get(underWay); a.location() != "/after" {
+		t.Errorf("the sign-in under way: status %d to %q", a.StatusCode, a.location())
+	}
+}

@@ -1,0 +1,355 @@
+package xsignin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// exampleConfig points the kit at a local X instead of the real one. An application has
+// its own credentials here, and no Transport.
+func exampleConfig(x *xtest.X) xsignin.Config {
+	return xsignin.Config{
+		PublicURL:    "http://127.0.0.1:8080",
+		ClientID:     xtest.DefaultClientID,
+		ClientSecret: xtest.DefaultClientSecret,
+		Transport:    x.Transport(),
+		Logger:       slog.New(slog.DiscardHandler),
+	}
+}
+
+// visitor is somebody with a browser who signs in at path and says yes.
+type visitor struct {
+	app http.Handler
+	jar *cookiejar.Jar
+	x   *xtest.X
+}
+
+func newVisitor(app http.Handler, x *xtest.X) *visitor {
+	jar, _ := cookiejar.New(nil)
+	return &visitor{app, jar, x}
+}
+
+func (v *visitor) get(target string) *http.Response {
+	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+	r.Host = "127.0.0.1:8080"
+	site := &url.URL{Scheme: "http", Host: r.Host, Path: "/"}
+	for _, c := range v.jar.Cookies(site) {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	v.app.ServeHTTP(w, r)
+	v.jar.SetCookies(site, w.Result().Cookies())
+	return w.Result()
+}
+
+func (v *visitor) signIn(login string) *http.Response {
+	callback, err := v.x.Approve(v.get(login).Header.Get("Location"), xtest.DefaultUserID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v.get(callback)
+}
+
+func body(resp *http.Response) string {
+	b, _ := io.ReadAll(resp.Body)
+	return strings.TrimSpace(string(b))
+}
+
+// The whole of it: two lines in the application's mux, and a handler that knows who is
+// there.
+func Example() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("/hello", kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := xsignin.User(r.Context())
+		_, _ = fmt.Fprintf(w, "hello @%s", user.Username)
+	})))
+
+	v := newVisitor(mux, x)
+	fmt.Println("a stranger goes to", v.get("/hello").Header.Get("Location"))
+	fmt.Println("after the sign-in to", v.signIn("/auth/login?return_to=/hello").Header.Get("Location"))
+	fmt.Println(body(v.get("/hello")))
+	// Output:
+	// a stranger goes to /auth/login?return_to=%2Fhello
+	// after the sign-in to /hello
+	// hello @demo
+}
+
+// The client of the signed-in user calls X's API. It is an ordinary *http.Client, so any
+// API client that takes one can use it.
+func ExampleClient() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("/whoami", kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		resp, err := xsignin.Client(r.Context()).Do(req)
+		switch {
+		case errors.Is(err, client.ErrSignInAgain):
+			http.Redirect(w, r, "/auth/login", http.StatusSeeOther)
+			return
+		case err != nil:
+			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		_, _ = io.Copy(w, resp.Body)
+	})))
+
+	v := newVisitor(mux, x)
+	v.signIn("/auth/login")
+	fmt.Println(body(v.get("/whoami")))
+	// Output: {"data":{"id":"6253282","name":"Demo Account","username":"demo"}}
+}
+
+// A page for everybody greets who is signed in. The sign-out is a form that posts.
+func ExampleKit_LoadUser() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x))
+	if err != nil {
+		log.Fatal(err)
+	}
+	page := template.Must(template.New("page").Parse(
+		`{{if .}}<p>Hello {{.Name}}</p><form method="post" action="/auth/logout"><button>Sign out</button></form>` +
+			`{{else}}<a href="/auth/login">Continue with X</a>{{end}}`))
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("/", kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, ok := xsignin.User(r.Context()); ok {
+			_ = page.Execute(w, user)
+			return
+		}
+		_ = page.Execute(w, nil)
+	})))
+
+	v := newVisitor(mux, x)
+	fmt.Println(body(v.get("/")))
+	v.signIn("/auth/login")
+	fmt.Println(body(v.get("/")))
+	// Output:
+	// <a href="/auth/login">Continue with X</a>
+	// <p>Hello Demo Account</p><form method="post" action="/auth/logout"><button>Sign out</button></form>
+}
+
+// Scripts get a status and a problem document instead of a redirect that they cannot
+// follow.
+func ExampleKit_RequireUser() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x))
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := kit.RequireUser(http.NotFoundHandler())
+
+	r := httptest.NewRequest(http.MethodGet, "/photos", http.NoBody)
+	r.Header.Set("Accept", "application/json")
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Header().Get("Content-Type"))
+	fmt.Print(w.Body)
+	// Output:
+	// 401 application/problem+json
+	// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in to continue.","code":"not_signed_in","login_url":"/auth/login"}
+}
+
+// OnSignIn decides who comes in, and what the application calls them: here the id of a row
+// in its own table of users.
+func ExampleConfig_onSignIn() {
+	rows := map[string]string{"6253282": "row-1"}
+	x := xtest.New(xtest.Config{})
+	cfg := exampleConfig(x)
+	cfg.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+		row, ok := rows[s.User.ID]
+		if !ok {
+			return provider.ErrNotAllowed
+		}
+		s.User.Subject = row
+		return nil
+	}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+	fmt.Println("on the list:", v.signIn("/auth/login").StatusCode)
+	delete(rows, "6253282")
+	fmt.Println("not on it:", v.signIn("/auth/login").StatusCode)
+	// Output:
+	// on the list: 303
+	// not on it: 403
+}
+
+// Both of X's protocols stand behind the same handlers: the visitor chooses, and a user may
+// hold a token of each.
+func ExampleKit_Accounts() {
+	x := xtest.New(xtest.Config{})
+	cfg := exampleConfig(x)
+	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+	v.signIn("/auth/login")
+	v.signIn("/auth/login/x-oauth1")
+
+	accounts, err := kit.Accounts(context.Background(), xtest.DefaultUserID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range accounts {
+		left := "never"
+		if !a.Token.Expiry.IsZero() {
+			left = "in " + time.Until(a.Token.Expiry).Round(time.Minute).String()
+		}
+		fmt.Println(a.Key.Provider, "expires", left)
+	}
+	// Output:
+	// x expires in 2h0m0s
+	// x-oauth1 expires never
+}
+
+// A background job acts for a user who is away. The token is refreshed when it must be.
+func ExampleKit_ClientFor() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(func() xsignin.Config {
+		cfg := exampleConfig(x)
+		cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
+		cfg.KeepTokens = true // a sign-out ends the session, not the job
+		return cfg
+	}())
+	if err != nil {
+		log.Fatal(err)
+	}
+	newVisitor(kit, x).signIn("/auth/login")
+
+	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}
+	resp, err := kit.ClientFor(key).Post("https://api.x.com/2/tweets", "application/json", strings.NewReader(`{"text":"good morning"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	fmt.Println(resp.StatusCode)
+
+	_, err = kit.ClientFor(xsignin.Key{Provider: "x", UserID: "0"}).Get("https://api.x.com/2/users/me")
+	fmt.Println("nobody's token:", errors.Is(err, client.ErrSignInAgain))
+	// Output:
+	// 201
+	// nobody's token: true
+}
+
+// One hook tells all that happens, for metrics, traces and audit logs.
+func ExampleConfig_events() {
+	count := make(map[event.Kind]int)
+	x := xtest.New(xtest.Config{})
+	cfg := exampleConfig(x)
+	cfg.Events = func(_ context.Context, e xsignin.Event) { count[e.Kind]++ }
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+	v.signIn("/auth/login")
+	v.get("/auth/callback?state=a-stranger-sent-this")
+	fmt.Println("begun", count[event.SignInBegun], "done", count[event.SignInDone], "failed", count[event.SignInFailed])
+	// Output: begun 1 done 1 failed 1
+}
+
+// Check says what a deployment got wrong and how to mend it: here a callback that is not
+// the one registered at X.
+func ExampleKit_Check() {
+	x := xtest.New(xtest.Config{Callbacks: []string{"http://localhost:8080/auth/callback"}})
+	cfg := exampleConfig(x)
+	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range kit.Check(context.Background(), nil) {
+		fmt.Println(f)
+	}
+	// Output: fault: x-oauth1: The callback is not registered at X. Register exactly http://127.0.0.1:8080/auth/callback in the application's settings: X compares to the letter.
+}
+
+// An application that has sessions of its own joins the kit to them. The sign-in renews the
+// session's id and keeps what the visitor had in it.
+func ExampleConfig_sessions() {
+	x := xtest.New(xtest.Config{})
+	sessions := scs.New()
+	cfg := exampleConfig(x)
+	cfg.Sessions = sessions
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.HandleFunc("/cart", func(w http.ResponseWriter, r *http.Request) {
+		sessions.Put(r.Context(), "things", sessions.GetInt(r.Context(), "things")+1)
+		_, _ = fmt.Fprintln(w, sessions.GetInt(r.Context(), "things"))
+	})
+	app := sessions.LoadAndSave(mux)
+
+	v := newVisitor(app, x)
+	v.get("/cart")
+	v.signIn("/auth/login")
+	fmt.Println(body(v.get("/cart")))
+	// Output: 2
+}
+
+// A test of one's own application signs in against a local X: no keys, no network, and
+// whatever X can do wrong.
+func ExampleNew_test() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x)) // Transport: x.Transport()
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+
+	callback, err := x.Deny(v.get("/auth/login").Header.Get("Location"), xtest.DefaultUserID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the user says no:", v.get(callback).StatusCode)
+
+	x.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: http.StatusServiceUnavailable, Times: 1})
+	fmt.Println("X is down:", v.signIn("/auth/login").StatusCode)
+	fmt.Println("and back:", v.signIn("/auth/login").StatusCode)
+	// Output:
+	// the user says no: 403
+	// X is down: 502
+	// and back: 303
+}
