@@ -6,6 +6,7 @@ require (
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5
 	github.com/michimani/gotwi v0.18.1
 	github.com/xsignin/xsignin v0.0.0
+	golang.org/x/net v0.50.0
 )
 
 require (

@@ -68,6 +68,7 @@ func newPages() pages {
 		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"asset": asset,
+		"split": split,
 		"inc":   func(i int) int { return i + 1 },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	all := pages{}
@@ -110,6 +111,9 @@ func asset(name string) (string, error) {
 	sum := sha256.Sum256(b)
 	return "/static/" + name + "?v=" + hex.EncodeToString(sum[:6]), err
 }
+
+// split cuts the path of a call where a line may break.
+func split(path string) []string { return strings.SplitAfter(path, "/") }
 
 // ago says how long ago t was, as timelines do: short when it is recent.
 func ago(t time.Time) string {

@@ -1,0 +1,576 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html/atom"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+var protocols = []string{"OAuth 2.0", "OAuth 1.0a"}
+
+// withX starts a simulator and the application against it, by the variables that an
+// operator sets. The callback is registered once the application's port is known.
+func withX(t *testing.T, more map[string]string) (*xtest.Server, string) {
+	t.Helper()
+	x := xtest.NewServer(xtest.Config{})
+	t.Cleanup(x.Close)
+	env := map[string]string{
+		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize",
+		"X_CLIENT_ID": xtest.DefaultClientID, "X_CLIENT_SECRET": xtest.DefaultClientSecret,
+		"X_CONSUMER_KEY": xtest.DefaultConsumerKey, "X_CONSUMER_SECRET": xtest.DefaultConsumerSecret,
+	}
+	for name, value := range more {
+		env[name] = value
+	}
+	at := start(t, env)
+	x.SetCallbacks(at + callbackPath)
+	return x, at
+}
+
+func TestWithoutCredentialsASimulatorRuns(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, start(t, nil))
+	front := b.get("/").want(http.StatusOK, "local simulator of X. Nothing here reaches X.")
+	if n := strings.Count(text(front.doc), "Continue with X"); n != 2 {
+		t.Errorf("%d buttons, not 2", n)
+	}
+	// Two clicks: "Continue with X" and "Authorize app".
+	timeline := b.signIn("OAuth 2.0").want(http.StatusOK, "Timeline", "Demo Account", "The newest sample post", "local simulator of X")
+	if timeline.url.Path != "/timeline" {
+		t.Errorf("ended on %s", timeline.url)
+	}
+}
+
+func TestJourney(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			x, at := withX(t, nil)
+			b := newBrowser(t, at)
+			b.signIn(protocol).want(http.StatusOK, "The newest sample post in the local simulator.", "of 180 more calls until")
+			b.get("/me").want(http.StatusOK, "@demo", xtest.DefaultUserID, protocol)
+			b.get("/followers").want(http.StatusOK, "Second Demo", "@demo_two")
+
+			b.get("/compose").press("Post", map[string]any{"text": "A text <b>of</b> two\r\nlines & more"}).
+				want(http.StatusOK, "on its way", "A text <b>of</b> two lines & more")
+			post := x.Posts(xtest.DefaultUserID)[0]
+			if post.Text != "A text <b>of</b> two\nlines & more" {
+				t.Errorf("posted %q", post.Text)
+			}
+
+			b.get("/compose").press("Post", map[string]any{
+				"kind": "poll", "text": "Tea or coffee?", "option": []string{"Tea", "Coffee", " ", ""}, "minutes": "60",
+			}).want(http.StatusOK, "Tea or coffee?", "Coffee", "0 votes", "The poll is open until")
+			if post := x.Posts(xtest.DefaultUserID)[0]; len(post.PollOptions) != 2 {
+				t.Errorf("the poll has options %q", post.PollOptions)
+			}
+
+			with := b.get("/compose").press("Post", map[string]any{
+				"kind": "picture", "text": "A picture", "alt": "Grey noise", "picture": file{"noise.png", noise(t, 700)},
+			}).want(http.StatusOK, "A picture")
+			if n := x.Count(http.MethodPost, "/2/media/metadata"); n != 1 {
+				t.Errorf("%d descriptions were sent", n)
+			}
+			if !strings.Contains(with.body, "Grey noise") {
+				t.Error("the description is not on the page")
+			}
+
+			b.get("/tokens").want(http.StatusOK, protocol, "works", "in use", "Not connected")
+			b.get("/").press("Sign out", nil).want(http.StatusOK, "Continue with X")
+			if got := b.get("/me").url.Path; got == "/me" {
+				t.Error("still signed in")
+			}
+		})
+	}
+}
+
+// noise is a picture that does not compress, of more than one segment.
+func noise(t *testing.T, size int) []byte {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, size, size))
+	n := uint32(1)
+	for i := range size * size {
+		n = n*1664525 + 1013904223
+		m.Set(i%size, i/size, color.RGBA{uint8(n >> 24), uint8(n >> 16), uint8(n >> 8), 255})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() <= segmentSize {
+		t.Fatalf("the picture has %d bytes only", b.Len())
+	}
+	return b.Bytes()
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+	tokens := b.get("/tokens").want(http.StatusOK, "in 2 hours", "offline.access", "media.write")
+	before := x.Count(http.MethodPost, "/2/oauth2/token")
+	tokens.press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+	if n := x.Count(http.MethodPost, "/2/oauth2/token") - before; n != 1 {
+		t.Errorf("%d refreshes, not 1", n)
+	}
+	b.get("/timeline").want(http.StatusOK, "sample post")
+
+	// The other protocol beside it.
+	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 2.0", "OAuth 1.0a", "never by itself")
+	if strings.Contains(text(b.get("/tokens").doc), "Not connected") {
+		t.Error("still not connected")
+	}
+	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Not connected")
+
+	// Disconnecting the one in use ends on the front page. The next page goes through a
+	// new sign-in, which X answers without a question: the approval still stands.
+	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Hello")
+	before = x.Count(http.MethodPost, "/oauth/access_token")
+	b.get("/timeline").want(http.StatusOK, "Timeline", "sample post")
+	if n := x.Count(http.MethodPost, "/oauth/access_token") - before; n != 1 {
+		t.Errorf("%d sign-ins, not 1", n)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			_, at := withX(t, nil)
+			b := newBrowser(t, at)
+			for _, path := range []string{"/me", "/timeline"} {
+				var p problem
+				resp := b.json(path, &p)
+				if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("%s: %d %s", path, resp.StatusCode, resp.Header.Get("Content-Type"))
+				}
+				if p.Status != http.StatusUnauthorized || p.LoginURL == "" {
+					t.Errorf("%s: %+v", path, p)
+				}
+			}
+			b.signIn(protocol)
+
+			var me struct{ ID, Username, Provider, Subject string }
+			if resp := b.json("/me", &me); resp.StatusCode != http.StatusOK {
+				t.Errorf("/me: %d", resp.StatusCode)
+			}
+			if me.ID != xtest.DefaultUserID || me.Username != xtest.DefaultUserName || me.Provider == "" {
+				t.Errorf("/me: %+v", me)
+			}
+			var timeline struct {
+				Data []struct {
+					ID, Text string
+					Author   string    `json:"author_id"`
+					At       time.Time `json:"created_at"`
+				}
+			}
+			if resp := b.json("/timeline", &timeline); resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("/timeline: %d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
+			}
+			if len(timeline.Data) == 0 {
+				t.Fatal("/timeline is empty")
+			}
+			for _, post := range timeline.Data {
+				if post.ID == "" || post.Text == "" || post.Author == "" || post.At.IsZero() {
+					t.Errorf("/timeline: %+v", post)
+				}
+			}
+			var session struct {
+				SignedIn bool `json:"signed_in"`
+			}
+			if b.json("/auth/session", &session); !session.SignedIn {
+				t.Error("/auth/session: not signed in")
+			}
+		})
+	}
+}
+
+func TestEveryPageIsSoundAndGuarded(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, start(t, nil))
+	pages := []*page{b.get("/"), b.get("/nowhere").want(http.StatusNotFound, "There is no such page")}
+	b.signIn("OAuth 2.0")
+	for _, path := range []string{"/", "/me", "/timeline", "/posts", "/followers", "/compose", "/tokens", "/timeline?page=nonsense"} {
+		pages = append(pages, b.get(path))
+	}
+	pages = append(pages, b.get("/compose").press("Post", nil).want(http.StatusUnprocessableEntity, "Write something first."))
+	for _, p := range pages {
+		for name, want := range map[string]string{
+			"Content-Type":            "text/html; charset=utf-8",
+			"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' http://127.0.0.1:",
+			"X-Content-Type-Options":  "nosniff",
+			"X-Frame-Options":         "DENY",
+			"Referrer-Policy":         "same-origin",
+			"Cache-Control":           "no-store",
+		} {
+			if got := p.header.Get(name); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s is %q", p.url, name, got)
+			}
+		}
+		count := func(kind atom.Atom) (n int) {
+			for range all(p.doc, kind) {
+				n++
+			}
+			return n
+		}
+		for _, kind := range []atom.Atom{atom.Title, atom.Main, atom.H1, atom.Header, atom.Footer} {
+			if count(kind) != 1 {
+				t.Errorf("%s: %d elements <%s>", p.url, count(kind), kind)
+			}
+		}
+		if count(atom.Script) > 0 || count(atom.Style) > 0 || strings.Contains(p.body, " style=") {
+			t.Errorf("%s: scripts or styles that the policy forbids", p.url)
+		}
+		ids := map[string]bool{}
+		for d := range p.doc.Descendants() {
+			if id := attr(d, "id"); id != "" {
+				if ids[id] {
+					t.Errorf("%s: the id %q twice", p.url, id)
+				}
+				ids[id] = true
+			}
+		}
+		for d := range p.doc.Descendants() {
+			for _, name := range []string{"for", "aria-labelledby", "aria-describedby"} {
+				if ref := attr(d, name); ref != "" && !ids[ref] {
+					t.Errorf("%s: %s refers to %q, which is not there", p.url, name, ref)
+				}
+			}
+			if strings.Contains(d.Data, "ZgotmplZ") || strings.Contains(attr(d, "href"), "ZgotmplZ") {
+				t.Errorf("%s: the template refused a value", p.url)
+			}
+		}
+		for link := range all(p.doc, atom.Link) {
+			if got := b.get(p.resolve(attr(link, "href"))); got.status != http.StatusOK || !strings.Contains(got.header.Get("Cache-Control"), "immutable") {
+				t.Errorf("%s: %d", got.url, got.status)
+			}
+		}
+	}
+	if got := b.get("/healthz"); got.status != http.StatusOK {
+		t.Errorf("/healthz: %d", got.status)
+	}
+}
+
+func TestWhatXRefusesIsTold(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+
+	post := map[string]any{"text": "Twice the same"}
+	b.get("/compose").press("Post", post).want(http.StatusOK)
+	again := b.get("/compose").press("Post", post).want(http.StatusForbidden, "You have posted this already", "Twice the same")
+	if strings.Contains(again.body, "Internal Server Error") {
+		t.Error("a bare error")
+	}
+
+	x.SetRateLimit("GET /2/users/:id/timelines/reverse_chronological", 0)
+	limited := b.get("/timeline").want(http.StatusTooManyRequests, "X is asking for a pause", "You can try again from")
+	if limited.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	var p problem
+	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusTooManyRequests || p.RetryAt.IsZero() {
+		t.Errorf("%d %+v", resp.StatusCode, p)
+	}
+	x.SetRateLimit("GET /2/users/:id/timelines/reverse_chronological", -1)
+
+	for _, c := range []struct {
+		refuse xtest.Refusal
+		status int
+		words  string
+	}{
+		{xtest.RefuseNoCredits, http.StatusBadGateway, "has no credits left"},
+		{xtest.RefuseUsageCap, http.StatusBadGateway, "has no credits left"},
+		{xtest.RefuseForbidden, http.StatusForbidden, "X does not allow this"},
+		{xtest.RefuseNotEnrolled, http.StatusForbidden, "attached to a Project"},
+		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not take this"},
+		{xtest.RefuseAtEdge, http.StatusForbidden, "X does not allow this"},
+		{xtest.RefuseEdgeDown, http.StatusBadGateway, "X could not be asked"},
+	} {
+		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
+		b.get("/timeline").want(c.status, c.words)
+		b.get("/compose").press("Post", map[string]any{"text": "Will be refused"}).want(c.status, c.words, "Will be refused")
+	}
+	x.SetSwitches(xtest.Switches{})
+	b.get("/timeline").want(http.StatusOK)
+}
+
+func TestSignInAgain(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			x, at := withX(t, nil)
+			b := newBrowser(t, at)
+			b.signIn(protocol)
+			x.RevokeApp(xtest.DefaultUserID)
+
+			var p problem
+			if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.LoginURL == "" {
+				t.Errorf("%d %+v", resp.StatusCode, p)
+			}
+			// A page load ends at X's consent page, and from there where it was going. Of
+			// an OAuth 1.0a token the kit cannot tell a revocation from an outage, so the
+			// visitor decides.
+			posts := b.get("/posts")
+			if protocol == "OAuth 1.0a" {
+				posts = posts.want(http.StatusUnauthorized, "does not accept this sign-in").click("Sign in again")
+			}
+			back := posts.want(http.StatusOK).press("Authorize app", nil).want(http.StatusOK, "Your posts")
+			if back.url.Path != "/posts" {
+				t.Errorf("came back to %s", back.url)
+			}
+		})
+	}
+}
+
+func TestOtherSitesPostNothing(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+	before := x.Count(http.MethodPost, "/2/tweets")
+	for _, path := range []string{"/compose", "/tokens/refresh", "/tokens/disconnect"} {
+		r, _ := http.NewRequest(http.MethodPost, at+path, strings.NewReader("text=x&provider=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Origin", "https://elsewhere.example")
+		b.do(r).want(http.StatusForbidden, "Nothing was changed")
+	}
+	if n := x.Count(http.MethodPost, "/2/tweets") - before; n != 0 {
+		t.Errorf("%d posts", n)
+	}
+	b.get("/tokens").want(http.StatusOK, "works")
+}
+
+func TestFormFaults(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, start(t, nil))
+	b.signIn("OAuth 2.0")
+	for name, c := range map[string]struct {
+		fill   map[string]any
+		status int
+		words  string
+	}{
+		"no text":       {nil, http.StatusUnprocessableEntity, "Write something first."},
+		"one answer":    {map[string]any{"kind": "poll", "text": "Q", "option": []string{"A"}}, http.StatusUnprocessableEntity, "at least two answers"},
+		"long answer":   {map[string]any{"kind": "poll", "text": "Q", "option": []string{strings.Repeat("ä", 26), "B"}}, http.StatusUnprocessableEntity, "at most 25"},
+		"no picture":    {map[string]any{"kind": "picture", "text": "P"}, http.StatusUnprocessableEntity, "Pick a picture."},
+		"not a picture": {map[string]any{"kind": "picture", "picture": file{"a.png", []byte("text")}}, http.StatusUnprocessableEntity, "no JPEG, PNG or WebP"},
+		"too large":     {map[string]any{"kind": "picture", "picture": file{"a.png", make([]byte, maxForm)}}, http.StatusRequestEntityTooLarge, "larger than 5 MB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.T = t
+			b.get("/compose").press("Post", c.fill).want(c.status, c.words)
+		})
+	}
+}
+
+func TestOneProtocolAlone(t *testing.T) {
+	t.Parallel()
+	t.Run("OAuth 1.0a: the login leads there", func(t *testing.T) {
+		t.Parallel()
+		_, at := withX(t, map[string]string{"X_CLIENT_ID": "", "X_CLIENT_SECRET": ""})
+		b := newBrowser(t, at)
+		if n := strings.Count(text(b.get("/").doc), "Continue with X"); n != 1 {
+			t.Errorf("%d buttons, not 1", n)
+		}
+		b.get("/auth/login?return_to=/me").press("Authorize app", nil).want(http.StatusOK, "Profile", "x-oauth1")
+	})
+	t.Run("OAuth 2.0", func(t *testing.T) {
+		t.Parallel()
+		_, at := withX(t, map[string]string{"X_CONSUMER_KEY": "", "X_CONSUMER_SECRET": ""})
+		b := newBrowser(t, at)
+		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.get("/auth/login/x-oauth1").want(http.StatusNotFound)
+	})
+	t.Run("a public client", func(t *testing.T) {
+		t.Parallel()
+		_, at := withX(t, map[string]string{"X_CLIENT_ID": xtest.DefaultPublicClientID, "X_CLIENT_SECRET": ""})
+		b := newBrowser(t, at)
+		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+		b.get("/timeline").want(http.StatusOK, "sample post")
+	})
+}
+
+// A server that speaks OAuth 2.0 and knows of posts only what is required.
+func TestAnswersMayLackMuch(t *testing.T) {
+	t.Parallel()
+	answers := map[string]string{}
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/authorize":
+			q := r.URL.Query()
+			http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"state": {q.Get("state")}, "code": {"c"}}.Encode(), http.StatusFound)
+		case "/2/oauth2/token":
+			_, _ = w.Write([]byte(`{"access_token":"a","token_type":"bearer"}`))
+		case "/2/users/me":
+			_, _ = w.Write([]byte(`{"data":{"id":"7","username":"seven","name":"Seven"}}`))
+		default:
+			_, _ = w.Write([]byte(answers[r.URL.Path]))
+		}
+	}))
+	t.Cleanup(bare.Close)
+	b := newBrowser(t, start(t, map[string]string{
+		"X_CLIENT_ID": "id", "X_CLIENT_SECRET": "secret", "X_API_URL": bare.URL + "/", "X_AUTHORIZE_URL": bare.URL + "/authorize",
+	}))
+	const timeline = "/2/users/7/timelines/reverse_chronological"
+	answers[timeline] = `{"data":[{"id":"1","text":"Only a text"}]}`
+	b.get("/auth/login?return_to=/timeline").want(http.StatusOK, "Only a text", "Somebody on X")
+	answers[timeline] = `{"data":[null,{"id":"1","text":"Odd","created_at":"yesterday","author_id":"9","attachments":{"media_keys":["m"],"poll_ids":["p"]}}],"includes":{"users":[null]},"meta":{}}`
+	b.get("/timeline").want(http.StatusOK, "Odd")
+	for _, empty := range []string{`{}`, `{"data":[]}`, `{"data":null,"meta":{"result_count":0}}`} {
+		answers[timeline] = empty
+		b.get("/timeline").want(http.StatusOK, "There is nothing here yet")
+		var got struct{ Data []any }
+		if b.json("/timeline", &got); got.Data == nil {
+			t.Errorf("%s: data is not a list", empty)
+		}
+	}
+	for _, broken := range []string{``, `<html>`, `[]`} {
+		answers[timeline] = broken
+		b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+	}
+	answers["/2/users/7/tweets"], answers["/2/users/7/followers"] = `{}`, `{"data":[{"id":"8","username":"eight"}]}`
+	b.get("/posts").want(http.StatusOK, "You have not posted anything yet")
+	b.get("/followers").want(http.StatusOK, "@eight")
+	b.get("/me").want(http.StatusOK, "Seven")
+	b.get("/tokens").want(http.StatusOK, "OAuth 2.0", "works")
+}
+
+func TestXIsAway(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+	x.Close()
+	b.get("/me").want(http.StatusOK, "@demo")
+	b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+	var p problem
+	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusBadGateway || p.Code != "unavailable" {
+		t.Errorf("%d %+v", resp.StatusCode, p)
+	}
+}
+
+func TestGracefulEnd(t *testing.T) {
+	t.Parallel()
+	x := xtest.NewServer(xtest.Config{})
+	t.Cleanup(x.Close)
+	at, stop := startUntil(t, map[string]string{
+		"X_CLIENT_ID": xtest.DefaultClientID, "X_CLIENT_SECRET": xtest.DefaultClientSecret,
+		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize",
+	})
+	x.SetCallbacks(at + callbackPath)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+
+	// A request that is under way when the end comes is still answered.
+	hold, reached := make(chan struct{}), make(chan struct{})
+	x.Fail(xtest.Fault{
+		Path: "/2/users/" + xtest.DefaultUserID + "/timelines/reverse_chronological", Times: 1, Hold: hold, Reached: reached,
+	})
+	answered := make(chan int, 1)
+	go func() { answered <- b.get("/timeline").status }()
+	<-reached
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	close(hold)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := http.Get(at + "/healthz"); err == nil {
+		t.Error("still serving")
+	}
+}
+
+func TestConfigErrorsNameTheVariable(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", 32)
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		want []string
+	}{
+		{"ADDR", map[string]string{"ADDR": "8080"}, []string{"ADDR: "}},
+		{"PUBLIC_URL without a scheme", map[string]string{"PUBLIC_URL": "example.com"}, []string{"PUBLIC_URL: "}},
+		{"PUBLIC_URL with a path", map[string]string{"PUBLIC_URL": "http://127.0.0.1:8080/app"}, []string{"PUBLIC_URL: "}},
+		{"public without keys", map[string]string{"PUBLIC_URL": "https://example.com", "X_CLIENT_ID": "a"}, []string{"SECRET_KEYS: "}},
+		{"public without credentials", map[string]string{"PUBLIC_URL": "https://example.com", "SECRET_KEYS": long}, []string{"X_CLIENT_ID: "}},
+		{"a secret without an id", map[string]string{"X_CLIENT_SECRET": "s"}, []string{"X_CLIENT_ID: "}},
+		{"half a consumer", map[string]string{"X_CONSUMER_KEY": "k"}, []string{"X_CONSUMER_SECRET: "}},
+		{"the other half", map[string]string{"X_CONSUMER_SECRET": "s"}, []string{"X_CONSUMER_KEY: "}},
+		{"plain http", map[string]string{"X_CLIENT_ID": "a", "X_API_URL": "http://api.example.com"}, []string{"X_API_URL: "}},
+		{"no URL", map[string]string{"X_CLIENT_ID": "a", "X_AUTHORIZE_URL": "x.com"}, []string{"X_AUTHORIZE_URL: "}},
+		{"an API and nobody to be", map[string]string{"X_API_URL": "https://api.x.com"}, []string{"X_API_URL: "}},
+		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
+		{"no duration", map[string]string{"X_REFRESH_AHEAD": "5"}, []string{"X_REFRESH_AHEAD: "}},
+		{"negative duration", map[string]string{"X_REFRESH_AHEAD": "-5m"}, []string{"X_REFRESH_AHEAD: "}},
+		{"a short key", map[string]string{"SECRET_KEYS": long + ",short"}, []string{"SECRET_KEYS: "}},
+		{"all at once", map[string]string{"ADDR": "x", "X_CONSUMER_KEY": "k", "X_REFRESH_AHEAD": "soon"}, []string{"ADDR: ", "X_CONSUMER_SECRET: ", "X_REFRESH_AHEAD: "}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := run(context.Background(), func(name string) string { return c.env[name] }, nil, nil)
+			var faults *configError
+			if !errors.As(err, &faults) {
+				t.Fatalf("%v", err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains("\n"+err.Error(), "\n"+want) {
+					t.Errorf("%q is not in\n%v", want, err)
+				}
+			}
+			if strings.Contains(err.Error(), long) {
+				t.Error("a key is in the error")
+			}
+		})
+	}
+}
+
+func TestPublicURLFollowsADDR(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ addr, want string }{
+		{"127.0.0.1:0", "http://127.0.0.1:"}, {"localhost:0", "http://localhost:"}, {":0", "http://127.0.0.1:"}, {"0.0.0.0:0", "http://127.0.0.1:"},
+	} {
+		at := start(t, map[string]string{"ADDR": c.addr})
+		if !strings.HasPrefix(at, c.want) || strings.HasSuffix(at, ":0") {
+			t.Errorf("ADDR=%s: %s", c.addr, at)
+		}
+	}
+	c, err := readConfig(func(string) string { return "" })
+	if err != nil || c.addr != "127.0.0.1:8080" {
+		t.Errorf("%v %v", c.addr, err)
+	}
+}
+
+func TestUsageNamesEveryVariable(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	_, _ = readConfig(func(name string) string { asked = append(asked, name); return "" })
+	for _, name := range asked {
+		if !strings.Contains(usage, "\n  "+name+" ") {
+			t.Errorf("%s is not in the usage text", name)
+		}
+	}
+}
