@@ -1,0 +1,321 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dghubble/gologin/v2"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// house is the rooms put together by hand, as a program without the root package does,
+// behind a real server.
+type house struct {
+	t    *testing.T
+	x    *xtest.X
+	cfg  handlers.Config
+	mw   *middleware.Middleware
+	mux  *http.ServeMux
+	srv  *httptest.Server
+	jar  http.CookieJar
+	http *http.Client
+}
+
+func newHouse(t *testing.T, edit ...func(*handlers.Config)) *house {
+	t.Helper()
+	h := &house{t: t, x: xtest.New(xtest.Config{}), mux: http.NewServeMux()}
+	h.srv = httptest.NewServer(h.mux)
+	t.Cleanup(h.srv.Close)
+	h.x.SetCallbacks(h.srv.URL + "/auth/callback")
+
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := []byte(strings.Repeat("s", 32))
+	x, err := provider.NewX(provider.XConfig{
+		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
+		CallbackURL: h.srv.URL + "/auth/callback", Transport: h.x.Transport(),
+	})
+	must(err)
+	x1, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+		CallbackURL: h.srv.URL + "/auth/callback", Transport: h.x.Transport(),
+	})
+	must(err)
+	vault, err := tokenstore.NewVault(tokenstore.NewMemory(), secret)
+	must(err)
+	clients, err := client.New(client.Config{Vault: vault, Providers: []provider.Provider{x, x1}, Transport: h.x.Transport()})
+	must(err)
+	t.Cleanup(func() { _ = clients.Close(context.Background()) })
+	sessions, err := session.New(session.Config{})
+	must(err)
+	jar, err := session.NewJar(session.JarConfig{Secrets: [][]byte{secret}})
+	must(err)
+
+	h.cfg = handlers.Config{
+		Providers: []provider.Provider{x, x1}, Sessions: sessions, Pending: jar, Clients: clients,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range edit {
+		f(&h.cfg)
+	}
+	h.mw, err = middleware.New(middleware.Config{Sessions: sessions, Clients: clients})
+	must(err)
+	h.jar, err = cookiejar.New(nil)
+	must(err)
+	h.http = &http.Client{Jar: h.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return h
+}
+
+// mount mounts the handlers with success and failure.
+func (h *house) mount(success, failure http.Handler) {
+	h.t.Helper()
+	hs, err := handlers.New(h.cfg)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mux.Handle("/auth/login", hs.Login("x", failure))
+	h.mux.Handle("/auth/login/x-oauth1", hs.Login("x-oauth1", failure))
+	h.mux.Handle("/auth/callback", hs.Callback(success, failure))
+	h.mux.Handle("/auth/logout", hs.Logout(success, failure))
+	h.mux.Handle("/auth/session", hs.Session())
+}
+
+func (h *house) do(method, target string) (*http.Response, string) {
+	h.t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = h.srv.URL + target
+	}
+	req, err := http.NewRequestWithContext(h.t.Context(), method, target, http.NoBody)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	resp, err := h.http.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+// consent begins at login and returns the callback that X sends the browser to.
+func (h *house) consent(login string) string {
+	h.t.Helper()
+	resp, text := h.do(http.MethodGet, login)
+	if resp.StatusCode != http.StatusSeeOther {
+		h.t.Fatalf("%s: status %d: %s", login, resp.StatusCode, text)
+	}
+	callback, err := h.x.Approve(resp.Header.Get("Location"), xtest.DefaultUserID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return callback
+}
+
+func TestSuccessHandlersKnowWhoSignedIn(t *testing.T) {
+	h := newHouse(t)
+	h.mount(h.mw.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "success %s", r.URL.Path)
+	})), nil)
+	if _, text := h.do(http.MethodGet, h.consent("/auth/login")); text != "success /auth/callback" {
+		t.Errorf("callback: %s", text)
+	}
+	if _, text := h.do(http.MethodPost, "/auth/logout"); text != "success /auth/logout" {
+		t.Errorf("logout: %s", text)
+	}
+}
+
+// TestFailureHandlersReadTheErrorAsGologinDoes: what gologin's users wrote goes on working.
+func TestFailureHandlersReadTheErrorAsGologinDoes(t *testing.T) {
+	var got error
+	h := newHouse(t)
+	h.mount(nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = gologin.ErrorFromContext(r.Context())
+		p := handlers.ProblemOf(got)
+		http.Error(w, p.Title, p.Status)
+	}))
+	resp, text := h.do(http.MethodGet, "/auth/callback?denied=x")
+	if !errors.Is(got, provider.ErrOtherBrowser) || resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, "not started in this browser") {
+		t.Errorf("callback: %v, status %d, %s", got, resp.StatusCode, text)
+	}
+	h.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 500})
+	resp, _ = h.do(http.MethodGet, "/auth/login/x-oauth1")
+	var pe *provider.Error
+	if !errors.As(got, &pe) || pe.Status != 500 || pe.Op != "request_token" || resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("login: %v, status %d", got, resp.StatusCode)
+	}
+}
+
+func TestGologinsOwnFailureHandlerServes(t *testing.T) {
+	h := newHouse(t)
+	h.mount(nil, gologin.DefaultFailureHandler)
+	if resp, text := h.do(http.MethodGet, "/auth/callback?state=x"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, "not begun in this browser") {
+		t.Errorf("status %d: %s", resp.StatusCode, text)
+	}
+}
+
+func TestLoginOptionsReachX(t *testing.T) {
+	h := newHouse(t, func(c *handlers.Config) {
+		c.LoginOptions = func(r *http.Request) provider.Options {
+			return provider.Options{ForceLogin: r.URL.Query().Has("switch"), ScreenName: "demo", Scopes: []string{"tweet.read", "users.read"}}
+		}
+	})
+	h.mount(nil, nil)
+	for login, want := range map[string]url.Values{
+		"/auth/login/x-oauth1?switch": {"force_login": {"true"}, "screen_name": {"demo"}},
+		"/auth/login":                 {"scope": {"tweet.read users.read"}},
+	} {
+		resp, _ := h.do(http.MethodGet, login)
+		u, err := url.Parse(resp.Header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, values := range want {
+			if got := u.Query().Get(name); got != values[0] {
+				t.Errorf("%s: %s is %q, want %q", login, name, got, values[0])
+			}
+		}
+	}
+}
+
+func TestNewTellsEveryFault(t *testing.T) {
+	_, err := handlers.New(handlers.Config{Path: "auth", Home: "https://evil.example", Origin: "no origin", Timeout: -time.Second})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"Config.Providers is empty", "Config.Sessions", "Config.Pending", "Config.Clients", "Config.Path", "Config.Home", "Config.Origin", "Config.Timeout",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+	h := newHouse(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
+	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `two providers are called "x"`) {
+		t.Errorf("two of one name: %v", err)
+	}
+}
+
+func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
+	h := newHouse(t)
+	hs, err := handlers.New(h.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	hs.Login("y", nil)
+}
+
+// TestASignInThatBeganBeforeAProviderWasDropped: a deployment in between.
+func TestASignInThatBeganBeforeAProviderWasDropped(t *testing.T) {
+	h := newHouse(t)
+	h.mount(nil, nil)
+	callback := h.consent("/auth/login/x-oauth1")
+	cfg := h.cfg
+	cfg.Providers = cfg.Providers[:1]
+	fewer, err := handlers.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, callback, http.NoBody)
+	for _, c := range h.jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	fewer.Callback(nil, nil).ServeHTTP(w, r)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "<code>expired</code>") {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+// TestTheVisitorWhoLeavesIsSignedIn: X's code is spent by the first question, so what was
+// begun is finished.
+func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
+	h := newHouse(t)
+	done := make(chan event.Event, 8)
+	h.cfg.Events = func(_ context.Context, e event.Event) { done <- e }
+	h.mount(nil, nil)
+	callback := h.consent("/auth/login")
+	reached, hold := make(chan struct{}), make(chan struct{})
+	h.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Reached: reached, Hold: hold, Times: 1})
+
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, callback, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if resp, err := h.http.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-reached
+	leave()
+	<-gone
+	close(hold)
+	for e := range done {
+		if e.Kind == event.SignInBegun {
+			continue
+		}
+		if e.Kind != event.SignInDone {
+			t.Errorf("%v", e)
+		}
+		break
+	}
+	if _, err := h.cfg.Clients.Token(t.Context(), tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}); err != nil {
+		t.Errorf("the token: %v", err)
+	}
+}
+
+func TestProblemsSayWhenToTryAgain(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	until := now.Add(90 * time.Second).UTC()
+	h := newHouse(t, func(c *handlers.Config) { c.Now = func() time.Time { return now } })
+	h.mount(nil, nil)
+	h.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429, Header: http.Header{"X-Rate-Limit-Reset": {fmt.Sprint(until.Unix())}}})
+	resp, text := h.do(http.MethodGet, "/auth/login/x-oauth1")
+	want := `<time datetime="` + until.Format(time.RFC3339) + `">` + until.Format("15:04 UTC on 2 January 2006") + `</time>`
+	if resp.Header.Get("Retry-After") != "90" || !strings.Contains(text, want) {
+		t.Errorf("Retry-After %q, %s", resp.Header.Get("Retry-After"), text)
+	}
+}
+
+func TestProblemOfSomethingElse(t *testing.T) {
+	if p := handlers.ProblemOf(errors.New("?")); p.Status != http.StatusInternalServerError || p.Code != "internal" {
+		t.Errorf("%+v", p)
+	}
+	if p := handlers.ProblemOf(fmt.Errorf("a: %w", &provider.Error{Kind: provider.ErrTokenRefused})); p.Status != http.StatusInternalServerError {
+		t.Errorf("%+v", p)
+	}
+}
