@@ -60,7 +60,7 @@ type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// touched is set by use and taken back by sweeps.
+	// touched is set by every use but the first, and taken back by sweeps.
 	touched atomic.Bool
 	// nextEarly is the time, in Unix nanoseconds, before which no background refresh
 	// begins.
@@ -112,9 +112,9 @@ func (s *slot) drop() {
 	s.nextEarly.Store(0)
 }
 
-// table holds the slots. When it is full it drops those that were not used since
-// the last time, so that users who stay away do not pile up; what it drops is read
-// from the store again when they come back.
+// table holds the slots. When it is full it drops those that were not used again
+// since the last time, so that users who stay away do not pile up; what it drops is
+// read from the store when they come back.
 type table struct {
 	slots    sync.Map // tokenstore.Key to *slot
 	count    atomic.Int64
@@ -138,7 +138,6 @@ func (t *table) get(key tokenstore.Key) *slot {
 		return s
 	}
 	s := &slot{key: key}
-	s.touched.Store(true)
 	v, loaded := t.slots.LoadOrStore(boxed, s)
 	if !loaded && t.count.Add(1) > t.most && t.sweeping.CompareAndSwap(false, true) {
 		t.sweep(s)
@@ -147,8 +146,8 @@ func (t *table) get(key tokenstore.Key) *slot {
 	return v.(*slot)
 }
 
-// sweep makes room for a tenth of the slots. A second round drops also what was in
-// use, one round's grace later.
+// sweep makes room for a tenth of the slots. Only where the first round does not
+// find as many, a second one drops what is in use.
 func (t *table) sweep(keep *slot) {
 	for range 2 {
 		t.slots.Range(func(key, v any) bool {

@@ -56,6 +56,10 @@ func (p *Pool) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return nil
 }
 
+// tombstone stands in an entry between the taking of its token and its removal.
+// Having no ObtainedAt, it is not the mark of a refusal that settle may overwrite.
+var tombstone = tokenstore.Token{SignInAgain: true}
+
 // take removes the entry and returns the token that was in it when it went: with
 // Get and Delete alone, a refresh could store another token in between, which
 // would be deleted and never revoked. unread is why the token is not known, err why
@@ -71,9 +75,7 @@ func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token
 		if t.SignInAgain {
 			break
 		}
-		// Without ObtainedAt it is no mark of a refusal, see settle.
-		gone := tokenstore.Token{SignInAgain: true}
-		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, gone) })
+		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, tombstone) })
 		if !errors.Is(err, tokenstore.ErrConflict) {
 			break
 		}

@@ -1,0 +1,522 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+func TestNewRefuses(t *testing.T) {
+	x := newService()
+	_, err := New(Config{
+		Providers:    []provider.Provider{x, nil, x},
+		RefreshAhead: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
+	})
+	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `two of Config.Providers are named "x"`, "RefreshAhead is negative", "Config.Lease (5s)"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "Providers is empty") {
+		t.Errorf("no providers: %v", err)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	p, err := New(Config{Vault: newVault(t, tokenstore.NewMemory()), Providers: []provider.Provider{newService()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.transport == http.DefaultTransport || p.refreshAhead != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
+		t.Errorf("defaults: %v %v %v", p.refreshAhead, p.lease, p.timeout)
+	}
+	if _, err := p.Client(user).Get("https://api.test/"); !errors.Is(err, ErrSignInAgain) {
+		t.Error(err)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPut(t *testing.T) {
+	bubble(t, func(w *world) {
+		if err := w.pool.Put(w.Context(), user, w.x.signIn()); err != nil {
+			w.Fatal(err)
+		}
+		w.wantToken("access-1")
+		if err := w.pool.Put(w.Context(), user, w.x.signIn()); err != nil {
+			w.Fatal(err)
+		}
+		w.wantToken("access-2")
+		if err := w.pool.Put(w.Context(), tokenstore.Key{Provider: "y"}, tokenstore.Token{}); err == nil || !strings.Contains(err.Error(), `"y"`) {
+			w.Errorf("unknown provider: %v", err)
+		}
+		w.store.away("put")
+		if err := w.pool.Put(w.Context(), user, w.x.signIn()); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("store away: %v", err)
+		}
+	})
+}
+
+// What a flight read before a sign-in is not kept after it.
+func TestPutDuringRead(t *testing.T) {
+	for _, bad := range []bool{false, true} {
+		bubble(t, func(w *world) {
+			if !bad {
+				w.signIn()
+			} else {
+				w.signInWith(tokenstore.Token{SignInAgain: true})
+			}
+			once := true
+			w.store.after = func(op string) error {
+				if op == "get" && once {
+					once = false
+					if err := w.pool.Put(w.Context(), user, w.x.signIn()); err != nil {
+						w.Error(err)
+					}
+				}
+				return nil
+			}
+			w.wantToken(map[bool]string{false: "access-2", true: "access-1"}[bad])
+		})
+	}
+}
+
+func TestToken(t *testing.T) {
+	bubble(t, func(w *world) {
+		if _, err := w.pool.Token(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+			w.Errorf("no entry: %v", err)
+		}
+		want := w.signIn()
+		w.wantToken("access-1")
+		got, err := w.pool.Token(w.Context(), user)
+		if err != nil || got.AccessToken+got.RefreshToken != "" || !got.Expiry.Equal(want.Expiry) || !got.HasScopes("tweet.read") || !got.Refreshable() {
+			w.Errorf("Token = %v, %v", got, err)
+		}
+		// Another replica's sign-in is seen, and used from then on.
+		w.signIn()
+		w.wantToken("access-1")
+		if _, err := w.pool.Token(w.Context(), user); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-2")
+		w.store.away()
+		if got, err := w.pool.Token(w.Context(), user); err != nil || !got.HasScopes("tweet.read") {
+			w.Errorf("store away: %v, %v", got, err)
+		}
+		time.Sleep(3 * time.Hour)
+		if _, err := w.pool.Token(w.Context(), user); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("store away and expired: %v", err)
+		}
+		w.wantAsked(0)
+	})
+}
+
+func TestMissingScopes(t *testing.T) {
+	bubble(t, func(w *world) {
+		missing := func(scopes ...string) string {
+			got, err := w.pool.MissingScopes(w.Context(), user, scopes...)
+			if err != nil {
+				return err.Error()
+			}
+			return strings.Join(got, " ")
+		}
+		if got := missing("a"); !strings.Contains(got, "sign in again") {
+			w.Errorf("no entry: %s", got)
+		}
+		w.signIn()
+		if got := missing("tweet.read", "dm.read", "dm.write"); got != "dm.read dm.write" {
+			w.Errorf("missing %q", got)
+		}
+		w.wantToken("access-1")
+		reads := w.store.count("get")
+		if got := missing("tweet.read"); got != "" || w.store.count("get") != reads {
+			w.Errorf("missing %q with %d reads", got, w.store.count("get")-reads)
+		}
+		token := w.x.signIn()
+		token.Scopes = []string{"tweet.read", "dm.read"}
+		w.signInWith(token)
+		if got := missing("dm.read"); got != "" {
+			w.Errorf("missing %q after a consent elsewhere", got)
+		}
+		w.wantToken("access-2")
+		w.signInWith(tokenstore.Token{SignInAgain: true})
+		if got := missing("like.read"); !strings.Contains(got, "sign in again") {
+			w.Errorf("marked entry: %s", got)
+		}
+	})
+}
+
+func TestRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		if err := w.pool.Refresh(w.Context(), user); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-2")
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := w.pool.Refresh(w.Context(), user); err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		// Nobody else waits while the old token works.
+		time.Sleep(time.Second)
+		began := time.Now()
+		w.wantToken("access-2")
+		if took := time.Since(began); took != 0 {
+			w.Errorf("a request waited %v", took)
+		}
+		all.Wait()
+		w.wantAsked(2)
+		w.wantToken("access-3")
+
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		if err := w.pool.Refresh(ctx, user); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("the caller leaves: %v", err)
+		}
+		if err := w.pool.Refresh(ctx, user); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("with an ended context: %v", err)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		w.wantToken("access-4")
+
+		w.x.set(func(s *service) { s.during = nil; s.down = errors.New("no route") })
+		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("outage: %v", err)
+		}
+		w.wantToken("access-4")
+		if err := w.pool.Refresh(w.Context(), tokenstore.Key{Provider: "y"}); err == nil || !strings.Contains(err.Error(), `"y"`) {
+			w.Errorf("unknown provider: %v", err)
+		}
+	})
+}
+
+// A process that has not seen the user yet: the stored token works while the forced
+// refresh is under way, and when it has failed.
+func TestRefreshUnseen(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return errors.New("no route") }
+		go func() { _ = w.pool.Refresh(w.Context(), user) }()
+		synctest.Wait()
+		w.wantToken("access-1")
+		w.wantAsked(1)
+	})
+	bubble(t, func(w *world) { // a request that came while the entry was being read
+		w.signIn()
+		w.x.set(func(s *service) { s.down = errors.New("no route") })
+		w.store.hook(func(_ context.Context, op string) error { time.Sleep(time.Second); return nil })
+		go func() { _ = w.pool.Refresh(w.Context(), user) }()
+		synctest.Wait()
+		w.wantToken("access-1")
+		synctest.Wait()
+		time.Sleep(5 * time.Second)
+	})
+	bubble(t, func(w *world) { // the same, with a token that cannot be refreshed
+		w.signInWith(tokenstore.Token{AccessToken: "a", TokenSecret: "s"})
+		w.x.set(func(s *service) { s.access["a"] = true })
+		w.store.hook(func(_ context.Context, op string) error { time.Sleep(time.Second); return nil })
+		go func() { _ = w.pool.Refresh(w.Context(), user) }()
+		synctest.Wait()
+		w.wantToken("a")
+	})
+	bubble(t, func(w *world) { // Refresh joins a flight that only reads
+		w.signIn()
+		w.store.hook(func(_ context.Context, op string) error { time.Sleep(time.Second); return nil })
+		go w.wantToken("access-1")
+		synctest.Wait()
+		if err := w.pool.Refresh(w.Context(), user); err != nil {
+			w.Error(err)
+		}
+		w.wantAsked(1)
+	})
+	bubble(t, func(w *world) { // a request joins a flight that fails
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.during = func(context.Context) error { time.Sleep(time.Second); return errors.New("no route") }
+		go w.wantErr(ErrUnavailable)
+		synctest.Wait()
+		w.wantErr(ErrUnavailable)
+		w.wantAsked(1)
+	})
+}
+
+func TestUsable(t *testing.T) {
+	bubble(t, func(w *world) {
+		usable := func(want error) {
+			w.Helper()
+			if err := w.pool.Usable(w.Context(), user); !errors.Is(err, want) {
+				w.Errorf("Usable: %v, want %v", err, want)
+			}
+		}
+		usable(nil)
+		w.wantErr(ErrSignInAgain)
+		usable(ErrSignInAgain)
+		w.store.away()
+		usable(ErrUnavailable)
+		w.store.hook(nil)
+		w.signIn()
+		usable(nil)
+		usable(nil)
+		w.wantToken("access-1")
+		reads := w.store.count("get")
+		usable(nil)
+		if n := w.store.count("get") - reads; n != 0 {
+			w.Errorf("%d reads for a token that nothing is known against", n)
+		}
+		w.x.set(func(s *service) { clear(s.refresh) })
+		time.Sleep(3 * time.Hour)
+		w.wantErr(ErrSignInAgain)
+		usable(ErrSignInAgain)
+		w.signIn()
+		usable(nil)
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.pool.users.most = 100
+		clients := func(from, to int) {
+			for i := from; i < to; i++ {
+				key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint("u", i)}
+				if err := w.pool.Put(w.Context(), key, w.x.signIn()); err != nil {
+					w.Fatal(err)
+				}
+				resp, err := w.pool.Client(key).Get("https://api.test/")
+				if err != nil || resp.StatusCode != 200 {
+					w.Fatalf("Get = %v, %v", resp, err)
+				}
+			}
+		}
+		clients(0, 1000)
+		n := 0
+		w.pool.users.slots.Range(func(any, any) bool { n++; return true })
+		if count := w.pool.users.count.Load(); n > 100 || int64(n) != count {
+			w.Errorf("%d users in memory, counted as %d", n, count)
+		}
+		// Who is active stays.
+		w.signIn()
+		w.wantToken("access-1001")
+		w.wantToken("access-1001")
+		reads := w.store.count("get")
+		for i := range 20 {
+			clients(1000+10*i, 1010+10*i)
+			w.wantToken("access-1001")
+		}
+		if got := w.store.count("get") - reads; got != 200 {
+			w.Errorf("%d reads for 200 new users: the active one was dropped", got)
+		}
+	})
+}
+
+func TestPutUndo(t *testing.T) {
+	put := func(w *world) func() error {
+		w.Helper()
+		undo, err := w.pool.PutUndo(w.Context(), user, w.x.signIn())
+		if err != nil {
+			w.Fatal(err)
+		}
+		return func() error { return undo(w.Context()) }
+	}
+	bubble(t, func(w *world) { // nothing was there
+		undo := put(w)
+		w.wantToken("access-1")
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantGone()
+		w.wantErr(ErrSignInAgain)
+		w.wantRevoked("access-1")
+	})
+	bubble(t, func(w *world) { // an earlier sign-in
+		w.signIn()
+		undo := put(w)
+		w.wantToken("access-2")
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-1")
+		w.wantRevoked("")
+	})
+	bubble(t, func(w *world) { // somebody has written since
+		undo := put(w)
+		w.signIn()
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-2")
+	})
+	bubble(t, func(w *world) { // or deleted
+		undo := put(w)
+		if err := w.store.Store.Delete(w.Context(), user); err != nil {
+			w.Fatal(err)
+		}
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantGone()
+	})
+	bubble(t, func(w *world) { // in the very moment
+		undo := put(w)
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "replace" {
+				w.signIn()
+			}
+			return nil
+		})
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-2")
+	})
+	for _, op := range []string{"get", "replace", "delete"} {
+		bubble(t, func(w *world) {
+			undo := put(w)
+			w.store.away(op)
+			if err := undo(); !errors.Is(err, ErrUnavailable) {
+				w.Errorf("%s away: %v", op, err)
+			}
+		})
+	}
+	for _, op := range []string{"get", "put"} {
+		bubble(t, func(w *world) {
+			w.store.away(op)
+			if undo, err := w.pool.PutUndo(w.Context(), user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) {
+				w.Errorf("%s away: %v", op, err)
+			}
+		})
+	}
+}
+
+func TestSlotsWithWorkStay(t *testing.T) {
+	s := &slot{flight: &flight{}}
+	if s.die() {
+		t.Error("a slot with a flight was dropped")
+	}
+	s = &slot{unsaved: &unsaved{}}
+	if s.die() {
+		t.Error("a slot with an unsaved token was dropped")
+	}
+	s = &slot{}
+	if !s.die() || s.die() || s.publish(&cached{}, 0) {
+		t.Error("a slot does not die once")
+	}
+}
+
+func TestDeadSlot(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		s := w.pool.users.get(user)
+		s.die()
+		if _, _, err := w.pool.join(s, goal{}); !errors.Is(err, errDead) {
+			w.Errorf("join: %v", err)
+		}
+		// Dropped between lookup and use: the caller looks again. They spin meanwhile, so
+		// it is another goroutine that takes the slot away.
+		done := make(chan error, 2)
+		go func() { _, err := w.do(); done <- err }()
+		go func() { done <- w.pool.Refresh(w.Context(), user) }()
+		go w.pool.users.slots.Delete(user)
+		for range 2 {
+			if err := <-done; err != nil {
+				w.Error(err)
+			}
+		}
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	if _, ok := RateLimit(nil); ok {
+		t.Error("a nil response has a limit")
+	}
+	for _, h := range [][3]string{{"", "1", "1"}, {"1", "", "1"}, {"1", "1", ""}, {"1", "-1", "1"}, {"x", "1", "1"}} {
+		r := &http.Response{Header: http.Header{}}
+		r.Header.Set("x-rate-limit-limit", h[0])
+		r.Header.Set("x-rate-limit-remaining", h[1])
+		r.Header.Set("x-rate-limit-reset", h[2])
+		if got, ok := RateLimit(r); ok || got != (Limit{}) {
+			t.Errorf("%q: %v, %t", h, got, ok)
+		}
+	}
+}
+
+func TestNothingPrintsSecrets(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		for _, v := range []any{w.pool, w.pool.Client(user), *w.pool.Client(user)} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+				got := fmt.Sprintf(verb, v)
+				if strings.Contains(got, "access-") || strings.Contains(got, "kkkk") || strings.Contains(got, "6b6b") {
+					w.Errorf("%s of %T prints %s", verb, v, got)
+				}
+			}
+		}
+		if got := fmt.Sprintf("%+v", w.pool.Client(user)); !strings.Contains(got, `client of "x" for user "12"`) {
+			w.Errorf("a client prints as %s", got)
+		}
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "pool", w.pool)
+		if !strings.Contains(out.String(), "client.Pool(1 users)") {
+			w.Errorf("slog prints %s", out.String())
+		}
+	})
+}
+
+func TestErrorTexts(t *testing.T) {
+	for _, err := range []error{ErrSignInAgain, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, errNotRefreshable, unknownProvider(user),
+		signInAgain(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
+		if !strings.HasPrefix(err.Error(), "client: ") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func BenchmarkClient(b *testing.B) {
+	x := newService()
+	vault, err := tokenstore.NewVault(tokenstore.NewMemory(), bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: x})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = pool.Close(b.Context()) }()
+	token := x.signIn()
+	if err := pool.Put(b.Context(), user, token); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("make", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = pool.Client(user)
+		}
+	})
+	b.Run("token", func(b *testing.B) {
+		b.ReportAllocs()
+		var boxed any = user
+		for b.Loop() {
+			if _, err := pool.token(b.Context(), boxed, user); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,336 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// body tells whether it was closed.
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error { b.closed = true; return nil }
+
+func newBody(s string) *body { return &body{Reader: strings.NewReader(s)} }
+
+func (w *world) kill(access string) {
+	w.x.set(func(s *service) { delete(s.access, access) })
+}
+
+func TestUnauthorizedIsRetriedOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		body   io.Reader
+		noBody bool
+		want   string
+	}{
+		"no body":           {nil, false, "GET /p Bearer access-1\nGET /p Bearer access-2"},
+		"http.NoBody":       {http.NoBody, false, "POST /p Bearer access-1\nPOST /p Bearer access-2"},
+		"replayable body":   {strings.NewReader("text"), false, "POST /p Bearer access-1 text\nPOST /p Bearer access-2 text"},
+		"body without copy": {newBody("text"), true, "POST /p Bearer access-1 text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.signIn()
+				w.kill("access-1")
+				method := "POST"
+				if test.body == nil {
+					method = "GET"
+				}
+				r, err := http.NewRequestWithContext(w.Context(), method, "https://api.test/p", test.body)
+				if err != nil {
+					w.Fatal(err)
+				}
+				resp, err := w.pool.Client(user).Do(r)
+				if err != nil {
+					w.Fatal(err)
+				}
+				if want := map[bool]int{true: 401, false: 200}[test.noBody]; resp.StatusCode != want {
+					w.Errorf("status %d, want %d", resp.StatusCode, want)
+				}
+				if b, err := io.ReadAll(resp.Body); err != nil || len(b) == 0 {
+					w.Errorf("body %q, %v", b, err)
+				}
+				synctest.Wait()
+				got := ""
+				_, _, got = w.x.count()
+				// The fake marks a body with a blank even where it is empty.
+				if got = strings.ReplaceAll(got+"\n", " \n", "\n"); got != test.want+"\n" {
+					w.Errorf("calls:\n%s\nwant:\n%s", got, test.want)
+				}
+				w.wantAsked(1)
+				w.wantToken("access-2") // also where the request itself was not sent again
+				w.wantAsked(1)
+			})
+		})
+	}
+}
+
+func TestUnauthorizedMany(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		w.kill("access-1")
+		w.x.during = func(context.Context) error { time.Sleep(time.Second); return nil }
+		done := make(chan bool)
+		for range 100 {
+			go func() { w.wantToken("access-2"); done <- true }()
+		}
+		for range 100 {
+			<-done
+		}
+		w.wantAsked(1)
+		// A request that was under way with the old token asks for no refresh.
+		if c, err := w.pool.acquire(w.Context(), user, goal{bad: "access-1"}); err != nil || c.token.AccessToken != "access-2" {
+			w.Errorf("acquire = %v, %v", c, err)
+		}
+		w.wantAsked(1)
+	})
+}
+
+// X's API has answered 401 to good tokens for a day.
+func TestUnauthorizedOutage(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.answer = func(r *http.Request) *http.Response { return answer(r, 401, "Unauthorized") }
+		for range 1000 {
+			w.wantToken("401")
+		}
+		w.wantAsked(1)
+		for range 24 * 60 {
+			time.Sleep(time.Minute)
+			w.wantToken("401")
+		}
+		if asked, _, _ := w.x.count(); asked > 40 {
+			w.Errorf("X was asked %d times in a day", asked)
+		}
+		w.x.set(func(s *service) { s.answer = nil })
+		if got, err := w.do(); err != nil || !strings.HasPrefix(got, "access-") {
+			w.Errorf("after the outage: %q, %v", got, err)
+		}
+	})
+}
+
+func TestUnauthorizedAndRefused(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.kill("access-1")
+		w.x.set(func(s *service) { delete(s.refresh, "refresh-1") })
+		err := w.wantErr(ErrSignInAgain)
+		if !errors.As(err, new(*url.Error)) {
+			w.Errorf("%T", err)
+		}
+		w.wantEvents("sign_in_again:token_refused")
+	})
+}
+
+func TestUnauthorizedAndNoRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.kill("access-1")
+		w.x.set(func(s *service) { s.down = errors.New("no route") })
+		w.wantToken("401")
+		w.wantToken("401")
+		w.wantAsked(1)
+	})
+	bubble(t, func(w *world) { // the caller leaves
+		w.signIn()
+		w.kill("access-1")
+		w.x.during = func(context.Context) error { time.Sleep(5 * time.Second); return nil }
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		if _, err := w.doContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("request: %v", err)
+		}
+	})
+	bubble(t, func(w *world) { // a body that cannot be had again
+		w.signIn()
+		w.kill("access-1")
+		r, _ := http.NewRequestWithContext(w.Context(), "POST", "https://api.test/p", strings.NewReader("x"))
+		r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("file is gone") }
+		resp, err := w.pool.Client(user).Do(r)
+		if err != nil || resp.StatusCode != 401 {
+			w.Errorf("Do = %v, %v", resp, err)
+		}
+	})
+}
+
+func TestUnauthorizedOAuth1(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signInWith(tokenstore.Token{AccessToken: "dead", TokenSecret: "s"})
+		w.wantToken("401")
+		w.wantAsked(0)
+		// The user has signed in on another replica: the store is read again.
+		w.signInWith(tokenstore.Token{AccessToken: "access-1", TokenSecret: "s"})
+		w.x.set(func(s *service) { s.access["access-1"] = true })
+		w.wantToken("access-1")
+		time.Sleep(1000 * time.Hour)
+		w.wantToken("access-1")
+		w.wantAsked(0)
+	})
+}
+
+func TestOtherAnswersPassThrough(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.answer = func(r *http.Request) *http.Response {
+			resp := answer(r, 429, "Too Many Requests")
+			resp.Header.Set("x-rate-limit-limit", "75")
+			resp.Header.Set("x-rate-limit-remaining", "0")
+			resp.Header.Set("x-rate-limit-reset", "1766000000")
+			return resp
+		}
+		resp, err := w.pool.Client(user).Get("https://api.test/2/users/me")
+		if err != nil || resp.StatusCode != 429 {
+			w.Fatalf("Get = %v, %v", resp, err)
+		}
+		if got, ok := RateLimit(resp); !ok || got != (Limit{75, 0, time.Unix(1766000000, 0)}) {
+			w.Errorf("RateLimit = %v, %t", got, ok)
+		}
+		w.wantToken("429")
+		if _, _, calls := w.x.count(); strings.Count(calls, "\n") != 1 {
+			w.Errorf("calls:\n%s", calls)
+		}
+	})
+}
+
+func TestForeignHosts(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		for _, to := range []string{"http://api.test/p", "https://evil.test/p?secret", "https://api.test:8443/"} {
+			b := newBody("x")
+			r, _ := http.NewRequestWithContext(w.Context(), "POST", to, b)
+			_, err := w.pool.Client(user).Do(r)
+			var fe *ForeignHostError
+			if !errors.Is(err, ErrForeignHost) || !errors.As(err, &fe) || fe.Provider != "x" || strings.Contains(fe.Error(), "secret") {
+				w.Errorf("%s: %v", to, err)
+			}
+			if !b.closed {
+				w.Errorf("%s: the body is left open", to)
+			}
+		}
+		if _, _, calls := w.x.count(); calls != "" || w.store.count("get") != 0 {
+			w.Errorf("something was sent or read: %s", calls)
+		}
+	})
+}
+
+func TestRedirects(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.answer = func(r *http.Request) *http.Response {
+			resp := answer(r, 307, "")
+			switch r.URL.Path {
+			case "/away":
+				resp.Header.Set("Location", "https://evil.test/p")
+			case "/near":
+				resp.Header.Set("Location", "/2/users/me")
+			default:
+				return nil
+			}
+			return resp
+		}
+		if _, err := w.pool.Client(user).Get("https://api.test/away"); !errors.Is(err, ErrForeignHost) {
+			w.Errorf("redirect elsewhere: %v", err)
+		}
+		resp, err := w.pool.Client(user).Get("https://api.test/near")
+		if err != nil || resp.StatusCode != 200 {
+			w.Errorf("redirect on the same host: %v, %v", resp, err)
+		}
+		_, _, calls := w.x.count()
+		if want := "GET /away Bearer access-1\nGET /near Bearer access-1\nGET /2/users/me Bearer access-1"; calls != want {
+			w.Errorf("calls:\n%s", calls)
+		}
+	})
+}
+
+func TestAuthorizationIsReplaced(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		r, _ := http.NewRequestWithContext(w.Context(), "GET", "https://api.test/p", nil)
+		r.Header.Set("Authorization", "Basic own")
+		if _, err := w.pool.Client(user).Do(r); err != nil {
+			w.Fatal(err)
+		}
+		if _, _, calls := w.x.count(); calls != "GET /p Bearer access-1" {
+			w.Errorf("calls: %s", calls)
+		}
+		if r.Header.Get("Authorization") != "Basic own" {
+			w.Error("the caller's request was changed")
+		}
+	})
+}
+
+func TestBodiesAreClosed(t *testing.T) {
+	bubble(t, func(w *world) {
+		for name, c := range map[string]*http.Client{
+			"no token":         w.pool.Client(user),
+			"unknown provider": w.pool.Client(tokenstore.Key{Provider: "y"}),
+			"nobody":           Nobody(),
+		} {
+			b := newBody("x")
+			if _, err := c.Post("https://api.test/p", "", b); err == nil || !b.closed {
+				w.Errorf("%s: %v, body closed %t", name, err, b.closed)
+			}
+		}
+		if _, err := Nobody().Get("https://api.test"); !errors.Is(err, ErrNoUser) {
+			w.Errorf("Nobody: %v", err)
+		}
+	})
+}
+
+// Over the network, as an application has it.
+func TestOverNetwork(t *testing.T) {
+	x := newService()
+	token := x.signIn()
+	var jar []*http.Cookie
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		jar = append(jar, r.Cookies()...)
+		http.SetCookie(rw, &http.Cookie{Name: "guest_id", Value: "v1"})
+		_, _ = io.WriteString(rw, r.Header.Get("Authorization"))
+	}))
+	defer srv.Close()
+	api := &onServer{service: x, host: strings.TrimPrefix(srv.URL, "https://")}
+	vault := newVault(t, tokenstore.NewMemory())
+	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{api}, Transport: srv.Client().Transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Close(t.Context()) }()
+	if err := pool.Put(t.Context(), user, token); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		resp, err := pool.Client(user).Get(srv.URL + "/2/users/me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(b) != "Bearer access-1" {
+			t.Errorf("body %q", b)
+		}
+	}
+	if len(jar) != 0 {
+		t.Errorf("cookies were sent: %v", jar)
+	}
+}
+
+type onServer struct {
+	*service
+	host string
+}
+
+func (o *onServer) Accepts(u *url.URL) bool { return u.Scheme == "https" && u.Host == o.host }
