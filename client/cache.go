@@ -151,11 +151,14 @@ func (t *table) get(key tokenstore.Key) *slot {
 func (t *table) sweep(keep *slot) {
 	for range 2 {
 		t.slots.Range(func(key, v any) bool {
+			if t.count.Load() <= t.most-t.most/10 {
+				return false
+			}
 			if s := v.(*slot); s != keep && !s.touched.Swap(false) && s.die() {
 				t.slots.Delete(key)
 				t.count.Add(-1)
 			}
-			return t.count.Load() > t.most-t.most/10
+			return true
 		})
 	}
 }

@@ -1,0 +1,211 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// site is an application at the simulated X: one provider, one store, and as many
+// replicas as a test wants.
+type site struct {
+	t     *testing.T
+	x     *xtest.X
+	p     *provider.X
+	vault *tokenstore.Vault
+	mu    sync.Mutex
+	now   time.Time
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, now: time.Now()}
+	s.x = xtest.New(xtest.Config{Now: s.clock})
+	var err error
+	s.p, err = provider.NewX(provider.XConfig{
+		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
+		Transport: s.x.Transport(), Now: s.clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vault, err = tokenstore.NewVault(tokenstore.NewMemory(), bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *site) pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+func (s *site) replica() *client.Pool {
+	s.t.Helper()
+	pool, err := client.New(client.Config{
+		Vault: s.vault, Providers: []provider.Provider{s.p}, Transport: s.x.Transport(), Now: s.clock,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := pool.Close(context.Background()); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return pool
+}
+
+func (s *site) signIn(pool *client.Pool) tokenstore.Key {
+	s.t.Helper()
+	to, pending, err := s.p.Begin(s.t.Context(), provider.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	back, err := s.x.Approve(to, xtest.DefaultUserID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	user, token, err := s.p.Finish(s.t.Context(), pending, u.Query())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := pool.Put(s.t.Context(), user.Key(), token); err != nil {
+		s.t.Fatal(err)
+	}
+	return user.Key()
+}
+
+func (s *site) token(key tokenstore.Key) tokenstore.Token {
+	s.t.Helper()
+	t, _, err := s.vault.Get(s.t.Context(), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return t
+}
+
+const me = "https://api.x.com/2/users/me"
+
+func status(c *http.Client) (int, error) {
+	resp, err := c.Get(me)
+	if err != nil {
+		return 0, err
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, nil
+}
+
+func (s *site) want200(pool *client.Pool, key tokenstore.Key) {
+	s.t.Helper()
+	if got, err := status(pool.Client(key)); err != nil || got != 200 {
+		s.t.Errorf("users/me: %d, %v", got, err)
+	}
+}
+
+func TestAtX(t *testing.T) {
+	s := newSite(t)
+	one, two := s.replica(), s.replica()
+	key := s.signIn(one)
+	s.want200(one, key)
+	s.want200(two, key)
+
+	// The access token has expired: of two replicas one refreshes, and X rotates.
+	first := s.token(key)
+	s.pass(3 * time.Hour)
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() { s.want200(one, key) })
+		all.Go(func() { s.want200(two, key) })
+	}
+	all.Wait()
+	if n := s.x.Count("POST", "/2/oauth2/token"); n != 2 {
+		t.Errorf("%d token requests, want one for the code and one for the refresh", n)
+	}
+	second := s.token(key)
+	if second.RefreshToken == first.RefreshToken || s.x.Live(first.RefreshToken) || !s.x.Live(second.RefreshToken) {
+		t.Error("the refresh token was not rotated")
+	}
+
+	// An outage of the token endpoint keeps nobody out for good.
+	s.pass(3 * time.Hour)
+	s.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: 503, Body: "<html>"})
+	if _, err := status(one.Client(key)); !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("outage: %v", err)
+	}
+	s.x.ClearFaults()
+	s.pass(time.Minute)
+	s.want200(one, key)
+	s.want200(two, key)
+
+	// Sign-out on one replica ends it at X and on the other.
+	third := s.token(key)
+	if err := two.Revoke(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if s.x.Live(third.AccessToken) || s.x.Live(third.RefreshToken) {
+		t.Error("X still takes the token")
+	}
+	for _, pool := range []*client.Pool{one, two} {
+		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrSignInAgain) {
+			t.Errorf("after the sign-out: %v", err)
+		}
+	}
+}
+
+func TestAppRevokedAtX(t *testing.T) {
+	s := newSite(t)
+	pool := s.replica()
+	key := s.signIn(pool)
+	s.want200(pool, key)
+	s.x.RevokeApp(xtest.DefaultUserID)
+	for range 3 {
+		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrSignInAgain) {
+			t.Errorf("request: %v", err)
+		}
+	}
+	if n := s.x.Count("POST", "/2/oauth2/token"); n != 2 {
+		t.Errorf("%d token requests, want one for the code and one for the refresh", n)
+	}
+	s.signIn(pool)
+	s.want200(pool, key)
+}
+
+func TestAPIOutageAtX(t *testing.T) {
+	s := newSite(t)
+	pool := s.replica()
+	key := s.signIn(pool)
+	s.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Body: `{"title":"Unauthorized","status":401}`})
+	for range 5 {
+		if got, err := status(pool.Client(key)); err != nil || got != 401 {
+			t.Errorf("users/me: %d, %v", got, err)
+		}
+	}
+	if n := s.x.Count("POST", "/2/oauth2/token"); n != 2 {
+		t.Errorf("%d token requests, want one for the code and one refresh", n)
+	}
+	s.x.ClearFaults()
+	s.want200(pool, key)
+}
