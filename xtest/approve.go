@@ -2,7 +2,9 @@ package xtest
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 )
 
 // PageError says that the browser would have stayed at X, on a page that says something is wrong.
@@ -19,8 +21,8 @@ func (e *PageError) Error() string {
 // Approve does at once what the browser of a user would do with the URL of a consent page: open it, choose the
 // account, and press "Authorize app". It returns the URL that X sends the browser to, which it does not visit.
 //
-// For OAuth 1.0a with the callback "oob" it returns the PIN of seven digits instead. Only path and query of the
-// authorize URL are looked at. When X would show an error page, the error is a [*PageError]; a request so broken that X
+// For OAuth 1.0a with the callback "oob" it returns the PIN of seven digits instead. The host of the authorize URL is
+// looked at only if it is one of X's own, and then it has to be the one that X serves the page on. When X would show an error page, the error is a [*PageError]; a request so broken that X
 // reports it to the callback (a state that is too long) returns that callback and no error.
 func (x *X) Approve(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, true)
@@ -30,6 +32,16 @@ func (x *X) Approve(authorizeURL, userID string) (callback string, err error) {
 // the link on X's page leads; with the callback "oob" there is none, and it returns "".
 func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, false)
+}
+
+// consentPath finds the consent page in a path, which has more in front where an X is mounted below a prefix.
+func consentPath(path string) (string, bool) {
+	for _, p := range []string{pathAuthenticate, pathAuthorize1, pathAuthorize2} {
+		if strings.HasSuffix(path, p) {
+			return p, true
+		}
+	}
+	return "", false
 }
 
 func (x *X) answerFor(authorizeURL, userID string, yes bool) (string, error) {
@@ -43,7 +55,12 @@ func (x *X) answerFor(authorizeURL, userID string, yes bool) (string, error) {
 	if user == nil {
 		return "", fmt.Errorf("xtest: no user with id %q", userID)
 	}
-	q, out := x.ask(u.Path, u.RawQuery)
+	o := origin{host: u.Host}
+	path, ok := consentPath(u.Path)
+	if _, isReal := realHosts[strings.ToLower(u.Hostname())]; !ok || isReal && (u.Scheme != "https" || !o.serves(u.Path)) {
+		return "", &PageError{http.StatusNotFound, "Sorry, that page does not exist", "There is no consent page at this URL."}
+	}
+	q, out := x.ask(path, u.RawQuery)
 	if out == nil {
 		if yes {
 			out = x.allow(q, user)

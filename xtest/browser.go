@@ -102,7 +102,7 @@ func (x *X) consentPage(r *http.Request) *outcome {
 	if out != nil {
 		return out
 	}
-	if u := x.signedIn(r); u != nil && x.alreadyAllowed(q, u) {
+	if u := x.signedIn(r); u != nil && r.Method == http.MethodGet && x.alreadyAllowed(q, u) {
 		return x.allow(q, u)
 	}
 	return x.put(q, r)

@@ -158,6 +158,10 @@ func TestAuthenticateIsSilentForAKnownBrowser(t *testing.T) {
 	if _, r := open("/oauth/authorize", "&force_login=true&screen_name=demo_two"); !strings.Contains(r.body, `value="`+xtest.SecondUserID+`" checked`) {
 		t.Error("screen_name with force_login does not choose the account")
 	}
+	token, _ := s.requestToken(callback)
+	if resp, err := b.http.Head(s.base + "/oauth/authenticate?oauth_token=" + token); err != nil || resp.StatusCode != 200 {
+		t.Errorf("HEAD gives %v, %v, as if the person had come", resp, err)
+	}
 	s.RevokeApp(xtest.DefaultUserID)
 	if _, r := open("/oauth/authenticate", ""); r.status != 200 {
 		t.Errorf("authenticate is silent after the app was revoked: %d", r.status)

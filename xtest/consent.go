@@ -8,6 +8,13 @@ import (
 
 const maxState = 500
 
+// The consent pages.
+const (
+	pathAuthenticate = "/oauth/authenticate"
+	pathAuthorize1   = "/oauth/authorize"
+	pathAuthorize2   = "/i/oauth2/authorize"
+)
+
 // question is a valid request for consent, to be put to a person.
 type question struct {
 	words      []string // what the app will be able to do
@@ -40,14 +47,10 @@ func (x *X) ask(path, rawQuery string) (*question, *outcome) {
 			return nil, x.wentWrong("the parameter " + name + " comes twice")
 		}
 	}
-	switch path {
-	case "/i/oauth2/authorize":
+	if path == pathAuthorize2 {
 		return x.ask2(query)
-	case "/oauth/authenticate", "/oauth/authorize":
-		return x.ask1(path, query)
-	default:
-		return nil, x.wentWrong("there is no consent page at " + path)
 	}
+	return x.ask1(path, query)
 }
 
 func (x *X) ask1(path string, query url.Values) (*question, *outcome) {
@@ -65,7 +68,7 @@ func (x *X) ask1(path string, query url.Values) (*question, *outcome) {
 		words:      oauth1Words(rt.readOnly),
 		forceLogin: query.Get("force_login") == "true",
 		screenName: query.Get("screen_name"),
-		silent:     path == "/oauth/authenticate",
+		silent:     path == pathAuthenticate,
 		request:    rt,
 	}, nil
 }

@@ -80,10 +80,18 @@ func TestBrokenAuthorizeRequestsShowAPage(t *testing.T) {
 			t.Errorf("got %d", r.status)
 		}
 	})
-	t.Run("a path that is no consent page", func(t *testing.T) {
+	t.Run("a URL that is no consent page", func(t *testing.T) {
 		s := newSim(t, xtest.Config{})
-		if _, err := s.Approve(s.web+"/2/oauth2/authorize?"+authorizeQuery().Encode(), xtest.DefaultUserID); err == nil {
-			t.Error("approved")
+		for _, u := range []string{
+			"https://x.com/2/oauth2/authorize", "https://api.x.com/i/oauth2/authorize", "http://x.com/i/oauth2/authorize", "https://x.com/",
+		} {
+			var page *xtest.PageError
+			if _, err := s.Approve(u+"?"+authorizeQuery().Encode(), xtest.DefaultUserID); !errors.As(err, &page) || page.Status != 404 {
+				t.Errorf("%s: got %v", u, err)
+			}
+		}
+		if _, err := s.Approve("http://127.0.0.1:9000/mounted/i/oauth2/authorize?"+authorizeQuery().Encode(), xtest.DefaultUserID); err != nil {
+			t.Errorf("below a prefix: got %v", err)
 		}
 	})
 }

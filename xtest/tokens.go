@@ -12,7 +12,7 @@ const (
 	accessLifetime       = 2 * time.Hour
 	codeLifetime         = 30 * time.Second
 	requestTokenLifetime = 15 * time.Minute
-	maxSpent             = 10_000
+	maxSpent             = 1_000
 )
 
 // The kinds of token, which are also the kinds of principal.

@@ -42,6 +42,13 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return fail(err)
 	}
 
+	// As it would be read off the wire, which is how a signature sees it.
+	target, err := url.ParseRequestURI(req.URL.RequestURI())
+	if err != nil {
+		return fail(fmt.Errorf("xtest: %w", err))
+	}
+	target.Scheme, target.Host, target.User = "", "", nil
+
 	o := origin{scheme: strings.ToLower(req.URL.Scheme), host: strings.ToLower(req.URL.Host), real: isReal}
 	if req.Host != "" {
 		o.host = strings.ToLower(req.Host)
@@ -49,17 +56,14 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(withOrigin(req.Context(), o))
 	r := req.Clone(ctx)
 	r.Host = o.host
-	r.URL = &url.URL{Path: req.URL.Path, RawPath: req.URL.RawPath, RawQuery: req.URL.RawQuery}
-	if r.URL.Path == "" {
-		r.URL.Path = "/"
-	}
+	r.URL = target
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
-	r.RequestURI = r.URL.RequestURI()
+	r.RequestURI = req.URL.RequestURI()
 	r.RemoteAddr = "127.0.0.1:0"
 	if r.Body == nil {
 		r.Body = http.NoBody
@@ -82,7 +86,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, w.err
 	}
 	resp := w.response(req)
-	resp.Body = &pipeBody{PipeReader: pr, cancel: cancel, stop: context.AfterFunc(ctx, func() {
+	resp.Body = &pipeBody{PipeReader: pr, ctx: req.Context(), cancel: cancel, stop: context.AfterFunc(ctx, func() {
 		_ = pw.CloseWithError(ctx.Err())
 	})}
 	return resp, nil
@@ -174,6 +178,7 @@ func (w *pipeWriter) response(req *http.Request) *http.Response {
 // pipeBody ends the handler's context when the client is done with the answer.
 type pipeBody struct {
 	*io.PipeReader
+	ctx    context.Context // of the request, which the caller ends
 	cancel context.CancelFunc
 	stop   func() bool
 }
@@ -181,6 +186,10 @@ type pipeBody struct {
 func (b *pipeBody) Read(p []byte) (int, error) {
 	n, err := b.PipeReader.Read(p)
 	if err != nil {
+		// The handler may end because the context has; its end is then not the end of the answer.
+		if cause := b.ctx.Err(); cause != nil {
+			err = cause
+		}
 		b.stop()
 		b.cancel()
 	}

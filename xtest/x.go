@@ -124,7 +124,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveRevoke)
 	case path == "/oauth2/token":
 		x.tokenEndpoint(w, r, x.serveAppOnly)
-	case path == "/oauth/authenticate", path == "/oauth/authorize", path == "/i/oauth2/authorize":
+	case path == pathAuthenticate, path == pathAuthorize1, path == pathAuthorize2:
 		x.serveConsent(w, r)
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":
