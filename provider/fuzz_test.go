@@ -129,6 +129,29 @@ func TestTheOwnTransportIsOnlyOurs(t *testing.T) {
 	}
 }
 
+func TestDetailTextScrubsBeforeAndAfterItCleans(t *testing.T) {
+	for name, c := range map[string]struct{ text, secret string }{
+		"a secret that cleaning takes apart":      {"see my\tsecret", "my\tsecret"},
+		"a secret that cleaning puts together":    {"see my \x00 secret", "my secret"},
+		"a secret that is a part of a mark":       {"see red", "red"},
+		"a secret that cutting takes apart":       {"see " + strings.Repeat("secret", 60), strings.Repeat("secret", 60)},
+		"a secret beside one that begins like it": {"see secret", "sec"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := "see " + redacted
+			if c.secret == "sec" {
+				want += "ret"
+			}
+			if got := detailText(c.text, []string{c.secret}); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+	if got := detailText(strings.Repeat("word ", maxText), nil); got != "" {
+		t.Errorf("a book gives %q", got)
+	}
+}
+
 func TestScrubKnowsTheFormsOfASecret(t *testing.T) {
 	secret := `s3cret/+ "é`
 	for name, form := range map[string]string{

@@ -64,8 +64,8 @@ func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 		&provider.XOAuth1Config{ConsumerSecret: consumerSecret},
 	} {
 		noSecrets(t, v)
-		if fmt.Sprint(v) == "" {
-			t.Errorf("%T prints as nothing", v)
+		if s := fmt.Sprint(v); s == "" || fmt.Sprintf("%#v", v) != s || fmt.Sprintf("%+v", v) != s {
+			t.Errorf("%T prints as %q, %#v and %+v", v, s, v, v)
 		}
 	}
 }

@@ -176,7 +176,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	z := gzip.NewWriter(&bomb)
 	_, _ = z.Write([]byte(tokenBody))
 	zeros := bytes.Repeat([]byte(" "), 1<<20)
-	for range 64 {
+	for range 8 {
 		_, _ = z.Write(zeros)
 	}
 	_ = z.Close()

@@ -259,13 +259,14 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 		kind    error
 		calls   int
 	}{
-		"wanted":                  {true, "", `{"data":{"id":"6253282","username":"new","name":"N"}}`, 200, provider.User{ID: "6253282", Username: "new", Name: "N"}, nil, 3},
-		"needed":                  {false, withoutID, `{"data":{"id":"6253282","username":"u"}}`, 200, provider.User{ID: "6253282", Username: "u"}, nil, 3},
-		"of another account":      {true, "", `{"data":{"id":"1","username":"u"}}`, 200, provider.User{}, provider.ErrUnavailable, 3},
-		"wanted and not given":    {true, "", noCredits, 402, provider.User{}, provider.ErrRefused, 3},
-		"needed and not given":    {false, withoutID, page, 503, provider.User{}, provider.ErrUnavailable, 3},
-		"needed and token gone":   {false, withoutID, code("89", "x"), 401, provider.User{}, provider.ErrUnavailable, 3},
-		"not needed without name": {false, "oauth_token=a&oauth_token_secret=b&user_id=5", "", 500, provider.User{ID: "5"}, nil, 2},
+		"wanted":                     {true, "", `{"data":{"id":"6253282","username":"new","name":"N"}}`, 200, provider.User{ID: "6253282", Username: "new", Name: "N"}, nil, 3},
+		"needed":                     {false, withoutID, `{"data":{"id":"6253282","username":"u"}}`, 200, provider.User{ID: "6253282", Username: "u"}, nil, 3},
+		"of another account":         {true, "", `{"data":{"id":"1","username":"u"}}`, 200, provider.User{}, provider.ErrUnavailable, 3},
+		"wanted and not given":       {true, "", noCredits, 402, provider.User{}, provider.ErrRefused, 3},
+		"needed and not given":       {false, withoutID, page, 503, provider.User{}, provider.ErrUnavailable, 3},
+		"needed and token gone":      {false, withoutID, code("89", "x"), 401, provider.User{}, provider.ErrUnavailable, 3},
+		"not needed with a line end": {false, "user_id=5&oauth_token=a&oauth_token_secret=b\r\n", "", 500, provider.User{ID: "5"}, nil, 2},
+		"not needed without name":    {false, "oauth_token=a&oauth_token_secret=b&user_id=5", "", 500, provider.User{ID: "5"}, nil, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -287,6 +288,9 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x-oauth1", c.want.ID, fixed()
 			if err != nil || user != c.want || token.AccountID != c.want.ID {
 				t.Errorf("user is %+v, token %v (%v), want %+v", user, token, err, c.want)
+			}
+			if strings.ContainsAny(token.TokenSecret, "\r\n") {
+				t.Error("the line end is in the secret")
 			}
 			if c.calls == 3 {
 				verifySignature(t, s.URL, s.last(t), tokenSecret)
