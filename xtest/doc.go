@@ -21,6 +21,9 @@
 //   - Nobody has a password. Whoever opens a consent page picks one of the demo accounts.
 //   - Error pages add the reason, which X keeps to itself.
 //   - A code is spent by the first attempt of its own client, also when that attempt fails; X's rule is not known.
+//   - A wrong verifier does not spend an OAuth 1.0a request token, and the page of OAuth 2.0 asks every time; X's rules
+//     are not known.
+//   - Of the callback schemes that X blocks, only those that its documents name are blocked.
 //   - Wording that no source quotes is invented in X's style: a redirect_uri that differs from the authorize step's,
 //     an unknown grant type, a duplicate parameter, a token of another client at revoke.
 //   - Token endpoints have no rate limit unless [Switches].TokenRateLimit sets one; X publishes no number.
