@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -83,8 +84,17 @@ func (a *app) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", a.kit)
 	everybody := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.LoadUser(h)) }
-	signedIn := func(pattern string, h http.HandlerFunc) {
-		mux.Handle(pattern, cross.Handler(a.kit.RequireUser(h)))
+	signedIn := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.RequireUser(h)) }
+	// RequireUser answers a form whose session has ended as it answers a script, in JSON.
+	// People get a page with a way on.
+	changes := func(pattern string, h http.HandlerFunc) {
+		mux.Handle(pattern, cross.Handler(a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, ok := xsignin.User(r.Context()); !ok {
+				a.fail(w, r, client.ErrNoUser)
+				return
+			}
+			h(w, r)
+		}))))
 	}
 
 	everybody("GET /{$}", a.front)
@@ -94,10 +104,10 @@ func (a *app) routes() (http.Handler, error) {
 	signedIn("GET /posts", a.posts)
 	signedIn("GET /followers", a.followers)
 	signedIn("GET /compose", a.composeForm)
-	signedIn("POST /compose", a.compose)
+	changes("POST /compose", a.compose)
 	signedIn("GET /tokens", a.tokens)
-	signedIn("POST /tokens/refresh", a.refreshToken)
-	signedIn("POST /tokens/disconnect", a.disconnectToken)
+	changes("POST /tokens/refresh", a.refreshToken)
+	changes("POST /tokens/disconnect", a.disconnectToken)
 
 	mux.Handle("GET /static/", immutable(http.FileServerFS(staticFiles)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

@@ -88,7 +88,7 @@ func TestJourney(t *testing.T) {
 				t.Error("the description is not on the page")
 			}
 
-			b.get("/tokens").want(http.StatusOK, protocol, "works", "in use", "Not connected")
+			b.get("/tokens").want(http.StatusOK, protocol, "ready", "in use", "Not connected")
 			b.get("/").press("Sign out", nil).want(http.StatusOK, "Continue with X")
 			if got := b.get("/me").url.Path; got == "/me" {
 				t.Error("still signed in")
@@ -355,7 +355,25 @@ func TestOtherSitesPostNothing(t *testing.T) {
 	if n := x.Count(http.MethodPost, "/2/tweets") - before; n != 0 {
 		t.Errorf("%d posts", n)
 	}
-	b.get("/tokens").want(http.StatusOK, "works")
+	b.get("/tokens").want(http.StatusOK, "ready")
+}
+
+func TestAFormWhoseSessionHasEnded(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	b := newBrowser(t, at)
+	b.signIn("OAuth 2.0")
+	form, tokens := b.get("/compose"), b.get("/tokens")
+	b.get("/").press("Sign out", nil)
+	before := len(x.Posts(xtest.DefaultUserID))
+	form.press("Post", map[string]any{"text": "Too late"}).want(http.StatusUnauthorized, "Sign in again")
+	if n := len(x.Posts(xtest.DefaultUserID)); n != before {
+		t.Error("posted")
+	}
+	again := tokens.press("Refresh now", nil).want(http.StatusUnauthorized)
+	if got := again.click("Sign in again").press("Authorize app", nil); got.url.Path != "/tokens" {
+		t.Errorf("came back to %s", got.url)
+	}
 }
 
 func TestFormFaults(t *testing.T) {
@@ -453,7 +471,7 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	b.get("/posts").want(http.StatusOK, "You have not posted anything yet")
 	b.get("/followers").want(http.StatusOK, "@eight")
 	b.get("/me").want(http.StatusOK, "Seven")
-	b.get("/tokens").want(http.StatusOK, "OAuth 2.0", "works")
+	b.get("/tokens").want(http.StatusOK, "OAuth 2.0", "ready")
 }
 
 func TestXIsAway(t *testing.T) {
