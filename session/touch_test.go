@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -108,7 +109,13 @@ func TestTheManyRequestsOfAPageWriteOnce(t *testing.T) {
 		spy.reset(nil)
 		var wg sync.WaitGroup
 		for range 20 {
-			wg.Go(func() { visit(t, m, wrap, token, "ann true") })
+			wg.Go(func() {
+				w, r := request(m, token)
+				wrap(site(t, m)).ServeHTTP(w, withPath(r, "/me"))
+				if w.Body.String() != "ann true" {
+					t.Errorf("%d %q", w.Code, w.Body)
+				}
+			})
 		}
 		wg.Wait()
 		if n := spy.count("commit"); n != 1 {
@@ -133,6 +140,7 @@ func TestAUseThatCannotBeRecordedSignsNobodyOut(t *testing.T) {
 	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
 		token := signIn(t, m, "ann")
 		time.Sleep(idle / 2)
+		before := records(t, spy)
 		spy.reset(func(_ int, c call) error {
 			if c.op == "commit" {
 				return errStore
@@ -147,10 +155,39 @@ func TestAUseThatCannotBeRecordedSignsNobodyOut(t *testing.T) {
 		if n := spy.count("commit"); n != 1 {
 			t.Errorf("%d tries at once", n)
 		}
+		if after := records(t, spy); after != before {
+			t.Errorf("the store's own copy was changed from %q to %q", before, after)
+		}
 		spy.reset(nil)
 		time.Sleep(idle / 16)
 		if visit(t, m, wrap, token, "ann true") == nil {
 			t.Error("it was not tried again")
+		}
+	})
+}
+
+func records(t *testing.T, spy *spyStore) string {
+	all, err := spy.MemStore.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(all)
+}
+
+func TestASavedSessionNeedsNoTouch(t *testing.T) {
+	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
+		token := signIn(t, m, "ann")
+		time.Sleep(idle / 2)
+		w, r := request(m, token)
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/value"))
+		time.Sleep(idle / 32)
+		// Another replica, which does not remember this one's touches.
+		other, err := session.Over(m.SCS())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := visit(t, other, bare, token, "ann true"); c != nil {
+			t.Errorf("touched again: %v", c)
 		}
 	})
 }
