@@ -12,8 +12,9 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// accountID is X's shape of an id: a 64-bit number, written as a string.
-var accountID = regexp.MustCompile(`^[0-9]{1,19}$`)
+// accountID is what an id may look like. X's are 64-bit numbers in decimal; another
+// server that speaks X's protocols may have others.
+var accountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // account is what X says of an account.
 type account struct {
@@ -72,6 +73,9 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 	return a, nil
 }
 
+// notDigit is true for what a whole number has not, such as the e of 1e5.
+func notDigit(r rune) bool { return r < '0' || r > '9' }
+
 // parseAccount reads {"data":{"id":"...","name":"...","username":"..."}} and what
 // else was asked for. It is strict about the id, which everything hangs on, and drops
 // what it cannot use of the rest.
@@ -87,7 +91,8 @@ func parseAccount(body []byte) (a account, problem string) {
 	// Servers that speak X's protocol may write the id as a number; as text it keeps
 	// every digit.
 	a.id = jsonScalar(data["id"])
-	if !accountID.MatchString(a.id) {
+	number := len(data["id"]) > 0 && data["id"][0] != '"'
+	if !accountID.MatchString(a.id) || number && strings.ContainsFunc(a.id, notDigit) {
 		return account{}, "the answer has no usable id"
 	}
 	a.username = plain(data["username"], 50)

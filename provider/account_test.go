@@ -28,9 +28,10 @@ var meRefusals = []refusal{
 	{"nothing with status 200", 200, ``, provider.ErrUnavailable, "", ""},
 	{"an account that is not shown", 200, `{"errors":[{"title":"Not Found Error","detail":"Could not find user","type":"https://api.twitter.com/2/problems/resource-not-found"}]}`, provider.ErrUnavailable, "", "resource-not-found"},
 	{"no id", 200, `{"data":{"username":"a"}}`, provider.ErrUnavailable, "", ""},
-	{"an id with letters", 200, `{"data":{"id":"12a"}}`, provider.ErrUnavailable, "", ""},
+	{"an id with a blank", 200, `{"data":{"id":"1 2"}}`, provider.ErrUnavailable, "", ""},
 	{"an id with a line end", 200, `{"data":{"id":"12\n"}}`, provider.ErrUnavailable, "", ""},
-	{"an id of twenty digits", 200, `{"data":{"id":"12345678901234567890"}}`, provider.ErrUnavailable, "", ""},
+	{"an id of 65 digits", 200, `{"data":{"id":"` + strings.Repeat("1", 65) + `"}}`, provider.ErrUnavailable, "", ""},
+	{"an id with a colon", 200, `{"data":{"id":"a:1"}}`, provider.ErrUnavailable, "", ""},
 	{"an id with a fraction", 200, `{"data":{"id":1.5}}`, provider.ErrUnavailable, "", ""},
 	{"an id with an exponent", 200, `{"data":{"id":1e5}}`, provider.ErrUnavailable, "", ""},
 	{"a negative id", 200, `{"data":{"id":-1}}`, provider.ErrUnavailable, "", ""},
@@ -126,5 +127,20 @@ func TestProfileOfAnOAuth1TokenTellsARefusedTokenFromAnOutage(t *testing.T) {
 			_, err := x.Profile(ctx, token)
 			c.check(t, err, "users/me")
 		})
+	}
+}
+
+// TestOtherServersMayHaveIDsOfAnotherShape: X's are decimal numbers, in strings.
+func TestOtherServersMayHaveIDsOfAnotherShape(t *testing.T) {
+	for written, want := range map[string]string{
+		`"9223372036854775807"`: "9223372036854775807", `9223372036854775807`: "9223372036854775807",
+		`"user-1"`: "user-1", `"3fa85f64-5717-4562-b3fc-2c963f66afa6"`: "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+	} {
+		s := newServer(t)
+		s.reply("/2/users/me", 200, `{"data":{"id":`+written+`,"username":"a"}}`)
+		user, _, err := signIn(t, s.x(t), provider.Options{})
+		if err != nil || user.ID != want || user.Subject != want {
+			t.Errorf("%s: %v, %v", written, user, err)
+		}
 	}
 }

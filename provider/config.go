@@ -120,11 +120,12 @@ func (c *checker) timeout(d time.Duration) time.Duration {
 // and lists joined by commas are a common mistake.
 var scopeShape = regexp.MustCompile(`^[!#-+\--\[\]-~]+$`)
 
-// identityScopes are what GET /2/users/me needs, both of them.
+// identityScopes are what X's GET /2/users/me needs, both of them.
 var identityScopes = []string{"tweet.read", "users.read"}
 
-// scopes checks the configured scopes and returns them without repetitions.
-func (c *checker) scopes(scopes []string) []string {
+// scopes checks the configured scopes and returns them without repetitions. atX says
+// that they are asked of X itself; another server may name them as it likes.
+func (c *checker) scopes(scopes []string, atX bool) []string {
 	if len(scopes) == 0 {
 		return []string{"tweet.read", "users.read", "offline.access"}
 	}
@@ -136,7 +137,7 @@ func (c *checker) scopes(scopes []string) []string {
 		}
 	}
 	for _, need := range identityScopes {
-		if !bad && !slices.Contains(scopes, need) {
+		if atX && !bad && !slices.Contains(scopes, need) {
 			c.fault("Scopes", "lacks %s: X tells who signed in only with %s", need, strings.Join(identityScopes, " and "))
 		}
 	}

@@ -21,7 +21,7 @@ func TestNewXReportsEveryFaultAtOnce(t *testing.T) {
 	}
 	noSecrets(t, err)
 	lines := strings.Split(err.Error(), "\n")
-	for i, field := range []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "Scopes[0]", "APIURL", "AuthorizeURL", "APIHosts[0]", "Timeout"} {
+	for i, field := range []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "APIURL", "Scopes[0]", "AuthorizeURL", "APIHosts[0]", "Timeout"} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], "provider: XConfig."+field+" ") {
 			t.Errorf("fault %d is not about %s:\n%v", i, field, err)
 		}
@@ -60,6 +60,7 @@ func TestConfigurationsAreChecked(t *testing.T) {
 		"a callback with a query":            {func(c *provider.XConfig) { c.CallbackURL += "?a=b" }, ""},
 		"scopes without users.read":          {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
 		"scopes without tweet.read":          {func(c *provider.XConfig) { c.Scopes = []string{"users.read"} }, "Scopes"},
+		"other scopes of another server":     {func(c *provider.XConfig) { c.APIURL, c.Scopes = "https://api.example", []string{"profile"} }, ""},
 		"a scope that is empty":              {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read", "users.read", ""} }, "Scopes[2]"},
 		"scopes joined by a blank":           {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read users.read"} }, "Scopes[0]"},
 		"an API by http elsewhere":           {func(c *provider.XConfig) { c.APIURL = "http://192.168.0.1" }, "APIURL"},

@@ -28,13 +28,20 @@ func newHostSet(api *url.URL, more []string) hostSet {
 	} else {
 		set.https[host] = true
 	}
-	if host == "api.x.com" || host == "api.twitter.com" {
+	if isX(api) {
 		more = append(append([]string{}, xHosts...), more...)
 	}
 	for _, h := range more {
 		set.https[normalHost(&url.URL{Scheme: "https", Host: h})] = true
 	}
 	return set
+}
+
+// isX reports whether api is X's own API, and not another server that speaks its
+// protocols.
+func isX(api *url.URL) bool {
+	host := normalHost(api)
+	return host == "api.x.com" || host == "api.twitter.com"
 }
 
 func (s hostSet) has(u *url.URL) bool {

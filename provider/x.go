@@ -33,7 +33,7 @@ type XConfig struct {
 	// the app, and X compares every character: scheme, host, port, path and trailing
 	// slash. Required.
 	CallbackURL string
-	// Scopes are asked for where [Options.Scopes] is empty. They have to include
+	// Scopes are asked for where [Options.Scopes] is empty. At X they have to include
 	// tweet.read and users.read, without which X does not tell who signed in. Default
 	// tweet.read, users.read and offline.access; without offline.access there is no
 	// refresh token, and the access token ends after two hours.
@@ -67,6 +67,7 @@ type X struct {
 	svc       *service
 	oauth     *oauth2.Config
 	scopes    []string
+	identity  []string // asked for at every sign-in
 	authorize string
 	public    bool
 }
@@ -87,8 +88,9 @@ func NewX(cfg XConfig) (*X, error) {
 	c.credential("ClientID", cfg.ClientID, `the "Client ID" of the app's OAuth 2.0 keys at console.x.com`)
 	c.credential("ClientSecret", cfg.ClientSecret, "")
 	c.callback(cfg.CallbackURL, "https://example.com/auth/callback")
-	scopes := c.scopes(cfg.Scopes)
 	api := c.address("APIURL", cfg.APIURL, defaultAPIURL, false)
+	atX := api != nil && isX(api)
+	scopes := c.scopes(cfg.Scopes, atX)
 	authorize := c.address("AuthorizeURL", cfg.AuthorizeURL, defaultAuthorizeURL, true)
 	if authorize != nil {
 		for _, k := range []string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"} {
@@ -110,9 +112,11 @@ func NewX(cfg XConfig) (*X, error) {
 		basic := url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)
 		svc.secrets = []string{cfg.ClientSecret, basic}
 	}
+	identity := slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
 	return &X{
 		svc:       svc,
 		scopes:    scopes,
+		identity:  identity,
 		authorize: authorize.String(),
 		public:    cfg.ClientSecret == "",
 		oauth: &oauth2.Config{
@@ -133,12 +137,12 @@ func (x *X) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes a state of 256 random bits (X refuses more
 // than 500 characters) and a PKCE verifier (RFC 7636, S256), and speaks to nobody. To
-// [Options.Scopes] it adds tweet.read and users.read where they are missing, since
+// [Options.Scopes] it adds tweet.read and users.read where they are configured, since
 // the sign-in could not end without them. The other options are not for OAuth 2.0.
 func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) {
 	scopes := x.scopes
 	if len(opt.Scopes) > 0 {
-		scopes = unique(append(slices.Clone(opt.Scopes), identityScopes...))
+		scopes = unique(append(slices.Clone(opt.Scopes), x.identity...))
 	}
 	for _, s := range scopes {
 		if !scopeShape.MatchString(s) {
