@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -17,7 +16,7 @@ const finishTime = 5 * time.Second
 
 // tombstone is the record that says that a session has ended. No codec begins a
 // record like this.
-var tombstone = []byte("\xb0xsignin: ended")
+const tombstone = "\xb0xsignin: ended"
 
 // errEnded says that the session to be written has been ended. Only callers with
 // [reportEnded] see it.
@@ -87,7 +86,7 @@ func hash43(sum [sha256.Size]byte) string {
 	return string(b[:])
 }
 
-func isTombstone(b []byte) bool { return bytes.Equal(b, tombstone) }
+func isTombstone(b []byte) bool { return string(b) == tombstone }
 
 // FindCtx implements [scs.CtxStore].
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
@@ -138,7 +137,7 @@ func (s *store) DeleteCtx(ctx context.Context, key string) error {
 		return nil
 	}
 	if err == nil {
-		err = s.commit(ctx, tombstoneKey(key), tombstone, s.tombstoneExpiry(b))
+		err = s.commit(ctx, tombstoneKey(key), []byte(tombstone), s.tombstoneExpiry(b))
 	}
 	// A session that may come back is better than one that never left.
 	return errors.Join(err, s.delete(ctx, key))
