@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -472,6 +473,20 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	b.get("/followers").want(http.StatusOK, "@eight")
 	b.get("/me").want(http.StatusOK, "Seven")
 	b.get("/tokens").want(http.StatusOK, "OAuth 2.0", "ready")
+}
+
+func TestOlderPosts(t *testing.T) {
+	t.Parallel()
+	x, at := withX(t, nil)
+	for i := range pageSize + 3 {
+		x.AddPost(xtest.DefaultUserID, fmt.Sprintf("Numbered post %d.", i))
+	}
+	b := newBrowser(t, at)
+	newest := b.signIn("OAuth 1.0a").want(http.StatusOK, fmt.Sprintf("Numbered post %d.", pageSize+2))
+	newest.click("Older").want(http.StatusOK, "Numbered post 0.")
+	if strings.Contains(text(newest.doc), "Numbered post 0.") {
+		t.Error("everything on one page")
+	}
 }
 
 func TestXIsAway(t *testing.T) {
