@@ -19,7 +19,7 @@ import (
 //
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
 // to the form value return_to or home, or 204 for who asks for JSON. failure answers when
-// the session could not be ended, and nothing was changed; nil means the default page.
+// the session store failed, and the tokens are as they were; nil means the default page.
 // Who is not signed in has signed out with success.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,6 @@ type sessionAnswer struct {
 func (h *Handlers) Session() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		w.Header().Set("Vary", "Cookie")
 		if !only(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}

@@ -34,8 +34,5 @@ func (m *Middleware) Load(w http.ResponseWriter, r *http.Request) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	// What the handler writes depends on who asks, so a shared cache must not mix
-	// visitors up.
-	w.Header().Add("Vary", "Cookie")
 	return with(r, &requestctx.Request{SignedIn: ok, User: u, Clients: m.clients}), nil
 }
