@@ -43,6 +43,9 @@ func TestManyRequestsOneRefresh(t *testing.T) {
 		all.Wait()
 		w.wantAsked(1)
 		w.wantEvents("refreshed")
+		if gets, leases := w.store.count("get"), w.store.count("lease"); gets != 1 || leases != 1 {
+			w.Errorf("%d reads and %d leases, want one flight", gets, leases)
+		}
 		if got := w.stored().RefreshToken; got != "refresh-2" {
 			w.Errorf("stored %q", got)
 		}
@@ -333,11 +336,15 @@ func TestOutage(t *testing.T) {
 		}
 		w.x.set(func(s *service) { s.down = nil })
 		time.Sleep(askMost)
+		back := time.Now()
 		w.wantToken("access-2")
+		if took := time.Since(back); took != 0 {
+			w.Errorf("waited %v for the lease of a refresh that had failed", took)
+		}
 		if told := w.told(); !strings.HasPrefix(told, "refresh_failed:unavailable ") || !strings.HasSuffix(told, " refreshed") || strings.Contains(told, "again") {
 			w.Errorf("events %q", told)
 		}
-		// The lease was given back: no wait, and no entry was marked.
+		// No entry was marked.
 		time.Sleep(3 * time.Hour)
 		w.wantToken("access-3")
 	})

@@ -172,14 +172,17 @@ func TestRevokeDropsMemoryFirst(t *testing.T) {
 					w.Error("the token is still in memory while the entry is read")
 				}
 			}
-			if op == "delete" {
+			if op == "replace" {
 				w.store.hook(nil)
-				w.wantErr(ErrSignInAgain) // a request in between
+				w.wantToken("access-1") // a request in between
 			}
 			return nil
 		})
 		if err := w.revoke(); err != nil {
 			w.Fatal(err)
+		}
+		if c := w.pool.users.find(user).cur.Load(); c != nil {
+			w.Error("the token is in memory again")
 		}
 		w.wantErr(ErrSignInAgain)
 	})

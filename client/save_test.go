@@ -91,6 +91,21 @@ func TestSaveWithoutAnswer(t *testing.T) {
 	})
 }
 
+// A sign-in here in the moment after the save: the new token is not what was saved.
+func TestSignInRightAfterSave(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.after = func(op string) error {
+			if op == "replace" {
+				return w.pool.Put(w.Context(), user, w.x.signIn())
+			}
+			return nil
+		}
+		w.wantToken("access-3")
+	})
+}
+
 // While our store is away, another replica is refused the token that we spent.
 func TestRefusalOfTheSpentToken(t *testing.T) {
 	bubble(t, func(w *world) {
@@ -311,14 +326,18 @@ func TestCloseCancels(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
-		w.x.during = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		w.x.during = func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
 		var err error
 		go func() { _, err = w.do() }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
+		began := time.Now()
 		if err := w.pool.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			w.Errorf("Close: %v", err)
+		}
+		if took := time.Since(began); took != 2*time.Second {
+			w.Errorf("Close returned after %v, with a refresh that ended after 2s", took)
 		}
 		synctest.Wait()
 		if !errors.Is(err, ErrUnavailable) {

@@ -123,6 +123,19 @@ func TestVaultMovedEntry(t *testing.T) {
 	}
 }
 
+// The associated data of two keys is never the same.
+func TestVaultKeysApart(t *testing.T) {
+	pairs := [][2]Key{
+		{{"x", "12"}, {"x1", "2"}}, {{"x", "\x00"}, {"x\x01", ""}}, {{"", "\x00"}, {"\x00", ""}},
+		{{"a", ""}, {"", "a"}}, {{"\x01a", "b"}, {"", "\x01a\x01b"}},
+	}
+	for _, p := range pairs {
+		if bytes.Equal(keyData(p[0]), keyData(p[1])) {
+			t.Errorf("%q and %q have the same associated data", p[0], p[1])
+		}
+	}
+}
+
 func TestVaultDamagedEntry(t *testing.T) {
 	m := NewMemory()
 	v := vault(t, m, secret('a'))
