@@ -84,6 +84,8 @@ func TestPostsThatXRefuses(t *testing.T) {
 	if res := l.send("POST", "/2/tweets", as, object{"text": 1, "foo": 2}).want(400); res.at("errors", 1) == nil {
 		t.Errorf("all faults at once: %s", res.body)
 	}
+	l.send("POST", "/2/tweets?dry_run=true", as, object{"text": "with a parameter"}).wantInvalid("The query parameter [dry_run] is not one of []")
+	wantEqual(t, "a refused call does nothing", l.Posts(one)[0].Text, "with a charset")
 	l.send("POST", "/2/tweets", as, object{"text": strings.Repeat("ä", 280)}).want(201)
 }
 

@@ -293,6 +293,8 @@ func TestMediaInPosts(t *testing.T) {
 	wantEqual(t, "kept", l.Posts(one)[0].MediaKeys, []string{"3_" + a, "3_" + b})
 	wantEqual(t, "counted", l.get("/2/users/me?user.fields=public_metrics", as).text("data", "public_metrics", "media_count"), "2")
 	post(as, photo()).want(201)
+	l.AddPost(one, "so far without")
+	l.send("POST", "/2/tweets", as, object{"text": "so far without", "media": object{"media_ids": []any{photo()}}}).want(201)
 
 	c := photo()
 	post(as, c, c).wantInvalid("Your media IDs are invalid.")
