@@ -1,0 +1,166 @@
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+func TestMemoryIsBounded(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.pool.users.most = 100
+		clients := func(from, to int) {
+			for i := from; i < to; i++ {
+				key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint("u", i)}
+				if err := w.pool.Put(w.Context(), key, w.x.signIn()); err != nil {
+					w.Fatal(err)
+				}
+				resp, err := w.pool.Client(key).Get("https://api.test/")
+				if err != nil || resp.StatusCode != 200 {
+					w.Fatalf("Get = %v, %v", resp, err)
+				}
+			}
+		}
+		clients(0, 1000)
+		n := 0
+		w.pool.users.slots.Range(func(any, any) bool { n++; return true })
+		if count := w.pool.users.count.Load(); n > 100 || int64(n) != count {
+			w.Errorf("%d users in memory, counted as %d", n, count)
+		}
+		// Who is active stays.
+		w.signIn()
+		w.wantToken("access-1001")
+		w.wantToken("access-1001")
+		reads := w.store.count("get")
+		for i := range 20 {
+			clients(1000+10*i, 1010+10*i)
+			w.wantToken("access-1001")
+		}
+		if got := w.store.count("get") - reads; got != 200 {
+			w.Errorf("%d reads for 200 new users: the active one was dropped", got)
+		}
+	})
+}
+
+func TestSlotsWithWorkStay(t *testing.T) {
+	s := &slot{flight: &flight{}}
+	if s.die() {
+		t.Error("a slot with a flight was dropped")
+	}
+	s = &slot{unsaved: &unsaved{}}
+	if s.die() {
+		t.Error("a slot with an unsaved token was dropped")
+	}
+	s = &slot{}
+	if !s.die() || s.die() || s.publish(&cached{}, 0) {
+		t.Error("a slot does not die once")
+	}
+}
+
+func TestDeadSlot(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		s := w.pool.users.get(user)
+		s.die()
+		if _, _, err := w.pool.join(s, goal{}); !errors.Is(err, errDead) {
+			w.Errorf("join: %v", err)
+		}
+		// Dropped between lookup and use: the caller looks again. They spin meanwhile, so
+		// it is another goroutine that takes the slot away.
+		done := make(chan error, 2)
+		go func() { _, err := w.do(); done <- err }()
+		go func() { done <- w.pool.Refresh(w.Context(), user) }()
+		go w.pool.users.slots.Delete(user)
+		for range 2 {
+			if err := <-done; err != nil {
+				w.Error(err)
+			}
+		}
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	if _, ok := RateLimit(nil); ok {
+		t.Error("a nil response has a limit")
+	}
+	for _, h := range [][3]string{{"", "1", "1"}, {"1", "", "1"}, {"1", "1", ""}, {"1", "-1", "1"}, {"x", "1", "1"}} {
+		r := &http.Response{Header: http.Header{}}
+		r.Header.Set("x-rate-limit-limit", h[0])
+		r.Header.Set("x-rate-limit-remaining", h[1])
+		r.Header.Set("x-rate-limit-reset", h[2])
+		if got, ok := RateLimit(r); ok || got != (Limit{}) {
+			t.Errorf("%q: %v, %t", h, got, ok)
+		}
+	}
+}
+
+func TestNothingPrintsSecrets(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		for _, v := range []any{w.pool, w.pool.Client(user), *w.pool.Client(user)} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+				got := fmt.Sprintf(verb, v)
+				if strings.Contains(got, "access-") || strings.Contains(got, "kkkk") || strings.Contains(got, "6b6b") {
+					w.Errorf("%s of %T prints %s", verb, v, got)
+				}
+			}
+		}
+		if got := fmt.Sprintf("%+v", w.pool.Client(user)); !strings.Contains(got, `client of "x" for user "12"`) {
+			w.Errorf("a client prints as %s", got)
+		}
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "pool", w.pool)
+		if !strings.Contains(out.String(), "client.Pool(1 users)") {
+			w.Errorf("slog prints %s", out.String())
+		}
+	})
+}
+
+func TestErrorTexts(t *testing.T) {
+	for _, err := range []error{ErrSignInAgain, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, errNotRefreshable, unknownProvider(user),
+		signInAgain(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
+		if !strings.HasPrefix(err.Error(), "client: ") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func BenchmarkClient(b *testing.B) {
+	x := newService()
+	vault, err := tokenstore.NewVault(tokenstore.NewMemory(), bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: x})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = pool.Close(b.Context()) }()
+	token := x.signIn()
+	if err := pool.Put(b.Context(), user, token); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("make", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = pool.Client(user)
+		}
+	})
+	b.Run("token", func(b *testing.B) {
+		b.ReportAllocs()
+		var boxed any = user
+		for b.Loop() {
+			if _, err := pool.token(b.Context(), boxed, user); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+func TestOutage(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrUnavailable, Status: 503} })
+		w.wantToken("access-1")
+		time.Sleep(116 * time.Minute)
+		for range 4 * 60 {
+			w.wantToken("access-1")
+			time.Sleep(time.Second)
+		}
+		asked, _, _ := w.x.count()
+		if asked < 4 || asked > 9 {
+			w.Errorf("X was asked %d times in the last four minutes, want one about every minute", asked)
+		}
+		if err := w.wantErr(ErrUnavailable); !errors.Is(err, provider.ErrUnavailable) {
+			w.Errorf("the cause is not inside: %v", err)
+		}
+		began, _, _ := w.x.count()
+		for range 600 {
+			w.wantErr(ErrUnavailable)
+			time.Sleep(100 * time.Millisecond)
+		}
+		asked, _, _ = w.x.count()
+		if asked-began > 10 {
+			w.Errorf("X was asked %d times in a minute of outage", asked-began)
+		}
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(askMost)
+		back := time.Now()
+		w.wantToken("access-2")
+		if took := time.Since(back); took != 0 {
+			w.Errorf("waited %v for the lease of a refresh that had failed", took)
+		}
+		if told := w.told(); !strings.HasPrefix(told, "refresh_failed:unavailable ") || !strings.HasSuffix(told, " refreshed") || strings.Contains(told, "again") {
+			w.Errorf("events %q", told)
+		}
+		// No entry was marked.
+		time.Sleep(3 * time.Hour)
+		w.wantToken("access-3")
+	})
+}
+
+func TestRateLimitedRefresh(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		until := time.Now().Add(14 * time.Minute)
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRateLimited, Status: 429, RetryAt: until} })
+		var pe *provider.Error
+		if err := w.wantErr(ErrUnavailable); !errors.As(err, &pe) || !pe.RetryAt.Equal(until) {
+			w.Errorf("RetryAt is not inside: %v", err)
+		}
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(14*time.Minute - time.Second)
+		if err := w.wantErr(ErrUnavailable); !errors.As(err, &pe) {
+			w.Errorf("RetryAt is not inside: %v", err)
+		}
+		w.wantAsked(1)
+		time.Sleep(time.Second)
+		w.wantToken("access-2")
+		w.wantEvents("refresh_failed:rate_limited refreshed")
+	})
+}
+
+func TestSignInEndsWaiting(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) {
+			s.down = &provider.Error{Kind: provider.ErrRateLimited, RetryAt: time.Now().Add(14 * time.Minute)}
+		})
+		w.wantErr(ErrUnavailable)
+		w.signIn() // elsewhere
+		w.wantToken("access-2")
+	})
+}
+
+func TestAppRefused(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRefused, Status: 401} })
+		w.wantErr(ErrUnavailable)
+		w.wantEvents("refresh_failed:app_refused")
+		if w.stored().SignInAgain || !strings.Contains(w.logged(), "level=ERROR") {
+			w.Error("a refused application was taken for a refused token, or not logged as an error")
+		}
+	})
+}
+
+func TestSlowStoreAtLease(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		var left time.Duration
+		w.x.during = func(ctx context.Context) error {
+			end, _ := ctx.Deadline()
+			left = time.Until(end)
+			return nil
+		}
+		w.wantToken("access-2")
+		if left != 10*time.Second {
+			w.Errorf("X had %v to answer, want the default of 10s", left)
+		}
+		time.Sleep(3 * time.Hour)
+		w.pool.timeout, w.pool.lease = 25*time.Second, 27*time.Second
+		w.store.hook(func(_ context.Context, op string) error {
+			if op == "lease" {
+				time.Sleep(4 * time.Second)
+			}
+			return nil
+		})
+		w.wantToken("access-3")
+		if left != 22*time.Second {
+			w.Errorf("X had %v to answer with a lease of 27s asked for 4s ago, want 22s", left)
+		}
+	})
+}
+
+func TestAskAfterLease(t *testing.T) {
+	bubble(t, func(w *world) {
+		if _, err := w.pool.ask(user, w.x.signIn(), time.Now().Add(-time.Minute)); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("ask after the lease: %v", err)
+		}
+		w.wantAsked(0)
+	})
+}
+
+func TestStoreAwayDuringRefresh(t *testing.T) {
+	for _, op := range []string{"get", "lease"} {
+		bubble(t, func(w *world) {
+			w.signIn()
+			time.Sleep(3 * time.Hour)
+			w.store.away(op)
+			if err := w.wantErr(ErrUnavailable); !errors.Is(err, errAway) {
+				w.Errorf("the cause is not inside: %v", err)
+			}
+			w.wantAsked(0)
+			w.store.hook(nil)
+			w.wantToken("access-2")
+		})
+	}
+	bubble(t, func(w *world) { // a store that hangs
+		w.signIn()
+		w.store.hook(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+		began := time.Now()
+		w.wantErr(ErrUnavailable)
+		if took := time.Since(began); took != storeTimeout {
+			w.Errorf("waited %v for the store", took)
+		}
+	})
+	bubble(t, func(w *world) { // a lease that cannot be given back runs out
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.down = errors.New("no route") })
+		w.store.away("release")
+		w.wantErr(ErrUnavailable)
+		w.x.set(func(s *service) { s.down = nil })
+		time.Sleep(30 * time.Second)
+		w.wantToken("access-2")
+	})
+}
+
+type incomplete struct {
+	*service
+	fresh tokenstore.Token
+}
+
+func (i *incomplete) Refresh(context.Context, tokenstore.Token) (tokenstore.Token, error) {
+	return i.fresh, nil
+}
+
+func TestIncompleteAnswers(t *testing.T) {
+	bubble(t, func(w *world) {
+		old := w.x.signIn()
+		p := &incomplete{service: w.x, fresh: tokenstore.Token{AccessToken: "fresh"}}
+		w.pool.providers["x"] = p
+		got, err := w.pool.ask(user, old, time.Now())
+		if err != nil || got.RefreshToken != old.RefreshToken || got.AccountID != "12" || !got.HasScopes("tweet.read") {
+			w.Errorf("ask = %v, %v", got, err)
+		}
+		p.fresh = tokenstore.Token{RefreshToken: "r"}
+		if _, err := w.pool.ask(user, old, time.Now()); err == nil {
+			w.Error("an answer without access token is accepted")
+		}
+	})
+}
