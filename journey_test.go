@@ -312,6 +312,19 @@ func TestASiteByHttpsBelowAPath(t *testing.T) {
 	}
 }
 
+func TestLoginURL(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example/app" })
+	for _, tt := range [][3]string{
+		{"x", "", "/app/auth/login"},
+		{"x-oauth1", "", "/app/auth/login/x-oauth1"},
+		{"x-oauth1", "/a?b=c", "/app/auth/login/x-oauth1?return_to=%2Fa%3Fb%3Dc"},
+	} {
+		if got := s.kit.LoginURL(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("LoginURL(%q, %q) = %q, want %q", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
 func TestKeepTokens(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.KeepTokens = true })
 	b := s.browser()

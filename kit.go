@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
@@ -154,6 +155,19 @@ func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(
 // [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 
+// LoginURL is where a sign-in with the named provider begins, for a link; returnTo is the
+// path to come back to, or "" for home. It is on this site, without scheme and host.
+func (k *Kit) LoginURL(name, returnTo string) string {
+	login := k.cfg.public.Path + k.cfg.Path + "/login"
+	if name != k.providers[0].Name() {
+		login += "/" + name
+	}
+	if returnTo == "" {
+		return login
+	}
+	return login + "?" + url.Values{"return_to": {returnTo}}.Encode()
+}
+
 // Middleware is what adapters for frameworks call.
 func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 
@@ -192,11 +206,13 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
 }
 
 // Refresh renews a token now, whatever its expiry. A refresh that is under way already is
-// waited for instead.
+// waited for instead. [client.ErrNotRefreshable] says that the token needs none, or has
+// nothing to be renewed with.
 func (k *Kit) Refresh(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
 // Disconnect takes a token back: at the provider, best effort, within two seconds, and here
-// whatever the provider says. Sessions go on.
+// whatever the provider says. Sessions go on: who is signed in by that very token comes to
+// the login when the client is next used, where X may let them through unasked.
 func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after

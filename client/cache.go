@@ -31,14 +31,22 @@ func expired(t tokenstore.Token, now time.Time) bool {
 	return !t.Expiry.IsZero() && !now.Before(t.Expiry)
 }
 
-// ahead is how long before its expiry t may be refreshed. Half of its life bounds
-// it, or a token that lives shorter than the configured time would be refreshed
-// without end.
-func (p *Pool) ahead(t tokenstore.Token) time.Duration {
+// maxSpread bounds the random part of when a refresh begins.
+const maxSpread = 30 * time.Second
+
+// ahead is how long before its expiry t is refreshed at the latest, and by how much
+// that may be earlier. A token that lives shorter than the configured time, and would
+// be refreshed without end, is refreshed in the middle of its life.
+func (p *Pool) ahead(t tokenstore.Token) (d, spread time.Duration) {
+	d = p.refreshAhead
+	spread = min(d/10, maxSpread)
 	if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
-		return min(p.refreshAhead, life/2)
+		if d >= life {
+			d = life / 2
+		}
+		spread = min(spread, (life-d)/2)
 	}
-	return p.refreshAhead
+	return d, spread
 }
 
 // remember makes a cached of a token that was read or obtained at now; refusals is
@@ -46,8 +54,8 @@ func (p *Pool) ahead(t tokenstore.Token) time.Duration {
 func (p *Pool) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
 	c := &cached{token: t, refusals: refusals}
 	if !t.Expiry.IsZero() && t.RefreshToken != "" {
-		d := p.ahead(t)
-		c.refreshAt = t.Expiry.Add(-d + rand.N(d/10+1))
+		d, spread := p.ahead(t)
+		c.refreshAt = t.Expiry.Add(-d - rand.N(spread+1))
 	}
 	if refusals > 0 {
 		c.quietUntil = now.Add(min(quietFirst<<min(refusals-1, 10), quietMost))

@@ -24,9 +24,9 @@ type Config struct {
 	Transport http.RoundTripper
 	// RefreshAhead is how long before its expiry a token is refreshed in the
 	// background, while requests go on with the old one. A random part of up to a
-	// tenth is taken off, so that tokens obtained together are not refreshed
-	// together; for short-lived tokens it is at most half their life. Default: 5
-	// minutes.
+	// tenth, at most 30 seconds, is added, so that tokens obtained together are not
+	// refreshed together. A token whose whole life is not longer is refreshed in the
+	// middle of it. Default: 5 minutes.
 	RefreshAhead time.Duration
 	// Lease is how long one process has the sole right to refresh a token: if it
 	// dies, the others wait that long. It must be more than a second longer than

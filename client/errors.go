@@ -25,13 +25,13 @@ var (
 	ErrNoUser = errors.New("client: nobody is signed in for this request; ask for a user before calling the API")
 	// ErrForeignHost is what every [*ForeignHostError] is.
 	ErrForeignHost = errors.New("client: the address is not on the provider's API")
+	// ErrNotRefreshable: [Pool.Refresh] was asked to renew a token that has no refresh
+	// token. It goes on working.
+	ErrNotRefreshable = errors.New("client: this token cannot be refreshed: it came without a refresh token; " +
+		"OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do")
 	// ErrClosed: the [Pool] was closed.
 	ErrClosed = errors.New("client: the pool is closed; make requests before Close")
 )
-
-// errNotRefreshable is what [Pool.Refresh] says for a token that still works.
-var errNotRefreshable = errors.New("client: this token cannot be refreshed: it came without a refresh token; " +
-	"OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do")
 
 // ForeignHostError says that a request, perhaps after a redirect, was for a host
 // that gets no credentials. Nothing was sent. It is [ErrForeignHost].

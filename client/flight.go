@@ -98,7 +98,7 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 			return f.res, nil
 		case f.err != nil && (started || errors.Is(f.err, ErrSignInAgain)):
 			return nil, f.err
-		case f.err != nil && !errors.Is(f.err, errNotRefreshable):
+		case f.err != nil && !errors.Is(f.err, ErrNotRefreshable):
 			// Another's goal was not reached; ours may be.
 			if c := s.cur.Load(); c.good(p.now()) && c.token.AccessToken != g.bad {
 				return c, nil
@@ -147,7 +147,8 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 			g.bad = tok.AccessToken
 		}
 		works := !expired(tok, now)
-		due := g.early && p.refreshable(s.key, tok) && !tok.Expiry.IsZero() && !now.Before(tok.Expiry.Add(-p.ahead(tok)))
+		ahead, spread := p.ahead(tok)
+		due := g.early && p.refreshable(s.key, tok) && !tok.Expiry.IsZero() && !now.Before(tok.Expiry.Add(-ahead-spread))
 		if works && tok.AccessToken != g.bad && !due {
 			c := p.remember(tok, now, g.refusals)
 			if !s.publish(c, gen) {
@@ -161,7 +162,7 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 		}
 		if !p.refreshable(s.key, tok) {
 			if works {
-				return nil, false, errNotRefreshable
+				return nil, false, ErrNotRefreshable
 			}
 			if err := p.refuse(s, gen, v, tok, errNoSecret); err != nil {
 				return nil, false, err
