@@ -136,7 +136,7 @@ func replaceCookie(h http.Header, c *http.Cookie) {
 	// A cache that ignores Vary must still not hand one visitor's id to the next.
 	const noCache = `no-cache="Set-Cookie"`
 	for _, v := range h["Cache-Control"] {
-		if v == noCache {
+		if v == noCache || v == "no-store" {
 			return
 		}
 	}

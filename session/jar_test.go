@@ -147,10 +147,10 @@ func TestOfManyTakesOneWins(t *testing.T) {
 	for range 100 {
 		v := newVisitor(t)
 		v.put(j, begun(fmt.Sprint("handle ", time.Now().UnixNano())))
-		b, err := j.Take(httptest.NewRecorder(), v.request(), "other")
+		_, err := j.Take(httptest.NewRecorder(), v.request(), "other")
 		wantKind(t, err, provider.ErrOtherBrowser)
 		handle := fmt.Sprint("race ", time.Now().UnixNano())
-		b = begun(handle)
+		b := begun(handle)
 		v.put(j, b)
 		var won atomic.Int32
 		var wg sync.WaitGroup

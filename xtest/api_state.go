@@ -13,7 +13,6 @@ type apiState struct {
 	media   map[string]*media // by id
 	limits  map[string]int    // set by SetRateLimit
 	windows map[string]*apiWindow
-	lastID  int64
 	follows uint64 // counts up, to order follows
 }
 
