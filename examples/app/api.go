@@ -202,8 +202,8 @@ func (x *api) upload(ctx context.Context, d draft) (id string, err error) {
 }
 
 var (
-	errNoMediaID     = errors.New("X gave the upload no id")
-	errPictureFailed = errors.New("X could not process the picture")
+	errNoMediaID     = errors.New("the upload got no id from X")
+	errPictureFailed = errors.New("the picture could not be processed by X")
 )
 
 const metadataEndpoint = "https://api.x.com/2/media/metadata"
