@@ -164,3 +164,29 @@ func BenchmarkClient(b *testing.B) {
 		}
 	})
 }
+
+// TestASlotDroppedBetweenLookAndUse: a sweep takes it out of use at the worst moment.
+func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
+	for name, use := range map[string]func(*world) error{
+		"a request": func(w *world) error { _, err := w.pool.acquire(w.Context(), user, goal{}); return err },
+		"a refresh": func(w *world) error { return w.pool.Refresh(w.Context(), user) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.signIn()
+				s := w.pool.users.get(user)
+				if !s.die() {
+					t.Fatal("the slot is in use")
+				}
+				// The table lets go of it a moment after it has died.
+				go w.pool.users.slots.Delete(user)
+				if err := use(w); err != nil {
+					t.Error(err)
+				}
+				if now := w.pool.users.get(user); now == s {
+					t.Error("the dead slot was used")
+				}
+			})
+		})
+	}
+}

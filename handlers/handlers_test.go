@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/client"
@@ -317,5 +319,59 @@ func TestProblemOfSomethingElse(t *testing.T) {
 	}
 	if p := handlers.ProblemOf(fmt.Errorf("a: %w", &provider.Error{Kind: provider.ErrTokenRefused})); p.Status != http.StatusInternalServerError {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestASignOutThatFailsReachesTheFailureHandler(t *testing.T) {
+	store := &brokenStore{Store: memstore.NewWithCleanupInterval(0)}
+	h := newHouse(t, func(c *handlers.Config) {
+		sessions, err := session.New(session.Config{Store: store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Sessions = sessions
+	})
+	h.mount(nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "mine: "+handlers.ProblemOf(gologin.ErrorFromContext(r.Context())).Code, http.StatusTeapot)
+	}))
+	h.do(http.MethodGet, h.consent("/auth/login"))
+	store.broken = true
+	if resp, text := h.do(http.MethodPost, "/auth/logout"); resp.StatusCode != http.StatusTeapot || text != "mine: internal\n" {
+		t.Errorf("status %d: %s", resp.StatusCode, text)
+	}
+}
+
+// brokenStore is a session store whose deletions fail when it is broken.
+type brokenStore struct {
+	scs.Store
+	broken bool
+}
+
+func (s *brokenStore) Delete(token string) error {
+	if s.broken {
+		return errors.New("away")
+	}
+	return s.Store.Delete(token)
+}
+
+// talkative is a provider with a handle that no cookie can hold.
+type talkative struct{ provider.Provider }
+
+func (p talkative) Begin(ctx context.Context, opt provider.Options) (string, provider.Pending, error) {
+	redirect, pending, err := p.Provider.Begin(ctx, opt)
+	pending.Secret = strings.Repeat("s", 5000)
+	return redirect, pending, err
+}
+
+func TestASignInThatNoCookieCanHoldFailsBeforeX(t *testing.T) {
+	h := newHouse(t, func(c *handlers.Config) { c.Providers[0] = talkative{c.Providers[0]} })
+	h.mount(nil, nil)
+	resp, text := h.do(http.MethodGet, "/auth/login?return_to=/photos%3Fa=b")
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Location") != "" || len(resp.Cookies()) != 0 {
+		t.Errorf("status %d: %s", resp.StatusCode, text)
+	}
+	// The way back is kept for the next try.
+	if !strings.Contains(text, `href="/auth/login?return_to=%2Fphotos%3Fa%3Db"`) {
+		t.Errorf("%s", text)
 	}
 }
