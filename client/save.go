@@ -116,7 +116,7 @@ func (p *Pool) superseded(s *slot, u *unsaved) outcome {
 	p.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(p.base, p.timeout)
 		defer cancel()
-		p.revokeAt(ctx, s.key, u.token)
+		_ = p.revokeAt(ctx, s.key, u.token)
 	})
 	return lost
 }

@@ -108,7 +108,7 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -25,7 +26,7 @@ func (c *call) mediaInput() (*mediaInput, *reply) {
 		in.values[name] = c.query.Get(name)
 	}
 	kind, params, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	ok := true
+	var ok bool
 	switch kind {
 	case "multipart/form-data":
 		ok = in.readParts(c.body, params["boundary"])
@@ -64,7 +65,7 @@ func (in *mediaInput) readParts(body []byte, boundary string) bool {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true
 		}
 		if err != nil {
