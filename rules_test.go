@@ -35,6 +35,8 @@ var rooms = [][]string{
 	{"event", "internal/seal", "internal/wants"},
 	// Imports no other room, so that it shares none of their misreadings of X.
 	{"xtest"},
+	// For tests of several modules.
+	{"internal/testservers"},
 }
 
 type pkg struct {

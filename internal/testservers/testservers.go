@@ -1,0 +1,222 @@
+// Package testservers starts the databases that tests talk to: PostgreSQL and Redis,
+// from the packages of the machine's distribution, on a free port of 127.0.0.1, with
+// data in a temporary directory. Nothing of a server that runs already is used or
+// disturbed, and nothing is left when the test ends.
+//
+// A machine without the programs skips the test and says which Debian package has
+// them. With XSIGNIN_TEST_REQUIRE_ALL in the environment the test fails instead: a
+// gate must not pass because it tested nothing.
+package testservers
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// T is what this package needs of a [*testing.T]. It is named here because testing
+// belongs to no package outside of tests.
+type T interface {
+	Helper()
+	Cleanup(f func())
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+}
+
+// patience is how long a server may take to start or to end.
+const patience = time.Minute
+
+// Server is a running server that belongs to one test. Its methods end the test when
+// they fail. Goroutines may not share it.
+type Server struct {
+	// Addr is the server's host and port. It stays the same after Stop and Start.
+	Addr string
+	// URL is what clients of this kind of server take as their data source.
+	URL string
+
+	kind    kind
+	t       T
+	cmd     *exec.Cmd
+	drained chan struct{} // closed when all output has been read
+	output  *tail
+}
+
+// kind is what one kind of server needs.
+type kind struct {
+	name string
+	// command returns the program that serves in the foreground at a port.
+	command func(port string) *exec.Cmd
+	// ready is in the line of output that says that clients are welcome.
+	ready string
+	// stop asks for a quick end that loses nothing.
+	stop os.Signal
+	url  string // with one verb, the address
+}
+
+// begin starts a server at a free port and ends it with the test.
+func begin(t T, k kind) *Server {
+	t.Helper()
+	s := &Server{kind: k, t: t}
+	t.Cleanup(func() {
+		if s.cmd != nil {
+			s.Stop()
+		}
+	})
+	var err error
+	// Between the choice of a port and the server's start somebody else may take it.
+	for range 3 {
+		var port string
+		if port, err = freePort(); err != nil {
+			break
+		}
+		s.Addr = net.JoinHostPort("127.0.0.1", port)
+		s.URL = fmt.Sprintf(k.url, s.Addr)
+		if err = s.start(); err == nil {
+			return s
+		}
+	}
+	t.Fatalf("testservers: %v", err)
+	return nil
+}
+
+// Start starts the server again after [Server.Stop], with its address and its data.
+func (s *Server) Start() {
+	s.t.Helper()
+	if s.cmd != nil {
+		s.t.Fatalf("testservers: %s runs already", s.kind.name)
+	}
+	if err := s.start(); err != nil {
+		s.t.Fatalf("testservers: %v", err)
+	}
+}
+
+// Stop cuts all connections and ends the server. What clients had written stays.
+func (s *Server) Stop() {
+	s.t.Helper()
+	if s.cmd == nil {
+		s.t.Fatalf("testservers: %s does not run", s.kind.name)
+	}
+	if err := s.cmd.Process.Signal(s.kind.stop); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Fatalf("testservers: stopping %s: %v", s.kind.name, err)
+	}
+	s.reap()
+}
+
+func (s *Server) start() error {
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	cmd := s.kind.command(port)
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = in, in
+	err = cmd.Start()
+	_ = in.Close()
+	if err != nil {
+		_ = out.Close()
+		return fmt.Errorf("starting %s: %w", s.kind.name, err)
+	}
+	s.cmd, s.output, s.drained = cmd, new(tail), make(chan struct{})
+	ready := make(chan struct{})
+	go s.read(out, ready)
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case <-ready:
+		return nil
+	case <-timeout.C:
+		_ = cmd.Process.Kill()
+	case <-s.drained:
+	}
+	s.reap()
+	return fmt.Errorf("%s did not start:\n%s", s.kind.name, s.output)
+}
+
+// read closes ready at the line that says so, and drained at the end.
+func (s *Server) read(out io.ReadCloser, ready chan<- struct{}) {
+	defer close(s.drained)
+	defer func() { _ = out.Close() }()
+	said := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		s.output.add(lines.Text())
+		if !said && strings.Contains(lines.Text(), s.kind.ready) {
+			said = true
+			close(ready)
+		}
+	}
+}
+
+// reap waits until the server and its children are gone.
+func (s *Server) reap() {
+	cmd := s.cmd
+	s.cmd = nil
+	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	// The status says nothing: a server that was told to go may call that a failure.
+	_ = cmd.Wait()
+	<-s.drained
+}
+
+// missing ends the test on a machine without the programs of a Debian package.
+func missing(t T, what, debian string) {
+	t.Helper()
+	text := "testservers: no %s here; on Debian: apt-get install --no-install-recommends %s"
+	if os.Getenv("XSIGNIN_TEST_REQUIRE_ALL") != "" {
+		t.Fatalf(text, what, debian)
+		return
+	}
+	t.Skipf(text, what, debian)
+}
+
+// tempDir makes a directory that the servers' user may enter, which those of the
+// testing package are not when root runs the test.
+func tempDir(t T, name string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "xsignin-"+name+"-")
+	if err != nil {
+		t.Fatalf("testservers: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// tail keeps the last lines of a server's output, for the error when it fails.
+type tail struct {
+	mu    sync.Mutex // guards lines
+	lines []string
+}
+
+func (t *tail) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, line)
+	if len(t.lines) > 40 {
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines, "\n")
+}
