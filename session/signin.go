@@ -53,7 +53,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	m.putUser(ctx, u)
 	token, expiry, err := m.sm.Commit(ctx)
 	if err != nil {
-		return errors.Join(fmt.Errorf("session: signing in: %w", err), m.drop(ctx, true))
+		return errors.Join(fmt.Errorf("session: signing in: %w", err), m.drop(ctx))
 	}
 	if !joined {
 		m.writeCookie(w, token, expiry, m.sm.Cookie.Persist || m.sm.GetBool(ctx, rememberKey))
@@ -65,36 +65,43 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 // session's id is dead for good: a request in flight does not bring it back. Call
 // it before the answer begins.
 //
-// The cookie is cleared even if the store fails, so that whoever uses the browser
-// next is not signed in. The error then says that the session may live on in the
-// store until it expires, and whoever has a copy of the cookie can use it.
+// An error means that the store failed, and that the session may still be open.
+// The cookie then stays, and so does the session that a middleware put into r's
+// context: a visitor who cannot be signed out is not told so, and can try again,
+// which needs the cookie to name the session.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	token, sent := m.token(r)
 	var err error
-	if m.loaded(ctx) {
-		err = m.drop(ctx, sent)
-	} else if token != "" {
+	switch {
+	case m.loaded(ctx):
+		err = m.end(ctx, sent)
+	case token != "":
 		err = m.store.DeleteCtx(ctx, m.store.key(token))
-	}
-	if sent {
-		m.clearCookie(w)
 	}
 	if err != nil {
 		return fmt.Errorf("session: signing out: %w", err)
 	}
+	if sent {
+		m.clearCookie(w)
+	}
 	return nil
 }
 
-// drop ends the session that ctx holds. If that fails, at least nobody is signed in
-// to what the middleware saves. known is whether the browser or the store knows of
-// the session: a destroyed session makes the middleware clear the cookie, even of a
-// browser that has none.
-func (m *Manager) drop(ctx context.Context, known bool) error {
+// end ends the session that ctx holds, which stays as it is if the store fails.
+// known is whether the browser or the store knows of the session: a destroyed
+// session makes the middleware clear the cookie, even of a browser that has none.
+func (m *Manager) end(ctx context.Context, known bool) error {
 	if !known && m.sm.Token(ctx) == "" {
 		return m.sm.Clear(ctx)
 	}
-	err := m.sm.Destroy(ctx)
+	return m.sm.Destroy(ctx)
+}
+
+// drop is end for a session that must not remain: if the store fails, at least
+// nobody is signed in to what the middleware saves.
+func (m *Manager) drop(ctx context.Context) error {
+	err := m.end(ctx, true)
 	if err != nil {
 		_ = m.sm.Clear(ctx) // never fails
 	}
