@@ -147,8 +147,11 @@ func (c *checker) scopes(scopes []string, atX bool) []string {
 // unique returns a copy of list without repetitions, in the same order.
 func unique(list []string) []string {
 	out := make([]string, 0, len(list))
+	// A set, and no search in out: lists come from answers of up to 1 MiB as well.
+	seen := make(map[string]bool, len(list))
 	for _, s := range list {
-		if !slices.Contains(out, s) {
+		if !seen[s] {
+			seen[s] = true
 			out = append(out, s)
 		}
 	}

@@ -190,3 +190,24 @@ func TestAccepts(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAnswerWithManyScopesCostsLittle: an answer may have 1 MiB.
+func TestAnAnswerWithManyScopesCostsLittle(t *testing.T) {
+	var scopes strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&scopes, "s%d ", i)
+	}
+	s := newServer(t)
+	s.reply("/2/oauth2/token", 200, `{"access_token":"`+newAccess+`","scope":"a a `+scopes.String()+`"}`)
+	began := time.Now()
+	got, err := s.x(t).Refresh(ctx, stored())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Scopes) != 256 || cap(got.Scopes) > 1000 || got.Scopes[0] != "a" || got.Scopes[255] != "s254" {
+		t.Errorf("%d scopes (%d in memory), from %q to %q", len(got.Scopes), cap(got.Scopes), got.Scopes[0], got.Scopes[len(got.Scopes)-1])
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+}

@@ -178,6 +178,9 @@ func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) {
 // has given one; it ends by itself. An error 401 there is [ErrUnavailable], since a
 // token of a second ago is good: X has answered so to everybody for days.
 //
+// The token's scopes are those that X granted, at most 256 of them, or those asked for
+// where its answer names none.
+//
 // A callback with the right state and no code is [ErrDenied], whatever else it says,
 // unless it names an error of the application or of X.
 func (x *X) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {

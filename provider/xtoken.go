@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,13 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// maxLife is the longest life of an access token that is believed.
-const maxLife = 10 * 365 * 24 * time.Hour
+const (
+	// maxLife is the longest life of an access token that is believed.
+	maxLife = 10 * 365 * 24 * time.Hour
+	// maxScopes bounds the scopes that are kept of an answer: they are stored with the
+	// token and compared at every check. X has about 25.
+	maxScopes = 256
+)
 
 // exchange spends the code. X's live 30 seconds, so nothing slow may come before.
 func (x *X) exchange(ctx context.Context, p Pending, code string) (tokenstore.Token, error) {
@@ -45,7 +51,7 @@ func (x *X) exchange(ctx context.Context, p Pending, code string) (tokenstore.To
 // credentials, limits and outages never are. The new token keeps t's account, and
 // t's refresh token and scopes where the answer names none (RFC 6749, 6 and 5.1). An
 // access token that the answer calls already expired is returned as such: the
-// refresh token beside it is good.
+// refresh token beside it is good. Of the scopes that an answer names, 256 are kept.
 func (x *X) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error) {
 	if t.RefreshToken == "" {
 		return tokenstore.Token{}, x.svc.misuse("refresh", ReasonScope, "the token has no refresh token: ask for the scope offline.access at sign-in")
@@ -125,7 +131,8 @@ func expiry(raw json.RawMessage, now time.Time) time.Time {
 }
 
 // grantedScopes reads scope: words separated by blanks (RFC 6749, 3.3), or by commas,
-// or a JSON array, as other servers have it. It is nil where there is none.
+// or a JSON array, as other servers have it. It is nil where there is none, and has
+// the first 256 where there are more.
 func grantedScopes(raw json.RawMessage) []string {
 	words := []string{jsonString(raw)}
 	for _, e := range jsonArray(raw) {
@@ -135,7 +142,8 @@ func grantedScopes(raw json.RawMessage) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	return unique(list)
+	list = unique(list)
+	return slices.Clone(list[:min(len(list), maxScopes)])
 }
 
 // judgeCode weighs a refused code exchange.
