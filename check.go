@@ -66,6 +66,9 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	defer cancel()
 	found := k.checkRequest(r)
 	found = append(found, k.checkShapes()...)
+	if k.cfg.ClientID == "" && k.cfg.ConsumerKey == "" {
+		return found // other providers are not X's
+	}
 	clock, reached := k.checkClock(ctx)
 	found = append(found, clock...)
 	if !reached {
@@ -77,13 +80,27 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	return found
 }
 
-// checkRequest compares PublicURL with how a request arrived.
+// checkRequest looks at PublicURL, and compares it with how a request arrived.
 func (k *Kit) checkRequest(r *http.Request) []Finding {
-	if r == nil {
-		return nil
-	}
 	var found []Finding
 	public := k.cfg.public
+	if public.Scheme == "http" && !loopback(public.Hostname()) {
+		found = append(found, Finding{
+			Code: "plain_http", Severity: Warning,
+			Problem: "PublicURL is plain http: sessions and sign-ins go over the network in clear.",
+			Fix:     "Serve the site by https, and register that callback at X.",
+		})
+	}
+	if sm := k.cfg.Sessions; sm != nil && !sm.HashTokenInStore {
+		found = append(found, Finding{
+			Code: "sessions_in_clear", Severity: Warning,
+			Problem: "The application's session manager stores session ids in clear: a stolen store opens sessions.",
+			Fix:     "Set HashTokenInStore on the scs.SessionManager in Config.Sessions.",
+		})
+	}
+	if r == nil {
+		return found
+	}
 	host := r.Host
 	if fwd := r.Header.Get("X-Forwarded-Host"); fwd != "" {
 		host = fwd
@@ -157,8 +174,14 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 	if err != nil {
 		return nil, true
 	}
+	base := k.cfg.Transport
+	if base == nil {
+		own := &http.Transport{Proxy: http.ProxyFromEnvironment}
+		defer own.CloseIdleConnections()
+		base = own
+	}
 	c := &http.Client{
-		Transport:     k.cfg.Transport,
+		Transport:     base,
 		Timeout:       10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

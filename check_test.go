@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
@@ -53,6 +55,7 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"a clock that is slow", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Method: http.MethodHead, Status: 404, Header: http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}})
 		}, nil, []string{"clock_skew", "NTP"}},
+		{"session ids in clear", func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, scs.New() }, nil, nil, []string{"sessions_in_clear", "HashTokenInStore"}},
 		{"wrong client credentials", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Native App"}},
 		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
 		{"wrong consumer credentials", func(c *xsignin.Config) { c.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "API key"}},
@@ -117,6 +120,16 @@ func (other) Name() string { return "other" }
 func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
 	if found := s.kit.Check(t.Context(), nil); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "", ""
+		c.Providers = []provider.Provider{other{}}
+	})
+	if found := s.kit.Check(t.Context(), nil); len(found) != 0 || len(s.x.Requests()) != 0 {
 		t.Errorf("%v", found)
 	}
 }

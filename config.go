@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,7 +30,8 @@ type Config struct {
 	// with a path. The callback at X is PublicURL + Path + "/callback", cookies are
 	// Secure where it is https, and nothing of it is ever taken from a request.
 	PublicURL string
-	// Path is where the kit is mounted. The default is "/auth".
+	// Path is where the kit is mounted: letters, digits, hyphens, underscores, dots and
+	// slashes. The default is "/auth".
 	Path string
 	// Home is where visitors go who came from nowhere in particular. The default is the
 	// path of PublicURL, or "/".
@@ -51,20 +54,27 @@ type Config struct {
 
 	// Keys are secrets of at least 32 bytes, newest first. They seal the cookies of
 	// sign-ins under way and the stored tokens; the newest seals, all open. Without keys
-	// New makes random ones on a loopback PublicURL, and fails elsewhere.
+	// New makes random ones on a loopback PublicURL, and fails elsewhere, and where Tokens
+	// is set: what is stored could not be read again.
 	// `openssl rand -base64 32` makes one.
 	Keys []string
 	// Tokens stores tokens, sealed. The default is memory, for one process.
 	Tokens tokenstore.Store
 	// SessionStore stores sessions: any store of scs. The default is memory, for one
-	// process.
+	// process. A store is one kit's: another kit over the same store would take its
+	// visitors for its own.
 	SessionStore scs.Store
+	// CookieName is the name of the session's cookie. The default is __Host-xsignin where
+	// PublicURL is https, and xsignin elsewhere. Two kits on one host need two names.
+	CookieName string
 	// SessionLifetime is how long a session lasts at most; the default is 14 days.
 	// SessionIdle ends a session that is not used for so long; the default 0 means never.
 	SessionLifetime, SessionIdle time.Duration
 	// Sessions joins the application's own scs manager, with its cookie, store and
-	// lifetimes, instead of SessionStore, SessionLifetime and SessionIdle. New wraps its
-	// Store, so that a session that was signed out cannot come back.
+	// lifetimes, instead of CookieName, SessionStore, SessionLifetime and SessionIdle. New
+	// wraps its Store, so that a session that was signed out cannot come back. Its cookie
+	// must be Secure where PublicURL is https, and not SameSite=Strict; set its
+	// HashTokenInStore, so that a stolen store opens no session.
 	Sessions *scs.SessionManager
 
 	// OnSignIn decides who may sign in and what the application calls them; see
@@ -133,11 +143,12 @@ func (c Config) check() (checked, error) {
 		fault("Config.PublicURL must be a scheme, a host and perhaps a path, and nothing else")
 	default:
 		public.Path, public.RawPath = strings.TrimRight(public.Path, "/"), ""
+		public.Host = normalHost(public)
 		k.public = public
 	}
-	k.Path = cmp.Or(strings.TrimRight(c.Path, "/"), "/auth")
-	if !strings.HasPrefix(k.Path, "/") {
-		fault("Config.Path must begin with a slash")
+	k.Path = strings.TrimRight(cmp.Or(c.Path, "/auth"), "/")
+	if !pathShape.MatchString(k.Path) || path.Clean(k.Path) != k.Path {
+		fault("Config.Path must begin with a slash, name at least one segment, and have only letters, digits, hyphens, underscores and dots in it")
 	}
 	if c.ClientID == "" && c.ConsumerKey == "" && len(c.Providers) == 0 {
 		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a)")
@@ -148,8 +159,13 @@ func (c Config) check() (checked, error) {
 	if (c.ConsumerKey == "") != (c.ConsumerSecret == "") {
 		fault("Config.ConsumerKey and ConsumerSecret belong together: one of them is missing")
 	}
-	if c.Sessions != nil && (c.SessionStore != nil || c.SessionLifetime != 0 || c.SessionIdle != 0) {
-		fault("Config.Sessions brings its own store and lifetimes: leave SessionStore, SessionLifetime and SessionIdle unset")
+	if c.Sessions != nil {
+		if c.SessionStore != nil || c.CookieName != "" || c.SessionLifetime != 0 || c.SessionIdle != 0 {
+			fault("Config.Sessions brings its own store, cookie and lifetimes: leave SessionStore, CookieName, SessionLifetime and SessionIdle unset")
+		}
+		if k.public != nil && k.public.Scheme == "https" && !c.Sessions.Cookie.Secure {
+			fault("Config.Sessions.Cookie.Secure is false, and PublicURL is https: set it, or the session goes over http in clear")
+		}
 	}
 	k.Logger = cmp.Or(c.Logger, slog.Default())
 	for i, key := range c.Keys {
@@ -159,17 +175,34 @@ func (c Config) check() (checked, error) {
 		k.secrets = append(k.secrets, []byte(key))
 	}
 	if len(c.Keys) == 0 && k.public != nil {
-		if !loopback(k.public.Hostname()) {
+		switch {
+		case c.Tokens != nil:
+			fault("Config.Keys is empty, and Tokens is set: after a restart nobody could read what is stored. `openssl rand -base64 32` makes a key")
+		case !loopback(k.public.Hostname()):
 			fault("Config.Keys is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
-		} else {
+		default:
 			k.secrets = [][]byte{[]byte(rand.Text() + rand.Text())}
 		}
 	}
 	return k, errors.Join(errs...)
 }
 
+// pathShape is what may be mounted in a ServeMux without a meaning of its own.
+var pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
+
+// normalHost is u's host as browsers write it in an Origin: in lower case, and without the
+// scheme's own port.
+func normalHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
+}
+
 // loopback reports whether host is this machine.
 func loopback(host string) bool {
+	host = strings.ToLower(host)
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
 }

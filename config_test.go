@@ -11,6 +11,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -35,6 +36,14 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
 		{"a path that is relative", func(c *xsignin.Config) { c.Path = "auth" }, []string{"Config.Path must begin"}},
 		{"a path with a query", func(c *xsignin.Config) { c.Path = "/auth?x" }, []string{"Config.Path"}},
+		{"a path that is all", func(c *xsignin.Config) { c.Path = "/" }, []string{"Config.Path"}},
+		{"a path with a wildcard", func(c *xsignin.Config) { c.Path = "/{x}" }, []string{"Config.Path"}},
+		{"a path with a pattern that is none", func(c *xsignin.Config) { c.Path = "/{" }, []string{"Config.Path"}},
+		{"a path that leads up", func(c *xsignin.Config) { c.Path = "/a/../b" }, []string{"Config.Path"}},
+		{"stored tokens without keys", func(c *xsignin.Config) {
+			c.PublicURL, c.Keys, c.Tokens = "http://127.0.0.1", nil, tokenstore.NewMemory()
+		}, []string{"Config.Keys is empty, and Tokens is set"}},
+		{"an application's cookie by http", func(c *xsignin.Config) { c.Sessions = scs.New() }, []string{"Config.Sessions.Cookie.Secure"}},
 		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"Config.Home must be a path on this site"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Sessions, c.SessionStore = scs.New(), memstore.New() }, []string{"Config.Sessions brings its own"}},
 		{"an API by http", func(c *xsignin.Config) { c.APIURL = "http://api.example" }, []string{"APIURL is http"}},
@@ -83,6 +92,26 @@ func TestWithoutKeysOnLoopbackThereIsOneWarning(t *testing.T) {
 			t.Errorf("%s: %d warnings: %s", public, n, log.String())
 		}
 	}
+}
+
+func TestPlainHTTPOffLoopbackIsSaidAloud(t *testing.T) {
+	var log bytes.Buffer
+	kit, err := xsignin.New(xsignin.Config{
+		PublicURL: "http://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)), Transport: xtest.New(xtest.Config{}).Transport(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "plain http") {
+		t.Errorf("the log: %s", log.String())
+	}
+	for _, f := range kit.Check(t.Context(), nil) {
+		if f.Code == "plain_http" {
+			return
+		}
+	}
+	t.Error("Check does not find it")
 }
 
 func TestKeysRotate(t *testing.T) {

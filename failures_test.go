@@ -411,6 +411,37 @@ func TestOnlyTheRightMethods(t *testing.T) {
 	}
 }
 
+// TestOnlyPageLoadsBeginASignIn: a request token costs a call to X, and any site could ask
+// for one by an image.
+func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
+	for _, p := range flows {
+		s := newSite(t)
+		b := s.browser()
+		for _, headers := range [][]string{
+			{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
+			{"Sec-Fetch-Mode", "cors"},
+			{"Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender"},
+			{"Purpose", "prefetch"},
+		} {
+			a := b.get(p.login, headers...)
+			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "not_a_page_load") {
+				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.body)
+			}
+		}
+		a := b.get(p.login+"?return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
+		if a.StatusCode != http.StatusOK || a.Header.Get("HX-Redirect") != p.login+"?return_to=%2Flist" {
+			t.Errorf("htmx: status %d to %q", a.StatusCode, a.Header.Get("HX-Redirect"))
+		}
+		if len(s.x.Requests()) != 0 || len(b.cookies()) != 0 {
+			t.Error("a sign-in was begun")
+		}
+		b.signIn(p.login, xtest.DefaultUserID)
+		if b.who() == "" {
+			t.Error("a client that says nothing cannot sign in")
+		}
+	}
+}
+
 func TestLogout(t *testing.T) {
 	signedIn := func(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
 		s := newSite(t, edit...)
@@ -524,7 +555,7 @@ func TestLogout(t *testing.T) {
 		s, b := signedIn(t)
 		s.sessions.setFail(errors.New("away"))
 		a := b.send(http.MethodPost, "/auth/logout", nil)
-		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "<code>internal</code>") {
+		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "You are still signed in") || a.Header.Get("Retry-After") == "" {
 			t.Errorf("status %d, body %s", a.StatusCode, a.body)
 		}
 		if a := b.get("/auth/session", "Accept", "application/json"); a.StatusCode != http.StatusServiceUnavailable {

@@ -18,6 +18,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -241,6 +242,7 @@ func TestTheApplicationsOwnSessions(t *testing.T) {
 	for _, mounted := range []bool{true, false} {
 		t.Run(fmt.Sprintf("its own middleware is mounted: %t", mounted), func(t *testing.T) {
 			own := scs.New()
+			own.HashTokenInStore = true
 			own.Store = memstore.NewWithCleanupInterval(0)
 			s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, own })
 			if s.kit.Sessions().SCS() != own {
@@ -322,6 +324,72 @@ func TestLoginURL(t *testing.T) {
 		if got := s.kit.LoginURL(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("LoginURL(%q, %q) = %q, want %q", tt[0], tt[1], got, tt[2])
 		}
+	}
+}
+
+// TestTwoKitsDoNotKnowEachOthersVisitors: an application for customers and one for its
+// staff, one mounted in the other.
+func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
+	staff := newSite(t, func(c *xsignin.Config) {
+		c.CookieName = "staff"
+		c.OnSignIn = func(context.Context, *xsignin.SignIn) error { return provider.ErrNotAllowed }
+	})
+	s := newSite(t)
+	s.mux.Handle("/staff", s.kit.LoadUser(staff.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("for the staff"))
+	}))))
+	s.mux.Handle("/both", staff.kit.LoadUser(s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, _ := xsignin.User(r.Context())
+		_, _ = w.Write([]byte(u.ID))
+	}))))
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	if a := b.get("/staff"); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("a customer in the staff's room: status %d, body %s", a.StatusCode, a.body)
+	}
+	if a := b.get("/both"); a.body != xtest.DefaultUserID {
+		t.Errorf("the innermost kit counts: status %d, body %s", a.StatusCode, a.body)
+	}
+}
+
+// stranger is a provider of another service, whose ids are as X's.
+type stranger struct{ provider.Provider }
+
+func (stranger) Name() string { return "other" }
+
+func (p stranger) Begin(ctx context.Context, opt provider.Options) (string, provider.Pending, error) {
+	redirect, pending, err := p.Provider.Begin(ctx, opt)
+	pending.Provider = "other"
+	return redirect, pending, err
+}
+
+func (p stranger) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {
+	pending.Provider = "x"
+	u, token, err := p.Provider.Finish(ctx, pending, q)
+	u.Provider, u.Subject = "other", ""
+	return u, token, err
+}
+
+func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		x, err := provider.NewX(provider.XConfig{
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = []provider.Provider{stranger{x}}
+	})
+	s.browser().signIn("/auth/login", xtest.DefaultUserID)
+	b := s.browser()
+	b.signIn("/auth/login/other", xtest.DefaultUserID)
+	want := xsignin.Key{Provider: "other", UserID: "other:" + xtest.DefaultUserID}
+	if !slices.Contains(s.tokens.keys(), want) {
+		t.Errorf("tokens are under %v", s.tokens.keys())
+	}
+	b.send(http.MethodPost, "/auth/logout", nil)
+	if got := s.tokens.keys(); len(got) != 1 || got[0].Provider != "x" {
+		t.Errorf("a sign-out took another's token: left are %v", got)
 	}
 }
 

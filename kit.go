@@ -38,6 +38,9 @@ func New(cfg Config) (*Kit, error) {
 	if len(c.Keys) == 0 {
 		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
 	}
+	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
+		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
+	}
 	k := &Kit{cfg: c}
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
@@ -46,7 +49,7 @@ func New(cfg Config) (*Kit, error) {
 		k.sessions, err = session.Over(c.Sessions)
 	} else {
 		k.sessions, err = session.New(session.Config{
-			Store: c.SessionStore, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
+			Store: c.SessionStore, CookieName: c.CookieName, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
 			Secure: c.public.Scheme == "https", Logger: c.Logger,
 		})
 	}

@@ -32,7 +32,7 @@ var rooms = [][]string{
 	{"session"},
 	{"provider"},
 	{"tokenstore"},
-	{"event", "internal/seal", "internal/wants"},
+	{"event", "internal/page", "internal/seal", "internal/wants"},
 	// Imports no other room, so that it shares none of their misreadings of X.
 	{"xtest"},
 	// For tests of several modules.

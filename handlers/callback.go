@@ -10,6 +10,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
@@ -41,11 +42,11 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		})
 		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject)
 		if success == nil {
-			http.Redirect(w, r, a.returnTo, http.StatusSeeOther)
+			seeOther(w, a.returnTo)
 			return
 		}
 		success.ServeHTTP(w, r.WithContext(requestctx.With(r.Context(),
-			&requestctx.Request{SignedIn: true, User: user, Clients: h.cfg.Clients})))
+			&requestctx.Request{Sessions: h.cfg.Sessions, SignedIn: true, User: user, Clients: h.cfg.Clients})))
 	})
 }
 
@@ -75,6 +76,10 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	if err != nil {
 		return none, err
 	}
+	if user.Subject == "" {
+		// Ids are unique with their provider only.
+		user.Subject = p.Name() + ":" + user.ID
+	}
 	s := &SignIn{User: user, Token: token, Request: r}
 	if h.cfg.OnSignIn != nil {
 		if err := h.cfg.OnSignIn(ctx, s); err != nil {
@@ -87,17 +92,17 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 			return none, internal(errors.New("OnSignIn left User.Subject empty"))
 		}
 	}
-	// The hook chooses the subject; who X vouched for is not its to change.
+	// The hook chooses the subject; what X said is not its to change.
 	user.Subject = s.User.Subject
-	if err := h.save(ctx, w, r, user, s); err != nil {
+	if err := h.save(ctx, w, r, user, token); err != nil {
 		return none, internal(err)
 	}
 	return user, nil
 }
 
 // save keeps the token and the session: both or neither.
-func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, s *SignIn) error {
-	undo, err := h.cfg.Clients.PutUndo(ctx, user.Key(), s.Token)
+func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token) error {
+	undo, err := h.cfg.Clients.PutUndo(ctx, user.Key(), token)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -46,7 +47,9 @@ type Config struct {
 	// OnSignIn is asked after the provider has vouched for a user and before anything
 	// is saved. It may refuse by an error - [provider.ErrNotAllowed] gives a page that
 	// says so, any other the page of an internal fault - and may set User.Subject to
-	// the application's own name for the user. Nil lets everybody in.
+	// the application's own name for the user. Nil lets everybody in. The token of a user
+	// who is refused is forgotten here and not revoked at X: with OAuth 1.0a it may be the
+	// very one that an earlier sign-in left.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// LoginOptions gives the options of a sign-in that begins with r, such as
 	// ForceLogin. Nil means none.
@@ -79,9 +82,10 @@ type Config struct {
 
 // SignIn is what an OnSignIn hook decides about.
 type SignIn struct {
-	// User is who signs in. The hook may set User.Subject; it must not be empty.
+	// User is who signs in. The hook may set User.Subject, which must not be empty; other
+	// changes are ignored.
 	User provider.User
-	// Token is the permission that comes with it. It holds secrets.
+	// Token is the permission that comes with it. It holds secrets. Changes are ignored.
 	Token tokenstore.Token
 	// Request is the callback's request.
 	Request *http.Request
@@ -92,7 +96,7 @@ type Handlers struct {
 	cfg    Config
 	byName map[string]provider.Provider
 	cross  *http.CrossOriginProtection
-	pages  *pages
+	pages  *page.Writer
 }
 
 // New checks cfg and returns the handlers. The error tells every fault.
@@ -145,7 +149,7 @@ func New(cfg Config) (*Handlers, error) {
 		return nil, errors.Join(errs...)
 	}
 	h.cfg = cfg
-	h.pages = newPages()
+	h.pages = page.NewWriter()
 	return h, nil
 }
 
@@ -169,8 +173,12 @@ type attempt struct {
 func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
 	p := ProblemOf(err)
 	now := h.cfg.Now()
-	h.cfg.Logger.LogAttrs(r.Context(), p.level(), "xsignin: sign-in failed",
-		slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err))
+	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err)}
+	if p.Code == "other_browser" && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
+		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
+		attrs = append(attrs, slog.String("host", r.Host), slog.String("expected_origin", h.cfg.Origin))
+	}
+	h.cfg.Logger.LogAttrs(r.Context(), level(p), "xsignin: sign-in failed", attrs...)
 	h.cfg.Events.Tell(r.Context(), event.Event{
 		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
 	})
@@ -187,6 +195,13 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 func private(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
+}
+
+// seeOther sends the browser on. [http.Redirect] would clean the path, and a path that was
+// checked is sent as it was checked.
+func seeOther(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // only reports whether r's method is one of methods, and answers 405 if not.

@@ -8,6 +8,7 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -28,7 +29,10 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		if r.Method != http.MethodPost {
-			h.logoutPage(w, r)
+			h.pages.Write(w, r, http.StatusOK, page.Page{
+				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
+				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.Home,
+			})
 			return
 		}
 		if err := h.cross.Check(r); err != nil {
@@ -36,13 +40,12 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		if err := h.signOut(w, r); err != nil {
-			p := ProblemOf(err)
-			h.cfg.Logger.LogAttrs(r.Context(), p.level(), "xsignin: sign-out failed", slogErr(err))
+			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 			if failure != nil {
 				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 				return
 			}
-			h.problem(w, r, p, h.cfg.Path+"/logout")
+			h.problem(w, r, stillSignedIn(), h.cfg.Path+"/logout")
 			return
 		}
 		switch {
@@ -52,7 +55,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-			http.Redirect(w, r, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.Home), http.StatusSeeOther)
+			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.Home))
 		}
 	})
 }

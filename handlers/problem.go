@@ -2,14 +2,15 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/page"
+	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -19,28 +20,8 @@ var errInternal = errors.New("handlers: a fault on this site")
 
 func internal(err error) error { return fmt.Errorf("%w: %w", errInternal, err) }
 
-func slogErr(err error) slog.Attr { return slog.Any("err", err) }
-
-// Problem is what may be told a visitor about a failure. As JSON it is a problem
-// document of RFC 9457. It says nothing of the cause: that is for the log.
-type Problem struct {
-	// Type is "about:blank": Title and Code say all there is.
-	Type string `json:"type"`
-	// Status is the HTTP status.
-	Status int `json:"status"`
-	// Code is a stable word: denied, expired, other_browser, not_allowed,
-	// rate_limited, refused, unavailable, cross_origin or internal.
-	Code string `json:"code"`
-	// Title and Detail are for people.
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	// RetryAt is when it makes sense to try again, where that is known.
-	RetryAt time.Time `json:"retry_at,omitzero"`
-	// RetryURL is where to try again.
-	RetryURL string `json:"retry_url,omitempty"`
-
-	retryAfter time.Duration
-}
+// Problem is what may be told a visitor about a failure.
+type Problem = middleware.Problem
 
 // ProblemOf returns what may be told a visitor about err, which came from a provider or
 // from these handlers.
@@ -54,8 +35,8 @@ func ProblemOf(err error) Problem {
 	case errors.Is(err, errInternal):
 		p.Status, p.Code = http.StatusServiceUnavailable, "internal"
 		p.Title = "Something went wrong on this site"
-		p.Detail = "You are not at fault, and nothing was changed. Try again in a moment."
-		p.retryAfter = 5 * time.Second
+		p.Detail = "You are not at fault, and you are not signed in. Try again in a moment."
+		p.RetryAfter = 5 * time.Second
 	case errors.Is(err, provider.ErrDenied):
 		p.Status, p.Code = http.StatusForbidden, "denied"
 		p.Title = "You are not signed in"
@@ -77,7 +58,7 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Code = http.StatusServiceUnavailable, "rate_limited"
 		p.Title = "X is asking for a pause"
 		p.Detail = "There have been too many sign-ins in a short time. Try again a little later."
-		p.retryAfter = time.Minute
+		p.RetryAfter = time.Minute
 	case errors.Is(err, provider.ErrRefused):
 		p.Status, p.Code = http.StatusBadGateway, "refused"
 		p.Title = "X does not accept sign-ins from this site at the moment"
@@ -86,7 +67,7 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Code = http.StatusBadGateway, "unavailable"
 		p.Title = "X could not be reached"
 		p.Detail = "X did not answer as it should. Your account is fine; try again in a moment."
-		p.retryAfter = 30 * time.Second
+		p.RetryAfter = 30 * time.Second
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			p.Status = http.StatusGatewayTimeout
@@ -101,6 +82,25 @@ func ProblemOf(err error) Problem {
 	return p
 }
 
+// stillSignedIn is the problem of a sign-out that did not work out.
+func stillSignedIn() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusServiceUnavailable, Code: "internal",
+		Title:      "You are still signed in",
+		Detail:     "Something went wrong on this site. Try again in a moment.",
+		RetryAfter: 5 * time.Second,
+	}
+}
+
+// notAPageLoad is the problem of a sign-in that a script, an image or a prefetch asked for.
+func notAPageLoad() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusForbidden, Code: "not_a_page_load",
+		Title:  "Signing in needs a page",
+		Detail: "Open this address in the browser's window: a script cannot follow it to X.",
+	}
+}
+
 // crossOrigin is the problem of a sign-out that another site asked for.
 func crossOrigin() Problem {
 	return Problem{
@@ -112,7 +112,7 @@ func crossOrigin() Problem {
 
 // level is how loud the log should be: what visitors do is ordinary, what an operator
 // has to mend is an error.
-func (p Problem) level() slog.Level {
+func level(p Problem) slog.Level {
 	switch p.Code {
 	case "denied", "expired", "other_browser", "not_allowed":
 		return slog.LevelInfo
@@ -122,20 +122,15 @@ func (p Problem) level() slog.Level {
 	return slog.LevelError
 }
 
-// setRetryAfter sets Retry-After where trying again later is what helps.
-func (p Problem) setRetryAfter(w http.ResponseWriter, now time.Time) {
-	d := p.retryAfter
-	if until := p.RetryAt.Sub(now); !p.RetryAt.IsZero() && until > 0 {
-		d = until
+// problem answers with p, as a page or as JSON. retry is where to try again.
+func (h *Handlers) problem(w http.ResponseWriter, r *http.Request, p Problem, retry string) {
+	p.RetryURL = retry
+	p.SetRetryAfter(w.Header(), h.cfg.Now())
+	if wants.JSON(r) {
+		p.Write(w)
+		return
 	}
-	if d > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
-	}
-}
-
-func writeProblem(w http.ResponseWriter, p Problem) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p)
+	h.pages.Write(w, r, p.Status, page.Page{
+		Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Link: retry, Label: "Try again", Home: h.cfg.Home,
+	})
 }

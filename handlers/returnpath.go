@@ -2,12 +2,15 @@ package handlers
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/session"
 )
 
 // maxReturnPath bounds a return path, which travels in a cookie.
-const maxReturnPath = 1024
+const maxReturnPath = session.MaxReturnTo
 
 // localPath returns raw as a path on this site, parsed and encoded anew, or def where
 // it is anything else. auth is the path under which the handlers are mounted: to come
@@ -47,16 +50,29 @@ func plainPath(p string) bool {
 				return false
 			}
 		}
-		decoded, err := url.PathUnescape(p)
-		if err != nil {
-			// A percent sign that is no encoding: as plain as it gets.
-			return true
-		}
+		decoded := percentDecode(p)
 		if decoded == p {
 			return true
 		}
 		p = decoded
 	}
+}
+
+// percentDecode decodes what is an encoding, and leaves a stray percent sign as it is:
+// behind one, another decoder would go on.
+func percentDecode(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if i+2 < len(s) && s[i] == '%' {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // hasControl reports whether s holds a control character, of ASCII or of Latin 1.

@@ -28,7 +28,7 @@ var hostile = []string{
 	// Encoded once, twice, three times.
 	"/%2fevil.example", "/%2Fevil.example", "%2f%2fevil.example", "/%5cevil.example", "/%5Cevil.example", "/%2f%2fevil.example",
 	"/%252fevil.example", "/%25252fevil.example", "/%255cevil.example", "/%09/evil.example", "/%0a/evil.example", "/%0d%0aX:%20y",
-	"/%00", "/a%5cb", "/%e2%80%8b%0a",
+	"/%252fevil.example/%25", "/%252fevil.example/%", "/%25252f%zz", "/%00", "/a%5cb", "/%e2%80%8b%0a",
 	// Dot segments that leave an empty one in front.
 	"/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/./\\evil.example", "/%2e//evil.example", "/%2e%2e//evil.example",
 	"/..", "/.", "/a/../../b", "/%2e%2e%2fevil",

@@ -28,7 +28,10 @@ func (h *Handlers) Session() http.Handler {
 		user, ok, err := h.cfg.Sessions.Load(w, r)
 		if err != nil {
 			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
-			writeProblem(w, ProblemOf(internal(err)))
+			p := ProblemOf(internal(err))
+			p.Detail = "Who is signed in cannot be told right now. Try again in a few seconds."
+			p.SetRetryAfter(w.Header(), h.cfg.Now())
+			p.Write(w)
 			return
 		}
 		answer := sessionAnswer{

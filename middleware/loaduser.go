@@ -25,14 +25,15 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 // which may set a cookie on w. An error is the session store's; the request is then
 // nil.
 //
-// A request that was loaded already comes back as it is.
+// A request that was loaded already, for the same session manager, comes back as it is.
+// What another kit in the same process knows of the visitor counts for nothing here.
 func (m *Middleware) Load(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	if requestctx.From(r.Context()) != nil {
+	if req := requestctx.From(r.Context()); req != nil && req.Sessions == m.sessions {
 		return r, nil
 	}
 	u, ok, err := m.sessions.Load(w, r)
 	if err != nil {
 		return nil, err
 	}
-	return with(r, &requestctx.Request{SignedIn: ok, User: u, Clients: m.clients}), nil
+	return with(r, &requestctx.Request{Sessions: m.sessions, SignedIn: ok, User: u, Clients: m.clients}), nil
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/session"
 )
@@ -40,6 +41,7 @@ type Middleware struct {
 	clients   *client.Pool
 	loginPath string
 	log       *slog.Logger
+	pages     *page.Writer
 }
 
 // New checks cfg and returns the middleware.
@@ -63,12 +65,15 @@ func New(cfg Config) (*Middleware, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, log: cfg.Logger}, nil
+	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, log: cfg.Logger, pages: page.NewWriter()}, nil
 }
 
 // loginURL is where to sign in and come back to path from. The login handler
-// checks path.
+// checks path, and drops one that is too long.
 func (m *Middleware) loginURL(path string) string {
+	if len(path) > session.MaxReturnTo {
+		return m.loginPath
+	}
 	return m.loginPath + "?" + url.Values{"return_to": {path}}.Encode()
 }
 

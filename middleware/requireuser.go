@@ -1,12 +1,13 @@
 package middleware
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/wants"
 )
@@ -38,7 +39,7 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 	loaded, err := m.Load(w, r)
 	if err != nil {
 		m.log.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
-		return nil, temporary()
+		return nil, m.temporary(r)
 	}
 	req := requestctx.From(loaded.Context())
 	if !req.SignedIn {
@@ -49,7 +50,7 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 		return nil, m.signIn(r, "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
 	case err != nil:
 		m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)
-		return nil, temporary()
+		return nil, m.temporary(r)
 	}
 	return loaded, nil
 }
@@ -58,74 +59,73 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 // load is redirected to the login with the way back. Everything else - fetch,
 // XMLHttpRequest, JSON, event streams, websockets, any method but GET - gets status
 // 401 and a problem document (RFC 9457) that names the login, and htmx also
-// HX-Redirect. While the session store cannot answer, everybody gets 503.
+// HX-Redirect. While a store cannot answer, everybody gets 503.
+//
+// An adapter either lets it answer ([Refusal.ServeHTTP]) or answers in its framework's way
+// with Status, Header and Problem.
 type Refusal struct {
 	// Status is 303, 401 or 503.
 	Status int
-	// Location is where to sign in; empty for 503.
-	Location string
+	// Header holds Location, HX-Redirect or Retry-After, and Cache-Control.
+	Header http.Header
 	// Problem is the document for clients that are not browsers' page loads.
 	Problem Problem
 
-	htmx bool
-}
-
-// Problem is a problem document of RFC 9457.
-type Problem struct {
-	// Type is "about:blank": Title and Status say all there is.
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
-	// Code is the kit's own stable word for the problem.
-	Code string `json:"code"`
-	// LoginURL is where to send the user.
-	LoginURL string `json:"login_url,omitempty"`
+	// page is set where a person reads the answer.
+	page *page.Writer
 }
 
 // ServeHTTP writes the refusal.
 func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
+	for name, values := range f.Header {
+		w.Header()[name] = values
+	}
 	switch {
 	case f.Status == http.StatusSeeOther:
-		http.Redirect(w, r, f.Location, f.Status)
-		return
-	case f.Status == http.StatusServiceUnavailable:
-		h.Set("Retry-After", "5")
-	case f.htmx:
-		h.Set("HX-Redirect", f.Location)
+		w.WriteHeader(f.Status)
+	case f.page != nil:
+		f.page.Write(w, r, f.Status, page.Page{
+			Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code,
+			Label: "Try again", // without a link: the same page again
+		})
+	default:
+		f.Problem.Write(w)
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(f.Status)
-	_ = json.NewEncoder(w).Encode(f.Problem)
 }
 
 func (m *Middleware) signIn(r *http.Request, code, detail string) *Refusal {
-	f := &Refusal{Status: http.StatusUnauthorized, Location: m.loginPath}
+	const status = http.StatusUnauthorized
+	login := m.loginPath
+	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}}
 	switch {
 	case wants.Page(r):
-		f.Status, f.Location = http.StatusSeeOther, m.loginURL(requestURI(r))
+		login = m.loginURL(requestURI(r))
+		f.Status = http.StatusSeeOther
+		f.Header.Set("Location", login)
 	case wants.HTMX(r):
-		f.htmx = true
 		// The fragment that htmx asked for is no page to come back to; the page that
 		// it is on is.
-		if page, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && page.Path != "" {
-			f.Location = m.loginURL(page.RequestURI())
+		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
+			login = m.loginURL(on.RequestURI())
 		}
+		f.Header.Set("HX-Redirect", login)
 	}
 	f.Problem = Problem{
-		Type: "about:blank", Title: http.StatusText(http.StatusUnauthorized), Status: http.StatusUnauthorized,
-		Detail: detail, Code: code, LoginURL: f.Location,
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, LoginURL: login,
 	}
 	return f
 }
 
-func temporary() *Refusal {
+func (m *Middleware) temporary(r *http.Request) *Refusal {
 	const status = http.StatusServiceUnavailable
-	return &Refusal{Status: status, Problem: Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: "Who is signed in cannot be told at the moment. Try again in a few seconds.", Code: "unavailable",
+	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}, Problem: Problem{
+		Type: "about:blank", Title: "This page cannot be shown at the moment", Status: status,
+		Detail: "Who is signed in cannot be told right now. Nobody is signed out by that; try again in a few seconds.",
+		Code:   "internal", RetryAfter: 5 * time.Second,
 	}}
+	f.Problem.SetRetryAfter(f.Header, time.Time{})
+	if wants.Page(r) {
+		f.page = m.pages
+	}
+	return f
 }

@@ -7,12 +7,15 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
 )
 
 type key struct{}
 
 // Request is what the kit knows about a request.
 type Request struct {
+	// Sessions is the manager that was asked: another one may know somebody else.
+	Sessions *session.Manager
 	// SignedIn says whether User is somebody.
 	SignedIn bool
 	User     provider.User

@@ -14,7 +14,7 @@ import (
 // for text/html when they load a page and for */* when a script fetches; a client
 // that sends no Accept header at all is taken for a simple browser.
 func Page(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet {
 		return false
 	}
 	if HTMX(r) || r.Header.Get("Upgrade") != "" || r.Header.Get("X-Requested-With") != "" {

@@ -18,7 +18,7 @@ func TestWhoAsks(t *testing.T) {
 	}{
 		{"a browser that loads a page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Accept": browserAccept}, true, false, false},
 		{"an old browser that loads a page", "GET", map[string]string{"Accept": browserAccept}, true, false, false},
-		{"a HEAD of a page", "HEAD", map[string]string{"Accept": browserAccept}, true, false, false},
+		{"a HEAD of a page", "HEAD", map[string]string{"Accept": browserAccept}, false, false, false},
 		{"a client without an Accept header", "GET", nil, true, false, false},
 		{"a form that is sent", "POST", map[string]string{"Sec-Fetch-Mode": "navigate", "Accept": browserAccept}, false, false, false},
 		{"fetch", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "*/*"}, false, true, false},
