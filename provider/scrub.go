@@ -25,12 +25,17 @@ const redacted = "[redacted]"
 // told about.
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_\-]{40,}`)
 
-// scrub returns text with every secret, in each of the forms in which requests and
-// answers carry it, replaced by "[redacted]".
+// minSecret is the length, in bytes, of the shortest secret that is looked for. Some
+// come from the visitor, and one chosen as "e" would make what X says unreadable and
+// unmatchable; what is shorter than this is a PIN, spent by the call, or no secret.
+const minSecret = 8
+
+// scrub returns text with every secret of at least 8 bytes, in each of the forms in
+// which requests and answers carry it, replaced by "[redacted]".
 func scrub(text string, secrets []string) string {
 	var forms []string
 	for _, s := range secrets {
-		if s == "" {
+		if len(s) < minSecret {
 			continue
 		}
 		escaped := url.QueryEscape(s)

@@ -168,6 +168,23 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 	}
 }
 
+// TestAVisitorCannotHideWhatXSays: the code is the visitor's to choose.
+func TestAVisitorCannotHideWhatXSays(t *testing.T) {
+	for _, code := range []string{"e", "invalid"} {
+		s := newServer(t)
+		s.reply("/2/oauth2/token", 401, `{"error":"invalid_client","error_description":"Missing valid authorization header"}`)
+		x := s.x(t)
+		_, p, err := x.Begin(ctx, provider.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = x.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {code}})
+		if e := failed(t, err, provider.ErrRefused); e.Detail != "Missing valid authorization header" || e.Code != "invalid_client" {
+			t.Errorf("code %q: detail %q, code %q", code, e.Detail, e.Code)
+		}
+	}
+}
+
 func TestErrorsOfTheTransportAreScrubbedAndKeepTheirNature(t *testing.T) {
 	x := newServer(t).x(t, func(c *provider.XConfig) {
 		c.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
