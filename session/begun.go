@@ -7,8 +7,9 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// MaxReturnTo is the longest [Begun.ReturnTo], in bytes, that a [Jar] keeps.
-const MaxReturnTo = 1024
+// MaxReturnTo is the longest [Begun.ReturnTo], in bytes, that a [Jar] keeps. It
+// leaves room in a request's headers for the sign-ins of several tabs.
+const MaxReturnTo = 512
 
 // Begun is what a browser keeps of a sign-in that it has begun.
 type Begun struct {

@@ -23,8 +23,16 @@ const (
 	maxPending = 5
 	// pendingSkew is how far the clock of the replica that began may be ahead.
 	pendingSkew = time.Minute
-	// maxOpened and maxCleared bound what a browser full of made-up cookies costs.
-	maxOpened, maxCleared = 32, 128
+	// maxPendingBytes is what their cookies may take of a request's headers, as
+	// proxies refuse a request (nginx and Apache: of more than 8 KB, and all of the
+	// application's cookies count) before the application could clear anything.
+	// Five sign-ins fit, each with a return path of about 300 bytes.
+	maxPendingBytes = 3500
+	// maxOpened bounds what a browser full of made-up cookies costs.
+	maxOpened = 32
+	// maxCleared is how many cookies one answer clears, so that its headers stay
+	// below 4 KB, which is what a proxy takes by default.
+	maxCleared = 20
 	// maxCookie is what every browser takes for name, value and attributes.
 	maxCookie = 4096
 	// handleDigits is how much of a handle's hash is in its cookie's name.
@@ -48,8 +56,10 @@ type JarConfig struct {
 // its own, so that tabs do not disturb each other, sealed with AES-256-GCM, HttpOnly
 // and SameSite=Lax. It writes to no store. Goroutines may share a Jar.
 //
-// A pending sign-in is used once, at most [PendingLifetime] old, and five to a
-// browser. That it is used once is remembered by this process, for the last 65,536
+// A pending sign-in is used once, at most [PendingLifetime] old, and there are five
+// to a browser, fewer if their cookies would take more than 3,500 bytes of a
+// request's headers: with the common scopes, five have room for return paths of 300
+// bytes each. That it is used once is remembered by this process, for the last 65,536
 // sign-ins; a cookie that its owner saved and presents again to another replica, or
 // after a restart, is stopped only by X, whose codes and request tokens work once.
 type Jar struct {
@@ -78,9 +88,10 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 	}, nil
 }
 
-// Put gives the browser a cookie for b. Call it before the answer begins. If the
-// browser then has more than five, the oldest are cleared, those first that do not
-// open or are too old to be used.
+// Put gives the browser a cookie for b. Call it before the answer begins. Cookies
+// that do not open, or are too old to be used, are cleared, and if there then are
+// more than five, or more than 3,500 bytes of them, the oldest, never b's own. One
+// answer clears at most 20, the next one goes on.
 //
 // It fails if b has no handle, or is too long for a cookie: what a browser would
 // drop without a word had better fail here.
@@ -102,7 +113,7 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d",
 			b.Pending.Provider, n, maxCookie)
 	}
-	for _, old := range j.surplus(r, name) {
+	for _, old := range j.surplus(r, c) {
 		j.clear(w, old)
 	}
 	replaceCookie(w.Header(), c)
@@ -153,37 +164,76 @@ func usable(at, now time.Time) bool {
 	return age <= PendingLifetime && age >= -pendingSkew
 }
 
-// surplus lists the cookies that have to go when a cookie of the given name comes.
-func (j *Jar) surplus(r *http.Request, name string) []string {
-	type candidate struct {
-		name string
-		at   time.Time
+// surplus lists the cookies that have to go when c comes.
+func (j *Jar) surplus(r *http.Request, c *http.Cookie) []string {
+	keep, out := j.sent(r)
+	keep = slices.DeleteFunc(keep, func(k kept) bool { return k.name == c.Name })
+	out = slices.DeleteFunc(out, func(name string) bool { return name == c.Name })
+	slices.SortStableFunc(keep, func(a, b kept) int { return b.at.Compare(a.at) })
+	size := sentSize(c.Name, c.Value)
+	n := 0
+	for n < len(keep) && n < maxPending-1 && size+keep[n].size <= maxPendingBytes {
+		size += keep[n].size
+		n++
 	}
-	var keep []candidate
-	var out []string
-	seen := map[string]bool{name: true}
-	opened := 0
-	eachCookie(r, func(n, v string) bool {
-		if !strings.HasPrefix(n, j.prefix) || seen[n] {
+	// The usable ones first: cookies that another host has planted may be beyond
+	// clearing, and must not keep ours in the browser.
+	var names []string
+	for _, k := range keep[n:] {
+		names = append(names, k.name)
+	}
+	names = append(names, out...)
+	return names[:min(len(names), maxCleared)]
+}
+
+// kept is a cookie that the browser sent and that can still be used.
+type kept struct {
+	name   string
+	handle string
+	at     time.Time
+	size   int
+}
+
+// sent sorts the jar's cookies in a request into those that can be used and the
+// names of the others, each in the order sent. It looks at a bounded number of
+// them. A name may come with several values (see [Jar.Take]); one of them is enough.
+func (j *Jar) sent(r *http.Request) (usables []kept, others []string) {
+	values, now := 0, j.now()
+	var names []string
+	found := make(map[string]bool) // whether it can be used
+	eachCookie(r, func(name, value string) bool {
+		if !j.ours(name) || found[name] {
 			return true
 		}
-		seen[n] = true
-		if opened < maxOpened {
-			opened++
-			if b, err := j.open(n, v); err == nil && usable(b.At, j.now()) {
-				keep = append(keep, candidate{n, b.At})
-				return true
-			}
+		values++
+		if _, known := found[name]; !known {
+			names = append(names, name)
+			found[name] = false
 		}
-		out = append(out, n)
-		return len(out) < maxCleared
+		if values > maxOpened {
+			return len(names) < maxOpened+maxCleared
+		}
+		if b, err := j.open(name, value); err == nil && usable(b.At, now) {
+			found[name] = true
+			usables = append(usables, kept{name, b.Pending.Handle, b.At, sentSize(name, value)})
+		}
+		return true
 	})
-	slices.SortStableFunc(keep, func(a, b candidate) int { return b.at.Compare(a.at) })
-	for len(keep) > maxPending-1 {
-		out = append(out, keep[len(keep)-1].name)
-		keep = keep[:len(keep)-1]
+	for _, name := range names {
+		if !found[name] {
+			others = append(others, name)
+		}
 	}
-	return out
+	return usables, others
+}
+
+// sentSize is how much of a Cookie header a cookie takes.
+func sentSize(name, value string) int { return len(name) + len("=") + len(value) + len("; ") }
+
+// ours reports whether the jar can have made a cookie of this name. Longer ones are
+// left alone: clearing them would take more room than an answer has.
+func (j *Jar) ours(name string) bool {
+	return strings.HasPrefix(name, j.prefix) && len(name) <= len(j.prefix)+handleDigits
 }
 
 // open unseals the value of a cookie.
@@ -211,7 +261,7 @@ func (j *Jar) name(handle string) string {
 
 func (j *Jar) clear(w http.ResponseWriter, name string) {
 	c := j.cookie(name, "")
-	c.Expires, c.MaxAge = time.Unix(1, 0), -1
+	c.MaxAge = -1 // without Expires, which would add a third to the line
 	replaceCookie(w.Header(), c)
 }
 
