@@ -6,7 +6,10 @@ import (
 )
 
 // Providers and configurations hold secrets, so they say how they print. Format has
-// the first word with every verb, %#v included.
+// the first word with every verb, %#v included. The methods are the value's, and so
+// the pointer's too. fmt does not ask them for an unexported field of another struct:
+// a provider keeps its secrets behind two pointers, of which fmt follows one at most
+// there (with a verb that it has no use for).
 
 // String returns a description without secrets.
 func (c XConfig) String() string {
@@ -31,29 +34,29 @@ func (c XOAuth1Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.Str
 func (c XOAuth1Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // String returns a description without secrets.
-func (x *X) String() string {
-	if x == nil {
-		return "X(nil)"
+func (x X) String() string {
+	if x.xApp == nil {
+		return "X()"
 	}
 	return fmt.Sprintf("X(%s, OAuth 2.0, %s)", x.svc.name, x.svc.api.Host)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.
-func (x *X) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
+func (x X) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
 
 // LogValue implements [slog.LogValuer].
-func (x *X) LogValue() slog.Value { return slog.StringValue(x.String()) }
+func (x X) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 // String returns a description without secrets.
-func (x *XOAuth1) String() string {
-	if x == nil {
-		return "XOAuth1(nil)"
+func (x XOAuth1) String() string {
+	if x.xoauth1App == nil {
+		return "XOAuth1()"
 	}
 	return fmt.Sprintf("XOAuth1(%s, OAuth 1.0a, %s)", x.svc.name, x.svc.api.Host)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.
-func (x *XOAuth1) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
+func (x XOAuth1) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(x.String())) }
 
 // LogValue implements [slog.LogValuer].
-func (x *XOAuth1) LogValue() slog.Value { return slog.StringValue(x.String()) }
+func (x XOAuth1) LogValue() slog.Value { return slog.StringValue(x.String()) }

@@ -57,7 +57,7 @@ func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 	var none *provider.X
 	var none1 *provider.XOAuth1
 	for _, v := range []any{
-		s.x(t), s.xoauth1(t), none, none1,
+		s.x(t), s.xoauth1(t), *s.x(t), *s.xoauth1(t), none, none1, provider.X{}, provider.XOAuth1{},
 		provider.XConfig{ClientID: clientID, ClientSecret: clientSecret},
 		&provider.XConfig{ClientSecret: clientSecret},
 		provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
@@ -66,6 +66,34 @@ func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 		noSecrets(t, v)
 		if s := fmt.Sprint(v); s == "" || fmt.Sprintf("%#v", v) != s || fmt.Sprintf("%+v", v) != s {
 			t.Errorf("%T prints as %q, %#v and %+v", v, s, v, v)
+		}
+	}
+}
+
+func TestProvidersInsideOtherValuesPrintNoSecret(t *testing.T) {
+	s := newServer(t)
+	x, y := s.x(t), s.xoauth1(t)
+	type exported struct {
+		X provider.X
+		Y provider.XOAuth1
+	}
+	type unexported struct {
+		x provider.X
+		y provider.XOAuth1
+	}
+	type pointers struct {
+		X *provider.X
+		y *provider.XOAuth1
+	}
+	for _, v := range []any{
+		exported{*x, *y}, &exported{*x, *y}, unexported{*x, *y}, &unexported{*x, *y}, pointers{x, y}, &pointers{x, y},
+		[]provider.XOAuth1{*y}, map[string]provider.XOAuth1{"y": *y},
+	} {
+		noSecrets(t, v)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		if got := fmt.Sprintf(verb, exported{*x, *y}); !strings.Contains(got, "X(x, OAuth 2.0, ") || !strings.Contains(got, "XOAuth1(x-oauth1, OAuth 1.0a, ") {
+			t.Errorf("%s prints %s", verb, got)
 		}
 	}
 }

@@ -63,7 +63,10 @@ type XConfig struct {
 
 // X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
 // it. It implements [Provider], [Refresher], [Revoker] and [Profiler].
-type X struct {
+type X struct{ *xApp }
+
+// xApp is what an X holds: see print.go.
+type xApp struct {
 	svc       *service
 	oauth     *oauth2.Config
 	scopes    []string
@@ -113,7 +116,7 @@ func NewX(cfg XConfig) (*X, error) {
 		svc.secrets = []string{cfg.ClientSecret, basic}
 	}
 	identity := slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
-	return &X{
+	return &X{&xApp{
 		svc:       svc,
 		scopes:    scopes,
 		identity:  identity,
@@ -123,7 +126,7 @@ func NewX(cfg XConfig) (*X, error) {
 			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
 			Endpoint: oauth2.Endpoint{TokenURL: svc.endpoint("/2/oauth2/token"), AuthStyle: style},
 		},
-	}, nil
+	}}, nil
 }
 
 // Name implements [Provider].

@@ -58,9 +58,12 @@ type XOAuth1Config struct {
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
 // may share it. It implements [Provider], [Revoker] and [Profiler]; its tokens do not
 // expire, so there is nothing to refresh.
-type XOAuth1 struct {
+type XOAuth1 struct{ *xoauth1App }
+
+// xoauth1App is what an XOAuth1 holds: see print.go.
+type xoauth1App struct {
 	svc     *service
-	oauth   oauth1.Config
+	oauth   *oauth1.Config
 	profile bool
 }
 
@@ -104,9 +107,9 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 	if cfg.AlwaysAsk {
 		page = "/oauth/authorize"
 	}
-	return &XOAuth1{
+	return &XOAuth1{&xoauth1App{
 		svc: svc,
-		oauth: oauth1.Config{
+		oauth: &oauth1.Config{
 			ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
 			Endpoint: oauth1.Endpoint{
 				RequestTokenURL: requestToken,
@@ -117,7 +120,7 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 			Noncer: oauth1.HexNoncer{},
 		},
 		profile: cfg.FetchProfile,
-	}, nil
+	}}, nil
 }
 
 // Name implements [Provider].
@@ -194,7 +197,7 @@ func (x *XOAuth1) FinishPIN(ctx context.Context, p Pending, pin string) (User, t
 
 // config is a copy for one call: dghubble/oauth1 keeps the client in it.
 func (x *XOAuth1) config(c *call) *oauth1.Config {
-	cfg := x.oauth
+	cfg := *x.oauth
 	cfg.HTTPClient = c.client()
 	return &cfg
 }

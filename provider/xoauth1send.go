@@ -50,7 +50,7 @@ func (x *XOAuth1) Send(base http.RoundTripper, t tokenstore.Token, r *http.Reque
 		body = &onceCloser{ReadCloser: own.Body}
 		own.Body = body
 	}
-	cfg := x.oauth
+	cfg := *x.oauth
 	ctx := context.WithValue(own.Context(), oauth1.HTTPClient, &http.Client{Transport: base})
 	resp, err := cfg.Client(ctx, oauth1.NewToken(t.AccessToken, t.TokenSecret)).Transport.RoundTrip(own)
 	if body != nil && (isForm || err != nil) {
