@@ -35,6 +35,8 @@ const (
 	maxCleared = 20
 	// maxCookie is what every browser takes for name, value and attributes.
 	maxCookie = 4096
+	// maxSameName is how many cookies of one name are tried.
+	maxSameName = 8
 	// handleDigits is how much of a handle's hash is in its cookie's name.
 	handleDigits = 16
 )
@@ -123,26 +125,47 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 // Take returns the pending sign-in that the browser has for handle, and clears its
 // cookie, whatever comes of it. Call it before the answer begins.
 //
+// A browser may send several cookies of one name, where another host of the site
+// can plant one in front (only a name with "__Host-" is safe from that, see
+// [JarConfig.Secure]): the first of eight that is good is taken.
+//
 // The error is a [*provider.Error]. Without a cookie, or with one that does not open
 // or is another sign-in's, it is [provider.ErrOtherBrowser]; the cause names the
 // secret's id if the jar lacks it. Too old, or taken before, it is
 // [provider.ErrExpired]. Of several calls at the same time one succeeds.
 func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun, error) {
+	fault := &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	if handle == "" {
-		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+		return Begun{}, fault
 	}
 	name := j.name(handle)
-	value, sent := "", false
-	eachCookie(r, func(n, v string) bool {
-		if n == name {
-			value, sent = v, true
+	var taken Begun
+	tried, ok := 0, false
+	eachCookie(r, func(n, value string) bool {
+		if n != name {
+			return true
 		}
-		return !sent
+		tried++
+		b, err := j.take(name, value, handle)
+		switch {
+		case err == nil:
+			taken, ok = b, true
+		case tried == 1 || errors.Is(err, provider.ErrExpired):
+			fault = err
+		}
+		return !ok && tried < maxSameName
 	})
-	if !sent {
-		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	if tried > 0 {
+		j.clear(w, name)
 	}
-	j.clear(w, name)
+	if !ok {
+		return Begun{}, fault
+	}
+	return taken, nil
+}
+
+// take spends the sign-in in a cookie's value.
+func (j *Jar) take(name, value, handle string) (Begun, *provider.Error) {
 	b, err := j.open(name, value)
 	if err != nil {
 		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: err}

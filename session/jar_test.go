@@ -233,6 +233,46 @@ func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 	}
 }
 
+func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	j := newJar(t, session.JarConfig{Now: clock.Now})
+	_, stale := oneCookie(newVisitor(t), j, "handle")
+	clock.advance(11 * time.Minute)
+	_, other := oneCookie(newVisitor(t), j, "other")
+	name, good := oneCookie(newVisitor(t), j, "handle")
+	planted := func(values ...string) *http.Request {
+		r := httptest.NewRequest("GET", "/", nil)
+		for _, v := range values {
+			r.AddCookie(&http.Cookie{Name: name, Value: v})
+		}
+		return r
+	}
+	junk := []string{"", "x", other, stale}
+	// Another sign-in that begins does not clear it for the junk in front.
+	w := httptest.NewRecorder()
+	if err := j.Put(w, planted(append(junk, good)...), begun("new")); err != nil || sent(t, w).MaxAge < 0 {
+		t.Errorf("%v, %v", err, w.Header())
+	}
+	w = httptest.NewRecorder()
+	if b, err := j.Take(w, planted(append(junk, good)...), "handle"); err != nil || b.Pending.Handle != "handle" {
+		t.Errorf("%v", err)
+	}
+	if c := sent(t, w); c.Name != name || c.MaxAge >= 0 {
+		t.Errorf("%s", c)
+	}
+	_, err := j.Take(httptest.NewRecorder(), planted("x", stale), "handle")
+	wantKind(t, err, provider.ErrExpired)
+	// How many are tried is bounded.
+	name, good = oneCookie(newVisitor(t), j, "behind many")
+	many := append(strings.Split(strings.Repeat("x", 8), ""), good)
+	_, err = j.Take(httptest.NewRecorder(), planted(many...), "behind many")
+	wantKind(t, err, provider.ErrOtherBrowser)
+	if _, err = j.Take(httptest.NewRecorder(), planted(many[1:]...), "behind many"); err != nil {
+		t.Error(err)
+	}
+}
+
 func oneCookie(v *visitor, j *session.Jar, handle string) (name, value string) {
 	c := sent(v.t, v.put(j, begun(handle)))
 	return c.Name, c.Value
