@@ -96,7 +96,7 @@ func parseAccount(body []byte) (a account, problem string) {
 		return account{}, "the answer has no usable id"
 	}
 	a.username = plain(data["username"], 50)
-	a.name = plain(data["name"], 200)
+	a.name = displayName(jsonString(data["name"]), 200)
 	if u, err := url.Parse(jsonString(data["profile_image_url"])); err == nil && u.Host != "" && len(u.String()) <= 2048 &&
 		(u.Scheme == "https" || u.Scheme == "http") {
 		a.avatar = u.String()
@@ -105,6 +105,18 @@ func parseAccount(body []byte) (a account, problem string) {
 		a.email = e
 	}
 	return a, ""
+}
+
+// joiners are ZWNJ and ZWJ. They do not print, but Persian and Indic names are
+// misspelt and joined emoji fall apart without them.
+const joiners = "\u200c\u200d"
+
+// displayName is a name of at most n bytes on one line. Joiners stay where there is
+// something on both sides to join or to part; at an end they would act on the text
+// that a page puts beside the name.
+func displayName(s string, n int) string {
+	s = oneLineBut(joiners, s)
+	return strings.Trim(clip(strings.Trim(s, joiners+" "), n), joiners+" ")
 }
 
 // plain is a text of an account, on one line and bounded.

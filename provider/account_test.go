@@ -75,6 +75,13 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 		"no address":                {`{"data":{"id":"1","confirmed_email":"nobody"}}`, provider.User{ID: "1"}},
 		"an address that is a book": {`{"data":{"id":"1","confirmed_email":"a@` + long + `"}}`, provider.User{ID: "1"}},
 		"a name of several lines":   {`{"data":{"id":"1","name":" a\r\n\tb\u0000c "}}`, provider.User{ID: "1", Name: "a b c"}},
+		"a Persian name":            {`{"data":{"id":"1","name":"نگین می\u200cخواهد"}}`, provider.User{ID: "1", Name: "نگین می\u200cخواهد"}},
+		"a joined emoji":            {`{"data":{"id":"1","name":"👩\u200d💻 Ada \u2764\ufe0f\u200d🔥"}}`, provider.User{ID: "1", Name: "👩\u200d💻 Ada ❤\ufe0f\u200d🔥"}},
+		"joiners at the ends":       {`{"data":{"id":"1","name":"\u200d \u200ca\u200d \u200c"}}`, provider.User{ID: "1", Name: "a"}},
+		"a name of joiners alone":   {`{"data":{"id":"1","name":"\u200c\u200d"}}`, provider.User{ID: "1"}},
+		"a name of joiners cut":     {`{"data":{"id":"1","name":"` + long[:196] + `c\u200db"}}`, provider.User{ID: "1", Name: long[:196] + "c"}},
+		"a name turned around":      {`{"data":{"id":"1","name":"a\u202eb\u2066c"}}`, provider.User{ID: "1", Name: "a b c"}},
+		"joiners in other fields":   {`{"data":{"id":"1","username":"a\u200db"}}`, provider.User{ID: "1", Username: "a b"}},
 		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{ID: "1", Name: long[:200]}},
 		"errors beside the data":    {`{"data":{"id":"1","username":"u"},"errors":[{"title":"x"}],"includes":{}}`, provider.User{ID: "1", Username: "u"}},
 	} {

@@ -87,9 +87,12 @@ func detailText(text string, secrets []string) string {
 }
 
 // oneLine replaces what does not print and every run of white space by one space.
-func oneLine(s string) string {
+func oneLine(s string) string { return oneLineBut("", s) }
+
+// oneLineBut is oneLine, but leaves the runes in keep alone.
+func oneLineBut(keep, s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) {
 			return ' '
 		}
 		return r
