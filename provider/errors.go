@@ -65,6 +65,7 @@ type Error struct {
 	// Provider is the provider's name.
 	Provider string
 	// Op is the step that failed, such as "request_token", "token" or "users/me".
+	// "callback" and "authorize" mean that X was not asked.
 	Op string
 	// Status is the HTTP status of the provider's answer, or 0 without one.
 	Status int

@@ -41,6 +41,9 @@ type Provider interface {
 	// provider sent the browser back with; a callback that does not belong to p is
 	// refused before the provider is asked anything. A refusal by the user is
 	// [ErrDenied].
+	//
+	// The User has Provider and ID. Its Subject is ID with X's providers alone; any
+	// other provider leaves it empty, and handlers make it <name>:<ID>.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
 
 	// Accepts reports whether u is on the provider's API, so that credentials may
@@ -77,7 +80,9 @@ type Profiler interface {
 
 // Options are the wishes of one sign-in. The zero value is the common case.
 type Options struct {
-	// Scopes replaces the provider's configured scopes. OAuth 2.0 only.
+	// Scopes replaces the provider's configured scopes. The identity scopes that are
+	// configured, tweet.read and users.read, are added, since the sign-in could not end
+	// without them. Empty: the configured scopes. OAuth 2.0 only.
 	Scopes []string
 	// ForceLogin makes X ask for the password although the browser is signed in
 	// there (force_login). OAuth 1.0a only.
@@ -120,13 +125,16 @@ type User struct {
 	// numbers of up to 19 digits, too long for a JSON number.
 	ID string `json:"id"`
 	// Subject is the application's name for this user, which tokens are kept under.
-	// X's providers set it to ID, so that both protocols give one subject; an
-	// OnSignIn hook may set another.
+	// X's providers set it to ID, so that both protocols give one subject. Any other
+	// provider leaves it empty; handlers then make it <name>:<ID>, since ids are unique
+	// only with their provider. An OnSignIn hook may set another.
 	Subject string `json:"subject"`
 	// Username is the handle without its "@". It can change, and pass to somebody
 	// else: never key on it.
 	Username string `json:"username"`
-	// Name is the display name. OAuth 1.0a's token answer does not give it.
+	// Name is the display name, on one line and at most 200 bytes. It may hold ZWNJ and
+	// ZWJ (U+200C, U+200D) between other characters. OAuth 1.0a's token answer does not
+	// give it.
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture, 48 pixels wide on X.
 	AvatarURL string `json:"avatar_url,omitempty"`
