@@ -164,6 +164,27 @@ func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun
 	return taken, nil
 }
 
+// Clear ends the sign-ins that the browser has under way, as whoever signs out does
+// not expect one of them to complete later. Call it before the answer begins. A copy
+// of a cookie that could be used is then refused by this process, as one that was
+// taken.
+//
+// One answer clears at most 20 cookies, those first that can be used; Put leaves a
+// browser with five of them.
+func (j *Jar) Clear(w http.ResponseWriter, r *http.Request) {
+	usables, others := j.sent(r)
+	now := j.now()
+	var names []string
+	for _, k := range usables {
+		j.spent.add(k.handle, now)
+		names = append(names, k.name)
+	}
+	names = append(names, others...)
+	for _, name := range names[:min(len(names), maxCleared)] {
+		j.clear(w, name)
+	}
+}
+
 // take spends the sign-in in a cookie's value.
 func (j *Jar) take(name, value, handle string) (Begun, *provider.Error) {
 	b, err := j.open(name, value)

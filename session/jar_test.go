@@ -233,6 +233,65 @@ func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 	}
 }
 
+func TestClearEndsTheSignInsUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		j := newJar(t, session.JarConfig{Secure: secure})
+		v, bystander := newVisitor(t), newVisitor(t)
+		handles := []string{"1", "2", "3", "4", "5"}
+		for _, handle := range handles {
+			v.put(j, begun(handle))
+		}
+		bystander.put(j, begun("bystander"))
+		v.jar.SetCookies(v.url, []*http.Cookie{{Name: "mine", Value: "stays"}})
+		saved := v.jar.Cookies(v.url)
+
+		w := httptest.NewRecorder()
+		j.Clear(w, v.request())
+		v.jar.SetCookies(v.url, w.Result().Cookies())
+		if left := v.jar.Cookies(v.url); len(left) != 1 || left[0].Name != "mine" {
+			t.Errorf("left: %v", left)
+		}
+		for _, handle := range handles {
+			_, err := v.take(j, handle)
+			wantKind(t, err, provider.ErrOtherBrowser)
+		}
+		v.jar.SetCookies(v.url, saved)
+		for _, handle := range handles {
+			_, err := v.take(j, handle)
+			wantKind(t, err, provider.ErrExpired)
+		}
+		if _, err := bystander.take(j, "bystander"); err != nil {
+			t.Errorf("another browser's: %v", err)
+		}
+		w = httptest.NewRecorder()
+		j.Clear(w, newVisitor(t).request())
+		if len(w.Header()) != 0 {
+			t.Errorf("without any: %v", w.Header())
+		}
+	}
+}
+
+func TestClearIsBoundedAndBeginsWithWhatCanBeUsed(t *testing.T) {
+	t.Parallel()
+	j := newJar(t, session.JarConfig{})
+	v := newVisitor(t)
+	name, value := oneCookie(v, j, "handle")
+	r := httptest.NewRequest("GET", "/", nil)
+	for i := range 30 {
+		r.AddCookie(&http.Cookie{Name: fmt.Sprintf("xsignin-pending-%016d", i), Value: "x"})
+	}
+	r.AddCookie(&http.Cookie{Name: name, Value: value})
+	w := httptest.NewRecorder()
+	j.Clear(w, r)
+	cleared := w.Result().Cookies()
+	if len(cleared) != 20 || cleared[0].Name != name || cleared[0].MaxAge >= 0 {
+		t.Errorf("%d: %v", len(cleared), cleared)
+	}
+	_, err := v.take(j, "handle")
+	wantKind(t, err, provider.ErrExpired)
+}
+
 func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -373,6 +432,7 @@ func FuzzTake(f *testing.F) {
 		if err := j.Put(w, r, begun("new")); err != nil {
 			t.Error(err)
 		}
+		j.Clear(w, r)
 		for _, line := range w.Header()["Set-Cookie"] {
 			if strings.ContainsAny(line, "\r\n") || line == "" {
 				t.Errorf("%q", line)
