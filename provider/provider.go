@@ -27,7 +27,8 @@ import (
 //
 // A provider whose tokens can be renewed is also a [Refresher], one that can take
 // tokens back is also a [Revoker], one that can ask for the profile of a token's
-// account is also a [Profiler].
+// account is also a [Profiler], one whose API says when it refuses a token for good is
+// also a [Refuser].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part
 	// of every token's key, of paths, events and log lines.
@@ -69,6 +70,17 @@ type Revoker interface {
 	// Revoke makes t useless at the provider. A token that already is, is not an
 	// error.
 	Revoke(ctx context.Context, t tokenstore.Token) error
+}
+
+// Refuser is a provider whose API's answers tell a token that is dead from an outage.
+// Package client asks it about tokens without a refresh token, since for others only
+// a refresh is proof.
+type Refuser interface {
+	// Refused reports whether resp, an answer to [Provider.Send], says that the token
+	// is refused for good. Only the provider's own word for that counts: an outage or a
+	// limit is none, and neither is a bare 401. body is the beginning of resp's body, at
+	// most 4 KiB; Refused neither reads nor closes resp.Body.
+	Refused(resp *http.Response, body []byte) bool
 }
 
 // Profiler is a provider that can be asked whose token it is.

@@ -56,8 +56,8 @@ type XOAuth1Config struct {
 }
 
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
-// may share it. It implements [Provider], [Revoker] and [Profiler]; its tokens do not
-// expire, so there is nothing to refresh.
+// may share it. It implements [Provider], [Revoker], [Profiler] and [Refuser]; its
+// tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
 // xoauth1App is what an XOAuth1 holds: see print.go.
@@ -71,6 +71,7 @@ var (
 	_ Provider = (*XOAuth1)(nil)
 	_ Revoker  = (*XOAuth1)(nil)
 	_ Profiler = (*XOAuth1)(nil)
+	_ Refuser  = (*XOAuth1)(nil)
 )
 
 // NewXOAuth1 makes a provider. It checks all of cfg and reports every fault at once,

@@ -326,3 +326,34 @@ func TestOAuth1RevokeSignsWithTheTokenThatIsToDie(t *testing.T) {
 		})
 	}
 }
+
+func TestCode89AloneRefusesAnOAuth1Token(t *testing.T) {
+	x := newServer(t).xoauth1(t)
+	for _, c := range []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{401, `{"errors":[{"code":89,"message":"Invalid or expired token."}]}`, true},
+		{401, "\ufeff " + `{"errors":[{"code":32},{"code":"89"}]}`, true},
+		{401, `{"errors":{"code":89}}`, true},
+		{401, `{"code":89,"title":"Unauthorized"}`, true},
+		{401, `<?xml version="1.0"?><errors><error code="89">Invalid or expired token.</error></errors>`, true},
+		{401, ``, false},
+		{401, `Unauthorized`, false},
+		{401, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`, false},
+		{401, `{"errors":[{"code":32,"message":"Could not authenticate you."}]}`, false},
+		{401, `{"errors":[{"code":89`, false},
+		{401, `<html><error code="89">`, false},
+		{403, `{"errors":[{"code":89}]}`, false},
+		{429, `{"errors":[{"code":89}]}`, false},
+		{503, `{"errors":[{"code":89}]}`, false},
+	} {
+		if got := x.Refused(&http.Response{StatusCode: c.status}, []byte(c.body)); got != c.want {
+			t.Errorf("%d %s: %t", c.status, c.body, got)
+		}
+	}
+	if _, is := any(newServer(t).x(t)).(provider.Refuser); is {
+		t.Error("an OAuth 2.0 token is refused by an answer of the API")
+	}
+}

@@ -71,6 +71,12 @@ func judgeKept(c *call, f fault) verdict {
 	return judgeSigned(c, f)
 }
 
+// Refused implements [Refuser]: an error 401 with code 89, in whichever form X writes
+// it. Any other 401 is none, as X has answered so to good tokens.
+func (x *XOAuth1) Refused(resp *http.Response, body []byte) bool {
+	return resp.StatusCode == http.StatusUnauthorized && parseFault(body).has("89")
+}
+
 // clockOff reports whether the answer's Date is far from the time that was signed.
 func clockOff(c *call) bool {
 	date, err := http.ParseTime(c.answer.header.Get("Date"))
