@@ -184,7 +184,7 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session: the store failed", "error", err)
+	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
 	h := w.Header()
 	h.Set("Retry-After", "5")
 	h.Set("Cache-Control", "no-store")

@@ -90,7 +90,7 @@ func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token, key strin
 }
 
 func (m *Manager) logTouch(ctx context.Context, err error) {
-	m.logger.WarnContext(ctx, "session: cannot record the use of a session", "error", err)
+	m.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
 }
 
 // touched returns the record with its use recorded now, and whether its cookie

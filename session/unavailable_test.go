@@ -1,8 +1,11 @@
 package session_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -60,6 +63,44 @@ func TestAStoreThatIsAwayGives503(t *testing.T) {
 			t.Errorf("%s: %q", name, body)
 		}
 		spy.reset(nil)
+	}
+}
+
+func TestErrorsAreLoggedUnderTheKeyOfAllRooms(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	spy := newSpy()
+	m := newManager(t, session.Config{
+		Store: spy, IdleTimeout: time.Hour, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+	})
+	token := signIn(t, m, "ann")
+	spy.age(time.Now().Add(-30 * time.Minute))
+	spy.reset(func(_ int, c call) error {
+		if c.op == "commit" {
+			return errStore
+		}
+		return nil
+	})
+	w, r := request(m, token)
+	m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/value"))
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 {
+		t.Errorf("%q, want the use that was not recorded and the value that was not saved", lines)
+	}
+	for _, line := range lines {
+		if !strings.Contains(line, `"err":"`+errStore.Error()+`"`) {
+			t.Error(line)
+		}
+	}
+}
+
+// age makes all records, of our codec, say that they were last used at t.
+func (s *spyStore) age(t time.Time) {
+	all, _ := s.MemStore.All()
+	for key, b := range all {
+		b = bytes.Clone(b)
+		binary.BigEndian.PutUint64(b[9:], uint64(t.UnixMilli()))
+		_ = s.MemStore.Commit(key, b, time.Now().Add(time.Hour))
 	}
 }
 
