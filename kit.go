@@ -46,7 +46,7 @@ func New(cfg Config) (*Kit, error) {
 		return nil, err
 	}
 	if c.Sessions != nil {
-		k.sessions, err = session.Over(c.Sessions)
+		k.sessions, err = session.Over(c.Sessions, c.Logger)
 	} else {
 		k.sessions, err = session.New(session.Config{
 			Store: c.SessionStore, CookieName: c.CookieName, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,

@@ -64,7 +64,7 @@ func TestNewReadsTheRecordsOfScs(t *testing.T) {
 	spy := newSpy()
 	sm := scs.New()
 	sm.Store, sm.HashTokenInStore, sm.Cookie.Name = spy, true, "xsignin"
-	over, err := session.Over(sm)
+	over, err := session.Over(sm, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,8 @@ const DefaultLifetime = 14 * 24 * time.Hour
 // configuration for plain http on one process.
 type Config struct {
 	// Store keeps the records: any of scs's stores. Nil means a memstore of scs,
-	// which forgets everything when the process ends.
+	// which forgets everything when the process ends. Replicas share it; another
+	// application must not, see [Manager].
 	Store scs.Store
 
 	// Lifetime is how long a session lasts, used or not. Zero means
@@ -51,6 +52,11 @@ type Config struct {
 
 // Manager knows who is signed in. Make one with [New] or [Over]. Goroutines may
 // share it.
+//
+// A session does not say which Manager made it: any Manager over the same store takes
+// its cookie, so that replicas share their users. Two applications must not share a
+// store, unless each may take the other's users for its own: give each a store (a
+// table, or a prefix of keys) to itself.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
@@ -77,6 +83,8 @@ type Manager struct {
 // default codec can still be read, so an application can change to New and keep
 // its sessions if it keeps the store and the cookie's name, and had scs's
 // HashTokenInStore on.
+//
+// A store is one application's, see [Manager].
 func New(cfg Config) (*Manager, error) {
 	var faults []error
 	fault := func(format string, args ...any) {
@@ -135,16 +143,27 @@ func New(cfg Config) (*Manager, error) {
 //
 // Behind scs's own LoadAndSave a request in flight during a sign-in or sign-out
 // can still send the dead session's cookie, and an idle timeout costs a write at
-// each request; [Manager.LoadAndSave] does neither. What no caller is told is
-// logged to [slog.Default].
-func Over(sm *scs.SessionManager) (*Manager, error) {
+// each request; [Manager.LoadAndSave] does neither.
+//
+// logger gets what no caller is told, see [Config.Logger]. Nil means
+// [slog.Default].
+//
+// It fails if sm is not whole, or if its cookie is SameSite=Strict: browsers do not
+// send such a cookie to the page that a provider's answer leads to, so who has just
+// signed in would be sent to sign in again, without end.
+func Over(sm *scs.SessionManager, logger *slog.Logger) (*Manager, error) {
 	switch {
 	case sm == nil:
 		return nil, errors.New("session: the session manager is nil")
 	case sm.Store == nil, sm.Codec == nil, sm.Cookie.Name == "", sm.Lifetime <= 0:
 		return nil, errors.New("session: the session manager lacks a store, a codec, a cookie name or a lifetime: make it with scs.New")
+	case sm.Cookie.SameSite == http.SameSiteStrictMode:
+		return nil, errors.New("session: the session manager's cookie is SameSite=Strict, which browsers do not send on the way back from the provider: set its Cookie.SameSite to http.SameSiteLaxMode, which still keeps the cookie out of other sites' forms")
 	}
-	m := &Manager{sm: sm, logger: slog.Default()}
+	if logger == nil {
+		logger = slog.Default()
+	}
+	m := &Manager{sm: sm, logger: logger}
 	return m, m.join()
 }
 

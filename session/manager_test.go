@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,9 +45,45 @@ func TestTheSettingsReachScs(t *testing.T) {
 func TestOverNeedsAWholeManager(t *testing.T) {
 	t.Parallel()
 	for _, sm := range []*scs.SessionManager{nil, {}, {Store: newSpy()}, {Store: newSpy(), Codec: scs.GobCodec{}}} {
-		if _, err := session.Over(sm); err == nil {
+		if _, err := session.Over(sm, quiet()); err == nil {
 			t.Errorf("%+v was taken", sm)
 		}
+	}
+}
+
+func TestOverRefusesACookieThatDoesNotComeBackFromX(t *testing.T) {
+	t.Parallel()
+	for mode, taken := range map[http.SameSite]bool{
+		http.SameSiteStrictMode: false, http.SameSiteLaxMode: true, http.SameSiteDefaultMode: true, 0: true,
+	} {
+		sm := scs.New()
+		sm.Cookie.SameSite = mode
+		store := sm.Store
+		_, err := session.Over(sm, nil)
+		if (err == nil) != taken {
+			t.Errorf("SameSite %d: %v", mode, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "SameSiteLaxMode") || sm.Store != store) {
+			t.Errorf("%v, and the store is %T", err, sm.Store)
+		}
+	}
+}
+
+func TestOverLogsWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	spy := newSpy()
+	sm := scs.New()
+	sm.Store, sm.ErrorFunc = spy, nil
+	m, err := session.Over(sm, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spy.reset(failing)
+	w, r := request(m, strings.Repeat("A", 43))
+	m.LoadAndSave(site(t, m)).ServeHTTP(w, r)
+	if !strings.Contains(log.String(), errStore.Error()) {
+		t.Errorf("the log has %q", log.String())
 	}
 }
 
