@@ -21,6 +21,8 @@ const (
 type goal struct {
 	// bad is an access token that will not do, although it has not expired.
 	bad string
+	// dead is not nil where the provider's API has said that bad is refused for good.
+	dead error
 	// refusals is for [cached] where the API refused bad.
 	refusals int
 	// force: the token that the store has now will not do.
@@ -143,6 +145,12 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 			return nil, refreshed, err
 		}
 
+		if v == refused {
+			if err := p.refuse(s, gen, v, tok, errMarked); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
 		if g.force && g.bad == "" {
 			g.bad = tok.AccessToken
 		}
@@ -161,16 +169,14 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 			s.publish(p.remember(tok, now, 0), gen)
 		}
 		if !p.refreshable(s.key, tok) {
+			why := errNoSecret
 			if works {
+				why = g.dead
+			}
+			if why == nil {
 				return nil, false, ErrNotRefreshable
 			}
-			if err := p.refuse(s, gen, v, tok, errNoSecret); err != nil {
-				return nil, false, err
-			}
-			continue
-		}
-		if v == refused {
-			if err := p.refuse(s, gen, v, tok, errMarked); err != nil {
+			if err := p.refuse(s, gen, v, tok, why); err != nil {
 				return nil, false, err
 			}
 			continue

@@ -70,7 +70,10 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 //
 // A 401 for a token that should be valid makes one refresh and, where the request
 // has no body or a GetBody, one retry; it is passed on where a refresh is not
-// possible at the moment. Nothing else is retried.
+// possible at the moment. Nothing else is retried. Where the token has no refresh
+// token, a 401 is passed on as well, unless the provider is a [provider.Refuser] and
+// finds in its first 4 KiB that the token is refused for good: that is
+// [ErrSignInAgain], and the provider is not asked again.
 func (p *Pool) Client(key tokenstore.Key) *http.Client {
 	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, boxed: key}}
 }

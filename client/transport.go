@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -46,19 +47,22 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // unauthorized deals with a 401 for a token that should be valid.
 func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
 	p := t.pool
-	if !p.refreshable(t.key, c.token) {
+	want := goal{bad: c.token.AccessToken}
+	if p.refreshable(t.key, c.token) {
+		if p.now().Before(c.quietUntil) {
+			return resp, nil
+		}
+		want.refusals = c.refusals + 1
+	} else if want.dead = t.refused(resp); want.dead == nil {
 		// Nothing to refresh; but the store may hold another by now.
 		if s := p.users.find(t.boxed); s != nil {
 			s.forget(c)
 		}
 		return resp, nil
 	}
-	if p.now().Before(c.quietUntil) {
-		return resp, nil
-	}
-	want := goal{bad: c.token.AccessToken, refusals: c.refusals + 1}
 	hasBody := r.Body != nil && r.Body != http.NoBody
-	if hasBody && r.GetBody == nil {
+	replayable := !hasBody || r.GetBody != nil
+	if !replayable && want.dead == nil {
 		// This request cannot be sent again, but the next can have a new token.
 		p.begin(t.key, want)
 		return resp, nil
@@ -68,7 +72,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
 	}
-	if err != nil {
+	if err != nil || !replayable {
 		return resp, nil
 	}
 	again := r.WithContext(r.Context())
@@ -84,6 +88,38 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	_ = resp.Body.Close()
 	return t.provider.Send(p.transport, fresh.token, again)
 }
+
+// maxRefusal bounds what is read of an answer to find a refusal in it.
+const maxRefusal = 4 << 10
+
+// refused returns the error for an answer by which the provider refuses the token for
+// good, or nil. resp's body is afterwards as it was.
+func (t *transport) refused(resp *http.Response) error {
+	refuser, ok := t.provider.(provider.Refuser)
+	if !ok || resp.Body == nil {
+		return nil
+	}
+	body := resp.Body
+	head, err := io.ReadAll(io.LimitReader(body, maxRefusal))
+	var rest io.Reader = body
+	if err != nil {
+		rest = broken{err}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), body}
+	// The provider is lent the head alone, and cannot change what the application reads.
+	if !refuser.Refused(resp, bytes.Clone(head)) {
+		return nil
+	}
+	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
+}
+
+// broken is the rest of a body that could not be read.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 // withoutAuthorization returns r, or a copy where the caller set the header: whose
 // credentials are sent must not depend on how a provider attaches them.

@@ -21,7 +21,7 @@ import (
 type site struct {
 	t     *testing.T
 	x     *xtest.X
-	p     *provider.X
+	p     provider.Provider
 	vault *tokenstore.Vault
 	mu    sync.Mutex
 	now   time.Time
@@ -188,6 +188,41 @@ func TestAppRevokedAtX(t *testing.T) {
 	}
 	if n := s.x.Count("POST", "/2/oauth2/token"); n != 2 {
 		t.Errorf("%d token requests, want one for the code and one for the refresh", n)
+	}
+	s.signIn(pool)
+	s.want200(pool, key)
+}
+
+// TestAppRevokedAtXWithOAuth1: there is no refresh that X could refuse.
+func TestAppRevokedAtXWithOAuth1(t *testing.T) {
+	s := newSite(t)
+	p, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret, CallbackURL: xtest.DefaultCallback,
+		Transport: s.x.Transport(), Now: s.clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.p = p
+	pool := s.replica()
+	key := s.signIn(pool)
+	s.want200(pool, key)
+	s.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Body: `{"title":"Unauthorized","status":401}`})
+	if got, err := status(pool.Client(key)); err != nil || got != 401 {
+		t.Errorf("outage: %d, %v", got, err)
+	}
+	s.x.ClearFaults()
+	s.want200(pool, key)
+	s.x.RevokeApp(xtest.DefaultUserID)
+	asked := s.x.Count("GET", "/1.1/account/verify_credentials.json")
+	for range 3 {
+		resp, err := pool.Client(key).Get("https://api.x.com/1.1/account/verify_credentials.json")
+		if !errors.Is(err, client.ErrSignInAgain) {
+			t.Errorf("request: %v, %v", resp, err)
+		}
+	}
+	if n := s.x.Count("GET", "/1.1/account/verify_credentials.json") - asked; n != 1 {
+		t.Errorf("X was asked %d times, want once", n)
 	}
 	s.signIn(pool)
 	s.want200(pool, key)
