@@ -31,6 +31,7 @@ var rooms = [][]string{
 	{"client"},
 	{"session"},
 	{"provider"},
+	{"tokenstore/storetest"},
 	{"tokenstore"},
 	{"event", "internal/page", "internal/seal", "internal/wants"},
 	// Imports no other room, so that it shares none of their misreadings of X.

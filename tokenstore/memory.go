@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,7 +25,10 @@ type Memory struct {
 	entries map[Key]*memoryEntry
 }
 
-var _ Store = (*Memory)(nil)
+var (
+	_ Store  = (*Memory)(nil)
+	_ Lister = (*Memory)(nil)
+)
 
 type memoryEntry struct {
 	value      []byte
@@ -118,6 +123,23 @@ func (m *Memory) Release(ctx context.Context, key Key, id LeaseID) error {
 		e.lease = ""
 	}
 	return nil
+}
+
+// Keys implements [Lister]. It looks at every entry.
+func (m *Memory) Keys(ctx context.Context, userID string) ([]Key, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []Key
+	for key := range m.entries {
+		if key.UserID == userID {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.Provider, b.Provider) })
+	return keys, nil
 }
 
 // write stores a copy of value in a new entry, which has no lease.

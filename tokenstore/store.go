@@ -15,7 +15,8 @@ import (
 // token under {"x-oauth1", id}.
 //
 // Both parts are arbitrary strings. A store must keep keys apart whatever
-// bytes they hold: {"a", "bc"} and {"ab", "c"} are two keys.
+// bytes they hold: {"a", "bc"} and {"ab", "c"} are two keys. Each part may be up to
+// 1 KiB long; a store that takes less says so in its documentation.
 type Key struct {
 	// Provider is the provider's name, [provider.Provider.Name].
 	Provider string
@@ -110,4 +111,16 @@ type Store interface {
 	// Release gives a lease back before its time. A lease that has ended, or that
 	// somebody else holds by now, is left as it is and is not an error.
 	Release(ctx context.Context, key Key, id LeaseID) error
+}
+
+// Lister is what a [Store] may do besides: say which tokens a user holds. Callers
+// find it by a type assertion and do without where it is missing. It is an ability
+// of its own because some backends find entries by their whole key only.
+//
+// What [Store] demands of methods holds here too.
+type Lister interface {
+	// Keys returns the keys of all entries with this UserID, ordered by Provider,
+	// byte by byte. A user without entries has none, and that is not an error. Under
+	// writes at the same time an entry that is there throughout is in the list.
+	Keys(ctx context.Context, userID string) ([]Key, error)
 }

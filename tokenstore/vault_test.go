@@ -12,6 +12,8 @@ import (
 	"time"
 )
 
+var key = Key{Provider: "x", UserID: "12"}
+
 func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
 func vault(t testing.TB, s Store, secrets ...[]byte) *Vault {

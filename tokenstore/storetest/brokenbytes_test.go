@@ -1,0 +1,166 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// renamed returns a fault of a store that takes one key for another.
+func renamed(name, breaks string, f func(k tokenstore.Key) tokenstore.Key) fault {
+	return with(name, breaks, func(s *store) {
+		m := s.Memory
+		s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) { return m.Get(ctx, f(k)) }
+		s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
+			return m.Put(ctx, f(k), value)
+		}
+		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+			return m.Replace(ctx, f(k), v, value)
+		}
+		s.remove = func(ctx context.Context, k tokenstore.Key) error { return m.Delete(ctx, f(k)) }
+		s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+			return m.Lease(ctx, f(k), v, d)
+		}
+		s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
+			return m.Release(ctx, f(k), id)
+		}
+	})
+}
+
+// kept returns a fault of a store that keeps something else than it was given.
+func kept(name string, f func(value []byte) []byte) fault {
+	return with(name, "values come back byte by byte", func(s *store) {
+		s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
+			return s.Memory.Put(ctx, k, f(value))
+		}
+	})
+}
+
+func brokenBytes() []fault {
+	const apart = "keys hold any byte and are kept apart"
+	user := func(f func(id string) string) func(k tokenstore.Key) tokenstore.Key {
+		return func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: f(k.Provider), UserID: f(k.UserID)}
+		}
+	}
+	return []fault{
+		kept("values end after 4 KiB", func(value []byte) []byte { return value[:min(len(value), 4096)] }),
+		kept("values are UTF-8", func(value []byte) []byte { return bytes.ToValidUTF8(value, nil) }),
+		kept("values are trimmed", bytes.TrimSpace),
+		with("an empty value is no entry", "values come back byte by byte", func(s *store) {
+			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
+				e, err := s.Memory.Get(ctx, k)
+				if err == nil && len(e.Value) == 0 {
+					return e, tokenstore.ErrNotFound
+				}
+				return e, err
+			}
+		}),
+		renamed("the parts are joined by nothing", apart, func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: k.Provider + k.UserID}
+		}),
+		renamed("the parts are joined by a colon", apart, func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: k.Provider + ":" + k.UserID}
+		}),
+		renamed("the parts are joined by a NUL", apart, func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: k.Provider + "\x00" + k.UserID}
+		}),
+		renamed("parts end at a NUL", apart, user(func(s string) string { first, _, _ := strings.Cut(s, "\x00"); return first })),
+		renamed("parts end after 255 bytes", apart, user(func(s string) string { return s[:min(len(s), 255)] })),
+		renamed("parts have no case", apart, user(strings.ToLower)),
+		renamed("parts are trimmed", apart, user(strings.TrimSpace)),
+		renamed("parts are UTF-8", apart, user(func(s string) string { return strings.ToValidUTF8(s, "\ufffd") })),
+	}
+}
+
+func brokenContexts() []fault {
+	free := context.WithoutCancel
+	return []fault{
+		with("Get minds no context", "an ended context ends Get", func(s *store) {
+			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
+				return s.Memory.Get(free(ctx), k)
+			}
+		}),
+		with("Get hides the context's error", "an ended context ends Get", func(s *store) {
+			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
+				e, err := s.Memory.Get(ctx, k)
+				if ctx.Err() != nil {
+					err = errors.New("gone away")
+				}
+				return e, err
+			}
+		}),
+		with("Put minds no context", "an ended context ends Put", func(s *store) {
+			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
+				return s.Memory.Put(free(ctx), k, value)
+			}
+		}),
+		with("Replace minds no context", "an ended context ends Replace", func(s *store) {
+			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+				return s.Memory.Replace(free(ctx), k, v, value)
+			}
+		}),
+		with("Delete minds its context too late", "an ended context ends Delete", func(s *store) {
+			s.remove = func(ctx context.Context, k tokenstore.Key) error {
+				_ = s.Memory.Delete(free(ctx), k)
+				return ctx.Err()
+			}
+		}),
+		with("Lease minds no context", "an ended context ends Lease", func(s *store) {
+			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+				return s.Memory.Lease(free(ctx), k, v, d)
+			}
+		}),
+		with("Release minds no context", "an ended context ends Release", func(s *store) {
+			s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
+				return s.Memory.Release(free(ctx), k, id)
+			}
+		}),
+		with("Keys minds no context", "an ended context ends Keys", func(s *store) {
+			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				return s.Memory.Keys(free(ctx), userID)
+			}
+		}),
+	}
+}
+
+func brokenLists() []fault {
+	list := func(f func(keys []tokenstore.Key) []tokenstore.Key) func(s *store) {
+		return func(s *store) {
+			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.Keys(ctx, userID)
+				return f(keys), err
+			}
+		}
+	}
+	return []fault{
+		with("a list is backwards", "a list has all keys of the user, in order", list(func(keys []tokenstore.Key) []tokenstore.Key {
+			slices.Reverse(keys)
+			return keys
+		})),
+		with("a list is short", "a list has all keys of the user, in order", list(func(keys []tokenstore.Key) []tokenstore.Key {
+			return keys[:min(len(keys), 1)]
+		})),
+		with("an empty list is an error", "a list has all keys of the user, in order", func(s *store) {
+			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.Keys(ctx, userID)
+				if len(keys) == 0 && err == nil {
+					err = tokenstore.ErrNotFound
+				}
+				return keys, err
+			}
+		}),
+		with("a list goes by the beginning of a name", "a list has nobody else's keys", func(s *store) {
+			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.Keys(ctx, userID)
+				longer, _ := s.Memory.Keys(ctx, userID+"c")
+				return append(keys, longer...), err
+			}
+		}),
+	}
+}

@@ -1,0 +1,197 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// leaseRules are about leases while they run.
+func leaseRules() []rule {
+	return []rule{
+		{
+			"a lease keeps others out",
+			"While a lease runs the error of Lease is a *LeasedError, whose Remaining is how long the lease still runs. " +
+				"The holder is no exception: a lease cannot be prolonged.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.lease(key(), v, long)
+				s.leased(key(), v, long)
+				s.replica().leased(key(), v, long)
+				if s.backend.Advance != nil {
+					s.backend.Advance(s.t, 40*time.Second)
+					s.leased(key(), v, long-40*time.Second)
+				}
+			},
+		},
+		{
+			"a lease changes neither value nor version",
+			"Lease changes neither value nor version, and its end and Release do not either.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				id := s.lease(key(), v, long)
+				s.holds(key(), "one", v)
+				s.release(key(), id)
+				s.holds(key(), "one", v)
+				s.leaseThatEnds(key(), v)
+				s.holds(key(), "one", v)
+			},
+		},
+		{
+			"a lease is for the version named",
+			"If the entry has changed or is gone the error of Lease is ErrConflict, whether a lease runs or not.",
+			func(s *subject) {
+				conflict := func(what string, v tokenstore.Version) {
+					s.t.Helper()
+					_, err := s.Lease(s.ctx, key(), v, long)
+					s.is("Lease of "+what, err, tokenstore.ErrConflict)
+				}
+				v1 := s.put(key(), "one")
+				v2 := s.put(key(), "two")
+				conflict("an old version", v1)
+				s.lease(key(), v2, long)
+				conflict("an old version while the new one is leased", v1)
+				s.remove(key())
+				conflict("a deleted entry", v2)
+			},
+		},
+		{
+			"a lease is not needed to write",
+			"Replace asks for the version only: who has no lease may write although somebody else has one.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.lease(key(), v, long)
+				v2 := s.replica().replace(key(), v, "two")
+				s.holds(key(), "two", v2)
+			},
+		},
+		{
+			"a lease lasts at least one millisecond",
+			"d is at least one millisecond. Less is an error, and neither a conflict nor a lease of somebody.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				for _, d := range []time.Duration{0, -time.Minute, time.Millisecond - 1} {
+					_, err := s.Lease(s.ctx, key(), v, d)
+					s.check(err != nil, "a lease of %v is granted", d)
+					s.check(!errors.Is(err, tokenstore.ErrConflict) && !errors.Is(err, tokenstore.ErrLeased), "Lease for %v: %v", d, err)
+				}
+				s.lease(key(), v, time.Millisecond)
+			},
+		},
+	}
+}
+
+// endRules are about how leases end.
+func endRules() []rule {
+	return []rule{
+		{
+			"a lease ends when its time has passed",
+			"A lease ends when d has passed on the store's own clock. Then another may take it, under another id.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				first := s.leaseThatEnds(key(), v)
+				second := s.replica().leaseAfterEnd(key(), v)
+				s.check(first != second, "two holders have the same lease id %q", first)
+				s.leased(key(), v, long)
+			},
+		},
+		{
+			"a lease is given back",
+			"Release ends the lease before its time. Doing it twice is not an error.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				id := s.lease(key(), v, long)
+				s.release(key(), id)
+				s.release(key(), id)
+				next := s.replica().lease(key(), v, long)
+				s.check(id != next, "two holders have the same lease id %q", id)
+			},
+		},
+		{
+			"only the holder gives a lease back",
+			"Release leaves a lease that somebody else holds as it is. The zero LeaseID names none.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				id := s.lease(key(), v, long)
+				for _, strange := range []tokenstore.LeaseID{"", "0", "none", "\x00\xff", "' OR ''='", "%", id + " "} {
+					s.release(key(), strange)
+					s.leased(key(), v, long)
+				}
+			},
+		},
+		{
+			"a late release leaves the next holder's lease",
+			"A lease that has ended, by its time or by a write, or that somebody else holds by now, is left as it is.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				first := s.leaseThatEnds(key(), v)
+				second := s.replica().leaseAfterEnd(key(), v)
+				s.release(key(), first)
+				s.leased(key(), v, long)
+
+				v = s.put(key(), "two")
+				s.lease(key(), v, long)
+				s.release(key(), second)
+				s.leased(key(), v, long)
+
+				s.remove(key())
+				s.release(key(), second)
+				s.absent(key())
+			},
+		},
+		{
+			"a late holder may write if nobody else did",
+			"A holder whose lease ran out may still Replace as long as nobody else wrote, also when somebody else has the lease by now.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.leaseThatEnds(key(), v)
+				v2 := s.replace(key(), v, "two")
+				s.holds(key(), "two", v2)
+
+				s.leaseThatEnds(key(), v2)
+				other := s.replica()
+				other.leaseAfterEnd(key(), v2)
+				v3 := s.replace(key(), v2, "three")
+				other.conflicts(key(), v2, "the next holder's")
+				s.holds(key(), "three", v3)
+			},
+		},
+		{
+			"a late holder overwrites nobody",
+			"A holder whose lease ran out gets ErrConflict from Replace when somebody else wrote: the version is the fence, not the lease.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.leaseThatEnds(key(), v)
+				other := s.replica()
+				other.leaseAfterEnd(key(), v)
+				v2 := other.replace(key(), v, "the next holder's")
+				s.conflicts(key(), v, "late")
+				s.holds(key(), "the next holder's", v2)
+			},
+		},
+		{
+			"any write ends a lease",
+			"Put and Replace end any lease on the key: the new version is free.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.lease(key(), v, long)
+				v = s.put(key(), "two")
+				s.lease(key(), v, long)
+				v = s.replace(key(), v, "three")
+				s.lease(key(), v, long)
+			},
+		},
+		{
+			"a delete ends a lease",
+			"Delete ends any lease on the key: the next entry is free.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				s.lease(key(), v, long)
+				s.remove(key())
+				v = s.put(key(), "two")
+				s.lease(key(), v, long)
+			},
+		},
+	}
+}

@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// crowd is how many goroutines use a store at a time, half of them through another
+// handle.
+const crowd = 64
+
+// atOnce runs f in a crowd, and returns when all have ended.
+func (s *subject) atOnce(f func(s *subject, i int)) {
+	s.t.Helper()
+	handles := []*subject{s, s.replica()}
+	begin := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			<-begin
+			f(handles[i%2], i)
+		})
+	}
+	close(begin)
+	all.Wait()
+}
+
+func raceRules() []rule {
+	return []rule{
+		{
+			"one of many conditional writes wins",
+			"Replace is atomic: of all that name one version at the same time one succeeds, and the others get ErrConflict.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				for range 3 {
+					var won atomic.Int32
+					var value atomic.Pointer[string]
+					var version atomic.Pointer[tokenstore.Version]
+					s.atOnce(func(s *subject, i int) {
+						mine := strconv.Itoa(i)
+						next, err := s.Replace(s.ctx, key(), v, []byte(mine))
+						if err == nil {
+							won.Add(1)
+							value.Store(&mine)
+							version.Store(&next)
+							return
+						}
+						s.is("Replace", err, tokenstore.ErrConflict)
+					})
+					s.must(won.Load() == 1, "%d of %d writes to one version succeeded, want 1", won.Load(), crowd)
+					v = *version.Load()
+					s.holds(key(), *value.Load(), v)
+				}
+			},
+		},
+		{
+			"no conditional write is lost",
+			"A Replace that returned nil was done on the version named: a counter that many increase by Get and Replace counts all of them.",
+			func(s *subject) {
+				s.put(key(), "0")
+				s.atOnce(func(s *subject, _ int) {
+					for {
+						e, err := s.Get(s.ctx, key())
+						n, _ := strconv.Atoi(string(e.Value))
+						if err == nil {
+							_, err = s.Replace(s.ctx, key(), e.Version, []byte(strconv.Itoa(n+1)))
+						}
+						if !errors.Is(err, tokenstore.ErrConflict) {
+							s.check(err == nil, "Get or Replace: %v", err)
+							return
+						}
+					}
+				})
+				got := string(s.get(key()).Value)
+				s.check(got == strconv.Itoa(crowd), "counted %s of %d", short(got), crowd)
+			},
+		},
+		{
+			"one of many gets the lease",
+			"Lease is atomic: of all that ask for one version at the same time one gets it, and the others a *LeasedError.",
+			func(s *subject) {
+				v := s.put(key(), "one")
+				for range 3 {
+					var won atomic.Int32
+					var id atomic.Pointer[tokenstore.LeaseID]
+					s.atOnce(func(s *subject, _ int) {
+						mine, err := s.Lease(s.ctx, key(), v, long)
+						if err == nil {
+							won.Add(1)
+							id.Store(&mine)
+							return
+						}
+						s.is("Lease", err, tokenstore.ErrLeased)
+					})
+					s.must(won.Load() == 1, "%d of %d got the lease, want 1", won.Load(), crowd)
+					s.release(key(), *id.Load())
+				}
+			},
+		},
+		{
+			"no reader sees half of a write",
+			"Each method is atomic: what Get returns is one state, its whole value in its own version.",
+			func(s *subject) {
+				var mu sync.Mutex // guards the maps
+				wrote := make(map[tokenstore.Version]string)
+				read := make(map[tokenstore.Version]string)
+				s.atOnce(func(s *subject, i int) {
+					if i%4 < 2 {
+						value := strings.Repeat(string(rune('a'+i%26)), 1000*(1+i%9))
+						v, err := s.Put(s.ctx, key(), []byte(value))
+						s.check(err == nil, "Put: %v", err)
+						mu.Lock()
+						defer mu.Unlock()
+						wrote[v] = value
+						return
+					}
+					for range 4 {
+						e, err := s.Get(s.ctx, key())
+						if errors.Is(err, tokenstore.ErrNotFound) {
+							continue
+						}
+						s.check(err == nil, "Get: %v", err)
+						mu.Lock()
+						read[e.Version] = string(e.Value)
+						mu.Unlock()
+					}
+				})
+				for v, value := range read {
+					s.check(wrote[v] == value, "version %q was read as %s and written as %s", v, short(value), short(wrote[v]))
+				}
+			},
+		},
+	}
+}
