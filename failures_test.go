@@ -515,6 +515,16 @@ func TestLogout(t *testing.T) {
 			t.Error("something was done")
 		}
 	})
+	t.Run("a sign-in that was begun before does not end after", func(t *testing.T) {
+		s, b := signedIn(t)
+		callback := b.approve(b.begin("/auth/login"), xtest.SecondUserID)
+		kept := b.pending()
+		b.send(http.MethodPost, "/auth/logout", nil)
+		s.isFailurePage(b.get(callback), http.StatusBadRequest, "other_browser")
+		if a := b.get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest || b.who() != "" {
+			t.Errorf("with the cookie: status %d", a.StatusCode)
+		}
+	})
 	t.Run("both tokens go, at X too", func(t *testing.T) {
 		s, b := signedIn(t)
 		b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)

@@ -411,30 +411,35 @@ func TestKeepTokens(t *testing.T) {
 }
 
 func TestATokenThatXRefusesSendsTheUserToTheLogin(t *testing.T) {
-	s := newSite(t)
-	s.bubble(func() {
-		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		s.x.RevokeApp(xtest.DefaultUserID)
-		time.Sleep(3 * time.Hour)
-		if a := b.get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, client.ErrSignInAgain.Error()) {
-			t.Errorf("the first use: status %d, body %s", a.StatusCode, a.body)
-		}
-		a := b.get("/api?page=2")
-		if a.StatusCode != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2Fapi%3Fpage%3D2" {
-			t.Errorf("the next page load: status %d to %q", a.StatusCode, a.location())
-		}
-		if a := b.get("/api", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, `"code":"sign_in_again"`) {
-			t.Errorf("a script: status %d, body %s", a.StatusCode, a.body)
-		}
-		if n := s.x.Count(http.MethodPost, "/2/oauth2/token"); n != 2 {
-			t.Errorf("X was asked for tokens %d times, want once for the sign-in and once to refresh", n)
-		}
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		if a := b.get("/api"); a.StatusCode != http.StatusOK {
-			t.Errorf("after signing in again: status %d, body %s", a.StatusCode, a.body)
-		}
-	})
+	for _, p := range flows {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			s.bubble(func() {
+				b := s.browser()
+				b.signIn(p.login, xtest.DefaultUserID)
+				s.x.RevokeApp(xtest.DefaultUserID)
+				time.Sleep(3 * time.Hour)
+				if a := b.get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, client.ErrSignInAgain.Error()) {
+					t.Errorf("the first use: status %d, body %s", a.StatusCode, a.body)
+				}
+				asked := len(s.x.Requests())
+				a := b.get("/api?page=2")
+				if a.StatusCode != http.StatusSeeOther || a.location() != p.login+"?return_to=%2Fapi%3Fpage%3D2" {
+					t.Errorf("the next page load: status %d to %q", a.StatusCode, a.location())
+				}
+				if a := b.get("/api", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, `"code":"sign_in_again"`) {
+					t.Errorf("a script: status %d, body %s", a.StatusCode, a.body)
+				}
+				if got := len(s.x.Requests()); got != asked {
+					t.Errorf("X was asked again, %d times", got-asked)
+				}
+				b.signIn(p.login, xtest.DefaultUserID)
+				if a := b.get("/api"); a.StatusCode != http.StatusOK {
+					t.Errorf("after signing in again: status %d, body %s", a.StatusCode, a.body)
+				}
+			})
+		})
+	}
 }
 
 func TestATokenIsRefreshedWhenItsTwoHoursAreOver(t *testing.T) {

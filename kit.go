@@ -122,7 +122,8 @@ func (k *Kit) mount() error {
 		return err
 	}
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, LoginPath: path + "/login", Logger: c.Logger,
+		Sessions: k.sessions, Clients: k.clients, Logger: c.Logger,
+		LoginPath: path + "/login", LoginPathOf: h.LoginPath,
 	})
 	if err != nil {
 		return err

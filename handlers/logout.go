@@ -13,7 +13,8 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// Logout signs out on POST: the session ends, then the user's tokens with all
+// Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
+// then the user's tokens with all
 // providers are revoked there (best effort, two seconds at most) and deleted here, unless
 // Config.KeepTokens. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
@@ -71,6 +72,8 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return internal(err)
 	}
+	// A sign-in that was begun before must not end after.
+	h.cfg.Pending.Clear(w, r)
 	if !ok {
 		return nil
 	}

@@ -31,6 +31,9 @@ type Config struct {
 	// LoginPath is where a page load is sent when nobody is signed in. It gets the
 	// parameter return_to. The default is /auth/login.
 	LoginPath string
+	// LoginPathOf says where a user signs in again whose token with the named provider was
+	// refused. Nil means LoginPath.
+	LoginPathOf func(provider string) string
 	// Logger tells of stores that fail. The default is [slog.Default].
 	Logger *slog.Logger
 }
@@ -40,6 +43,7 @@ type Middleware struct {
 	sessions  *session.Manager
 	clients   *client.Pool
 	loginPath string
+	pathOf    func(provider string) string
 	log       *slog.Logger
 	pages     *page.Writer
 }
@@ -59,22 +63,25 @@ func New(cfg Config) (*Middleware, error) {
 	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
 		errs = append(errs, errors.New("middleware: Config.LoginPath must be a path that begins with a slash"))
 	}
+	if cfg.LoginPathOf == nil {
+		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, log: cfg.Logger, pages: page.NewWriter()}, nil
+	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf, log: cfg.Logger, pages: page.NewWriter()}, nil
 }
 
-// loginURL is where to sign in and come back to path from. The login handler
-// checks path, and drops one that is too long.
-func (m *Middleware) loginURL(path string) string {
+// loginURL is login with the way back to path. The login handler checks path, and drops
+// one that is too long.
+func loginURL(login, path string) string {
 	if len(path) > session.MaxReturnTo {
-		return m.loginPath
+		return login
 	}
-	return m.loginPath + "?" + url.Values{"return_to": {path}}.Encode()
+	return login + "?" + url.Values{"return_to": {path}}.Encode()
 }
 
 // requestURI is what the browser asked for, before any [http.StripPrefix].

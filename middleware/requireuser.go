@@ -43,11 +43,11 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 	}
 	req := requestctx.From(loaded.Context())
 	if !req.SignedIn {
-		return nil, m.signIn(r, "not_signed_in", "Sign in to continue.")
+		return nil, signIn(r, m.loginPath, "not_signed_in", "Sign in to continue.")
 	}
 	switch err := m.clients.Usable(r.Context(), req.User.Key()); {
 	case errors.Is(err, client.ErrSignInAgain):
-		return nil, m.signIn(r, "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
+		return nil, signIn(r, m.pathOf(req.User.Provider), "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
 	case err != nil:
 		m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)
 		return nil, m.temporary(r)
@@ -93,20 +93,19 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (m *Middleware) signIn(r *http.Request, code, detail string) *Refusal {
+func signIn(r *http.Request, login, code, detail string) *Refusal {
 	const status = http.StatusUnauthorized
-	login := m.loginPath
 	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}}
 	switch {
 	case wants.Page(r):
-		login = m.loginURL(requestURI(r))
+		login = loginURL(login, requestURI(r))
 		f.Status = http.StatusSeeOther
 		f.Header.Set("Location", login)
 	case wants.HTMX(r):
 		// The fragment that htmx asked for is no page to come back to; the page that
 		// it is on is.
 		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
-			login = m.loginURL(on.RequestURI())
+			login = loginURL(login, on.RequestURI())
 		}
 		f.Header.Set("HX-Redirect", login)
 	}

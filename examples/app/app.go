@@ -48,7 +48,7 @@ func newApp(cfg config, log *slog.Logger) (*app, error) {
 		Logger:         log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, inVariables(err)
 	}
 	apiURL, err := url.Parse(cfg.apiURL)
 	if err != nil {

@@ -114,7 +114,8 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 // wrong, which f tells.
 func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseMultipartForm(maxForm); err != nil {
+	// A form without a picture may come url-encoded; it has been read by then.
+	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
 			f.Kind = "picture"
@@ -124,7 +125,9 @@ func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
 		f.fault("", "The form could not be read. Please fill it in again.")
 		return draft{}, http.StatusBadRequest
 	}
-	defer func() { _ = r.MultipartForm.RemoveAll() }()
+	if r.MultipartForm != nil {
+		defer func() { _ = r.MultipartForm.RemoveAll() }()
+	}
 
 	f.Kind = r.PostFormValue("kind")
 	if !slices.Contains([]string{"text", "picture", "poll"}, f.Kind) {

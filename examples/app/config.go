@@ -36,7 +36,8 @@ Everything is set by environment variables:
                      "tweet.read users.read tweet.write media.write follows.read
                      offline.access"
   X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
-                     Default 5m
+                     Default 5m. A token that does not live that long is refreshed
+                     in the middle of its life
   SECRET_KEYS        secrets of at least 32 bytes each, newest first, separated by commas
                      or spaces. They seal tokens and cookies. Default: random ones, only
                      where PUBLIC_URL is a loopback address. openssl rand -base64 32
@@ -107,7 +108,7 @@ func readConfig(env func(string) string) (config, error) {
 		switch {
 		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
 			fault("PUBLIC_URL", "must be an http or https URL, such as https://example.com")
-		case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+		case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 			fault("PUBLIC_URL", "must be a scheme and a host, without a path or anything else")
 		default:
 			onLoopback = loopback(u.Hostname())
@@ -146,6 +147,9 @@ func readConfig(env func(string) string) (config, error) {
 			fault("X_REFRESH_AHEAD", "must be a duration above zero, such as 5m or 90s")
 		}
 	}
+	if len(c.keys) == 0 && get("SECRET_KEYS") != "" {
+		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
+	}
 	for i, key := range c.keys {
 		if len(key) < 32 {
 			fault("SECRET_KEYS", "number %d has %d bytes and needs at least 32: openssl rand -base64 32 makes one", i+1, len(key))
@@ -163,8 +167,52 @@ func readConfig(env func(string) string) (config, error) {
 	return c, nil
 }
 
+// variables are the fields of the kit's configuration, as its errors name them, and where
+// this application reads them from.
+var variables = []struct{ field, variable string }{
+	{"XOAuth1Config.ConsumerKey ", "X_CONSUMER_KEY"},
+	{"XOAuth1Config.ConsumerSecret ", "X_CONSUMER_SECRET"},
+	{"Config.ClientID ", "X_CLIENT_ID"},
+	{"Config.ClientSecret ", "X_CLIENT_SECRET"},
+	{"Config.APIURL ", "X_API_URL"},
+	{"Config.AuthorizeURL ", "X_AUTHORIZE_URL"},
+	{"Config.Scopes", "X_SCOPES"},
+	{"Config.CallbackURL ", "PUBLIC_URL"},
+	{"Config.PublicURL ", "PUBLIC_URL"},
+	{"Config.RefreshAhead ", "X_REFRESH_AHEAD"},
+	{"Config.Keys", "SECRET_KEYS"},
+}
+
+// inVariables makes a configError of what the kit found wrong, where a variable is behind
+// all of it. Both providers find the same faults in what they share.
+func inVariables(err error) error {
+	var faults []error
+	seen := make(map[string]bool)
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		variable, text := variableOf(line)
+		if variable == "" {
+			return err
+		}
+		if !seen[variable+text] {
+			faults = append(faults, errors.New(variable+": "+text))
+		}
+		seen[variable+text] = true
+	}
+	return &configError{faults}
+}
+
+func variableOf(line string) (variable, text string) {
+	for _, v := range variables {
+		if _, rest, ok := strings.Cut(line, v.field); ok {
+			return v.variable, strings.TrimSpace(rest)
+		}
+	}
+	return "", ""
+}
+
 // loopback reports whether host is this machine.
 func loopback(host string) bool {
+	host = strings.ToLower(host)
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
 }

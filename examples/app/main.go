@@ -51,8 +51,13 @@ func main() {
 	}
 }
 
-// shutdownTimeout is how long requests and refreshes under way are waited for.
-const shutdownTimeout = 10 * time.Second
+const (
+	// drainTimeout is how long requests under way are waited for: longer than the calls to
+	// X that they may be waiting for. What is left then is cut off.
+	drainTimeout = readTimeout + 5*time.Second
+	// closeTimeout is how long refreshes under way are waited for afterwards.
+	closeTimeout = 10 * time.Second
+)
 
 // run serves until ctx ends. It writes one line to stdout when a browser can come.
 func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) error {
@@ -100,7 +105,13 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	case <-ctx.Done():
 	}
 	// The server first: a refresh that a request began must still be saved.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	return errors.Join(failed, srv.Shutdown(ctx), a.kit.Close(ctx))
+	if err := srv.Shutdown(draining); err != nil {
+		log.Warn("app: requests were cut off at the end", "err", err)
+		_ = srv.Close()
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return errors.Join(failed, a.kit.Close(closing))
 }
