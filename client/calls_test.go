@@ -365,3 +365,56 @@ func TestPutUndo(t *testing.T) {
 		})
 	}
 }
+
+// A store may have done what it answers an error to.
+func TestPutUndoAfterAnError(t *testing.T) {
+	put := func(ctx context.Context, w *world) {
+		w.Helper()
+		if undo, err := w.pool.PutUndo(ctx, user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
+			w.Errorf("PutUndo: %v", err)
+		}
+	}
+	afterPut := func(w *world, f func()) {
+		w.store.after = func(op string) error {
+			if op != "put" {
+				return nil
+			}
+			f()
+			return errAway
+		}
+	}
+	bubble(t, func(w *world) { // nothing was there, and the visitor has left
+		ctx, cancel := context.WithCancel(w.Context())
+		afterPut(w, cancel)
+		put(ctx, w)
+		w.wantGone()
+		w.wantRevoked("access-1")
+		w.wantErr(ErrSignInAgain)
+	})
+	bubble(t, func(w *world) { // an earlier sign-in
+		w.signIn()
+		w.wantToken("access-1")
+		afterPut(w, func() {})
+		put(w.Context(), w)
+		w.wantToken("access-1")
+		w.wantRevoked("")
+	})
+	bubble(t, func(w *world) { // somebody has written since
+		afterPut(w, func() { w.signIn() })
+		put(w.Context(), w)
+		w.wantToken("access-2")
+	})
+	bubble(t, func(w *world) { // the store hangs
+		afterPut(w, func() {
+			w.store.hook(func(ctx context.Context, _ string) error { <-ctx.Done(); return errAway })
+		})
+		began := time.Now()
+		put(w.Context(), w)
+		if took := time.Since(began); took != 2*time.Second {
+			w.Errorf("took %v", took)
+		}
+		if !strings.Contains(w.logged(), "may be stored") {
+			w.Errorf("logged:\n%s", w.logged())
+		}
+	})
+}
