@@ -16,6 +16,8 @@ type cached struct {
 	again error
 	// refreshAt is when the background refresh begins; zero: never.
 	refreshAt time.Time
+	// rereadAt is when the store is read again; zero: not before the token expires.
+	rereadAt time.Time
 	// X's API has answered 401 to good tokens for a day. refusals counts the
 	// refreshes in a row that a 401 caused, and before quietUntil it causes none.
 	refusals   int
@@ -57,6 +59,9 @@ func (p *Pool) remember(t tokenstore.Token, now time.Time, refusals int) *cached
 		d, spread := p.ahead(t)
 		c.refreshAt = t.Expiry.Add(-d - rand.N(spread+1))
 	}
+	if t.Expiry.IsZero() {
+		c.rereadAt = now.Add(rereadAfter)
+	}
 	if refusals > 0 {
 		c.quietUntil = now.Add(min(quietFirst<<min(refusals-1, 10), quietMost))
 	}
@@ -73,6 +78,9 @@ type slot struct {
 	// nextEarly is the time, in Unix nanoseconds, before which no background refresh
 	// begins.
 	nextEarly atomic.Int64
+	// nextReread is the time, in Unix nanoseconds, of the next attempt to read the
+	// store again after one failed. If it is before cur's rereadAt, none has.
+	nextReread atomic.Int64
 
 	mu sync.Mutex // guards all below, and every write of cur
 	// dead: no longer in the table; look the key up again.
@@ -91,6 +99,14 @@ type slot struct {
 	askAfter time.Time
 	lastErr  error
 }
+
+const (
+	// A token that does not expire would be used for ever by a process that has missed
+	// its end: a sign-out on another replica that X did not take part in.
+	rereadAfter = 5 * time.Minute
+	// After a failure it is tried again sooner, in the background.
+	rereadAgain = time.Minute
+)
 
 // publish lets requests use c, unless something has changed since gen.
 func (s *slot) publish(c *cached, gen uint64) bool {

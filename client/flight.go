@@ -27,6 +27,8 @@ type goal struct {
 	refusals int
 	// force: the token that the store has now will not do.
 	force bool
+	// reread: the token in memory will not do, only what the store holds now.
+	reread bool
 	// early: the token that the store has will not do if it expires soon.
 	early bool
 }
@@ -80,7 +82,7 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 			return nil, err
 		}
 		s := p.users.get(key)
-		if c := s.cur.Load(); c.good(p.now()) && c.token.AccessToken != g.bad {
+		if c := s.cur.Load(); !g.reread && c.good(p.now()) && c.token.AccessToken != g.bad {
 			return c, nil
 		}
 		f, started, err := p.join(s, g)

@@ -16,10 +16,13 @@ import (
 )
 
 // Pool gives clients that act for users, and keeps their tokens fresh. It holds a
-// token in memory until it expires or X refuses it, so the store is read once and
-// not once a request; it holds those of up to 100,000 users and drops first those
-// not used lately. Another replica's change of an entry is therefore seen when the
-// token in memory fails, or at the calls that say so.
+// token in memory, so that the store is not read once a request: the store is read
+// once per token until it expires or X refuses it, or every five minutes for one that
+// does not expire, as those of OAuth 1.0a. While the store is away the token in memory
+// serves on, and the reading is tried again every minute. Tokens of up to 100,000
+// users are held; those not used lately are dropped first. Another replica's change of
+// an entry is therefore seen at the next reading, when the token in memory fails, or
+// at the calls that say so.
 //
 // Goroutines may share a Pool. It prints no secret.
 type Pool struct {

@@ -149,10 +149,33 @@ func (p *Pool) token(ctx context.Context, boxed any, key tokenstore.Key) (*cache
 				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
 				p.begin(key, goal{early: true})
 			}
+			if !c.rereadAt.IsZero() && !now.Before(c.rereadAt) {
+				return p.reread(ctx, s, c)
+			}
 			return c, nil
 		}
 	}
 	return p.acquire(ctx, key, goal{})
+}
+
+// reread returns what the store holds now in c's place, c being due for that. While
+// the store is away that is c, and only the first request waits to learn it.
+func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
+	if next := s.nextReread.Load(); next > c.rereadAt.UnixNano() {
+		if now := p.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
+			p.begin(s.key, goal{reread: true})
+		}
+		return c, nil
+	}
+	fresh, err := p.acquire(ctx, s.key, goal{reread: true})
+	if err == nil && fresh != c {
+		return fresh, nil
+	}
+	if err == nil || errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		s.nextReread.Store(p.now().Add(rereadAgain).UnixNano())
+		return c, nil
+	}
+	return nil, err
 }
 
 // refreshable reports whether the provider can be asked for a token in t's place.
