@@ -14,8 +14,9 @@ import (
 // Errors of requests and of a [Pool]'s methods. net/http wraps what a request
 // fails with in a [*url.Error]; test with [errors.Is].
 var (
-	// ErrSignInAgain: there is no token, or the provider refused it for good. Send
-	// the user to sign in; nothing else helps.
+	// ErrSignInAgain: there is no token, or the provider refused it for good, or it is
+	// of another account, see [Pool.ClientOf]. Send the user to sign in; nothing else
+	// helps.
 	ErrSignInAgain = errors.New("client: the user has to sign in again")
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the
 	// token store does not answer. Try again later. The cause is inside: where it is
@@ -61,6 +62,7 @@ func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable
 
 var (
 	errMarked   = errors.New("the token was refused before")
+	errAnother  = errors.New("the stored token is of another account than the session")
 	errNoSecret = errors.New("the token has expired and came without a refresh token")
 )
 

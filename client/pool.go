@@ -77,8 +77,18 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 // token, a 401 is passed on as well, unless the provider is a [provider.Refuser] and
 // finds in its first 4 KiB that the token is refused for good: that is
 // [ErrSignInAgain], and the provider is not asked again.
-func (p *Pool) Client(key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, boxed: key}}
+func (p *Pool) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, "") }
+
+// ClientOf is [Pool.Client] for a session of the account accountID: an application may
+// link several accounts to one subject, and the token that is stored is that of the
+// last to sign in. Where its AccountID names another account, requests fail with
+// [ErrSignInAgain] and nothing is sent; the store is read before that is said, as the
+// account may have signed in on another replica. A token without AccountID serves any
+// account, and an empty accountID takes any token.
+func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
+	return &http.Client{Transport: &transport{
+		pool: p, provider: p.providers[key.Provider], key: key, boxed: key, account: accountID,
+	}}
 }
 
 // Close stops background work and waits for the refreshes under way, so that none

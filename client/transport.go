@@ -18,7 +18,8 @@ type transport struct {
 	pool     *Pool
 	provider provider.Provider // nil where no provider has the key's name
 	key      tokenstore.Key
-	boxed    any // key, for lookups without allocation
+	boxed    any    // key, for lookups without allocation
+	account  string // the only account to act for; empty: any
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -32,6 +33,12 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, foreign(t.key.Provider, r.URL)
 	}
 	c, err := t.pool.token(r.Context(), t.boxed, t.key)
+	if err == nil && t.another(c) {
+		// Another replica may have seen the account's own sign-in.
+		if c, err = t.pool.acquire(r.Context(), t.key, goal{reread: true}); err == nil && t.another(c) {
+			err = signInAgain(errAnother)
+		}
+	}
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -42,6 +49,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	return t.unauthorized(out, c, resp)
+}
+
+// another reports whether c's token is of another account than t acts for.
+func (t *transport) another(c *cached) bool {
+	return t.account != "" && c.token.AccountID != "" && c.token.AccountID != t.account
 }
 
 // unauthorized deals with a 401 for a token that should be valid.
@@ -86,6 +98,10 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	// Read to its end, a short answer leaves the connection for the retry.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
+	if t.another(fresh) {
+		closeBody(again)
+		return nil, signInAgain(errAnother)
+	}
 	return t.provider.Send(p.transport, fresh.token, again)
 }
 
