@@ -23,7 +23,8 @@ func User(ctx context.Context) (provider.User, bool) {
 // that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
 // refuses to send any elsewhere; it reads the token at the first request, not before, and
 // renews it when it expires. [client.ErrSignInAgain] says that X no longer takes the
-// token.
+// token, or that the stored one is of another account that the application gave the same
+// Subject.
 //
 // It is never nil: where nobody is signed in, every request fails with
 // [client.ErrNoUser].
@@ -32,5 +33,5 @@ func Client(ctx context.Context) *http.Client {
 	if req == nil || !req.SignedIn {
 		return client.Nobody()
 	}
-	return req.Clients.Client(req.User.Key())
+	return req.Clients.ClientOf(req.User.Key(), req.User.ID)
 }

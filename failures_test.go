@@ -151,6 +151,13 @@ var failures = []failing{
 		}
 		return b.get(callback)
 	}, 0},
+	{"a denial that names the token twice", "x-oauth1", 403, "denied", func(t *testing.T, s *site, b *browser, p protocol) answer {
+		callback, err := s.x.Deny(b.begin(p.login), xtest.DefaultUserID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.get(edited(t, callback, "oauth_token", param(t, callback, "denied")))
+	}, 0},
 	{"X is down", "", 502, "unavailable", fault("", xtest.Fault{Status: 503, Body: "over capacity"}), 1},
 	{"X breaks the connection", "", 503, "unavailable", fault("", xtest.Fault{CutAfter: -1}), 1},
 	{"X breaks off in the middle", "", 502, "unavailable", fault("", xtest.Fault{CutAfter: 20, After: true}), 1},

@@ -352,6 +352,23 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	}
 }
 
+// TestASessionActsForItsOwnAccount: the application links two accounts to one user of its
+// own, and the token of the one that signed in last is stored.
+func TestASessionActsForItsOwnAccount(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = "one"; return nil }
+	})
+	first, second := s.browser(), s.browser()
+	first.signIn("/auth/login", xtest.DefaultUserID)
+	second.signIn("/auth/login", xtest.SecondUserID)
+	if a := second.get("/api"); !strings.Contains(a.body, xtest.SecondUserID) {
+		t.Errorf("the second: status %d, body %s", a.StatusCode, a.body)
+	}
+	if a := first.get("/api"); a.StatusCode != http.StatusBadGateway || strings.Contains(a.body, xtest.SecondUserID) {
+		t.Errorf("the first acts as the second: status %d, body %s", a.StatusCode, a.body)
+	}
+}
+
 // stranger is a provider of another service, whose ids are as X's.
 type stranger struct{ provider.Provider }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -102,7 +103,25 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		closeBody(again)
 		return nil, signInAgain(errAnother)
 	}
-	return t.provider.Send(p.transport, fresh.token, again)
+	answer, err := t.provider.Send(p.transport, fresh.token, again)
+	if err == nil && answer.StatusCode != http.StatusUnauthorized {
+		p.calm(t.boxed, fresh)
+	}
+	return answer, err
+}
+
+// calm lets the next 401 cause a refresh again: that the new token works shows that the old
+// one was dead, and that the API is not refusing good ones.
+func (p *Pool) calm(boxed any, c *cached) {
+	s := p.users.find(boxed)
+	if s == nil || c.refusals == 0 {
+		return
+	}
+	calm := *c
+	calm.refusals, calm.quietUntil = 0, time.Time{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cur.CompareAndSwap(c, &calm)
 }
 
 // maxRefusal bounds what is read of an answer to find a refusal in it.

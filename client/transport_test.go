@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -119,6 +120,18 @@ func TestUnauthorizedOutage(t *testing.T) {
 		w.x.set(func(s *service) { s.answer = nil })
 		if got, err := w.do(); err != nil || !strings.HasPrefix(got, "access-") {
 			w.Errorf("after the outage: %q, %v", got, err)
+		}
+	})
+}
+
+// TestUnauthorizedAgainSoon: tokens that really die are refreshed each time.
+func TestUnauthorizedAgainSoon(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		for i := 1; i <= 5; i++ {
+			w.kill(fmt.Sprint("access-", i))
+			w.wantToken(fmt.Sprint("access-", i+1))
+			w.wantAsked(i)
 		}
 	})
 }

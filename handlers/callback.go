@@ -134,7 +134,8 @@ func parseCallback(r *http.Request) (query url.Values, handle string, err error)
 	}
 	for _, name := range []string{"state", "oauth_token", "denied"} {
 		if v := query.Get(name); v != "" {
-			if handle != "" {
+			// Some servers name the request token twice in a denial.
+			if handle != "" && handle != v {
 				return nil, "", unknown
 			}
 			handle = v

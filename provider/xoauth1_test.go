@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,8 @@ func TestEveryAnswerToARequestTokenHasOneMeaning(t *testing.T) {
 		{"no callback registered at all", 401, desktop, provider.ErrRefused, provider.ReasonCallback, ""},
 		{"oob that is not allowed", 403, code("417", "x"), provider.ErrRefused, provider.ReasonCallback, "417"},
 		{"an unknown key", 401, code("89", "Invalid or expired token."), provider.ErrRefused, provider.ReasonCredentials, "89"},
+		{"401 and a word", 401, "Unauthorized", provider.ErrRefused, provider.ReasonCredentials, ""},
+		{"an unknown key in the words of the problem reporting extension", 401, "oauth_problem=consumer_key_unknown", provider.ErrRefused, provider.ReasonCredentials, ""},
 		{"401 and nothing", 401, "", provider.ErrRefused, provider.ReasonCredentials, ""},
 		{"a callback that is not confirmed", 200, "oauth_token=a&oauth_token_secret=b", provider.ErrUnavailable, "", ""},
 		{"a callback that is denied", 200, "oauth_token=a&oauth_token_secret=b&oauth_callback_confirmed=false", provider.ErrUnavailable, "", ""},
@@ -355,5 +358,21 @@ func TestCode89AloneRefusesAnOAuth1Token(t *testing.T) {
 	}
 	if _, is := any(newServer(t).x(t)).(provider.Refuser); is {
 		t.Error("an OAuth 2.0 token is refused by an answer of the API")
+	}
+}
+
+// TestNoncesAreTakenEverywhere: letters and digits, and of a length that servers with a
+// narrow idea of it accept.
+func TestNoncesAreTakenEverywhere(t *testing.T) {
+	s := newServer(t)
+	s.reply("/oauth/request_token", 500, "")
+	seen := make(map[string]bool)
+	for range 100 {
+		_, _, _ = s.xoauth1(t).Begin(ctx, provider.Options{})
+		m := regexp.MustCompile(`oauth_nonce="([^"]*)"`).FindStringSubmatch(s.last(t).header.Get("Authorization"))
+		if m == nil || !regexp.MustCompile(`^[A-Za-z0-9]{20,30}$`).MatchString(m[1]) || seen[m[1]] {
+			t.Fatalf("nonce %v", m)
+		}
+		seen[m[1]] = true
 	}
 }

@@ -38,7 +38,8 @@ func judgeOAuth1(c *call, f fault) verdict {
 		return refused(ReasonClock)
 	case f.has("32", "215"), f.says("validate oauth signature"):
 		return refused(ReasonCredentials)
-	case c.op == "request_token" && (f.has("89") || f.form == formNone && status == http.StatusUnauthorized):
+	case c.op == "request_token" && (f.has("89") ||
+		status == http.StatusUnauthorized && (f.form == formNone || f.says("unauthorized", "consumer", "signature"))):
 		// No token was sent, so it can only be the key.
 		return refused(ReasonCredentials)
 	case f.form == formText, f.form == formNone:

@@ -159,16 +159,21 @@ func judgeCode(c *call, f fault) verdict {
 
 // judgeRefresh weighs a refused refresh.
 func judgeRefresh(c *call, f fault) verdict {
-	if f.has("invalid_grant") || f.has("invalid_request") && tokenInvalid(f) {
+	if f.has("invalid_grant", "invalid_token") || f.has("invalid_request") && tokenInvalid(f) {
 		return tokenRefused
 	}
 	return judgeClient(c, f)
 }
 
-// tokenInvalid reports whether X says that it does not take this token: "Value passed
-// for the token was invalid."
+// tokenInvalid reports whether an invalid_request is about the token: X says "Value passed
+// for the token was invalid." and other servers something like it or nothing. What else is
+// required is always sent, so a request that is refused without a word is refused for its
+// token.
 func tokenInvalid(f fault) bool {
-	return f.says("value passed for the token was invalid", "value passed for the refresh token was invalid")
+	if f.says("missing required parameter", "client", "header", "grant_type", "grant type") {
+		return false
+	}
+	return f.text() == "" || f.says("token")
 }
 
 // judgeClient weighs what the token and revocation endpoints have in common.
@@ -241,7 +246,7 @@ func (x *X) revoke(ctx context.Context, hint, token string) error {
 	}
 	gone := false
 	e := c.failure(func(c *call, f fault) verdict {
-		gone = f.has("invalid_token", "invalid_grant") || tokenInvalid(f)
+		gone = f.has("invalid_token", "invalid_grant") || f.says("value passed for the token was invalid")
 		return judgeClient(c, f)
 	})
 	if gone {

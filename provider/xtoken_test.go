@@ -143,6 +143,11 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 		{"the RFC's word with 401", 401, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"the RFC's word with 403", 403, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"X's text under another error", 400, `{"error":"unauthorized_client","error_description":"Value passed for the token was invalid."}`, provider.ErrRefused, provider.ReasonCredentials, "unauthorized_client"},
+		{"another server's word for a spent token", 400, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
+		{"X's word with another name of the parameter", 400, `{"error":"invalid_request","error_description":"Value passed for the refresh_token was invalid."}`, provider.ErrTokenRefused, "", "invalid_request"},
+		{"another server's word for a token that was taken back", 400, `{"error":"invalid_request","error_description":"The refresh token has been revoked"}`, provider.ErrTokenRefused, "", "invalid_request"},
+		{"invalid_request without a word", 400, `{"error":"invalid_request"}`, provider.ErrTokenRefused, "", "invalid_request"},
+		{"a header that the token endpoint misses", 400, `{"error":"invalid_request","error_description":"Missing token header"}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
 		{"a limit that repeats invalid_grant", 429, `{"error":"invalid_grant"}`, provider.ErrRateLimited, "", "invalid_grant"},
 	}, anywhere...) {
 		t.Run(c.name, func(t *testing.T) {
