@@ -247,3 +247,66 @@ func TestNoPathOfABuildMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestEveryExportedNameIsDocumented: the page on pkg.go.dev is the manual.
+func TestEveryExportedNameIsDocumented(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		documented := false
+		for _, name := range p.GoFiles {
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			documented = documented || file.Doc != nil
+			for _, decl := range file.Decls {
+				undocumented(decl, func(pos token.Pos, what string) {
+					t.Errorf("%s: %s has no doc comment", fset.Position(pos), what)
+				})
+			}
+		}
+		if !documented {
+			t.Errorf("package %s has no doc comment", p.ImportPath)
+		}
+	}
+}
+
+// undocumented calls complain for each exported name of decl without a comment. A comment
+// on a group of constants or variables serves for all of it.
+func undocumented(decl ast.Decl, complain func(token.Pos, string)) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+			complain(d.Pos(), d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+					complain(s.Pos(), s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				for _, name := range s.Names {
+					if name.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+						complain(s.Pos(), name.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// exportedReceiver reports whether a method belongs to an exported type, and is true for a
+// function.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	t := d.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	id, ok := t.(*ast.Ident)
+	return ok && id.IsExported()
+}

@@ -14,6 +14,7 @@ type PageError struct {
 	Reason string // why, which X would not say
 }
 
+// Error implements error.
 func (e *PageError) Error() string {
 	return fmt.Sprintf("xtest: X shows a page and does not send the browser back: %q (%s)", e.Title, e.Reason)
 }
