@@ -112,6 +112,11 @@ var failures = []failing{
 	{"a query of a megabyte", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
 		return b.get("/auth/callback?" + p.handle + "=" + strings.Repeat("a", 1<<20))
 	}, 0},
+	{"an honest callback with nine kilobytes more", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
+		a := b.get(b.approve(b.begin(p.login), xtest.DefaultUserID) + "&more=" + strings.Repeat("a", 9<<10))
+		b.send(http.MethodPost, "/auth/logout", nil) // clears the sign-in, which is still under way
+		return a
+	}, 0},
 	{"handles of both protocols", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
 		return b.get("/auth/callback?state=a&oauth_token=b")
 	}, 0},

@@ -46,8 +46,8 @@ func TestAVisitorSignsInCallsXAndSignsOut(t *testing.T) {
 			if got := b.who(); got != xtest.SecondUserID {
 				t.Fatalf("signed in as %q", got)
 			}
-			if a := b.get("/me"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, xtest.SecondUserName) {
-				t.Errorf("/me: status %d, body %s", a.StatusCode, a.body)
+			if a := b.get("/me"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, xtest.SecondUserName) || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("/me: status %d, Cache-Control %q, body %s", a.StatusCode, a.Header.Get("Cache-Control"), a.body)
 			}
 			if a := b.get("/"); a.body != "hello @"+xtest.SecondUserName {
 				t.Errorf("/: %s", a.body)
