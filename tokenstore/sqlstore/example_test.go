@@ -1,0 +1,80 @@
+package sqlstore_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+)
+
+// A program's own data source is a file or a server; see the package's comment.
+func Example() {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // each connection to :memory: is another database
+
+	store, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := store.Migrate(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	secret := make([]byte, 32) // a program keeps its own: see the Keys of xsignin.Config
+	rand.Read(secret)
+	vault, err := tokenstore.NewVault(store, secret)
+	if err != nil {
+		log.Fatal(err)
+	}
+	key := tokenstore.Key{Provider: "x", UserID: "12"}
+	if _, err := vault.Put(ctx, key, tokenstore.Token{AccessToken: "token of user 12"}); err != nil {
+		log.Fatal(err)
+	}
+	token, _, err := vault.Get(ctx, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := store.Keys(ctx, "12")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token.AccessToken)
+	fmt.Println(keys)
+	// Output:
+	// token of user 12
+	// [{x 12}]
+}
+
+// Who has a tool of their own for migrations gives it these statements.
+func ExampleSchema() {
+	statements, err := sqlstore.Schema(sqlstore.PostgreSQL, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range statements {
+		fmt.Println(s + ";")
+	}
+	// Output:
+	// CREATE TABLE IF NOT EXISTS xsignin_schema (version INTEGER PRIMARY KEY);
+	// CREATE TABLE IF NOT EXISTS xsignin_tokens (
+	// 	user_id BYTEA NOT NULL,
+	// 	provider BYTEA NOT NULL,
+	// 	value BYTEA NOT NULL,
+	// 	version BYTEA NOT NULL,
+	// 	lease BYTEA,
+	// 	lease_until TIMESTAMPTZ,
+	// 	PRIMARY KEY (user_id, provider)
+	// );
+	// INSERT INTO xsignin_schema (version) VALUES (1) ON CONFLICT DO NOTHING;
+}

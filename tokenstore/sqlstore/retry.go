@@ -1,0 +1,80 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+const (
+	// patience is how long a call tries to get at a database that others keep busy.
+	patience = 10 * time.Second
+	// pause is the longest wait between two tries.
+	pause = 20 * time.Millisecond
+)
+
+// do runs f until it succeeds, fails for good, or ctx ends. [sql.ErrNoRows] is returned
+// as it is.
+func (s *Store) do(ctx context.Context, doing string, f func() error) error {
+	began := time.Now()
+	for wait := time.Millisecond; ; wait = min(2*wait, pause) {
+		err := f()
+		if err == nil || errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if ctx.Err() != nil || !contention(err) || time.Since(began) > patience {
+			return wrap(ctx, doing, err)
+		}
+		// Those who collided must not collide again.
+		timer := time.NewTimer(wait/2 + rand.N(wait))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return wrap(ctx, doing, err)
+		}
+	}
+}
+
+// wrap makes an error of the driver one of this package.
+func wrap(ctx context.Context, doing string, err error) error {
+	// Drivers do not always say that it was the context that ended a call.
+	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
+		return fmt.Errorf("sqlstore: cannot %s: %w (%w)", doing, end, err)
+	}
+	if missingTable(err) {
+		return fmt.Errorf("sqlstore: cannot %s: %w; call Migrate first, or run the statements of Schema", doing, err)
+	}
+	return fmt.Errorf("sqlstore: cannot %s: %w", doing, err)
+}
+
+// contention reports whether the database has undone a statement for no fault of its
+// own, so that it may be tried again.
+func contention(err error) bool {
+	switch sqlState(err) {
+	case "40001", "40P01": // serialization failure, deadlock
+		return true
+	}
+	// SQLite's own texts for SQLITE_BUSY and SQLITE_LOCKED, which its drivers pass on,
+	// while each has another type for the code.
+	text := err.Error()
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
+}
+
+func missingTable(err error) bool {
+	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
+}
+
+// sqlState returns PostgreSQL's code of an error, or "". Its drivers agree on the
+// method.
+func sqlState(err error) string {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		return e.SQLState()
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// migrations returns the statements of each version of the schema, the first one's
+// first. What has been released is not changed: a change is another version.
+func (d Dialect) migrations(prefix string) [][]string {
+	bytes, moment := "BLOB", "INTEGER" // milliseconds since 1970
+	if d == PostgreSQL {
+		bytes, moment = "BYTEA", "TIMESTAMPTZ"
+	}
+	return [][]string{
+		{
+			// The user comes first in the key, so that its index finds all of a user's
+			// entries.
+			`CREATE TABLE IF NOT EXISTS ` + prefix + `tokens (
+	user_id ` + bytes + ` NOT NULL,
+	provider ` + bytes + ` NOT NULL,
+	value ` + bytes + ` NOT NULL,
+	version ` + bytes + ` NOT NULL,
+	lease ` + bytes + `,
+	lease_until ` + moment + `,
+	PRIMARY KEY (user_id, provider)
+)`,
+		},
+	}
+}
+
+// versionTable creates the table that has a row for each migration done.
+func versionTable(prefix string) string {
+	return `CREATE TABLE IF NOT EXISTS ` + prefix + `schema (version INTEGER PRIMARY KEY)`
+}
+
+// record notes that a migration was done.
+func record(prefix string, version int) string {
+	return `INSERT INTO ` + prefix + `schema (version) VALUES (` + strconv.Itoa(version) + `) ON CONFLICT DO NOTHING`
+}
+
+// Schema returns the statements that make the tables of a [Store], for those who
+// migrate by a tool of their own. They may be run again. Afterwards [Store.Migrate]
+// finds nothing to do and needs no right to create tables. An empty prefix means
+// "xsignin_", as in [Config].
+func Schema(d Dialect, prefix string) ([]string, error) {
+	prefix, err := tablePrefix(d, prefix)
+	if err != nil {
+		return nil, err
+	}
+	all := []string{versionTable(prefix)}
+	for i, migration := range d.migrations(prefix) {
+		all = append(all, migration...)
+		all = append(all, record(prefix, i+1))
+	}
+	return all, nil
+}
+
+// Migrate creates the tables, or brings those of an older release up to date. Call it
+// at each start: with nothing to do it is one read. Several replicas may call it at
+// once, and one of them does the work while the others wait. It is done whole or not at
+// all. A schema newer than this program is an error, because what it means is not known.
+func (s *Store) Migrate(ctx context.Context) error {
+	return s.do(ctx, "migrate the schema", func() error { return s.migrate(ctx) })
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	have, err := s.schemaVersion(ctx, s.db)
+	if err != nil && !missingTable(err) {
+		return err
+	}
+	if err == nil && have == len(s.dialect.migrations(s.prefix)) {
+		return nil
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return transaction(ctx, conn, s.dialect, func() error { return s.upgrade(ctx, conn) })
+}
+
+// upgrade does what has not been done.
+func (s *Store) upgrade(ctx context.Context, conn *sql.Conn) error {
+	if s.dialect == PostgreSQL {
+		// There CREATE TABLE IF NOT EXISTS fails when two do it at once. SQLite has a
+		// lock already.
+		lock := `SELECT pg_advisory_xact_lock(hashtextextended('` + s.prefix + `schema', 0))`
+		if _, err := conn.ExecContext(ctx, lock); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.ExecContext(ctx, versionTable(s.prefix)); err != nil {
+		return err
+	}
+	have, err := s.schemaVersion(ctx, conn)
+	if err != nil {
+		return err
+	}
+	migrations := s.dialect.migrations(s.prefix)
+	if have > len(migrations) {
+		return fmt.Errorf("the schema has version %d and this program knows %d; update it", have, len(migrations))
+	}
+	for i, migration := range migrations[have:] {
+		for _, statement := range append(migration, record(s.prefix, have+i+1)) {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) schemaVersion(ctx context.Context, q interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (int, error) {
+	var v int
+	err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM `+s.prefix+`schema`).Scan(&v)
+	return v, err
+}
+
+// transaction runs f in a transaction that sees what others have committed before each
+// statement, and that in SQLite has the right to write from its beginning: a reader
+// that becomes a writer there fails when somebody else wrote meanwhile. Package sql has
+// no words for that.
+func transaction(ctx context.Context, conn *sql.Conn, d Dialect, f func() error) error {
+	begin := "BEGIN IMMEDIATE"
+	if d == PostgreSQL {
+		begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	}
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// Also when ctx has ended: the connection goes back to the pool.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}
+	return err
+}

@@ -1,0 +1,192 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Config says where a [Store] keeps its entries.
+type Config struct {
+	// DB is the database. The store does not close it. Required.
+	DB *sql.DB
+	// Dialect is the database's kind: [SQLite] or [PostgreSQL]. Required.
+	Dialect Dialect
+	// Prefix begins the names of tables, so that several stores may share a database.
+	// Up to 40 lower-case letters, digits and underscores, not a digit first. Empty
+	// means "xsignin_".
+	Prefix string
+}
+
+// Store is a [tokenstore.Store] and a [tokenstore.Lister] in a database. Errors that
+// are none of that package's begin with "sqlstore:", wrap the driver's and quote no
+// value. [New] makes one, [Store.Migrate] its tables. Goroutines may share it, and
+// processes its database. It prints nothing of the database, whose data source may
+// hold a password.
+type Store struct {
+	db      *sql.DB
+	dialect Dialect
+	prefix  string
+	text    statements
+}
+
+var (
+	_ tokenstore.Store  = (*Store)(nil)
+	_ tokenstore.Lister = (*Store)(nil)
+)
+
+// New returns a Store. It does not speak to the database; its error is one of c.
+func New(c Config) (*Store, error) {
+	prefix, err := tablePrefix(c.Dialect, c.Prefix)
+	if c.DB == nil {
+		err = errors.Join(errors.New("sqlstore: Config.DB is required"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: c.DB, dialect: c.Dialect, prefix: prefix, text: c.Dialect.statements(prefix)}, nil
+}
+
+// Get implements [tokenstore.Store].
+func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
+	var value, version []byte
+	err := s.do(ctx, "read an entry", func() error {
+		return s.db.QueryRowContext(ctx, s.text.get, []byte(key.UserID), []byte(key.Provider)).Scan(&value, &version)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return tokenstore.Entry{}, tokenstore.ErrNotFound
+	}
+	if err != nil {
+		return tokenstore.Entry{}, err
+	}
+	return tokenstore.Entry{Value: value, Version: tokenstore.Version(version)}, nil
+}
+
+// Put implements [tokenstore.Store].
+func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
+	version := rand.Text()
+	_, err := s.exec(ctx, "write an entry", s.text.put, key, notNil(value), []byte(version))
+	if err != nil {
+		return "", err
+	}
+	return tokenstore.Version(version), nil
+}
+
+// Replace implements [tokenstore.Store].
+func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	version := rand.Text()
+	done, err := s.exec(ctx, "replace an entry", s.text.replace, key, notNil(value), []byte(version), []byte(v))
+	if err != nil {
+		return "", err
+	}
+	if !done {
+		return "", tokenstore.ErrConflict
+	}
+	return tokenstore.Version(version), nil
+}
+
+// Delete implements [tokenstore.Store].
+func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
+	_, err := s.exec(ctx, "delete an entry", s.text.remove, key)
+	return err
+}
+
+// Lease implements [tokenstore.Store]. The lease lasts d, rounded up to milliseconds.
+func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+	if d < time.Millisecond {
+		return "", errors.New("sqlstore: a lease lasts at least one millisecond")
+	}
+	const doing = "lease an entry"
+	id := rand.Text()
+	for {
+		done, err := s.exec(ctx, doing, s.text.lease, key, []byte(v), []byte(id), milliseconds(d))
+		if err != nil {
+			return "", err
+		}
+		if done {
+			return tokenstore.LeaseID(id), nil
+		}
+		var left int64
+		err = s.do(ctx, doing, func() error {
+			return s.db.QueryRowContext(ctx, s.text.left, []byte(key.UserID), []byte(key.Provider), []byte(v)).Scan(&left)
+		})
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return "", tokenstore.ErrConflict
+		case err != nil:
+			return "", err
+		case left > 0:
+			return "", &tokenstore.LeasedError{Remaining: time.Duration(left) * time.Millisecond}
+		}
+		// The other lease ended between the two statements, so this one may be had.
+	}
+}
+
+// Release implements [tokenstore.Store].
+func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
+	_, err := s.exec(ctx, "release an entry", s.text.release, key, []byte(id))
+	return err
+}
+
+// Keys implements [tokenstore.Lister], by an index.
+func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	var keys []tokenstore.Key
+	err := s.do(ctx, "list a user's entries", func() error {
+		keys = nil
+		rows, err := s.db.QueryContext(ctx, s.text.keys, []byte(userID))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var provider []byte
+			if err := rows.Scan(&provider); err != nil {
+				return err
+			}
+			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: userID})
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// String returns a description without the data source.
+func (s Store) String() string { return fmt.Sprintf("sqlstore.Store(%v)", s.dialect) }
+
+// Format implements [fmt.Formatter], so that no verb prints what is inside.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// exec runs a statement about key and reports whether it found a row to change.
+func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstore.Key, args ...any) (done bool, err error) {
+	args = append([]any{[]byte(key.UserID), []byte(key.Provider)}, args...)
+	err = s.do(ctx, doing, func() error {
+		r, err := s.db.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		done = n > 0
+		return err
+	})
+	return done, err
+}
+
+// notNil keeps drivers from writing NULL for an empty value.
+func notNil(value []byte) []byte {
+	if value == nil {
+		return []byte{}
+	}
+	return value
+}
+
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
