@@ -98,6 +98,9 @@ func decodeGob(b []byte) (time.Time, map[string]any, error) {
 	if err != nil {
 		return time.Time{}, nil, err
 	}
+	if y := deadline.Year(); y < 1 || y > 9999 {
+		return time.Time{}, nil, errMalformed // no session ends then, and milliseconds overflow
+	}
 	if values == nil {
 		values = make(map[string]any)
 	}
