@@ -1,7 +1,11 @@
 package testservers
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -16,6 +20,33 @@ func Redis(t T) (addr string) {
 // so that what it acknowledged is there after a restart.
 func NewRedis(t T) *Server {
 	t.Helper()
+	return beginRedis(t, "eady to accept connections", nil) // Redis 7 writes a capital where 6 did not
+}
+
+// NewRedisCluster is [NewRedis] for a cluster: of one server, which has all slots, and
+// refuses what touches several as any other would. It needs Redis 7, and two seconds
+// before it serves.
+func NewRedisCluster(t T) *Server {
+	t.Helper()
+	return beginRedis(t, "Cluster state changed: ok", func(dir, port string) []string {
+		// By default the port of the cluster's own talk is so much higher that there may
+		// be none.
+		bus, err := freePort()
+		if err != nil {
+			t.Fatalf("testservers: %v", err)
+		}
+		nodes := fmt.Sprintf("%s 127.0.0.1:%s@%s myself,master - 0 0 1 connected 0-16383\nvars currentEpoch 1 lastVoteEpoch 0\n",
+			strings.Repeat("1", 40), port, bus)
+		if err := os.WriteFile(filepath.Join(dir, "nodes.conf"), []byte(nodes), 0o600); err != nil {
+			t.Fatalf("testservers: %v", err)
+		}
+		return []string{"--cluster-enabled", "yes", "--cluster-port", bus}
+	})
+}
+
+// beginRedis starts a server with more arguments, which may be nil.
+func beginRedis(t T, ready string, more func(dir, port string) []string) *Server {
+	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		bin, err = exec.LookPath("valkey-server")
@@ -28,12 +59,16 @@ func NewRedis(t T) *Server {
 	return begin(t, kind{
 		name: "Redis",
 		command: func(port string) *exec.Cmd {
-			cmd := exec.Command(bin, "--bind", "127.0.0.1", "--port", port, "--dir", dir,
-				"--daemonize", "no", "--save", "", "--appendonly", "yes")
+			args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir,
+				"--daemonize", "no", "--save", "", "--appendonly", "yes"}
+			if more != nil {
+				args = append(args, more(dir, port)...)
+			}
+			cmd := exec.Command(bin, args...)
 			cmd.SysProcAttr = tied(syscall.SIGKILL)
 			return cmd
 		},
-		ready: "eady to accept connections", // Redis 7 writes a capital where 6 did not
+		ready: ready,
 		stop:  syscall.SIGTERM,
 		url:   "redis://%s",
 	})

@@ -44,6 +44,7 @@ func TestAServerStopsAndStartsAtItsAddress(t *testing.T) {
 	}{
 		{"PostgreSQL", testservers.NewPostgres, sslRequest, "N"},
 		{"Redis", testservers.NewRedis, ping, "+PONG\r\n"},
+		{"a Redis cluster", testservers.NewRedisCluster, "SET {a}1 b\r\n", "+OK\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
