@@ -1,0 +1,193 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Config says where a [Store] keeps its entries.
+type Config struct {
+	// Client is a [*redis.Client], also one of [redis.NewFailoverClient], or a
+	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is none
+	// of them: it asks another server while one is away, which then knows no entry. The
+	// store does not close it. Required.
+	Client redis.UniversalClient
+	// Prefix begins the names of keys, so that several stores, and other things, may
+	// share a Redis. Any bytes; with a hash tag of its own, {...}, a cluster keeps
+	// everything on one server. Empty means "xsignin:token:".
+	Prefix string
+}
+
+// Store is a [tokenstore.Store] and a [tokenstore.Lister] in Redis. Errors that are
+// none of that package's begin with "redisstore:", wrap the client's and quote no key,
+// value or version. [New] makes one. Goroutines may share it, and processes its Redis.
+// It prints nothing of the client, which may hold a password.
+//
+// A call ends with its context, also where the client would go on waiting for an
+// answer; what it asked for is then perhaps still done. Without a deadline the client's
+// own timeouts and attempts decide, which by default add up to more than 12 seconds when
+// Redis does not answer.
+type Store struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+var (
+	_ tokenstore.Store  = (*Store)(nil)
+	_ tokenstore.Lister = (*Store)(nil)
+)
+
+// New returns a Store. It does not speak to Redis; its error is one of c.
+func New(c Config) (*Store, error) {
+	switch client := c.Client.(type) {
+	case nil:
+		return nil, errors.New("redisstore: Config.Client is required")
+	case *redis.Ring:
+		return nil, errors.New("redisstore: Config.Client is a Ring, which loses entries from sight while a server is away: use a Client or a ClusterClient")
+	case *redis.ClusterClient:
+		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes: leave its ReadOnly, RouteByLatency and RouteRandomly unset")
+		}
+	}
+	if c.Prefix == "" {
+		c.Prefix = "xsignin:token:"
+	}
+	return &Store{client: c.Client, prefix: c.Prefix}, nil
+}
+
+// Get implements [tokenstore.Store].
+func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
+	const doing = "read an entry"
+	fields, err := ask(ctx, doing, func() ([]any, error) {
+		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+key.Provider, "value:"+key.Provider).Result()
+	})
+	if err != nil {
+		return tokenstore.Entry{}, err
+	}
+	if len(fields) == 2 && fields[0] == nil && fields[1] == nil {
+		return tokenstore.Entry{}, tokenstore.ErrNotFound
+	}
+	if len(fields) == 2 {
+		version, ok1 := fields[0].(string)
+		value, ok2 := fields[1].(string)
+		if ok1 && ok2 {
+			return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, nil
+		}
+	}
+	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: it is not one that this package wrote", doing)
+}
+
+// Put implements [tokenstore.Store].
+func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
+	version := rand.Text()
+	// A copy, because a call that its context ended may still be sending.
+	_, err := s.run(ctx, "write an entry", putScript, key, version, string(value))
+	if err != nil {
+		return "", err
+	}
+	return tokenstore.Version(version), nil
+}
+
+// Replace implements [tokenstore.Store].
+func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	version := rand.Text()
+	done, err := s.run(ctx, "replace an entry", replaceScript, key, version, string(value), string(v))
+	if err != nil {
+		return "", err
+	}
+	if done == 0 {
+		return "", tokenstore.ErrConflict
+	}
+	return tokenstore.Version(version), nil
+}
+
+// Delete implements [tokenstore.Store].
+func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
+	_, err := ask(ctx, "delete an entry", func() (int64, error) {
+		return s.client.HDel(ctx, s.hash(key.UserID),
+			"version:"+key.Provider, "value:"+key.Provider, "lease:"+key.Provider, "until:"+key.Provider).Result()
+	})
+	return err
+}
+
+// Lease implements [tokenstore.Store]. The lease lasts d, rounded up to microseconds.
+func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+	if d < time.Millisecond {
+		return "", errors.New("redisstore: a lease lasts at least one millisecond")
+	}
+	id := rand.Text()
+	left, err := s.run(ctx, "lease an entry", leaseScript, key, id, string(v), microseconds(d))
+	switch {
+	case err != nil:
+		return "", err
+	case left < 0:
+		return "", tokenstore.ErrConflict
+	case left > 0:
+		return "", &tokenstore.LeasedError{Remaining: time.Duration(left) * time.Microsecond}
+	}
+	return tokenstore.LeaseID(id), nil
+}
+
+// Release implements [tokenstore.Store].
+func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
+	_, err := s.run(ctx, "release an entry", releaseScript, key, string(id))
+	return err
+}
+
+// Keys implements [tokenstore.Lister]. It reads the names of one user's entries only.
+func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	fields, err := ask(ctx, "list a user's entries", func() ([]string, error) {
+		return s.client.HKeys(ctx, s.hash(userID)).Result()
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(fields)
+	var keys []tokenstore.Key
+	for _, field := range fields {
+		if provider, ok := strings.CutPrefix(field, "version:"); ok {
+			keys = append(keys, tokenstore.Key{Provider: provider, UserID: userID})
+		}
+	}
+	return keys, nil
+}
+
+// String returns a description without the client.
+func (s Store) String() string { return "redisstore.Store" }
+
+// Format implements [fmt.Formatter], so that no verb prints what is inside.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// hash names the key of a user's entries. The digest keeps names short, and users' ids
+// out of what operators see.
+func (s *Store) hash(userID string) string {
+	sum := sha256.Sum256([]byte(userID))
+	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"
+}
+
+// run runs a script about key, which returns a number.
+func (s *Store) run(ctx context.Context, doing string, script *redis.Script, key tokenstore.Key, args ...any) (int64, error) {
+	args = append([]any{key.Provider}, args...)
+	return ask(ctx, doing, func() (int64, error) {
+		return script.Run(ctx, s.client, []string{s.hash(key.UserID)}, args...).Int64()
+	})
+}
+
+func microseconds(d time.Duration) int64 {
+	n := int64(d / time.Microsecond)
+	if d%time.Microsecond > 0 {
+		n++
+	}
+	return n
+}
