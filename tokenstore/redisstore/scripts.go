@@ -5,7 +5,8 @@ import "github.com/redis/go-redis/v9"
 // The client sends a command again when the connection broke before the answer came,
 // and the first may have been carried out. So each script knows its own work by the
 // random id that it brings: a Replace that succeeded must not be told of a conflict,
-// because its caller would then give up the only refresh token that X accepts.
+// because its caller would then give up the only refresh token that X accepts, and a
+// write must not end the lease that somebody took on what it wrote.
 //
 // All have one key, the user's hash, and the provider as first argument. Those that
 // need memory ask for it by their first write: a full Redis refuses it, and a script

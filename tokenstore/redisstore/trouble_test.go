@@ -105,30 +105,35 @@ func TestAFullRedisKeepsWhatItHas(t *testing.T) {
 	}
 }
 
-// losing is a connection that can lose an answer that Redis gave.
+// losing is a connection that can lose an answer that Redis gave. What is in meanwhile
+// happens before the client asks again.
 type losing struct {
 	net.Conn
-	lose *atomic.Bool
+	meanwhile *atomic.Pointer[func()]
 }
 
 func (c losing) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if err == nil && c.lose.CompareAndSwap(true, false) {
+	if err != nil {
+		return n, err
+	}
+	if meanwhile := c.meanwhile.Swap(nil); meanwhile != nil {
+		(*meanwhile)()
 		c.Conn.Close()
 		return 0, io.EOF
 	}
-	return n, err
+	return n, nil
 }
 
 func TestACallWhoseAnswerWasLostHasItsEffectOnce(t *testing.T) {
 	t.Parallel()
 	addr := testservers.Redis(t)
-	var lose atomic.Bool
+	var meanwhile atomic.Pointer[func()]
 	s := open(t, client(t, &redis.Options{
 		Addr: addr,
 		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := new(net.Dialer).DialContext(ctx, network, addr)
-			return losing{c, &lose}, err
+			return losing{c, &meanwhile}, err
 		},
 	}), "")
 	// Redis knows the scripts, so that the answer that is lost is that of the work.
@@ -139,42 +144,62 @@ func TestACallWhoseAnswerWasLostHasItsEffectOnce(t *testing.T) {
 	}
 	do(other.Replace(t.Context(), key(), v, nil))(t)
 	do(s.Get(t.Context(), key()))(t)
+	lose := func(f func()) { meanwhile.Store(&f) }
 	check := func() {
 		t.Helper()
-		if lose.Load() {
+		if meanwhile.Load() != nil {
 			t.Error("no answer was lost")
 		}
 	}
+	var theirs tokenstore.LeaseID
+	othersLease := func() {
+		e, err := other.Get(t.Context(), key())
+		if err == nil {
+			theirs, err = other.Lease(t.Context(), key(), e.Version, time.Minute)
+		}
+		if err != nil {
+			t.Errorf("another's Lease: %v", err)
+		}
+	}
+	leased := func(s tokenstore.Store, v tokenstore.Version) {
+		t.Helper()
+		if _, err := s.Lease(t.Context(), key(), v, time.Minute); !errors.Is(err, tokenstore.ErrLeased) {
+			t.Errorf("Lease of what another has leased: %v", err)
+		}
+	}
 
-	lose.Store(true)
+	lose(othersLease)
 	v = put(t, s, "one")
 	check()
 	holds(t, s, "one", v)
+	leased(s, v)
 
-	lose.Store(true)
-	next, err := s.Replace(t.Context(), key(), v, []byte("two"))
+	lose(othersLease)
+	v, err := s.Replace(t.Context(), key(), v, []byte("two"))
 	if err != nil {
 		t.Fatalf("Replace: %v", err)
 	}
 	check()
-	holds(t, s, "two", next)
+	holds(t, s, "two", v)
+	leased(s, v)
+	if err := other.Release(t.Context(), key(), theirs); err != nil {
+		t.Error(err)
+	}
 
-	lose.Store(true)
-	id, err := s.Lease(t.Context(), key(), next, time.Minute)
+	lose(func() {})
+	id, err := s.Lease(t.Context(), key(), v, time.Minute)
 	if err != nil {
 		t.Fatalf("Lease: %v", err)
 	}
 	check()
-	if _, err := other.Lease(t.Context(), key(), next, time.Minute); !errors.Is(err, tokenstore.ErrLeased) {
-		t.Errorf("another's Lease: %v", err)
-	}
+	leased(other, v)
 
-	lose.Store(true)
+	lose(othersLease)
 	if err := s.Release(t.Context(), key(), id); err != nil {
 		t.Error(err)
 	}
 	check()
-	do(other.Lease(t.Context(), key(), next, time.Minute))(t)
+	leased(s, v)
 }
 
 // answering is a server that answers each command.
