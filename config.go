@@ -170,7 +170,11 @@ func (c Config) check() (checked, error) {
 	k.Logger = cmp.Or(c.Logger, slog.Default())
 	for i, key := range c.Keys {
 		if len(key) < 32 {
-			fault("Config.Keys[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one", i, len(key))
+			hint := ""
+			if key == "" {
+				hint = " Is its environment variable set?"
+			}
+			fault("Config.Keys[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one.%s", i, len(key), hint)
 		}
 		k.secrets = append(k.secrets, []byte(key))
 	}

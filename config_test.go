@@ -32,6 +32,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a user in it", func(c *xsignin.Config) { c.PublicURL = "https://u:p@site.example" }, []string{"and nothing else"}},
 		{"no keys off loopback", func(c *xsignin.Config) { c.Keys = nil }, []string{"Config.Keys is empty"}},
 		{"a short key", func(c *xsignin.Config) { c.Keys = append(c.Keys, "short") }, []string{"Config.Keys[1] has 5 bytes"}},
+		{"a key whose variable is not set", func(c *xsignin.Config) { c.Keys = []string{""} }, []string{"environment variable"}},
 		{"half a pair", func(c *xsignin.Config) { c.ConsumerKey = "key" }, []string{"belong together"}},
 		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
 		{"a path that is relative", func(c *xsignin.Config) { c.Path = "auth" }, []string{"Config.Path must begin"}},

@@ -171,6 +171,9 @@ var failures = []failing{
 	{"X refuses with a page", "", 502, "unavailable", fault("", xtest.Fault{Status: 403, Header: htmlHeader, Body: "<!doctype html><title>Just a moment</title>"}), 1},
 	{"X answers with nothing", "", 502, "unavailable", fault("", xtest.Fault{Status: 200, Body: " "}), 1},
 	{"X limits the rate", "", 503, "rate_limited", fault("", xtest.Fault{Status: 429, Header: http.Header{"X-Rate-Limit-Reset": {"4102444800"}}}), 1},
+	{"X refuses the clock", "x-oauth1", 502, "refused", fault("", xtest.Fault{Status: 401, Body: `{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}`}), 1},
+	{"X refuses the plan", "x", 502, "refused", fault("/2/users/me", xtest.Fault{Status: 403, Body: `{"reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`}), 1},
+	{"the token lacks a scope", "x", 502, "refused", fault("/2/users/me", xtest.Fault{Status: 403, Body: `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`}), 1},
 	{"X refuses the credentials", "x", 502, "refused", fault("", xtest.Fault{Status: 401, Body: `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`}), 1},
 	{"X refuses the credentials", "x-oauth1", 502, "refused", fault("", xtest.Fault{Status: 401, Body: `{"errors":[{"code":32,"message":"Could not authenticate you."}]}`}), 1},
 	{"no access token in the answer", "x", 502, "unavailable", fault("", xtest.Fault{Body: `{"token_type":"bearer","expires_in":7200}`, Header: http.Header{"Content-Type": {"application/json"}}}), 1},
@@ -223,6 +226,9 @@ func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
 					s.mu.Unlock()
 					if last.Kind != event.SignInFailed || last.Cause != f.code || last.Err == nil {
 						t.Errorf("the event is %v", last)
+					}
+					if f.code == "refused" && !strings.Contains(s.log.String(), " fix=") {
+						t.Errorf("the log does not say what to do: %s", s.log.String())
 					}
 					// The next honest sign-in works.
 					s.x.ClearFaults()
@@ -418,8 +424,8 @@ func TestOnlyTheRightMethods(t *testing.T) {
 			t.Errorf("%s %s: status %d, Allow %q", tt.method, tt.path, a.StatusCode, a.Header.Get("Allow"))
 		}
 	}
-	if a := b.get("/auth/login/unknown"); a.StatusCode != http.StatusNotFound {
-		t.Errorf("an unknown provider: status %d", a.StatusCode)
+	for _, path := range []string{"/auth/login/unknown", "/auth/", "/auth/logout/x"} {
+		s.isFailurePage(b.get(path), http.StatusNotFound, "not_found")
 	}
 }
 
@@ -515,6 +521,12 @@ func TestLogout(t *testing.T) {
 		a := b.send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json")
 		if a.StatusCode != http.StatusNoContent || b.who() != "" {
 			t.Errorf("status %d", a.StatusCode)
+		}
+	})
+	t.Run("nobody is told so", func(t *testing.T) {
+		a := newSite(t).browser().get("/auth/logout")
+		if a.StatusCode != http.StatusOK || !strings.Contains(a.body, "You are not signed in") || strings.Contains(a.body, "<form") {
+			t.Errorf("status %d, body %s", a.StatusCode, a.body)
 		}
 	})
 	t.Run("nobody signs out", func(t *testing.T) {

@@ -136,6 +136,7 @@ func (k *Kit) mount() error {
 	k.mux.Handle(c.Path+"/callback", h.Callback(nil, nil))
 	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
 	k.mux.Handle(c.Path+"/session", h.Session())
+	k.mux.Handle("/", h.NotFound())
 	return nil
 }
 

@@ -38,7 +38,8 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 		{"JSON", "GET", []string{"Accept", "application/json"}, 401, "", "", "/auth/login"},
 		{"an event stream", "GET", []string{"Accept", "text/event-stream"}, 401, "", "", "/auth/login"},
 		{"a websocket", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade"}, 401, "", "", "/auth/login"},
-		{"a form", "POST", []string{"Sec-Fetch-Mode", "navigate"}, 401, "", "", "/auth/login"},
+		{"a form of an old browser", "POST", nil, 401, "", "", "/auth/login"},
+		{"a script that posts", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, 401, "", "", "/auth/login"},
 		{"htmx", "GET", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list?p=2"}, 401, "", "/auth/login?return_to=%2Flist%3Fp%3D2", "/auth/login?return_to=%2Flist%3Fp%3D2"},
 		{"htmx that posts", "POST", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login?return_to=%2Flist", "/auth/login?return_to=%2Flist"},
 		{"htmx that does not say where it is", "GET", []string{"HX-Request", "true"}, 401, "", "/auth/login", "/auth/login"},
@@ -68,6 +69,15 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 				t.Errorf("%s", a.body)
 			}
 		})
+	}
+}
+
+// TestAFormWhoseSessionHasEndedGetsAPage: a person waits for it.
+func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
+	a := newSite(t).browser().send(http.MethodPost, "/me", url.Values{"a": {"b"}}, "Sec-Fetch-Mode", "navigate")
+	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.Contains(a.body, "was not saved") || !strings.Contains(a.body, `href="/auth/login"`) || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.body)
 	}
 }
 

@@ -84,7 +84,11 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	if h.cfg.OnSignIn != nil {
 		if err := h.cfg.OnSignIn(ctx, s); err != nil {
 			if errors.Is(err, provider.ErrNotAllowed) {
-				return none, &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn", Err: err}
+				refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
+				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
+					refused.Err = err
+				}
+				return none, refused
 			}
 			return none, internal(fmt.Errorf("OnSignIn: %w", err))
 		}

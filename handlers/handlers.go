@@ -178,6 +178,9 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
 		attrs = append(attrs, slog.String("host", r.Host), slog.String("expected_origin", h.cfg.Origin))
 	}
+	if fix := fixOf(err); fix != "" {
+		attrs = append(attrs, slog.String("fix", fix))
+	}
 	h.cfg.Logger.LogAttrs(r.Context(), level(p), "xsignin: sign-in failed", attrs...)
 	h.cfg.Events.Tell(r.Context(), event.Event{
 		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,

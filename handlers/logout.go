@@ -30,6 +30,13 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		if r.Method != http.MethodPost {
+			if _, ok, err := h.cfg.Sessions.Read(r.Context(), r); err == nil && !ok {
+				h.pages.Write(w, r, http.StatusOK, page.Page{
+					Title: "You are not signed in", Text: "There is nothing to sign out of in this browser.",
+					Link: h.cfg.Home, Label: "Back to the site",
+				})
+				return
+			}
 			h.pages.Write(w, r, http.StatusOK, page.Page{
 				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
 				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.Home,

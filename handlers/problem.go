@@ -82,6 +82,37 @@ func ProblemOf(err error) Problem {
 	return p
 }
 
+// fixOf is what the operator can do about a refusal of the application.
+func fixOf(err error) string {
+	var pe *provider.Error
+	if !errors.As(err, &pe) {
+		return ""
+	}
+	switch pe.Reason {
+	case provider.ReasonCredentials:
+		return "compare the keys and the client type with X's console; OAuth 1.0a and OAuth 2.0 have keys of their own"
+	case provider.ReasonCallback:
+		return "register the callback at X, to the letter"
+	case provider.ReasonClock:
+		return "set this machine's clock right"
+	case provider.ReasonAccess:
+		return "attach the application to a project in X's console, and switch on user authentication"
+	case provider.ReasonScope:
+		return "ask for tweet.read and users.read, and sign in again"
+	case provider.ReasonCredits:
+		return "buy credits in X's console"
+	}
+	return ""
+}
+
+// notFound is the problem of a path that leads nowhere.
+func notFound() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusNotFound, Code: "not_found",
+		Title: "There is no such way to sign in", Detail: "The address may be misspelt.",
+	}
+}
+
 // stillSignedIn is the problem of a sign-out that did not work out.
 func stillSignedIn() Problem {
 	return Problem{

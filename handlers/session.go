@@ -15,6 +15,14 @@ type sessionAnswer struct {
 	LogoutURL string         `json:"logout_url"`
 }
 
+// NotFound answers for paths under Config.Path that lead nowhere.
+func (h *Handlers) NotFound() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		h.problem(w, r, notFound(), h.LoginPath(h.cfg.Providers[0].Name()))
+	})
+}
+
 // Session answers with who is signed in, as JSON, from the session alone:
 // {"signed_in":true,"user":{…},"login_url":"…","logout_url":"…"}, and without user where
 // nobody is. The status is 200 in both cases, and 503 while the session store cannot

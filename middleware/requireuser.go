@@ -43,11 +43,11 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 	}
 	req := requestctx.From(loaded.Context())
 	if !req.SignedIn {
-		return nil, signIn(r, m.loginPath, "not_signed_in", "Sign in to continue.")
+		return nil, m.signIn(r, m.loginPath, "not_signed_in", "Sign in to continue.")
 	}
 	switch err := m.clients.Usable(r.Context(), req.User.Key()); {
 	case errors.Is(err, client.ErrSignInAgain):
-		return nil, signIn(r, m.pathOf(req.User.Provider), "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
+		return nil, m.signIn(r, m.pathOf(req.User.Provider), "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
 	case err != nil:
 		m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)
 		return nil, m.temporary(r)
@@ -59,7 +59,8 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 // load is redirected to the login with the way back. Everything else - fetch,
 // XMLHttpRequest, JSON, event streams, websockets, any method but GET - gets status
 // 401 and a problem document (RFC 9457) that names the login, and htmx also
-// HX-Redirect. While a store cannot answer, everybody gets 503.
+// HX-Redirect. The problem is a page where a person reads it: after a form that a browser
+// says it navigated with. While a store cannot answer, everybody gets 503.
 //
 // An adapter either lets it answer ([Refusal.ServeHTTP]) or answers in its framework's way
 // with Status, Header and Problem.
@@ -84,16 +85,18 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Status == http.StatusSeeOther:
 		w.WriteHeader(f.Status)
 	case f.page != nil:
-		f.page.Write(w, r, f.Status, page.Page{
-			Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code,
-			Label: "Try again", // without a link: the same page again
-		})
+		p := page.Page{Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code}
+		if p.Label = "Try again"; f.Status == http.StatusUnauthorized {
+			p.Title, p.Label, p.Link = "You are not signed in", "Sign in", f.Problem.LoginURL
+		}
+		// Without a link it is the same page again.
+		f.page.Write(w, r, f.Status, p)
 	default:
 		f.Problem.Write(w)
 	}
 }
 
-func signIn(r *http.Request, login, code, detail string) *Refusal {
+func (m *Middleware) signIn(r *http.Request, login, code, detail string) *Refusal {
 	const status = http.StatusUnauthorized
 	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}}
 	switch {
@@ -108,6 +111,9 @@ func signIn(r *http.Request, login, code, detail string) *Refusal {
 			login = loginURL(login, on.RequestURI())
 		}
 		f.Header.Set("HX-Redirect", login)
+	case wants.Form(r):
+		f.page = m.pages
+		detail += " What you sent was not saved."
 	}
 	f.Problem = Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, LoginURL: login,

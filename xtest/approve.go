@@ -29,6 +29,32 @@ func (x *X) Approve(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, true)
 }
 
+// SignIn signs userID in to an application under test as their browser would: it opens login,
+// the address at which the application begins a sign-in, approves, and opens the callback. It
+// returns the application's answer to the callback, most often a redirect, which it does not
+// follow; the caller closes its body. client needs a cookie jar, as a browser has one.
+//
+// The application's callback has to be registered: see [X.SetCallbacks] for a server whose
+// port is known only when it runs.
+func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, error) {
+	browser := *client
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := browser.Get(login)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	consent, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("xtest: %s did not redirect to a consent page, but answered %s", login, resp.Status)
+	}
+	callback, err := x.Approve(consent.String(), userID)
+	if err != nil {
+		return nil, err
+	}
+	return browser.Get(callback)
+}
+
 // Deny is [X.Approve] with "Cancel". For OAuth 1.0a, where X does not send the browser back by itself, it returns where
 // the link on X's page leads; with the callback "oob" there is none, and it returns "".
 func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {

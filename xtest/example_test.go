@@ -3,8 +3,13 @@ package xtest_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"testing"
 
 	"golang.org/x/oauth2"
 
@@ -51,4 +56,53 @@ func ExampleX_Fail() {
 	_, err := client.PostForm("https://api.x.com/2/oauth2/token", url.Values{"grant_type": {"refresh_token"}})
 	fmt.Println(err != nil, x.Count("POST", "/2/oauth2/token"))
 	// Output: true 1
+}
+
+// ExampleX_SignIn tests an application over real sockets: its port is known only when it
+// runs, and its callback is registered then.
+func ExampleX_SignIn() {
+	x := xtest.New(xtest.Config{})
+	mux := http.NewServeMux()
+	app := httptest.NewServer(mux)
+	defer app.Close()
+	x.SetCallbacks(app.URL + "/callback")
+
+	// The application under test; a real one has more in it.
+	oauth := &oauth2.Config{
+		ClientID: xtest.DefaultClientID, RedirectURL: app.URL + "/callback", Scopes: []string{"tweet.read", "users.read"},
+		Endpoint: oauth2.Endpoint{AuthURL: "https://x.com/i/oauth2/authorize"},
+	}
+	verifier := oauth2.GenerateVerifier()
+	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, oauth.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
+	})
+	mux.HandleFunc("/callback", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, "state ", r.FormValue("state"), ", a code: ", r.FormValue("code") != "")
+	})
+
+	jar, _ := cookiejar.New(nil)
+	resp, err := x.SignIn(&http.Client{Jar: jar}, app.URL+"/login", xtest.DefaultUserID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, _ := io.ReadAll(resp.Body)
+	fmt.Println(string(answer))
+	// Output: state state, a code: true
+}
+
+func TestSignInTellsWhereItStops(t *testing.T) {
+	x := xtest.New(xtest.Config{})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/unregistered" {
+			http.Redirect(w, r, "https://x.com/i/oauth2/authorize?client_id=nobody", http.StatusSeeOther)
+		}
+	}))
+	defer app.Close()
+	for _, login := range []string{"http://127.0.0.1:0/", app.URL + "/no-redirect", app.URL + "/unregistered"} {
+		if resp, err := x.SignIn(app.Client(), login, xtest.DefaultUserID); err == nil {
+			_ = resp.Body.Close()
+			t.Errorf("%s: no error", login)
+		}
+	}
 }

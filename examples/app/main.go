@@ -79,7 +79,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		var stop func()
 		cfg, stop = startSimulator(cfg)
 		defer stop()
-		note = ", with a local simulator of X: nothing reaches X"
+		note = ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
 	}
 
 	a, err := newApp(cfg, log)

@@ -57,7 +57,7 @@ type asked struct {
 var notices = map[string]string{
 	"posted":       "Your post is on its way to your followers.",
 	"refreshed":    "The token is fresh. X has given a new refresh token with it, and the old one is spent.",
-	"disconnected": "The token was revoked at X and deleted here.",
+	"disconnected": "The token was revoked at X and deleted here. If it was the one you signed in with, the next page that asks X signs you in again.",
 }
 
 func newPages() pages {

@@ -170,9 +170,9 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 // announce says that x is ready, and what an application has to be told to use it.
 func announce(w io.Writer, at string, cfg xtest.Config) {
 	_, _ = fmt.Fprintf(w, `Ready: %[1]s is a local X. Nothing here reaches X.
-Callbacks: %[2]s
-
-An application that reads its settings from the environment, such as examples/app, takes:
+# Callbacks: %[2]s
+#
+# An application that reads its settings from the environment, such as examples/app, takes:
 
 export X_API_URL=%[1]s
 export X_AUTHORIZE_URL=%[1]s/i/oauth2/authorize
@@ -181,10 +181,10 @@ export X_CLIENT_SECRET=%[4]s
 export X_CONSUMER_KEY=%[5]s
 export X_CONSUMER_SECRET=%[6]s
 
-As a public client, without a secret:
-
-export X_CLIENT_ID=%[7]s
-export X_CLIENT_SECRET=
+# As a public client, without a secret:
+#
+# export X_CLIENT_ID=%[7]s
+# export X_CLIENT_SECRET=
 `, at, strings.Join(cfg.Callbacks, " "), quote(cfg.ClientID), quote(cfg.ClientSecret),
 		quote(cfg.ConsumerKey), quote(cfg.ConsumerSecret), quote(cfg.PublicClientID))
 }

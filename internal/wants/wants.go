@@ -27,6 +27,12 @@ func Page(r *http.Request) bool {
 	return len(accept) == 0 || has(accept, "text/html") || has(accept, "application/xhtml+xml")
 }
 
+// Form reports whether r is a form that a person has sent and waits for the page of.
+func Form(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && !HTMX(r) &&
+		r.Header.Get("Sec-Fetch-Mode") == "navigate" && has(r.Header.Values("Accept"), "text/html")
+}
+
 // HTMX reports whether r was sent by htmx, which follows HX-Redirect. A boosted
 // link is one too: htmx sends it as a fetch.
 func HTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }

@@ -49,6 +49,9 @@ func TestWhoAsks(t *testing.T) {
 			if got := wants.JSON(r); got != tt.json {
 				t.Errorf("JSON = %t, want %t", got, tt.json)
 			}
+			if got, want := wants.Form(r), tt.name == "a form that is sent"; got != want {
+				t.Errorf("Form = %t, want %t", got, want)
+			}
 			if got := wants.HTMX(r); got != tt.htmx {
 				t.Errorf("HTMX = %t, want %t", got, tt.htmx)
 			}
