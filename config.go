@@ -143,7 +143,6 @@ func (c Config) check() (checked, error) {
 		fault("Config.PublicURL must be a scheme, a host and perhaps a path, and nothing else")
 	default:
 		public.Path, public.RawPath = strings.TrimRight(public.Path, "/"), ""
-		public.Host = normalHost(public)
 		k.public = public
 	}
 	k.Path = strings.TrimRight(cmp.Or(c.Path, "/auth"), "/")
@@ -194,14 +193,14 @@ func (c Config) check() (checked, error) {
 // pathShape is what may be mounted in a ServeMux without a meaning of its own.
 var pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 
-// normalHost is u's host as browsers write it in an Origin: in lower case, and without the
+// origin is u's origin as browsers write it: the host in lower case, and without the
 // scheme's own port.
-func normalHost(u *url.URL) string {
-	host := strings.ToLower(u.Host)
+func origin(u *url.URL) string {
+	own := ":80"
 	if u.Scheme == "https" {
-		return strings.TrimSuffix(host, ":443")
+		own = ":443"
 	}
-	return strings.TrimSuffix(host, ":80")
+	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Host), own)
 }
 
 // loopback reports whether host is this machine.

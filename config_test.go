@@ -3,6 +3,7 @@ package xsignin_test
 import (
 	"bytes"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -59,6 +60,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 			}
 			c.Providers = []provider.Provider{x}
 		}, []string{`"x"`}},
+		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.CookieName = "__Host-xsignin-pending-app" }, []string{"pending sign-ins"}},
 		{"a lifetime that is negative", func(c *xsignin.Config) { c.SessionLifetime = -1 }, []string{"lifetime -1ns is negative"}},
 		{"a refresh after the expiry", func(c *xsignin.Config) { c.RefreshAhead = -1 }, []string{"RefreshAhead"}},
 	}
@@ -113,6 +115,20 @@ func TestPlainHTTPOffLoopbackIsSaidAloud(t *testing.T) {
 		}
 	}
 	t.Error("Check does not find it")
+}
+
+func TestTheCallbackIsPublicURLToTheLetter(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.Example:443/caf\u00e9" })
+	s.mux.Handle("/caf\u00e9/auth/", s.kit)
+	s.x.SetCallbacks("https://Site.Example:443/caf%C3%A9/auth/callback")
+	a := s.browser().get("https://site.example/caf%C3%A9/auth/login")
+	u, err := url.Parse(a.location())
+	if err != nil || u.Query().Get("redirect_uri") != "https://Site.Example:443/caf%C3%A9/auth/callback" {
+		t.Errorf("status %d to %q", a.StatusCode, a.location())
+	}
+	if got := s.kit.LoginURL("x", ""); got != "/caf%C3%A9/auth/login" {
+		t.Errorf("LoginURL is %q", got)
+	}
 }
 
 func TestKeysRotate(t *testing.T) {

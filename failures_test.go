@@ -441,8 +441,8 @@ func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 			{"Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender"},
 			{"Purpose", "prefetch"},
 		} {
-			a := b.get(p.login, headers...)
-			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "not_a_page_load") {
+			a := b.get(p.login+"?return_to=/deep", headers...)
+			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "not_a_page_load") || !strings.Contains(a.body, "?return_to=%2Fdeep") {
 				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.body)
 			}
 		}

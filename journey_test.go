@@ -387,6 +387,47 @@ func (p stranger) Finish(ctx context.Context, pending provider.Pending, q url.Va
 	return u, token, err
 }
 
+// nobody is a provider that vouches for no one in particular.
+type nobody struct{ stranger }
+
+func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {
+	u, token, err := p.stranger.Finish(ctx, pending, q)
+	u.ID = ""
+	return u, token, err
+}
+
+func TestNobodySignsInWithoutAnID(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		x, err := provider.NewX(provider.XConfig{
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = []provider.Provider{nobody{stranger{x}}}
+	})
+	b := s.browser()
+	a := b.get(b.approve(b.begin("/auth/login/other"), xtest.DefaultUserID))
+	s.isFailurePage(a, http.StatusServiceUnavailable, "internal")
+	s.nothingIsLeft(b)
+}
+
+// TestTwoKitsOnOneHost: with a cookie name each, neither touches what the other has under way.
+func TestTwoKitsOnOneHost(t *testing.T) {
+	first := newSite(t)
+	second := newSite(t, func(c *xsignin.Config) {
+		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
+	})
+	first.mux.Handle("/second/", second.kit)
+	b := first.browser()
+	underWay := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+	b.get("/second/login")
+	b.send(http.MethodPost, "/second/logout", nil)
+	if a := b.get(underWay); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	}
+}
+
 func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		x, err := provider.NewX(provider.XConfig{

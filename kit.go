@@ -107,15 +107,19 @@ func (c checked) callback() string { return c.public.String() + c.Path + "/callb
 // mount makes the handlers and their paths.
 func (k *Kit) mount() error {
 	c := k.cfg
-	jar, err := session.NewJar(session.JarConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https"})
+	name := strings.TrimPrefix(c.CookieName, "__Host-")
+	if c.Sessions != nil {
+		name = c.Sessions.Cookie.Name
+	}
+	jar, err := session.NewJar(session.JarConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
 	if err != nil {
 		return err
 	}
-	path := c.public.Path + c.Path
+	path := c.public.EscapedPath() + c.Path
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
 		OnSignIn: c.OnSignIn, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
-		Path: path, Home: cmp.Or(c.Home, c.public.Path+"/"), Origin: c.public.Scheme + "://" + c.public.Host,
+		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
 		Events: c.Events, Logger: c.Logger,
 	})
 	if err != nil {
@@ -163,7 +167,7 @@ func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.Requir
 // LoginURL is where a sign-in with the named provider begins, for a link; returnTo is the
 // path to come back to, or "" for home. It is on this site, without scheme and host.
 func (k *Kit) LoginURL(name, returnTo string) string {
-	login := k.cfg.public.Path + k.cfg.Path + "/login"
+	login := k.cfg.public.EscapedPath() + k.cfg.Path + "/login"
 	if name != k.providers[0].Name() {
 		login += "/" + name
 	}

@@ -100,6 +100,10 @@ func TestASessionStoreThatFailsIsNoSignOut(t *testing.T) {
 			t.Error("a cookie was changed")
 		}
 	}
+	form := b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+	if form.StatusCode != http.StatusServiceUnavailable || !strings.Contains(form.body, "<code>internal</code>") || strings.Contains(form.body, "Try again<") {
+		t.Errorf("a form: status %d, body %s", form.StatusCode, form.body)
+	}
 	if a := b.get("/"); a.StatusCode != http.StatusOK || a.body != "hello" {
 		t.Errorf("a page for everybody: status %d, body %s", a.StatusCode, a.body)
 	}

@@ -391,6 +391,17 @@ func TestPutUndoAfterAnError(t *testing.T) {
 		w.wantRevoked("access-1")
 		w.wantErr(ErrSignInAgain)
 	})
+	bubble(t, func(w *world) { // nothing was there, and nothing was written
+		w.store.before = func(_ context.Context, op string) error {
+			if op == "put" {
+				return errAway
+			}
+			return nil
+		}
+		put(w.Context(), w)
+		w.wantGone()
+		w.wantRevoked("access-1")
+	})
 	bubble(t, func(w *world) { // an earlier sign-in
 		w.signIn()
 		w.wantToken("access-1")

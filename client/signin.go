@@ -31,37 +31,47 @@ func (p *Pool) PutUndo(ctx context.Context, key tokenstore.Key, t tokenstore.Tok
 	if err != nil && errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
 		return nil, unavailable(err)
 	}
-	undo = func(ctx context.Context) error { return p.undoPut(ctx, key, t, before, had) }
 	if err := p.Put(ctx, key, t); err != nil {
 		if errors.Is(err, ErrUnavailable) {
 			call(context.WithoutCancel(ctx), undoTimeout, func(ctx context.Context) {
-				if err := undo(ctx); err != nil {
+				if _, err := p.undoPut(ctx, key, t, before, had); err != nil {
 					p.logLine(slog.LevelWarn, "the token of a failed sign-in may be stored", key, err)
 				}
 			})
+			// Stored or not, nobody will use it.
+			p.revokeUnused(context.WithoutCancel(ctx), key, t, had)
 		}
 		return nil, err
 	}
-	return undo, nil
+	return func(ctx context.Context) error {
+		gone, err := p.undoPut(ctx, key, t, before, had)
+		if gone {
+			p.revokeUnused(ctx, key, t, had)
+		}
+		return err
+	}, nil
 }
 
-func (p *Pool) undoPut(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) error {
+// revokeUnused revokes the token of a sign-in that failed, but not where there was one
+// before: X's OAuth 1.0a gives an account that signs in again the token it had.
+func (p *Pool) revokeUnused(ctx context.Context, key tokenstore.Key, t tokenstore.Token, had bool) {
+	if had {
+		return
+	}
+	call(ctx, revokeTimeout, func(ctx context.Context) { _ = p.revokeAt(ctx, key, t) })
+}
+
+// undoPut takes t out of the store again, and reports whether it was there.
+func (p *Pool) undoPut(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
 	if s := p.users.find(key); s != nil {
 		s.drop()
 		defer s.drop()
 	}
-	gone, err := p.putBack(ctx, key, t, before, had)
+	gone, err = p.putBack(ctx, key, t, before, had)
 	if err != nil {
-		return fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+		return false, fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
 	}
-	// Not where there was one before: X's OAuth 1.0a gives an account that signs in
-	// again the token it had.
-	if gone && !had {
-		end, cancel := context.WithTimeout(ctx, revokeTimeout)
-		defer cancel()
-		_ = p.revokeAt(end, key, t)
-	}
-	return nil
+	return gone, nil
 }
 
 // putBack takes t out of the store, and reports whether it was there.

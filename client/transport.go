@@ -104,14 +104,15 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		return nil, signInAgain(errAnother)
 	}
 	answer, err := t.provider.Send(p.transport, fresh.token, again)
-	if err == nil && answer.StatusCode != http.StatusUnauthorized {
+	if err == nil && answer.StatusCode < http.StatusBadRequest {
 		p.calm(t.boxed, fresh)
 	}
 	return answer, err
 }
 
 // calm lets the next 401 cause a refresh again: that the new token works shows that the old
-// one was dead, and that the API is not refusing good ones.
+// one was dead, and that the API is not refusing good ones. A limit or an outage shows
+// neither.
 func (p *Pool) calm(boxed any, c *cached) {
 	s := p.users.find(boxed)
 	if s == nil || c.refusals == 0 {
@@ -194,7 +195,8 @@ func (p *Pool) token(ctx context.Context, boxed any, key tokenstore.Key) (*cache
 }
 
 // reread returns what the store holds now in c's place, c being due for that. While
-// the store is away that is c, and only the first request waits to learn it.
+// the store is away that is c, and only those that come before it is known to be away
+// wait for it.
 func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
 	if next := s.nextReread.Load(); next > c.rereadAt.UnixNano() {
 		if now := p.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
@@ -206,8 +208,14 @@ func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) 
 	if err == nil && fresh != c {
 		return fresh, nil
 	}
-	if err == nil || errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+	ended := ctx.Err()
+	if err == nil || errors.Is(err, ErrUnavailable) || ended != nil {
 		s.nextReread.Store(p.now().Add(rereadAgain).UnixNano())
+	}
+	if ended != nil {
+		return nil, ended
+	}
+	if err == nil || errors.Is(err, ErrUnavailable) {
 		return c, nil
 	}
 	return nil, err

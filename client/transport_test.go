@@ -136,6 +136,23 @@ func TestUnauthorizedAgainSoon(t *testing.T) {
 	})
 }
 
+// TestUnauthorizedAndOutageInTurn: that a retry is not answered 401 shows nothing yet.
+func TestUnauthorizedAndOutageInTurn(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		calls := 0
+		w.x.answer = func(r *http.Request) *http.Response {
+			calls++
+			return answer(r, []int{503, 401}[calls%2], "no")
+		}
+		for range 50 {
+			_, _ = w.do()
+			time.Sleep(time.Second)
+		}
+		w.wantAsked(1)
+	})
+}
+
 func TestUnauthorizedAndRefused(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()

@@ -76,6 +76,9 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	if err != nil {
 		return none, err
 	}
+	if user.ID == "" || user.Provider != p.Name() {
+		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
+	}
 	if user.Subject == "" {
 		// Ids are unique with their provider only.
 		user.Subject = p.Name() + ":" + user.ID

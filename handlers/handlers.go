@@ -203,7 +203,12 @@ func private(w http.ResponseWriter) {
 // seeOther sends the browser on. [http.Redirect] would clean the path, and a path that was
 // checked is sent as it was checked.
 func seeOther(w http.ResponseWriter, location string) {
-	w.Header().Set("Location", location)
+	// A header is ASCII, and encodeQuery knows what else is; a fragment may stay.
+	head, fragment, ok := strings.Cut(location, "#")
+	if head = encodeQuery(head); ok {
+		head += "#" + encodeQuery(fragment)
+	}
+	w.Header().Set("Location", head)
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -29,11 +29,12 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			return
 		}
 		if !pageLoad(r) {
+			login := h.withReturn(h.LoginPath(name), localPath(r.URL.Query().Get("return_to"), h.cfg.Path, ""))
 			if wants.HTMX(r) {
-				w.Header().Set("HX-Redirect", h.withReturn(h.LoginPath(name), localPath(r.URL.Query().Get("return_to"), h.cfg.Path, "")))
+				w.Header().Set("HX-Redirect", login)
 				return
 			}
-			h.problem(w, r, notAPageLoad(), h.LoginPath(name))
+			h.problem(w, r, notAPageLoad(), login)
 			return
 		}
 		a := attempt{provider: name, begun: h.cfg.Now()}

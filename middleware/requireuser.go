@@ -86,10 +86,12 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(f.Status)
 	case f.page != nil:
 		p := page.Page{Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code}
-		if p.Label = "Try again"; f.Status == http.StatusUnauthorized {
+		switch {
+		case f.Status == http.StatusUnauthorized:
 			p.Title, p.Label, p.Link = "You are not signed in", "Sign in", f.Problem.LoginURL
+		case r.Method == http.MethodGet:
+			p.Label = "Try again" // an empty link is the same page again
 		}
-		// Without a link it is the same page again.
 		f.page.Write(w, r, f.Status, p)
 	default:
 		f.Problem.Write(w)
@@ -129,7 +131,7 @@ func (m *Middleware) temporary(r *http.Request) *Refusal {
 		Code:   "internal", RetryAfter: 5 * time.Second,
 	}}
 	f.Problem.SetRetryAfter(f.Header, time.Time{})
-	if wants.Page(r) {
+	if wants.Page(r) || wants.Form(r) {
 		f.page = m.pages
 	}
 	return f

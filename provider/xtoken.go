@@ -173,7 +173,8 @@ func tokenInvalid(f fault) bool {
 	if f.says("missing required parameter", "client", "header", "grant_type", "grant type") {
 		return false
 	}
-	return f.text() == "" || f.says("token")
+	return f.text() == "" ||
+		f.says("token") && f.says("invalid", "expired", "revoked", "not found", "unknown", "does not exist", "already used")
 }
 
 // judgeClient weighs what the token and revocation endpoints have in common.

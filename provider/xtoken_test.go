@@ -146,6 +146,7 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 		{"another server's word for a spent token", 400, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
 		{"X's word with another name of the parameter", 400, `{"error":"invalid_request","error_description":"Value passed for the refresh_token was invalid."}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"another server's word for a token that was taken back", 400, `{"error":"invalid_request","error_description":"The refresh token has been revoked"}`, provider.ErrTokenRefused, "", "invalid_request"},
+		{"a token endpoint that is overloaded", 400, `{"error":"invalid_request","error_description":"The token endpoint is overloaded, try later"}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
 		{"invalid_request without a word", 400, `{"error":"invalid_request"}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"a header that the token endpoint misses", 400, `{"error":"invalid_request","error_description":"Missing token header"}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
 		{"a limit that repeats invalid_grant", 429, `{"error":"invalid_grant"}`, provider.ErrRateLimited, "", "invalid_grant"},

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -50,6 +51,10 @@ type JarConfig struct {
 	// Secure says that the application is reached over https only. The cookies'
 	// names then begin with "__Host-", so that no other host can plant one.
 	Secure bool
+	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
+	// applications on one host need two, or each clears what the other's visitors have
+	// under way.
+	Name string
 	// Now is the clock. Nil means [time.Now].
 	Now func() time.Time
 }
@@ -83,7 +88,7 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 	}
 	return &Jar{
 		box:    box,
-		prefix: hostPrefix(cfg.Secure) + "xsignin-pending-",
+		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, "xsignin") + "-pending-",
 		secure: cfg.Secure,
 		now:    cfg.Now,
 		spent:  newSpent(maxSpent),

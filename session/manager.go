@@ -99,6 +99,9 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.CookieName == "" {
 		cfg.CookieName = hostPrefix(cfg.Secure) + "xsignin"
 	}
+	if strings.Contains(cfg.CookieName, "-pending-") {
+		fault("the cookie name %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
+	}
 	if (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {
 		fault("%q cannot be the name of a cookie", cfg.CookieName)
 	}
