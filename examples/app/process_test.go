@@ -18,7 +18,7 @@ import (
 func build(t *testing.T, command string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("processes are ended by SIGTERM")
+		t.Skip("Windows has no SIGTERM, which ends the processes of this test")
 	}
 	bin := filepath.Join(t.TempDir(), command)
 	if out, err := exec.Command("go", "build", "-o", bin, "../"+command).CombinedOutput(); err != nil {
