@@ -188,14 +188,26 @@ func hashVersions(s *store) {
 }
 
 func brokenRaces() []fault {
-	// pause is long enough for others to check what this caller has just checked.
 	pause := func() { time.Sleep(2 * time.Millisecond) }
+	// meet returns when another caller has checked what this one has just checked, or
+	// when none seems to come.
+	meet := func() func() {
+		checked := make(chan struct{})
+		return func() {
+			select {
+			case checked <- struct{}{}:
+			case <-checked:
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}
 	checkThenPut := func(s *store) {
+		meet := meet()
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 			if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
 				return "", tokenstore.ErrConflict
 			}
-			pause()
+			meet()
 			return s.Memory.Put(ctx, k, value)
 		}
 	}
@@ -203,13 +215,14 @@ func brokenRaces() []fault {
 		together("Replace checks, then writes", "one of many conditional writes wins", checkThenPut),
 		together("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
 		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {
+			meet := meet()
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
 				before, err := s.Memory.Lease(ctx, k, v, d)
 				if err != nil {
 					return "", err
 				}
 				_ = s.Memory.Release(ctx, k, before)
-				pause()
+				meet()
 				id, err := s.Memory.Lease(ctx, k, v, d)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					return before, nil

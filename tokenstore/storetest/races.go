@@ -108,9 +108,16 @@ func raceRules() []rule {
 			func(s *subject) {
 				var mu sync.Mutex // guards the maps
 				wrote := make(map[tokenstore.Version]string)
-				read := make(map[tokenstore.Version]string)
+				type seen struct {
+					version tokenstore.Version
+					value   string
+				}
+				read := make(map[seen]bool)
+				var writers atomic.Int32
+				writers.Store(crowd / 2)
 				s.atOnce(func(s *subject, i int) {
 					if i%4 < 2 {
+						defer writers.Add(-1)
 						value := strings.Repeat(string(rune('a'+i%26)), 1000*(1+i%9))
 						v, err := s.Put(s.ctx, key(), []byte(value))
 						s.check(err == nil, "Put: %v", err)
@@ -119,19 +126,23 @@ func raceRules() []rule {
 						wrote[v] = value
 						return
 					}
-					for range 4 {
+					for last := false; !last; {
+						last = writers.Load() == 0
 						e, err := s.Get(s.ctx, key())
 						if errors.Is(err, tokenstore.ErrNotFound) {
 							continue
 						}
 						s.check(err == nil, "Get: %v", err)
+						if err != nil {
+							return
+						}
 						mu.Lock()
-						read[e.Version] = string(e.Value)
+						read[seen{e.Version, string(e.Value)}] = true
 						mu.Unlock()
 					}
 				})
-				for v, value := range read {
-					s.check(wrote[v] == value, "version %q was read as %s and written as %s", v, short(value), short(wrote[v]))
+				for r := range read {
+					s.check(wrote[r.version] == r.value, "version %q was read as %s and written as %s", r.version, short(r.value), short(wrote[r.version]))
 				}
 			},
 		},
