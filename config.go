@@ -19,6 +19,7 @@ import (
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -96,6 +97,11 @@ type Config struct {
 	// minutes.
 	RefreshAhead time.Duration
 
+	// Pages shows what visitors get to see of the kit - the question before a sign-out, a
+	// page for each failure - in the application's own words and looks; see package page.
+	// Nil means the default pages.
+	Pages func(w http.ResponseWriter, r *http.Request, p Page)
+
 	// Events is told what happens, for metrics and traces. It may be nil.
 	Events event.Func
 	// Logger is the kit's log. The default is [slog.Default]. It gets no secrets.
@@ -108,6 +114,8 @@ type (
 	SignIn = handlers.SignIn
 	// Event is what an Events hook is told.
 	Event = event.Event
+	// Page is what a Pages hook shows.
+	Page = page.Page
 	// Key names a user's token with a provider.
 	Key = tokenstore.Key
 )

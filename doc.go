@@ -28,5 +28,6 @@
 // This package does nothing that a program could not do with the packages below it:
 // handlers (login, callback, logout), middleware (RequireUser), client (tokens in use),
 // session (who is signed in), provider (how X vouches for somebody), tokenstore (tokens
-// at rest), event (what happened). Package xtest is a local X for tests.
+// at rest), event (what happened), page (what visitors see). Package xtest is a local X for
+// tests.
 package xsignin

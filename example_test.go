@@ -20,6 +20,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -48,8 +49,11 @@ func newVisitor(app http.Handler, x *xtest.X) *visitor {
 	return &visitor{app, jar, x}
 }
 
-func (v *visitor) get(target string) *http.Response {
+func (v *visitor) get(target string, headers ...string) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	r.Host = "127.0.0.1:8080"
 	site := &url.URL{Scheme: "http", Host: r.Host, Path: "/"}
 	for _, c := range v.jar.Cookies(site) {
@@ -327,6 +331,70 @@ func ExampleConfig_sessions() {
 	v.signIn("/auth/login")
 	fmt.Println(body(v.get("/cart")))
 	// Output: 2
+}
+
+// The pages that visitors see speak their language. Every text is in the [page.Page], so
+// that the default layout serves for all of them.
+func ExampleConfig_pages() {
+	x := xtest.New(xtest.Config{})
+	cfg := exampleConfig(x)
+	cfg.Pages = func(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
+		// An application has a matcher of its own, such as golang.org/x/text/language.
+		german := strings.HasPrefix(r.Header.Get("Accept-Language"), "de")
+		w.Header().Add("Vary", "Accept-Language")
+		if german && p.Kind == page.SignOut {
+			p.Lang, p.Title, p.Label, p.HomeLabel = "de", "Abmelden?", "Abmelden", "Zurück"
+			p.Text = "Sie werden in diesem Browser von dieser Website abgemeldet. Bei X bleiben Sie angemeldet."
+		}
+		p.Render(w, r)
+	}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+	v.signIn("/auth/login")
+	for _, language := range []string{"de-AT,de;q=0.9", "fr"} {
+		fmt.Println(title(v.get("/auth/logout", "Accept-Language", language)))
+	}
+	// Output:
+	// 200 Abmelden?
+	// 200 Sign out?
+}
+
+// The pages that visitors see are the application's own. The status is the page's without
+// further ado; the Content-Security-Policy is for the application to set.
+func ExampleConfig_pagesOfOnesOwn() {
+	own := template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="{{.Lang}}"><title>{{.Title}} - Example</title>
+<h1>{{.Title}}</h1><p>{{.Text}} {{.RetryText}}</p>
+{{if .Post}}<form method="post" action="{{.Link}}"><button>{{.Label}}</button></form>
+{{else if .Label}}<a href="{{.Link}}">{{.Label}}</a>{{end}}`))
+	x := xtest.New(xtest.Config{})
+	cfg := exampleConfig(x)
+	cfg.Pages = func(w http.ResponseWriter, _ *http.Request, p xsignin.Page) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
+		if err := own.Execute(w, p); err != nil {
+			log.Print(err)
+		}
+	}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := newVisitor(kit, x)
+	fmt.Println(title(v.get("/auth/callback?denied=somebody-elses")))
+	fmt.Println(title(v.get("/auth/logout")))
+	// Output:
+	// 400 This sign-in was not started in this browser - Example
+	// 200 You are not signed in - Example
+}
+
+// title is the status and the title of a page.
+func title(resp *http.Response) string {
+	_, after, _ := strings.Cut(body(resp), "<title>")
+	text, _, _ := strings.Cut(after, "</title>")
+	return fmt.Sprint(resp.StatusCode, " ", text)
 }
 
 // A test of one's own application signs in against a local X: no keys, no network, and

@@ -120,13 +120,13 @@ func (k *Kit) mount() error {
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
 		OnSignIn: c.OnSignIn, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
 		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
-		Events: c.Events, Logger: c.Logger,
+		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Logger: c.Logger,
+		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
 		LoginPath: path + "/login", LoginPathOf: h.LoginPath,
 	})
 	if err != nil {

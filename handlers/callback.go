@@ -27,7 +27,7 @@ const maxCallbackQuery = 8 << 10
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		if !only(w, r, http.MethodGet) {
+		if !h.only(w, r, http.MethodGet) {
 			return
 		}
 		a := attempt{begun: h.cfg.Now()}

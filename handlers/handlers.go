@@ -26,7 +26,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/page"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -72,6 +72,10 @@ type Config struct {
 	// stores. The default is 25 seconds.
 	Timeout time.Duration
 
+	// Pages shows pages in the application's own words and looks. Nil means the default
+	// ones.
+	Pages page.Func
+
 	// Events is told of sign-ins and sign-outs. It may be nil.
 	Events event.Func
 	// Logger tells the operator why a sign-in failed. The default is [slog.Default].
@@ -96,7 +100,6 @@ type Handlers struct {
 	cfg    Config
 	byName map[string]provider.Provider
 	cross  *http.CrossOriginProtection
-	pages  *page.Writer
 }
 
 // New checks cfg and returns the handlers. The error tells every fault.
@@ -149,7 +152,6 @@ func New(cfg Config) (*Handlers, error) {
 		return nil, errors.Join(errs...)
 	}
 	h.cfg = cfg
-	h.pages = page.NewWriter()
 	return h, nil
 }
 
@@ -213,11 +215,11 @@ func seeOther(w http.ResponseWriter, location string) {
 }
 
 // only reports whether r's method is one of methods, and answers 405 if not.
-func only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+func (h *Handlers) only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	h.problem(w, r, methodNotAllowed(), "")
 	return false
 }

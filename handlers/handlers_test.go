@@ -307,7 +307,7 @@ func TestProblemsSayWhenToTryAgain(t *testing.T) {
 	h.mount(nil, nil)
 	h.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429, Header: http.Header{"X-Rate-Limit-Reset": {fmt.Sprint(until.Unix())}}})
 	resp, text := h.do(http.MethodGet, "/auth/login/x-oauth1")
-	want := `<time datetime="` + until.Format(time.RFC3339) + `">` + until.Format("15:04 UTC on 2 January 2006") + `</time>`
+	want := `<time datetime="` + until.Format(time.RFC3339) + `">You can try again from ` + until.Format("15:04 UTC on 2 January 2006") + `.</time>`
 	if resp.Header.Get("Retry-After") != "90" || !strings.Contains(text, want) {
 		t.Errorf("Retry-After %q, %s", resp.Header.Get("Retry-After"), text)
 	}

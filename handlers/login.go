@@ -25,7 +25,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		if !only(w, r, http.MethodGet) {
+		if !h.only(w, r, http.MethodGet) {
 			return
 		}
 		if !pageLoad(r) {

@@ -8,8 +8,8 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -26,18 +26,20 @@ import (
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		if !only(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+		if !h.only(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			return
 		}
 		if r.Method != http.MethodPost {
 			if _, ok, err := h.cfg.Sessions.Read(r.Context(), r); err == nil && !ok {
-				h.pages.Write(w, r, http.StatusOK, page.Page{
+				h.cfg.Pages.Show(w, r, page.Page{
+					Kind:  page.SignedOut,
 					Title: "You are not signed in", Text: "There is nothing to sign out of in this browser.",
 					Link: h.cfg.Home, Label: "Back to the site",
 				})
 				return
 			}
-			h.pages.Write(w, r, http.StatusOK, page.Page{
+			h.cfg.Pages.Show(w, r, page.Page{
+				Kind:  page.SignOut,
 				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
 				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.Home,
 			})
@@ -53,7 +55,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 				return
 			}
-			h.problem(w, r, stillSignedIn(), h.cfg.Path+"/logout")
+			h.problemPage(w, r, page.SignOutFailed, stillSignedIn(), h.cfg.Path+"/logout")
 			return
 		}
 		switch {

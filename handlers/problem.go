@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -113,6 +113,14 @@ func notFound() Problem {
 	}
 }
 
+// methodNotAllowed is the problem of a request that an address is not for.
+func methodNotAllowed() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Title: "This address works in another way", Detail: "Go back to the site and use its links and buttons.",
+	}
+}
+
 // stillSignedIn is the problem of a sign-out that did not work out.
 func stillSignedIn() Problem {
 	return Problem{
@@ -153,15 +161,24 @@ func level(p Problem) slog.Level {
 	return slog.LevelError
 }
 
-// problem answers with p, as a page or as JSON. retry is where to try again.
+// problem answers with p, as a page or as JSON. retry is where to try again, or "".
 func (h *Handlers) problem(w http.ResponseWriter, r *http.Request, p Problem, retry string) {
+	h.problemPage(w, r, page.Kind(p.Code), p, retry)
+}
+
+// problemPage is problem for a page whose kind is not the problem's code.
+func (h *Handlers) problemPage(w http.ResponseWriter, r *http.Request, kind page.Kind, p Problem, retry string) {
 	p.RetryURL = retry
 	p.SetRetryAfter(w.Header(), h.cfg.Now())
 	if wants.JSON(r) {
 		p.Write(w)
 		return
 	}
-	h.pages.Write(w, r, p.Status, page.Page{
-		Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Link: retry, Label: "Try again", Home: h.cfg.Home,
-	})
+	answer := page.Page{
+		Kind: kind, Status: p.Status, Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Home: h.cfg.Home,
+	}
+	if retry != "" {
+		answer.Link, answer.Label = retry, "Try again"
+	}
+	h.cfg.Pages.Show(w, r, answer)
 }

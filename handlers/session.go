@@ -30,7 +30,7 @@ func (h *Handlers) NotFound() http.Handler {
 func (h *Handlers) Session() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		if !only(w, r, http.MethodGet, http.MethodHead) {
+		if !h.only(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}
 		user, ok, err := h.cfg.Sessions.Load(w, r)

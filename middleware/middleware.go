@@ -17,8 +17,8 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/session"
 )
 
@@ -34,6 +34,9 @@ type Config struct {
 	// LoginPathOf says where a user signs in again whose token with the named provider was
 	// refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
+	// Pages shows pages in the application's own words and looks. Nil means the default
+	// ones.
+	Pages page.Func
 	// Logger tells of stores that fail. The default is [slog.Default].
 	Logger *slog.Logger
 }
@@ -45,7 +48,7 @@ type Middleware struct {
 	loginPath string
 	pathOf    func(provider string) string
 	log       *slog.Logger
-	pages     *page.Writer
+	pages     page.Func
 }
 
 // New checks cfg and returns the middleware.
@@ -72,7 +75,7 @@ func New(cfg Config) (*Middleware, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf, log: cfg.Logger, pages: page.NewWriter()}, nil
+	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf, log: cfg.Logger, pages: cfg.Pages}, nil
 }
 
 // loginURL is login with the way back to path. The login handler checks path, and drops

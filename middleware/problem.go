@@ -18,7 +18,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Code is a stable word. RequireUser says not_signed_in, sign_in_again or internal;
 	// the handlers say denied, expired, other_browser, not_allowed, rate_limited, refused,
-	// unavailable, cross_origin, not_a_page_load, not_found or internal.
+	// unavailable, cross_origin, not_a_page_load, not_found, method_not_allowed or internal. Title and
+	// Detail are English, and Code is what to translate them by.
 	Code string `json:"code"`
 	// LoginURL is where to send the user, where signing in helps.
 	LoginURL string `json:"login_url,omitempty"`

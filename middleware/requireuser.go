@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/page"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/page"
 )
 
 // RequireUser lets only signed-in users through to next, with the user and a client
@@ -72,8 +72,9 @@ type Refusal struct {
 	// Problem is the document for clients that are not browsers' page loads.
 	Problem Problem
 
-	// page is set where a person reads the answer.
-	page *page.Writer
+	// kind is set where a person reads the answer, as a page that show shows.
+	kind page.Kind
+	show page.Func
 }
 
 // ServeHTTP writes the refusal.
@@ -84,15 +85,15 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.Status == http.StatusSeeOther:
 		w.WriteHeader(f.Status)
-	case f.page != nil:
-		p := page.Page{Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code}
+	case f.kind != "":
+		p := page.Page{Kind: f.kind, Status: f.Status, Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code}
 		switch {
 		case f.Status == http.StatusUnauthorized:
 			p.Title, p.Label, p.Link = "You are not signed in", "Sign in", f.Problem.LoginURL
 		case r.Method == http.MethodGet:
 			p.Label = "Try again" // an empty link is the same page again
 		}
-		f.page.Write(w, r, f.Status, p)
+		f.show.Show(w, r, p)
 	default:
 		f.Problem.Write(w)
 	}
@@ -114,7 +115,7 @@ func (m *Middleware) signIn(r *http.Request, login, code, detail string) *Refusa
 		}
 		f.Header.Set("HX-Redirect", login)
 	case wants.Form(r):
-		f.page = m.pages
+		f.kind, f.show = page.Kind(code), m.pages
 		detail += " What you sent was not saved."
 	}
 	f.Problem = Problem{
@@ -132,7 +133,7 @@ func (m *Middleware) temporary(r *http.Request) *Refusal {
 	}}
 	f.Problem.SetRetryAfter(f.Header, time.Time{})
 	if wants.Page(r) || wants.Form(r) {
-		f.page = m.pages
+		f.kind, f.show = page.Temporary, m.pages
 	}
 	return f
 }

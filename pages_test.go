@@ -1,0 +1,245 @@
+package xsignin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/page"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+type wayToPage struct {
+	kind   page.Kind
+	in     bool
+	status int
+	see    func(s *site, b *browser) answer
+}
+
+// everyPage is a way to each page that the kit shows. The browser is signed in at first
+// where in says so.
+var everyPage = []wayToPage{
+	{page.SignOut, true, 200, func(_ *site, b *browser) answer { return b.get("/auth/logout") }},
+	{page.SignedOut, false, 200, func(_ *site, b *browser) answer { return b.get("/auth/logout") }},
+	{page.SignOutFailed, true, 503, func(s *site, b *browser) answer {
+		s.sessions.setFail(errors.New("away"))
+		return b.send(http.MethodPost, "/auth/logout", nil)
+	}},
+	{page.CrossOrigin, true, 403, func(_ *site, b *browser) answer {
+		return b.send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "cross-site")
+	}},
+	{page.Denied, false, 403, func(s *site, b *browser) answer {
+		callback, err := s.x.Deny(b.begin("/auth/login"), xtest.DefaultUserID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return b.get(callback)
+	}},
+	{page.Expired, false, 400, func(s *site, b *browser) answer {
+		return b.get(edited(s.t, b.approve(b.begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
+	}},
+	{page.OtherBrowser, false, 400, func(_ *site, b *browser) answer { return b.get("/auth/callback?state=x") }},
+	{page.NotAllowed, false, 403, func(_ *site, b *browser) answer {
+		return b.get(b.approve(b.begin("/auth/login"), xtest.SecondUserID))
+	}},
+	{page.RateLimited, false, 503, func(s *site, b *browser) answer {
+		s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429})
+		return b.get("/auth/login/x-oauth1")
+	}},
+	{page.Refused, false, 502, func(s *site, b *browser) answer {
+		s.x.SetCallbacks("http://127.0.0.1:8080/other")
+		return b.get("/auth/login/x-oauth1")
+	}},
+	{page.Unavailable, false, 502, func(s *site, b *browser) answer {
+		s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 500})
+		return b.get("/auth/login/x-oauth1")
+	}},
+	{page.Internal, false, 503, func(s *site, b *browser) answer {
+		callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+		s.tokens.setFail(errors.New("away"))
+		return b.get(callback)
+	}},
+	{page.NotAPageLoad, false, 403, func(_ *site, b *browser) answer {
+		return b.get("/auth/login", "Sec-Purpose", "prefetch")
+	}},
+	{page.NotSignedIn, false, 401, func(_ *site, b *browser) answer {
+		return b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+	}},
+	{page.SignInAgain, true, 401, func(s *site, b *browser) answer {
+		s.x.RevokeApp(xtest.DefaultUserID)
+		if err := s.kit.Refresh(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
+			s.t.Error("X took a revoked token")
+		}
+		return b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+	}},
+	{page.Temporary, true, 503, func(s *site, b *browser) answer {
+		s.sessions.setFail(errors.New("away"))
+		return b.get("/me")
+	}},
+	{page.NotFound, false, 404, func(_ *site, b *browser) answer { return b.get("/auth/login/unknown") }},
+	{page.MethodNotAllowed, false, 405, func(_ *site, b *browser) answer {
+		return b.send(http.MethodPost, "/auth/login", nil)
+	}},
+}
+
+// pageSite is a site with a Pages hook that does not let the second user in.
+func pageSite(t *testing.T, pages page.Func) *site {
+	return newSite(t, func(c *xsignin.Config) {
+		c.Pages = pages
+		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
+			if in.User.ID == xtest.SecondUserID {
+				return provider.ErrNotAllowed
+			}
+			return nil
+		}
+	})
+}
+
+func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
+	own := template.Must(template.New("own").Parse(`<!doctype html><title>{{.Title}}</title><p>mine: {{.Kind}}</p>`))
+	for _, tt := range everyPage {
+		t.Run(string(tt.kind), func(t *testing.T) {
+			var shown []page.Page
+			s := pageSite(t, func(w http.ResponseWriter, _ *http.Request, p page.Page) {
+				shown = append(shown, p)
+				_ = own.Execute(w, p)
+			})
+			b := s.browser()
+			if tt.in {
+				b.signIn("/auth/login", xtest.DefaultUserID)
+			}
+			a := tt.see(s, b)
+			s.sessions.setFail(nil)
+			if len(shown) != 1 {
+				t.Fatalf("%d pages were shown; status %d, body %s", len(shown), a.StatusCode, a.body)
+			}
+			p := shown[0]
+			if p.Kind != tt.kind || p.Status != tt.status || p.Title == "" || p.Text == "" || p.Lang != "en" || p.HomeLabel == "" || p.CodeLabel == "" {
+				t.Errorf("shown: %+v", p)
+			}
+			if p.Label == "" && p.Home == "" {
+				t.Error("the page leads nowhere")
+			}
+			if a.StatusCode != tt.status || !strings.Contains(a.body, "<p>mine: "+string(tt.kind)+"</p>") || strings.Count(a.body, "<title>") != 1 {
+				t.Errorf("status %d, body %s", a.StatusCode, a.body)
+			}
+			for name, want := range map[string]string{
+				"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Security-Policy": "",
+			} {
+				if got := a.Header.Get(name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+			if tt.status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
+				t.Error("Retry-After is lost")
+			}
+		})
+	}
+}
+
+// TestEveryKindOfPageIsProvoked: a kind that nobody sees here is a page that nobody tested.
+func TestEveryKindOfPageIsProvoked(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "page/page.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, decl := range file.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range gen.Specs {
+			for _, value := range spec.(*ast.ValueSpec).Values {
+				found++
+				kind, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.ContainsFunc(everyPage, func(p wayToPage) bool { return string(p.kind) == kind }) {
+					t.Errorf("no test sees the page %q", kind)
+				}
+			}
+		}
+	}
+	if found < 18 {
+		t.Errorf("page.go has %d kinds; is it still the file that lists them?", found)
+	}
+}
+
+// TestOneTextIsChangedAndTheRestStays is the smallest use of the hook.
+func TestOneTextIsChangedAndTheRestStays(t *testing.T) {
+	s := pageSite(t, func(w http.ResponseWriter, r *http.Request, p page.Page) {
+		if p.Kind == page.NotFound {
+			p.Text = `Nothing <b>here</b> & nobody.`
+		}
+		p.Render(w, r)
+	})
+	b := s.browser()
+	a := b.get("/auth/nowhere")
+	s.isFailurePage(a, http.StatusNotFound, "not_found")
+	if !strings.Contains(a.body, "Nothing &lt;b&gt;here&lt;/b&gt; &amp; nobody.") {
+		t.Errorf("the text: %s", a.body)
+	}
+	plain := newSite(t).browser()
+	if got, want := b.get("/auth/callback").body, plain.get("/auth/callback").body; got != want {
+		t.Errorf("another page changed:\n%s\n%s", got, want)
+	}
+}
+
+// TestScriptsGetNoPages: a problem document is for programs, whatever pages look like.
+func TestScriptsGetNoPages(t *testing.T) {
+	s := pageSite(t, func(http.ResponseWriter, *http.Request, page.Page) { t.Error("a page was shown") })
+	b := s.browser()
+	for _, path := range []string{"/auth/nowhere", "/auth/callback", "/me"} {
+		a := b.get(path, "Accept", "application/json")
+		if a.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %v %s", path, a.Header, a.body)
+		}
+	}
+}
+
+// TestAPageDoesNotCarryWhatStrangersWrite: what a link can put on a page is its way back,
+// and that is escaped.
+func TestAPageDoesNotCarryWhatStrangersWrite(t *testing.T) {
+	const mark = `"><script>alert(1)</script>`
+	var shown []page.Page
+	s := pageSite(t, func(w http.ResponseWriter, r *http.Request, p page.Page) {
+		shown = append(shown, p)
+		p.Render(w, r)
+	})
+	b := s.browser()
+	s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 403, Body: `{"errors":[{"code":1,"message":` + strconv.Quote(mark) + `}]}`})
+	for _, target := range []string{
+		"/auth/callback?state=x&error_description=" + url.QueryEscape(mark),
+		"/auth/nowhere/" + url.PathEscape(mark),
+		"/auth/login/x-oauth1?return_to=" + url.QueryEscape("/a?"+mark),
+	} {
+		a := b.get(target)
+		if a.StatusCode < 400 || strings.Contains(a.body, "<script") {
+			t.Errorf("%s: %s", target, a.body)
+		}
+	}
+	if len(shown) != 3 {
+		t.Fatalf("%d pages", len(shown))
+	}
+	for _, p := range shown {
+		words := fmt.Sprint(p.Title, p.Text, p.Label, p.Code, p.RetryText, p.HomeLabel, p.CodeLabel, p.Home)
+		if strings.Contains(words, "alert") || strings.ContainsAny(p.Link, "<>\"") {
+			t.Errorf("%+v", p)
+		}
+	}
+}
