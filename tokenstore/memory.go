@@ -73,7 +73,11 @@ func (m *Memory) Replace(ctx context.Context, key Key, v Version, value []byte) 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, ok := m.entries[key]; !ok || e.version != v {
+	var now Version
+	if e, ok := m.entries[key]; ok {
+		now = e.version
+	}
+	if now != v {
 		return "", ErrConflict
 	}
 	return m.write(key, value), nil

@@ -27,7 +27,8 @@ type Key struct {
 
 // Version tells two states of an entry apart. It is opaque: callers compare it
 // for equality and hand it back. A store never gives the same version to two
-// states of one key, not even when the entry was deleted in between.
+// states of one key, not even when the entry was deleted in between. No entry has the
+// zero Version.
 type Version string
 
 // LeaseID names one holding of a lease. The zero value names none.
@@ -94,6 +95,9 @@ type Store interface {
 	// returns [ErrConflict] and changes nothing: a late writer brings nothing
 	// back. A lease is not needed to replace: a holder whose lease ran out may
 	// still write as long as nobody else did. It is the write of a refresh.
+	//
+	// The zero Version stands for no entry: Replace then makes one, and returns
+	// [ErrConflict] if there is one already. Of many who make it at once one succeeds.
 	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
 
 	// Delete removes the entry and ends any lease on the key. A key without an

@@ -92,8 +92,11 @@ func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 }
 
 // Replace stores t if the entry is still in version old, like [Store.Replace]: the
-// write of a refresh.
+// write of a refresh. A token is never made by it: the zero Version is [ErrConflict].
 func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Version, error) {
+	if old == "" {
+		return "", ErrConflict
+	}
 	value, err := v.seal(key, t)
 	if err != nil {
 		return "", err

@@ -97,6 +97,9 @@ func TestVaultPassesOn(t *testing.T) {
 	if _, err := v.Replace(t.Context(), key, v1, Token{}); !errors.Is(err, ErrConflict) {
 		t.Errorf("Replace: %v", err)
 	}
+	if _, err := v.Replace(t.Context(), Key{Provider: "x", UserID: "nobody"}, "", Token{}); !errors.Is(err, ErrConflict) {
+		t.Errorf("Replace of no version made a token: %v", err)
+	}
 	if got, version, _ := v.Get(t.Context(), key); got.AccessToken != "new" || version != v2 {
 		t.Errorf("Get = %q in %q", got.AccessToken, version)
 	}

@@ -23,15 +23,15 @@ redis.call('HDEL', key, 'lease:' .. provider, 'until:' .. provider)
 return 1
 `)
 
-// replaceScript takes the new version, the value and the version to replace, and
-// returns 0 if the entry is not in it.
+// replaceScript takes the new version, the value and the version to replace, empty for
+// no entry, and returns 0 if the entry is not in it.
 var replaceScript = redis.NewScript(`
 local key, provider, new, value, old = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local now = redis.call('HGET', key, 'version:' .. provider)
 if now == new then
   return 1
 end
-if now ~= old then
+if now ~= old and (now or old ~= '') then
   return 0
 end
 redis.call('HSET', key, 'version:' .. provider, new, 'value:' .. provider, value)

@@ -47,8 +47,8 @@ func tablePrefix(d Dialect, prefix string) (string, error) {
 
 // statements have the arguments $1, the user, and $2, the provider; others follow.
 type statements struct {
-	get, put, replace, remove  string
-	lease, left, release, keys string
+	get, put, create, replace, remove string
+	lease, left, release, keys        string
 }
 
 func (d Dialect) statements(prefix string) statements {
@@ -75,6 +75,8 @@ func (d Dialect) statements(prefix string) statements {
 		put: text(`INSERT INTO $table (user_id, provider, value, version) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (user_id, provider) DO UPDATE
 			SET value = excluded.value, version = excluded.version, lease = NULL, lease_until = NULL`),
+		create: text(`INSERT INTO $table (user_id, provider, value, version) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (user_id, provider) DO NOTHING`),
 		replace: text(`UPDATE $table SET value = $3, version = $4, lease = NULL, lease_until = NULL WHERE $row AND version = $5`),
 		remove:  text(`DELETE FROM $table WHERE $row`),
 		lease: text(`UPDATE $table SET lease = $4, lease_until = $until

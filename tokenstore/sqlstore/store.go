@@ -80,7 +80,11 @@ func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (toke
 // Replace implements [tokenstore.Store].
 func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 	version := rand.Text()
-	done, err := s.exec(ctx, "replace an entry", s.text.replace, key, notNil(value), []byte(version), []byte(v))
+	statement, args := s.text.replace, []any{notNil(value), []byte(version), []byte(v)}
+	if v == "" {
+		statement, args = s.text.create, args[:2]
+	}
+	done, err := s.exec(ctx, "replace an entry", statement, key, args...)
 	if err != nil {
 		return "", err
 	}

@@ -119,6 +119,7 @@ func brokenEntries() []fault {
 
 func brokenVersions() []fault {
 	const conditional = "a conditional write needs the version that was read"
+	const creation = "the zero version makes an entry where there is none"
 	return []fault{
 		with("Replace ignores versions", conditional, func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, _ tokenstore.Version, value []byte) (tokenstore.Version, error) {
@@ -149,6 +150,14 @@ func brokenVersions() []fault {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 				if v == "" {
 					return s.Memory.Put(ctx, k, value)
+				}
+				return s.Memory.Replace(ctx, k, v, value)
+			}
+		}),
+		with("nothing is made by Replace", creation, func(s *store) {
+			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+				if v == "" {
+					return "", tokenstore.ErrConflict
 				}
 				return s.Memory.Replace(ctx, k, v, value)
 			}
@@ -214,6 +223,19 @@ func brokenRaces() []fault {
 	return []fault{
 		together("Replace checks, then writes", "one of many conditional writes wins", checkThenPut),
 		together("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
+		together("Replace looks for an entry, then makes one", "one of many makes an entry", func(s *store) {
+			meet := meet()
+			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+				if v != "" {
+					return s.Memory.Replace(ctx, k, v, value)
+				}
+				if _, err := s.Memory.Get(ctx, k); err == nil {
+					return "", tokenstore.ErrConflict
+				}
+				meet()
+				return s.Memory.Put(ctx, k, value)
+			}
+		}),
 		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {
 			meet := meet()
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {

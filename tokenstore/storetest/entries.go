@@ -136,6 +136,22 @@ func versionRules() []rule {
 			},
 		},
 		{
+			"the zero version makes an entry where there is none",
+			"Replace with the zero Version writes if there is no entry, also after one was deleted, and returns ErrConflict where there is one.",
+			func(s *subject) {
+				for _, value := range []string{"one", "two"} {
+					v := s.replace(key(), "", value)
+					s.holds(key(), value, v)
+					s.conflicts(key(), "", "late")
+					s.holds(key(), value, v)
+					v = s.replace(key(), v, value+" more")
+					s.holds(key(), value+" more", v)
+					s.remove(key())
+				}
+				s.absent(key())
+			},
+		},
+		{
 			"a version does not come again",
 			"A store never gives the same version to two states of one key, not even when the entry was deleted in between.",
 			func(s *subject) {

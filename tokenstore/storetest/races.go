@@ -59,6 +59,25 @@ func raceRules() []rule {
 			},
 		},
 		{
+			"one of many makes an entry",
+			"Of all that make one entry at the same time, by Replace with the zero Version, one succeeds, and the others get ErrConflict.",
+			func(s *subject) {
+				for range 3 {
+					var won atomic.Int32
+					s.atOnce(func(s *subject, i int) {
+						_, err := s.Replace(s.ctx, key(), "", []byte(strconv.Itoa(i)))
+						if err == nil {
+							won.Add(1)
+							return
+						}
+						s.is("Replace with the zero Version", err, tokenstore.ErrConflict)
+					})
+					s.must(won.Load() == 1, "%d of %d made the entry, want 1", won.Load(), crowd)
+					s.remove(key())
+				}
+			},
+		},
+		{
 			"no conditional write is lost",
 			"A Replace that returned nil was done on the version named: a counter that many increase by Get and Replace counts all of them.",
 			func(s *subject) {
