@@ -4,20 +4,13 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 )
 
 // User returns who is signed in, from the context of a request that went through
 // [Kit.RequireUser] or [Kit.LoadUser]. The second value is false where nobody is.
-func User(ctx context.Context) (provider.User, bool) {
-	req := requestctx.From(ctx)
-	if req == nil || !req.SignedIn {
-		return provider.User{}, false
-	}
-	return req.User, true
-}
+func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
 
 // Client returns the client of the user who is signed in, from the context of a request
 // that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
@@ -28,10 +21,4 @@ func User(ctx context.Context) (provider.User, bool) {
 //
 // It is never nil: where nobody is signed in, every request fails with
 // [client.ErrNoUser].
-func Client(ctx context.Context) *http.Client {
-	req := requestctx.From(ctx)
-	if req == nil || !req.SignedIn {
-		return client.Nobody()
-	}
-	return req.Clients.ClientOf(req.User.Key(), req.User.ID)
-}
+func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }

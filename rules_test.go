@@ -25,6 +25,7 @@ const module = "github.com/xsignin/xsignin"
 var rooms = [][]string{
 	{""},
 	{"handlers"},
+	{"middleware/xecho", "middleware/xgin"},
 	{"middleware"},
 	// Below middleware and root, which share it.
 	{"internal/requestctx"},
@@ -38,6 +39,20 @@ var rooms = [][]string{
 	{"xtest"},
 	// For tests of several modules.
 	{"internal/testservers"},
+}
+
+// everywhere are the patterns of this module's packages and of the adapters, which are
+// modules of their own, in the workspace alone, and keep the same rules.
+func everywhere(t *testing.T) []string {
+	t.Helper()
+	work, err := exec.Command("go", "env", "GOWORK").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := strings.TrimSpace(string(work)); w == "" || w == "off" {
+		return []string{"./..."}
+	}
+	return []string{"./...", "./middleware/xecho", "./middleware/xgin"}
 }
 
 type pkg struct {
@@ -79,7 +94,7 @@ func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
 			level[strings.TrimSuffix(module+"/"+name, "/")] = i
 		}
 	}
-	for _, p := range list(t, "./...") {
+	for _, p := range list(t, everywhere(t)...) {
 		own, known := level[p.ImportPath]
 		if !known {
 			t.Errorf("%s is no room: add it to the list of rooms, at its place", p.ImportPath)
@@ -168,7 +183,7 @@ func TestNothingIsGlobal(t *testing.T) {
 	}
 	// The one place that copies the default transport.
 	allowed := map[string]bool{"provider/wire.go": true}
-	for _, p := range list(t, "./...") {
+	for _, p := range list(t, everywhere(t)...) {
 		for _, name := range p.GoFiles {
 			path := filepath.Join(p.Dir, name)
 			fset := token.NewFileSet()
@@ -250,7 +265,7 @@ func TestNoPathOfABuildMachine(t *testing.T) {
 
 // TestEveryExportedNameIsDocumented: the page on pkg.go.dev is the manual.
 func TestEveryExportedNameIsDocumented(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range list(t, everywhere(t)...) {
 		documented := false
 		for _, name := range p.GoFiles {
 			fset := token.NewFileSet()
