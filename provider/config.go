@@ -22,8 +22,12 @@ const (
 // in the wrong field may be a secret.
 type checker struct {
 	config string
+	at     string // where the application is registered
+	keys   string // where its keys are
 	faults []error
 }
+
+const consoleKeys = "the app's keys at console.x.com"
 
 func (c *checker) fault(field, format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf("provider: %s.%s %s", c.config, field, fmt.Sprintf(format, args...)))
@@ -49,7 +53,7 @@ func (c *checker) credential(field, value, where string) {
 	case value == "" && where != "":
 		c.fault(field, "is missing: take %s", where)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
-		c.fault(field, "has blanks or other characters that no key has: copy it again from the app's keys at console.x.com")
+		c.fault(field, "has blanks or other characters that no key has: copy it again from %s", c.keys)
 	}
 }
 
@@ -75,6 +79,19 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 	return u
 }
 
+// reserved complains of parameters in the consent page's own query that belong to the
+// protocol.
+func (c *checker) reserved(field string, page *url.URL) {
+	if page == nil {
+		return
+	}
+	for _, k := range []string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"} {
+		if page.Query().Has(k) {
+			c.fault(field, "has %s in its query, which every sign-in sets itself: leave it out", k)
+		}
+	}
+}
+
 // refusedSchemes are those that X refuses in a callback and a browser would run or
 // open locally.
 var refusedSchemes = []string{"javascript", "data", "file", "ftp", "mailto", "telnet", "vbscript"}
@@ -83,11 +100,11 @@ func (c *checker) callback(value, example string) {
 	u, err := url.Parse(value)
 	switch {
 	case value == "":
-		c.fault("CallbackURL", "is missing: give the address that is registered with the app at X, such as %s", example)
+		c.fault("CallbackURL", "is missing: give the address that is registered with the app at %s, such as %s", c.at, example)
 	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
-		c.fault("CallbackURL", "is not absolute: give the address that is registered with the app at X, such as %s", example)
+		c.fault("CallbackURL", "is not absolute: give the address that is registered with the app at %s, such as %s", c.at, example)
 	case slices.Contains(refusedSchemes, u.Scheme):
-		c.fault("CallbackURL", "has a scheme that X refuses: use https")
+		c.fault("CallbackURL", "has a scheme that %s refuses: use https", c.at)
 	case u.User != nil:
 		c.fault("CallbackURL", "has a user name or password in it: leave them out")
 	case strings.Contains(value, "#"):
@@ -129,19 +146,25 @@ func (c *checker) scopes(scopes []string, atX bool) []string {
 	if len(scopes) == 0 {
 		return []string{"tweet.read", "users.read", "offline.access"}
 	}
-	bad := false
-	for i, s := range scopes {
-		if !scopeShape.MatchString(s) {
-			bad = true
-			c.fault(fmt.Sprintf("Scopes[%d]", i), "is not one scope: give each scope as an element of its own, without commas and blanks")
-		}
-	}
+	bad := !c.scopeList("Scopes", scopes)
 	for _, need := range identityScopes {
 		if atX && !bad && !slices.Contains(scopes, need) {
 			c.fault("Scopes", "lacks %s: X tells who signed in only with %s", need, strings.Join(identityScopes, " and "))
 		}
 	}
 	return unique(scopes)
+}
+
+// scopeList checks each scope for its shape.
+func (c *checker) scopeList(field string, scopes []string) bool {
+	good := true
+	for i, s := range scopes {
+		if !scopeShape.MatchString(s) {
+			good = false
+			c.fault(fmt.Sprintf("%s[%d]", field, i), "is not one scope: give each scope as an element of its own, without commas and blanks")
+		}
+	}
+	return good
 }
 
 // unique returns a copy of list without repetitions, in the same order.

@@ -35,7 +35,7 @@ func (c XOAuth1Config) LogValue() slog.Value { return slog.StringValue(c.String(
 
 // String returns a description without secrets.
 func (x X) String() string {
-	if x.xApp == nil {
+	if x.flow == nil {
 		return "X()"
 	}
 	return fmt.Sprintf("X(%s, OAuth 2.0, %s)", x.svc.name, x.svc.api.Host)

@@ -2,16 +2,10 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -63,17 +57,7 @@ type XConfig struct {
 
 // X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
 // it. It implements [Provider], [Refresher], [Revoker] and [Profiler].
-type X struct{ *xApp }
-
-// xApp is what an X holds: see print.go.
-type xApp struct {
-	svc       *service
-	oauth     *oauth2.Config
-	scopes    []string
-	identity  []string // asked for at every sign-in
-	authorize string
-	public    bool
-}
+type X struct{ *flow }
 
 var (
 	_ Provider  = (*X)(nil)
@@ -86,7 +70,7 @@ var (
 // with the field and what to do. cfg is copied: changing it later does nothing. NewX
 // speaks to nobody.
 func NewX(cfg XConfig) (*X, error) {
-	c := &checker{config: "XConfig"}
+	c := &checker{config: "XConfig", at: "X", keys: consoleKeys}
 	name := c.name(cfg.Name, "x")
 	c.credential("ClientID", cfg.ClientID, `the "Client ID" of the app's OAuth 2.0 keys at console.x.com`)
 	c.credential("ClientSecret", cfg.ClientSecret, "")
@@ -95,37 +79,23 @@ func NewX(cfg XConfig) (*X, error) {
 	atX := api != nil && isX(api)
 	scopes := c.scopes(cfg.Scopes, atX)
 	authorize := c.address("AuthorizeURL", cfg.AuthorizeURL, defaultAuthorizeURL, true)
-	if authorize != nil {
-		for _, k := range []string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"} {
-			if authorize.Query().Has(k) {
-				c.fault("AuthorizeURL", "has %s in its query, which every sign-in sets itself: leave it out", k)
-			}
-		}
-	}
+	c.reserved("AuthorizeURL", authorize)
 	c.apiHosts(cfg.APIHosts)
 	timeout := c.timeout(cfg.Timeout)
 	if err := c.err(); err != nil {
 		return nil, err
 	}
 	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
-	style := oauth2.AuthStyleInParams
-	if cfg.ClientSecret != "" {
-		style = oauth2.AuthStyleInHeader
-		// A server that repeats a request's header repeats the second form.
-		basic := url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)
-		svc.secrets = []string{cfg.ClientSecret, basic}
-	}
 	identity := slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
-	return &X{&xApp{
+	return &X{&flow{
 		svc:       svc,
+		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, svc.endpoint("/2/oauth2/token"), cfg.ClientSecret == ""),
 		scopes:    scopes,
 		identity:  identity,
+		separator: " ",
 		authorize: authorize.String(),
-		public:    cfg.ClientSecret == "",
-		oauth: &oauth2.Config{
-			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
-			Endpoint: oauth2.Endpoint{TokenURL: svc.endpoint("/2/oauth2/token"), AuthStyle: style},
-		},
+		revokeURL: svc.endpoint("/2/oauth2/revoke"),
+		pkce:      true,
 	}}, nil
 }
 
@@ -142,37 +112,7 @@ func (x *X) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
 // than 500 characters) and a PKCE verifier (RFC 7636, S256), and speaks to nobody. To
 // [Options.Scopes] it adds tweet.read and users.read where they are configured, since
 // the sign-in could not end without them. The other options are not for OAuth 2.0.
-func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) {
-	scopes := x.scopes
-	if len(opt.Scopes) > 0 {
-		scopes = unique(append(slices.Clone(opt.Scopes), x.identity...))
-	}
-	for _, s := range scopes {
-		if !scopeShape.MatchString(s) {
-			return "", Pending{}, x.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
-		}
-	}
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // Never fails: see crypto/rand.
-	p := Pending{
-		Provider: x.svc.name,
-		Handle:   base64.RawURLEncoding.EncodeToString(random),
-		Secret:   oauth2.GenerateVerifier(),
-		Scopes:   slices.Clone(scopes),
-	}
-	// The configuration is built per sign-in and not copied: x/oauth2 keeps a cache in
-	// it.
-	page := oauth2.Config{
-		ClientID: x.oauth.ClientID, RedirectURL: x.oauth.RedirectURL, Scopes: scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: x.authorize},
-	}
-	redirect := page.AuthCodeURL(p.Handle, oauth2.S256ChallengeOption(p.Secret))
-	// X has answered 400 to scopes joined by "+", which Go's encoder writes. A plus
-	// sign in a value is encoded, so each one left stands for a blank; AuthorizeURL's own
-	// query is left as it is.
-	own := strings.TrimPrefix(redirect, x.authorize)
-	return x.authorize + strings.ReplaceAll(own, "+", "%20"), p, nil
-}
+func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) { return x.begin(opt) }
 
 // Finish implements [Provider]. It makes two calls: the code is exchanged, and one
 // users/me, which X bills and limits, tells who signed in: X's token answer does not.
@@ -215,48 +155,4 @@ func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 		return User{}, err
 	}
 	return x.svc.user(a), nil
-}
-
-// code takes the code out of a callback that belongs to p.
-func (x *X) code(p Pending, callback url.Values) (string, error) {
-	fail := func(kind error, reason Reason) error {
-		secrets := append([]string{p.Handle, p.Secret, single(callback, "code")}, x.svc.secrets...)
-		return &Error{
-			Kind: kind, Reason: reason, Provider: x.svc.name, Op: "callback",
-			Code:   codeText(single(callback, "error"), secrets),
-			Detail: detailText(single(callback, "error_description"), secrets),
-		}
-	}
-	if p.Provider != x.svc.name || p.Secret == "" || !same(single(callback, "state"), p.Handle) {
-		return "", fail(ErrOtherBrowser, "")
-	}
-	if code := single(callback, "code"); code != "" && !callback.Has("error") {
-		return code, nil
-	}
-	// RFC 6749, 4.1.2.1.
-	switch single(callback, "error") {
-	case "invalid_scope":
-		return "", fail(ErrRefused, ReasonScope)
-	case "unauthorized_client", "invalid_client":
-		return "", fail(ErrRefused, ReasonCredentials)
-	case "invalid_request", "unsupported_response_type":
-		return "", fail(ErrRefused, ReasonOther)
-	case "server_error", "temporarily_unavailable":
-		return "", fail(ErrUnavailable, "")
-	}
-	return "", fail(ErrDenied, "")
-}
-
-// single is the value of a parameter that is there once, or "": RFC 6749, 3.1 allows
-// none twice.
-func single(v url.Values, key string) string {
-	if len(v[key]) != 1 {
-		return ""
-	}
-	return v[key][0]
-}
-
-// same compares secrets in constant time. The empty string is like nothing.
-func same(a, b string) bool {
-	return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }

@@ -79,7 +79,7 @@ var (
 // each with the field and what to do. cfg is copied: changing it later does nothing.
 // NewXOAuth1 speaks to nobody.
 func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
-	c := &checker{config: "XOAuth1Config"}
+	c := &checker{config: "XOAuth1Config", at: "X", keys: consoleKeys}
 	name := c.name(cfg.Name, "x-oauth1")
 	c.credential("ConsumerKey", cfg.ConsumerKey, "the app's API key at console.x.com")
 	c.credential("ConsumerSecret", cfg.ConsumerSecret, "the app's API key secret at console.x.com")

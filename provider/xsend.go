@@ -10,20 +10,7 @@ import (
 // it, in place of any Authorization of r's own, and goes to the host of r.URL, whatever
 // r.Host says. A nil base is the provider's own transport.
 func (x *X) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
-	if t.AccessToken == "" || t.IsOAuth1() {
-		closeBody(r)
-		return nil, x.svc.misuse("send", ReasonOther, "the token is not an OAuth 2.0 token")
-	}
-	if base == nil {
-		base = x.svc.transport
-	}
-	own := r.Clone(r.Context())
-	if own.Header == nil {
-		own.Header = http.Header{}
-	}
-	own.Host = ""
-	own.Header.Set("Authorization", "Bearer "+t.AccessToken)
-	return base.RoundTrip(own)
+	return x.send(base, t, r)
 }
 
 // judgeX weighs a refused users/me call.

@@ -1,0 +1,71 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// asJSON turns an answer of a token endpoint into a JSON object where it is a form, as
+// early drafts of OAuth 2.0 had it, or JSONP. Anything else stays as it is.
+func asJSON(body []byte) []byte {
+	body = withoutCallback(body)
+	if _, ok := jsonObject(body); ok {
+		return body
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || !form.Has("access_token") && !form.Has("error") {
+		return body
+	}
+	fields := make(map[string]string, len(form))
+	for k := range form {
+		fields[k] = form.Get(k)
+	}
+	object, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return object
+}
+
+// withoutCallback opens JSONP, name( {...} );, and leaves anything else alone.
+func withoutCallback(body []byte) []byte {
+	_, inner, ok := bytes.Cut(body, []byte("("))
+	inner = bytes.TrimRight(inner, "; \t\r\n")
+	if inner, closed := bytes.CutSuffix(inner, []byte(")")); ok && closed {
+		if _, ok := jsonObject(inner); ok {
+			return bytes.TrimSpace(inner)
+		}
+	}
+	return body
+}
+
+// saysError reports whether body is an error and has no token.
+func saysError(body []byte) bool {
+	object, ok := jsonObject(body)
+	_, is := object["error"]
+	return ok && is && jsonString(object["access_token"]) == ""
+}
+
+// asGET sends what x/oauth2 posts as the query of a GET, for endpoints that know nothing
+// else.
+type asGET struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (g asGET) RoundTrip(r *http.Request) (*http.Response, error) {
+	form, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	own := r.Clone(r.Context())
+	own.Method, own.Body, own.GetBody, own.ContentLength = http.MethodGet, nil, nil, 0
+	own.Header.Del("Content-Type")
+	if own.URL.RawQuery != "" {
+		own.URL.RawQuery += "&"
+	}
+	own.URL.RawQuery += string(form)
+	return g.next.RoundTrip(own)
+}
