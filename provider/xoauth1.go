@@ -2,14 +2,11 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/dghubble/gologin/v2"
-	login "github.com/dghubble/gologin/v2/oauth1"
 	"github.com/dghubble/oauth1"
 
 	"github.com/xsignin/xsignin/tokenstore"
@@ -63,8 +60,7 @@ type XOAuth1 struct{ *xoauth1App }
 
 // xoauth1App is what an XOAuth1 holds: see print.go.
 type xoauth1App struct {
-	svc     *service
-	oauth   *oauth1.Config
+	*flow1
 	profile bool
 }
 
@@ -110,15 +106,17 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 		page = "/oauth/authorize"
 	}
 	return &XOAuth1{&xoauth1App{
-		svc: svc,
-		oauth: &oauth1.Config{
-			ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
-			Endpoint: oauth1.Endpoint{
-				RequestTokenURL: requestToken,
-				AuthorizeURL:    svc.endpoint(page),
-				AccessTokenURL:  svc.endpoint("/oauth/access_token"),
+		flow1: &flow1{
+			svc: svc, refusal: xRefusal,
+			oauth: &oauth1.Config{
+				ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
+				Endpoint: oauth1.Endpoint{
+					RequestTokenURL: requestToken,
+					AuthorizeURL:    svc.endpoint(page),
+					AccessTokenURL:  svc.endpoint("/oauth/access_token"),
+				},
+				Noncer: noncer{},
 			},
-			Noncer: noncer{},
 		},
 		profile: cfg.FetchProfile,
 	}}, nil
@@ -133,24 +131,9 @@ func (x *XOAuth1) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
 // Begin implements [Provider]. It makes one call, for a request token (RFC 5849, 2.1),
 // and insists that X confirms the callback. [Options.Scopes] is not for OAuth 1.0a.
 func (x *XOAuth1) Begin(ctx context.Context, opt Options) (string, Pending, error) {
-	c := x.svc.call(ctx, "request_token")
-	defer c.stop()
-	p := Pending{Provider: x.svc.name}
-	var redirect *url.URL
-	cfg := x.config(c)
-	x.drive(c, nil, func(success, failure http.Handler) http.Handler {
-		return login.LoginHandler(cfg, success, failure)
-	}, func(ctx context.Context) (err error) {
-		if p.Handle, p.Secret, err = login.RequestTokenFromContext(ctx); err == nil {
-			redirect, err = cfg.AuthorizationURL(p.Handle)
-		}
-		return err
-	})
-	if redirect == nil {
-		if c.err != nil || !c.answer.ok() {
-			return "", Pending{}, x.refusal(c)
-		}
-		return "", Pending{}, c.unusable("the answer has no request token, or oauth_callback_confirmed is not true")
+	redirect, p, err := x.begin(ctx)
+	if err != nil {
+		return "", Pending{}, err
 	}
 	q := redirect.Query()
 	if opt.ForceLogin {
@@ -172,19 +155,9 @@ func (x *XOAuth1) Begin(ctx context.Context, opt Options) (string, Pending, erro
 // The user said no where the callback has the request token as "denied", or has it as
 // "oauth_token" without a verifier.
 func (x *XOAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {
-	fail := func(kind error) (User, tokenstore.Token, error) {
-		return User{}, tokenstore.Token{}, &Error{Kind: kind, Provider: x.svc.name, Op: "callback"}
-	}
-	mine := p.Provider == x.svc.name && p.Secret != ""
-	if mine && same(single(callback, "denied"), p.Handle) {
-		return fail(ErrDenied)
-	}
-	if !mine || !same(single(callback, "oauth_token"), p.Handle) {
-		return fail(ErrOtherBrowser)
-	}
-	verifier := single(callback, "oauth_verifier")
-	if verifier == "" {
-		return fail(ErrDenied)
+	verifier, err := x.verifier(p, callback)
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
 	}
 	return x.finish(ctx, p, verifier)
 }
@@ -195,34 +168,3 @@ func (x *XOAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (U
 func (x *XOAuth1) FinishPIN(ctx context.Context, p Pending, pin string) (User, tokenstore.Token, error) {
 	return x.Finish(ctx, p, url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {strings.TrimSpace(pin)}})
 }
-
-// config is a copy for one call: dghubble/oauth1 keeps the client in it.
-func (x *XOAuth1) config(c *call) *oauth1.Config {
-	cfg := *x.oauth
-	cfg.HTTPClient = c.client()
-	return &cfg
-}
-
-// drive runs one of gologin's handlers on a request made up for it and gives done the
-// context that it ends with. The handler's own errors are not looked at: the call has
-// kept what they are made from.
-func (x *XOAuth1) drive(c *call, query url.Values, handler func(success, failure http.Handler) http.Handler, done func(context.Context) error) {
-	success := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if err := done(r.Context()); err != nil && c.err == nil {
-			c.err = err
-		}
-	})
-	failure := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if c.answer == nil && c.err == nil {
-			c.err = gologin.ErrorFromContext(r.Context())
-		}
-	})
-	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query.Encode()}}).WithContext(c.ctx)
-	handler(success, failure).ServeHTTP(nil, r)
-}
-
-// noncer makes nonces of 26 letters and digits, with 130 random bits. X asks for letters and
-// digits, and other servers take 20 to 30 of them.
-type noncer struct{}
-
-func (noncer) Nonce() string { return rand.Text() }

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 
-	login "github.com/dghubble/gologin/v2/oauth1"
-
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -35,24 +33,9 @@ func (x *XOAuth1) finish(ctx context.Context, p Pending, verifier string) (User,
 
 // accessToken makes the call. The account has no id where the answer has none.
 func (x *XOAuth1) accessToken(ctx context.Context, p Pending, verifier string) (tokenstore.Token, account, error) {
-	c := x.svc.call(ctx, "access_token", p.Handle, p.Secret, verifier)
-	defer c.stop()
-	query := url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {verifier}}
-	t := tokenstore.Token{ObtainedAt: x.svc.now()}
-	x.drive(c, query, func(success, failure http.Handler) http.Handler {
-		next := login.CallbackHandler(x.config(c), success, failure)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(login.WithRequestToken(r.Context(), p.Handle, p.Secret)))
-		})
-	}, func(ctx context.Context) (err error) {
-		t.AccessToken, t.TokenSecret, err = login.AccessTokenFromContext(ctx)
-		return err
-	})
-	if c.err != nil || !c.answer.ok() {
-		return tokenstore.Token{}, account{}, x.refusal(c)
-	}
-	if t.AccessToken == "" || t.TokenSecret == "" {
-		return tokenstore.Token{}, account{}, c.unusable("the answer has no oauth_token and oauth_token_secret")
+	t, c, err := x.exchange(ctx, p, verifier)
+	if err != nil {
+		return tokenstore.Token{}, account{}, err
 	}
 	// The library keeps the token alone.
 	form, _ := url.ParseQuery(string(c.answer.body))
@@ -99,5 +82,5 @@ func (x *XOAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if c.err == nil && c.answer != nil && c.answer.status == http.StatusUnauthorized && parseFault(c.answer.body).has("89") {
 		return nil // It is gone already.
 	}
-	return x.refusal(c)
+	return x.refusal(x.flow1, c)
 }

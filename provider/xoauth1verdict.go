@@ -9,11 +9,11 @@ import (
 // what it allows; people whose clock was off by more than this failed.
 const maxSkew = 5 * time.Minute
 
-// refusal makes the error for a token call that did not succeed.
-func (x *XOAuth1) refusal(c *call) *Error {
+// xRefusal makes the error for a token call that X did not grant.
+func xRefusal(f *flow1, c *call) *Error {
 	e := c.failure(judgeOAuth1)
 	const hint = "; the consumer key has the shape of an OAuth 2.0 client id"
-	if e.Reason == ReasonCredentials && looksLikeClientID(x.oauth.ConsumerKey) {
+	if e.Reason == ReasonCredentials && looksLikeClientID(f.oauth.ConsumerKey) {
 		e.Detail = clip(e.Detail, maxDetail-len(hint)) + hint
 	}
 	return e
