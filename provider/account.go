@@ -97,13 +97,8 @@ func parseAccount(body []byte) (a account, problem string) {
 	}
 	a.username = plain(data["username"], 50)
 	a.name = displayName(jsonString(data["name"]), 200)
-	if u, err := url.Parse(jsonString(data["profile_image_url"])); err == nil && u.Host != "" && len(u.String()) <= 2048 &&
-		(u.Scheme == "https" || u.Scheme == "http") {
-		a.avatar = u.String()
-	}
-	if e := plain(data["confirmed_email"], 1000); len(e) <= 254 && strings.Contains(e, "@") {
-		a.email = e
-	}
+	a.avatar = avatarURL(jsonString(data["profile_image_url"]))
+	a.email = emailAddress(plain(data["confirmed_email"], 1000))
 	return a, ""
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -47,6 +48,14 @@ func (c *checker) name(name, fallback string) string {
 	return name
 }
 
+// required is name for providers that have no name of their own.
+func (c *checker) required(field, name string) {
+	if name == "" {
+		c.fault(field, "is missing: give a short and lasting name, such as %q", "example")
+	}
+	c.name(name, "")
+}
+
 // credential checks a key or secret: pasting brings blanks and line ends along.
 func (c *checker) credential(field, value, where string) {
 	switch {
@@ -62,10 +71,14 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 	if value == "" {
 		value = fallback
 	}
+	if value == "" {
+		c.fault(field, "is missing: give an absolute https address")
+		return nil
+	}
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		c.fault(field, "is not an absolute https address such as %s", fallback)
+		c.fault(field, "is not an absolute https address such as %s", cmp.Or(fallback, "https://example.com/oauth"))
 		return nil
 	case u.User != nil:
 		c.fault(field, "has a user name or password in it: leave them out")
@@ -193,6 +206,44 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 	// clock.
 	wall := func() time.Time { return now().Round(0) }
 	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
+}
+
+var paramShape = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// api checks who signed in and where credentials may go, of a provider by configuration.
+func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who Who,
+	tr http.RoundTripper, timeout time.Duration, now func() time.Time,
+) (*service, Who) {
+	switch {
+	case who != nil && (userURL != "" || user != nil):
+		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")
+	case who == nil && (userURL == "" || user == nil):
+		c.fault("UserURL", "and User are needed to know who signed in, or Who in their place")
+	case who != nil && apiURL == "":
+		c.fault("APIURL", "is missing: give the address that Who asks")
+	}
+	var at *url.URL
+	if userURL != "" {
+		at = c.address("UserURL", userURL, "", true)
+		who = userAt(userURL, user)
+	}
+	api := at
+	if apiURL != "" {
+		api = c.address("APIURL", apiURL, "", false)
+	}
+	c.apiHosts(hosts)
+	timeout = c.timeout(timeout)
+	if len(c.faults) > 0 {
+		return nil, nil
+	}
+	if at != nil && at.Scheme == "https" {
+		hosts = append(slices.Clone(hosts), at.Host)
+	}
+	svc := c.service(name, api, hosts, tr, timeout, now)
+	if at != nil && !svc.hosts.has(at) {
+		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
+	}
+	return svc, who
 }
 
 // looksLikeClientID reports whether key has the shape of X's OAuth 2.0 client ids,

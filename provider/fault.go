@@ -105,7 +105,8 @@ func parseJSONFault(body []byte) fault {
 	}
 	f := fault{form: formJSON}
 	// RFC 6749, 5.2. X's first API put a sentence where the RFC has a code.
-	if e := jsonString(object["error"]); strings.Contains(e, " ") {
+	// Others have a number there.
+	if e := jsonScalar(object["error"]); strings.Contains(e, " ") {
 		f.addText(e)
 	} else {
 		f.addCode(e)

@@ -28,6 +28,10 @@ func retryAt(h http.Header, now time.Time) time.Time {
 	if at.IsZero() {
 		at = retryAfter(h.Get("Retry-After"), now)
 	}
+	if at.IsZero() {
+		// GitHub spells it so, in every answer; Retry-After is its other limit's.
+		at = unixSeconds(h.Get("X-Ratelimit-Reset"), now)
+	}
 	return at
 }
 

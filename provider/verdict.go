@@ -39,13 +39,16 @@ func (c *call) failure(weigh judge) *Error {
 	case status == http.StatusTooManyRequests || f.has("88"):
 		return c.limited(code, f.text())
 	case status >= 300 && status <= 399:
-		return c.unusable("the answer is a redirect, which is not followed: check APIURL")
+		return c.unusable("the answer is a redirect, which is not followed: check the configured addresses")
 	case status >= 500, status == http.StatusRequestTimeout, f.form == formHTML:
 		v = unavailable
 	case status == http.StatusPaymentRequired, f.has("credits", "usage-capped"):
 		v = refused(ReasonCredits)
 	default:
 		v = weigh(c, f)
+	}
+	if v.kind == ErrRateLimited { //nolint:errorlint // a verdict's kind is never wrapped
+		return c.limited(code, f.text())
 	}
 	e := c.fail(v.kind, f.text())
 	e.Reason, e.Code = v.reason, code
