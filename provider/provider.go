@@ -1,5 +1,6 @@
 // Package provider signs people in with X, by OAuth 2.0 with PKCE ([NewX]) and
-// by OAuth 1.0a ([NewXOAuth1]).
+// by OAuth 1.0a ([NewXOAuth1]), and with any other provider of these protocols by
+// configuration ([NewOAuth2], [NewOAuth1]).
 //
 // A sign-in is two calls with a plain value between them: [Provider.Begin] gives
 // the address to send the browser to and a [Pending] to keep for it;

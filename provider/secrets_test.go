@@ -62,6 +62,8 @@ func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 		&provider.XConfig{ClientSecret: clientSecret},
 		provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
 		&provider.XOAuth1Config{ConsumerSecret: consumerSecret},
+		s.oauth2(t), s.oauth1(t), *s.oauth2(t), *s.oauth1(t), provider.OAuth2{}, provider.OAuth1{},
+		s.oauth2Config(), provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
 	} {
 		noSecrets(t, v)
 		if s := fmt.Sprint(v); s == "" || fmt.Sprintf("%#v", v) != s || fmt.Sprintf("%+v", v) != s {
@@ -85,8 +87,13 @@ func TestProvidersInsideOtherValuesPrintNoSecret(t *testing.T) {
 		X *provider.X
 		y *provider.XOAuth1
 	}
+	type others struct {
+		o provider.OAuth2
+		p provider.OAuth1
+	}
 	for _, v := range []any{
 		exported{*x, *y}, &exported{*x, *y}, unexported{*x, *y}, &unexported{*x, *y}, pointers{x, y}, &pointers{x, y},
+		others{*s.oauth2(t), *s.oauth1(t)}, &others{*s.oauth2(t), *s.oauth1(t)},
 		[]provider.XOAuth1{*y}, map[string]provider.XOAuth1{"y": *y},
 	} {
 		noSecrets(t, v)
@@ -156,7 +163,7 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 			return "oauth_token_secret=" + newAccess + "&error=" + newAccess
 		},
 	}
-	paths := []string{"/2/oauth2/token", "/2/oauth2/revoke", "/2/users/me", "/oauth/request_token", "/oauth/access_token", "/1.1/oauth/invalidate_token.json"}
+	paths := []string{"/2/oauth2/token", "/2/oauth2/revoke", "/2/users/me", "/oauth/request_token", "/oauth/access_token", "/1.1/oauth/invalidate_token.json", "/user"}
 	token := tokenstore.Token{AccessToken: accessToken, RefreshToken: refreshToken}
 	token1 := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	p := provider.Pending{Provider: "x", Handle: "SECRET-state", Secret: "SECRET-pkce+/ &"}
@@ -165,7 +172,7 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 		for _, status := range []int{200, 302, 400, 401, 402, 403, 429, 500} {
 			t.Run(fmt.Sprintf("%s with status %d", name, status), func(t *testing.T) {
 				s := newServer(t)
-				x, y := s.x(t), s.xoauth1(t)
+				x, y, o, o1 := s.x(t), s.xoauth1(t), s.oauth2(t), s.oauth1(t)
 				for _, path := range paths {
 					s.serve(path, func(w http.ResponseWriter, r *http.Request) {
 						all, first := repeated(t, r, s.last(t).body)
@@ -174,7 +181,7 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 						_, _ = io.WriteString(w, body(all, first))
 					})
 				}
-				var errs [8]error
+				var errs [14]error
 				_, _, errs[0] = x.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}})
 				_, errs[1] = x.Refresh(ctx, token)
 				_, errs[2] = x.Profile(ctx, token)
@@ -183,8 +190,14 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 				_, errs[5] = y.Profile(ctx, token1)
 				errs[6] = x.Revoke(ctx, token)
 				errs[7] = y.Revoke(ctx, token1)
+				_, _, errs[8] = o.Finish(ctx, provider.Pending{Provider: o.Name(), Handle: p.Handle, Secret: p.Secret}, url.Values{"state": {p.Handle}, "code": {theCode}})
+				_, errs[9] = o.Refresh(ctx, token)
+				_, errs[10] = o.Profile(ctx, token)
+				_, _, errs[11] = o1.Begin(ctx, provider.Options{})
+				_, errs[12] = o1.Profile(ctx, token1)
+				errs[13] = o.Revoke(ctx, token)
 				for i, err := range errs {
-					if err == nil && i < 6 {
+					if err == nil && (i < 6 || i > 7 && i < 13) {
 						t.Errorf("call %d has no error", i)
 					}
 					if err != nil {
