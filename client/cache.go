@@ -98,6 +98,11 @@ type slot struct {
 	failures int
 	askAfter time.Time
 	lastErr  error
+	// asked is who has lately caused the store to be read for a missing scope; see
+	// mayReread.
+	asked []time.Time
+	// since is when the first of them did.
+	since time.Time
 }
 
 const (
@@ -133,6 +138,7 @@ func (s *slot) drop() {
 	s.gen++
 	s.cur.Store(nil)
 	s.refused, s.failures, s.askAfter, s.lastErr = "", 0, time.Time{}, nil
+	s.asked = nil
 	s.nextEarly.Store(0)
 }
 

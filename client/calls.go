@@ -64,34 +64,6 @@ func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token,
 	return tokenstore.Token{}, err
 }
 
-// MissingScopes returns those of scopes that the user's token lacks. It reads the
-// store only where the token in memory lacks one, so it costs nothing where all is
-// well and sees a consent that another replica has just stored.
-func (p *Pool) MissingScopes(ctx context.Context, key tokenstore.Key, scopes ...string) ([]string, error) {
-	if p.closed.Load() {
-		return nil, ErrClosed
-	}
-	if s := p.users.find(key); s != nil {
-		if c := s.cur.Load(); c.good(p.now()) && c.token.HasScopes(scopes...) {
-			return nil, nil
-		}
-	}
-	t, err := p.Token(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if t.SignInAgain {
-		return nil, signInAgain(errMarked)
-	}
-	var missing []string
-	for _, scope := range scopes {
-		if !t.HasScopes(scope) {
-			missing = append(missing, scope)
-		}
-	}
-	return missing, nil
-}
-
 // Refresh refreshes the token of key now, whatever its expiry. If a refresh is
 // under way, here or in another process, its result counts. It returns when ctx
 // ends, but the refresh goes on. A token that cannot be refreshed and still works

@@ -120,41 +120,6 @@ func TestToken(t *testing.T) {
 	})
 }
 
-func TestMissingScopes(t *testing.T) {
-	bubble(t, func(w *world) {
-		missing := func(scopes ...string) string {
-			got, err := w.pool.MissingScopes(w.Context(), user, scopes...)
-			if err != nil {
-				return err.Error()
-			}
-			return strings.Join(got, " ")
-		}
-		if got := missing("a"); !strings.Contains(got, "sign in again") {
-			w.Errorf("no entry: %s", got)
-		}
-		w.signIn()
-		if got := missing("tweet.read", "dm.read", "dm.write"); got != "dm.read dm.write" {
-			w.Errorf("missing %q", got)
-		}
-		w.wantToken("access-1")
-		reads := w.store.count("get")
-		if got := missing("tweet.read"); got != "" || w.store.count("get") != reads {
-			w.Errorf("missing %q with %d reads", got, w.store.count("get")-reads)
-		}
-		token := w.x.signIn()
-		token.Scopes = []string{"tweet.read", "dm.read"}
-		w.signInWith(token)
-		if got := missing("dm.read"); got != "" {
-			w.Errorf("missing %q after a consent elsewhere", got)
-		}
-		w.wantToken("access-2")
-		w.signInWith(tokenstore.Token{SignInAgain: true})
-		if got := missing("like.read"); !strings.Contains(got, "sign in again") {
-			w.Errorf("marked entry: %s", got)
-		}
-	})
-}
-
 func TestRefresh(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()

@@ -1,0 +1,121 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+const (
+	// How long what the store said about a missing scope is believed.
+	scopesFor = 3 * time.Second
+	// How many sign-ins of one user may have it read anew within that time.
+	maxAsked = 8
+)
+
+// MissingScopes returns those of scopes that the user's token lacks, whether or not it
+// has expired. An OAuth 1.0a token has no scopes and lacks none: the application's access
+// level, which the provider alone knows, decides at each call.
+//
+// The store is read where nothing is in memory yet, and where the token in memory lacks
+// one: a consent that another replica has just stored is seen. The latter is done at most
+// once in three seconds for a user; in between, what is in memory counts, and so it does
+// while the store does not answer. [ErrSignInAgain] says that there is no token, or that
+// the provider has refused it.
+func (p *Pool) MissingScopes(ctx context.Context, key tokenstore.Key, scopes ...string) ([]string, error) {
+	return p.MissingScopesOf(ctx, provider.User{Provider: key.Provider, Subject: key.UserID}, scopes...)
+}
+
+// MissingScopesOf is [Pool.MissingScopes] for a session of u. A sign-in that was not asked
+// for before, by its SignedInAt, has the store read at once, so that a visitor who comes
+// back from the consent is not refused by a replica that has read the store a moment ago;
+// eight of them at most in three seconds. [ErrSignInAgain] is also the answer where the
+// token is of another account than u.ID, see [Pool.ClientOf].
+func (p *Pool) MissingScopesOf(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+	if p.closed.Load() {
+		return nil, ErrClosed
+	}
+	s := p.users.get(u.Key())
+	known := s.cur.Load()
+	if known != nil && known.again == nil {
+		missing, err := lacking(known.token, u.ID, scopes)
+		if (len(missing) == 0 && err == nil) || !s.mayReread(u.SignedInAt, p.now()) {
+			return missing, err
+		}
+	}
+	s.mu.Lock()
+	gen, pending, refused := s.gen, s.unsaved, s.refused
+	s.mu.Unlock()
+	if pending != nil {
+		// The store's entry is older than what we hold.
+		return lacking(pending.token, u.ID, scopes)
+	}
+	var t tokenstore.Token
+	var v tokenstore.Version
+	var err error
+	call(ctx, p.storeTimeout(), func(ctx context.Context) { t, v, err = p.vault.Get(ctx, s.key) })
+	switch {
+	case err != nil:
+		err = storeError(err)
+	case t.SignInAgain || (refused != "" && v == refused):
+		err = signInAgain(errMarked)
+	}
+	switch {
+	case errors.Is(err, ErrSignInAgain):
+		s.learn(known, &cached{again: err}, gen)
+		return nil, err
+	case err != nil && known != nil && known.again == nil && ctx.Err() == nil:
+		return lacking(known.token, u.ID, scopes)
+	case err != nil:
+		return nil, err
+	}
+	if known == nil || known.again != nil || known.token.AccessToken != t.AccessToken || !slices.Equal(known.token.Scopes, t.Scopes) {
+		s.learn(known, p.remember(t, p.now(), 0), gen)
+	}
+	return lacking(t, u.ID, scopes)
+}
+
+// lacking returns what t lacks, for a session of accountID; "" is any.
+func lacking(t tokenstore.Token, accountID string, scopes []string) (missing []string, err error) {
+	if accountID != "" && t.AccountID != "" && t.AccountID != accountID {
+		return nil, signInAgain(errAnother)
+	}
+	if t.IsOAuth1() {
+		return nil, nil
+	}
+	for _, scope := range scopes {
+		if !t.HasScopes(scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing, nil
+}
+
+// mayReread reports whether the store is to be read for somebody who signed in at
+// signedIn, and lacks a scope.
+func (s *slot) mayReread(signedIn, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := now.Sub(s.since); d < 0 || d >= scopesFor {
+		s.since, s.asked = now, nil
+	}
+	if len(s.asked) >= maxAsked || slices.ContainsFunc(s.asked, signedIn.Equal) {
+		return false
+	}
+	s.asked = append(s.asked, signedIn)
+	return true
+}
+
+// learn puts what was read into the place of known, unless something has changed since gen
+// or is about to.
+func (s *slot) learn(known, c *cached, gen uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gen == gen && !s.dead && s.flight == nil && s.unsaved == nil {
+		s.cur.CompareAndSwap(known, c)
+	}
+}
