@@ -44,7 +44,8 @@ type Config struct {
 	ClientID, ClientSecret string
 	// Scopes are asked for at an OAuth 2.0 sign-in. The default is tweet.read, users.read
 	// and offline.access: without the last one X gives no refresh token, and the client
-	// stops working after two hours.
+	// stops working after two hours. What only some pages need is better asked for there,
+	// by [Kit.RequireScopes].
 	Scopes []string
 	// ConsumerKey and ConsumerSecret are the OAuth 1.0a credentials of the application at
 	// X; the provider is called "x-oauth1".

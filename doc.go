@@ -13,7 +13,8 @@
 //
 // A handler behind RequireUser asks [User] who it is and [Client] for an *http.Client
 // that signs its requests to X's API, refreshes the token when it expires, and sends
-// credentials nowhere else.
+// credentials nowhere else. What needs more permission than the sign-in asks for goes behind
+// [Kit.RequireScopes]: the visitor is asked for it there, and may say no.
 //
 // # What goes wrong in deployments
 //

@@ -118,7 +118,7 @@ func (k *Kit) mount() error {
 	path := c.public.EscapedPath() + c.Path
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
 		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
 		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
 	})
@@ -127,7 +127,7 @@ func (k *Kit) mount() error {
 	}
 	k.gate, err = middleware.New(middleware.Config{
 		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
-		LoginPath: path + "/login", LoginPathOf: h.LoginPath,
+		LoginPath: path + "/login", LoginPathOf: h.LoginPath, DeclareScopes: h.DeclareScopes,
 	})
 	if err != nil {
 		return err
@@ -163,6 +163,18 @@ func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(
 // to the login and comes back; scripts get status 401. See
 // [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
+
+// RequireScopes lets only users through whose token has all of scopes. A page load of
+// anybody else goes through the consent at X, which asks for these besides what is granted
+// already, and comes back; scripts get status 403 with what is missing. A user who says no
+// keeps what they have. It includes [Kit.RequireUser].
+//
+// Make it when the program starts, and not in a handler: the login asks for no scopes by
+// its URL but those of Config.Scopes and of every RequireScopes, on every replica. See
+// [middleware.Middleware.RequireScopes], also for OAuth 1.0a, which has no scopes.
+func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
+	return k.gate.RequireScopes(scopes...)
+}
 
 // LoginURL is where a sign-in with the named provider begins, for a link; returnTo is the
 // path to come back to, or "" for home. It is on this site, without scheme and host.

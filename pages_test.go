@@ -47,6 +47,10 @@ var everyPage = []wayToPage{
 		}
 		return b.get(callback)
 	}},
+	{page.NotGranted, true, 403, func(s *site, b *browser) answer {
+		s.scoped("/post", "tweet.write")
+		return b.get(b.approve(edited(s.t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID))
+	}},
 	{page.Expired, false, 400, func(s *site, b *browser) answer {
 		return b.get(edited(s.t, b.approve(b.begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
 	}},
@@ -73,6 +77,11 @@ var everyPage = []wayToPage{
 	}},
 	{page.NotAPageLoad, false, 403, func(_ *site, b *browser) answer {
 		return b.get("/auth/login", "Sec-Purpose", "prefetch")
+	}},
+	{page.UnknownScope, false, 400, func(_ *site, b *browser) answer { return b.get("/auth/login?scope=dm.write") }},
+	{page.InsufficientScope, true, 403, func(s *site, b *browser) answer {
+		s.scoped("/post", "tweet.write")
+		return b.send(http.MethodPost, "/post", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
 	{page.NotSignedIn, false, 401, func(_ *site, b *browser) answer {
 		return b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
@@ -175,7 +184,7 @@ func TestEveryKindOfPageIsProvoked(t *testing.T) {
 			}
 		}
 	}
-	if found < 18 {
+	if found < 21 {
 		t.Errorf("page.go has %d kinds; is it still the file that lists them?", found)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
@@ -21,6 +22,13 @@ const maxCallbackQuery = 8 << 10
 // looks at nothing else. Then it asks the provider, the OnSignIn hook, saves the token
 // and renews the session, in this order; if a step fails nothing of it remains.
 //
+// Where the visitor was sent for more scopes, what X granted counts. If it lacks one of
+// them, the sign-in stands all the same, with the new token, and failure answers with
+// [provider.ErrNotGranted]: to go back would only lead to the consent again. A visitor who
+// says no, [provider.ErrDenied], stays signed in as before, and the token is not touched.
+// If the one who answers at X is another than who was signed in, it is an ordinary sign-in:
+// that account is signed in afterwards.
+//
 // success answers when the user is signed in, with the user in the request's context;
 // nil means a redirect, with status 303, to where the visitor came from. failure
 // answers otherwise; nil means the default page.
@@ -31,7 +39,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			return
 		}
 		a := attempt{begun: h.cfg.Now()}
-		user, err := h.finish(w, r, &a)
+		user, missing, err := h.finish(w, r, &a)
 		if err != nil {
 			h.fail(w, r, failure, a, err)
 			return
@@ -41,6 +49,11 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			Provider: user.Provider, UserID: user.Subject,
 		})
 		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject)
+		if len(missing) > 0 {
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.Subject, "missing", missing)
+			h.answerFailure(w, r, failure, a, &NotGrantedError{Provider: user.Provider, Scopes: missing})
+			return
+		}
 		if success == nil {
 			seeOther(w, a.returnTo)
 			return
@@ -50,23 +63,25 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	})
 }
 
-// finish does what Callback says and fills in a as it learns.
-func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (provider.User, error) {
+// finish does what Callback says and fills in a as it learns. missing are the scopes that
+// the visitor was sent for and did not get.
+func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (user provider.User, missing []string, err error) {
 	var none provider.User
 	query, handle, err := parseCallback(r)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	begun, err := h.cfg.Pending.Take(w, r, handle)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	p, ok := h.byName[begun.Pending.Provider]
 	if !ok {
 		// Begun before a deployment that dropped this provider.
-		return none, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
+		return none, nil, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
 	}
 	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.Home)
+	a.wanted = slices.Clone(begun.Wanted)
 
 	// From here on a visitor who closes the tab must not leave half of it: X's code is
 	// spent by the first question.
@@ -74,14 +89,18 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	defer cancel()
 	user, token, err := p.Finish(ctx, begun.Pending, query)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	if user.ID == "" || user.Provider != p.Name() {
-		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
+		return none, nil, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
 	}
 	if user.Subject == "" {
 		// Ids are unique with their provider only.
 		user.Subject = p.Name() + ":" + user.ID
+	}
+	if user.SignedInAt.IsZero() {
+		// Sessions are told apart by it.
+		user.SignedInAt = h.cfg.Now()
 	}
 	s := &SignIn{User: user, Token: token, Request: r}
 	if h.cfg.OnSignIn != nil {
@@ -91,20 +110,23 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (p
 				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
 					refused.Err = err
 				}
-				return none, refused
+				return none, nil, refused
 			}
-			return none, internal(fmt.Errorf("OnSignIn: %w", err))
+			return none, nil, internal(fmt.Errorf("OnSignIn: %w", err))
 		}
 		if s.User.Subject == "" {
-			return none, internal(errors.New("OnSignIn left User.Subject empty"))
+			return none, nil, internal(errors.New("OnSignIn left User.Subject empty"))
 		}
 	}
 	// The hook chooses the subject; what X said is not its to change.
 	user.Subject = s.User.Subject
 	if err := h.save(ctx, w, r, user, token); err != nil {
-		return none, internal(err)
+		return none, nil, internal(err)
 	}
-	return user, nil
+	if !token.IsOAuth1() {
+		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
+	}
+	return user, missing, nil
 }
 
 // save keeps the token and the session: both or neither.

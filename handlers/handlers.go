@@ -8,6 +8,9 @@
 // wrong, in JSON for who asks for it. [ProblemOf] gives a failure handler of one's own
 // the status and the words of the default page.
 //
+// A login may be asked for more scopes than usual, as middleware.RequireScopes does: see
+// [Handlers.Login] and [Handlers.DeclareScopes].
+//
 // Most programs mount the root package's Kit, which puts these together.
 package handlers
 
@@ -20,6 +23,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dghubble/gologin/v2"
@@ -51,6 +55,11 @@ type Config struct {
 	// who is refused is forgotten here and not revoked at X: with OAuth 1.0a it may be the
 	// very one that an earlier sign-in left.
 	OnSignIn func(ctx context.Context, s *SignIn) error
+	// Scopes are those that the parameter scope of a login may name, besides the ones
+	// declared by [Handlers.DeclareScopes]: an address that anybody can make up must not
+	// ask a visitor for what the application does not use. What a provider asks for by its
+	// own configuration need not be here.
+	Scopes []string
 	// LoginOptions gives the options of a sign-in that begins with r, such as
 	// ForceLogin. Nil means none.
 	LoginOptions func(r *http.Request) provider.Options
@@ -100,6 +109,9 @@ type Handlers struct {
 	cfg    Config
 	byName map[string]provider.Provider
 	cross  *http.CrossOriginProtection
+
+	mu       sync.RWMutex        // guards declared
+	declared map[string]struct{} // scopes that a URL may name
 }
 
 // New checks cfg and returns the handlers. The error tells every fault.
@@ -152,7 +164,34 @@ func New(cfg Config) (*Handlers, error) {
 		return nil, errors.Join(errs...)
 	}
 	h.cfg = cfg
+	h.DeclareScopes(cfg.Scopes...)
 	return h, nil
+}
+
+// DeclareScopes adds to the scopes that the parameter scope of a login may name.
+// middleware.Config has a field for it, so that each RequireScopes declares what it needs.
+// Call it when the program starts, on every replica: a visitor may come to any of them.
+func (h *Handlers) DeclareScopes(scopes ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.declared == nil {
+		h.declared = make(map[string]struct{})
+	}
+	for _, s := range scopes {
+		h.declared[s] = struct{}{}
+	}
+}
+
+// declares reports whether all of scopes are declared.
+func (h *Handlers) declares(scopes []string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, s := range scopes {
+		if _, ok := h.declared[s]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // LoginPath is where a sign-in with the named provider begins.
@@ -167,11 +206,11 @@ func (h *Handlers) LoginPath(name string) string {
 type attempt struct {
 	provider string
 	returnTo string
+	wanted   []string // the scopes that the visitor was sent for
 	begun    time.Time
 }
 
-// fail ends a sign-in that did not work out: it tells the operator, and answers by
-// failure or by the default page.
+// fail ends a sign-in that did not work out: it tells the operator, and answers.
 func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
 	p := ProblemOf(err)
 	now := h.cfg.Now()
@@ -187,12 +226,26 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 	h.cfg.Events.Tell(r.Context(), event.Event{
 		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
 	})
+	h.answerFailure(w, r, failure, a, err)
+}
+
+// answerFailure answers by failure or by the default page.
+func (h *Handlers) answerFailure(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
 	if failure != nil {
 		failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 		return
 	}
+	p := ProblemOf(err)
+	if p.Code == "denied" {
+		// Whoever was asked for more, or for another sign-in, still is who they were.
+		if _, ok, err := h.cfg.Sessions.Read(r.Context(), r); err == nil && ok {
+			p.Title = "Nothing has changed"
+			p.Detail = "You said no at X. You are signed in as before, and what worked before still works. " +
+				"You can try again whenever you like."
+		}
+	}
 	retry := h.LoginPath(cmp.Or(a.provider, h.cfg.Providers[0].Name()))
-	h.problem(w, r, p, h.withReturn(retry, a.returnTo))
+	h.problem(w, r, p, h.withReturn(retry, a.returnTo, a.wanted))
 }
 
 // private sets the headers of every answer that belongs to one visitor and whose

@@ -2,9 +2,12 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/provider"
@@ -15,6 +18,12 @@ import (
 // sealed cookie and sends the browser to the provider, with status 303. The parameter
 // return_to says where to go afterwards; anything but a path on this site means home. What
 // a browser says is no page load gets 403, and htmx HX-Redirect.
+//
+// The parameter scope, with blanks between scopes, asks for more than usual: for the named
+// scopes, those that are configured, and those that the token has which the visitor's user
+// holds with this provider, so that none is lost. Only declared scopes may be named (see
+// [Handlers.DeclareScopes]); others get a page with status 400, and nothing is changed. A
+// provider by OAuth 1.0a has no scopes and asks for none.
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
 // panics if no provider has that name.
@@ -28,8 +37,16 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		if !h.only(w, r, http.MethodGet) {
 			return
 		}
+		query := r.URL.Query()
+		wanted := unique(strings.Fields(strings.Join(query["scope"], " ")))
+		if !h.declares(wanted) {
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not declared", "provider", name,
+				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.DeclareScopes to middleware.New")
+			h.problem(w, r, unknownScope(), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
+			return
+		}
 		if !pageLoad(r) {
-			login := h.withReturn(h.LoginPath(name), localPath(r.URL.Query().Get("return_to"), h.cfg.Path, ""))
+			login := h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), wanted)
 			if wants.HTMX(r) {
 				w.Header().Set("HX-Redirect", login)
 				return
@@ -37,18 +54,16 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			h.problem(w, r, notAPageLoad(), login)
 			return
 		}
-		a := attempt{provider: name, begun: h.cfg.Now()}
-		a.returnTo = localPath(r.URL.Query().Get("return_to"), h.cfg.Path, h.cfg.Home)
+		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
+		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.Home)
 		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 		defer cancel()
 
-		var opt provider.Options
-		if h.cfg.LoginOptions != nil {
-			opt = h.cfg.LoginOptions(r)
-		}
-		redirect, pending, err := p.Begin(ctx, opt)
+		redirect, pending, err := h.begin(ctx, r, p, wanted)
 		if err == nil {
-			if err = h.cfg.Pending.Put(w, r, session.Begun{Pending: pending, ReturnTo: a.returnTo, At: h.cfg.Now()}); err != nil {
+			if err = h.cfg.Pending.Put(w, r, session.Begun{
+				Pending: pending, ReturnTo: a.returnTo, Wanted: wanted, At: h.cfg.Now(),
+			}); err != nil {
 				err = internal(err)
 			}
 		}
@@ -61,6 +76,58 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		})
 		seeOther(w, redirect)
 	})
+}
+
+// begin asks p for the usual scopes or, where some are wanted, for more.
+func (h *Handlers) begin(ctx context.Context, r *http.Request, p provider.Provider, wanted []string) (string, provider.Pending, error) {
+	var opt provider.Options
+	if h.cfg.LoginOptions != nil {
+		opt = h.cfg.LoginOptions(r)
+	}
+	if len(wanted) > 0 {
+		held, err := h.held(ctx, r, p.Name())
+		if err != nil {
+			return "", provider.Pending{}, internal(err)
+		}
+		opt.MoreScopes = slices.Concat(opt.MoreScopes, wanted, held)
+	}
+	return p.Begin(ctx, opt)
+}
+
+// held are the scopes of the token that the visitor's user has with the named provider:
+// the new token takes its place.
+func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
+	user, ok, err := h.cfg.Sessions.Read(ctx, r)
+	if err != nil || !ok {
+		return nil, err
+	}
+	own := user.Provider == name
+	user.Provider = name
+	t, err := h.cfg.Clients.Token(ctx, user.Key())
+	switch {
+	case errors.Is(err, client.ErrSignInAgain):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case own && t.AccountID != "" && t.AccountID != user.ID:
+		// The application links several accounts, and this token is another's.
+		return nil, nil
+	}
+	// What a provider once answered with need not be what may be asked.
+	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool {
+		return s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`",\`, r) })
+	}), nil
+}
+
+// unique drops what comes again.
+func unique(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // pageLoad reports whether r may be a browser's page load. What says that it is not - a

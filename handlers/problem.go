@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/wants"
@@ -19,6 +20,24 @@ import (
 var errInternal = errors.New("handlers: a fault on this site")
 
 func internal(err error) error { return fmt.Errorf("%w: %w", errInternal, err) }
+
+// NotGrantedError says that a user is signed in, but without scopes that the visitor was
+// sent to the provider for. It is [provider.ErrNotGranted].
+type NotGrantedError struct {
+	// Provider is the provider's name.
+	Provider string
+	// Scopes are those that are missing.
+	Scopes []string
+}
+
+// Error implements error.
+func (e *NotGrantedError) Error() string {
+	return fmt.Sprintf("handlers: %s: %v: %s; see that the application may have it, and that the user allowed it",
+		e.Provider, provider.ErrNotGranted, strings.Join(e.Scopes, " "))
+}
+
+// Unwrap returns [provider.ErrNotGranted].
+func (e *NotGrantedError) Unwrap() error { return provider.ErrNotGranted }
 
 // Problem is what may be told a visitor about a failure.
 type Problem = middleware.Problem
@@ -41,6 +60,17 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Code = http.StatusForbidden, "denied"
 		p.Title = "You are not signed in"
 		p.Detail = "The sign-in was cancelled at X. Nothing was saved, and you can try again whenever you like."
+	case errors.Is(err, provider.ErrNotGranted):
+		p.Status, p.Code = http.StatusForbidden, "not_granted"
+		p.Title = "X did not grant the permission"
+		p.Detail = "You are signed in, but X did not give this site what the page that you came from needs. " +
+			"The rest of the site works."
+		var ng *NotGrantedError
+		if errors.As(err, &ng) {
+			p.MissingScopes = ng.Scopes
+			p.Detail = "You are signed in, but X did not give this site what the page that you came from needs (" +
+				strings.Join(ng.Scopes, ", ") + "). The rest of the site works."
+		}
 	case errors.Is(err, provider.ErrExpired):
 		p.Status, p.Code = http.StatusBadRequest, "expired"
 		p.Title = "This sign-in has expired"
@@ -140,6 +170,16 @@ func notAPageLoad() Problem {
 	}
 }
 
+// unknownScope is the problem of a login whose address names a scope that the application
+// does not use.
+func unknownScope() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusBadRequest, Code: "unknown_scope",
+		Title:  "This site does not ask for that permission",
+		Detail: "The address names a permission at X that the site has no use for. Nothing has changed. You can sign in without it.",
+	}
+}
+
 // crossOrigin is the problem of a sign-out that another site asked for.
 func crossOrigin() Problem {
 	return Problem{
@@ -178,7 +218,15 @@ func (h *Handlers) problemPage(w http.ResponseWriter, r *http.Request, kind page
 		Kind: kind, Status: p.Status, Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Home: h.cfg.Home,
 	}
 	if retry != "" {
-		answer.Link, answer.Label = retry, "Try again"
+		answer.Link, answer.Label = retry, label(p)
 	}
 	h.cfg.Pages.Show(w, r, answer)
+}
+
+// label is what the way on from p says.
+func label(p Problem) string {
+	if p.Code == "unknown_scope" {
+		return "Sign in"
+	}
+	return "Try again"
 }

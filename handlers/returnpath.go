@@ -96,10 +96,17 @@ func encodeQuery(q string) string {
 	return b.String()
 }
 
-// withReturn adds return_to to a login path.
-func (h *Handlers) withReturn(login, returnTo string) string {
-	if returnTo == "" || returnTo == h.cfg.Home {
+// withReturn adds return_to and scope to a login path.
+func (h *Handlers) withReturn(login, returnTo string, scopes []string) string {
+	q := url.Values{}
+	if returnTo != "" && returnTo != h.cfg.Home {
+		q.Set("return_to", returnTo)
+	}
+	if len(scopes) > 0 {
+		q.Set("scope", strings.Join(scopes, " "))
+	}
+	if len(q) == 0 {
 		return login
 	}
-	return login + "?" + url.Values{"return_to": {returnTo}}.Encode()
+	return login + "?" + q.Encode()
 }

@@ -1,9 +1,10 @@
-// Package middleware tells a handler who is signed in ([Middleware.LoadUser]) and
-// keeps out who is not ([Middleware.RequireUser]).
+// Package middleware tells a handler who is signed in ([Middleware.LoadUser]), keeps
+// out who is not ([Middleware.RequireUser]), and asks for the permission that a page
+// needs when it is needed ([Middleware.RequireScopes]).
 //
 // Each is a decision and a reply. The standard middleware joins the two; an adapter
-// for a framework calls the decision ([Middleware.Load], [Middleware.Require]) and
-// replies in the framework's way.
+// for a framework calls the decision ([Middleware.Load], [Middleware.Require],
+// [Middleware.RequireWith]) and replies in the framework's way.
 //
 // Nothing here wraps the [http.ResponseWriter]: flushing, hijacking, sendfile and
 // [http.ResponseController] work as they do without it.
@@ -34,6 +35,11 @@ type Config struct {
 	// LoginPathOf says where a user signs in again whose token with the named provider was
 	// refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
+	// DeclareScopes is told of the scopes of each RequireScopes when that is made, so
+	// that the login lets them be asked for by its parameter scope: pass the method of that
+	// name of handlers.Handlers. Nil tells nobody; the login then refuses scopes that it
+	// does not know from its own configuration.
+	DeclareScopes func(scopes ...string)
 	// Pages shows pages in the application's own words and looks. Nil means the default
 	// ones.
 	Pages page.Func
@@ -47,6 +53,7 @@ type Middleware struct {
 	clients   *client.Pool
 	loginPath string
 	pathOf    func(provider string) string
+	declare   func(scopes ...string)
 	log       *slog.Logger
 	pages     page.Func
 }
@@ -69,22 +76,35 @@ func New(cfg Config) (*Middleware, error) {
 	if cfg.LoginPathOf == nil {
 		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
 	}
+	if cfg.DeclareScopes == nil {
+		cfg.DeclareScopes = func(...string) {}
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Middleware{sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf, log: cfg.Logger, pages: cfg.Pages}, nil
+	return &Middleware{
+		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf,
+		declare: cfg.DeclareScopes, log: cfg.Logger, pages: cfg.Pages,
+	}, nil
 }
 
-// loginURL is login with the way back to path. The login handler checks path, and drops
-// one that is too long.
-func loginURL(login, path string) string {
-	if len(path) > session.MaxReturnTo {
+// loginURL is login with the way back to path, or none where it is "", and the scopes to
+// ask for. The login handler checks path, and drops one that is too long.
+func loginURL(login, path string, scopes []string) string {
+	q := url.Values{}
+	if path != "" && len(path) <= session.MaxReturnTo {
+		q.Set("return_to", path)
+	}
+	if len(scopes) > 0 {
+		q.Set("scope", strings.Join(scopes, " "))
+	}
+	if len(q) == 0 {
 		return login
 	}
-	return login + "?" + url.Values{"return_to": {path}}.Encode()
+	return login + "?" + q.Encode()
 }
 
 // requestURI is what the browser asked for, before any [http.StripPrefix].

@@ -16,12 +16,16 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
-	// Code is a stable word. RequireUser says not_signed_in, sign_in_again or internal;
-	// the handlers say denied, expired, other_browser, not_allowed, rate_limited, refused,
-	// unavailable, cross_origin, not_a_page_load, not_found, method_not_allowed or internal. Title and
-	// Detail are English, and Code is what to translate them by.
+	// Code is a stable word. RequireUser says not_signed_in, sign_in_again or internal,
+	// RequireScopes also insufficient_scope, the word of RFC 6750; the handlers say denied,
+	// not_granted, expired, other_browser, not_allowed, rate_limited, refused, unavailable,
+	// cross_origin, not_a_page_load, unknown_scope, not_found,
+	// method_not_allowed or internal. Title and Detail are English, and Code is what to
+	// translate them by.
 	Code string `json:"code"`
-	// LoginURL is where to send the user, where signing in helps.
+	// MissingScopes are those that the user's token lacks.
+	MissingScopes []string `json:"missing_scopes,omitempty"`
+	// LoginURL is where to send the user, where signing in or consent helps.
 	LoginURL string `json:"login_url,omitempty"`
 	// RetryURL is where to try again, and RetryAt when, where that is known.
 	RetryURL string    `json:"retry_url,omitempty"`

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -19,14 +20,7 @@ import (
 // sign-out nor a cache on the way shows it to somebody else. A handler that knows
 // better sets the header itself.
 func (m *Middleware) RequireUser(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		loaded, refusal := m.Require(w, r)
-		if refusal != nil {
-			refusal.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, loaded)
-	})
+	return Decision(m.Require).handler(next)
 }
 
 // Require is the decision of [Middleware.RequireUser]: either r with the user in its
@@ -35,6 +29,11 @@ func (m *Middleware) RequireUser(next http.Handler) http.Handler {
 // A user whose token X has refused for good, as far as this process knows, must sign
 // in again. The token is not read for this: the first use of the client does that.
 func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Request, *Refusal) {
+	return m.require(w, r, nil)
+}
+
+// require is Require, with the scopes that a sign-in is to ask for.
+func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *Refusal) {
 	w.Header().Set("Cache-Control", "no-store")
 	loaded, err := m.Load(w, r)
 	if err != nil {
@@ -43,11 +42,11 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 	}
 	req := requestctx.From(loaded.Context())
 	if !req.SignedIn {
-		return nil, m.signIn(r, m.loginPath, "not_signed_in", "Sign in to continue.")
+		return nil, m.refuse(r, notSignedIn("Sign in to continue."), m.loginPath, scopes)
 	}
 	switch err := m.clients.Usable(r.Context(), req.User.Key()); {
 	case errors.Is(err, client.ErrSignInAgain):
-		return nil, m.signIn(r, m.pathOf(req.User.Provider), "sign_in_again", "X no longer accepts this sign-in. Sign in again.")
+		return nil, m.again(r, req, scopes)
 	case err != nil:
 		m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)
 		return nil, m.temporary(r)
@@ -55,19 +54,38 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 	return loaded, nil
 }
 
-// Refusal is the answer to a request that needs a signed-in user and has none. A page
-// load is redirected to the login with the way back. Everything else - fetch,
-// XMLHttpRequest, JSON, event streams, websockets, any method but GET - gets status
-// 401 and a problem document (RFC 9457) that names the login, and htmx also
-// HX-Redirect. The problem is a page where a person reads it: after a form that a browser
-// says it navigated with. While a store cannot answer, everybody gets 503.
+// Decision says whether a request may go on: it returns the request to go on with, or the
+// refusal to answer with. [Middleware.Require] is one, and [Middleware.RequireWith] makes
+// others, so that an adapter joins one piece of code to either.
+type Decision func(w http.ResponseWriter, r *http.Request) (*http.Request, *Refusal)
+
+// handler answers with the refusals of d, and passes what it lets through to next.
+func (d Decision) handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		loaded, refusal := d(w, r)
+		if refusal != nil {
+			refusal.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, loaded)
+	})
+}
+
+// Refusal is the answer to a request that needs a signed-in user and has none, or one
+// whose token lacks a scope. A page load is redirected to the login with the way back.
+// Everything else - fetch, XMLHttpRequest, JSON, event streams, websockets, any method but
+// GET - gets status 401, or 403 for a scope, and a problem document (RFC 9457) that names
+// the login, and htmx also HX-Redirect. The problem is a page where a person reads it:
+// after a form that a browser says it navigated with. While a store cannot answer,
+// everybody gets 503.
 //
 // An adapter either lets it answer ([Refusal.ServeHTTP]) or answers in its framework's way
 // with Status, Header and Problem.
 type Refusal struct {
-	// Status is 303, 401 or 503.
+	// Status is 303, 401, 403 or 503.
 	Status int
-	// Header holds Location, HX-Redirect or Retry-After, and Cache-Control.
+	// Header holds Location, HX-Redirect, WWW-Authenticate or Retry-After, and
+	// Cache-Control.
 	Header http.Header
 	// Problem is the document for clients that are not browsers' page loads.
 	Problem Problem
@@ -75,6 +93,9 @@ type Refusal struct {
 	// kind is set where a person reads the answer, as a page that show shows.
 	kind page.Kind
 	show page.Func
+	// title is the page's, where it is not the problem's. label is what its link to the
+	// login says; it is "" where signing in does not help.
+	title, label string
 }
 
 // ServeHTTP writes the refusal.
@@ -86,10 +107,10 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Status == http.StatusSeeOther:
 		w.WriteHeader(f.Status)
 	case f.kind != "":
-		p := page.Page{Kind: f.kind, Status: f.Status, Title: f.Problem.Title, Text: f.Problem.Detail, Code: f.Problem.Code}
+		p := page.Page{Kind: f.kind, Status: f.Status, Title: cmp.Or(f.title, f.Problem.Title), Text: f.Problem.Detail, Code: f.Problem.Code}
 		switch {
-		case f.Status == http.StatusUnauthorized:
-			p.Title, p.Label, p.Link = "You are not signed in", "Sign in", f.Problem.LoginURL
+		case f.label != "":
+			p.Label, p.Link = f.label, f.Problem.LoginURL
 		case r.Method == http.MethodGet:
 			p.Label = "Try again" // an empty link is the same page again
 		}
@@ -99,27 +120,45 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (m *Middleware) signIn(r *http.Request, login, code, detail string) *Refusal {
+// notSignedIn is the refusal of somebody whom a sign-in helps.
+func notSignedIn(detail string) *Refusal {
 	const status = http.StatusUnauthorized
-	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}}
+	return &Refusal{
+		Status: status, title: "You are not signed in", label: "Sign in",
+		Problem: Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: "not_signed_in"},
+	}
+}
+
+// again is the refusal of a user whose token is of no more use.
+func (m *Middleware) again(r *http.Request, req *requestctx.Request, scopes []string) *Refusal {
+	f := notSignedIn("X no longer accepts this sign-in. Sign in again.")
+	f.Problem.Code = "sign_in_again"
+	return m.refuse(r, f, m.pathOf(req.User.Provider), scopes)
+}
+
+// refuse fits f to who asks. login is where the visitor is sent.
+func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []string) *Refusal {
+	if f.Header == nil {
+		f.Header = make(http.Header)
+	}
+	f.Header.Set("Cache-Control", "no-store")
+	f.Problem.LoginURL = loginURL(login, "", scopes)
 	switch {
 	case wants.Page(r):
-		login = loginURL(login, requestURI(r))
+		f.Problem.LoginURL = loginURL(login, requestURI(r), scopes)
 		f.Status = http.StatusSeeOther
-		f.Header.Set("Location", login)
+		f.Header.Set("Location", f.Problem.LoginURL)
+		f.Header.Del("WWW-Authenticate")
 	case wants.HTMX(r):
 		// The fragment that htmx asked for is no page to come back to; the page that
 		// it is on is.
 		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
-			login = loginURL(login, on.RequestURI())
+			f.Problem.LoginURL = loginURL(login, on.RequestURI(), scopes)
 		}
-		f.Header.Set("HX-Redirect", login)
+		f.Header.Set("HX-Redirect", f.Problem.LoginURL)
 	case wants.Form(r):
-		f.kind, f.show = page.Kind(code), m.pages
-		detail += " What you sent was not saved."
-	}
-	f.Problem = Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, LoginURL: login,
+		f.kind, f.show = page.Kind(f.Problem.Code), m.pages
+		f.Problem.Detail += " What you sent was not saved."
 	}
 	return f
 }

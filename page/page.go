@@ -40,6 +40,8 @@ const (
 
 	// Denied: the user said no at X.
 	Denied Kind = "denied"
+	// NotGranted: the user is signed in, but X did not grant what the visitor was sent for.
+	NotGranted Kind = "not_granted"
 	// Expired: the sign-in took too long, or was used already.
 	Expired Kind = "expired"
 	// OtherBrowser: the sign-in was not begun in this browser.
@@ -56,12 +58,16 @@ const (
 	Internal Kind = "internal"
 	// NotAPageLoad: a script, an image or a prefetch asked to sign in.
 	NotAPageLoad Kind = "not_a_page_load"
+	// UnknownScope: the login's address names a permission that the application does not use.
+	UnknownScope Kind = "unknown_scope"
 
 	// NotSignedIn answers a form that was sent while nobody was signed in. A page load is
 	// sent to the login instead.
 	NotSignedIn Kind = "not_signed_in"
 	// SignInAgain answers a form that was sent while X no longer took the user's token.
 	SignInAgain Kind = "sign_in_again"
+	// InsufficientScope answers a form that was sent by a user whose token lacks a permission.
+	InsufficientScope Kind = "insufficient_scope"
 	// Temporary: who is signed in cannot be told, since a store of this site is away.
 	Temporary Kind = "temporary"
 

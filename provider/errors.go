@@ -11,6 +11,9 @@ import (
 var (
 	// ErrDenied: the user said no. Offer to try again.
 	ErrDenied = errors.New("the user did not allow the sign-in")
+	// ErrNotGranted: the user is signed in, but the provider did not grant a scope that
+	// the visitor was sent for. What needs it does not work; offer to ask again.
+	ErrNotGranted = errors.New("the provider did not grant a scope that was asked for")
 	// ErrExpired: the sign-in took too long, or its code was already used. Begin
 	// again.
 	ErrExpired = errors.New("the sign-in has expired or was already used")

@@ -206,7 +206,8 @@ func (o *OAuth2) Accepts(u *url.URL) bool { return o.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes a state of 256 random bits and a PKCE verifier
 // (RFC 7636, S256), and speaks to nobody. To [Options.Scopes] it adds
-// [OAuth2Config.IdentityScopes]. The other options are X's.
+// [OAuth2Config.IdentityScopes], and to either the [Options.MoreScopes]. The other options
+// are X's.
 func (o *OAuth2) Begin(_ context.Context, opt Options) (string, Pending, error) { return o.begin(opt) }
 
 // Finish implements [Provider]: the code is exchanged, and UserURL or Who tells who

@@ -60,8 +60,9 @@ func client(svc *service, id, secret, callback, tokenURL string, inBody bool) *o
 func (f *flow) begin(opt Options) (string, Pending, error) {
 	scopes := f.scopes
 	if len(opt.Scopes) > 0 {
-		scopes = unique(append(slices.Clone(opt.Scopes), f.identity...))
+		scopes = append(slices.Clone(opt.Scopes), f.identity...)
 	}
+	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
 	for _, s := range scopes {
 		if !scopeShape.MatchString(s) {
 			return "", Pending{}, f.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")

@@ -97,6 +97,9 @@ type Options struct {
 	// configured, tweet.read and users.read, are added, since the sign-in could not end
 	// without them. Empty: the configured scopes. OAuth 2.0 only.
 	Scopes []string
+	// MoreScopes are asked for besides Scopes or, where that is empty, the configured
+	// ones. OAuth 2.0 only.
+	MoreScopes []string
 	// ForceLogin makes X ask for the password although the browser is signed in
 	// there (force_login). OAuth 1.0a only.
 	ForceLogin bool

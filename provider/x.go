@@ -111,7 +111,8 @@ func (x *X) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
 // Begin implements [Provider]. It makes a state of 256 random bits (X refuses more
 // than 500 characters) and a PKCE verifier (RFC 7636, S256), and speaks to nobody. To
 // [Options.Scopes] it adds tweet.read and users.read where they are configured, since
-// the sign-in could not end without them. The other options are not for OAuth 2.0.
+// the sign-in could not end without them, and to either the [Options.MoreScopes]. The
+// other options are not for OAuth 2.0.
 func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) { return x.begin(opt) }
 
 // Finish implements [Provider]. It makes two calls: the code is exchanged, and one

@@ -68,6 +68,14 @@ func TestBeginTakesTheScopesOfOneSignIn(t *testing.T) {
 	if want := []string{"dm.read", "users.read", "tweet.read"}; !slices.Equal(p.Scopes, want) {
 		t.Errorf("scopes are %v, want %v", p.Scopes, want)
 	}
+	_, p, err = x.Begin(ctx, provider.Options{MoreScopes: []string{"dm.read", "users.read"}})
+	if want := []string{"tweet.read", "users.read", "offline.access", "dm.read"}; err != nil || !slices.Equal(p.Scopes, want) {
+		t.Errorf("more: scopes are %v (%v), want %v", p.Scopes, err, want)
+	}
+	_, p, err = x.Begin(ctx, provider.Options{Scopes: []string{"like.read"}, MoreScopes: []string{"dm.read"}})
+	if want := []string{"like.read", "tweet.read", "users.read", "dm.read"}; err != nil || !slices.Equal(p.Scopes, want) {
+		t.Errorf("others, and more: scopes are %v (%v), want %v", p.Scopes, err, want)
+	}
 	p.Scopes[0] = "changed"
 	_, q, _ := x.Begin(ctx, provider.Options{})
 	q.Scopes[0] = "changed"
@@ -76,6 +84,9 @@ func TestBeginTakesTheScopesOfOneSignIn(t *testing.T) {
 	}
 	for _, bad := range []string{"", "a,b", "a b", "a\n", `a"`} {
 		_, _, err := x.Begin(ctx, provider.Options{Scopes: []string{bad}})
+		if err != nil {
+			_, _, err = x.Begin(ctx, provider.Options{MoreScopes: []string{bad}})
+		}
 		if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonScope {
 			t.Errorf("scope %q: %v", bad, err)
 		}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
@@ -19,11 +20,14 @@ type Begun struct {
 	// safe to go there is for the caller to check. Above [MaxReturnTo] it is kept as
 	// "", so that the cookie stays within what browsers take.
 	ReturnTo string
+	// Wanted are those of Pending.Scopes that the visitor was sent for: without them, to
+	// go back where they come from leads nowhere.
+	Wanted []string
 	// At is when the sign-in was begun. The zero time means now.
 	At time.Time
 }
 
-const begunVersion = 1
+const begunVersion = 2
 
 // maxScopes bounds what a cookie makes us allocate.
 const maxScopes = 256
@@ -36,7 +40,8 @@ func (b Begun) encode() []byte {
 	for _, s := range [...]string{b.Pending.Provider, b.Pending.Handle, b.Pending.Secret, b.ReturnTo} {
 		out = appendString(out, s)
 	}
-	for _, s := range b.Pending.Scopes {
+	out = binary.AppendUvarint(out, uint64(len(b.Wanted)))
+	for _, s := range slices.Concat(b.Wanted, b.Pending.Scopes) {
 		out = appendString(out, s)
 	}
 	return out
@@ -48,6 +53,9 @@ func decodeBegun(p []byte) (Begun, error) {
 	b := Begun{At: time.UnixMicro(int64(r.uint64())).UTC()}
 	for _, s := range [...]*string{&b.Pending.Provider, &b.Pending.Handle, &b.Pending.Secret, &b.ReturnTo} {
 		*s = r.string()
+	}
+	for n := r.uvarint(); n > 0 && !r.bad && len(b.Wanted) < maxScopes; n-- {
+		b.Wanted = append(b.Wanted, r.string())
 	}
 	for r.s != "" && len(b.Pending.Scopes) < maxScopes {
 		b.Pending.Scopes = append(b.Pending.Scopes, r.string())

@@ -116,7 +116,7 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 	value := base64.RawURLEncoding.EncodeToString(j.box.Seal(b.encode(), []byte(name)))
 	c := j.cookie(name, value)
 	c.MaxAge = int(PendingLifetime / time.Second)
-	if n := len(c.String()); n > maxCookie || len(b.Pending.Scopes) > maxScopes {
+	if n := len(c.String()); n > maxCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d",
 			b.Pending.Provider, n, maxCookie)
 	}

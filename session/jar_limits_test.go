@@ -228,7 +228,9 @@ func TestACookieStaysBelowWhatBrowsersTake(t *testing.T) {
 	big.Pending.Secret = strings.Repeat("s", 4000)
 	many := begun("handle")
 	many.Pending.Scopes = make([]string, 300)
-	for name, b := range map[string]session.Begun{"a long secret": big, "many scopes": many, "no handle": begun("")} {
+	wanted := begun("handle")
+	wanted.Wanted = make([]string, 300)
+	for name, b := range map[string]session.Begun{"a long secret": big, "many scopes": many, "many wanted": wanted, "no handle": begun("")} {
 		if err := j.Put(w, r, b); err == nil || len(w.Result().Cookies()) != 0 || strings.Contains(err.Error(), "ssss") {
 			t.Errorf("%s: %v", name, err)
 		}

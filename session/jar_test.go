@@ -50,7 +50,7 @@ func begun(handle string) session.Begun {
 			Provider: "x", Handle: handle, Secret: "verifier of " + handle,
 			Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		},
-		ReturnTo: "/photos?page=2",
+		ReturnTo: "/photos?page=2", Wanted: []string{"users.read"},
 	}
 }
 

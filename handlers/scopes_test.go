@@ -1,0 +1,113 @@
+package handlers_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dghubble/gologin/v2"
+
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// TestScopesWithRoomsByHand: what the kit joins, a program can.
+func TestScopesWithRoomsByHand(t *testing.T) {
+	for _, declared := range []bool{true, false} {
+		h := newHouse(t)
+		hs, err := handlers.New(h.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := middleware.Config{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, LoginPathOf: hs.LoginPath}
+		if declared {
+			cfg.DeclareScopes = hs.DeclareScopes
+		}
+		mw, err := middleware.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failure := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			err := gologin.ErrorFromContext(r.Context())
+			var ng *handlers.NotGrantedError
+			if errors.As(err, &ng) && errors.Is(err, provider.ErrNotGranted) {
+				p := handlers.ProblemOf(err)
+				w.WriteHeader(p.Status)
+				_, _ = io.WriteString(w, p.Code+" "+strings.Join(ng.Scopes, " ")+" "+err.Error())
+			}
+		})
+		h.mux.Handle("/auth/login", hs.Login("x", failure))
+		h.mux.Handle("/auth/callback", hs.Callback(nil, failure))
+		h.mux.Handle("/post", mw.RequireScopes("tweet.write")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "posted")
+		})))
+
+		resp, _ := h.do(http.MethodGet, "/post")
+		resp, body := h.do(http.MethodGet, resp.Header.Get("Location"))
+		if !declared {
+			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "unknown_scope") {
+				t.Errorf("nobody declared it: status %d, body %s", resp.StatusCode, body)
+			}
+			continue
+		}
+		consent := resp.Header.Get("Location")
+		callback, err := h.x.Approve(strings.Replace(consent, "tweet.write", "like.read", 1), xtest.DefaultUserID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, body = h.do(http.MethodGet, callback)
+		if resp.StatusCode != http.StatusForbidden || !strings.HasPrefix(body, "not_granted tweet.write handlers: x: ") {
+			t.Errorf("status %d, body %s", resp.StatusCode, body)
+		}
+		resp, _ = h.do(http.MethodGet, "/post")
+		resp, _ = h.do(http.MethodGet, resp.Header.Get("Location"))
+		u, err := url.Parse(resp.Header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Fields(u.Query().Get("scope")); !slices.Contains(got, "like.read") {
+			t.Errorf("what X granted is not asked for again: %v", got)
+		}
+		if callback, err = h.x.Approve(u.String(), xtest.DefaultUserID); err != nil {
+			t.Fatal(err)
+		}
+		if resp, _ = h.do(http.MethodGet, callback); resp.Header.Get("Location") != "/post" {
+			t.Errorf("sent to %q", resp.Header.Get("Location"))
+		}
+		if _, body = h.do(http.MethodGet, "/post"); body != "posted" {
+			t.Errorf("body %s", body)
+		}
+	}
+}
+
+// TestADecisionIsApartFromItsReply: an adapter replies in its framework's way.
+func TestADecisionIsApartFromItsReply(t *testing.T) {
+	h := newHouse(t)
+	for _, decide := range []middleware.Decision{h.mw.Require, h.mw.RequireWith("tweet.write")} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/post", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &silent{header: http.Header{}}
+		loaded, refusal := decide(w, r)
+		if loaded != nil || refusal == nil || refusal.Status != http.StatusUnauthorized || refusal.Problem.LoginURL == "" || w.wrote {
+			t.Errorf("%v, %v", loaded, refusal)
+		}
+	}
+}
+
+// silent notes whether somebody writes.
+type silent struct {
+	header http.Header
+	wrote  bool
+}
+
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) Write(b []byte) (int, error) { s.wrote = true; return len(b), nil }
+func (s *silent) WriteHeader(int)             { s.wrote = true }
