@@ -2,6 +2,7 @@ package tokenstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,6 +29,7 @@ type Memory struct {
 var (
 	_ Store  = (*Memory)(nil)
 	_ Lister = (*Memory)(nil)
+	_ Walker = (*Memory)(nil)
 )
 
 type memoryEntry struct {
@@ -144,6 +146,51 @@ func (m *Memory) Keys(ctx context.Context, userID string) ([]Key, error) {
 	}
 	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.Provider, b.Provider) })
 	return keys, nil
+}
+
+// Walk implements [Walker], in the order of user and provider. Each page looks at every
+// entry.
+func (m *Memory) Walk(ctx context.Context, after Cursor, limit int) ([]Key, Cursor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	var from Key
+	if after != "" {
+		length, rest, _ := strings.Cut(string(after), ":")
+		n, err := strconv.Atoi(length)
+		if err != nil || n < 0 || n > len(rest) {
+			return nil, "", errors.New("tokenstore: this cursor is not one of a Memory")
+		}
+		from = Key{UserID: rest[:n], Provider: rest[n:]}
+	}
+	if limit < 1 {
+		return nil, "", errors.New("tokenstore: a page has at least one key")
+	}
+	keys := m.after(after != "", from)
+	slices.SortFunc(keys, compareKeys)
+	if len(keys) <= limit {
+		return keys, "", nil
+	}
+	keys = slices.Clone(keys[:limit])
+	last := keys[limit-1]
+	return keys, Cursor(strconv.Itoa(len(last.UserID)) + ":" + last.UserID + last.Provider), nil
+}
+
+// after returns all keys, or those behind from.
+func (m *Memory) after(behind bool, from Key) []Key {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []Key
+	for key := range m.entries {
+		if !behind || compareKeys(key, from) > 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(strings.Compare(a.UserID, b.UserID), strings.Compare(a.Provider, b.Provider))
 }
 
 // write stores a copy of value in a new entry, which has no lease.

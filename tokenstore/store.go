@@ -17,6 +17,10 @@ import (
 // Both parts are arbitrary strings. A store must keep keys apart whatever
 // bytes they hold: {"a", "bc"} and {"ab", "c"} are two keys. Each part may be up to
 // 1 KiB long; a store that takes less says so in its documentation.
+//
+// Entries whose Provider begins with a dot are not tokens but notes of the kit, such as
+// that of users signed out everywhere. Stores treat them like any other. A [Vault] neither lists nor
+// reseals them, so no provider may be named so.
 type Key struct {
 	// Provider is the provider's name, [provider.Provider.Name].
 	Provider string
@@ -127,4 +131,25 @@ type Lister interface {
 	// byte by byte. A user without entries has none, and that is not an error. Under
 	// writes at the same time an entry that is there throughout is in the list.
 	Keys(ctx context.Context, userID string) ([]Key, error)
+}
+
+// Cursor is a place in a [Walker]'s walk. It is opaque, and may be kept to go on
+// later. It may hold ids of users.
+type Cursor string
+
+// Walker is what a [Store] may do besides: go through all its entries, page by page,
+// as [Vault.Reseal] does. Callers find it by a type assertion.
+//
+// What [Store] demands of methods holds here too.
+type Walker interface {
+	// Walk returns the keys of some entries, in any order, and where to go on. after
+	// is empty to begin, and then what the call before returned; next is empty when all
+	// entries have been visited. limit is about how many keys to return, and at least
+	// one; a page may have fewer, even none, or a few more.
+	//
+	// Entries are written and deleted while a walk goes on. One that is there throughout
+	// is visited, perhaps more than once; one that is never there is not. A store in which an event may
+	// cut a walk short, such as a failover, returns an error at the next page: begin
+	// again.
+	Walk(ctx context.Context, after Cursor, limit int) (keys []Key, next Cursor, err error)
 }

@@ -40,7 +40,7 @@ func together(name, breaks string, damage func(s *store)) fault {
 }
 
 func faults() []fault {
-	return slices.Concat(brokenEntries(), brokenVersions(), brokenLeases(), brokenEnds(), brokenRaces(), brokenBytes(), brokenContexts(), brokenLists())
+	return slices.Concat(brokenEntries(), brokenVersions(), brokenLeases(), brokenEnds(), brokenRaces(), brokenBytes(), brokenContexts(), brokenLists(), brokenWalks())
 }
 
 func brokenEntries() []fault {

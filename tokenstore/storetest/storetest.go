@@ -41,8 +41,8 @@ type Backend struct {
 }
 
 // Test runs a subtest for each rule of [tokenstore.Store], and for those of
-// [tokenstore.Lister] where the store is one; where it is not, the subtest's log says
-// so. A subtest that fails prints the rule that the store broke. open returns a new,
+// [tokenstore.Lister] and [tokenstore.Walker] where the store is one; where it is not,
+// the subtest's log says so. A subtest that fails prints the rule that the store broke. open returns a new,
 // empty backend for the subtest that t belongs to.
 //
 // A subtest gives its store a minute. Stores are called by 64 goroutines at a time.
@@ -68,5 +68,5 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listerRules())
+	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listerRules(), walkerRules())
 }
