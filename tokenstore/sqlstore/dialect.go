@@ -49,6 +49,9 @@ func tablePrefix(d Dialect, prefix string) (string, error) {
 type statements struct {
 	get, put, create, replace, remove string
 	lease, left, release, keys        string
+	// Of these, first has the argument $1, how many, and next $3, and $1 and $2 of the
+	// entry to go on after.
+	first, next string
 }
 
 func (d Dialect) statements(prefix string) statements {
@@ -84,5 +87,9 @@ func (d Dialect) statements(prefix string) statements {
 		left:    text(`SELECT COALESCE($left, 0) FROM $table WHERE $row AND version = $3`),
 		release: text(`UPDATE $table SET lease = NULL, lease_until = NULL WHERE $row AND lease = $3`),
 		keys:    text(`SELECT provider FROM $table WHERE user_id = $1 ORDER BY provider`),
+		// Two, because nothing comes before the entry whose key is empty.
+		first: text(`SELECT user_id, provider FROM $table ORDER BY user_id, provider LIMIT $1`),
+		next: text(`SELECT user_id, provider FROM $table WHERE (user_id, provider) > ($1, $2)
+			ORDER BY user_id, provider LIMIT $3`),
 	}
 }

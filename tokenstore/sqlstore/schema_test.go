@@ -151,5 +151,6 @@ func calls(ctx context.Context, s *sqlstore.Store) map[string]error {
 	_, errs["Lease"] = s.Lease(ctx, key(), "version", time.Minute)
 	errs["Release"] = s.Release(ctx, key(), "lease")
 	_, errs["Keys"] = s.Keys(ctx, "12")
+	_, _, errs["Walk"] = s.Walk(ctx, "", 10)
 	return errs
 }

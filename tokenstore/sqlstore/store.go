@@ -23,9 +23,9 @@ type Config struct {
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Lister] in a database. Errors that
-// are none of that package's begin with "sqlstore:", wrap the driver's and quote no
-// value. [New] makes one, [Store.Migrate] its tables. Goroutines may share it, and
+// Store is a [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] in a
+// database. Errors that are none of that package's begin with "sqlstore:", wrap the
+// driver's and quote no value. [New] makes one, [Store.Migrate] its tables. Goroutines may share it, and
 // processes its database. It prints nothing of the database, whose data source may
 // hold a password.
 type Store struct {
@@ -38,6 +38,7 @@ type Store struct {
 var (
 	_ tokenstore.Store  = (*Store)(nil)
 	_ tokenstore.Lister = (*Store)(nil)
+	_ tokenstore.Walker = (*Store)(nil)
 )
 
 // New returns a Store. It does not speak to the database; its error is one of c.
