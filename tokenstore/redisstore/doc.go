@@ -1,13 +1,13 @@
 // Package redisstore keeps tokens in Redis 7 or newer, or in Valkey. [Store] is a
-// [tokenstore.Store] and a [tokenstore.Lister] over a go-redis client, for one server,
-// for servers behind Sentinel and for a cluster.
+// [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] over a go-redis
+// client, for one server, for servers behind Sentinel and for a cluster.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
 //	store, err := redisstore.New(redisstore.Config{Client: client})
 //
 // Any number of replicas of a program share a Redis. Each method is one command or one
 // script, and so one round trip, but for the first use of a script on a server, which
-// takes two. The store sees tokens sealed only, if it is used through a
+// takes two; a page of a walk takes three. The store sees tokens sealed only, if it is used through a
 // [tokenstore.Vault].
 //
 // # What Redis needs
@@ -28,7 +28,8 @@
 //
 // All replicas of the program use the primary servers, because a read from a replica of
 // Redis misses the last writes. A user who is restricted by an ACL needs the commands
-// EVALSHA, EVAL, HMGET, HGET, HSET, HDEL, HKEYS and TIME on the keys with the prefix.
+// EVALSHA, EVAL, HMGET, HGET, HSET, HDEL, HKEYS and TIME on the keys with the prefix, and
+// SCAN and INFO for [Store.Walk].
 //
 // # What is in it
 //
@@ -38,9 +39,9 @@
 //
 //	xsignin:token:{6b51d431df5d7f141cbececcf79edf3dd861c3b4069f0b11661a3eefacbba918}
 //
-// Its fields are version:PROVIDER and value:PROVIDER, and while somebody has a lease
-// lease:PROVIDER, its id, and until:PROVIDER, its end in microseconds since 1970. Keys
-// never expire: a policy that evicts by time to live finds nothing.
+// Its fields are version:PROVIDER, value:PROVIDER and user:PROVIDER, the user's id, and
+// while somebody has a lease lease:PROVIDER, its id, and until:PROVIDER, its end in
+// microseconds since 1970. Keys never expire: a policy that evicts by time to live finds nothing.
 //
 // Leases are timed by the wall clock of the Redis server, so that the clocks of the
 // program's replicas do not matter. A clock that is set, or a failover to a server

@@ -93,6 +93,23 @@ func holds(t testing.TB, s *redisstore.Store, value string, v tokenstore.Version
 	}
 }
 
+// walk goes through the store from the beginning.
+func walk(t testing.TB, s *redisstore.Store, limit int) []tokenstore.Key {
+	t.Helper()
+	var all []tokenstore.Key
+	for after := tokenstore.Cursor(""); ; {
+		keys, next, err := s.Walk(t.Context(), after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, keys...)
+		if next == "" {
+			return all
+		}
+		after = next
+	}
+}
+
 // secret is in everything that calls hand to a store.
 const secret = "token-of-somebody"
 
@@ -123,7 +140,11 @@ func calls(ctx context.Context, s *redisstore.Store) iter.Seq2[string, error] {
 			return
 		}
 		_, err = s.Keys(ctx, k.UserID)
-		yield("Keys", err)
+		if !yield("Keys", err) {
+			return
+		}
+		_, _, err = s.Walk(ctx, "", 10)
+		yield("Walk", err)
 	}
 }
 

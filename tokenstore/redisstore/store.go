@@ -29,9 +29,9 @@ type Config struct {
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Lister] in Redis. Errors that are
-// none of that package's begin with "redisstore:", wrap the client's and quote no key,
-// value or version. [New] makes one. Goroutines may share it, and processes its Redis.
+// Store is a [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] in
+// Redis. Errors that are none of that package's begin with "redisstore:", wrap the
+// client's and quote no key, value or version. [New] makes one. Goroutines may share it, and processes its Redis.
 // It prints nothing of the client, which may hold a password.
 //
 // A call ends with its context, also where the client would go on waiting for an
@@ -46,6 +46,7 @@ type Store struct {
 var (
 	_ tokenstore.Store  = (*Store)(nil)
 	_ tokenstore.Lister = (*Store)(nil)
+	_ tokenstore.Walker = (*Store)(nil)
 )
 
 // New returns a Store. It does not speak to Redis; its error is one of c.
@@ -92,7 +93,7 @@ func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, 
 func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
 	version := rand.Text()
 	// A copy, because a call that its context ended may still be sending.
-	_, err := s.run(ctx, "write an entry", putScript, key, version, string(value))
+	_, err := s.run(ctx, "write an entry", putScript, key, version, string(value), key.UserID)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +103,7 @@ func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (toke
 // Replace implements [tokenstore.Store].
 func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 	version := rand.Text()
-	done, err := s.run(ctx, "replace an entry", replaceScript, key, version, string(value), string(v))
+	done, err := s.run(ctx, "replace an entry", replaceScript, key, version, string(value), key.UserID, string(v))
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +117,7 @@ func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Ve
 func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
 	_, err := ask(ctx, "delete an entry", func() (int64, error) {
 		return s.client.HDel(ctx, s.hash(key.UserID),
-			"version:"+key.Provider, "value:"+key.Provider, "lease:"+key.Provider, "until:"+key.Provider).Result()
+			"version:"+key.Provider, "value:"+key.Provider, "user:"+key.Provider, "lease:"+key.Provider, "until:"+key.Provider).Result()
 	})
 	return err
 }

@@ -81,7 +81,7 @@ func TestEntriesOfAUserAreOneKeyThatStays(t *testing.T) {
 	c := cluster(t, testservers.NewRedisCluster(t).Addr)
 	s := open(t, c, "")
 	users := []string{"", "12", "a}{b", "\x00\xff{}", strings.Repeat("{", 1024)}
-	providers := []string{"", "x", "x}{y", "version:x", "value:x", "lease:x", "until:x", ":", "\x00\xff\r\n", strings.Repeat("}", 1024)}
+	providers := []string{"", "x", "x}{y", "version:x", "value:x", "user:x", "lease:x", "until:x", ":", "\x00\xff\r\n", strings.Repeat("}", 1024)}
 	slices.Sort(providers)
 	for _, user := range users {
 		var want []tokenstore.Key
@@ -145,7 +145,7 @@ func TestAUserWithFewRights(t *testing.T) {
 	addr := testservers.Redis(t)
 	admin := single(t, addr)
 	do(admin.Do(t.Context(), "ACL", "SETUSER", "app", "on", ">password", "~xsignin:token:*",
-		"+evalsha", "+eval", "+hmget", "+hget", "+hset", "+hdel", "+hkeys", "+time").Result())(t)
+		"+evalsha", "+eval", "+hmget", "+hget", "+hset", "+hdel", "+hkeys", "+time", "+scan", "+info").Result())(t)
 	s := open(t, client(t, &redis.Options{Addr: addr, Username: "app", Password: "password"}), "")
 	v := put(t, s, "one")
 	id := do(s.Lease(t.Context(), key(), v, time.Minute))(t)
@@ -155,6 +155,9 @@ func TestAUserWithFewRights(t *testing.T) {
 	v = do(s.Replace(t.Context(), key(), v, []byte("two")))(t)
 	holds(t, s, "two", v)
 	do(s.Keys(t.Context(), "12"))(t)
+	if keys := walk(t, s, 10); len(keys) != 1 {
+		t.Errorf("Walk = %q", keys)
+	}
 	if err := s.Delete(t.Context(), key()); err != nil {
 		t.Error(err)
 	}
