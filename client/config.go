@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -16,7 +17,8 @@ import (
 type Config struct {
 	// Vault keeps the tokens. Required.
 	Vault *tokenstore.Vault
-	// Providers are those whose tokens are in Vault; at least one, no name twice.
+	// Providers are those whose tokens are in Vault; at least one, no name
+	// twice, and none that begins with a dot.
 	Providers []provider.Provider
 	// Transport carries requests to the API. Nil: a transport of the Pool's own,
 	// which uses the environment's proxy settings like [http.DefaultTransport]. It
@@ -76,6 +78,9 @@ func New(c Config) (*Pool, error) {
 		}
 		if _, twice := providers[p.Name()]; twice {
 			fault("two of Config.Providers are named %q; give one another name", p.Name())
+		}
+		if strings.HasPrefix(p.Name(), ".") {
+			fault("one of Config.Providers is named %q: names that begin with a dot are not for tokens, see tokenstore.Key", p.Name())
 		}
 		providers[p.Name()] = p
 	}

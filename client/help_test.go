@@ -186,10 +186,11 @@ func bubble(t *testing.T, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) { test(newWorld(t, newService(), tokenstore.NewMemory())) })
 }
 
-func newWorld(t *testing.T, x *service, store tokenstore.Store) *world {
+// newWorld has the secrets named by letters, newest first.
+func newWorld(t *testing.T, x *service, store tokenstore.Store, secrets ...string) *world {
 	t.Helper()
 	w := &world{T: t, x: x, store: &hookStore{Store: store, counts: map[string]int{}}}
-	w.vault = newVault(t, w.store)
+	w.vault = newVault(t, w.store, secrets...)
 	p, err := New(Config{
 		Vault: w.vault, Providers: []provider.Provider{x}, Transport: x,
 		Logger: slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -214,9 +215,18 @@ func newWorld(t *testing.T, x *service, store tokenstore.Store) *world {
 	return w
 }
 
-func newVault(t *testing.T, s tokenstore.Store) *tokenstore.Vault {
+// newVault has the secrets named by letters, newest first; without any k, which seals
+// in most tests, and n.
+func newVault(t *testing.T, s tokenstore.Store, secrets ...string) *tokenstore.Vault {
 	t.Helper()
-	v, err := tokenstore.NewVault(s, bytes.Repeat([]byte("k"), 32))
+	if len(secrets) == 0 {
+		secrets = []string{"k", "n"}
+	}
+	var keys [][]byte
+	for _, letter := range secrets {
+		keys = append(keys, bytes.Repeat([]byte(letter), 32))
+	}
+	v, err := tokenstore.NewVault(s, keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,12 +292,14 @@ func (w *world) stored() tokenstore.Token {
 // do makes a request and returns the access token that it was made with.
 func (w *world) do() (string, error) { return w.doContext(w.Context()) }
 
-func (w *world) doContext(ctx context.Context) (string, error) {
+func (w *world) doContext(ctx context.Context) (string, error) { return w.doFor(ctx, user) }
+
+func (w *world) doFor(ctx context.Context, key tokenstore.Key) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, "GET", "https://api.test/2/users/me", nil)
 	if err != nil {
 		return "", err
 	}
-	resp, err := w.pool.Client(user).Do(r)
+	resp, err := w.pool.Client(key).Do(r)
 	if err != nil {
 		return "", err
 	}

@@ -65,6 +65,14 @@ func (h *hookStore) Release(ctx context.Context, k tokenstore.Key, id tokenstore
 	return h.call(ctx, "release", func() error { return h.Store.Release(ctx, k, id) })
 }
 
+func (h *hookStore) Walk(ctx context.Context, after tokenstore.Cursor, limit int) (keys []tokenstore.Key, next tokenstore.Cursor, err error) {
+	err = h.call(ctx, "walk", func() error {
+		keys, next, err = h.Store.(tokenstore.Walker).Walk(ctx, after, limit)
+		return err
+	})
+	return
+}
+
 func (h *hookStore) hook(before func(ctx context.Context, op string) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

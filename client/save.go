@@ -79,6 +79,9 @@ func (p *Pool) settle(s *slot, u *unsaved) (outcome, error) {
 			// While the store was away from here, another process was refused the refresh
 			// token that was spent for u. That says nothing against u.
 			u.base = v
+		case there.AccessToken == u.old.AccessToken && there.RefreshToken == u.old.RefreshToken && there.ObtainedAt.Equal(u.old.ObtainedAt):
+			// The spent token, sealed anew after our lease had run out.
+			u.base = v
 		default:
 			return p.superseded(s, u), nil
 		}

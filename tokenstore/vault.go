@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/seal"
@@ -35,11 +37,23 @@ func (e *UnknownKeyError) Error() string {
 // that the store and its backups hold no token in clear, and binds each to its
 // key: an entry that somebody moves to another user does not open.
 //
-// The newest secret seals and all of them open, so a secret is replaced in two
-// steps: put the new one in front on every replica, and take the old one away when
-// all tokens have been written again or may be lost. A replica that lacks the new
-// one answers [*UnknownKeyError] for what the others wrote; to avoid that, first
-// add the new secret at the end everywhere.
+// The newest secret seals and all of them open. A secret is replaced in four steps,
+// the first two and the last by restarting one replica after the other, while requests
+// run:
+//
+//  1. Add the new secret at the end, on every replica. Now all can open what it seals.
+//  2. Move it to the front, on every replica. Now it seals what is written.
+//  3. Call [Vault.Reseal], on one replica, until it returns nil. Now no token needs the
+//     old one.
+//  4. Take the old secret away, on every replica.
+//
+// A replica that lacks the secret of an entry answers [*UnknownKeyError] and leaves the
+// entry alone: with the secret back it opens again.
+//
+// A process that waits for another's refresh asks the store again and again, and a store
+// has no way to wake it. It would save little: with X answering within a second the
+// new token is seen at most 100 ms later, at two small calls each time, and nobody waits
+// at all while the old token works.
 //
 // Goroutines may share a Vault if they may share its Store. It prints no secret.
 type Vault struct {
@@ -67,13 +81,9 @@ func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
 	if err != nil {
 		return Token{}, "", err
 	}
-	plain, err := v.box.Open(e.Value, keyData(key))
-	var unknown *seal.UnknownKeyError
-	switch {
-	case errors.As(err, &unknown):
-		return Token{}, "", &UnknownKeyError{ID: unknown.ID}
-	case err != nil:
-		return Token{}, "", ErrUnreadable
+	plain, err := v.open(key, e.Value)
+	if err != nil {
+		return Token{}, "", err
 	}
 	t, err := decodeToken(plain)
 	if err != nil {
@@ -104,6 +114,17 @@ func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Ver
 	return v.store.Replace(ctx, key, old, value)
 }
 
+// Keys returns the keys of the tokens that a user holds, like [Lister.Keys]. The error
+// is [errors.ErrUnsupported] where the store is no [Lister].
+func (v *Vault) Keys(ctx context.Context, userID string) ([]Key, error) {
+	l, ok := v.store.(Lister)
+	if !ok {
+		return nil, fmt.Errorf("tokenstore: %T cannot list what a user holds: %w", v.store, errors.ErrUnsupported)
+	}
+	keys, err := l.Keys(ctx, userID)
+	return slices.DeleteFunc(keys, Key.isNote), err
+}
+
 // Delete removes the entry, like [Store.Delete].
 func (v *Vault) Delete(ctx context.Context, key Key) error { return v.store.Delete(ctx, key) }
 
@@ -117,6 +138,19 @@ func (v *Vault) Release(ctx context.Context, key Key, id LeaseID) error {
 	return v.store.Release(ctx, key, id)
 }
 
+// open returns what was sealed under key.
+func (v *Vault) open(key Key, value []byte) ([]byte, error) {
+	plain, err := v.box.Open(value, keyData(key))
+	var unknown *seal.UnknownKeyError
+	switch {
+	case errors.As(err, &unknown):
+		return nil, &UnknownKeyError{ID: unknown.ID}
+	case err != nil:
+		return nil, ErrUnreadable
+	}
+	return plain, nil
+}
+
 func (v *Vault) seal(key Key, t Token) ([]byte, error) {
 	plain, err := encodeToken(t)
 	if err != nil {
@@ -128,6 +162,9 @@ func (v *Vault) seal(key Key, t Token) ([]byte, error) {
 	}
 	return value, nil
 }
+
+// isNote reports whether k names no token, see [Key].
+func (k Key) isNote() bool { return strings.HasPrefix(k.Provider, ".") }
 
 // keyData is the associated data of a key. The lengths keep {"a", "bc"} and
 // {"ab", "c"} apart.

@@ -1,0 +1,330 @@
+package tokenstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// meddling is a Memory in which something happens before a call.
+type meddling struct {
+	*Memory
+	before func(op string, k Key) error
+}
+
+func (m *meddling) Get(ctx context.Context, k Key) (Entry, error) {
+	if err := m.before("Get", k); err != nil {
+		return Entry{}, err
+	}
+	return m.Memory.Get(ctx, k)
+}
+
+func (m *meddling) Lease(ctx context.Context, k Key, v Version, d time.Duration) (LeaseID, error) {
+	if err := m.before("Lease", k); err != nil {
+		return "", err
+	}
+	return m.Memory.Lease(ctx, k, v, d)
+}
+
+func (m *meddling) Replace(ctx context.Context, k Key, v Version, value []byte) (Version, error) {
+	if err := m.before("Replace", k); err != nil {
+		return "", err
+	}
+	return m.Memory.Replace(ctx, k, v, value)
+}
+
+func of(user string) Key { return Key{Provider: "x", UserID: user} }
+
+// put seals a token with the secrets of letters.
+func put(t *testing.T, s Store, k Key, secrets ...byte) Version {
+	t.Helper()
+	var all [][]byte
+	for _, b := range secrets {
+		all = append(all, secret(b))
+	}
+	v, err := vault(t, s, all...).Put(t.Context(), k, Token{AccessToken: "token of " + k.UserID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func entry(t *testing.T, s Store, k Key) Entry {
+	t.Helper()
+	e, err := s.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// reseals checks what a Reseal with secrets b, the newest, and a counts.
+func reseals(t *testing.T, s Store, want Resealed) error {
+	t.Helper()
+	got, err := vault(t, s, secret('b'), secret('a')).Reseal(t.Context())
+	if got != want {
+		t.Errorf("Reseal counts %+v, want %+v", got, want)
+	}
+	return err
+}
+
+// opens checks that the newest secret opens the entry.
+func opens(t *testing.T, s Store, k Key) {
+	t.Helper()
+	got, _, err := vault(t, s, secret('b')).Get(t.Context(), k)
+	if err != nil || got.AccessToken != "token of "+k.UserID {
+		t.Errorf("%q: the newest secret opens %q, %v", k, got.AccessToken, err)
+	}
+}
+
+func TestReseal(t *testing.T) {
+	m := NewMemory()
+	old, old1 := of("old"), Key{Provider: "x-oauth1", UserID: "old"}
+	put(t, m, old, 'a')
+	put(t, m, old1, 'a')
+	same := map[Key]Entry{}
+	keep := func(k Key) { same[k] = entry(t, m, k) }
+	put(t, m, of("new"), 'b')
+	keep(of("new"))
+	for _, letter := range []byte("cdc") {
+		k := of(fmt.Sprintf("missing %c %d", letter, len(same)))
+		put(t, m, k, letter)
+		keep(k)
+	}
+	note := Key{Provider: ".signouts", UserID: "old"}
+	for k, value := range map[Key][]byte{of("moved"): entry(t, m, old).Value, of("empty"): nil, of("junk"): []byte("junk"), note: []byte("note")} {
+		if _, err := m.Put(t.Context(), k, value); err != nil {
+			t.Fatal(err)
+		}
+		keep(k)
+	}
+
+	err := reseals(t, m, Resealed{Resealed: 2, Newest: 1, UnknownKey: 3, Unreadable: 3})
+	ids := make(map[string]bool)
+	for _, letter := range []byte("cd") {
+		_, _, err := vault(t, m, secret('b')).Get(t.Context(), of(fmt.Sprintf("missing %c %d", letter, letter-'c'+1)))
+		var unknown *UnknownKeyError
+		if !errors.As(err, &unknown) {
+			t.Fatal(err)
+		}
+		ids[unknown.ID] = true
+	}
+	for id := range ids {
+		if err == nil || !strings.Contains(err.Error(), id) {
+			t.Errorf("the error does not name %s: %v", id, err)
+		}
+	}
+	if !errors.As(err, new(*UnknownKeyError)) || len(ids) != 2 || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("Reseal: %v", err)
+	}
+	opens(t, m, old)
+	opens(t, m, old1)
+	for k, want := range same {
+		if got := entry(t, m, k); got.Version != want.Version || !bytes.Equal(got.Value, want.Value) {
+			t.Errorf("the entry of %q was changed", k)
+		}
+	}
+	// With the secrets back there is nothing to complain of.
+	if got, err := vault(t, m, secret('b'), secret('a'), secret('c'), secret('d')).Reseal(t.Context()); err != nil || got.Resealed != 3 {
+		t.Errorf("with all secrets: %+v, %v", got, err)
+	}
+	if err := reseals(t, m, Resealed{Newest: 6, Unreadable: 3}); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestResealNamesFewOfManyMissingSecrets(t *testing.T) {
+	m := NewMemory()
+	for i := range 20 {
+		put(t, m, of(fmt.Sprint(i)), byte(100+i))
+	}
+	err := reseals(t, m, Resealed{UnknownKey: 20})
+	if err == nil || strings.Count(err.Error(), "\n") != maxNamed || !strings.Contains(err.Error(), "4 more secrets") {
+		t.Errorf("Reseal: %v", err)
+	}
+}
+
+func TestResealGoesThroughAllPages(t *testing.T) {
+	m := NewMemory()
+	for i := range 2*resealPage + 10 {
+		put(t, m, of(fmt.Sprint(i)), 'a')
+	}
+	if err := reseals(t, m, Resealed{Resealed: 2*resealPage + 10}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A newer program's token keeps what this one does not know.
+func TestResealDoesNotDecode(t *testing.T) {
+	m := NewMemory()
+	newer := []byte("\x02something new")
+	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, keyData(key))); err != nil {
+		t.Fatal(err)
+	}
+	if err := reseals(t, m, Resealed{Resealed: 1}); err != nil {
+		t.Error(err)
+	}
+	if got, err := vault(t, m, secret('b')).open(key, entry(t, m, key).Value); err != nil || !bytes.Equal(got, newer) {
+		t.Errorf("opened %q, %v", got, err)
+	}
+}
+
+func TestResealWaitsForLeases(t *testing.T) {
+	for _, test := range []struct {
+		lease time.Duration
+		want  Resealed
+		took  time.Duration
+	}{
+		{30 * time.Second, Resealed{Resealed: maxWaiting + 1}, 30 * time.Second},
+		{10 * time.Minute, Resealed{Busy: maxWaiting, Resealed: 1}, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := NewMemory()
+			for i := range maxWaiting + 1 {
+				k := of(fmt.Sprint(i))
+				if v := put(t, m, k, 'a'); i > 0 {
+					if _, err := m.Lease(t.Context(), k, v, test.lease); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			began := time.Now()
+			err := reseals(t, m, test.want)
+			if took := time.Since(began); took < test.took || took > test.took+2*resealWait {
+				t.Errorf("a lease of %v is waited for %v", test.lease, took)
+			}
+			if (err != nil) != (test.want.Busy > 0) || err != nil && !strings.Contains(err.Error(), fmt.Sprint(maxWaiting)) {
+				t.Errorf("Reseal: %v", err)
+			}
+			opens(t, m, of("0"))
+		})
+	}
+}
+
+func TestResealMeetsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &meddling{Memory: NewMemory()}
+		for _, user := range []string{"deleted", "signed in", "refreshed", "written always"} {
+			put(t, s, of(user), 'a')
+		}
+		once := make(map[string]bool)
+		s.before = func(op string, k Key) error {
+			first := !once[op+k.UserID]
+			once[op+k.UserID] = true
+			switch {
+			case k.UserID == "deleted" && op == "Get":
+				return s.Memory.Delete(t.Context(), k)
+			case k.UserID == "signed in" && op == "Lease" && first:
+				put(t, s.Memory, k, 'b')
+			case k.UserID == "refreshed" && op == "Replace" && first, k.UserID == "written always" && op == "Replace":
+				put(t, s.Memory, k, 'a')
+			}
+			return nil
+		}
+		if err := reseals(t, s, Resealed{Gone: 1, Newest: 1, Resealed: 1, Busy: 1}); err == nil {
+			t.Error("what is busy is no error")
+		}
+	})
+}
+
+func TestResealStopsWhenTheStoreFails(t *testing.T) {
+	for _, op := range []string{"Get", "Lease", "Replace"} {
+		s := &meddling{Memory: NewMemory()}
+		for i := range 3 {
+			put(t, s, of(fmt.Sprint(i)), 'a')
+		}
+		away := errors.New("away")
+		s.before = func(now string, k Key) error {
+			if now == op && k.UserID == "1" {
+				return away
+			}
+			return nil
+		}
+		if err := reseals(t, s, Resealed{Resealed: 1}); !errors.Is(err, away) {
+			t.Errorf("%s fails: %v", op, err)
+		}
+		// Nobody waits for a lease that is left over.
+		if _, err := s.Memory.Lease(t.Context(), of("1"), entry(t, s.Memory, of("1")).Version, time.Second); err != nil {
+			t.Errorf("%s failed: %v", op, err)
+		}
+	}
+}
+
+func TestResealEndsBetweenTwoEntries(t *testing.T) {
+	for _, op := range []string{"Get", "Lease", "Replace"} {
+		s := &meddling{Memory: NewMemory()}
+		for i := range 3 {
+			put(t, s, of(fmt.Sprint(i)), 'a')
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.before = func(now string, k Key) error {
+			if now == op && k.UserID == "1" {
+				cancel()
+			}
+			return nil
+		}
+		got, err := vault(t, s, secret('b'), secret('a')).Reseal(ctx)
+		if !errors.Is(err, context.Canceled) || got.Resealed != 2 {
+			t.Errorf("cancelled in %s: %+v, %v", op, got, err)
+		}
+		opens(t, s.Memory, of("1"))
+	}
+	// While it waits too.
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		if _, err := m.Lease(t.Context(), key, put(t, m, key, 'a'), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := vault(t, m, secret('b'), secret('a')).Reseal(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
+			t.Errorf("Reseal ends after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestAbilitiesThatAStoreLacks(t *testing.T) {
+	v := vault(t, struct{ Store }{NewMemory()}, secret('a'))
+	if got, err := v.Reseal(t.Context()); got != (Resealed{}) || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {
+		t.Errorf("Reseal = %+v, %v", got, err)
+	}
+	if got, err := v.Keys(t.Context(), "12"); got != nil || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {
+		t.Errorf("Keys = %q, %v", got, err)
+	}
+}
+
+func TestVaultKeysLeavesNotesOut(t *testing.T) {
+	m := NewMemory()
+	for _, provider := range []string{".signouts", "x", "", "x.", "x-oauth1"} {
+		put(t, m, Key{Provider: provider, UserID: "12"}, 'a')
+	}
+	put(t, m, of("13"), 'a')
+	v := vault(t, m, secret('a'))
+	want := []Key{{"", "12"}, {"x", "12"}, {"x-oauth1", "12"}, {"x.", "12"}}
+	if got, err := v.Keys(t.Context(), "12"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("Keys = %q, %v, want %q", got, err, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := v.Keys(ctx, "12"); got != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Keys = %q, %v", got, err)
+	}
+}
+
+func TestAMemoryChecksItsCursors(t *testing.T) {
+	for _, after := range []Cursor{"x", ":", "-1:", "3:ab"} {
+		if _, _, err := NewMemory().Walk(t.Context(), after, 1); err == nil {
+			t.Errorf("a walk goes on after %q", after)
+		}
+	}
+	if _, _, err := NewMemory().Walk(t.Context(), "", 0); err == nil {
+		t.Error("a page of nothing is returned")
+	}
+}
