@@ -58,7 +58,7 @@ type Config struct {
 	// sign-ins under way and the stored tokens; the newest seals, all open. Without keys
 	// New makes random ones on a loopback PublicURL, and fails elsewhere, and where Tokens
 	// is set: what is stored could not be read again.
-	// `openssl rand -base64 32` makes one.
+	// `openssl rand -base64 32` makes one; [Kit.Reseal] tells how to replace one.
 	Keys []string
 	// Tokens stores tokens, sealed. The default is memory, for one process.
 	Tokens tokenstore.Store

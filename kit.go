@@ -236,6 +236,21 @@ func (k *Kit) Refresh(ctx context.Context, key Key) error { return k.clients.Ref
 // the login when the client is next used, where X may let them through unasked.
 func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
+// Reseal seals every stored token anew with the first of Config.Keys, while requests and
+// refreshes go on. It is the third of four steps by which a key is replaced without
+// anybody noticing, the others being restarts of one replica after the other:
+//
+//	Keys: []string{old}        // so far
+//	Keys: []string{old, fresh} // 1. everywhere: all can read what fresh seals
+//	Keys: []string{fresh, old} // 2. everywhere: fresh seals
+//	kit.Reseal(ctx)            // 3. on one replica, until it returns nil
+//	Keys: []string{fresh}      // 4. everywhere, ten minutes after 2 at the earliest
+//
+// The ten minutes are for sign-ins under way. The token store has to be a
+// [tokenstore.Walker], as the kit's own are. See [tokenstore.Vault.Reseal] for what is
+// counted and what the error tells.
+func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return k.clients.Reseal(ctx) }
+
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after
 // the server has shut down.
 func (k *Kit) Close(ctx context.Context) error { return k.clients.Close(ctx) }
