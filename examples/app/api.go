@@ -38,6 +38,9 @@ const (
 // api returns the API as seen by the user in ctx; where there is none, every call fails
 // with client.ErrNoUser.
 func (a *app) api(ctx context.Context) (*api, error) {
+	if u, ok := xsignin.User(ctx); ok && a.cfg.forgotten(u) {
+		return nil, errForgotten
+	}
 	c := *xsignin.Client(ctx)
 	c.Transport = &answers{base: cmp.Or(c.Transport, http.DefaultTransport), api: a.apiURL}
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{

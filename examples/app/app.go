@@ -33,7 +33,7 @@ type way struct {
 	Provider, Label, Path string
 }
 
-func newApp(cfg config, log *slog.Logger) (*app, error) {
+func newApp(cfg config, store *storage, log *slog.Logger) (*app, error) {
 	kit, err := xsignin.New(xsignin.Config{
 		PublicURL:      cfg.publicURL,
 		ClientID:       cfg.clientID,
@@ -44,7 +44,9 @@ func newApp(cfg config, log *slog.Logger) (*app, error) {
 		APIURL:         cfg.apiURL,
 		AuthorizeURL:   cfg.authorizeURL,
 		RefreshAhead:   cfg.refreshAhead,
-		Keys:           cfg.keys,
+		Keys:           store.keys,
+		SessionStore:   store.sessions,
+		Tokens:         store.tokens,
 		Logger:         log,
 	})
 	if err != nil {

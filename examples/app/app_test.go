@@ -567,7 +567,12 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			err := run(context.Background(), func(name string) string { return c.env[name] }, nil, nil)
+			err := run(context.Background(), func(name string) string {
+				if v, ok := c.env[name]; ok || name != "DATABASE_URL" {
+					return v
+				}
+				return "memory:"
+			}, nil, nil)
 			var faults *configError
 			if !errors.As(err, &faults) {
 				t.Fatalf("%v", err)

@@ -32,12 +32,19 @@ func startUntil(t *testing.T, env map[string]string) (at string, stop func() err
 	out := make(lines, 1)
 	done := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(testLog{t}, nil))
+	database := sqliteIn(t.TempDir())
+	database = strings.TrimPrefix(database, "DATABASE_URL=")
 	go func() {
 		done <- run(ctx, func(name string) string {
-			if v, ok := env[name]; ok || name != "ADDR" {
-				return v
+			v, ok := env[name]
+			switch {
+			case ok:
+			case name == "ADDR":
+				v = "127.0.0.1:0"
+			case name == "DATABASE_URL":
+				v = database
 			}
-			return "127.0.0.1:0"
+			return v
 		}, out, log)
 	}()
 	var once []error

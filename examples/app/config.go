@@ -38,12 +38,22 @@ Everything is set by environment variables:
   X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
                      Default 5m. A token that does not live that long is refreshed
                      in the middle of its life
+  DATABASE_URL       where sessions and tokens are kept: sqlite:FILE, which is
+                     sqlite:///PATH/FILE for an absolute path;
+                     postgres://USER:PASSWORD@HOST/DATABASE, for any number of replicas;
+                     memory:, which ends with the process. Default sqlite:xsignin.db.
+                     Tables are made at the start
+  REDIS_URL          redis://:PASSWORD@HOST:6379/0 keeps them in Redis instead, for any
+                     number of replicas. rediss:// is by TLS
   SECRET_KEYS        secrets of at least 32 bytes each, newest first, separated by commas
-                     or spaces. They seal tokens and cookies. Default: random ones, only
-                     where PUBLIC_URL is a loopback address. openssl rand -base64 32
+                     or spaces. They seal tokens and cookies: the newest seals, all open.
+                     openssl rand -base64 32 makes one. Default, only where PUBLIC_URL is
+                     a loopback address: for SQLite those in a file beside the database,
+                     named FILE.keys, which is made at the first start; in memory random
+                     ones. Replicas need the same
 
-Sessions and tokens are kept in memory and end with the process. SIGTERM and SIGINT end
-it when the requests under way are answered. A wrong variable ends it with status 2.
+SIGTERM and SIGINT end it when the requests under way are answered. A wrong variable, or a
+database that cannot be used, ends it with status 2.
 `
 
 const (
@@ -52,6 +62,7 @@ const (
 	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
 	defaultScopes       = "tweet.read users.read tweet.write media.write follows.read offline.access"
 	callbackPath        = "/auth/callback"
+	minKey              = 32
 )
 
 // config is the environment, read and checked.
@@ -64,7 +75,9 @@ type config struct {
 	scopes                      []string
 	refreshAhead                time.Duration // 0: the kit's default
 	keys                        []string
+	place                       place
 	simulator                   string // the simulator's URL once it runs
+	simulatorSince              time.Time
 }
 
 // local reports whether the application has nothing to sign in with at X.
@@ -151,12 +164,17 @@ func readConfig(env func(string) string) (config, error) {
 		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
 	}
 	for i, key := range c.keys {
-		if len(key) < 32 {
-			fault("SECRET_KEYS", "number %d has %d bytes and needs at least 32: openssl rand -base64 32 makes one", i+1, len(key))
+		if len(key) < minKey {
+			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), minKey)
 		}
 	}
-	if !onLoopback && len(c.keys) == 0 {
+	c.place = readPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
+	switch {
+	case len(c.keys) > 0:
+	case !onLoopback:
 		fault("SECRET_KEYS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
+	case c.place.shared():
+		fault("SECRET_KEYS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.variable)
 	}
 	if !onLoopback && c.local() {
 		fault("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: the simulator serves a PUBLIC_URL on a loopback address only")

@@ -60,7 +60,7 @@ const (
 )
 
 // run serves until ctx ends. It writes one line to stdout when a browser can come.
-func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) error {
+func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {
 		return err
@@ -70,22 +70,31 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		return &configError{[]error{fmt.Errorf("ADDR: %w", err)}}
 	}
 	defer func() { _ = l.Close() }()
-	if cfg.publicURL == "" {
-		// Only now is the port of an ADDR such as 127.0.0.1:0 known.
-		cfg.publicURL = "http://" + reachable(cfg.addr, l.Addr())
-	}
 	note := ""
+	// Only now is the port of an ADDR such as 127.0.0.1:0 known.
+	if at := "http://" + reachable(cfg.addr, l.Addr()); cfg.publicURL == "" {
+		cfg.publicURL = at
+	} else {
+		note = ", listening at " + at
+	}
+	store, err := openStorage(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.close()) }()
+	note += ", with sessions and tokens in " + store.where
 	if cfg.local() {
 		var stop func()
 		cfg, stop = startSimulator(cfg)
 		defer stop()
-		note = ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
+		note += ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
 	}
 
-	a, err := newApp(cfg, log)
+	a, err := newApp(cfg, store, log)
 	if err != nil {
 		return err
 	}
+	a.tryKeys(ctx, store)
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -13,6 +13,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // problem is what a visitor is told when something does not work: a page, or for who asks
@@ -44,7 +45,17 @@ func problemOf(err error) problem {
 		p.RetryAt = pe.RetryAt
 	}
 	var x *refusal
+	var unknown *tokenstore.UnknownKeyError
 	switch {
+	case errors.Is(err, errForgotten):
+		p.Status, p.Code = http.StatusUnauthorized, "simulator_restarted"
+		p.Title = "The local simulator of X was restarted"
+		p.Detail = "You are still signed in here, but the simulator keeps nothing and has forgotten you, your posts and its tokens. Sign in again: it takes two clicks. X itself remembers."
+	case errors.As(err, &unknown):
+		p.Status, p.Code = http.StatusServiceUnavailable, "key_missing"
+		p.Title = "A key of this site is missing"
+		p.Detail = "Your tokens are stored, sealed with the secret of id " + unknown.ID + ", which this application does not have. " +
+			"Whoever runs it can put it back, last in SECRET_KEYS or in the key file; nothing was deleted. Or sign in again for new tokens."
 	case errors.Is(err, client.ErrSignInAgain), errors.Is(err, client.ErrNoUser):
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"
@@ -97,7 +108,7 @@ func (e *refusal) explain(p *problem) {
 // a page load goes there at once and comes back.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
-	if p.Status == http.StatusUnauthorized {
+	if p.Status == http.StatusUnauthorized || p.Code == "key_missing" {
 		p.LoginURL = a.loginURL(r, returnPath(r))
 	}
 	a.logProblem(r, p, err)

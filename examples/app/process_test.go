@@ -43,6 +43,7 @@ func clean(more ...string) []string {
 func process(t *testing.T, bin, last string, env ...string) (cmd *exec.Cmd, said []string) {
 	t.Helper()
 	cmd = exec.Command(bin)
+	cmd.Dir = t.TempDir()
 	cmd.Env = clean(env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

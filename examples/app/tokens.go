@@ -52,7 +52,13 @@ func (a *app) tokens(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) refreshToken(w http.ResponseWriter, r *http.Request) {
-	if err := a.kit.Refresh(r.Context(), formKey(r)); err != nil {
+	var err error
+	if a.cfg.forgotten(user(r)) {
+		err = errForgotten
+	} else {
+		err = a.kit.Refresh(r.Context(), formKey(r))
+	}
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+)
+
+// place is where sessions and tokens are kept.
+type place struct {
+	kind placeKind
+	// at is a file's path, or a server's URL, which may hold a password.
+	at string
+	// variable is what it was read from, for errors.
+	variable string
+}
+
+type placeKind int
+
+const (
+	inMemory placeKind = iota
+	inSQLite
+	inPostgres
+	inRedis
+)
+
+// shared reports whether other machines can use the same place, and so need the same
+// secrets.
+func (p place) shared() bool { return p.kind == inPostgres || p.kind == inRedis }
+
+const defaultFile = "xsignin.db"
+
+// readPlace reads DATABASE_URL and REDIS_URL. It never quotes them: they hold passwords.
+func readPlace(database, redis string, fault func(name, format string, args ...any)) place {
+	if redis != "" {
+		p := place{inRedis, redis, "REDIS_URL"}
+		if database != "" {
+			fault("REDIS_URL", "is set, and so is DATABASE_URL: sessions and tokens are kept in one place, so leave one of them out")
+		}
+		if u, err := url.Parse(redis); err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" {
+			fault("REDIS_URL", "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS")
+		}
+		return p
+	}
+	p := place{kind: inSQLite, at: defaultFile, variable: "DATABASE_URL"}
+	scheme, rest, _ := strings.Cut(database, ":")
+	switch scheme {
+	case "":
+		if database != "" {
+			fault("DATABASE_URL", "begins with a colon; "+databaseForms)
+		}
+	case "memory":
+		p.kind, p.at = inMemory, ""
+		if rest != "" {
+			fault("DATABASE_URL", "has something after memory:, which names no place")
+		}
+	case "sqlite":
+		absolute, slashes := strings.CutPrefix(rest, "//")
+		if slashes {
+			rest = absolute
+		}
+		p.at = rest
+		switch {
+		case rest == "" || strings.ContainsAny(rest, "?#"):
+			fault("DATABASE_URL", "must name a file after sqlite:, and nothing else, such as sqlite:app.db or sqlite:///var/lib/app.db")
+		case slashes && !strings.HasPrefix(rest, "/"):
+			fault("DATABASE_URL", "has two slashes after sqlite:, which are for absolute paths: sqlite:///var/lib/app.db, or sqlite:app.db for a file of the working directory")
+		}
+	case "postgres", "postgresql":
+		p.kind, p.at = inPostgres, database
+		if u, err := url.Parse(database); err != nil || u.Opaque != "" || strings.Trim(u.Path, "/") == "" {
+			fault("DATABASE_URL", "must be a URL such as postgres://user:password@host:5432/database")
+		}
+	case "redis", "rediss":
+		fault("DATABASE_URL", "is a Redis: set REDIS_URL instead")
+	default:
+		fault("DATABASE_URL", databaseForms)
+	}
+	return p
+}
+
+const databaseForms = "must be sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or memory:"

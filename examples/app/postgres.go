@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+)
+
+// postgresSessions makes the table that pgxstore wants. Replicas start together, and CREATE
+// TABLE IF NOT EXISTS fails where two do it at once: the lock lets one go first.
+const postgresSessions = `
+SELECT pg_advisory_xact_lock(hashtextextended('xsignin example: sessions', 0));
+CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
+
+// openPostgres opens the database that a URL names.
+func openPostgres(ctx context.Context, at string) (*storage, error) {
+	cfg, err := pgxpool.ParseConfig(at)
+	if err != nil {
+		// The error quotes the URL.
+		return nil, errors.New("is not understood by the PostgreSQL driver: it must be a URL such as postgres://user:password@host:5432/database?sslmode=require")
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Both stores share the pool's connections.
+	db := stdlib.OpenDBFromPool(pool)
+	end := func() error {
+		err := db.Close()
+		pool.Close()
+		return err
+	}
+	fail := func(err error) (*storage, error) {
+		return nil, errors.Join(fmt.Errorf("the PostgreSQL database cannot be used: %w", err), end())
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, postgresSessions)
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	tokens, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.PostgreSQL})
+	if err != nil {
+		return fail(err)
+	}
+	if err := tokens.Migrate(ctx); err != nil {
+		return fail(err)
+	}
+	sweep := func(ctx context.Context) error {
+		_, err := pool.Exec(ctx, "DELETE FROM sessions WHERE expiry < current_timestamp")
+		return err
+	}
+	return &storage{
+		sessions: pgxstore.NewWithCleanupInterval(pool, 0),
+		tokens:   tokens,
+		where:    fmt.Sprintf("PostgreSQL, database %s on %s", cfg.ConnConfig.Database, cfg.ConnConfig.Host),
+		someUser: func(ctx context.Context) (string, error) { return firstUser(ctx, db) },
+		sweep:    sweep,
+		close:    end,
+	}, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/alexedwards/scs/sqlite3store"
+	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
+
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+)
+
+// sqliteSessions is the table that sqlite3store wants.
+const sqliteSessions = `
+CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
+
+// openSQLite opens a file, or makes it, for this user alone.
+func openSQLite(ctx context.Context, file string) (*storage, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	// The driver's own words for a file that cannot be written do not say why.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the directory %s does not exist: make it, or name another file", filepath.Dir(path))
+	case err != nil:
+		return nil, fmt.Errorf("the database cannot be written: %w. Name a file that this user may write, or memory: to keep nothing", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", sqliteSource(path))
+	if err != nil {
+		return nil, err
+	}
+	// More would only wait for each other: SQLite has one writer at a time.
+	db.SetMaxOpenConns(8)
+	fail := func(err error) (*storage, error) {
+		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), db.Close())
+	}
+	if _, err := db.ExecContext(ctx, sqliteSessions); err != nil {
+		return fail(err)
+	}
+	tokens, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	if err != nil {
+		return fail(err)
+	}
+	if err := tokens.Migrate(ctx); err != nil {
+		return fail(err)
+	}
+	sweep := func(ctx context.Context) error {
+		_, err := db.ExecContext(ctx, "DELETE FROM sessions WHERE expiry < julianday('now')")
+		return err
+	}
+	return &storage{
+		sessions: sqlite3store.NewWithCleanupInterval(db, 0),
+		tokens:   tokens,
+		where:    path,
+		someUser: func(ctx context.Context) (string, error) { return firstUser(ctx, db) },
+		sweep:    sweep,
+		close:    db.Close,
+	}, nil
+}
+
+// sqliteSource is the data source name of a file. Sessions are written without sqlstore's
+// second tries, so the driver waits longer for another writer than sqlstore asks for.
+func sqliteSource(path string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive of Windows
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"}
+	return u.String()
+}
+
+// firstUser finds somebody in a table of sqlstore.
+func firstUser(ctx context.Context, db *sql.DB) (string, error) {
+	var user []byte
+	err := db.QueryRowContext(ctx, "SELECT user_id FROM xsignin_tokens LIMIT 1").Scan(&user)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return string(user), err
+}
