@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alexedwards/scs/sqlite3store"
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
@@ -48,7 +49,7 @@ func openSQLite(ctx context.Context, file string) (*storage, error) {
 	fail := func(err error) (*storage, error) {
 		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), db.Close())
 	}
-	if _, err := db.ExecContext(ctx, sqliteSessions); err != nil {
+	if err := makeSQLiteSessions(ctx, db); err != nil {
 		return fail(err)
 	}
 	tokens, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
@@ -70,6 +71,23 @@ func openSQLite(ctx context.Context, file string) (*storage, error) {
 		sweep:    sweep,
 		close:    db.Close,
 	}, nil
+}
+
+// makeSQLiteSessions makes the table of sessions, on the first connection to a file. That
+// one also changes a new file to WAL mode, for which SQLite does not wait while another
+// process does it: the waiting is here.
+func makeSQLiteSessions(ctx context.Context, db *sql.DB) error {
+	for {
+		_, err := db.ExecContext(ctx, sqliteSessions)
+		if err == nil || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // sqliteSource is the data source name of a file. Sessions are written without sqlstore's
