@@ -84,6 +84,9 @@ type Config struct {
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// LoginOptions gives the options of a sign-in, such as ForceLogin, from its request.
 	LoginOptions func(r *http.Request) provider.Options
+	// Native lets programs of the application's own, on phones and desktops, sign in at
+	// Path + "/native"; see [handlers.Handlers.Native]. By default nothing is there.
+	Native NativeClients
 	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
 	// away. By default a sign-out revokes and deletes them.
 	KeepTokens bool
@@ -115,6 +118,8 @@ type (
 	SignIn = handlers.SignIn
 	// Event is what an Events hook is told.
 	Event = event.Event
+	// NativeClients says which programs may sign in at Path + "/native".
+	NativeClients = handlers.NativeClients
 	// Page is what a Pages hook shows.
 	Page = page.Page
 	// Key names a user's token with a provider.

@@ -1,7 +1,9 @@
 package xsignin_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"golang.org/x/oauth2"
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
@@ -395,6 +398,45 @@ func title(resp *http.Response) string {
 	_, after, _ := strings.Cut(body(resp), "<title>")
 	text, _, _ := strings.Cut(after, "</title>")
 	return fmt.Sprint(resp.StatusCode, " ", text)
+}
+
+// A program of the application's own, on a phone or a desktop, has asked X by itself and
+// hands the code to the site. It keeps the cookie of the answer.
+func ExampleNativeClients() {
+	const redirect = "com.example.app:/callback" // registered at X too
+	x := xtest.New(xtest.Config{Callbacks: []string{redirect}})
+	cfg := exampleConfig(x)
+	cfg.Native = xsignin.NativeClients{RedirectURIs: []string{redirect}}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The program, with the client id and no secret. X sends the browser back to it.
+	program := oauth2.Config{
+		ClientID: xtest.DefaultClientID, RedirectURL: redirect, Scopes: []string{"tweet.read", "users.read", "offline.access"},
+		Endpoint: oauth2.Endpoint{AuthURL: "https://x.com/i/oauth2/authorize"},
+	}
+	verifier := oauth2.GenerateVerifier()
+	callback, err := x.Approve(program.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)), xtest.DefaultUserID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	u, _ := url.Parse(callback)
+	grant, _ := json.Marshal(map[string]string{
+		"provider": "x", "code": u.Query().Get("code"), "code_verifier": verifier, "redirect_uri": redirect,
+	})
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/auth/native", bytes.NewReader(grant))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	kit.ServeHTTP(w, r)
+
+	var answer struct{ User provider.User }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(w.Code, answer.User.Username, w.Result().Cookies()[0].Name)
+	// Output: 200 demo xsignin
 }
 
 // A test of one's own application signs in against a local X: no keys, no network, and

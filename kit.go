@@ -118,7 +118,7 @@ func (k *Kit) mount() error {
 	path := c.public.EscapedPath() + c.Path
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, KeepTokens: c.KeepTokens,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Native: c.Native, KeepTokens: c.KeepTokens,
 		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
 		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
 	})
@@ -140,12 +140,15 @@ func (k *Kit) mount() error {
 	k.mux.Handle(c.Path+"/callback", h.Callback(nil, nil))
 	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
 	k.mux.Handle(c.Path+"/session", h.Session())
+	if len(c.Native.RedirectURIs) > 0 || c.Native.TokenPairs {
+		k.mux.Handle(c.Path+"/native", h.Native())
+	}
 	k.mux.Handle("/", h.NotFound())
 	return nil
 }
 
 // ServeHTTP serves login, login/<provider>, callback, logout and session under
-// Config.Path. It works with and without an [http.StripPrefix] of PublicURL's path.
+// Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	prefix := k.cfg.public.Path
 	if prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Path+"/") {

@@ -91,8 +91,20 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (u
 	if err != nil {
 		return none, nil, err
 	}
+	if user, err = h.admit(ctx, w, r, p, user, token); err != nil {
+		return none, nil, err
+	}
+	if !token.IsOAuth1() {
+		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
+	}
+	return user, missing, nil
+}
+
+// admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves.
+func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, r *http.Request, p provider.Provider, user provider.User, token tokenstore.Token) (provider.User, error) {
+	var none provider.User
 	if user.ID == "" || user.Provider != p.Name() {
-		return none, nil, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
+		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
 	}
 	if user.Subject == "" {
 		// Ids are unique with their provider only.
@@ -110,23 +122,20 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (u
 				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
 					refused.Err = err
 				}
-				return none, nil, refused
+				return none, refused
 			}
-			return none, nil, internal(fmt.Errorf("OnSignIn: %w", err))
+			return none, internal(fmt.Errorf("OnSignIn: %w", err))
 		}
 		if s.User.Subject == "" {
-			return none, nil, internal(errors.New("OnSignIn left User.Subject empty"))
+			return none, internal(errors.New("OnSignIn left User.Subject empty"))
 		}
 	}
 	// The hook chooses the subject; what X said is not its to change.
 	user.Subject = s.User.Subject
 	if err := h.save(ctx, w, r, user, token); err != nil {
-		return none, nil, internal(err)
+		return none, internal(err)
 	}
-	if !token.IsOAuth1() {
-		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
-	}
-	return user, missing, nil
+	return user, nil
 }
 
 // save keeps the token and the session: both or neither.

@@ -1,6 +1,6 @@
 // Package handlers holds the http.Handlers of a sign-in: [Handlers.Login],
-// [Handlers.Callback], [Handlers.Logout] and [Handlers.Session], and the pages they
-// show.
+// [Handlers.Callback], [Handlers.Logout] and [Handlers.Session], and [Handlers.Native] for
+// programs that are no browsers.
 //
 // They keep gologin's convention: success and failure are [http.Handler]s, and
 // [gologin.ErrorFromContext] reads the error in a failure handler. Nil means the
@@ -64,6 +64,10 @@ type Config struct {
 	// ForceLogin. Nil means none.
 	LoginOptions func(r *http.Request) provider.Options
 
+	// Native says which programs of the application's own, on phones and desktops, may sign
+	// in by [Handlers.Native]. The zero value is none.
+	Native NativeClients
+
 	// Path is where the handlers are mounted, for the links between them: LoginPath
 	// under it leads to the first provider, login/<name> to the others. The default is
 	// "/auth".
@@ -100,7 +104,7 @@ type SignIn struct {
 	User provider.User
 	// Token is the permission that comes with it. It holds secrets. Changes are ignored.
 	Token tokenstore.Token
-	// Request is the callback's request.
+	// Request is the callback's request, or that of [Handlers.Native], whose body is spent.
 	Request *http.Request
 }
 
@@ -152,6 +156,8 @@ func New(cfg Config) (*Handlers, error) {
 			fault("Config.Origin must be a scheme and a host, such as https://example.com: %w", err)
 		}
 	}
+	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
+	errs = append(errs, cfg.Native.check(cfg.Providers, cfg.Origin, cfg.Path)...)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 25*time.Second)
 	if cfg.Timeout < 0 {
 		fault("Config.Timeout must not be negative")
@@ -213,6 +219,12 @@ type attempt struct {
 // fail ends a sign-in that did not work out: it tells the operator, and answers.
 func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
 	p := ProblemOf(err)
+	h.report(r, a, p, level(p), err)
+	h.answerFailure(w, r, failure, a, err)
+}
+
+// report tells the operator of a sign-in that did not work out.
+func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level, err error) {
 	now := h.cfg.Now()
 	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err)}
 	if p.Code == "other_browser" && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
@@ -222,11 +234,10 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 	if fix := fixOf(err); fix != "" {
 		attrs = append(attrs, slog.String("fix", fix))
 	}
-	h.cfg.Logger.LogAttrs(r.Context(), level(p), "xsignin: sign-in failed", attrs...)
+	h.cfg.Logger.LogAttrs(r.Context(), loud, "xsignin: sign-in failed", attrs...)
 	h.cfg.Events.Tell(r.Context(), event.Event{
 		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
 	})
-	h.answerFailure(w, r, failure, a, err)
 }
 
 // answerFailure answers by failure or by the default page.

@@ -42,14 +42,20 @@ func (h *Handlers) Session() http.Handler {
 			p.Write(w)
 			return
 		}
-		answer := sessionAnswer{
-			SignedIn: ok, LoginURL: h.LoginPath(h.cfg.Providers[0].Name()), LogoutURL: h.cfg.Path + "/logout",
+		if !ok {
+			h.sessionIs(w, nil)
+			return
 		}
-		if ok {
-			answer.User = &user
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_ = json.NewEncoder(w).Encode(answer)
+		h.sessionIs(w, &user)
+	})
+}
+
+// sessionIs answers with who is signed in; nil is nobody.
+func (h *Handlers) sessionIs(w http.ResponseWriter, user *provider.User) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_ = json.NewEncoder(w).Encode(sessionAnswer{
+		SignedIn: user != nil, User: user,
+		LoginURL: h.LoginPath(h.cfg.Providers[0].Name()), LogoutURL: h.cfg.Path + "/logout",
 	})
 }

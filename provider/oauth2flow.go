@@ -145,18 +145,9 @@ func same(a, b string) bool {
 	return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }
 
-// exchange spends the code. X's live 30 seconds, so nothing slow may come before.
+// exchange spends the code of the sign-in p.
 func (f *flow) exchange(ctx context.Context, p Pending, code string) (tokenstore.Token, error) {
-	c := f.svc.call(ctx, "token", code, p.Secret)
-	defer c.stop()
-	var options []oauth2.AuthCodeOption
-	if f.pkce {
-		options = append(options, oauth2.VerifierOption(p.Secret))
-	}
-	// x/oauth2 makes the request; the answer is read here. x/oauth2 prints bodies in its
-	// errors, reckons with time.Now and fails a whole answer for an odd lifetime.
-	_, _ = f.oauth.Exchange(f.carried(c), code, options...)
-	got, err := f.granted(c, judgeCode)
+	got, err := f.spend(ctx, code, p.Secret, f.oauth.RedirectURL)
 	if err != nil {
 		return tokenstore.Token{}, err
 	}
@@ -165,6 +156,25 @@ func (f *flow) exchange(ctx context.Context, p Pending, code string) (tokenstore
 		got.Scopes = unique(p.Scopes)
 	}
 	return got, nil
+}
+
+// spend spends a code that was given for redirectURI. X's live 30 seconds, so nothing slow
+// may come before. The token's Scopes are nil where the answer names none.
+func (f *flow) spend(ctx context.Context, code, verifier, redirectURI string) (tokenstore.Token, error) {
+	c := f.svc.call(ctx, "token", code, verifier)
+	defer c.stop()
+	var options []oauth2.AuthCodeOption
+	if f.pkce {
+		options = append(options, oauth2.VerifierOption(verifier))
+	}
+	// Not a copy: x/oauth2 keeps a cache in it.
+	cfg := oauth2.Config{
+		ClientID: f.oauth.ClientID, ClientSecret: f.oauth.ClientSecret, RedirectURL: redirectURI, Endpoint: f.oauth.Endpoint,
+	}
+	// x/oauth2 makes the request; the answer is read here. x/oauth2 prints bodies in its
+	// errors, reckons with time.Now and fails a whole answer for an odd lifetime.
+	_, _ = cfg.Exchange(f.carried(c), code, options...)
+	return f.granted(c, judgeCode)
 }
 
 // refresh spends t's refresh token, in one call.

@@ -29,7 +29,8 @@ import (
 // A provider whose tokens can be renewed is also a [Refresher], one that can take
 // tokens back is also a [Revoker], one that can ask for the profile of a token's
 // account is also a [Profiler], one whose API says when it refuses a token for good is
-// also a [Refuser].
+// also a [Refuser]. One that can vouch for who signed in with a program of the
+// application's own, on a phone or a desktop, is also an [Exchanger] or a [Prover].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part
 	// of every token's key, of paths, events and log lines.
@@ -89,6 +90,30 @@ type Profiler interface {
 	// Profile asks the provider's API for the account behind t: one call, which X
 	// bills and limits.
 	Profile(ctx context.Context, t tokenstore.Token) (User, error)
+}
+
+// Exchanger is a provider that can end a sign-in which a program of the application's own
+// began, on a phone or a desktop, with an authorization code (RFC 8252).
+type Exchanger interface {
+	// Exchange spends code, which the provider gave to the application for redirectURI,
+	// with the PKCE verifier (RFC 7636) that the program kept. The three come from a
+	// stranger, and the provider's answer is what proves them. That the code was meant for
+	// this sign-in and no other is for the program to see to, by state and verifier; that
+	// redirectURI belongs to the application is for the caller.
+	//
+	// What is returned is that of [Provider.Finish].
+	Exchange(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
+}
+
+// Prover is a provider that can tell whether a token was given to this very application,
+// and so whether its bearer may sign in by it. That a token works is no such proof: where
+// anybody's application can use it, somebody who runs another one could sign in as its
+// users.
+type Prover interface {
+	// Prove asks the provider whose t is, which only has its credentials, in a way that
+	// fails with the token of another application. It returns the token as it is to be
+	// kept. [ErrTokenRefused] means that the provider does not take it.
+	Prove(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error)
 }
 
 // Options are the wishes of one sign-in. The zero value is the common case.

@@ -56,7 +56,8 @@ type XConfig struct {
 }
 
 // X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
-// it. It implements [Provider], [Refresher], [Revoker] and [Profiler].
+// it. It implements [Provider], [Refresher], [Revoker], [Profiler] and [Exchanger]. It is no
+// [Prover]: a bearer token does not say which application it was given to.
 type X struct{ *flow }
 
 var (
@@ -64,6 +65,7 @@ var (
 	_ Refresher = (*X)(nil)
 	_ Revoker   = (*X)(nil)
 	_ Profiler  = (*X)(nil)
+	_ Exchanger = (*X)(nil)
 )
 
 // NewX makes a provider. It checks all of cfg and reports every fault at once, each
@@ -136,9 +138,30 @@ func (x *X) Finish(ctx context.Context, p Pending, callback url.Values) (User, t
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
+	return x.identify(ctx, t, p.Scopes)
+}
+
+// Exchange implements [Exchanger], with the two calls of [X.Finish]. redirectURI has to be
+// registered with the app at X, and the program has to have used the app's client id.
+//
+// The scopes are those that X granted; where its answer names none they are unknown. The
+// address is asked for where the program asked for users.email and [XConfig.Scopes] has it.
+func (x *X) Exchange(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error) {
+	if code == "" || verifier == "" || redirectURI == "" {
+		return User{}, tokenstore.Token{}, x.svc.misuse("token", ReasonOther, "the code, the verifier or the redirect URI is missing")
+	}
+	t, err := x.spend(ctx, code, verifier, redirectURI)
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
+	}
+	return x.identify(ctx, t, x.scopes)
+}
+
+// identify asks whose t is, which was given for a sign-in that asked for asked.
+func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (User, tokenstore.Token, error) {
 	// Asked and granted: a provider that grants more than was asked is not taken up on
 	// it.
-	email := slices.Contains(p.Scopes, "users.email") && t.HasScopes("users.email")
+	email := slices.Contains(asked, "users.email") && t.HasScopes("users.email")
 	a, err := x.svc.usersMe(ctx, t, email, x.Send, judgeX)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err

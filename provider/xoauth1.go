@@ -54,7 +54,7 @@ type XOAuth1Config struct {
 }
 
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
-// may share it. It implements [Provider], [Revoker], [Profiler] and [Refuser]; its
+// may share it. It implements [Provider], [Revoker], [Profiler], [Refuser] and [Prover]; its
 // tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
@@ -69,6 +69,7 @@ var (
 	_ Revoker  = (*XOAuth1)(nil)
 	_ Profiler = (*XOAuth1)(nil)
 	_ Refuser  = (*XOAuth1)(nil)
+	_ Prover   = (*XOAuth1)(nil)
 )
 
 // NewXOAuth1 makes a provider. It checks all of cfg and reports every fault at once,

@@ -57,6 +57,24 @@ func (x *XOAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error)
 	return x.svc.user(a), nil
 }
 
+// Prove implements [Prover], by one users/me call, which X bills and limits. Its signature
+// carries the consumer key, and X takes a token with the key of its own application only.
+//
+// Any error 401 but one for the clock or the access level is [ErrTokenRefused]: the token
+// and its secret come from a stranger, and X does not always say what it has against them.
+func (x *XOAuth1) Prove(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
+	if t.AccessToken == "" || t.TokenSecret == "" {
+		return User{}, tokenstore.Token{}, x.svc.misuse("users/me", ReasonOther, "the token is not an OAuth 1.0a token")
+	}
+	a, err := x.svc.usersMe(ctx, t, false, x.Send, judgeProof)
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
+	}
+	return x.svc.user(a), tokenstore.Token{
+		AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, AccountID: a.id, ObtainedAt: x.svc.now(),
+	}, nil
+}
+
 // Revoke implements [Revoker]. X wants the call signed with the very token that is to
 // die.
 func (x *XOAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {

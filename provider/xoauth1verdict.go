@@ -72,6 +72,18 @@ func judgeKept(c *call, f fault) verdict {
 	return judgeSigned(c, f)
 }
 
+// judgeProof weighs a refused users/me call with a token that a stranger brought.
+func judgeProof(c *call, f fault) verdict {
+	v := judgeSigned(c, f)
+	switch {
+	case v.reason == ReasonClock, v.reason == ReasonAccess, f.says("temporarily unavailable"):
+		return v
+	case f.has("89"), c.answer.status == http.StatusUnauthorized:
+		return tokenRefused
+	}
+	return v
+}
+
 // Refused implements [Refuser]: an error 401 with code 89, in whichever form X writes
 // it. Any other 401 is none, as X has answered so to good tokens.
 func (x *XOAuth1) Refused(resp *http.Response, body []byte) bool {

@@ -1,0 +1,319 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// NativeClients says what [Handlers.Native] takes. The zero value is nothing.
+type NativeClients struct {
+	// RedirectURIs are those of the application's own programs, such as
+	// com.example.app:/callback or http://127.0.0.1:8765/callback, each registered at X
+	// too. A code is taken only with one of them, compared to the letter. The site's own
+	// callback cannot be among them.
+	RedirectURIs []string
+	// TokenPairs takes OAuth 1.0a access tokens with their secrets too. Such a pair does not
+	// expire and is not spent: who has one can sign in as its user for as long as the user
+	// allows the application. It is from then on the kit's as well: a sign-out
+	// revokes it, unless Config.KeepTokens, and so does a sign-in that fails half-way here.
+	TokenPairs bool
+}
+
+// check tells the faults of n, for handlers that are mounted at path on origin.
+func (n NativeClients) check(providers []provider.Provider, origin, path string) []error {
+	var errs []error
+	for i, raw := range n.RedirectURIs {
+		u, err := url.Parse(raw)
+		switch {
+		case err != nil || u.Scheme == "" || strings.Contains(raw, "#") || (u.Host == "" && u.Path == "" && u.Opaque == ""):
+			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] must be an absolute URI without a fragment, such as com.example.app:/callback", i))
+		case origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, origin) && strings.TrimRight(u.Path, "/") == path+"/callback":
+			// Its codes belong to browsers, which prove that they began.
+			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] is the site's own callback: register another one for the program", i))
+		}
+	}
+	can := func(has func(provider.Provider) bool) bool { return slices.ContainsFunc(providers, has) }
+	if len(n.RedirectURIs) > 0 && !can(func(p provider.Provider) bool { _, ok := p.(provider.Exchanger); return ok }) {
+		errs = append(errs, errors.New("handlers: Config.Native.RedirectURIs is set, and no provider is a provider.Exchanger: pass provider.NewX"))
+	}
+	if n.TokenPairs && !can(func(p provider.Provider) bool { _, ok := p.(provider.Prover); return ok }) {
+		errs = append(errs, errors.New("handlers: Config.Native.TokenPairs is set, and no provider is a provider.Prover: pass provider.NewXOAuth1"))
+	}
+	return errs
+}
+
+// maxNativeBody bounds what a program sends. X's codes and tokens are about 100 bytes.
+const (
+	maxNativeBody   = 16 << 10
+	maxNativeSecret = 4 << 10
+)
+
+var (
+	// verifierShape is RFC 7636, 4.1.
+	verifierShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	secretShape   = regexp.MustCompile(`^[!-~]+$`)
+)
+
+// Native signs in the user of a program of the application's own - on a phone, a desktop, a
+// command line - which has asked X by itself (RFC 8252). The program sends, by POST and as
+// JSON, the authorization code that X gave it and the PKCE verifier that it kept:
+//
+//	{"provider":"x","code":"…","code_verifier":"…","redirect_uri":"com.example.app:/callback"}
+//
+// or, where [NativeClients.TokenPairs] allows it, an OAuth 1.0a access token:
+//
+//	{"provider":"x-oauth1","oauth_token":"…","oauth_token_secret":"…"}
+//
+// Nothing of it is believed: X is asked, as at a callback, and says whose it is. Then the
+// same happens as at a callback: the OnSignIn hook is asked, the token saved, the session made,
+// and if a step fails nothing of it remains.
+//
+// The answer is that of [Handlers.Session] with the session's cookie. The program keeps the
+// cookie, as HTTP clients with a cookie jar do, and sends it along afterwards; there is no
+// other form of the session. A page in a web view has cookies of its own.
+//
+// This is for programs and not for pages: a page that could post here would sign visitors in
+// as somebody else. What a browser says it sends on behalf of a page - any Origin, any
+// Sec-Fetch-Site but none - is refused, the application's own pages and web views included.
+// The body has to be application/json, of at most 16 KiB, with no other field and none twice.
+//
+// Failures are problem documents (RFC 9457). Of their codes expired (400; the code is spent or
+// older than X's 30 seconds, or the verifier is another's) and token_refused (400) mean to
+// begin again at X; not_allowed (403) is the OnSignIn hook's; rate_limited (429) and
+// unavailable and internal (503) mean to wait for Retry-After, with a new code; refused (502) is
+// for the operator. The others are mistakes of the program: bad_request,
+// unknown_provider, unsupported and unknown_redirect_uri (400), not_native (403),
+// method_not_allowed (405), too_large (413), not_json (415).
+//
+// Each request that is well formed costs calls to X, two for a code and one for a pair, which
+// X bills and limits; made-up codes cost one. The application should limit how often a
+// stranger may ask.
+func (h *Handlers) Native() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		a := attempt{begun: h.cfg.Now()}
+		user, err := h.native(w, r, &a)
+		if err != nil {
+			h.failNative(w, r, a, err)
+			return
+		}
+		h.cfg.Events.Tell(r.Context(), event.Event{
+			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
+			Provider: user.Provider, UserID: user.Subject,
+		})
+		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject, "native", true)
+		user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
+		h.sessionIs(w, &user)
+	})
+}
+
+// native does what Native says and fills in a as it learns.
+func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (provider.User, error) {
+	var none provider.User
+	g, err := h.readGrant(w, r)
+	if err != nil {
+		return none, err
+	}
+	p, ok := h.byName[g.provider]
+	if !ok {
+		return none, mistake(http.StatusBadRequest, "unknown_provider", "No provider has this name.")
+	}
+	a.provider = p.Name()
+	ask, err := h.asker(p, g)
+	if err != nil {
+		return none, err
+	}
+	// A program that hangs up must not leave half of it: the code is spent by the first
+	// question.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	defer cancel()
+	user, token, err := ask(ctx)
+	if err != nil {
+		return none, err
+	}
+	return h.admit(ctx, w, r, p, user, token)
+}
+
+// asker is how p is asked about g.
+func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (provider.User, tokenstore.Token, error), error) {
+	unsupported := mistake(http.StatusBadRequest, "unsupported", "This provider does not take sign-ins of this kind here.")
+	if g.isPair() {
+		prover, ok := p.(provider.Prover)
+		if !ok || !h.cfg.Native.TokenPairs {
+			return nil, unsupported
+		}
+		return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
+			return prover.Prove(ctx, tokenstore.Token{AccessToken: g.token, TokenSecret: g.secret})
+		}, nil
+	}
+	exchanger, ok := p.(provider.Exchanger)
+	if !ok || len(h.cfg.Native.RedirectURIs) == 0 {
+		return nil, unsupported
+	}
+	if !slices.Contains(h.cfg.Native.RedirectURIs, g.redirectURI) {
+		return nil, mistake(http.StatusBadRequest, "unknown_redirect_uri", "The redirect_uri is not one that this site knows.")
+	}
+	return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
+		return exchanger.Exchange(ctx, g.code, g.verifier, g.redirectURI)
+	}, nil
+}
+
+// grant is what a program sends: a code with what belongs to it, or a token pair.
+type grant struct {
+	provider, code, verifier, redirectURI, token, secret string
+}
+
+func (g grant) isPair() bool { return g.token != "" || g.secret != "" }
+
+// readGrant reads r's body, if r is no page's.
+func (h *Handlers) readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return grant{}, mistake(http.StatusMethodNotAllowed, "method_not_allowed", "Programs post here.")
+	}
+	if fromPage(r) {
+		return grant{}, mistake(http.StatusForbidden, "not_native",
+			"This address is for programs. Pages, and those in web views, sign in by the login.")
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return grant{}, mistake(http.StatusUnsupportedMediaType, "not_json", "The Content-Type must be application/json.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNativeBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return grant{}, mistake(http.StatusRequestEntityTooLarge, "too_large", "The body may have 16 KiB.")
+	case err != nil:
+		return grant{}, badRequest("The body broke off.")
+	}
+	return parseGrant(body)
+}
+
+// fromPage reports whether r says that a page made a browser send it. Every browser of today
+// sends one header or the other with a POST.
+func fromPage(r *http.Request) bool {
+	_, origin := r.Header["Origin"]
+	return origin || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(site string) bool { return site != "none" })
+}
+
+// parseGrant reads a JSON object of strings. encoding/json alone would take the last of two
+// equal names, and any case.
+func parseGrant(body []byte) (grant, error) {
+	var g grant
+	fields := map[string]*string{
+		"provider": &g.provider, "code": &g.code, "code_verifier": &g.verifier, "redirect_uri": &g.redirectURI,
+		"oauth_token": &g.token, "oauth_token_secret": &g.secret,
+	}
+	noObject := badRequest("The body must be a JSON object of strings, none of them empty.")
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return grant{}, noObject
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return grant{}, noObject
+		}
+		field := fields[name.(string)] // More and no error: a name
+		if field == nil {
+			return grant{}, badRequest("A field is unknown, or there twice.")
+		}
+		delete(fields, name.(string))
+		value, err := dec.Token()
+		text, ok := value.(string)
+		if err != nil || !ok || text == "" {
+			return grant{}, noObject
+		}
+		*field = text
+	}
+	if _, err := dec.Token(); err != nil {
+		return grant{}, noObject
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return grant{}, noObject
+	}
+	return g, g.check()
+}
+
+// check tells what g lacks.
+func (g grant) check() error {
+	hasCode := g.code != "" || g.verifier != "" || g.redirectURI != ""
+	switch {
+	case g.provider == "":
+		return badRequest("The field provider is missing.")
+	case hasCode == g.isPair():
+		return badRequest("Send code, code_verifier and redirect_uri, or oauth_token and oauth_token_secret.")
+	case g.isPair() && (!isSecret(g.token) || !isSecret(g.secret)):
+		return badRequest("The fields oauth_token and oauth_token_secret must have X's values.")
+	case hasCode && !isSecret(g.code):
+		return badRequest("The field code must have X's value.")
+	case hasCode && !verifierShape.MatchString(g.verifier):
+		return badRequest("The field code_verifier must have 43 to 128 of the characters of RFC 7636.")
+	case hasCode && g.redirectURI == "":
+		return badRequest("The field redirect_uri is missing.")
+	}
+	return nil
+}
+
+// isSecret reports whether s may be a code or half a pair.
+func isSecret(s string) bool { return len(s) <= maxNativeSecret && secretShape.MatchString(s) }
+
+// mistakeError is a request that no program should make. It quotes nothing of it.
+type mistakeError struct{ problem Problem }
+
+// Error implements error.
+func (e *mistakeError) Error() string { return "handlers: native: " + e.problem.Detail }
+
+func mistake(status int, code, detail string) error {
+	return &mistakeError{Problem{Type: "about:blank", Status: status, Code: code, Title: http.StatusText(status), Detail: detail}}
+}
+
+func badRequest(detail string) error { return mistake(http.StatusBadRequest, "bad_request", detail) }
+
+// nativeProblem is [ProblemOf] for a program.
+func nativeProblem(err error) Problem {
+	var m *mistakeError
+	if errors.As(err, &m) {
+		return m.problem
+	}
+	p := ProblemOf(err)
+	switch {
+	case p.Code == "rate_limited":
+		p.Status = http.StatusTooManyRequests
+	case p.Code == "unavailable":
+		p.Status = http.StatusServiceUnavailable
+	case errors.Is(err, provider.ErrTokenRefused):
+		p = Problem{
+			Type: "about:blank", Status: http.StatusBadRequest, Code: "token_refused",
+			Title: "X does not accept this token", Detail: "It has ended, or was given to another application. Sign in at X again.",
+		}
+	}
+	return p
+}
+
+// failNative ends a sign-in of a program that did not work out.
+func (h *Handlers) failNative(w http.ResponseWriter, r *http.Request, a attempt, err error) {
+	p := nativeProblem(err)
+	loud := level(p)
+	if p.Code == "token_refused" || errors.As(err, new(*mistakeError)) {
+		loud = slog.LevelInfo // anybody can make it happen
+	}
+	h.report(r, a, p, loud, err)
+	p.SetRetryAfter(w.Header(), h.cfg.Now())
+	p.Write(w)
+}
