@@ -171,7 +171,7 @@ func (s Store) String() string { return "redisstore.Store" }
 func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // hash names the key of a user's entries. The digest keeps names short, and users' ids
-// out of what operators see.
+// out of lists of them.
 func (s *Store) hash(userID string) string {
 	sum := sha256.Sum256([]byte(userID))
 	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"
