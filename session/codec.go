@@ -9,24 +9,25 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-
-	"github.com/xsignin/xsignin/provider"
 )
 
 // A record is
 //
-//	1 byte    recordV1
+//	1 byte    recordV2
 //	8 bytes   deadline, in milliseconds since 1970, big-endian
 //	8 bytes   when its use was last recorded, the same way
 //	uvarint   length of the identity, 0 for nobody
-//	...       the identity: seven strings with their lengths, and 8 bytes of time
+//	...       the identity: the position on the list of sign-outs (uvarint), seven
+//	          strings with their lengths, and 8 bytes of time
 //	...       the application's values in gob, nothing if there are none
 //
 // Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
-// 0xf7, so records of other codecs are told apart by it. The bytes after recordV1
-// up to recordLast are for later versions.
+// 0xf7, so records of other codecs are told apart by it. recordV1 was without the
+// position and is still read, as position 0. The bytes after recordV2 up to recordLast
+// are for later versions.
 const (
 	recordV1   = 0xb1
+	recordV2   = 0xb2
 	recordLast = 0xbf
 
 	touchedAt  = 9
@@ -43,12 +44,13 @@ type codec struct{}
 // Encode implements [scs.Codec]. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b := make([]byte, 0, 256)
-	b = append(b, recordV1)
+	b = append(b, recordV2)
 	b = appendTime(b, deadline)
 	b = appendTime(b, time.Now())
 	rest := len(values)
-	if u, ok := values[identityKey].(provider.User); ok {
-		user := appendUser(make([]byte, 0, 256), u)
+	if i := identityOf(values[identityKey]); signedIn(i.user) {
+		user := binary.AppendUvarint(make([]byte, 0, 256), i.position)
+		user = appendUser(user, i.user)
 		b = binary.AppendUvarint(b, uint64(len(user)))
 		b = append(b, user...)
 		rest--
@@ -87,7 +89,7 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	}
 	delete(values, identityKey)
 	if signedIn(h.user) {
-		values[identityKey] = h.user
+		values[identityKey] = h.identity
 	}
 	return h.deadline, values, nil
 }
@@ -106,8 +108,8 @@ func decodeGob(b []byte) (time.Time, map[string]any, error) {
 	}
 	if v, ok := values[identityKey]; ok {
 		delete(values, identityKey)
-		if u := identityOf(v).user; signedIn(u) {
-			values[identityKey] = u
+		if i := identityOf(v); signedIn(i.user) {
+			values[identityKey] = i
 		}
 	}
 	return deadline, values, nil
@@ -115,17 +117,20 @@ func decodeGob(b []byte) (time.Time, map[string]any, error) {
 
 // header is the part of a record that is read at every request.
 type header struct {
-	deadline, touched time.Time
-	user              provider.User
-	rest              []byte // the application's values
+	identity
+	deadline time.Time
+	rest     []byte // the application's values
 }
+
+// ownRecord reports whether b is a record of this package, in a version known here.
+func ownRecord(b []byte) bool { return len(b) > 0 && b[0] >= recordV1 && b[0] <= recordV2 }
 
 // decodeHeader copies the identity out of b, in one allocation.
 func decodeHeader(b []byte) (header, error) {
-	if len(b) > 0 && b[0] > recordV1 && b[0] <= recordLast {
+	if len(b) > 0 && b[0] > recordV2 && b[0] <= recordLast {
 		return header{}, errNewer
 	}
-	if len(b) < headerSize || b[0] != recordV1 {
+	if len(b) < headerSize || !ownRecord(b) {
 		return header{}, errMalformed
 	}
 	length, n := binary.Uvarint(b[headerSize:])
@@ -135,13 +140,16 @@ func decodeHeader(b []byte) (header, error) {
 	end := headerSize + n + int(length)
 	h := header{
 		deadline: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(),
-		touched:  time.UnixMilli(int64(binary.BigEndian.Uint64(b[touchedAt:]))),
 		rest:     b[end:],
 	}
+	h.touched = time.UnixMilli(int64(binary.BigEndian.Uint64(b[touchedAt:])))
 	if length == 0 {
 		return h, nil
 	}
 	r := &wireReader{s: string(b[headerSize+n : end])}
+	if b[0] != recordV1 {
+		h.position = r.uvarint()
+	}
 	h.user = readUser(r)
 	if r.bad || r.s != "" {
 		return header{}, errMalformed

@@ -142,7 +142,7 @@ func newOver(t testing.TB, store scs.Store) *session.Manager {
 	sm := scs.New()
 	sm.Store = store
 	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }
-	m, err := session.Over(sm, quiet())
+	m, err := session.Over(sm, session.OverConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
@@ -28,18 +29,28 @@ func readUser(r *wireReader) provider.User {
 	return u
 }
 
-// identity is what a foreign codec keeps for us. It is a base64 string, because
-// that is what every codec can carry: gob without registration, and JSON, which
-// would give back another type for bytes.
+// identity is who is signed in to a session, as its values hold it where the codec is
+// ours.
 type identity struct {
-	touched time.Time
+	touched time.Time     // kept here by foreign codecs only
 	user    provider.User // the zero User for a session of nobody
+	// position is where the list of sign-outs stood when the user signed in; 0 where
+	// there was none.
+	position uint64
 }
 
-const identityVersion = 1
+// Versions of an encoded identity. The first had no position.
+const (
+	identityV1 = 1
+	identityV2 = 2
+)
 
+// encode is for foreign codecs. It is a base64 string, because that is what every
+// codec can carry: gob without registration, and JSON, which would give back another
+// type for bytes.
 func (i identity) encode() string {
-	b := appendTime([]byte{identityVersion}, i.touched)
+	b := appendTime([]byte{identityV2}, i.touched)
+	b = binary.AppendUvarint(b, i.position)
 	return base64.RawStdEncoding.EncodeToString(appendUser(b, i.user))
 }
 
@@ -50,8 +61,12 @@ func decodeIdentity(s string) (identity, error) {
 	}
 	r := &wireReader{s: string(b)}
 	version := r.byte()
-	i := identity{touched: r.time(), user: readUser(r)}
-	if r.bad || version != identityVersion || r.s != "" {
+	i := identity{touched: r.time()}
+	if version == identityV2 {
+		i.position = r.uvarint()
+	}
+	i.user = readUser(r)
+	if r.bad || version != identityV1 && version != identityV2 || r.s != "" {
 		return identity{}, errMalformed
 	}
 	return i, nil
@@ -60,6 +75,8 @@ func decodeIdentity(s string) (identity, error) {
 // identityOf reads the identity from a session's value, however it is kept.
 func identityOf(value any) identity {
 	switch v := value.(type) {
+	case identity:
+		return v
 	case provider.User:
 		return identity{user: v}
 	case string:
@@ -73,17 +90,28 @@ func identityOf(value any) identity {
 // signedIn reports whether u is somebody.
 func signedIn(u provider.User) bool { return u.Provider != "" && u.Subject != "" }
 
-// userIn returns who is signed in to the session that ctx holds.
-func (m *Manager) userIn(ctx context.Context) (provider.User, bool) {
-	u := identityOf(m.sm.Get(ctx, identityKey)).user
-	return u, signedIn(u)
+// identityIn returns what the session that ctx holds says, whether it has ended since
+// or not.
+func (m *Manager) identityIn(ctx context.Context) identity {
+	return identityOf(m.sm.Get(ctx, identityKey))
 }
 
-// putUser signs u in to the session that ctx holds.
-func (m *Manager) putUser(ctx context.Context, u provider.User) {
+// userIn returns who is signed in to the session that ctx holds. It may have ended
+// since it was loaded.
+func (m *Manager) userIn(ctx context.Context) (provider.User, bool, error) {
+	i := m.identityIn(ctx)
+	if ended, err := m.store.ended(ctx, i); ended || err != nil || !signedIn(i.user) {
+		return provider.User{}, false, err
+	}
+	return i.user, true, nil
+}
+
+// putIdentity signs i.user in to the session that ctx holds.
+func (m *Manager) putIdentity(ctx context.Context, i identity) {
 	if m.own {
-		m.sm.Put(ctx, identityKey, u)
+		m.sm.Put(ctx, identityKey, i)
 		return
 	}
-	m.sm.Put(ctx, identityKey, identity{touched: time.Now(), user: u}.encode())
+	i.touched = time.Now()
+	m.sm.Put(ctx, identityKey, i.encode())
 }

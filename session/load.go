@@ -15,18 +15,27 @@ import (
 // fails where a record does not decode. A copy of the manager, which shares scs's
 // key in the context, has no idle timeout and a codec that tells us more.
 func (m *Manager) load(ctx context.Context, token string, s *seen) (context.Context, error) {
-	c := &loadCodec{Codec: m.sm.Codec, m: m}
+	c := &loadCodec{Codec: m.sm.Codec, m: m, ctx: ctx}
 	sm := *m.sm
 	sm.IdleTimeout = 0
 	sm.Codec = c
+	// The codec sees what the filter would decode another time.
+	sm.Store = unfiltered{m.store}
 	loaded, err := sm.Load(ctx, token)
 	*s = c.seen
-	if c.seen.unreadable {
+	switch {
+	case c.seen.unreadable:
 		m.logUnreadable(ctx)
+		return sm.Load(ctx, "")
+	case c.ended:
+		m.store.discard(ctx, m.store.key(token))
 		return sm.Load(ctx, "")
 	}
 	return loaded, err
 }
+
+// errSignedOut keeps scs from taking up a session that was ended everywhere.
+var errSignedOut = errors.New("session: the session was ended everywhere")
 
 // seen is a record as it was read, and when its use was last recorded.
 type seen struct {
@@ -38,8 +47,10 @@ type seen struct {
 // loadCodec notes what a record says besides its values.
 type loadCodec struct {
 	scs.Codec
-	m    *Manager
-	seen seen
+	m     *Manager
+	ctx   context.Context // of the one load that it is for
+	seen  seen
+	ended bool
 }
 
 func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
@@ -52,6 +63,11 @@ func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 		// scs would panic on the first Put.
 		values = make(map[string]any)
 	}
+	if c.ended, err = c.m.store.ended(c.ctx, identityOf(values[identityKey])); err != nil {
+		return time.Time{}, nil, err
+	} else if c.ended {
+		return time.Time{}, nil, errSignedOut
+	}
 	c.seen = seen{raw: b, touched: c.m.touchedTime(b, values)}
 	return deadline, values, nil
 }
@@ -61,8 +77,7 @@ func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 // cookie or none.
 func (m *Manager) save(ctx context.Context) (token string, expiry time.Time, err error) {
 	if !m.own && m.sm.IdleTimeout > 0 {
-		user, _ := m.userIn(ctx)
-		m.sm.Put(ctx, identityKey, identity{touched: time.Now(), user: user}.encode())
+		m.putIdentity(ctx, m.identityIn(ctx))
 	}
 	token, expiry, err = m.sm.Commit(reportEnded(ctx))
 	if errors.Is(err, errEnded) {

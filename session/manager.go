@@ -48,6 +48,21 @@ type Config struct {
 	// recorded, and the errors behind a default 503 answer. Nil means
 	// [slog.Default].
 	Logger *slog.Logger
+
+	// SignOuts is the list of users who were signed out everywhere, which
+	// [Manager.SignOutEverywhere] needs. The manager does not close it. Nil means that
+	// there is none: each session is ended where it is.
+	SignOuts *SignOuts
+}
+
+// OverConfig is what [Over] needs besides the manager that it joins. The zero value
+// works.
+type OverConfig struct {
+	// Logger gets what no caller is told, see [Config.Logger]. Nil means
+	// [slog.Default].
+	Logger *slog.Logger
+	// SignOuts is as [Config.SignOuts].
+	SignOuts *SignOuts
 }
 
 // Manager knows who is signed in. Make one with [New] or [Over]. Goroutines may
@@ -131,7 +146,7 @@ func New(cfg Config) (*Manager, error) {
 
 	m := &Manager{sm: sm, logger: cfg.Logger, strict: true}
 	sm.ErrorFunc = m.unavailable
-	return m, m.join()
+	return m, m.join(cfg.SignOuts)
 }
 
 // Over joins the session manager that an application already has: its cookie,
@@ -142,19 +157,16 @@ func New(cfg Config) (*Manager, error) {
 // Over puts a wrapper around sm.Store, which ends sessions for good (see the
 // package comment). So call it before sm is used, do not replace sm.Store
 // afterwards, and keep the concrete store yourself if you need its own methods.
-// Calling it again for the same sm is harmless.
+// Calling it again for the same sm is harmless; a list of sign-outs is everybody's then.
 //
 // Behind scs's own LoadAndSave a request in flight during a sign-in or sign-out
 // can still send the dead session's cookie, and an idle timeout costs a write at
 // each request; [Manager.LoadAndSave] does neither.
 //
-// logger gets what no caller is told, see [Config.Logger]. Nil means
-// [slog.Default].
-//
-// It fails if sm is not whole, or if its cookie is SameSite=Strict: browsers do not
+// It fails if sm is not whole, if it has another list of sign-outs already, or if its cookie is SameSite=Strict: browsers do not
 // send such a cookie to the page that a provider's answer leads to, so who has just
 // signed in would be sent to sign in again, without end.
-func Over(sm *scs.SessionManager, logger *slog.Logger) (*Manager, error) {
+func Over(sm *scs.SessionManager, cfg OverConfig) (*Manager, error) {
 	switch {
 	case sm == nil:
 		return nil, errors.New("session: the session manager is nil")
@@ -163,17 +175,23 @@ func Over(sm *scs.SessionManager, logger *slog.Logger) (*Manager, error) {
 	case sm.Cookie.SameSite == http.SameSiteStrictMode:
 		return nil, errors.New("session: the session manager's cookie is SameSite=Strict, which browsers do not send on the way back from the provider: set its Cookie.SameSite to http.SameSiteLaxMode, which still keeps the cookie out of other sites' forms")
 	}
-	if logger == nil {
-		logger = slog.Default()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
 	}
-	m := &Manager{sm: sm, logger: logger}
-	return m, m.join()
+	m := &Manager{sm: sm, logger: cfg.Logger}
+	return m, m.join(cfg.SignOuts)
 }
 
 // join connects m to its session manager.
-func (m *Manager) join() error {
+func (m *Manager) join(signOuts *SignOuts) error {
 	_, m.own = m.sm.Codec.(codec)
 	m.store = wrapStore(m.sm)
+	if have := m.store.signOuts; signOuts != nil && have != signOuts {
+		if have != nil {
+			return errors.New("session: the session manager has a list of sign-outs already, and this is another: make one SignOuts for both")
+		}
+		m.store.signOuts = signOuts
+	}
 	m.touches = newTouches()
 	// scs does not say whether a context holds a session already, short of making
 	// one where it does not. Its key in the context does, so we let scs show it.

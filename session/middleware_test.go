@@ -275,7 +275,7 @@ func TestJustScsStays(t *testing.T) {
 	// Over leaves the application's settings alone.
 	sm := scs.New()
 	sm.Cookie.Name, sm.Lifetime = "mine", time.Hour
-	m, err := session.Over(sm, quiet())
+	m, err := session.Over(sm, session.OverConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

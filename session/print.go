@@ -32,6 +32,26 @@ func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String()))
 // LogValue implements [slog.LogValuer].
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
+// String returns a description without what is in the store.
+func (c SignOutsConfig) String() string {
+	return fmt.Sprintf("SignOutsConfig(store %T, lifetime %v)", c.Store, c.Lifetime)
+}
+
+// Format implements [fmt.Formatter], so that no verb prints what is in the store.
+func (c SignOutsConfig) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (c SignOutsConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String returns a description without what is in the store.
+func (s *SignOuts) String() string { return fmt.Sprintf("SignOuts(store %T)", s.store) }
+
+// Format implements [fmt.Formatter], so that no verb prints what is in the store.
+func (s *SignOuts) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (s *SignOuts) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
 // String returns a description without the secret and the handle.
 func (b Begun) String() string {
 	return fmt.Sprintf("Begun(%v, return to %q, at %v)", b.Pending, b.ReturnTo, b.At)

@@ -11,18 +11,18 @@ import (
 
 // Read returns who is signed in to the session that r's cookie names. ok is false
 // if nobody is. It is one store read, none without a cookie or with one that scs
-// never made, and it writes nothing: a session with an idle timeout does not live
-// longer for it. [Manager.Load] is for the requests of a visitor.
+// never made, and it writes nothing, but that it deletes the record of a session that was
+// ended everywhere: a session with an idle timeout does not live longer for it. [Manager.Load] is for the requests of a visitor.
 //
 // If a middleware has put the session into ctx, Read looks only there, and sees a
 // sign-in or sign-out of the same request.
 //
 // A record that does not decode, or is of a newer version of this package, is
-// nobody's. An error means that the store could not answer.
+// nobody's. An error means that the store could not answer, or that the list of
+// sign-outs could not, see [NewSignOuts].
 func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	if m.loaded(ctx) {
-		u, ok = m.userIn(ctx)
-		return u, ok, nil
+		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
 	if token == "" {
@@ -48,8 +48,7 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 	varyByCookie(w.Header())
 	ctx := r.Context()
 	if m.loaded(ctx) {
-		u, ok = m.userIn(ctx)
-		return u, ok, nil
+		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
 	if token == "" {
@@ -76,7 +75,7 @@ type record struct {
 
 // find reads the record of a signed-in user.
 func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, err error) {
-	b, found, err := m.store.FindCtx(ctx, key)
+	b, found, err := m.store.findOpen(ctx, key)
 	if err != nil {
 		return record{}, false, fmt.Errorf("session: reading: %w", err)
 	}
@@ -90,13 +89,21 @@ func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, er
 	if !signedIn(rec.user) {
 		return record{}, false, nil
 	}
+	ended, err := m.store.ended(ctx, rec.identity)
+	if err != nil {
+		return record{}, false, err
+	}
+	if ended {
+		m.store.discard(ctx, key)
+		return record{}, false, nil
+	}
 	return rec, true, nil
 }
 
 // decode reads the identity, and nothing else where the record is ours. It reports
 // whether the record is readable.
 func (m *Manager) decode(b []byte) (record, bool) {
-	if m.own && len(b) > 0 && b[0] == recordV1 {
+	if m.own && ownRecord(b) {
 		h, err := decodeHeader(b)
 		return record{header: h, raw: b}, err == nil
 	}
@@ -104,9 +111,8 @@ func (m *Manager) decode(b []byte) (record, bool) {
 	if err != nil {
 		return record{}, false
 	}
-	i := identityOf(values[identityKey])
 	return record{
-		header: header{deadline: deadline, touched: i.touched, user: i.user}, raw: b, values: values,
+		header: header{deadline: deadline, identity: identityOf(values[identityKey])}, raw: b, values: values,
 	}, true
 }
 

@@ -13,7 +13,8 @@ import (
 //
 // The session gets a new id, and the old id is dead, so that nobody who planted it
 // shares the sign-in. Values that the application keeps in the session stay, unless
-// somebody with another Subject was signed in: then they are dropped.
+// somebody with another Subject was signed in, or the session was ended everywhere:
+// then they are dropped.
 //
 // The record is in the store when SignIn returns. The cookie is written here, or by
 // the middleware that put the session into r's context. On an error nothing of the
@@ -27,6 +28,10 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		return errors.New("session: signing in: the answer has begun, so the cookie cannot be sent")
 	}
 	ctx := r.Context()
+	position, err := m.store.signOuts.position(ctx)
+	if err != nil {
+		return fmt.Errorf("session: signing in: %w", err)
+	}
 	joined := m.loaded(ctx)
 	if !joined {
 		token, _ := m.token(r)
@@ -41,16 +46,20 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		}
 		ctx = loaded
 	}
-	prev, had := m.userIn(ctx)
+	prev := m.identityIn(ctx)
+	ended, err := m.store.ended(ctx, prev)
+	if err != nil {
+		return fmt.Errorf("session: signing in: %w", err)
+	}
 	if err := m.sm.RenewToken(ctx); err != nil {
 		return fmt.Errorf("session: signing in: ending the old session: %w", err)
 	}
-	if had && prev.Subject != u.Subject {
+	if ended || signedIn(prev.user) && prev.user.Subject != u.Subject {
 		if err := m.sm.Clear(ctx); err != nil {
 			return fmt.Errorf("session: signing in: %w", err)
 		}
 	}
-	m.putUser(ctx, u)
+	m.putIdentity(ctx, identity{user: u, position: position})
 	token, expiry, err := m.sm.Commit(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("session: signing in: %w", err), m.drop(ctx))

@@ -42,6 +42,17 @@ type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
 	sm   *scs.SessionManager
+	// signOuts may be nil.
+	signOuts *SignOuts
+}
+
+// unfiltered is a store that also finds sessions that were ended everywhere, for who
+// looks at that.
+type unfiltered struct{ *store }
+
+// FindCtx implements [scs.CtxStore].
+func (s unfiltered) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	return s.findOpen(ctx, key)
 }
 
 // iterableStore is a store whose base can list its records.
@@ -88,13 +99,67 @@ func hash43(sum [sha256.Size]byte) string {
 
 func isTombstone(b []byte) bool { return string(b) == tombstone }
 
-// FindCtx implements [scs.CtxStore].
+// FindCtx implements [scs.CtxStore]. A session that was ended everywhere is not found,
+// by whatever middleware.
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	b, found, err := s.findOpen(ctx, key)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	ended, err := s.endedRecord(ctx, b)
+	if err != nil {
+		return nil, false, err
+	}
+	if ended {
+		s.discard(ctx, key)
+		return nil, false, nil
+	}
+	return b, true, nil
+}
+
+// findOpen finds a record that has no tombstone in its place.
+func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) {
 	b, found, err := s.find(ctx, key)
 	if err != nil || !found || isTombstone(b) {
 		return nil, false, err
 	}
 	return b, true, nil
+}
+
+// ended reports whether the session of i was ended everywhere.
+func (s *store) ended(ctx context.Context, i identity) (bool, error) {
+	if !signedIn(i.user) {
+		return false, nil
+	}
+	return s.signOuts.ended(ctx, i.user.Subject, i.position)
+}
+
+// endedRecord is ended for a record. One that does not decode is for others to judge.
+func (s *store) endedRecord(ctx context.Context, b []byte) (bool, error) {
+	if s.signOuts.none() {
+		return false, nil
+	}
+	if _, own := s.sm.Codec.(codec); own && ownRecord(b) {
+		h, err := decodeHeader(b)
+		if err != nil {
+			return false, nil
+		}
+		return s.ended(ctx, h.identity)
+	}
+	_, values, err := s.sm.Codec.Decode(b)
+	if err != nil {
+		return false, nil
+	}
+	return s.ended(ctx, identityOf(values[identityKey]))
+}
+
+// discard deletes the record of a session that was ended everywhere. It needs no
+// tombstone: a record that a request in flight writes again has ended just the same.
+// Where the store fails the record goes another time.
+func (s *store) discard(ctx context.Context, key string) {
+	ctx, cancel := finish(ctx)
+	defer cancel()
+	_ = s.delete(ctx, key)
 }
 
 // CommitCtx implements [scs.CtxStore].
@@ -200,7 +265,7 @@ func (s iterableStore) All() (map[string][]byte, error) {
 }
 
 // AllCtx implements [scs.IterableCtxStore]. Tombstones are no sessions and are left
-// out.
+// out, as are sessions that were ended everywhere.
 func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	var all map[string][]byte
 	var err error
@@ -215,7 +280,14 @@ func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	// The base may keep the map it gave out.
 	sessions := make(map[string][]byte, len(all))
 	for key, b := range all {
-		if !isTombstone(b) {
+		if isTombstone(b) {
+			continue
+		}
+		ended, err := s.endedRecord(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		if !ended {
 			sessions[key] = b
 		}
 	}

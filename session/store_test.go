@@ -133,7 +133,7 @@ func TestTheStoreKeepsItsAbilities(t *testing.T) {
 			t.Errorf("%s: it is still there", c.name)
 		}
 		// Over again, over ours: one wrapper is enough.
-		if _, err := session.Over(m.SCS(), quiet()); err != nil || m.SCS().Store != store {
+		if _, err := session.Over(m.SCS(), session.OverConfig{Logger: quiet()}); err != nil || m.SCS().Store != store {
 			t.Errorf("%s: wrapped again, %v", c.name, err)
 		}
 	}

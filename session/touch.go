@@ -105,7 +105,8 @@ func (m *Manager) touched(rec record) (b []byte, persist bool, err error) {
 		}
 	}
 	if !m.own {
-		rec.values[identityKey] = identity{touched: time.Now(), user: rec.user}.encode()
+		rec.touched = time.Now()
+		rec.values[identityKey] = rec.identity.encode()
 	}
 	remember, _ := rec.values[rememberKey].(bool)
 	b, err = m.sm.Codec.Encode(rec.deadline, rec.values)
