@@ -60,7 +60,10 @@ type Config struct {
 	// is set: what is stored could not be read again.
 	// `openssl rand -base64 32` makes one; [Kit.Reseal] tells how to replace one.
 	Keys []string
-	// Tokens stores tokens, sealed. The default is memory, for one process.
+	// Tokens stores tokens, sealed, and the list of users who were signed out everywhere.
+	// The default is memory, for one process, which forgets both when it ends. Replicas
+	// that share SessionStore share Tokens too: one that does not learns nothing of the
+	// others' sign-outs.
 	Tokens tokenstore.Store
 	// SessionStore stores sessions: any store of scs. The default is memory, for one
 	// process. A store is one kit's: another kit over the same store would take its

@@ -24,6 +24,8 @@ type Kit struct {
 	mux       *http.ServeMux
 	providers []provider.Provider
 	sessions  *session.Manager
+	signOuts  *session.SignOuts
+	handlers  *handlers.Handlers
 	clients   *client.Pool
 	gate      *middleware.Middleware
 }
@@ -45,20 +47,27 @@ func New(cfg Config) (*Kit, error) {
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
 	}
+	store := c.Tokens
+	if store == nil {
+		store = tokenstore.NewMemory()
+	}
+	lifetime := max(0, c.SessionLifetime) // a negative one is the session manager's to complain of
 	if c.Sessions != nil {
-		k.sessions, err = session.Over(c.Sessions, c.Logger)
+		lifetime = c.Sessions.Lifetime
+	}
+	if k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger}); err != nil {
+		return nil, err
+	}
+	if c.Sessions != nil {
+		k.sessions, err = session.Over(c.Sessions, session.OverConfig{Logger: c.Logger, SignOuts: k.signOuts})
 	} else {
 		k.sessions, err = session.New(session.Config{
 			Store: c.SessionStore, CookieName: c.CookieName, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
-			Secure: c.public.Scheme == "https", Logger: c.Logger,
+			Secure: c.public.Scheme == "https", Logger: c.Logger, SignOuts: k.signOuts,
 		})
 	}
 	if err != nil {
 		return nil, err
-	}
-	store := c.Tokens
-	if store == nil {
-		store = tokenstore.NewMemory()
 	}
 	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
@@ -125,6 +134,7 @@ func (k *Kit) mount() error {
 	if err != nil {
 		return err
 	}
+	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{
 		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
 		LoginPath: path + "/login", LoginPathOf: h.LoginPath, DeclareScopes: h.DeclareScopes,
@@ -254,9 +264,27 @@ func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.
 // counted and what the error tells.
 func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return k.clients.Reseal(ctx) }
 
+// SignOutEverywhere ends every session of the user whom the application calls userID, the
+// Subject: on this replica when it returns, and on the others within five seconds while
+// the token store answers. Then, unless Config.KeepTokens, the user's tokens are revoked at
+// X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
+// visitors have Path + "/logout"; this is for the application: a changed password, a
+// banned user, a phone that was lost.
+//
+// Who signs in again is signed in, so a ban needs Config.OnSignIn besides. That goes for a
+// sign-in that the user has begun before and not finished: it is a new one.
+//
+// An error means that the sign-out could not be written to the token store. Nothing is
+// claimed then, and the tokens are as they were.
+func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
+	return k.handlers.SignOutEverywhere(ctx, userID)
+}
+
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after
 // the server has shut down.
-func (k *Kit) Close(ctx context.Context) error { return k.clients.Close(ctx) }
+func (k *Kit) Close(ctx context.Context) error {
+	return errors.Join(k.clients.Close(ctx), k.signOuts.Close(ctx))
+}
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.
 func (k Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }

@@ -40,6 +40,9 @@ var everyPage = []wayToPage{
 	{page.CrossOrigin, true, 403, func(_ *site, b *browser) answer {
 		return b.send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "cross-site")
 	}},
+	{page.NotEverywhere, true, 400, func(_ *site, b *browser) answer {
+		return b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"perhaps"}})
+	}},
 	{page.Denied, false, 403, func(s *site, b *browser) answer {
 		callback, err := s.x.Deny(b.begin("/auth/login"), xtest.DefaultUserID)
 		if err != nil {

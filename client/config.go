@@ -76,6 +76,9 @@ func New(c Config) (*Pool, error) {
 			fault("Config.Providers[%d] is nil", i)
 			continue
 		}
+		if strings.HasPrefix(p.Name(), ".") {
+			fault("one of Config.Providers is named %q; names that begin with a dot are for entries that are no tokens", p.Name())
+		}
 		if _, twice := providers[p.Name()]; twice {
 			fault("two of Config.Providers are named %q; give one another name", p.Name())
 		}

@@ -23,7 +23,8 @@ const (
 	SignInDone Kind = "sign_in_done"
 	// SignInFailed: a sign-in ended without a user. Cause says why.
 	SignInFailed Kind = "sign_in_failed"
-	// SignedOut: a session was ended by its user.
+	// SignedOut: a session was ended by its user, or all of a user's; see
+	// Event.Everywhere.
 	SignedOut Kind = "signed_out"
 	// Refreshed: a token was refreshed and saved.
 	Refreshed Kind = "refreshed"
@@ -45,10 +46,12 @@ type Event struct {
 	// callback, for a refresh the provider's answer and the save.
 	Time     time.Time
 	Duration time.Duration
-	// Provider is the provider's name.
+	// Provider is the provider's name; empty where a program signed a user out everywhere.
 	Provider string
 	// UserID is the application's name for the user; empty where none is known.
 	UserID string
+	// Everywhere is set with SignedOut where all sessions of the user were ended.
+	Everywhere bool
 	// Cause is a short stable word for failures, such as "denied" or
 	// "unavailable"; empty on success.
 	Cause string

@@ -129,6 +129,9 @@ func New(cfg Config) (*Handlers, error) {
 		fault("Config.Providers is empty: pass provider.NewX or provider.NewXOAuth1")
 	}
 	for _, p := range cfg.Providers {
+		if strings.HasPrefix(p.Name(), ".") {
+			fault("a provider is called %q: names that begin with a dot are for entries of the kit that are no tokens", p.Name())
+		}
 		if h.byName[p.Name()] != nil {
 			fault("two providers are called %q: give one another Name", p.Name())
 		}

@@ -2,15 +2,18 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/page"
-	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
@@ -19,9 +22,15 @@ import (
 // Config.KeepTokens. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
 //
+// With the value everywhere, in the form or the query, every session of the user ends
+// instead, see [Handlers.SignOutEverywhere]. It is "1" or "true", or what else
+// [strconv.ParseBool] knows; false and nothing are a plain sign-out. Any other is refused
+// with status 400 and nothing is done, and so is a true one where the session manager has
+// no list of sign-outs: what was asked for would not be what happened.
+//
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
 // to the form value return_to or home, or 204 for who asks for JSON. failure answers when
-// the session store failed, and the tokens are as they were; nil means the default page.
+// a store failed, and the tokens are as they were; nil means the default page.
 // Who is not signed in has signed out with success.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,18 +47,29 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 				})
 				return
 			}
-			h.cfg.Pages.Show(w, r, page.Page{
+			ask := page.Page{
 				Kind:  page.SignOut,
 				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
 				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.Home,
-			})
+			}
+			if h.cfg.Sessions.HasSignOuts() {
+				ask.Text = "You will be signed out of this site in this browser, or everywhere: in all browsers and devices where you are signed in here. You stay signed in at X."
+				ask.Everywhere = "Sign out everywhere"
+			}
+			h.cfg.Pages.Show(w, r, ask)
 			return
 		}
 		if err := h.cross.Check(r); err != nil {
 			h.problem(w, r, crossOrigin(), h.cfg.Path+"/logout")
 			return
 		}
-		if err := h.signOut(w, r); err != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		everywhere, err := h.everywhere(r)
+		if err != nil {
+			h.problem(w, r, notEverywhere(), h.cfg.Path+"/logout")
+			return
+		}
+		if err := h.signOut(w, r, everywhere); err != nil {
 			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 			if failure != nil {
 				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
@@ -64,51 +84,94 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 		case wants.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.Home))
 		}
 	})
 }
 
-// signOut ends r's session, then the tokens.
-func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) error {
+// everywhere reports whether r asks to end all sessions. The error says that it asks for
+// what is not known, or not possible, here.
+func (h *Handlers) everywhere(r *http.Request) (bool, error) {
+	value := r.FormValue("everywhere")
+	if value == "" {
+		return false, nil
+	}
+	all, err := strconv.ParseBool(value)
+	if err == nil && all && !h.cfg.Sessions.HasSignOuts() {
+		err = errors.New("handlers: the session manager has no list of sign-outs")
+	}
+	return all, err
+}
+
+// signOut ends r's session, or all of its user's, then the tokens.
+func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bool) error {
 	begun := h.cfg.Now()
 	ctx := context.WithoutCancel(r.Context())
 	user, ok, err := h.cfg.Sessions.Read(ctx, r)
-	if err == nil {
-		err = h.cfg.Sessions.SignOut(w, r.WithContext(ctx))
+	if err == nil && ok && everywhere {
+		err = h.cfg.Sessions.SignOutEverywhere(ctx, user.Subject)
 	}
 	if err != nil {
 		return internal(err)
 	}
+	if err := h.cfg.Sessions.SignOut(w, r.WithContext(ctx)); err != nil {
+		if !ok || !everywhere {
+			return internal(err)
+		}
+		// The list has ended this session too; its record and cookie open nothing.
+		h.cfg.Logger.WarnContext(ctx, "xsignin: the record of a session that was ended everywhere is left", "err", err)
+	}
 	// A sign-in that was begun before must not end after.
 	h.cfg.Pending.Clear(w, r)
-	if !ok {
-		return nil
+	if ok {
+		h.signedOut(ctx, begun, user.Provider, user.Subject, everywhere)
 	}
+	return nil
+}
+
+// SignOutEverywhere ends every session of the user whose Subject is userID, whatever
+// provider they signed in with: in this process when it returns, and on the other replicas
+// within five seconds, see [session.NewSignOuts]. Then the user's tokens go, as in a
+// sign-out by [Handlers.Logout]: best effort, within two seconds.
+//
+// A sign-in that the user has begun in another browser, and finishes afterwards, is a new
+// one and stays; Logout clears only those of its own browser.
+//
+// An error means that the list of sign-outs could not be written. Nothing is claimed then,
+// and the tokens are as they were.
+func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
+	begun := h.cfg.Now()
+	if err := h.cfg.Sessions.SignOutEverywhere(ctx, userID); err != nil {
+		return err
+	}
+	h.signedOut(context.WithoutCancel(ctx), begun, "", userID, true)
+	return nil
+}
+
+// signedOut does what remains when the sessions have ended. provider is empty if nobody's
+// browser asked.
+func (h *Handlers) signedOut(ctx context.Context, begun time.Time, provider, userID string, everywhere bool) {
 	if !h.cfg.KeepTokens {
-		h.revoke(ctx, user)
+		h.revoke(ctx, userID)
 	}
-	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", user.Provider, "user_id", user.Subject)
+	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", provider, "user_id", userID, "everywhere", everywhere)
 	h.cfg.Events.Tell(ctx, event.Event{
 		Kind: event.SignedOut, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(begun),
-		Provider: user.Provider, UserID: user.Subject,
+		Provider: provider, UserID: userID, Everywhere: everywhere,
 	})
-	return nil
 }
 
 // revoke takes back what the user holds with each provider, all at the same time. The
 // visitor is signed out whatever comes of it. That the provider was not told is in the
 // pool's events; that a token is still stored is for the operator.
-func (h *Handlers) revoke(ctx context.Context, user provider.User) {
+func (h *Handlers) revoke(ctx context.Context, userID string) {
 	var wg sync.WaitGroup
 	for _, p := range h.cfg.Providers {
-		u := user
-		u.Provider = p.Name()
+		key := tokenstore.Key{Provider: p.Name(), UserID: userID}
 		wg.Go(func() {
-			if err := h.cfg.Clients.Revoke(ctx, u.Key()); err != nil {
+			if err := h.cfg.Clients.Revoke(ctx, key); err != nil {
 				h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
-					"provider", u.Provider, "user_id", u.Subject, "err", err)
+					"provider", key.Provider, "user_id", userID, "err", err)
 			}
 		})
 	}

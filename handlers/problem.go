@@ -161,6 +161,15 @@ func stillSignedIn() Problem {
 	}
 }
 
+// notEverywhere is the problem of a sign-out that asks for what is not known here.
+func notEverywhere() Problem {
+	return Problem{
+		Type: "about:blank", Status: http.StatusBadRequest, Code: "not_everywhere",
+		Title:  "You are still signed in",
+		Detail: "The address or the form that brought you here asks for a way of signing out that this site does not know.",
+	}
+}
+
 // notAPageLoad is the problem of a sign-in that a script, an image or a prefetch asked for.
 func notAPageLoad() Problem {
 	return Problem{

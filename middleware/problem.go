@@ -19,7 +19,7 @@ type Problem struct {
 	// Code is a stable word. RequireUser says not_signed_in, sign_in_again or internal,
 	// RequireScopes also insufficient_scope, the word of RFC 6750; the handlers say denied,
 	// not_granted, expired, other_browser, not_allowed, rate_limited, refused, unavailable,
-	// cross_origin, not_a_page_load, unknown_scope, not_found,
+	// cross_origin, not_everywhere, not_a_page_load, unknown_scope, not_found,
 	// method_not_allowed or internal, and the one for native programs lists its own. Title
 	// and Detail are English, and Code is what to translate them by.
 	Code string `json:"code"`

@@ -35,6 +35,8 @@ const (
 	SignedOut Kind = "signed_out"
 	// SignOutFailed: a store of this site is away, and the visitor is still signed in.
 	SignOutFailed Kind = "sign_out_failed"
+	// NotEverywhere: a form asked for a way of signing out that the site does not know.
+	NotEverywhere Kind = "not_everywhere"
 	// CrossOrigin: another site tried to sign the visitor out.
 	CrossOrigin Kind = "cross_origin"
 
@@ -95,10 +97,13 @@ type Page struct {
 	// RetryAt is when it makes sense to try again; the zero time says nothing.
 	RetryAt time.Time
 	// Link and its Label lead on. With Post the link is a form that posts there, without
-	// fields. With a Label and an empty Link it is the same page again; without a Label
+	// fields of its own. With a Label and an empty Link it is the same page again; without a Label
 	// there is none.
 	Link, Label string
 	Post        bool
+	// Everywhere is the label of a second button in that form, which sends the value
+	// everywhere=1 along: signing out in all browsers. Empty where there is none.
+	Everywhere string
 	// Home leads back to the site; it may be empty.
 	Home string
 

@@ -10,6 +10,10 @@
 //
 // A [Jar] keeps pending sign-ins in sealed cookies.
 //
+// [SignOuts] is the list of users who were signed out everywhere:
+// [Manager.SignOutEverywhere] ends all sessions of a user, in this process at once and in
+// the others within five seconds, with no store read per request.
+//
 // # What is mended in scs
 //
 // Four things that scs does by itself do not happen here:
@@ -34,6 +38,12 @@
 // before the sign-out. If the process dies within that round trip the record stays
 // until it is next written, or expires. Both need a store whose reads see finished
 // writes: do not point it at a lagging replica.
+//
+// A replica learns of a sign-out everywhere when it next reads the list, so for up to
+// five seconds it takes a session for open that was ended on another, and for longer
+// while the store of the list does not answer. A request that is running goes on with
+// what it has learned, though asking again tells the truth. A sign-in begun before, in
+// another browser, ends after as a new one.
 //
 // Session ids never enter logs and errors.
 package session
