@@ -1,5 +1,5 @@
-// Package xecho is xsignin's middleware for echo v4: [RequireUser] and [LoadUser] as
-// [echo.MiddlewareFunc], and [User] and [Client] from an [echo.Context].
+// Package xecho is xsignin's middleware for echo v4: [RequireUser], [RequireScopes]
+// and [LoadUser] as [echo.MiddlewareFunc], and [User] and [Client] from an [echo.Context].
 //
 //	e := echo.New()
 //	e.Any("/auth/*", echo.WrapHandler(kit))
@@ -12,7 +12,7 @@
 //	}
 //
 // The decisions are those of the standard middleware ([middleware.Middleware.Require],
-// [middleware.Middleware.Load]), and so are the answers: only how they reach echo is here.
+// [middleware.Middleware.RequireWith], [middleware.Middleware.Load]), and so are the answers: only how they reach echo is here.
 // Echo's response is not wrapped: flushing, hijacking and [http.ResponseController] work as
 // echo lets them.
 //
@@ -48,10 +48,20 @@ import (
 // is not called. See [middleware.Middleware.RequireUser].
 //
 // A program that answers in its own way calls [middleware.Middleware.Require].
-func RequireUser(m *middleware.Middleware) echo.MiddlewareFunc {
+func RequireUser(m *middleware.Middleware) echo.MiddlewareFunc { return gate(m.Require) }
+
+// RequireScopes lets only users through to the next handler whose token has all of scopes,
+// and sends others through the consent. Make it when the program starts. See
+// [middleware.Middleware.RequireScopes].
+func RequireScopes(m *middleware.Middleware, scopes ...string) echo.MiddlewareFunc {
+	return gate(m.RequireWith(scopes...))
+}
+
+// gate lets those through whom decide does.
+func gate(decide middleware.Decision) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			loaded, refusal := m.Require(c.Response(), c.Request())
+			loaded, refusal := decide(c.Response(), c.Request())
 			if refusal != nil {
 				refusal.ServeHTTP(c.Response(), c.Request())
 				return nil

@@ -1,5 +1,5 @@
-// Package xgin is xsignin's middleware for gin: [RequireUser] and [LoadUser] as
-// [gin.HandlerFunc], and [User] and [Client] from a [gin.Context].
+// Package xgin is xsignin's middleware for gin: [RequireUser], [RequireScopes] and
+// [LoadUser] as [gin.HandlerFunc], and [User] and [Client] from a [gin.Context].
 //
 //	r := gin.Default()
 //	r.Any("/auth/*path", gin.WrapH(kit))
@@ -12,7 +12,7 @@
 //	}
 //
 // The decisions are those of the standard middleware ([middleware.Middleware.Require],
-// [middleware.Middleware.Load]), and so are the answers: only how they reach gin is here.
+// [middleware.Middleware.RequireWith], [middleware.Middleware.Load]), and so are the answers: only how they reach gin is here.
 // Gin's writer is not wrapped: flushing, hijacking and [http.ResponseController] work as
 // gin lets them.
 //
@@ -49,9 +49,19 @@ import (
 // RequireUser lets only signed-in users through to the handlers after it. Anybody else gets
 // the [middleware.Refusal] that fits who asks, and the chain is aborted. See
 // [middleware.Middleware.RequireUser].
-func RequireUser(m *middleware.Middleware) gin.HandlerFunc {
+func RequireUser(m *middleware.Middleware) gin.HandlerFunc { return gate(m.Require) }
+
+// RequireScopes lets only users through to the handlers after it whose token has all of
+// scopes, and sends others through the consent. Make it when the program starts. See
+// [middleware.Middleware.RequireScopes].
+func RequireScopes(m *middleware.Middleware, scopes ...string) gin.HandlerFunc {
+	return gate(m.RequireWith(scopes...))
+}
+
+// gate lets those through whom decide does.
+func gate(decide middleware.Decision) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		loaded, refusal := m.Require(c.Writer, c.Request)
+		loaded, refusal := decide(c.Writer, c.Request)
 		if refusal != nil {
 			refuse(c, refusal)
 			return
