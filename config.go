@@ -87,6 +87,10 @@ type Config struct {
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// LoginOptions gives the options of a sign-in, such as ForceLogin, from its request.
 	LoginOptions func(r *http.Request) provider.Options
+	// Interstitial sends visitors to X by way of a small page, for phones whose X app would
+	// take the link over and end the sign-in in another browser. The default is
+	// InterstitialNever; InterstitialPhones is for sites that many open on a phone.
+	Interstitial Interstitial
 	// Native lets programs of the application's own, on phones and desktops, sign in at
 	// Path + "/native"; see [handlers.Handlers.Native]. By default nothing is there.
 	Native NativeClients
@@ -119,6 +123,8 @@ type Config struct {
 type (
 	// SignIn is what an OnSignIn hook decides about.
 	SignIn = handlers.SignIn
+	// Interstitial says who is sent to X by way of a page.
+	Interstitial = handlers.Interstitial
 	// Event is what an Events hook is told.
 	Event = event.Event
 	// NativeClients says which programs may sign in at Path + "/native".
@@ -127,6 +133,13 @@ type (
 	Page = page.Page
 	// Key names a user's token with a provider.
 	Key = tokenstore.Key
+)
+
+// The values of Config.Interstitial.
+const (
+	InterstitialNever  = handlers.InterstitialNever
+	InterstitialPhones = handlers.InterstitialPhones
+	InterstitialAlways = handlers.InterstitialAlways
 )
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.

@@ -127,7 +127,7 @@ func (k *Kit) mount() error {
 	path := c.public.EscapedPath() + c.Path
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Native: c.Native, KeepTokens: c.KeepTokens,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Interstitial, Native: c.Native, KeepTokens: c.KeepTokens,
 		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
 		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
 	})

@@ -43,6 +43,9 @@ var everyPage = []wayToPage{
 	{page.NotEverywhere, true, 400, func(_ *site, b *browser) answer {
 		return b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"perhaps"}})
 	}},
+	{page.Interstitial, false, 200, func(_ *site, b *browser) answer {
+		return b.get("/auth/login", "Sec-CH-UA-Mobile", "?1")
+	}},
 	{page.Denied, false, 403, func(s *site, b *browser) answer {
 		callback, err := s.x.Deny(b.begin("/auth/login"), xtest.DefaultUserID)
 		if err != nil {
@@ -109,7 +112,7 @@ var everyPage = []wayToPage{
 // pageSite is a site with a Pages hook that does not let the second user in.
 func pageSite(t *testing.T, pages page.Func) *site {
 	return newSite(t, func(c *xsignin.Config) {
-		c.Pages = pages
+		c.Pages, c.Interstitial = pages, xsignin.InterstitialPhones
 		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
 			if in.User.ID == xtest.SecondUserID {
 				return provider.ErrNotAllowed
@@ -187,7 +190,7 @@ func TestEveryKindOfPageIsProvoked(t *testing.T) {
 			}
 		}
 	}
-	if found < 21 {
+	if found < 22 {
 		t.Errorf("page.go has %d kinds; is it still the file that lists them?", found)
 	}
 }

@@ -71,9 +71,16 @@ func (w *watch) answered(a answer) {
 		}
 	}
 	h.Del("Set-Cookie")
-	if u, err := url.Parse(a.location()); err == nil && u.Host != "" {
+	to := a.location()
+	if on := a.onward(); on != "" {
+		// Once in the page, and nowhere else.
+		to, a.body = on, strings.Replace(a.body, followed.FindStringSubmatch(a.body)[1], "", 1)
+	}
+	if u, err := url.Parse(to); err == nil && u.Host != "" {
 		w.secret("the state", u.Query().Get("state"))
 		w.secret("the request token", u.Query().Get("oauth_token"))
+	}
+	if u, err := url.Parse(a.location()); err == nil && u.Host != "" {
 		h.Del("Location")
 		// The body of a redirect is a link to the same place.
 		a.body = ""

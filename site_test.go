@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -185,6 +187,16 @@ type answer struct {
 
 // location is where the answer sends the browser.
 func (a answer) location() string { return a.Header.Get("Location") }
+
+var followed = regexp.MustCompile(`id="follow" href="([^"]*)"`)
+
+// onward is where a page on the way to X leads, or "".
+func (a answer) onward() string {
+	if m := followed.FindStringSubmatch(a.body); m != nil {
+		return html.UnescapeString(m[1])
+	}
+	return ""
+}
 
 // send sends a request as a browser's page load. Headers come in pairs.
 func (b *browser) send(method, target string, body url.Values, headers ...string) answer {

@@ -64,6 +64,9 @@ type Config struct {
 	// ForceLogin. Nil means none.
 	LoginOptions func(r *http.Request) provider.Options
 
+	// Interstitial says who is sent to the provider by way of a page, for phones whose X
+	// app takes links over. The default is InterstitialNever.
+	Interstitial Interstitial
 	// Native says which programs of the application's own, on phones and desktops, may sign
 	// in by [Handlers.Native]. The zero value is none.
 	Native NativeClients
@@ -161,6 +164,9 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
 	errs = append(errs, cfg.Native.check(cfg.Providers, cfg.Origin, cfg.Path)...)
+	if cfg.Interstitial < InterstitialNever || cfg.Interstitial > InterstitialAlways {
+		fault("Config.Interstitial must be InterstitialNever, InterstitialPhones or InterstitialAlways")
+	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 25*time.Second)
 	if cfg.Timeout < 0 {
 		fault("Config.Timeout must not be negative")

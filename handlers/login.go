@@ -15,7 +15,8 @@ import (
 )
 
 // Login begins a sign-in with the named provider: it keeps the sign-in under way in a
-// sealed cookie and sends the browser to the provider, with status 303. The parameter
+// sealed cookie and sends the browser to the provider, with status 303 or as
+// [Interstitial] says. The parameter
 // return_to says where to go afterwards; anything but a path on this site means home. What
 // a browser says is no page load gets 403, and htmx HX-Redirect.
 //
@@ -74,7 +75,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		h.cfg.Events.Tell(r.Context(), event.Event{
 			Kind: event.SignInBegun, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun), Provider: name,
 		})
-		seeOther(w, redirect)
+		h.sendOn(w, r, redirect)
 	})
 }
 

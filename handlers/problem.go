@@ -78,8 +78,8 @@ func ProblemOf(err error) Problem {
 	case errors.Is(err, provider.ErrOtherBrowser):
 		p.Status, p.Code = http.StatusBadRequest, "other_browser"
 		p.Title = "This sign-in was not started in this browser"
-		p.Detail = "That happens when the X app opens the link in another browser, when cookies are blocked, " +
-			"or when the link is old. For your safety it is not used here. Start again in this browser."
+		p.Detail = "The link from X was opened in another browser than the one you started in, as the X app on a phone does; " +
+			"or cookies are blocked, or the link is old. For your safety it is not used here. Start again in this browser."
 	case errors.Is(err, provider.ErrNotAllowed):
 		p.Status, p.Code = http.StatusForbidden, "not_allowed"
 		p.Title = "This account may not sign in here"
@@ -234,8 +234,11 @@ func (h *Handlers) problemPage(w http.ResponseWriter, r *http.Request, kind page
 
 // label is what the way on from p says.
 func label(p Problem) string {
-	if p.Code == "unknown_scope" {
+	switch p.Code {
+	case "unknown_scope":
 		return "Sign in"
+	case "other_browser":
+		return "Start again here"
 	}
 	return "Try again"
 }

@@ -1,5 +1,5 @@
-// Package page is what visitors get to see of the kit: the question before a sign-out, and
-// a page for each failure. Its words and its looks are an application's to change, by one
+// Package page is what visitors get to see of the kit: the question before a sign-out, a
+// page for each failure, and if wanted one on the way to X. Its words and its looks are an application's to change, by one
 // hook, the Pages of the root package's Config:
 //
 //	Pages: func(w http.ResponseWriter, r *http.Request, p page.Page) {
@@ -39,6 +39,10 @@ const (
 	NotEverywhere Kind = "not_everywhere"
 	// CrossOrigin: another site tried to sign the visitor out.
 	CrossOrigin Kind = "cross_origin"
+
+	// Interstitial leads on to X, see handlers.Interstitial: Page.Link is X's address, and
+	// Page.Follow is set.
+	Interstitial Kind = "interstitial"
 
 	// Denied: the user said no at X.
 	Denied Kind = "denied"
@@ -82,7 +86,8 @@ const (
 // Page is a sentence or two, and a way on. All of it is text, and none of it is markup: the
 // default layout escapes it, and a template of one's own has to, as html/template does. Link
 // may hold what the visitor's address did, such as the path to come back to; it leads to a
-// path on this site. What X says is never in a page, except for RetryAt.
+// path on this site, but for an [Interstitial]. What X says is never in a page, except for
+// RetryAt.
 type Page struct {
 	// Kind says which page it is. There may be more of them in later versions: render those
 	// that you do not know.
@@ -104,6 +109,10 @@ type Page struct {
 	// Everywhere is the label of a second button in that form, which sends the value
 	// everywhere=1 along: signing out in all browsers. Empty where there is none.
 	Everywhere string
+	// Follow says that the visitor is meant to be sent on to Link at once, by script and not
+	// by a redirect. The default layout does so; a page of one's own has to. Link then holds
+	// the state of this sign-in: it belongs into this answer and nowhere else.
+	Follow bool
 	// Home leads back to the site; it may be empty.
 	Home string
 
