@@ -119,6 +119,8 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 // "A refresh happens once" has it.
 func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 	began, poll := time.Now(), pollFirst
+	var left time.Duration // of another's lease
+	var held time.Time     // when it was first seen
 	for {
 		s.mu.Lock()
 		gen, u, refused := s.gen, s.unsaved, s.refused
@@ -198,8 +200,13 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 		case errors.As(err, &leased) || errors.Is(err, tokenstore.ErrConflict):
 			wait := poll
 			if leased != nil {
-				wait = max(min(wait, leased.Remaining), time.Millisecond)
-				poll = min(2*poll, max(pollSoon, time.Since(began)/4), pollMost)
+				if leased.Remaining > left {
+					// Another holder than before, which has died: the next one is quick.
+					wait, poll, held = pollFirst, pollFirst, time.Now()
+				}
+				left = leased.Remaining
+				wait = max(min(wait, left), time.Millisecond)
+				poll = min(2*poll, max(pollSoon, time.Since(held)/4), pollMost)
 			}
 			if time.Since(began) > 3*p.lease {
 				return nil, false, p.failed(s, began, fmt.Errorf("other processes have been refreshing this token for %v", time.Since(began)))

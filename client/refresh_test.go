@@ -144,6 +144,32 @@ func TestHolderDies(t *testing.T) {
 	})
 }
 
+// TestHolderDiesAndAnotherIsQuick: a replica that waited long for the dead holder does not
+// wait a second for the next one.
+func TestHolderDiesAndAnotherIsQuick(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		replicas := []*world{w, newWorld(w.T, w.x, w.store.Store), newWorld(w.T, w.x, w.store.Store)}
+		w.x.during = func(context.Context) error { time.Sleep(10 * time.Millisecond); return nil }
+		time.Sleep(3 * time.Hour)
+		v := newVault(w.T, w.store.Store)
+		_, version, _ := v.Get(w.Context(), user)
+		if _, err := v.Lease(w.Context(), user, version, 30*time.Second); err != nil {
+			w.Fatal(err)
+		}
+		began := time.Now()
+		var all sync.WaitGroup
+		for _, r := range replicas {
+			all.Go(func() { r.wantToken("access-2") })
+		}
+		all.Wait()
+		if took := time.Since(began); took > 30*time.Second+100*time.Millisecond {
+			w.Errorf("all went on after %v, want soon after the end of the lease", took)
+		}
+		w.wantAsked(1)
+	})
+}
+
 func TestOthersKeepLeasing(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
