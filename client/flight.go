@@ -30,8 +30,8 @@ type goal struct {
 	refusals int
 	// force: the token that the store has now will not do.
 	force bool
-	// reread: the token in memory will not do, only what the store holds now.
-	reread bool
+	// stale is what memory held when the store was to be read again: it will not do.
+	stale *cached
 	// early: the token that the store has will not do if it expires soon.
 	early bool
 }
@@ -49,6 +49,15 @@ type flight struct {
 
 var errDead = errors.New("client: slot was dropped")
 
+// meets reports whether requests with the goal g may use c, which is in memory. c may be
+// nil.
+func (g goal) meets(c *cached, now time.Time) bool {
+	return !g.force && !g.early && c.good(now) && c != g.stale && c.token.AccessToken != g.bad
+}
+
+// errMet says that a flight for this goal has just ended.
+var errMet = errors.New("client: the token in memory will do")
+
 // join returns the flight under way for s, or starts one for g.
 func (p *Pool) join(s *slot, g goal) (f *flight, started bool, err error) {
 	s.mu.Lock()
@@ -58,6 +67,10 @@ func (p *Pool) join(s *slot, g goal) (f *flight, started bool, err error) {
 	}
 	if s.flight != nil {
 		return s.flight, false, nil
+	}
+	// Whoever found the token wanting may come here only after a flight has mended that.
+	if g.meets(s.cur.Load(), p.now()) {
+		return nil, false, errMet
 	}
 	f = &flight{done: make(chan struct{})}
 	if !p.spawn(func() { p.run(s, f, g) }) {
@@ -85,11 +98,11 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 			return nil, err
 		}
 		s := p.users.get(key)
-		if c := s.cur.Load(); !g.reread && c.good(p.now()) && c.token.AccessToken != g.bad {
+		if c := s.cur.Load(); g.meets(c, p.now()) {
 			return c, nil
 		}
 		f, started, err := p.join(s, g)
-		if errors.Is(err, errDead) {
+		if errors.Is(err, errDead) || errors.Is(err, errMet) {
 			continue
 		}
 		if err != nil {

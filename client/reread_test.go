@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,5 +134,34 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 			w.Errorf("request made with %q", got)
 		}
 		time.Sleep(storeTimeout)
+	})
+}
+
+// TestALateCallerDoesNotReadAgain: it found the token wanting, and comes to the flight
+// that mended that when it has ended.
+func TestALateCallerDoesNotReadAgain(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		s := w.pool.users.get(user)
+		old := s.cur.Load()
+		for name, g := range map[string]goal{"no token": {}, "a stale one": {stale: old}, "a bad one": {bad: "access-1"}} {
+			s.drop()
+			w.signIn()
+			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
+			reads := w.store.count("get")
+			if _, started, err := w.pool.join(s, g); started || !errors.Is(err, errMet) {
+				t.Errorf("%s: another flight began, %v", name, err)
+			}
+			if c, err := w.pool.acquire(w.Context(), user, g); err != nil || c != s.cur.Load() {
+				t.Errorf("%s: %v, %v", name, c, err)
+			}
+			if n := w.store.count("get") - reads; n != 0 {
+				t.Errorf("%s: %d reads", name, n)
+			}
+		}
+		if _, started, _ := w.pool.join(s, goal{stale: s.cur.Load()}); !started {
+			t.Error("what memory holds now was taken for the store's")
+		}
 	})
 }

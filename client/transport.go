@@ -36,7 +36,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c, err := t.pool.token(r.Context(), t.boxed, t.key)
 	if err == nil && t.another(c) {
 		// Another replica may have seen the account's own sign-in.
-		if c, err = t.pool.acquire(r.Context(), t.key, goal{reread: true}); err == nil && t.another(c) {
+		if c, err = t.pool.acquire(r.Context(), t.key, goal{stale: c}); err == nil && t.another(c) {
 			err = signInAgain(errAnother)
 		}
 	}
@@ -200,11 +200,11 @@ func (p *Pool) token(ctx context.Context, boxed any, key tokenstore.Key) (*cache
 func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
 	if next := s.nextReread.Load(); next > c.rereadAt.UnixNano() {
 		if now := p.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
-			p.begin(s.key, goal{reread: true})
+			p.begin(s.key, goal{stale: c})
 		}
 		return c, nil
 	}
-	fresh, err := p.acquire(ctx, s.key, goal{reread: true})
+	fresh, err := p.acquire(ctx, s.key, goal{stale: c})
 	if err == nil && fresh != c {
 		return fresh, nil
 	}
