@@ -44,6 +44,7 @@ func NewPostgres(t T) *Server {
 	}
 	return begin(t, kind{
 		name: "PostgreSQL",
+		dir:  data,
 		command: func(port string) *exec.Cmd {
 			return command("postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1",
 				// A socket's path has a short limit, and clients use TCP.

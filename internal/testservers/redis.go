@@ -58,6 +58,7 @@ func beginRedis(t T, ready string, more func(dir, port string) []string) *Server
 	dir := tempDir(t, "redis")
 	return begin(t, kind{
 		name: "Redis",
+		dir:  dir,
 		command: func(port string) *exec.Cmd {
 			args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir,
 				"--daemonize", "no", "--save", "", "--appendonly", "yes"}

@@ -41,6 +41,8 @@ type Server struct {
 	Addr string
 	// URL is what clients of this kind of server take as their data source.
 	URL string
+	// Dir is the directory with the server's data, for tests that look into its files.
+	Dir string
 
 	kind    kind
 	t       T
@@ -52,6 +54,7 @@ type Server struct {
 // kind is what one kind of server needs.
 type kind struct {
 	name string
+	dir  string
 	// command returns the program that serves in the foreground at a port.
 	command func(port string) *exec.Cmd
 	// ready is in the line of output that says that clients are welcome.
@@ -64,7 +67,7 @@ type kind struct {
 // begin starts a server at a free port and ends it with the test.
 func begin(t T, k kind) *Server {
 	t.Helper()
-	s := &Server{kind: k, t: t}
+	s := &Server{Dir: k.dir, kind: k, t: t}
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			s.Stop()

@@ -62,6 +62,9 @@ func TestAServerStopsAndStartsAtItsAddress(t *testing.T) {
 			if !strings.Contains(s.URL, s.Addr) {
 				t.Errorf("URL %s, address %s", s.URL, s.Addr)
 			}
+			if files, err := os.ReadDir(s.Dir); len(files) == 0 || err != nil {
+				t.Errorf("in %s: %v, %v", s.Dir, files, err)
+			}
 		})
 	}
 }
