@@ -12,6 +12,7 @@ require (
 )
 
 require (
+	github.com/alexedwards/scs/v2 v2.9.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dghubble/gologin/v2 v2.5.0 // indirect
 	github.com/dghubble/oauth1 v0.7.3 // indirect
