@@ -191,6 +191,34 @@ func ExampleKit_RequireUser() {
 	// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in to continue.","code":"not_signed_in","login_url":"/auth/login"}
 }
 
+// Posting is asked for where it is needed, and not at the sign-in. The page load goes
+// through X and comes back; whoever says no there is signed in as before.
+func ExampleKit_RequireScopes() {
+	x := xtest.New(xtest.Config{})
+	kit, err := xsignin.New(exampleConfig(x))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("/compose", kit.RequireScopes("tweet.write")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "write away")
+	})))
+
+	v := newVisitor(mux, x)
+	v.signIn("/auth/login")
+	fmt.Println(v.get("/compose", "Accept", "application/json").Status)
+	login := v.get("/compose").Header.Get("Location")
+	fmt.Println("sent to", login)
+	fmt.Println("and back to", v.signIn(login).Header.Get("Location"))
+	fmt.Println(body(v.get("/compose")))
+	// Output:
+	// 403 Forbidden
+	// sent to /auth/login?return_to=%2Fcompose&scope=tweet.write
+	// and back to /compose
+	// write away
+}
+
 // OnSignIn decides who comes in, and what the application calls them: here the id of a row
 // in its own table of users.
 func ExampleConfig_onSignIn() {
