@@ -633,3 +633,51 @@ func TestNewSignOutsTellsEveryFault(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestAReplicaReadsThePagesThatAreNew: those it knows are not read again.
+func TestAReplicaReadsThePagesThatAreNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newNotes()
+		a, b := newSignOuts(t, store), newSignOuts(t, store)
+		a.SetPageSize(2)
+		end(t, a, "1", "2", "3") // one page is closed
+		wantEnded(t, b, "1", true)
+		for i, want := range []int{2, 2, 1} { // the head, and the page that was closed before
+			end(t, a, fmt.Sprint(4+2*i))
+			if i < 2 {
+				end(t, a, fmt.Sprint(5+2*i))
+			}
+			time.Sleep(5 * time.Second)
+			before := store.reads()
+			wantEnded(t, b, fmt.Sprint(4+2*i), true)
+			if n := store.reads() - before; n != want {
+				t.Errorf("round %d: %d reads, want %d", i, n, want)
+			}
+			for user := range 3 + 2*i {
+				wantEnded(t, b, fmt.Sprint(1+user), true)
+			}
+		}
+	})
+}
+
+// TestNobodyWaitsRightAfterAFailure: an outage does not make every request slow.
+func TestNobodyWaitsRightAfterAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newNotes()
+		s := newSignOuts(t, store)
+		wantEnded(t, s, "ann", false)
+		store.set(errStore, nil)
+		time.Sleep(5 * time.Second)
+		wantEnded(t, s, "ann", false)
+		before := store.reads()
+		for range 100 {
+			wantEnded(t, s, "ann", false)
+			synctest.Wait()
+		}
+		if n := store.reads() - before; n != 0 {
+			t.Errorf("%d reads right after a failure", n)
+		}
+	})
+}
