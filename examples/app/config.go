@@ -13,9 +13,12 @@ import (
 const usage = `app is a complete application that signs people in with X.
 
 	go run ./examples/app
+	go run ./examples/app reseal
 
 Without credentials it brings a local simulator of X along and works offline.
-Everything is set by environment variables:
+reseal seals every stored token anew with the newest of SECRET_KEYS, while replicas
+serve, and ends: status 0 says that no token needs an older one. Everything is set by
+environment variables:
 
   ADDR               where to listen. Default 127.0.0.1:8080
   PUBLIC_URL         how a browser reaches the application: scheme and host, no path.

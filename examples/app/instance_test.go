@@ -17,7 +17,10 @@ import (
 const asProcess = "XSIGNIN_EXAMPLE_APP"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProcess) != "" {
+	if as := os.Getenv(asProcess); as != "" {
+		if as == "reseal" {
+			os.Args = append(os.Args[:1], as)
+		}
 		main()
 		os.Exit(0)
 	}
@@ -97,8 +100,8 @@ func (i *instance) kill() {
 	_ = i.cmd.Wait()
 }
 
-// fails waits for the end of an instance that cannot start and returns what it said.
-func (i *instance) fails(code int) string {
+// ends waits for the end of an instance that does not serve and returns what it logged.
+func (i *instance) ends(code int) string {
 	i.Helper()
 	_ = i.cmd.Wait()
 	if got := i.cmd.ProcessState.ExitCode(); got != code {

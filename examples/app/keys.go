@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // keysSuffix makes a database file's name that of the file with its keys.
@@ -71,17 +73,28 @@ func makeKeys(path string) error {
 	return err
 }
 
-// tryKeys warns at the start where stored tokens do not open, as after a key file was lost.
-// Nothing is deleted: they open again with the secret that the error names.
-func (a *app) tryKeys(ctx context.Context, store *storage) {
-	if store.someUser == nil {
+// tryKeys warns at the start where a stored token does not open, as after a key file was
+// lost. Nothing is deleted: it opens again with the secret that the error names.
+func tryKeys(ctx context.Context, store *storage, log *slog.Logger) {
+	w, ok := store.tokens.(tokenstore.Walker)
+	if !ok {
 		return
 	}
-	user, err := store.someUser(ctx)
-	if err == nil && user != "" {
-		_, err = a.kit.Accounts(ctx, user)
-	}
+	vault, err := store.vault()
 	if err != nil {
-		a.log.WarnContext(ctx, "app: tokens in the database cannot be opened; they are kept", "err", err)
+		return // the kit says it
+	}
+	// A few will do: this only says early what every page would say later.
+	keys, _, err := w.Walk(ctx, "", 16)
+	for _, key := range keys {
+		if strings.HasPrefix(key.Provider, ".") {
+			continue // a note of the kit's, and no token
+		}
+		if _, _, err = vault.Get(ctx, key); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			break
+		}
+	}
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		log.WarnContext(ctx, "app: tokens in the database cannot be opened; they are kept", "err", err)
 	}
 }

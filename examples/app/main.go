@@ -29,15 +29,19 @@ func main() {
 		return
 	case err != nil:
 		os.Exit(2)
-	case flags.NArg() > 0:
-		fmt.Fprintf(os.Stderr, "app: there are no arguments; -h lists the variables\n")
+	case flags.NArg() > 1 || (flags.NArg() == 1 && flags.Arg(0) != "reseal"):
+		fmt.Fprintf(os.Stderr, "app: the only argument there is is reseal; -h explains it and lists the variables\n")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 
-	err := run(ctx, os.Getenv, os.Stdout, log)
+	do := run
+	if flags.NArg() == 1 {
+		do = reseal
+	}
+	err := do(ctx, os.Getenv, os.Stdout, log)
 	var faults *configError
 	switch {
 	case errors.As(err, &faults):
@@ -94,7 +98,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	if err != nil {
 		return err
 	}
-	a.tryKeys(ctx, store)
+	tryKeys(ctx, store, log)
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -63,7 +63,6 @@ func openPostgres(ctx context.Context, at string) (*storage, error) {
 		sessions: pgxstore.NewWithCleanupInterval(pool, 0),
 		tokens:   tokens,
 		where:    fmt.Sprintf("PostgreSQL, database %s on %s", cfg.ConnConfig.Database, cfg.ConnConfig.Host),
-		someUser: func(ctx context.Context) (string, error) { return firstUser(ctx, db) },
 		sweep:    sweep,
 		close:    end,
 	}, nil

@@ -166,6 +166,15 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	}
 	terminate(t, app.cmd)
 
+	// Sealing anew cannot be done either, and says what is missing.
+	again := begin(t, dir, append(env, asProcess+"=reseal")...)
+	if !again.out.Scan() || !strings.Contains(again.out.Text(), "1 of a secret that is missing") {
+		t.Errorf("%q", again.out.Text())
+	}
+	if log := again.ends(1); !strings.Contains(log, "secret of id ") {
+		t.Errorf("reseal says only\n%s", log)
+	}
+
 	// The old secret behind the new one opens what is there, without a new sign-in.
 	before := x.Count(http.MethodPost, "/2/oauth2/token")
 	old, err := os.ReadFile(away)

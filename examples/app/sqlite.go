@@ -67,7 +67,6 @@ func openSQLite(ctx context.Context, file string) (*storage, error) {
 		sessions: sqlite3store.NewWithCleanupInterval(db, 0),
 		tokens:   tokens,
 		where:    path,
-		someUser: func(ctx context.Context) (string, error) { return firstUser(ctx, db) },
 		sweep:    sweep,
 		close:    db.Close,
 	}, nil
@@ -99,14 +98,4 @@ func sqliteSource(path string) string {
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"}
 	return u.String()
-}
-
-// firstUser finds somebody in a table of sqlstore.
-func firstUser(ctx context.Context, db *sql.DB) (string, error) {
-	var user []byte
-	err := db.QueryRowContext(ctx, "SELECT user_id FROM xsignin_tokens LIMIT 1").Scan(&user)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return string(user), err
 }

@@ -18,9 +18,6 @@ type storage struct {
 	tokens   tokenstore.Store // nil: the kit's, in memory
 	where    string           // for people; without a password
 	keys     []string         // newest first
-	// someUser names somebody who has a token, or nobody, "". Nil where that is not to be
-	// had.
-	someUser func(context.Context) (string, error)
 	// sweep deletes expired sessions. Nil where they go by themselves.
 	sweep func(context.Context) error
 	// close ends it all, once nobody uses it.
@@ -61,6 +58,15 @@ func openStorage(ctx context.Context, cfg config, log *slog.Logger) (*storage, e
 		s.close = func() error { stop(); return end() }
 	}
 	return s, nil
+}
+
+// vault opens what is in tokens without a kit.
+func (s *storage) vault() (*tokenstore.Vault, error) {
+	var secrets [][]byte
+	for _, key := range s.keys {
+		secrets = append(secrets, []byte(key))
+	}
+	return tokenstore.NewVault(s.tokens, secrets...)
 }
 
 // sweepTime is how often expired sessions are deleted.

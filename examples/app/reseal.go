@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// reseal seals every stored token anew with the newest secret, while replicas serve. It
+// needs neither a listener nor X, and so no kit: a program with one calls its Reseal.
+func reseal(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	if cfg.place.kind == inMemory {
+		return &configError{[]error{errors.New("DATABASE_URL: is memory:, and another process's memory cannot be sealed anew")}}
+	}
+	store, err := openStorage(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.close()) }()
+	vault, err := store.vault()
+	if err != nil {
+		return err
+	}
+	n, err := vault.Reseal(ctx)
+	_, _ = fmt.Fprintf(stdout, "Sealed anew with the newest secret: %d. Sealed with it before: %d. Left as they are: %d busy, %d of a secret that is missing, %d damaged\n",
+		n.Resealed, n.Newest, n.Busy, n.UnknownKey, n.Unreadable)
+	return err
+}
