@@ -44,6 +44,7 @@ func userAt(address string, user func(body []byte) (User, error)) Who {
 
 // asker carries the requests of one Who.
 type asker struct {
+	ctx   context.Context //nolint:containedctx // of the one question
 	svc   *service
 	token tokenstore.Token
 	send  func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
@@ -58,7 +59,9 @@ func (a *asker) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, a.svc.misuse("user", ReasonOther, "a request for who signed in goes to a host that credentials may not go to: add it to APIHosts")
 	}
-	c := a.svc.call(r.Context(), "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret)
+	// Some libraries make requests with a context of their own.
+	c := a.svc.call(a.ctx, "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret)
+	defer context.AfterFunc(r.Context(), c.stop)()
 	resp, err := a.send(c, a.token, r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,11 +71,11 @@ func (a *asker) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // last is the last call, or one that was not made.
-func (a *asker) last(ctx context.Context) *call {
+func (a *asker) last() *call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.calls) == 0 {
-		a.calls = append(a.calls, a.svc.call(ctx, "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret))
+		a.calls = append(a.calls, a.svc.call(a.ctx, "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret))
 	}
 	return a.calls[len(a.calls)-1]
 }
@@ -89,21 +92,21 @@ func (a *asker) stop() {
 func (s *service) who(ctx context.Context, t tokenstore.Token, ask Who,
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error), weigh judge,
 ) (User, error) {
-	a := &asker{svc: s, token: t, send: send}
+	a := &asker{ctx: ctx, svc: s, token: t, send: send}
 	defer a.stop()
 	u, err := ask(ctx, &http.Client{
 		Transport:     a,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 	if err != nil {
-		return User{}, a.failure(ctx, err, weigh)
+		return User{}, a.failure(err, weigh)
 	}
 	return s.vouch(u)
 }
 
 // failure makes the error for a Who that failed with err.
-func (a *asker) failure(ctx context.Context, err error, weigh judge) *Error {
-	c := a.last(ctx)
+func (a *asker) failure(err error, weigh judge) *Error {
+	c := a.last()
 	var own *Error
 	if errors.As(err, &own) {
 		e := *own

@@ -1,0 +1,192 @@
+package xsignin_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// brand is a second application at the same X, with keys of its own.
+func brand(t *testing.T, c *xsignin.Config) *provider.X {
+	t.Helper()
+	x, err := provider.NewX(provider.XConfig{
+		Name: "x-brand", ClientID: xtest.DefaultPublicClientID, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestTwoApplicationsAtXInOneKit(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{brand(t, c)} })
+	b := s.browser()
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	consent := b.begin("/auth/login/x-brand")
+	if !strings.Contains(consent, url.QueryEscape(xtest.DefaultPublicClientID)) {
+		t.Errorf("the second application begins at %s", consent)
+	}
+	b.get(b.approve(consent, xtest.DefaultUserID))
+
+	accounts, err := s.kit.Accounts(context.Background(), xtest.DefaultUserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range accounts {
+		names = append(names, a.Key.Provider)
+	}
+	if !slices.Equal(names, []string{"x", "x-brand"}) {
+		t.Fatalf("the user holds tokens of %v", names)
+	}
+	me := func(a xsignin.Account) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.kit.ClientFor(a.Key).Do(r)
+		if err != nil {
+			t.Errorf("%s: %v", a.Key.Provider, err)
+			return 0
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, a := range accounts {
+		// Each refresh token is good at its own application alone.
+		if err := s.kit.Refresh(context.Background(), a.Key); err != nil {
+			t.Errorf("%s: %v", a.Key.Provider, err)
+		}
+		if status := me(a); status != http.StatusOK {
+			t.Errorf("%s: status %d", a.Key.Provider, status)
+		}
+	}
+	if err := s.kit.Disconnect(context.Background(), accounts[1].Key); err != nil {
+		t.Fatal(err)
+	}
+	if status := me(accounts[0]); status != http.StatusOK {
+		t.Errorf("after the other application was disconnected: status %d", status)
+	}
+}
+
+func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
+	first := newSite(t)
+	second := newSite(t, func(c *xsignin.Config) {
+		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = xtest.DefaultPublicClientID, "", "", ""
+		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
+	})
+	second.x.SetCallbacks(second.public + "/second/callback")
+	first.mux.Handle("/second/", second.kit)
+	first.mux.Handle("/second-me", second.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, _ := xsignin.User(r.Context())
+		_, _ = io.WriteString(w, u.ID)
+	})))
+	b := first.browser()
+	consent := b.begin("/second/login")
+	callback, err := second.x.Approve(consent, xtest.SecondUserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first kit has no such sign-in under way, whatever the callback carries.
+	_, query, _ := strings.Cut(callback, "?")
+	if a := b.get("/auth/callback?" + query); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("the first kit answers the second's callback with status %d", a.StatusCode)
+	}
+	if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("callback: status %d, body %s", a.StatusCode, a.body)
+	}
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	if got := b.who(); got != xtest.DefaultUserID {
+		t.Errorf("in the first kit the browser is %q", got)
+	}
+	if a := b.get("/second-me"); a.body != xtest.SecondUserID {
+		t.Errorf("in the second kit the browser is %q, status %d", a.body, a.StatusCode)
+	}
+	b.send(http.MethodPost, "/second/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
+	if got := b.who(); got != xtest.DefaultUserID {
+		t.Errorf("a sign-out of the second kit left %q in the first", got)
+	}
+}
+
+// otherProvider is a provider by configuration, answered in process, and what its token
+// endpoint was sent.
+func otherProvider(t *testing.T, c *xsignin.Config, name string) (*provider.OAuth2, func() []url.Values) {
+	t.Helper()
+	var mu sync.Mutex
+	var forms []url.Values
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		mu.Lock()
+		defer mu.Unlock()
+		forms = append(forms, r.PostForm)
+		_, _ = io.WriteString(w, `{"access_token":"token-of-`+name+`","token_type":"bearer"}`)
+	})
+	mux.HandleFunc("GET /user", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer token-of-"+name {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"7","name":"Ada"}`)
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	o, err := provider.NewOAuth2(provider.OAuth2Config{
+		Name: name, ClientID: "id-" + name, CallbackURL: c.PublicURL + "/auth/callback",
+		AuthorizeURL: s.URL + "/authorize", TokenURL: s.URL + "/token", UserURL: s.URL + "/user",
+		User: func(body []byte) (u provider.User, err error) { err = json.Unmarshal(body, &u); return u, err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o, func() []url.Values { mu.Lock(); defer mu.Unlock(); return slices.Clone(forms) }
+}
+
+func TestSeveralProvidersShareOneCallback(t *testing.T) {
+	var formsA, formsB func() []url.Values
+	s := newSite(t, func(c *xsignin.Config) {
+		a, fa := otherProvider(t, c, "a")
+		b, fb := otherProvider(t, c, "b")
+		formsA, formsB, c.Providers = fa, fb, []provider.Provider{a, b}
+	})
+	b := s.browser()
+	state := func(consent string) string {
+		t.Helper()
+		u, err := url.Parse(consent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Query().Get("state")
+	}
+	// Three sign-ins under way, a tab each.
+	atX := b.begin("/auth/login")
+	atA, atB := state(b.begin("/auth/login/a")), state(b.begin("/auth/login/b"))
+
+	// Whatever provider a code is of, it goes where the sign-in that it came with began.
+	b.get("/auth/callback?" + url.Values{"state": {atB}, "code": {"a-code-of-a"}}.Encode())
+	if got := formsB(); len(got) != 1 || got[0].Get("code") != "a-code-of-a" || len(formsA()) != 0 || b.who() != "7" {
+		t.Fatalf("b was sent %v, a %v", got, formsA())
+	}
+	if want := (xsignin.Key{Provider: "b", UserID: "b:7"}); !slices.Contains(s.tokens.keys(), want) {
+		t.Errorf("tokens are under %v", s.tokens.keys())
+	}
+	b.get("/auth/callback?" + url.Values{"state": {atA}, "code": {"another"}}.Encode())
+	if got := formsA(); len(got) != 1 || got[0].Get("client_id") != "id-a" || len(formsB()) != 1 {
+		t.Errorf("a was sent %v, b %v", got, formsB())
+	}
+	if a := b.get(b.approve(atX, xtest.SecondUserID)); a.StatusCode != http.StatusSeeOther || b.who() != xtest.SecondUserID {
+		t.Errorf("X's callback: status %d", a.StatusCode)
+	}
+}
