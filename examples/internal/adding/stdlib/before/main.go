@@ -1,0 +1,30 @@
+// Command hello greets whoever comes.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	addr := cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", front)
+	mux.HandleFunc("GET /hello", hello)
+	log.Print("Open http://" + addr)
+	log.Fatal(http.ListenAndServe(addr, mux))
+}
+
+// front is for everybody.
+func front(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprintln(w, `<a href="/hello">Say hello</a>`)
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("name")
+	fmt.Fprintf(w, "<h1>Hello, %s</h1>\n", html.EscapeString(name))
+}

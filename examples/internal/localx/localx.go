@@ -1,0 +1,113 @@
+// Package localx starts the small examples: with the credentials that the environment
+// gives, or without any, together with a local X in the same process.
+package localx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// DefaultAddr is where an example listens when ADDR is not set.
+const DefaultAddr = "127.0.0.1:8080"
+
+// drainTimeout is how long requests and refreshes under way are waited for at the end.
+const drainTimeout = 10 * time.Second
+
+// Config makes an example's configuration for the site at publicURL. Credentials are those of
+// the environment:
+//
+//	X_CLIENT_ID, X_CLIENT_SECRET        OAuth 2.0
+//	X_CONSUMER_KEY, X_CONSUMER_SECRET   OAuth 1.0a
+//	SECRET_KEYS                         xsignin.Config.Keys, separated by commas or spaces
+//
+// With neither a client id nor a consumer key a local X answers instead, for whom
+// publicURL's callback is registered; the second result is then its server, which the caller
+// closes, and nil otherwise. It stands in for api.x.com by Config.Transport, so that an
+// example calls the same URLs either way. Only the page on which a user says yes needs its
+// address: a browser opens it.
+func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.Server) {
+	cfg := xsignin.Config{
+		PublicURL:      publicURL,
+		ClientID:       env("X_CLIENT_ID"),
+		ClientSecret:   env("X_CLIENT_SECRET"),
+		ConsumerKey:    env("X_CONSUMER_KEY"),
+		ConsumerSecret: env("X_CONSUMER_SECRET"),
+		Keys:           strings.FieldsFunc(env("SECRET_KEYS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }),
+	}
+	if cfg.ClientID != "" || cfg.ConsumerKey != "" {
+		return cfg, nil
+	}
+	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}})
+	cfg.ClientID, cfg.ClientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret
+	cfg.AuthorizeURL = x.URL + "/i/oauth2/authorize"
+	cfg.Transport = x.Transport()
+	return cfg, x
+}
+
+// Run serves the application that build makes until ctx ends. It listens at ADDR, a loopback
+// address, and writes one line with the URL to stdout when a browser can come.
+func Run(ctx context.Context, env func(string) string, stdout io.Writer, build func(xsignin.Config) (http.Handler, *xsignin.Kit, error)) error {
+	addr := cmp.Or(env("ADDR"), DefaultAddr)
+	if err := onLoopback(addr); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("ADDR: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	// Only now is the port of an ADDR such as 127.0.0.1:0 known.
+	host, _, _ := net.SplitHostPort(addr)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	publicURL := "http://" + net.JoinHostPort(host, port)
+
+	cfg, x := Config(publicURL, env)
+	note := ""
+	if x != nil {
+		defer x.Close()
+		note = " (a local X is in this process, as neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X)"
+	}
+	app, kit, err := build(cfg)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: app, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	_, _ = fmt.Fprintf(stdout, "Open %s%s\n", publicURL, note)
+
+	var failed error
+	select {
+	case failed = <-served:
+	case <-ctx.Done():
+	}
+	// The server first: a refresh that a request began must still be saved.
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ending); err != nil {
+		_ = srv.Close()
+	}
+	return errors.Join(failed, kit.Close(ending))
+}
+
+// onLoopback refuses addresses that other machines can reach: the examples speak plain http.
+func onLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("ADDR must be a host and a port, such as %s: %w", DefaultAddr, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("ADDR must be a loopback address, such as %s: an example speaks plain http", DefaultAddr)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+// Package localxtest tests the small examples, which are all the same site.
+package localxtest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/localx"
+)
+
+// Build makes an example's application.
+type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
+
+// SignIn starts an example as its command does, without credentials, and signs in as a person
+// does: by the link, the form of the local X, and the button that signs out.
+func SignIn(t *testing.T, build Build) {
+	base := start(t, build)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t, base, &http.Client{Jar: jar}}
+
+	home := b.get("/")
+	home.want("/", "Hello, stranger", "Continue with X", "Nothing here reaches X")
+	// The page for members leads to X, and back to itself.
+	consent := b.get("/me")
+	consent.want("/i/oauth2/authorize", "Authorize app")
+	me := consent.submit("decision", "authorize")
+	me.want("/me", "Your newest posts", "Signed in as", "Demo Account", "@demo", "<li>")
+	b.get("/").want("/", "Hello, Demo Account", "@demo", `action="/auth/logout"`)
+	b.get("/auth/nowhere").wantStatus(http.StatusNotFound)
+	me.submit("", "").want("/", "Hello, stranger")
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if p := b.get("/me"); p.status != http.StatusSeeOther || p.header.Get("Location") != "/auth/login?return_to=%2Fme" {
+		t.Errorf("after the sign-out: %d to %q", p.status, p.header.Get("Location"))
+	}
+	if strings.Contains(home.body, "<script") || strings.Contains(me.body, "<script") {
+		t.Error("a page has a script")
+	}
+}
+
+// start runs an example until the test ends and returns its address.
+func start(t *testing.T, build Build) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := localx.Run(ctx, func(name string) string {
+			if name == "ADDR" {
+				return "127.0.0.1:0"
+			}
+			return ""
+		}, pw, build)
+		_ = pw.CloseWithError(err)
+		done <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the end: %v", err)
+		}
+	})
+	line := make([]byte, 1<<10)
+	n, err := pr.Read(line)
+	base := regexp.MustCompile(`^Open (http://127\.0\.0\.1:\d+) \(a local X `).FindStringSubmatch(string(line[:n]))
+	if err != nil || base == nil {
+		t.Fatalf("the first line is %q: %v", line[:n], err)
+	}
+	return base[1]
+}
+
+// browser is somebody with a browser.
+type browser struct {
+	*testing.T
+	base   string
+	client *http.Client
+}
+
+type page struct {
+	*browser
+	url    *url.URL
+	status int
+	header http.Header
+	body   string
+}
+
+func (b *browser) get(path string) *page {
+	b.Helper()
+	r, err := http.NewRequest(http.MethodGet, b.base+path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return b.do(r)
+}
+
+func (b *browser) do(r *http.Request) *page {
+	b.Helper()
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, err := b.client.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &page{b, resp.Request.URL, resp.StatusCode, resp.Header, string(body)}
+}
+
+// want checks that the browser has come to path, and what it shows there.
+func (p *page) want(path string, texts ...string) {
+	p.Helper()
+	p.wantStatus(http.StatusOK)
+	if p.url.Path != path {
+		p.Fatalf("came to %s, want %s", p.url.Path, path)
+	}
+	for _, text := range texts {
+		if !strings.Contains(p.body, text) {
+			p.Errorf("%s does not say %q:\n%s", path, text, p.body)
+		}
+	}
+}
+
+func (p *page) wantStatus(status int) {
+	p.Helper()
+	if p.status != status {
+		p.Errorf("%s: status %d, want %d\n%s", p.url, p.status, status, p.body)
+	}
+}
+
+// submit sends the first form of the page, as it is filled in, by the button of that name and
+// value.
+func (p *page) submit(name, value string) *page {
+	p.Helper()
+	form := regexp.MustCompile(`(?s)<form[^>]*method="post".*?</form>`).FindString(p.body)
+	if form == "" {
+		p.Fatalf("no form on %s", p.url)
+	}
+	values := url.Values{}
+	for _, input := range regexp.MustCompile(`<input[^>]*>`).FindAllString(form, -1) {
+		if !strings.Contains(input, `type="radio"`) || strings.Contains(input, " checked") {
+			values.Set(attribute(input, "name"), attribute(input, "value"))
+		}
+	}
+	if name != "" {
+		values.Set(name, value)
+	}
+	target := *p.url
+	if action := attribute(form, "action"); action != "" {
+		to, err := p.url.Parse(action)
+		if err != nil {
+			p.Fatal(err)
+		}
+		target = *to
+	}
+	r, err := http.NewRequest(http.MethodPost, target.String(), strings.NewReader(values.Encode()))
+	if err != nil {
+		p.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return p.do(r)
+}
+
+// attribute is the value of an attribute of the first tag in html.
+func attribute(html, name string) string {
+	tag, _, _ := strings.Cut(html, ">")
+	m := regexp.MustCompile(` ` + name + `="([^"]*)"`).FindStringSubmatch(tag)
+	if m == nil {
+		return ""
+	}
+	return strings.NewReplacer("&amp;", "&", "&#43;", "+", "&#39;", "'").Replace(m[1])
+}
