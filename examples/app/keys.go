@@ -84,6 +84,8 @@ func tryKeys(ctx context.Context, store *storage, log *slog.Logger) {
 	if err != nil {
 		return // the kit says it
 	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	// A few will do: this only says early what every page would say later.
 	keys, _, err := w.Walk(ctx, "", 16)
 	for _, key := range keys {
