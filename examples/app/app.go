@@ -10,6 +10,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -33,7 +34,7 @@ type way struct {
 	Provider, Label, Path string
 }
 
-func newApp(cfg config, store *storage, log *slog.Logger) (*app, error) {
+func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) {
 	kit, err := xsignin.New(xsignin.Config{
 		PublicURL:      cfg.publicURL,
 		ClientID:       cfg.clientID,
@@ -44,9 +45,9 @@ func newApp(cfg config, store *storage, log *slog.Logger) (*app, error) {
 		APIURL:         cfg.apiURL,
 		AuthorizeURL:   cfg.authorizeURL,
 		RefreshAhead:   cfg.refreshAhead,
-		Keys:           store.keys,
-		SessionStore:   store.sessions,
-		Tokens:         store.tokens,
+		Keys:           store.Keys,
+		SessionStore:   store.Sessions,
+		Tokens:         store.Tokens,
 		Logger:         log,
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
 const usage = `app is a complete application that signs people in with X.
@@ -65,7 +67,6 @@ const (
 	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
 	defaultScopes       = "tweet.read users.read tweet.write media.write follows.read offline.access"
 	callbackPath        = "/auth/callback"
-	minKey              = 32
 )
 
 // config is the environment, read and checked.
@@ -78,7 +79,7 @@ type config struct {
 	scopes                      []string
 	refreshAhead                time.Duration // 0: the kit's default
 	keys                        []string
-	place                       place
+	place                       storage.Place
 	simulator                   string // the simulator's URL once it runs
 	simulatorSince              time.Time
 }
@@ -167,17 +168,17 @@ func readConfig(env func(string) string) (config, error) {
 		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
 	}
 	for i, key := range c.keys {
-		if len(key) < minKey {
-			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), minKey)
+		if len(key) < storage.MinKey {
+			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), storage.MinKey)
 		}
 	}
-	c.place = readPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
+	c.place = storage.ReadPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
 	switch {
 	case len(c.keys) > 0:
 	case !onLoopback:
 		fault("SECRET_KEYS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
-	case c.place.shared():
-		fault("SECRET_KEYS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.variable)
+	case c.place.Shared():
+		fault("SECRET_KEYS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.Variable)
 	}
 	if !onLoopback && c.local() {
 		fault("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: the simulator serves a PUBLIC_URL on a loopback address only")

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
 func main() {
@@ -63,6 +65,15 @@ const (
 	closeTimeout = 10 * time.Second
 )
 
+// openStorage opens the place of cfg. What is wrong with it is wrong with the environment.
+func openStorage(ctx context.Context, cfg config, log *slog.Logger) (*storage.Storage, error) {
+	store, err := storage.Open(ctx, cfg.place, cfg.keys, log)
+	if err != nil {
+		return nil, &configError{[]error{err}}
+	}
+	return store, nil
+}
+
 // run serves until ctx ends. It writes one line to stdout when a browser can come.
 func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
@@ -85,8 +96,8 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.close()) }()
-	note += ", with sessions and tokens in " + store.where
+	defer func() { err = errors.Join(err, store.Close()) }()
+	note += ", with sessions and tokens in " + store.Where
 	if cfg.local() {
 		var stop func()
 		cfg, stop = startSimulator(cfg)
@@ -98,7 +109,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	if err != nil {
 		return err
 	}
-	tryKeys(ctx, store, log)
+	storage.TryKeys(ctx, store, log)
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
 // reseal seals every stored token anew with the newest secret, while replicas serve. It
@@ -15,15 +17,15 @@ func reseal(ctx context.Context, env func(string) string, stdout io.Writer, log 
 	if err != nil {
 		return err
 	}
-	if cfg.place.kind == inMemory {
+	if cfg.place.Kind == storage.InMemory {
 		return &configError{[]error{errors.New("DATABASE_URL: is memory:, and another process's memory cannot be sealed anew")}}
 	}
 	store, err := openStorage(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.close()) }()
-	vault, err := store.vault()
+	defer func() { err = errors.Join(err, store.Close()) }()
+	vault, err := store.Vault()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
 func TestARestartKeepsPeopleSignedIn(t *testing.T) {
@@ -44,19 +46,19 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	app := launch(t, dir)
-	file, err := filepath.EvalSymlinks(filepath.Join(dir, defaultFile))
+	file, err := filepath.EvalSymlinks(filepath.Join(dir, storage.DefaultFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(app.said, file) {
 		t.Errorf("%s is not in %q", file, app.said)
 	}
-	keys, err := os.ReadFile(file + keysSuffix)
+	keys, err := os.ReadFile(file + storage.KeysSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "windows" {
-		for _, name := range []string{file, file + keysSuffix} {
+		for _, name := range []string{file, file + storage.KeysSuffix} {
 			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
 			}
@@ -67,7 +69,7 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 		t.Error("a key is in the log")
 	}
 	launch(t, dir)
-	again, err := os.ReadFile(file + keysSuffix)
+	again, err := os.ReadFile(file + storage.KeysSuffix)
 	if err != nil || string(again) != string(keys) {
 		t.Errorf("the second start made other keys, %v", err)
 	}
@@ -146,7 +148,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	b := newBrowser(t, front.URL)
 	b.signIn("OAuth 2.0")
 	terminate(t, app.cmd)
-	keys, away := filepath.Join(dir, "app.db"+keysSuffix), filepath.Join(dir, "away")
+	keys, away := filepath.Join(dir, "app.db"+storage.KeysSuffix), filepath.Join(dir, "away")
 	if err := os.Rename(keys, away); err != nil {
 		t.Fatal(err)
 	}

@@ -1,52 +1,50 @@
 package main
 
 import (
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/xsignin/xsignin/internal/testservers"
+	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		database, redis string
-		want            place
+		want            storage.Place
 		fault           string // the variable
 	}{
-		{"", "", place{inSQLite, "xsignin.db", "DATABASE_URL"}, ""},
-		{"sqlite:app.db", "", place{inSQLite, "app.db", "DATABASE_URL"}, ""},
-		{"sqlite:data/a b.db", "", place{inSQLite, "data/a b.db", "DATABASE_URL"}, ""},
-		{"sqlite:///var/lib/app.db", "", place{inSQLite, "/var/lib/app.db", "DATABASE_URL"}, ""},
-		{"sqlite:/var/lib/app.db", "", place{inSQLite, "/var/lib/app.db", "DATABASE_URL"}, ""},
-		{"memory:", "", place{inMemory, "", "DATABASE_URL"}, ""},
-		{"postgres://u:secret@db/app?sslmode=require", "", place{inPostgres, "postgres://u:secret@db/app?sslmode=require", "DATABASE_URL"}, ""},
-		{"postgresql://u@db/app", "", place{inPostgres, "postgresql://u@db/app", "DATABASE_URL"}, ""},
-		{"", "redis://:secret@cache:6379/1", place{inRedis, "redis://:secret@cache:6379/1", "REDIS_URL"}, ""},
-		{"", "rediss://cache", place{inRedis, "rediss://cache", "REDIS_URL"}, ""},
+		{"", "", storage.Place{Kind: storage.InSQLite, At: "xsignin.db", Variable: "DATABASE_URL"}, ""},
+		{"sqlite:app.db", "", storage.Place{Kind: storage.InSQLite, At: "app.db", Variable: "DATABASE_URL"}, ""},
+		{"sqlite:data/a b.db", "", storage.Place{Kind: storage.InSQLite, At: "data/a b.db", Variable: "DATABASE_URL"}, ""},
+		{"sqlite:///var/lib/app.db", "", storage.Place{Kind: storage.InSQLite, At: "/var/lib/app.db", Variable: "DATABASE_URL"}, ""},
+		{"sqlite:/var/lib/app.db", "", storage.Place{Kind: storage.InSQLite, At: "/var/lib/app.db", Variable: "DATABASE_URL"}, ""},
+		{"memory:", "", storage.Place{Kind: storage.InMemory, At: "", Variable: "DATABASE_URL"}, ""},
+		{"postgres://u:secret@db/app?sslmode=require", "", storage.Place{Kind: storage.InPostgres, At: "postgres://u:secret@db/app?sslmode=require", Variable: "DATABASE_URL"}, ""},
+		{"postgresql://u@db/app", "", storage.Place{Kind: storage.InPostgres, At: "postgresql://u@db/app", Variable: "DATABASE_URL"}, ""},
+		{"", "redis://:secret@cache:6379/1", storage.Place{Kind: storage.InRedis, At: "redis://:secret@cache:6379/1", Variable: "REDIS_URL"}, ""},
+		{"", "rediss://cache", storage.Place{Kind: storage.InRedis, At: "rediss://cache", Variable: "REDIS_URL"}, ""},
 
-		{"app.db", "", place{}, "DATABASE_URL"},
-		{":memory:", "", place{}, "DATABASE_URL"},
-		{"memory:x", "", place{}, "DATABASE_URL"},
-		{"sqlite:", "", place{}, "DATABASE_URL"},
-		{"sqlite://app.db", "", place{}, "DATABASE_URL"},
-		{"sqlite:app.db?mode=ro", "", place{}, "DATABASE_URL"},
-		{"mysql://u:secret@db/app", "", place{}, "DATABASE_URL"},
-		{"postgres://u:secret@db", "", place{}, "DATABASE_URL"},
-		{"postgres://u:sec ret@db:port/app", "", place{}, "DATABASE_URL"},
-		{"postgres:app", "", place{}, "DATABASE_URL"},
-		{"redis://:secret@cache", "", place{}, "DATABASE_URL"},
-		{"", "cache:6379", place{}, "REDIS_URL"},
-		{"", "redis://:secret@ca che", place{}, "REDIS_URL"},
-		{"", "postgres://u:secret@db/app", place{}, "REDIS_URL"},
-		{"sqlite:app.db", "redis://cache", place{}, "REDIS_URL"},
+		{"app.db", "", storage.Place{}, "DATABASE_URL"},
+		{":memory:", "", storage.Place{}, "DATABASE_URL"},
+		{"memory:x", "", storage.Place{}, "DATABASE_URL"},
+		{"sqlite:", "", storage.Place{}, "DATABASE_URL"},
+		{"sqlite://app.db", "", storage.Place{}, "DATABASE_URL"},
+		{"sqlite:app.db?mode=ro", "", storage.Place{}, "DATABASE_URL"},
+		{"mysql://u:secret@db/app", "", storage.Place{}, "DATABASE_URL"},
+		{"postgres://u:secret@db", "", storage.Place{}, "DATABASE_URL"},
+		{"postgres://u:sec ret@db:port/app", "", storage.Place{}, "DATABASE_URL"},
+		{"postgres:app", "", storage.Place{}, "DATABASE_URL"},
+		{"redis://:secret@cache", "", storage.Place{}, "DATABASE_URL"},
+		{"", "cache:6379", storage.Place{}, "REDIS_URL"},
+		{"", "redis://:secret@ca che", storage.Place{}, "REDIS_URL"},
+		{"", "postgres://u:secret@db/app", storage.Place{}, "REDIS_URL"},
+		{"sqlite:app.db", "redis://cache", storage.Place{}, "REDIS_URL"},
 	} {
-		long := strings.Repeat("k", minKey)
+		long := strings.Repeat("k", storage.MinKey)
 		cfg, err := readConfig(func(name string) string {
 			return map[string]string{"DATABASE_URL": c.database, "REDIS_URL": c.redis, "SECRET_KEYS": long}[name]
 		})
@@ -99,8 +97,8 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	emptied, short := file("emptied", ""), file("short", "")
-	file("emptied"+keysSuffix, "\n")
-	file("short"+keysSuffix, "abc\n")
+	file("emptied"+storage.KeysSuffix, "\n")
+	file("short"+storage.KeysSuffix, "abc\n")
 	keys := "SECRET_KEYS=" + replicaKey("k")
 	for _, c := range []struct {
 		name string
@@ -136,54 +134,6 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 				if strings.Contains(said, secret) {
 					t.Errorf("a secret is in\n%s", said)
 				}
-			}
-		})
-	}
-}
-
-func TestExpiredSessionsGo(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) (store *storage, driver, source string, err error){
-		"SQLite": func(t *testing.T) (*storage, string, string, error) {
-			path := filepath.Join(t.TempDir(), "a #b?%20.db")
-			store, err := openSQLite(t.Context(), path)
-			return store, "sqlite", sqliteSource(path), err
-		},
-		"PostgreSQL": func(t *testing.T) (*storage, string, string, error) {
-			at := testservers.Postgres(t)
-			store, err := openPostgres(t.Context(), at)
-			return store, "pgx", at, err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			store, driver, source, err := open(t)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer store.close()
-			db, err := sql.Open(driver, source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			for token, expiry := range map[string]time.Duration{"fresh": time.Hour, "old": -time.Hour} {
-				if err := store.sessions.Commit(token, []byte("data of "+token), time.Now().Add(expiry)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if b, found, err := store.sessions.Find("fresh"); string(b) != "data of fresh" || !found || err != nil {
-				t.Errorf("%q %v %v", b, found, err)
-			}
-			if err := store.sweep(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			// A store does not show what has expired, and so not whether it is there.
-			var n int
-			if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sessions").Scan(&n); n != 1 || err != nil {
-				t.Errorf("%d sessions are stored, not 1: %v", n, err)
-			}
-			if _, found, err := store.sessions.Find("fresh"); !found || err != nil {
-				t.Errorf("%v %v", found, err)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL,
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
 // openSQLite opens a file, or makes it, for this user alone.
-func openSQLite(ctx context.Context, file string) (*storage, error) {
+func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, file string) (*storage, error) {
 	}
 	// More would only wait for each other: SQLite has one writer at a time.
 	db.SetMaxOpenConns(8)
-	fail := func(err error) (*storage, error) {
+	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), db.Close())
 	}
 	if err := makeSQLiteSessions(ctx, db); err != nil {
@@ -63,10 +63,11 @@ func openSQLite(ctx context.Context, file string) (*storage, error) {
 		_, err := db.ExecContext(ctx, "DELETE FROM sessions WHERE expiry < julianday('now')")
 		return err
 	}
-	return &storage{
-		sessions: sqlite3store.NewWithCleanupInterval(db, 0),
-		tokens:   tokens,
-		where:    path,
+	return &Storage{
+		Sessions: sqlite3store.NewWithCleanupInterval(db, 0),
+		Tokens:   tokens,
+		DB:       db,
+		Where:    path,
 		sweep:    sweep,
 		close:    db.Close,
 	}, nil

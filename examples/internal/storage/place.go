@@ -1,38 +1,42 @@
-package main
+package storage
 
 import (
 	"net/url"
 	"strings"
 )
 
-// place is where sessions and tokens are kept.
-type place struct {
-	kind placeKind
-	// at is a file's path, or a server's URL, which may hold a password.
-	at string
-	// variable is what it was read from, for errors.
-	variable string
+// Place is where sessions and tokens are kept.
+type Place struct {
+	Kind Kind
+	// At is a file's path, or a server's URL, which may hold a password.
+	At string
+	// Variable is what it was read from, for errors.
+	Variable string
 }
 
-type placeKind int
+// Kind is what keeps them.
+type Kind int
 
+// The kinds of place.
 const (
-	inMemory placeKind = iota
-	inSQLite
-	inPostgres
-	inRedis
+	InMemory Kind = iota
+	InSQLite
+	InPostgres
+	InRedis
 )
 
-// shared reports whether other machines can use the same place, and so need the same
+// Shared reports whether other machines can use the same place, and so need the same
 // secrets.
-func (p place) shared() bool { return p.kind == inPostgres || p.kind == inRedis }
+func (p Place) Shared() bool { return p.Kind == InPostgres || p.Kind == InRedis }
 
-const defaultFile = "xsignin.db"
+// DefaultFile is the place where the environment names none.
+const DefaultFile = "xsignin.db"
 
-// readPlace reads DATABASE_URL and REDIS_URL. It never quotes them: they hold passwords.
-func readPlace(database, redis string, fault func(name, format string, args ...any)) place {
+// ReadPlace reads the values of DATABASE_URL and REDIS_URL, and tells fault what is wrong
+// with them. It never quotes them: they hold passwords.
+func ReadPlace(database, redis string, fault func(name, format string, args ...any)) Place {
 	if redis != "" {
-		p := place{inRedis, redis, "REDIS_URL"}
+		p := Place{InRedis, redis, "REDIS_URL"}
 		if database != "" {
 			fault("REDIS_URL", "is set, and so is DATABASE_URL: sessions and tokens are kept in one place, so leave one of them out")
 		}
@@ -41,7 +45,7 @@ func readPlace(database, redis string, fault func(name, format string, args ...a
 		}
 		return p
 	}
-	p := place{kind: inSQLite, at: defaultFile, variable: "DATABASE_URL"}
+	p := Place{Kind: InSQLite, At: DefaultFile, Variable: "DATABASE_URL"}
 	scheme, rest, _ := strings.Cut(database, ":")
 	switch scheme {
 	case "":
@@ -49,7 +53,7 @@ func readPlace(database, redis string, fault func(name, format string, args ...a
 			fault("DATABASE_URL", "begins with a colon; "+databaseForms)
 		}
 	case "memory":
-		p.kind, p.at = inMemory, ""
+		p.Kind, p.At = InMemory, ""
 		if rest != "" {
 			fault("DATABASE_URL", "has something after memory:, which names no place")
 		}
@@ -58,7 +62,7 @@ func readPlace(database, redis string, fault func(name, format string, args ...a
 		if slashes {
 			rest = absolute
 		}
-		p.at = rest
+		p.At = rest
 		switch {
 		case rest == "" || strings.ContainsAny(rest, "?#"):
 			fault("DATABASE_URL", "must name a file after sqlite:, and nothing else, such as sqlite:app.db or sqlite:///var/lib/app.db")
@@ -66,7 +70,7 @@ func readPlace(database, redis string, fault func(name, format string, args ...a
 			fault("DATABASE_URL", "has two slashes after sqlite:, which are for absolute paths: sqlite:///var/lib/app.db, or sqlite:app.db for a file of the working directory")
 		}
 	case "postgres", "postgresql":
-		p.kind, p.at = inPostgres, database
+		p.Kind, p.At = InPostgres, database
 		if u, err := url.Parse(database); err != nil || u.Opaque != "" || strings.Trim(u.Path, "/") == "" {
 			fault("DATABASE_URL", "must be a URL such as postgres://user:password@host:5432/database")
 		}

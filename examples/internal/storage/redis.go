@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 // openRedis opens the Redis that a URL names. Package redisstore says which settings of the
 // server keep tokens.
-func openRedis(ctx context.Context, at string) (*storage, error) {
+func openRedis(ctx context.Context, at string) (*Storage, error) {
 	o, err := redis.ParseURL(at)
 	if err != nil {
 		// The error quotes the URL.
@@ -21,7 +21,7 @@ func openRedis(ctx context.Context, at string) (*storage, error) {
 	}
 	o.ContextTimeoutEnabled = true
 	client := redis.NewClient(o)
-	fail := func(err error) (*storage, error) {
+	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the Redis cannot be used: %w", err), client.Close())
 	}
 	if err := client.Ping(ctx).Err(); err != nil {
@@ -31,10 +31,10 @@ func openRedis(ctx context.Context, at string) (*storage, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return &storage{
-		sessions: goredisstore.NewWithPrefix(client, "xsignin:session:"),
-		tokens:   tokens,
-		where:    "Redis on " + o.Addr,
+	return &Storage{
+		Sessions: goredisstore.NewWithPrefix(client, "xsignin:session:"),
+		Tokens:   tokens,
+		Where:    "Redis on " + o.Addr,
 		close:    client.Close,
 	}, nil
 }

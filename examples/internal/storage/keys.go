@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -16,20 +16,23 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// keysSuffix makes a database file's name that of the file with its keys.
-const keysSuffix = ".keys"
+// MinKey is how many bytes a secret has at least.
+const MinKey = 32
+
+// KeysSuffix makes a database file's name that of the file with its keys.
+const KeysSuffix = ".keys"
 
 // keysBeside reads the secrets that seal what is in a database file from the file beside
 // it, newest first, one on a line. At the first start it makes that.
 func keysBeside(database string, log *slog.Logger) ([]string, error) {
-	path, err := filepath.Abs(database + keysSuffix)
+	path, err := filepath.Abs(database + KeysSuffix)
 	if err != nil {
 		return nil, err
 	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = makeKeys(path); err == nil {
-			log.Info("app: there is a new key file, without which nobody can read the tokens in the database", "file", path)
+			log.Info("storage: there is a new key file, without which nobody can read the tokens in the database", "file", path)
 			b, err = os.ReadFile(path)
 		}
 	}
@@ -37,12 +40,12 @@ func keysBeside(database string, log *slog.Logger) ([]string, error) {
 		return nil, fmt.Errorf("the key file cannot be used: %w. Mend that, or set the variable", err)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		log.Warn("app: others on this machine can read the key file: chmod 600 it", "file", path)
+		log.Warn("storage: others on this machine can read the key file: chmod 600 it", "file", path)
 	}
 	keys := strings.Fields(string(b))
 	for _, key := range keys {
-		if len(key) < minKey {
-			return nil, fmt.Errorf("the key file %s holds something shorter than %d bytes: put it back as it was, or delete it and sign in again", path, minKey)
+		if len(key) < MinKey {
+			return nil, fmt.Errorf("the key file %s holds something shorter than %d bytes: put it back as it was, or delete it and sign in again", path, MinKey)
 		}
 	}
 	if len(keys) == 0 {
@@ -73,14 +76,14 @@ func makeKeys(path string) error {
 	return err
 }
 
-// tryKeys warns at the start where a stored token does not open, as after a key file was
+// TryKeys warns at the start where a stored token does not open, as after a key file was
 // lost. Nothing is deleted: it opens again with the secret that the error names.
-func tryKeys(ctx context.Context, store *storage, log *slog.Logger) {
-	w, ok := store.tokens.(tokenstore.Walker)
+func TryKeys(ctx context.Context, store *Storage, log *slog.Logger) {
+	w, ok := store.Tokens.(tokenstore.Walker)
 	if !ok {
 		return
 	}
-	vault, err := store.vault()
+	vault, err := store.Vault()
 	if err != nil {
 		return // the kit says it
 	}
@@ -97,6 +100,6 @@ func tryKeys(ctx context.Context, store *storage, log *slog.Logger) {
 		}
 	}
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-		log.WarnContext(ctx, "app: tokens in the database cannot be opened; they are kept", "err", err)
+		log.WarnContext(ctx, "storage: tokens in the database cannot be opened; they are kept", "err", err)
 	}
 }

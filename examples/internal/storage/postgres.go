@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
 // openPostgres opens the database that a URL names.
-func openPostgres(ctx context.Context, at string) (*storage, error) {
+func openPostgres(ctx context.Context, at string) (*Storage, error) {
 	cfg, err := pgxpool.ParseConfig(at)
 	if err != nil {
 		// The error quotes the URL.
@@ -38,7 +38,7 @@ func openPostgres(ctx context.Context, at string) (*storage, error) {
 		pool.Close()
 		return err
 	}
-	fail := func(err error) (*storage, error) {
+	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the PostgreSQL database cannot be used: %w", err), end())
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -59,10 +59,11 @@ func openPostgres(ctx context.Context, at string) (*storage, error) {
 		_, err := pool.Exec(ctx, "DELETE FROM sessions WHERE expiry < current_timestamp")
 		return err
 	}
-	return &storage{
-		sessions: pgxstore.NewWithCleanupInterval(pool, 0),
-		tokens:   tokens,
-		where:    fmt.Sprintf("PostgreSQL, database %s on %s", cfg.ConnConfig.Database, cfg.ConnConfig.Host),
+	return &Storage{
+		Sessions: pgxstore.NewWithCleanupInterval(pool, 0),
+		Tokens:   tokens,
+		DB:       db,
+		Where:    fmt.Sprintf("PostgreSQL, database %s on %s", cfg.ConnConfig.Database, cfg.ConnConfig.Host),
 		sweep:    sweep,
 		close:    end,
 	}, nil
