@@ -138,7 +138,7 @@ func newJar(t *testing.T) http.CookieJar {
 }
 
 // signedIn is a browser whose user is signed in, stranger one that nobody has signed in with.
-func (s *site) signedIn() *http.Client { return &http.Client{Jar: s.jar} }
+func (s *site) signedIn() *http.Client { return &http.Client{Jar: s.jar, Timeout: patience} }
 func (s *site) stranger() *http.Client { return &http.Client{} }
 
 // cookies are the signed-in browser's, as a header.

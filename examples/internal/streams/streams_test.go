@@ -31,10 +31,9 @@ func TestServerSentEvents(t *testing.T) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for n := 1; ; n++ {
 			_, _ = fmt.Fprintf(w, "data: %d for %s\n\n", n, user(r))
-			if n%2 == 0 {
-				w.(http.Flusher).Flush()
-			} else if err := http.NewResponseController(w).Flush(); err != nil {
+			if err := flush(w, n%2 == 0); err != nil {
 				t.Errorf("flush: %v", err)
+				return
 			}
 			select {
 			case <-more:
@@ -84,6 +83,19 @@ func TestServerSentEvents(t *testing.T) {
 		}
 		refused(s, "Accept", "text/event-stream")
 	})
+}
+
+// flush flushes by the old way or the new.
+func flush(w http.ResponseWriter, old bool) error {
+	if !old {
+		return http.NewResponseController(w).Flush()
+	}
+	f, ok := w.(http.Flusher)
+	if !ok {
+		return errors.New("the writer is no http.Flusher")
+	}
+	f.Flush()
+	return nil
 }
 
 // refused checks that a stranger's request gets 401 and a problem document.
