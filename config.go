@@ -85,6 +85,13 @@ type Config struct {
 	// OnSignIn decides who may sign in and what the application calls them; see
 	// [handlers.Config]. Nil lets everybody in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
+	// Success answers the callback of a sign-in that has worked, in place of the redirect to
+	// where the visitor came from, which [handlers.ReturnPath] tells it. [User] and [Client]
+	// work in it, and gologin's readers of tokens; see package handlers. Failure answers a
+	// login or a callback that has failed, in place of the page: gologin.ErrorFromContext has
+	// the error, and [handlers.ProblemOf] the words. Both are for programs that have such
+	// handlers; Pages changes how failures look.
+	Success, Failure http.Handler
 	// LoginOptions gives the options of a sign-in, such as ForceLogin, from its request.
 	LoginOptions func(r *http.Request) provider.Options
 	// Interstitial sends visitors to X by way of a small page, for phones whose X app would

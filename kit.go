@@ -143,11 +143,11 @@ func (k *Kit) mount() error {
 		return err
 	}
 	k.mux = http.NewServeMux()
-	k.mux.Handle(c.Path+"/login", h.Login(k.providers[0].Name(), nil))
+	k.mux.Handle(c.Path+"/login", h.Login(k.providers[0].Name(), c.Failure))
 	for _, p := range k.providers {
-		k.mux.Handle(c.Path+"/login/"+p.Name(), h.Login(p.Name(), nil))
+		k.mux.Handle(c.Path+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
 	}
-	k.mux.Handle(c.Path+"/callback", h.Callback(nil, nil))
+	k.mux.Handle(c.Path+"/callback", h.Callback(c.Success, c.Failure))
 	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
 	k.mux.Handle(c.Path+"/session", h.Session())
 	if len(c.Native.RedirectURIs) > 0 || c.Native.TokenPairs {

@@ -29,9 +29,10 @@ const maxCallbackQuery = 8 << 10
 // If the one who answers at X is another than who was signed in, it is an ordinary sign-in:
 // that account is signed in afterwards.
 //
-// success answers when the user is signed in, with the user in the request's context;
-// nil means a redirect, with status 303, to where the visitor came from. failure
-// answers otherwise; nil means the default page.
+// success answers when the user is signed in, with the user in the request's context, and
+// with the token where gologin's readers find it: see [ReturnPath] for where the visitor
+// came from, and the package's comment for the readers. nil means a redirect, with status 303, to where
+// the visitor came from. failure answers otherwise; nil means the default page.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -39,7 +40,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			return
 		}
 		a := attempt{begun: h.cfg.Now()}
-		user, missing, err := h.finish(w, r, &a)
+		user, token, missing, err := h.finish(w, r, &a)
 		if err != nil {
 			h.fail(w, r, failure, a, err)
 			return
@@ -58,27 +59,30 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			seeOther(w, a.returnTo)
 			return
 		}
-		success.ServeHTTP(w, r.WithContext(requestctx.With(r.Context(),
-			&requestctx.Request{Sessions: h.cfg.Sessions, SignedIn: true, User: user, Clients: h.cfg.Clients})))
+		ctx := requestctx.With(r.Context(), &requestctx.Request{
+			Sessions: h.cfg.Sessions, SignedIn: true, User: user, Clients: h.cfg.Clients, ReturnTo: a.returnTo,
+		})
+		success.ServeHTTP(w, r.WithContext(withToken(ctx, token)))
 	})
 }
 
 // finish does what Callback says and fills in a as it learns. missing are the scopes that
 // the visitor was sent for and did not get.
-func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (user provider.User, missing []string, err error) {
+func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (user provider.User, token tokenstore.Token, missing []string, err error) {
 	var none provider.User
+	var nothing tokenstore.Token
 	query, handle, err := parseCallback(r)
 	if err != nil {
-		return none, nil, err
+		return none, nothing, nil, err
 	}
 	begun, err := h.cfg.Pending.Take(w, r, handle)
 	if err != nil {
-		return none, nil, err
+		return none, nothing, nil, err
 	}
 	p, ok := h.byName[begun.Pending.Provider]
 	if !ok {
 		// Begun before a deployment that dropped this provider.
-		return none, nil, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
+		return none, nothing, nil, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
 	}
 	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.Home)
 	a.wanted = slices.Clone(begun.Wanted)
@@ -87,17 +91,17 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (u
 	// spent by the first question.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
 	defer cancel()
-	user, token, err := p.Finish(ctx, begun.Pending, query)
+	user, token, err = p.Finish(ctx, begun.Pending, query)
 	if err != nil {
-		return none, nil, err
+		return none, nothing, nil, err
 	}
 	if user, err = h.admit(ctx, w, r, p, user, token); err != nil {
-		return none, nil, err
+		return none, nothing, nil, err
 	}
 	if !token.IsOAuth1() {
 		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
 	}
-	return user, missing, nil
+	return user, token, missing, nil
 }
 
 // admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves.

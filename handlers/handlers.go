@@ -6,7 +6,15 @@
 // [gologin.ErrorFromContext] reads the error in a failure handler. Nil means the
 // default: a redirect to where the visitor came from, and a page that says what went
 // wrong, in JSON for who asks for it. [ProblemOf] gives a failure handler of one's own
-// the status and the words of the default page.
+// the status and the words of the default page, and [ReturnPath] a success handler the way
+// back.
+//
+// In a success handler of [Handlers.Callback] gologin's readers of tokens work too:
+// AccessTokenFromContext of its package oauth1 after a sign-in by OAuth 1.0a, TokenFromContext
+// of its package oauth2 after one by OAuth 2.0. The token of the latter has no refresh token:
+// whoever spent it would take it from the kit, which keeps it. The context of that one request
+// holds them and no other, and prints without them. docs/from-gologin.md has the rest of the
+// way here.
 //
 // A login may be asked for more scopes than usual, as middleware.RequireScopes does: see
 // [Handlers.Login] and [Handlers.DeclareScopes].

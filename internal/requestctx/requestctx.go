@@ -21,6 +21,8 @@ type Request struct {
 	User     provider.User
 	// Clients makes the user's client when it is asked for, not before.
 	Clients *client.Pool
+	// ReturnTo is where the visitor of a callback came from; elsewhere it is empty.
+	ReturnTo string
 }
 
 // With returns a context that carries req.
