@@ -90,6 +90,10 @@ func (p *page) popup(do func()) *page {
 	case id := <-opened:
 		ctx, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
 		p.t.Cleanup(stop)
+		// As above: the first Run joins the window, which is left when its context ends.
+		if err := chromedp.Run(ctx); err != nil {
+			p.t.Fatal(err)
+		}
 		return &page{t: p.t, ctx: ctx, site: p.site}
 	case <-time.After(patience):
 		p.t.Fatal("no window was opened")

@@ -84,7 +84,7 @@ func Run(ctx context.Context, env func(string) string, stdout io.Writer, build f
 	srv := &http.Server{Handler: app, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	_, _ = fmt.Fprintf(stdout, "Open %s%s\n", publicURL, note)
+	_, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", publicURL, note)
 
 	var failed error
 	select {

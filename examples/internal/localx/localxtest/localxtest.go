@@ -21,7 +21,7 @@ type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
 // SignIn starts an example as its command does, without credentials, and signs in as a person
 // does: by the link, the form of the local X, and the button that signs out.
 func SignIn(t *testing.T, build Build) {
-	base := start(t, build)
+	base := Start(t, build)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +47,24 @@ func SignIn(t *testing.T, build Build) {
 	}
 }
 
-// start runs an example until the test ends and returns its address.
-func start(t *testing.T, build Build) string {
+// SignedIn signs the first demo account in to the example at base, which Start has started,
+// by a page that needs a user, and returns the browser.
+func SignedIn(t *testing.T, base, path string) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t, base, &http.Client{Jar: jar}}
+	consent := b.get(path)
+	consent.want("/i/oauth2/authorize", "Authorize app")
+	consent.submit("decision", "authorize").wantStatus(http.StatusOK)
+	return b.client
+}
+
+// Start runs an example, as its command does without credentials, until the test ends, and
+// returns its address.
+func Start(t *testing.T, build Build) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	pr, pw := io.Pipe()
@@ -71,7 +87,7 @@ func start(t *testing.T, build Build) string {
 	})
 	line := make([]byte, 1<<10)
 	n, err := pr.Read(line)
-	base := regexp.MustCompile(`^Open (http://127\.0\.0\.1:\d+) \(a local X `).FindStringSubmatch(string(line[:n]))
+	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) \(a local X `).FindStringSubmatch(string(line[:n]))
 	if err != nil || base == nil {
 		t.Fatalf("the first line is %q: %v", line[:n], err)
 	}

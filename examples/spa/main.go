@@ -1,0 +1,158 @@
+// Command spa signs people in with X in a page that talks JSON with its server. See
+// README.md.
+package main
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/frame"
+	"github.com/xsignin/xsignin/examples/internal/hello"
+	"github.com/xsignin/xsignin/examples/internal/localx"
+	"github.com/xsignin/xsignin/middleware"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := localx.Run(ctx, os.Getenv, os.Stdout, newApp); err != nil {
+		log.Fatal(err)
+	}
+}
+
+//go:embed pages.html
+var pageText string
+
+//go:embed static
+var static embed.FS
+
+type app struct {
+	kit   *xsignin.Kit
+	pages frame.Pages
+}
+
+func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
+	cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := &app{kit, frame.New("spa", cfg, pageText)}
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("GET /static/", http.FileServerFS(static))
+	mux.HandleFunc("GET /{$}", a.index)
+	mux.HandleFunc("GET /popup-done", a.popup)
+	// The same middleware answers a fetch with 401 and a problem document, and htmx with the
+	// address of the login besides.
+	mux.Handle("GET /api/posts", kit.RequireUser(http.HandlerFunc(a.posts)))
+	mux.Handle("POST /api/posts", http.NewCrossOriginProtection().Handler(kit.RequireUser(http.HandlerFunc(a.post))))
+	mux.Handle("GET /fragments/account", kit.RequireUser(http.HandlerFunc(a.account)))
+	return frame.Guard(mux), kit, nil
+}
+
+// index is the same for everybody: its script asks who is signed in.
+func (a *app) index(w http.ResponseWriter, _ *http.Request) {
+	// With "same-origin" the page would lose the window that it opens at the first step.
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+	a.pages.Show(w, http.StatusOK, "index", nil)
+}
+
+// popup is where a sign-in in a window of its own ends.
+func (a *app) popup(w http.ResponseWriter, _ *http.Request) {
+	// Any other value would part the window from the page that opened it, now.
+	w.Header().Set("Cross-Origin-Opener-Policy", "unsafe-none")
+	a.pages.Show(w, http.StatusOK, "popup", nil)
+}
+
+// account is a piece of a page, for htmx.
+func (a *app) account(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	a.pages.Show(w, http.StatusOK, "account", user)
+}
+
+func (a *app) posts(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	posts, err := hello.LatestPosts(r.Context(), xsignin.Client(r.Context()), user.ID)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if posts == nil {
+		posts = []string{} // null is no list
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(posts)
+}
+
+func (a *app) post(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Text string `json:"text"`
+	}
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body)
+	if body.Text = strings.TrimSpace(body.Text); err != nil || body.Text == "" {
+		problem(w, http.StatusUnprocessableEntity, "no_text", "Write something first.")
+		return
+	}
+	asked, err := json.Marshal(body)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	out, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "https://api.x.com/2/tweets", strings.NewReader(string(asked)))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	out.Header.Set("Content-Type", "application/json")
+	resp, err := xsignin.Client(r.Context()).Do(out)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	switch {
+	case err != nil:
+		a.fail(w, r, err)
+	case resp.StatusCode == http.StatusCreated:
+		w.WriteHeader(http.StatusCreated)
+	case resp.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "duplicate"):
+		problem(w, http.StatusConflict, "duplicate", "You have posted this already. Change a word.")
+	case resp.StatusCode == http.StatusTooManyRequests:
+		problem(w, http.StatusTooManyRequests, "rate_limited", "X is asking for a pause. Try again in a quarter of an hour.")
+	default:
+		log.Printf("spa: X answers %s to a post", resp.Status)
+		problem(w, http.StatusBadGateway, "unavailable", "X did not take the post. Try again in a moment.")
+	}
+}
+
+// fail answers a request that could not ask X.
+func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, client.ErrSignInAgain) {
+		// RequireUser has let the request through: it knows since this moment only that X
+		// no longer takes the token. Asked again, it gives the refusal that fits who asks.
+		if _, refusal := a.kit.Middleware().Require(w, r); refusal != nil {
+			refusal.ServeHTTP(w, r)
+			return
+		}
+	}
+	log.Print(err)
+	problem(w, http.StatusBadGateway, "unavailable", "X cannot be asked at the moment. Try again in a while.")
+}
+
+func problem(w http.ResponseWriter, status int, code, detail string) {
+	middleware.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}.Write(w)
+}
