@@ -1,0 +1,212 @@
+package xsignin_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// licences are those that a linked module may have, by words that no other of them has. The
+// first that fits counts.
+var licences = []struct {
+	name  string
+	words []string
+}{
+	{"MPL-2.0", []string{"mozilla public license version 2.0"}},
+	{"Apache-2.0", []string{"apache license version 2.0, january 2004", "terms and conditions for use, reproduction, and distribution"}},
+	{"BSD-3-Clause", []string{"redistribution and use in source and binary forms, with or without modification, are permitted", "neither the name"}},
+	{"BSD-2-Clause", []string{"redistribution and use in source and binary forms, with or without modification, are permitted"}},
+	{"ISC", []string{"permission to use, copy, modify, and", "distribute this software for any purpose with or without fee is hereby granted"}},
+	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy", "the software is provided \"as is\""}},
+}
+
+// conditions are words of licences that ask for more than the ones above, and that may
+// stand before or after a text of theirs.
+var conditions = []string{
+	"gnu general public license", "gnu affero", "gnu lesser", "commons clause", "business source license",
+	"server side public license", "elastic license", "for non-commercial",
+}
+
+// licence is the name of the licence in a text, or "".
+func licence(text string) string {
+	text = strings.Join(strings.Fields(strings.ToLower(text)), " ")
+	text = strings.NewReplacer("“", `"`, "”", `"`, "’’", `"`, "``", `"`, "''", `"`).Replace(text)
+	for _, l := range licences {
+		if slices.ContainsFunc(l.words, func(w string) bool { return !strings.Contains(text, w) }) {
+			continue
+		}
+		// Mozilla's names GNU's as what a recipient may choose besides.
+		if l.name != "MPL-2.0" && slices.ContainsFunc(conditions, func(w string) bool { return strings.Contains(text, w) }) {
+			return ""
+		}
+		return l.name
+	}
+	return ""
+}
+
+// licenceFile is a file that a module's own licence is in.
+var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying)(\.md|\.txt)?$`)
+
+// licenceOf is the name of the licence of the module in dir, or "".
+func licenceOf(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := ""
+	for _, e := range entries {
+		if !licenceFile.MatchString(e.Name()) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := licence(string(b))
+		if name == "" || found != "" && name != found {
+			return ""
+		}
+		found = name
+	}
+	return found
+}
+
+func TestLicencesAreToldApart(t *testing.T) {
+	const mit = "Permission is hereby granted, free of charge, to any person\nobtaining a copy of this. THE SOFTWARE IS PROVIDED “AS IS”."
+	const bsd = "Redistribution and use in source and binary forms, with or without\n modification, are permitted provided that"
+	for text, want := range map[string]string{
+		mit: "MIT", bsd: "BSD-2-Clause", bsd + " Neither the name of": "BSD-3-Clause",
+		"Mozilla Public License Version 2.0 ... GNU General Public License": "MPL-2.0",
+		"GNU GENERAL PUBLIC LICENSE Version 3":                              "",
+		mit + " The \"Commons Clause\" License Condition applies.":          "",
+		"Business Source License 1.1":                                       "",
+		"All rights reserved.":                                              "",
+		"":                                                                  "",
+	} {
+		if got := licence(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// linked are the modules from outside that packages and tests of the workspace link, with
+// their directories.
+func linked(t *testing.T) map[string]string {
+	t.Helper()
+	inWorkspace(t)
+	out, err := exec.Command("go", "list", "-deps", "-test",
+		"-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "work").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		if path, dir, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			modules[path] = dir
+		}
+	}
+	if len(modules) < 4 {
+		t.Fatalf("go list knows of %d modules", len(modules))
+	}
+	return modules
+}
+
+func inWorkspace(t *testing.T) {
+	t.Helper()
+	if len(everywhere(t)) == 1 {
+		t.Skip("the other modules are in the workspace")
+	}
+}
+
+// TestLicencesOfLinkedModules: nobody who uses the kit has to publish their own program, or
+// to pay.
+func TestLicencesOfLinkedModules(t *testing.T) {
+	modules := linked(t)
+	for path, dir := range modules {
+		if name := licenceOf(t, dir); name == "" {
+			t.Errorf("%s: %s has no licence that is MIT, BSD, ISC, Apache-2.0 or MPL-2.0: it cannot be linked", path, dir)
+		} else if testing.Verbose() {
+			t.Logf("%s: %s", path, name)
+		}
+	}
+}
+
+// requirement is a row of the table of dependencies.
+var requirement = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\| ([^|]+) \\|$")
+
+// TestDependenciesAreListedWithTheirReasons: what a go.mod requires by itself stands in
+// CONTRIBUTING.md, with its licence, the modules that require it, and why.
+func TestDependenciesAreListedWithTheirReasons(t *testing.T) {
+	modules := linked(t)
+	want := make(map[string][]string) // to the directories of the modules that require it
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		if d.Name() != "go.mod" {
+			return nil
+		}
+		out, err := exec.Command("go", "mod", "edit", "-json", path).Output()
+		if err != nil {
+			return err
+		}
+		var mod struct {
+			Require []struct {
+				Path     string
+				Indirect bool
+			}
+		}
+		if err := json.Unmarshal(out, &mod); err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if dir == "." {
+			dir = "the core"
+		}
+		for _, r := range mod.Require {
+			if !r.Indirect && !strings.HasPrefix(r.Path, module) {
+				want[r.Path] = append(want[r.Path], dir)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := make(map[string]bool)
+	for _, row := range requirement.FindAllStringSubmatch(string(text), -1) {
+		path, name, users := row[1], row[2], strings.Split(strings.ReplaceAll(row[3], "`", ""), ", ")
+		if want[path] == nil && !strings.Contains(path, ".") {
+			continue // a row of another table
+		}
+		if listed[path] {
+			t.Errorf("CONTRIBUTING.md lists %s twice", path)
+		}
+		listed[path] = true
+		if slices.Sort(users); !slices.Equal(users, slices.Sorted(slices.Values(want[path]))) {
+			t.Errorf("CONTRIBUTING.md says that %s is required by %q, and that is %q", path, users, want[path])
+		}
+		if dir, ok := modules[path]; ok && licenceOf(t, dir) != name {
+			t.Errorf("CONTRIBUTING.md says that %s is under %s, and it is %q", path, name, licenceOf(t, dir))
+		}
+	}
+	for path, dirs := range want {
+		if !listed[path] {
+			t.Errorf("%v requires %s: add a row to the table of dependencies in CONTRIBUTING.md, with its licence and the reason", dirs, path)
+		}
+	}
+}
