@@ -1,0 +1,263 @@
+// Command linking is an application with users of its own, who sign in with X. See
+// README.md.
+package main
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/frame"
+	"github.com/xsignin/xsignin/examples/internal/localx"
+	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/page"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Getenv, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
+	at := storage.Place{Kind: storage.InSQLite, At: cmp.Or(env("DATABASE"), "linking.db"), Variable: "DATABASE"}
+	allow := strings.FieldsFunc(strings.ToLower(env("ALLOW")), func(r rune) bool { return r == ',' || r == ' ' || r == '@' })
+	end := func() error { return nil }
+	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
+		if base, ok := strings.CutSuffix(cfg.AuthorizeURL, "/i/oauth2/authorize"); ok && cfg.Transport != nil {
+			// The local X by its address, where it serves OAuth 1.0a's page as well.
+			cfg.APIURL, cfg.Transport = base, nil
+			cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+		}
+		store, err := storage.Open(ctx, at, cfg.Keys, slog.Default())
+		if err != nil {
+			return nil, nil, err
+		}
+		a, err := newApp(ctx, cfg, store, allow, time.Now)
+		if err != nil {
+			return nil, nil, errors.Join(err, store.Close())
+		}
+		end = store.Close
+		return a, a.kit, nil
+	})
+	return errors.Join(err, end())
+}
+
+//go:embed pages.html
+var pageText string
+
+type app struct {
+	http.Handler
+	kit   *xsignin.Kit
+	users *users
+	pages frame.Pages
+	ways  []way
+}
+
+// way is one way to sign in.
+type way struct{ Provider, Label, Path string }
+
+func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, allow []string, now func() time.Time) (*app, error) {
+	table, err := openUsers(ctx, store.DB, allow, now)
+	if err != nil {
+		return nil, err
+	}
+	counted := newMetrics()
+	a := &app{users: table, pages: frame.New("linking", cfg, pageText)}
+	cfg.Keys, cfg.SessionStore, cfg.Tokens = store.Keys, store.Sessions, store.Tokens
+	cfg.OnSignIn, cfg.Pages, cfg.LoginOptions = a.onSignIn, a.page, loginOptions
+	cfg.Events = counted.count
+	if a.kit, err = xsignin.New(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.ClientID != "" {
+		a.ways = append(a.ways, way{"x", "OAuth 2.0", a.kit.LoginURL("x", "")})
+	}
+	if cfg.ConsumerKey != "" {
+		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", a.kit.LoginURL("x-oauth1", "")})
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", a.kit)
+	mux.Handle("GET /{$}", a.kit.LoadUser(http.HandlerFunc(a.home)))
+	cross := http.NewCrossOriginProtection()
+	mux.Handle("POST /link", cross.Handler(a.kit.RequireUser(http.HandlerFunc(a.link))))
+	mux.Handle("POST /unlink", cross.Handler(a.kit.RequireUser(http.HandlerFunc(a.unlink))))
+	// On a site that others reach, this belongs on a listener that they do not.
+	mux.Handle("GET /metrics", counted.handler())
+	a.Handler = frame.Guard(mux)
+	return a, nil
+}
+
+// onSignIn gives the user the application's own name, or refuses. Nothing is saved yet. The
+// callback's request carries the session of before: that is who wants to link.
+func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
+	visitor, _, err := a.kit.Sessions().Read(ctx, s.Request)
+	if err != nil {
+		return err
+	}
+	id, err := a.users.signIn(ctx, s.User, visitor.Subject, wishOf(s.Request))
+	if err != nil {
+		return err
+	}
+	s.User.Subject = id
+	return nil
+}
+
+// linking is the name of the cookie with a wish to link.
+const linking = "linking"
+
+// wishOf is the wish to link that a browser brings, or "".
+func wishOf(r *http.Request) string {
+	c, err := r.Cookie(linking)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// loginOptions lets who wants to link choose an account at X. Only OAuth 1.0a has a way to
+// ask for that.
+func loginOptions(r *http.Request) provider.Options {
+	return provider.Options{ForceLogin: wishOf(r) != ""}
+}
+
+// page shows the kit's pages, and says more of a wish to link that was not granted.
+func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
+	if nonce := wishOf(r); nonce != "" {
+		// Whatever went wrong, the next sign-in is no longer meant to link.
+		outcome, err := a.users.outcome(r.Context(), nonce)
+		if err != nil {
+			log.Print(err)
+		}
+		dropWish(w)
+		switch outcome {
+		case outcomeElsewhere:
+			p.Title = "This account is linked to somebody else"
+			p.Text = "The X account that you chose already belongs to another user here. If that is you, sign in with it, unlink it there, and link it here again. Nothing was changed."
+			p.Label, p.Link, p.Post = "Back to your accounts", "/", false
+		case outcomeLeft:
+			p.Title = "You were signed out meanwhile"
+			p.Text = "You wanted to link an account and are not signed in any more. Sign in first, then link it. Nothing was changed."
+			p.Label, p.Link, p.Post = "Back", "/", false
+		}
+	}
+	p.Render(w, r)
+}
+
+// link begins a sign-in that adds an account to the user of now. A sign-in without this
+// wish never does: somebody else may sit at the browser in which a user is signed in.
+func (a *app) link(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	for _, way := range a.ways {
+		if way.Provider != r.PostFormValue("provider") {
+			continue
+		}
+		nonce, err := a.users.wish(r.Context(), user.Subject)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{
+			Name: linking, Value: nonce, Path: "/auth", MaxAge: int(linkTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+		http.Redirect(w, r, a.kit.LoginURL(way.Provider, "/?linked"), http.StatusSeeOther)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+func dropWish(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{Name: linking, Path: "/auth", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// unlink takes an account away, and with it the token that X gave for it.
+func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	account := r.PostFormValue("account")
+	err := a.users.unlink(r.Context(), user.Subject, account)
+	if errors.Is(err, errLast) {
+		a.show(w, r, http.StatusConflict, "This is the only account that lets you in here. Link another one first.")
+		return
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	held, err := a.kit.Accounts(r.Context(), user.Subject)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	for _, h := range held {
+		if h.Token.AccountID != account {
+			continue // another account's
+		}
+		if err := a.kit.Disconnect(r.Context(), h.Key); err != nil {
+			fail(w, err)
+			return
+		}
+	}
+	http.Redirect(w, r, "/?unlinked", http.StatusSeeOther)
+}
+
+func (a *app) home(w http.ResponseWriter, r *http.Request) {
+	tell := ""
+	switch query := r.URL.Query(); {
+	case query.Has("linked"):
+		dropWish(w)
+		tell = "The account is linked."
+	case query.Has("unlinked"):
+		tell = "The account is unlinked, and its token was revoked at X."
+	}
+	a.show(w, r, http.StatusOK, tell)
+}
+
+func (a *app) show(w http.ResponseWriter, r *http.Request, status int, tell string) {
+	v := struct {
+		ID, Name, Way, Tell string
+		User                provider.User
+		Accounts            []linked
+		Ways                []way
+	}{Ways: a.ways, Tell: tell}
+	var signedIn bool
+	if v.User, signedIn = xsignin.User(r.Context()); signedIn {
+		v.ID = v.User.Subject
+		var err error
+		if v.Name, err = a.users.name(r.Context(), v.ID); err == nil {
+			v.Accounts, err = a.users.accounts(r.Context(), v.ID)
+		}
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		for _, way := range a.ways {
+			if way.Provider == v.User.Provider {
+				v.Way = way.Label
+			}
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	a.pages.Show(w, status, "home", v)
+}
+
+func fail(w http.ResponseWriter, err error) {
+	log.Print(err)
+	http.Error(w, "The database does not answer. Try again in a moment.", http.StatusServiceUnavailable)
+}

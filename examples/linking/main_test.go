@@ -1,0 +1,394 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// TestStartsWithoutKeys runs the command's own main.
+func TestStartsWithoutKeys(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	env := map[string]string{"ADDR": "127.0.0.1:0", "DATABASE": filepath.Join(t.TempDir(), "linking.db")}
+	go func() {
+		err := run(ctx, func(name string) string { return env[name] }, pw)
+		_ = pw.CloseWithError(err)
+		done <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	line := make([]byte, 1<<10)
+	n, err := pr.Read(line)
+	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) `).FindStringSubmatch(string(line[:n]))
+	if err != nil || base == nil {
+		t.Fatalf("%q: %v", line[:n], err)
+	}
+	// By both protocols the local X shows its page.
+	for _, path := range []string{"/auth/login", "/auth/login/x-oauth1"} {
+		resp, err := http.DefaultClient.Do(navigation(t, base[1]+path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "Authorize app") {
+			t.Errorf("%s: %s\n%s", path, resp.Status, body)
+		}
+	}
+}
+
+func navigation(t *testing.T, at string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	return r
+}
+
+// site is the example beside an X that a test can change.
+type site struct {
+	*testing.T
+	*app
+	x     *xtest.X
+	url   string
+	store *storage.Storage
+	now   time.Time
+}
+
+func newSite(t *testing.T, allow ...string) *site {
+	t.Helper()
+	s := &site{T: t, now: time.Now()}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
+	s.url = "http://" + srv.Listener.Addr().String()
+	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
+	var err error
+	s.store, err = storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "linking.db")}, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.store.Close() })
+	s.restart(allow...)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return s
+}
+
+// restart makes the application anew, with another list.
+func (s *site) restart(allow ...string) {
+	s.Helper()
+	a, err := newApp(s.Context(), xsignin.Config{
+		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
+		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+		Transport: s.x.Transport(), Logger: slog.New(slog.DiscardHandler),
+	}, s.store, allow, func() time.Time { return s.now })
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.app = a
+	s.Cleanup(func() { _ = a.kit.Close(context.Background()) })
+}
+
+// browser is somebody with a browser.
+type browser struct {
+	*site
+	client *http.Client
+}
+
+func (s *site) browser() *browser {
+	jar, _ := cookiejar.New(nil)
+	return &browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+const (
+	oauth2 = "/auth/login?return_to=/"
+	oauth1 = "/auth/login/x-oauth1?return_to=/"
+	first  = xtest.DefaultUserID
+	second = xtest.SecondUserID
+)
+
+// signIn signs in by a login's address, and expects a status and what the page says.
+func (b *browser) signIn(login, account string, status int, says ...string) {
+	b.Helper()
+	resp, err := b.x.SignIn(b.client, b.url+login, account)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.expect(resp, status, says...)
+}
+
+func (b *browser) expect(resp *http.Response, status int, says ...string) {
+	b.Helper()
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != status {
+		b.Errorf("%s, not %d\n%s", resp.Status, status, body)
+	}
+	for _, text := range says {
+		if !strings.Contains(string(body), text) {
+			b.Errorf("%q is not in\n%s", text, body)
+		}
+	}
+}
+
+// press sends a form and returns where it leads.
+func (b *browser) press(path string, fill url.Values, status int, says ...string) string {
+	b.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.url+path, strings.NewReader(fill.Encode()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, err := b.client.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.expect(resp, status, says...)
+	return resp.Header.Get("Location")
+}
+
+// link presses "Link by" and returns where the login begins.
+func (b *browser) link(provider string) string {
+	b.Helper()
+	return b.press("/link", url.Values{"provider": {provider}}, http.StatusSeeOther)
+}
+
+// sees expects the page of a user.
+func (b *browser) sees(says ...string) {
+	b.Helper()
+	resp, err := b.client.Get(b.url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.expect(resp, http.StatusOK, says...)
+}
+
+// count is the rows of a table.
+func (s *site) count(table string, want int) {
+	s.Helper()
+	var n int
+	if err := s.store.DB.QueryRowContext(s.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil || n != want {
+		s.Errorf("%d %s, not %d: %v", n, table, want, err)
+	}
+}
+
+func TestFindOrCreate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, login := range []string{oauth2, oauth1, oauth2} { // X's ids are the same by both
+		b := s.browser()
+		b.signIn(login, first, http.StatusSeeOther)
+		b.sees("You are user 1 here", "@demo")
+	}
+	b := s.browser()
+	b.signIn(oauth2, second, http.StatusSeeOther)
+	b.sees("You are user 2 here")
+	s.count("users", 2)
+	// The tokens of both protocols are under the application's name for the user.
+	held, err := s.kit.Accounts(t.Context(), "1")
+	if err != nil || len(held) != 2 {
+		t.Errorf("%v %v", held, err)
+	}
+}
+
+func TestLinkAndUnlink(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account that lets you in")
+	b.signIn(b.link("x-oauth1"), second, http.StatusSeeOther)
+	b.sees("You are user 1 here", "@demo_two by OAuth 1.0a", "("+first+")", "("+second+")")
+	for _, account := range []string{first, second} {
+		other := s.browser()
+		other.signIn(oauth2, account, http.StatusSeeOther)
+		other.sees("You are user 1 here")
+	}
+	s.count("users", 1)
+
+	// The second account's sign-in by OAuth 2.0 has replaced the first one's token; both of
+	// its tokens go with it.
+	held, err := s.kit.Accounts(t.Context(), "1")
+	if err != nil || len(held) != 2 || held[0].Token.AccountID != second || held[1].Token.AccountID != second {
+		t.Fatalf("%v %v", held, err)
+	}
+	b.press("/unlink", url.Values{"account": {second}}, http.StatusSeeOther)
+	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 0 {
+		t.Errorf("%v %v", held, err)
+	}
+	if n := s.x.Count(http.MethodPost, "/2/oauth2/revoke"); n == 0 {
+		t.Error("X was not told")
+	}
+	s.count("accounts", 1)
+	other := s.browser()
+	other.signIn(oauth2, second, http.StatusSeeOther)
+	other.sees("You are user 2 here")
+}
+
+func TestAnAccountOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.browser()
+	owner.signIn(oauth2, second, http.StatusSeeOther)
+	b := s.browser()
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	b.signIn(b.link("x"), second, http.StatusForbidden, "This account is linked to somebody else", "Back to your accounts")
+	b.sees("You are user 2 here", "signed in as @demo by") // as before
+	s.count("accounts", 2)
+	// The wish is spent: what follows is an ordinary sign-in.
+	b.signIn(oauth2, second, http.StatusSeeOther)
+	b.sees("You are user 1 here")
+	s.count("accounts", 2)
+}
+
+// TestNothingIsLinkedUnasked: somebody else may sit at a browser in which a user is signed
+// in.
+func TestNothingIsLinkedUnasked(t *testing.T) {
+	t.Parallel()
+	t.Run("no wish", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		b := s.browser()
+		b.signIn(oauth2, first, http.StatusSeeOther)
+		b.signIn(oauth2, second, http.StatusSeeOther)
+		b.sees("You are user 2 here")
+	})
+	t.Run("signed out meanwhile", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		b := s.browser()
+		b.signIn(oauth2, first, http.StatusSeeOther)
+		login := b.link("x")
+		b.press("/auth/logout", nil, http.StatusSeeOther)
+		b.signIn(login, second, http.StatusForbidden, "You were signed out meanwhile")
+		s.count("users", 1)
+		s.count("accounts", 1)
+		b.signIn(oauth2, second, http.StatusSeeOther)
+		b.sees("You are user 2 here")
+	})
+	t.Run("too late", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		b := s.browser()
+		b.signIn(oauth2, first, http.StatusSeeOther)
+		b.link("x")
+		s.now = s.now.Add(linkTime + time.Second)
+		b.signIn(oauth2, second, http.StatusSeeOther)
+		b.sees("You are user 2 here")
+	})
+	t.Run("no at X", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		b := s.browser()
+		b.signIn(oauth2, first, http.StatusSeeOther)
+		resp, err := b.client.Get(s.url + b.link("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		callback, err := s.x.Deny(resp.Header.Get("Location"), second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err = b.client.Do(navigation(t, callback)); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(resp, http.StatusForbidden)
+		s.count("links", 0)
+		b.signIn(oauth2, second, http.StatusSeeOther)
+		b.sees("You are user 2 here")
+	})
+	t.Run("another site", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		b := s.browser()
+		b.signIn(oauth2, first, http.StatusSeeOther)
+		r, _ := http.NewRequest(http.MethodPost, s.url+"/link", strings.NewReader("provider=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		resp, err := b.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.expect(resp, http.StatusForbidden)
+		s.count("links", 0)
+	})
+}
+
+func TestAllowList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "demo")
+	b := s.browser()
+	b.signIn(oauth2, second, http.StatusForbidden)
+	s.count("users", 0)
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	// A new handle takes nothing away, and the old one gives nothing to who takes it over.
+	if err := errors.Join(s.x.RenameUser(first, "renamed"), s.x.RenameUser(second, "demo")); err != nil {
+		t.Fatal(err)
+	}
+	s.browser().signIn(oauth1, second, http.StatusForbidden)
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	b.sees("@renamed")
+	// An account that an admitted user links leads to that user, and the list's own one
+	// cannot be unlinked.
+	b.signIn(b.link("x"), second, http.StatusSeeOther)
+	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict)
+	// Off the list, nobody of them comes in.
+	s.restart("somebody")
+	for _, account := range []string{first, second} {
+		s.browser().signIn(oauth2, account, http.StatusForbidden)
+	}
+	s.restart("demo")
+	s.browser().signIn(oauth2, first, http.StatusSeeOther)
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "demo")
+	b := s.browser()
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	b.signIn(oauth1, second, http.StatusForbidden)
+	key := tokenstore.Key{Provider: "x", UserID: "1"}
+	if err := s.kit.Refresh(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	s.x.RevokeApp(first)
+	_ = s.kit.Refresh(t.Context(), key)
+	resp, err := http.Get(s.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.expect(resp, http.StatusOK,
+		`xsignin_sign_ins_begun_total{provider="x"} 1`,
+		`xsignin_sign_ins_total{cause="",provider="x"} 1`,
+		`xsignin_sign_ins_total{cause="not_allowed",provider="x-oauth1"} 1`,
+		`xsignin_callback_duration_seconds_count{provider="x"} 1`,
+		`xsignin_refreshes_total{outcome="refreshed",provider="x"} 1`,
+		`xsignin_refreshes_total{outcome="sign_in_again",provider="x"} 1`)
+}

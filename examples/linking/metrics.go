@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/event"
+)
+
+// metrics counts the kit's events. No label has a user in it: their number has no bound.
+type metrics struct {
+	registry  *prometheus.Registry
+	begun     *prometheus.CounterVec
+	signIns   *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	refreshes *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		begun: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "xsignin_sign_ins_begun_total", Help: "Browsers that were sent to X.",
+		}, []string{"provider"}),
+		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "xsignin_sign_ins_total", Help: "Sign-ins that ended, by cause of failure; it is empty for those that were done.",
+		}, []string{"provider", "cause"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "xsignin_callback_duration_seconds", Help: "How long callbacks took, with all that X was asked.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 25},
+		}, []string{"provider"}),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "xsignin_refreshes_total", Help: "Refreshes of tokens, by outcome: refreshed, refresh_failed, sign_in_again.",
+		}, []string{"provider", "outcome"}),
+	}
+	m.registry.MustRegister(m.begun, m.signIns, m.durations, m.refreshes)
+	return m
+}
+
+// count is the kit's Config.Events.
+func (m *metrics) count(_ context.Context, e xsignin.Event) {
+	switch e.Kind {
+	case event.SignInBegun:
+		m.begun.WithLabelValues(e.Provider).Inc()
+	case event.SignInDone, event.SignInFailed:
+		m.signIns.WithLabelValues(e.Provider, e.Cause).Inc()
+		m.durations.WithLabelValues(e.Provider).Observe(e.Duration.Seconds())
+	case event.Refreshed, event.RefreshFailed, event.SignInAgain:
+		m.refreshes.WithLabelValues(e.Provider, string(e.Kind)).Inc()
+	}
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

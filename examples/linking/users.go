@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// users is the application's own users, and the X accounts by which they sign in.
+type users struct {
+	db *sql.DB
+	// allow is the handles, in lower case, that may have a user here; empty means all.
+	allow []string
+	now   func() time.Time
+}
+
+// An account's x_id never changes, its username may. The same account is one row whether it
+// came by OAuth 2.0 or by OAuth 1.0a: both are X, with the same ids.
+const usersTables = `
+CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS accounts (x_id TEXT PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id), username TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS accounts_user ON accounts (user_id);
+CREATE TABLE IF NOT EXISTS allowed (handle TEXT PRIMARY KEY, x_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS links (nonce TEXT PRIMARY KEY, user_id INTEGER NOT NULL, expires INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '');`
+
+func openUsers(ctx context.Context, db *sql.DB, allow []string, now func() time.Time) (*users, error) {
+	_, err := db.ExecContext(ctx, usersTables)
+	return &users{db, allow, now}, err
+}
+
+// Refusals of a sign-in. The visitor is told why, see outcome.
+var (
+	errElsewhere = fmt.Errorf("the X account belongs to another user here: %w", provider.ErrNotAllowed)
+	errLeft      = fmt.Errorf("the visitor who wanted to link is not signed in any more: %w", provider.ErrNotAllowed)
+	errNotListed = fmt.Errorf("neither the account nor its user is on the list: %w", provider.ErrNotAllowed)
+	// errLast refuses to unlink.
+	errLast = errors.New("this is the only account that lets the user in")
+)
+
+// Outcomes of a wish to link.
+const (
+	outcomeLinked    = "linked"
+	outcomeElsewhere = "elsewhere"
+	outcomeLeft      = "left"
+)
+
+// signIn finds or makes the user for an X account, and returns the user's id. visitor is the
+// user who is signed in in this browser already, "" for nobody; nonce is the wish to link
+// that the browser brings, or "".
+func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonce string) (id string, err error) {
+	var refusal error
+	err = u.inTx(ctx, func(tx *sql.Conn) error {
+		owner, err := one(ctx, tx, "SELECT user_id FROM accounts WHERE x_id = ?", account.ID)
+		if err != nil {
+			return err
+		}
+		wisher, err := one(ctx, tx, "SELECT user_id FROM links WHERE nonce = ? AND outcome = '' AND expires > ?", nonce, u.now().Unix())
+		if err != nil {
+			return err
+		}
+		if wisher != "" {
+			outcome := outcomeLinked
+			switch {
+			case wisher != visitor:
+				// The session has ended meanwhile, or somebody else has begun one. To make a
+				// new user, or to let the account in as it is, is not what was wished for.
+				outcome, refusal = outcomeLeft, errLeft
+			case owner != "" && owner != visitor:
+				outcome, refusal = outcomeElsewhere, errElsewhere
+			case owner == "":
+				owner = visitor
+				if err := addAccount(ctx, tx, account, owner); err != nil {
+					return err
+				}
+			}
+			// A wish is good for one sign-in, whatever comes of it.
+			if _, err := tx.ExecContext(ctx, "UPDATE links SET outcome = ? WHERE nonce = ?", outcome, nonce); err != nil {
+				return err
+			}
+			if refusal != nil {
+				return nil // the outcome is kept
+			}
+		}
+		if owner == "" {
+			if ok, err := u.admits(ctx, tx, account); err != nil || !ok {
+				return errors.Join(err, errNotListed)
+			}
+			made, err := tx.ExecContext(ctx, "INSERT INTO users (name, created) VALUES (?, ?)", account.Name, u.now().Unix())
+			if err != nil {
+				return err
+			}
+			n, err := made.LastInsertId()
+			if err != nil {
+				return err
+			}
+			owner = strconv.FormatInt(n, 10)
+			if err := addAccount(ctx, tx, account, owner); err != nil {
+				return err
+			}
+		}
+		if ok, err := u.listed(ctx, tx, owner); err != nil || !ok {
+			return errors.Join(err, errNotListed)
+		}
+		id = owner
+		_, err = tx.ExecContext(ctx, "UPDATE accounts SET username = ? WHERE x_id = ?", account.Username, account.ID)
+		return err
+	})
+	return id, errors.Join(err, refusal)
+}
+
+func addAccount(ctx context.Context, tx *sql.Conn, account provider.User, owner string) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO accounts (x_id, user_id, username) VALUES (?, ?, ?)", account.ID, owner, account.Username)
+	return err
+}
+
+// admits reports whether an account may have a new user. The first account to come with a
+// handle of the list takes its place for good, by its id: who gives a handle up keeps the
+// place, and who takes the handle over gets none.
+func (u *users) admits(ctx context.Context, tx *sql.Conn, account provider.User) (bool, error) {
+	for _, handle := range u.allow {
+		holder, err := one(ctx, tx, "SELECT x_id FROM allowed WHERE handle = ?", handle)
+		switch {
+		case err != nil:
+			return false, err
+		case holder == account.ID:
+			return true, nil
+		case holder == "" && handle == strings.ToLower(account.Username):
+			_, err := tx.ExecContext(ctx, "INSERT INTO allowed (handle, x_id) VALUES (?, ?)", handle, account.ID)
+			return err == nil, err
+		}
+	}
+	return len(u.allow) == 0, nil
+}
+
+// listed reports whether one of a user's accounts holds a place on the list.
+func (u *users) listed(ctx context.Context, tx *sql.Conn, id string) (bool, error) {
+	for _, handle := range u.allow {
+		found, err := one(ctx, tx, "SELECT 1 FROM allowed JOIN accounts USING (x_id) WHERE handle = ? AND user_id = ?", handle, id)
+		if err != nil || found != "" {
+			return found != "", err
+		}
+	}
+	return len(u.allow) == 0, nil
+}
+
+// linkTime is how long a wish to link is good: as long as a sign-in may take.
+const linkTime = 10 * time.Minute
+
+// wish notes that a user wants to link the next account, and returns a word for the browser
+// to bring along.
+func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
+	if _, err := u.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", u.now().Unix()); err != nil {
+		return "", err
+	}
+	nonce = rand.Text()
+	_, err = u.db.ExecContext(ctx, "INSERT INTO links (nonce, user_id, expires) VALUES (?, ?, ?)", nonce, id, u.now().Add(linkTime).Unix())
+	return nonce, err
+}
+
+// outcome ends a wish to link, and tells what has come of it; "" for nothing.
+func (u *users) outcome(ctx context.Context, nonce string) (string, error) {
+	var outcome string
+	err := u.db.QueryRowContext(ctx, "DELETE FROM links WHERE nonce = ? RETURNING outcome", nonce).Scan(&outcome)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return outcome, err
+}
+
+// unlink takes an account away from a user, unless the user could not come in without it.
+func (u *users) unlink(ctx context.Context, id, xID string) error {
+	return u.inTx(ctx, func(tx *sql.Conn) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM accounts WHERE x_id = ? AND user_id = ?", xID, id); err != nil {
+			return err
+		}
+		left, err := one(ctx, tx, "SELECT x_id FROM accounts WHERE user_id = ? LIMIT 1", id)
+		if err != nil {
+			return err
+		}
+		if ok, err := u.listed(ctx, tx, id); err != nil || !ok || left == "" {
+			return errors.Join(err, errLast)
+		}
+		return nil
+	})
+}
+
+// linked is one of a user's accounts.
+type linked struct{ XID, Username string }
+
+func (u *users) accounts(ctx context.Context, id string) ([]linked, error) {
+	rows, err := u.db.QueryContext(ctx, "SELECT x_id, username FROM accounts WHERE user_id = ? ORDER BY rowid", id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []linked
+	for rows.Next() {
+		var l linked
+		if err := rows.Scan(&l.XID, &l.Username); err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, rows.Err()
+}
+
+// name is what the application calls a user.
+func (u *users) name(ctx context.Context, id string) (name string, err error) {
+	err = u.db.QueryRowContext(ctx, "SELECT name FROM users WHERE id = ?", id).Scan(&name)
+	return name, err
+}
+
+// inTx runs f in a transaction that writes from its beginning, so that two sign-ins with
+// the same account do not both find no user.
+func (u *users) inTx(ctx context.Context, f func(tx *sql.Conn) error) error {
+	conn, err := u.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := f(conn); err != nil {
+		_, undone := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, undone)
+	}
+	if _, err = conn.ExecContext(ctx, "COMMIT"); err != nil {
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+	return err
+}
+
+// one reads one value, "" where there is none.
+func one(ctx context.Context, tx *sql.Conn, query string, args ...any) (value string, err error) {
+	err = tx.QueryRowContext(ctx, query, args...).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
