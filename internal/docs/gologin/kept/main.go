@@ -1,0 +1,91 @@
+// Command photos keeps the handlers that it had for gologin, behind xsignin's callback.
+package main
+
+import (
+	"fmt"
+	"html"
+	"log"
+	"net/http"
+	"os"
+	"strconv"
+
+	//lint:ignore SA1019 It is deprecated, and what gologin's reader gives.
+	api "github.com/dghubble/go-twitter/twitter"
+	"github.com/dghubble/gologin/v2"
+	oauth1login "github.com/dghubble/gologin/v2/oauth1"
+	"github.com/dghubble/gologin/v2/twitter"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
+)
+
+func main() {
+	handler, err := site(xsignin.Config{
+		PublicURL:      "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
+		ConsumerKey:    os.Getenv("X_CONSUMER_KEY"),
+		ConsumerSecret: os.Getenv("X_CONSUMER_SECRET"),
+		Home:           "/photos",
+	}, save)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
+}
+
+// save stands for what the application does with a token of its own.
+func save(id, token, secret string) error { return nil }
+
+func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.Handler, error) {
+	cfg.Success = withTwitterUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, err := twitter.UserFromContext(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		token, secret, err := oauth1login.AccessTokenFromContext(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		if err := save(user.IDStr, token, secret); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		back, _ := handlers.ReturnPath(r.Context()) // where RequireUser sent the visitor from
+		http.Redirect(w, r, back, http.StatusSeeOther)
+	}))
+	cfg.Failure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.Print(gologin.ErrorFromContext(r.Context()))
+		http.Error(w, "You are not signed in.", http.StatusForbidden)
+	})
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("GET /photos", kit.RequireUser(http.HandlerFunc(photos)))
+	return mux, nil
+}
+
+// withTwitterUser lets twitter.UserFromContext find who has signed in. It fills in what the
+// sign-in has told, and asks X nothing.
+func withTwitterUser(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := xsignin.User(r.Context())
+		id, err := strconv.ParseInt(user.ID, 10, 64)
+		if err != nil {
+			http.Error(w, "This is no account of X.", http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(twitter.WithUser(r.Context(), &api.User{
+			ID: id, IDStr: user.ID, ScreenName: user.Username, Name: user.Name,
+			ProfileImageURLHttps: user.AvatarURL, Email: user.Email,
+		})))
+	})
+}
+
+func photos(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	fmt.Fprintf(w, "Hello @%s\n", html.EscapeString(user.Username))
+}

@@ -1,0 +1,53 @@
+// Command photos signs people in with xsignin, by OAuth 1.0a.
+package main
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/xsignin/xsignin"
+)
+
+func main() {
+	handler, err := site(xsignin.Config{
+		PublicURL:      "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
+		ConsumerKey:    os.Getenv("X_CONSUMER_KEY"),
+		ConsumerSecret: os.Getenv("X_CONSUMER_SECRET"),
+		Home:           "/photos",
+		OnSignIn: func(_ context.Context, s *xsignin.SignIn) error {
+			log.Printf("@%s signs in", s.User.Username) // find or make the application's own user here
+			return nil
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
+}
+
+func site(cfg xsignin.Config) (http.Handler, error) {
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit) // login, callback, logout
+	mux.Handle("GET /photos", kit.RequireUser(http.HandlerFunc(photos)))
+	return mux, nil
+}
+
+func photos(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	resp, err := xsignin.Client(r.Context()).Get("https://api.x.com/2/users/" + user.ID + "/tweets")
+	if err != nil {
+		log.Print(err)
+		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Fprintf(w, "Hello @%s, X answers %s\n", html.EscapeString(user.Username), resp.Status)
+}

@@ -1,0 +1,79 @@
+// Command shop has a cart in a session of gorilla/sessions, and signs people in with xsignin.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/gorilla/sessions"
+
+	"github.com/xsignin/xsignin"
+)
+
+func main() {
+	handler, err := site(xsignin.Config{
+		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
+		ClientID:     os.Getenv("X_CLIENT_ID"),
+		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
+	}, sessions.NewCookieStore([]byte(os.Getenv("SESSION_SECRET"))))
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
+}
+
+func site(cfg xsignin.Config, store sessions.Store) (http.Handler, error) {
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &shop{store}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("GET /cart", kit.LoadUser(http.HandlerFunc(s.cart)))
+	mux.Handle("POST /cart", http.NewCrossOriginProtection().Handler(kit.LoadUser(http.HandlerFunc(s.add))))
+	return mux, nil
+}
+
+type shop struct{ store sessions.Store }
+
+// own is the visitor's session in the application's store. Who the visitor is, the kit says
+// at each request; the session says only whose its values are. They are dropped where the kit
+// says that somebody else is here, or nobody any more. What a visitor gathers before they sign
+// in becomes theirs.
+func (s *shop) own(r *http.Request) *sessions.Session {
+	user, _ := xsignin.User(r.Context())
+	session, _ := s.store.Get(r, "shop") // a cookie that cannot be read gives a new session
+	if owner, _ := session.Values["owner"].(string); owner != "" && owner != user.Subject {
+		clear(session.Values)
+	}
+	session.Values["owner"] = user.Subject
+	return session
+}
+
+func (s *shop) cart(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	session := s.own(r)
+	things, _ := session.Values["things"].(string)
+	if err := session.Save(r, w); err != nil {
+		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprintf(w, "%s: %s\n", cmp.Or(html.EscapeString(user.Username), "nobody"), html.EscapeString(things))
+}
+
+func (s *shop) add(w http.ResponseWriter, r *http.Request) {
+	session := s.own(r)
+	things, _ := session.Values["things"].(string)
+	session.Values["things"] = things + " " + r.PostFormValue("thing")
+	if err := session.Save(r, w); err != nil {
+		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		return
+	}
+	http.Redirect(w, r, "/cart", http.StatusSeeOther)
+}

@@ -1,0 +1,107 @@
+// Package visit signs in to the programs of the pages, as a browser does.
+package visit
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// Site is a program that runs until its test ends, with a local X behind it.
+type Site struct {
+	t   *testing.T
+	X   *xtest.X
+	url string
+}
+
+// Start runs what build makes of a configuration that has both pairs of credentials.
+func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site {
+	t.Helper()
+	var handler http.Handler
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	t.Cleanup(srv.Close)
+	s := &Site{t: t, X: xtest.New(xtest.Config{}), url: srv.URL}
+	s.X.SetCallbacks(srv.URL + "/auth/callback")
+	var err error
+	handler, err = build(xsignin.Config{
+		PublicURL: srv.URL, Home: "/photos", Transport: s.X.Transport(),
+		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
+		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Browser is somebody's browser. It follows no redirect.
+type Browser struct {
+	s *Site
+	c *http.Client
+}
+
+// Browser opens a browser without any cookie.
+func (s *Site) Browser() *Browser {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &Browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// SignIn signs userID in at the path login, and fails the test unless the callback sends the
+// browser on to want.
+func (b *Browser) SignIn(login, userID, want string) {
+	b.s.t.Helper()
+	resp, err := b.s.X.SignIn(b.c, b.s.url+login, userID)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || got != want {
+		b.s.t.Fatalf("the callback: %s to %q, want 303 to %q", resp.Status, got, want)
+	}
+}
+
+// Get loads a page, and fails the test unless it has the status and the text.
+func (b *Browser) Get(path string, status int, text string) {
+	b.s.t.Helper()
+	resp, err := b.c.Get(b.s.url + path)
+	b.want(resp, err, status, text)
+}
+
+// Post sends a form from the site itself, likewise.
+func (b *Browser) Post(path string, form url.Values, status int) {
+	b.s.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, err := b.c.Do(r)
+	b.want(resp, err, status, "")
+}
+
+func (b *Browser) want(resp *http.Response, err error, status int, text string) {
+	b.s.t.Helper()
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	if resp.StatusCode != status || !strings.Contains(string(body), text) {
+		b.s.t.Errorf("%s %s: status %d, %q; want %d, %q", resp.Request.Method, resp.Request.URL.Path, resp.StatusCode, body, status, text)
+	}
+}
