@@ -50,8 +50,9 @@ func licence(text string) string {
 	return ""
 }
 
-// licenceFile is a file that a module's own licence is in.
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying)(\.md|\.txt)?$`)
+// licenceFile is a file that a module's own licence is in, some with its name in front, such
+// as MIT-LICENSE.txt. What counts is what the file says.
+var licenceFile = regexp.MustCompile(`(?i)^((mit|bsd|isc|apache|mpl)[-_])?(licen[cs]e|copying)(\.md|\.txt)?$`)
 
 // licenceOf is the name of the licence of the module in dir, or "".
 func licenceOf(t *testing.T, dir string) string {
