@@ -84,9 +84,8 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 		secrets = append(secrets, token.AccessToken, token.RefreshToken)
 	}
 	for range 3 {
-		f.pass(life + 10*time.Minute)
 		for i := range 2 {
-			f.round(userID(i), 5)
+			f.round(life+10*time.Minute, userID(i), 5)
 		}
 	}
 	f.x.mu.Lock()
