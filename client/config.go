@@ -82,9 +82,6 @@ func New(c Config) (*Pool, error) {
 		if _, twice := providers[p.Name()]; twice {
 			fault("two of Config.Providers are named %q; give one another name", p.Name())
 		}
-		if strings.HasPrefix(p.Name(), ".") {
-			fault("one of Config.Providers is named %q: names that begin with a dot are not for tokens, see tokenstore.Key", p.Name())
-		}
 		providers[p.Name()] = p
 	}
 	duration := func(name string, d *time.Duration, byDefault time.Duration) {

@@ -303,7 +303,9 @@ func TestAbilitiesThatAStoreLacks(t *testing.T) {
 func TestVaultKeysLeavesNotesOut(t *testing.T) {
 	m := NewMemory()
 	for _, provider := range []string{".signouts", "x", "", "x.", "x-oauth1"} {
-		put(t, m, Key{Provider: provider, UserID: "12"}, 'a')
+		if _, err := m.Put(t.Context(), Key{Provider: provider, UserID: "12"}, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	put(t, m, of("13"), 'a')
 	v := vault(t, m, secret('a'))

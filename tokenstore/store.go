@@ -19,8 +19,8 @@ import (
 // 1 KiB long; a store that takes less says so in its documentation.
 //
 // Entries whose Provider begins with a dot are not tokens but notes of the kit, such as
-// that of users signed out everywhere. Stores treat them like any other. A [Vault] neither lists nor
-// reseals them, so no provider may be named so.
+// that of users signed out everywhere. Stores treat them like any other. For a [Vault]
+// they are not there: it reads and changes none, so no provider may be named so.
 type Key struct {
 	// Provider is the provider's name, [provider.Provider.Name].
 	Provider string

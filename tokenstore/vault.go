@@ -77,6 +77,9 @@ func NewVault(store Store, secrets ...[]byte) (*Vault, error) {
 // Get returns the token under key and its version. Besides the errors of
 // [Store.Get] it returns [ErrUnreadable] and [*UnknownKeyError].
 func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
+	if key.isNote() {
+		return Token{}, "", ErrNotFound
+	}
 	e, err := v.store.Get(ctx, key)
 	if err != nil {
 		return Token{}, "", err
@@ -94,6 +97,9 @@ func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
 
 // Put stores t whatever was there, like [Store.Put]: the write of a sign-in.
 func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
+	if key.isNote() {
+		return "", errNote
+	}
 	value, err := v.seal(key, t)
 	if err != nil {
 		return "", err
@@ -104,7 +110,7 @@ func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 // Replace stores t if the entry is still in version old, like [Store.Replace]: the
 // write of a refresh. A token is never made by it: the zero Version is [ErrConflict].
 func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Version, error) {
-	if old == "" {
+	if old == "" || key.isNote() {
 		return "", ErrConflict
 	}
 	value, err := v.seal(key, t)
@@ -126,15 +132,26 @@ func (v *Vault) Keys(ctx context.Context, userID string) ([]Key, error) {
 }
 
 // Delete removes the entry, like [Store.Delete].
-func (v *Vault) Delete(ctx context.Context, key Key) error { return v.store.Delete(ctx, key) }
+func (v *Vault) Delete(ctx context.Context, key Key) error {
+	if key.isNote() {
+		return nil
+	}
+	return v.store.Delete(ctx, key)
+}
 
 // Lease takes the sole right to spend version old for d, like [Store.Lease].
 func (v *Vault) Lease(ctx context.Context, key Key, old Version, d time.Duration) (LeaseID, error) {
+	if key.isNote() {
+		return "", ErrConflict
+	}
 	return v.store.Lease(ctx, key, old, d)
 }
 
 // Release gives a lease back, like [Store.Release].
 func (v *Vault) Release(ctx context.Context, key Key, id LeaseID) error {
+	if key.isNote() {
+		return nil
+	}
 	return v.store.Release(ctx, key, id)
 }
 
@@ -163,7 +180,12 @@ func (v *Vault) seal(key Key, t Token) ([]byte, error) {
 	return value, nil
 }
 
-// isNote reports whether k names no token, see [Key].
+// errNote says that a key names no token.
+var errNote = errors.New("tokenstore: names of providers that begin with a dot are for entries that are no tokens, see Key")
+
+// isNote reports whether k names no token, see [Key]. For a [Vault] there is nothing then:
+// an application that takes the provider's name from a form must not let a visitor delete
+// what the kit remembers.
 func (k Key) isNote() bool { return strings.HasPrefix(k.Provider, ".") }
 
 // keyData is the associated data of a key. The lengths keep {"a", "bc"} and

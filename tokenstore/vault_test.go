@@ -299,3 +299,39 @@ func FuzzDecodeToken(f *testing.F) {
 		}
 	})
 }
+
+// TestAVaultLeavesNotesAlone: a key may be made of what a visitor has sent.
+func TestAVaultLeavesNotesAlone(t *testing.T) {
+	m := NewMemory()
+	v := vault(t, m, secret('a'))
+	note := Key{Provider: ".signouts", UserID: "head"}
+	version, err := m.Put(t.Context(), note, []byte("list"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := v.Get(t.Context(), note); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := v.Put(t.Context(), note, oauth2Token()); err == nil {
+		t.Error("Put: no error")
+	}
+	if _, err := v.Replace(t.Context(), note, version, oauth2Token()); !errors.Is(err, ErrConflict) {
+		t.Errorf("Replace: %v", err)
+	}
+	if _, err := v.Lease(t.Context(), note, version, time.Minute); !errors.Is(err, ErrConflict) {
+		t.Errorf("Lease: %v", err)
+	}
+	lease, err := m.Lease(t.Context(), note, version, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(v.Release(t.Context(), note, lease), v.Delete(t.Context(), note)); err != nil {
+		t.Errorf("Release and Delete: %v", err)
+	}
+	if e, err := m.Get(t.Context(), note); err != nil || e.Version != version || string(e.Value) != "list" {
+		t.Errorf("the note is %q in %q, %v", e.Value, e.Version, err)
+	}
+	if _, err := m.Lease(t.Context(), note, version, time.Minute); !errors.Is(err, ErrLeased) {
+		t.Errorf("its lease: %v", err)
+	}
+}
