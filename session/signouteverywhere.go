@@ -81,9 +81,8 @@ func (s *SignOuts) write(ctx context.Context, key signOutKey) error {
 	}
 	next.position, next.entries = e.position, append(next.entries, e)
 	if err := s.replaceHead(ctx, head.version, next); err != nil {
-		// Any other error leaves it open whether the head names the page.
 		if errors.Is(err, tokenstore.ErrConflict) && page != "" {
-			s.drop(ctx, page)
+			s.dropUnnamed(ctx, page)
 		}
 		return err
 	}
@@ -140,6 +139,16 @@ func (s *SignOuts) replaceHead(ctx context.Context, v tokenstore.Version, h sign
 		return fmt.Errorf("session: writing the list of sign-outs: %w", err)
 	}
 	return nil
+}
+
+// dropUnnamed deletes a page unless the head names it: a driver that sends a write again
+// by itself may tell of a conflict with the first one, and a head that names a missing
+// page cannot be read by anybody.
+func (s *SignOuts) dropUnnamed(ctx context.Context, name string) {
+	head, err := s.head(ctx)
+	if err == nil && !slices.ContainsFunc(head.pages, func(p signOutPage) bool { return p.name == name }) {
+		s.drop(ctx, name)
+	}
 }
 
 // drop deletes a page that the head does not name. One that stays takes room and does

@@ -33,7 +33,7 @@ const (
 
 // errSignOuts says that what is in the store is not a list that this package can
 // read. It must not count as an empty one.
-var errSignOuts = errors.New("session: the list of users signed out everywhere is damaged, or a newer version of this package wrote it; update this program")
+var errSignOuts = errors.New("session: the list of users signed out everywhere is damaged, or a newer version of this package wrote it: update this program, or delete all entries of the token store whose Provider is .signouts, which forgets the sign-outs so far")
 
 // SignOutsConfig says how [NewSignOuts] keeps its list.
 type SignOutsConfig struct {
@@ -60,8 +60,9 @@ type SignOutsConfig struct {
 // The list holds the first half of a SHA-256 of each user's Subject and a position,
 // which goes up with each sign-out. A session knows the position at which the list
 // stood when its user signed in, and has ended if the list has the user further up. No
-// machine's time is compared with another's, so it does not matter how wrong the clocks
-// of replicas are. Who signs in again is signed in, on any replica, at once.
+// clock tells which of the two came first, so who signs in again is signed in, on any
+// replica, at once. Clocks only tell when an entry is of no use any more; those of
+// replicas may be up to a day apart.
 //
 // Where the store has lost the list, sign-outs of before are forgotten, with the
 // sessions they ended unless those were used since. Later ones work.

@@ -289,7 +289,44 @@ func TestPagesAreClosedAndDropped(t *testing.T) {
 		if closed, open := pages(t, fresh); closed != 0 || open != 1 {
 			t.Errorf("%d and %d users are left", closed, open)
 		}
+		// Whoever has been there all the time does not remember more.
+		for _, s := range []*session.SignOuts{a, b} {
+			time.Sleep(5 * time.Second)
+			if closed, open := pages(t, s); closed != 0 || open != 1 {
+				t.Errorf("%d and %d users are left in memory", closed, open)
+			}
+		}
 	})
+}
+
+// twiceStore sends a write again although the first one arrived, as some drivers do.
+type twiceStore struct {
+	*noteStore
+	twice bool
+}
+
+func (s *twiceStore) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	if s.twice {
+		s.twice = false
+		if _, err := s.noteStore.Replace(ctx, key, v, value); err != nil {
+			return "", err
+		}
+	}
+	return s.noteStore.Replace(ctx, key, v, value)
+}
+
+func TestAConflictWithItsOwnWriteLosesNoPage(t *testing.T) {
+	t.Parallel()
+	store := &twiceStore{noteStore: newNotes()}
+	s := newSignOuts(t, store)
+	s.SetPageSize(2)
+	end(t, s, "1", "2")
+	store.twice = true
+	end(t, s, "3")
+	fresh := newSignOuts(t, store)
+	for _, user := range []string{"1", "2", "3"} {
+		wantEnded(t, fresh, user, true)
+	}
 }
 
 func TestManyWritersOnTwoHandles(t *testing.T) {

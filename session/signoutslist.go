@@ -22,8 +22,15 @@ type signOutList struct {
 	// Positions of users on closed pages, which are named, and on the open one. Two
 	// maps, because a sign-out changes the small one only.
 	pages  []string
-	closed map[signOutKey]uint64
-	open   map[signOutKey]uint64
+	closed map[signOutKey]signOutEnd
+	open   map[signOutKey]signOutEnd
+}
+
+// signOutEnd is a user's newest sign-out, and when it ends no session any more, in
+// milliseconds since 1970.
+type signOutEnd struct {
+	position uint64
+	until    int64
 }
 
 // younger reports whether the list is younger than age. No list is not.
@@ -42,7 +49,7 @@ func (l *signOutList) ended(userID string, position uint64) bool {
 		return false
 	}
 	key := signOutKeyOf(userID)
-	return l.open[key] > position || l.closed[key] > position
+	return l.open[key].position > position || l.closed[key].position > position
 }
 
 // signOutKeyOf names a user on the list. The buffer keeps it from allocating for ids of
@@ -61,16 +68,23 @@ func (l *signOutList) join(other *signOutList) *signOutList {
 	return &both
 }
 
-func union(a, b map[signOutKey]uint64) map[signOutKey]uint64 {
+func union(a, b map[signOutKey]signOutEnd) map[signOutKey]signOutEnd {
 	if len(b) == 0 {
 		return a
 	}
-	u := make(map[signOutKey]uint64, len(a)+len(b))
+	u := make(map[signOutKey]signOutEnd, len(a)+len(b))
 	maps.Copy(u, a)
-	for k, position := range b {
-		u[k] = max(u[k], position)
+	for k, e := range b {
+		u[k] = later(u[k], e)
 	}
 	return u
+}
+
+func later(a, b signOutEnd) signOutEnd {
+	if b.position > a.position {
+		return b
+	}
+	return a
 }
 
 // read reads what is new, and returns the list that is in memory then.
@@ -113,8 +127,10 @@ func (s *SignOuts) readPages(ctx context.Context, next, known *signOutList, page
 			next.closed = known.closed
 			return nil
 		}
-		// Entries of dropped pages may stay: their sessions are over.
+		// Those of dropped pages go with their time.
 		next.closed = maps.Clone(known.closed)
+		now := next.asOf.UnixMilli()
+		maps.DeleteFunc(next.closed, func(_ signOutKey, e signOutEnd) bool { return e.until <= now })
 		have = known.pages
 	}
 	for _, name := range next.pages {
@@ -135,12 +151,12 @@ func (s *SignOuts) readPages(ctx context.Context, next, known *signOutList, page
 }
 
 // positions adds entries to m, which may be nil.
-func positions(m map[signOutKey]uint64, entries []signOut) map[signOutKey]uint64 {
+func positions(m map[signOutKey]signOutEnd, entries []signOut) map[signOutKey]signOutEnd {
 	if m == nil {
-		m = make(map[signOutKey]uint64, len(entries))
+		m = make(map[signOutKey]signOutEnd, len(entries))
 	}
 	for _, e := range entries {
-		m[e.key] = max(m[e.key], e.position)
+		m[e.key] = later(m[e.key], signOutEnd{e.position, e.until.UnixMilli()})
 	}
 	return m
 }

@@ -81,7 +81,8 @@ func (e *LeasedError) Is(target error) bool { return target == ErrLeased }
 // time. Each method is atomic: no caller sees half of another's effect. A write
 // that returned nil is seen by every read that begins afterwards, on every
 // replica. When a method returns an error other than those below, its change
-// may or may not have happened.
+// may or may not have happened. One of those below is the truth: where a driver sends a
+// call again by itself, the second must not be told of a conflict with the first.
 //
 // Every method stops when ctx ends and then returns ctx's error, wrapped or not.
 // Values may be up to 64 KiB long; a store that takes less says so in its
