@@ -146,46 +146,39 @@ func (s *slot) drop() {
 // since the last time, so that users who stay away do not pile up; what it drops is
 // read from the store when they come back.
 type table struct {
-	slots    sync.Map // tokenstore.Key to *slot
+	slots    *slotMap
 	count    atomic.Int64
 	most     int64
 	sweeping atomic.Bool
 }
 
-// find returns the slot of a key, or nil. The key comes as an any, so that requests
-// need not allocate one.
-func (t *table) find(key any) *slot {
-	if v, ok := t.slots.Load(key); ok {
-		return v.(*slot)
-	}
-	return nil
-}
+// find returns the slot of a key, or nil.
+func (t *table) find(key tokenstore.Key) *slot { return t.slots.load(key) }
 
 // get returns the slot of key, a new one where there is none.
 func (t *table) get(key tokenstore.Key) *slot {
-	var boxed any = key
-	if s := t.find(boxed); s != nil {
+	if s := t.find(key); s != nil {
 		return s
 	}
 	s := &slot{key: key}
-	v, loaded := t.slots.LoadOrStore(boxed, s)
+	have, loaded := t.slots.loadOrStore(s)
 	if !loaded && t.count.Add(1) > t.most && t.sweeping.CompareAndSwap(false, true) {
 		t.sweep(s)
 		t.sweeping.Store(false)
 	}
-	return v.(*slot)
+	return have
 }
 
 // sweep makes room for a tenth of the slots. Only where the first round does not
 // find as many, a second one drops what is in use.
 func (t *table) sweep(keep *slot) {
 	for range 2 {
-		t.slots.Range(func(key, v any) bool {
+		t.slots.each(func(s *slot) bool {
 			if t.count.Load() <= t.most-t.most/10 {
 				return false
 			}
-			if s := v.(*slot); s != keep && !s.touched.Swap(false) && s.die() {
-				t.slots.Delete(key)
+			if s != keep && !s.touched.Swap(false) && s.die() {
+				t.slots.delete(s.key)
 				t.count.Add(-1)
 			}
 			return true

@@ -30,7 +30,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		clients(0, 1000)
 		n := 0
-		w.pool.users.slots.Range(func(any, any) bool { n++; return true })
+		w.pool.users.slots.each(func(*slot) bool { n++; return true })
 		if count := w.pool.users.count.Load(); n > 100 || int64(n) != count {
 			w.Errorf("%d users in memory, counted as %d", n, count)
 		}
@@ -77,7 +77,7 @@ func TestDeadSlot(t *testing.T) {
 		done := make(chan error, 2)
 		go func() { _, err := w.do(); done <- err }()
 		go func() { done <- w.pool.Refresh(w.Context(), user) }()
-		go w.pool.users.slots.Delete(user)
+		go w.pool.users.slots.delete(user)
 		for range 2 {
 			if err := <-done; err != nil {
 				w.Error(err)
@@ -156,9 +156,8 @@ func BenchmarkClient(b *testing.B) {
 	})
 	b.Run("token", func(b *testing.B) {
 		b.ReportAllocs()
-		var boxed any = user
 		for b.Loop() {
-			if _, err := pool.token(b.Context(), boxed, user); err != nil {
+			if _, err := pool.token(b.Context(), user); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -179,7 +178,7 @@ func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
 					t.Fatal("the slot is in use")
 				}
 				// The table lets go of it a moment after it has died.
-				go w.pool.users.slots.Delete(user)
+				go w.pool.users.slots.delete(user)
 				if err := use(w); err != nil {
 					t.Error(err)
 				}

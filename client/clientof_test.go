@@ -126,7 +126,7 @@ func TestTheHotPathAllocatesNothing(t *testing.T) {
 		}
 		tr := pool.ClientOf(user, "12").Transport.(*transport)
 		if n := testing.AllocsPerRun(100, func() {
-			c, err := pool.token(t.Context(), tr.boxed, tr.key)
+			c, err := pool.token(t.Context(), tr.key)
 			if err != nil || tr.another(c) {
 				t.Fatal(err)
 			}

@@ -57,7 +57,7 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 		events: c.Events, log: c.Logger, now: c.Now,
 		stopping: make(chan struct{}),
 	}
-	p.users.most = maxUsers
+	p.users.slots, p.users.most = newSlotMap(), maxUsers
 	p.base, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -87,7 +87,7 @@ func (p *Pool) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, 
 // account, and an empty accountID takes any token.
 func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
 	return &http.Client{Transport: &transport{
-		pool: p, provider: p.providers[key.Provider], key: key, boxed: key, account: accountID,
+		pool: p, provider: p.providers[key.Provider], key: key, account: accountID,
 	}}
 }
 

@@ -19,7 +19,6 @@ type transport struct {
 	pool     *Pool
 	provider provider.Provider // nil where no provider has the key's name
 	key      tokenstore.Key
-	boxed    any    // key, for lookups without allocation
 	account  string // the only account to act for; empty: any
 }
 
@@ -33,7 +32,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, foreign(t.key.Provider, r.URL)
 	}
-	c, err := t.pool.token(r.Context(), t.boxed, t.key)
+	c, err := t.pool.token(r.Context(), t.key)
 	if err == nil && t.another(c) {
 		// Another replica may have seen the account's own sign-in.
 		if c, err = t.pool.acquire(r.Context(), t.key, goal{stale: c}); err == nil && t.another(c) {
@@ -68,7 +67,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		want.refusals = c.refusals + 1
 	} else if want.dead = t.refused(resp); want.dead == nil {
 		// Nothing to refresh; but the store may hold another by now.
-		if s := p.users.find(t.boxed); s != nil {
+		if s := p.users.find(t.key); s != nil {
 			s.forget(c)
 		}
 		return resp, nil
@@ -105,7 +104,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	}
 	answer, err := t.provider.Send(p.transport, fresh.token, again)
 	if err == nil && answer.StatusCode < http.StatusBadRequest {
-		p.calm(t.boxed, fresh)
+		p.calm(t.key, fresh)
 	}
 	return answer, err
 }
@@ -113,8 +112,8 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 // calm lets the next 401 cause a refresh again: that the new token works shows that the old
 // one was dead, and that the API is not refusing good ones. A limit or an outage shows
 // neither.
-func (p *Pool) calm(boxed any, c *cached) {
-	s := p.users.find(boxed)
+func (p *Pool) calm(key tokenstore.Key, c *cached) {
+	s := p.users.find(key)
 	if s == nil || c.refusals == 0 {
 		return
 	}
@@ -170,12 +169,12 @@ func withoutAuthorization(r *http.Request) *http.Request {
 }
 
 // token returns the token to send a request with. It is the hot path.
-func (p *Pool) token(ctx context.Context, boxed any, key tokenstore.Key) (*cached, error) {
+func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
 	now := p.now()
-	if s := p.users.find(boxed); s != nil {
+	if s := p.users.find(key); s != nil {
 		if c := s.cur.Load(); c.good(now) {
 			// Only when it is not set: requests of one user share the cache line.
 			if !s.touched.Load() {
