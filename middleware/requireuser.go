@@ -34,7 +34,13 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 
 // require is Require, with the scopes that a sign-in is to ask for.
 func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *Refusal) {
-	w.Header().Set("Cache-Control", "no-store")
+	h := w.Header()
+	// One allocation for two headers: this runs at every request.
+	values := []string{"no-store", "Cookie"}
+	h["Cache-Control"] = values[0:1:1]
+	if _, ok := h["Vary"]; !ok {
+		h["Vary"] = values[1:2:2] // as the session would
+	}
 	loaded, err := m.Load(w, r)
 	if err != nil {
 		m.log.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
