@@ -21,8 +21,9 @@ const DefaultLifetime = 14 * 24 * time.Hour
 // Config says how [New] keeps sessions. The zero value is a working
 // configuration for plain http on one process.
 type Config struct {
-	// Store keeps the records: any of scs's stores. Nil means a memstore of scs,
-	// which forgets everything when the process ends. Replicas share it; another
+	// Store keeps the records: any of scs's stores. Nil means memory: at
+	// most 300 bytes for a session of nothing but its user, and all is forgotten when the
+	// process ends. Replicas share it; another
 	// application must not, see [Manager].
 	Store scs.Store
 
@@ -136,8 +137,9 @@ func New(cfg Config) (*Manager, error) {
 	// Only scs.New gives a manager a context key that no other has. It also starts
 	// the cleaning goroutine of a store, which cannot be stopped without a race.
 	sm := scs.New()
-	if cfg.Store != nil {
-		sm.Store = cfg.Store
+	sm.Store = cfg.Store
+	if cfg.Store == nil {
+		sm.Store = newMemory()
 	}
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true

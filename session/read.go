@@ -28,7 +28,7 @@ func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, o
 	if token == "" {
 		return provider.User{}, false, nil
 	}
-	rec, ok, err := m.find(ctx, m.store.key(token))
+	rec, ok, err := m.find(ctx, token)
 	return rec.user, ok, err
 }
 
@@ -54,13 +54,14 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 	if token == "" {
 		return provider.User{}, false, nil
 	}
-	key := m.store.key(token)
-	rec, ok, err := m.find(ctx, key)
+	rec, ok, err := m.find(ctx, token)
 	if err != nil || !ok {
 		return provider.User{}, false, err
 	}
-	if m.touchDue(rec.touched) && m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
-		return provider.User{}, false, nil
+	if m.touchDue(rec.touched, rec.read) {
+		if key := m.store.key(token); m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
+			return provider.User{}, false, nil
+		}
 	}
 	return rec.user, true, nil
 }
@@ -68,14 +69,16 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 // record is what reading a session's identity finds.
 type record struct {
 	header
-	raw []byte
+	raw  []byte
+	read time.Time // when it was
 	// values are set if the whole record had to be decoded.
 	values map[string]any
 }
 
-// find reads the record of a signed-in user.
-func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, err error) {
-	b, found, err := m.store.findOpen(ctx, key)
+// find reads the record of a signed-in user. It allocates for the store's key, unless the
+// store is our own, and for the user.
+func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, err error) {
+	b, found, now, err := m.store.findToken(ctx, token)
 	if err != nil {
 		return record{}, false, fmt.Errorf("session: reading: %w", err)
 	}
@@ -83,18 +86,19 @@ func (m *Manager) find(ctx context.Context, key string) (rec record, ok bool, er
 		return record{}, false, nil
 	}
 	rec, ok = m.decode(b)
+	rec.read = now
 	if !ok {
 		m.logUnreadable(ctx)
 	}
 	if !signedIn(rec.user) {
 		return record{}, false, nil
 	}
-	ended, err := m.store.ended(ctx, rec.identity)
+	ended, err := m.store.endedAt(ctx, rec.identity, now)
 	if err != nil {
 		return record{}, false, err
 	}
 	if ended {
-		m.store.discard(ctx, key)
+		m.store.discard(ctx, m.store.key(token))
 		return record{}, false, nil
 	}
 	return rec, true, nil

@@ -160,12 +160,12 @@ func (s *SignOuts) Close(ctx context.Context) error {
 // ended reports whether the session of userID that knows the position has been ended
 // everywhere. A nil SignOuts has ended none. It neither locks nor allocates where the
 // list is fresh.
-func (s *SignOuts) ended(ctx context.Context, userID string, position uint64) (bool, error) {
+func (s *SignOuts) ended(ctx context.Context, userID string, position uint64, now time.Time) (bool, error) {
 	if s == nil {
 		return false, nil
 	}
 	list := s.list.Load()
-	if !list.younger(renewAfter) {
+	if !list.younger(renewAfter, now) {
 		var err error
 		if list, err = s.renew(ctx); err != nil {
 			return false, err
@@ -180,7 +180,7 @@ func (s *SignOuts) none() bool {
 		return true
 	}
 	list := s.list.Load()
-	return list.younger(renewAfter) && list.empty()
+	return list.younger(renewAfter, time.Now()) && list.empty()
 }
 
 // position is where the list stands now: what somebody who signs in has to know. It
@@ -199,7 +199,7 @@ func (s *SignOuts) position(ctx context.Context) (uint64, error) {
 // renew sees to it that the list is read, and returns the one to go by.
 func (s *SignOuts) renew(ctx context.Context) (*signOutList, error) {
 	list, flight, trouble := s.begin()
-	if list.younger(waitAfter) {
+	if list.younger(waitAfter, time.Now()) {
 		return list, nil
 	}
 	if flight != nil {
@@ -235,7 +235,7 @@ func (s *SignOuts) begin() (list *signOutList, flight chan struct{}, trouble err
 	// A process that cannot vouch for anybody has no reason to hold back: one read at a
 	// time is gentle enough.
 	pause := list != nil && s.trouble != nil && time.Since(s.failed) < pauseAfter
-	if s.flight == nil && !s.closed && !pause && !list.younger(renewAfter) {
+	if s.flight == nil && !s.closed && !pause && !list.younger(renewAfter, time.Now()) {
 		flight := make(chan struct{})
 		s.flight = flight
 		s.wg.Go(func() { s.fly(flight) })

@@ -34,12 +34,12 @@ type signOutEnd struct {
 }
 
 // younger reports whether the list is younger than age. No list is not.
-func (l *signOutList) younger(age time.Duration) bool {
+func (l *signOutList) younger(age time.Duration, now time.Time) bool {
 	if l == nil {
 		return false
 	}
-	now := time.Since(l.asOf)
-	return now >= 0 && now < age
+	old := now.Sub(l.asOf)
+	return old >= 0 && old < age
 }
 
 func (l *signOutList) empty() bool { return len(l.open) == 0 && len(l.closed) == 0 }

@@ -42,6 +42,8 @@ type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
 	sm   *scs.SessionManager
+	// memory is base, or nil if it is another store.
+	memory *memory
 	// signOuts may be nil.
 	signOuts *SignOuts
 }
@@ -68,6 +70,7 @@ func wrapStore(sm *scs.SessionManager) *store {
 	}
 	s := &store{base: sm.Store, sm: sm}
 	s.ctx, _ = s.base.(scs.CtxStore)
+	s.memory, _ = s.base.(*memory)
 	sm.Store = s
 	switch s.base.(type) {
 	case scs.IterableStore, scs.IterableCtxStore:
@@ -82,7 +85,13 @@ func (s *store) key(token string) string {
 	if !s.sm.HashTokenInStore {
 		return token
 	}
-	return hash43(sha256.Sum256([]byte(token)))
+	return hash43(hashToken(token))
+}
+
+// hashToken keeps scs's way of hashing. The buffer keeps it from allocating.
+func hashToken(token string) [sha256.Size]byte {
+	var buf [maxForeignToken]byte
+	return sha256.Sum256(append(buf[:0], token...))
 }
 
 // tombstoneKey has the length of scs's own keys, as some stores have columns of
@@ -126,12 +135,36 @@ func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) 
 	return b, true, nil
 }
 
+// findToken is findOpen for the session of a token. It also tells the time, as it is when
+// the store has answered: its callers need it, and a clock is read once for all of them.
+func (s *store) findToken(ctx context.Context, token string) (b []byte, found bool, now time.Time, err error) {
+	if s.memory == nil || !s.sm.HashTokenInStore {
+		b, found, err = s.findOpen(ctx, s.key(token))
+		return b, found, time.Now(), err
+	}
+	// What every request does need not go by way of a string.
+	key := memoryKey(hashToken(token))
+	now = time.Now()
+	if b, found = s.memory.find(&key, now); !found || isTombstone(b) {
+		return nil, false, now, nil
+	}
+	return b, true, now, nil
+}
+
 // ended reports whether the session of i was ended everywhere.
 func (s *store) ended(ctx context.Context, i identity) (bool, error) {
+	if s.signOuts == nil {
+		return false, nil
+	}
+	return s.endedAt(ctx, i, time.Now())
+}
+
+// endedAt is ended for who has looked at the clock already.
+func (s *store) endedAt(ctx context.Context, i identity, now time.Time) (bool, error) {
 	if !signedIn(i.user) {
 		return false, nil
 	}
-	return s.signOuts.ended(ctx, i.user.Subject, i.position)
+	return s.signOuts.ended(ctx, i.user.Subject, i.position, now)
 }
 
 // endedRecord is ended for a record. One that does not decode is for others to judge.
