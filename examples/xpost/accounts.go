@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// accountsTable is what is known about who signed in besides their tokens: nothing secret.
+const accountsTable = `CREATE TABLE IF NOT EXISTS xpost_accounts (
+	provider TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL, name TEXT NOT NULL,
+	api TEXT NOT NULL, signed_in_at INTEGER NOT NULL, PRIMARY KEY (provider, user_id))`
+
+// account is somebody who signed in by one protocol.
+type account struct {
+	provider, id, username, name string
+	// api is where the token comes from. It is not sent anywhere else.
+	api        string
+	signedInAt time.Time
+}
+
+func (a account) key() tokenstore.Key { return tokenstore.Key{Provider: a.provider, UserID: a.id} }
+
+func (s *storage) remember(ctx context.Context, u provider.User, api string) error {
+	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO xpost_accounts VALUES (?, ?, ?, ?, ?, ?)`,
+		u.Provider, u.ID, u.Username, u.Name, api, u.SignedInAt.UnixNano())
+	return err
+}
+
+func (s *storage) forget(ctx context.Context, key tokenstore.Key) error {
+	_, err := s.db.ExecContext(ctx, `DELETE FROM xpost_accounts WHERE provider = ? AND user_id = ?`, key.Provider, key.UserID)
+	return err
+}
+
+// accounts lists who signed in, the last one first.
+func (s *storage) accounts(ctx context.Context) (all []account, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT provider, user_id, username, name, api, signed_in_at
+		FROM xpost_accounts ORDER BY signed_in_at DESC, provider, user_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var a account
+		var at int64
+		if err := rows.Scan(&a.provider, &a.id, &a.username, &a.name, &a.api, &at); err != nil {
+			return nil, err
+		}
+		a.signedInAt = time.Unix(0, at)
+		all = append(all, a)
+	}
+	return all, rows.Err()
+}
+
+// account is the one that the command is to use: of those that -account and -oauth1 leave,
+// the last to sign in.
+func (c *call) account(ctx context.Context) (account, error) {
+	all, err := c.accounts(ctx)
+	if err != nil {
+		return account{}, err
+	}
+	wanted := strings.TrimPrefix(c.opt.account, "@")
+	all = slices.DeleteFunc(all, func(a account) bool {
+		return wanted != "" && a.id != wanted && !strings.EqualFold(a.username, wanted) ||
+			c.opt.oauth1 && a.provider != oauth1Name
+	})
+	for _, a := range all {
+		if c.usable(a) == nil {
+			return a, nil
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return account{}, c.usable(all[0])
+	case wanted != "":
+		return account{}, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists who is, and xpost login adds somebody", c.opt.account)}
+	case c.opt.oauth1:
+		return account{}, &notSignedIn{"nobody is signed in by OAuth 1.0a: run xpost -oauth1 login"}
+	}
+	return account{}, &notSignedIn{"nobody is signed in: run xpost login"}
+}
+
+// The names that the kit gives to its providers.
+const (
+	oauth2Name = "x"
+	oauth1Name = "x-oauth1"
+)
+
+func protocol(provider string) string {
+	if provider == oauth1Name {
+		return "OAuth 1.0a"
+	}
+	return "OAuth 2.0"
+}
+
+// notSignedIn says whom the command lacks.
+type notSignedIn struct{ text string }
+
+func (e *notSignedIn) Error() string { return e.text }
+
+// usable says why a's token cannot be used with this configuration.
+func (c *call) usable(a account) error {
+	switch {
+	case a.provider == oauth2Name && c.oauth2 == nil:
+		return &notSignedIn{"@" + a.username + " signed in by OAuth 2.0: set X_CLIENT_ID, or run xpost login"}
+	case a.provider == oauth1Name && c.oauth1 == nil:
+		return &notSignedIn{"@" + a.username + " signed in by OAuth 1.0a: set X_CONSUMER_KEY and X_CONSUMER_SECRET, or run xpost login"}
+	case a.api != c.cfg.apiURL:
+		return &notSignedIn{fmt.Sprintf("@%s signed in at %s, and X_API_URL is %s now, which gets no token from there: run xpost login, or set X_API_URL back", a.username, a.api, c.cfg.apiURL)}
+	}
+	return nil
+}
+
+// described is an account as -json shows it.
+type described struct {
+	ID          string    `json:"id"`
+	Username    string    `json:"username"`
+	Name        string    `json:"name,omitempty"`
+	Protocol    string    `json:"protocol"`
+	Scopes      []string  `json:"scopes,omitempty"`
+	SignedInAt  time.Time `json:"signed_in_at"`
+	Expires     time.Time `json:"expires,omitzero"`
+	Refreshable bool      `json:"refreshable"`
+	Current     bool      `json:"current"`
+	// Problem is why it cannot be used.
+	Problem string `json:"problem,omitempty"`
+}
+
+func (c *call) describe(ctx context.Context, a account) described {
+	d := described{
+		ID: a.id, Username: a.username, Name: a.name, Protocol: protocol(a.provider), SignedInAt: a.signedInAt.UTC().Truncate(time.Second),
+	}
+	if err := c.usable(a); err != nil {
+		d.Problem = err.Error()
+		return d
+	}
+	t, err := c.pool.Token(ctx, a.key())
+	if err == nil && t.SignInAgain {
+		err = client.ErrSignInAgain
+	}
+	if err != nil {
+		d.Problem = c.explain(err).Message
+		return d
+	}
+	d.Scopes, d.Expires, d.Refreshable = t.Scopes, t.Expiry, t.Refreshable()
+	slices.Sort(d.Scopes)
+	return d
+}
+
+func (d described) write(w io.Writer) {
+	who := "@" + d.Username
+	if d.Name != "" {
+		who += " (" + plain(d.Name) + ")"
+	}
+	fmt.Fprintf(w, "%s, id %s, by %s\n", who, d.ID, d.Protocol)
+	switch {
+	case d.Problem != "":
+		fmt.Fprintf(w, "  %s\n", d.Problem)
+	case d.Expires.IsZero():
+		fmt.Fprintln(w, "  the token does not expire by itself")
+	case d.Refreshable:
+		fmt.Fprintf(w, "  the token is good until %s, and then renewed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+	default:
+		fmt.Fprintf(w, "  the token is good until %s, and then xpost login is needed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+	}
+	if len(d.Scopes) > 0 {
+		fmt.Fprintf(w, "  may: %s\n", strings.Join(d.Scopes, " "))
+	}
+}
+
+func whoami(ctx context.Context, c *call) (result, error) {
+	a, err := c.account(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	// Unlike a list, it is about this one: what is wrong with it is an error.
+	if _, err := c.pool.Token(ctx, a.key()); err != nil {
+		return result{}, err
+	}
+	d := c.describe(ctx, a)
+	d.Current = true
+	return result{d, d.write}, nil
+}
+
+func listAccounts(ctx context.Context, c *call) (result, error) {
+	all, err := c.accounts(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	current, _ := c.account(ctx)
+	list := []described{}
+	for _, a := range all {
+		d := c.describe(ctx, a)
+		d.Current = a.key() == current.key()
+		list = append(list, d)
+	}
+	return result{list, func(w io.Writer) {
+		if len(list) == 0 {
+			fmt.Fprintln(w, "Nobody is signed in. xpost login signs in.")
+		}
+		for _, d := range list {
+			d.write(w)
+		}
+	}}, nil
+}

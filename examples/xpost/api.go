@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	twitter "github.com/g8rswimmer/go-twitter/v2"
+	"github.com/michimani/gotwi"
+)
+
+// api asks X as an account. It reads with go-twitter, and posts and uploads with gotwi:
+// go-twitter has no upload, and its CreateTweet panics on a poll that is no reply. Both use
+// the kit's *http.Client, which does the signing and the refreshing.
+type api struct {
+	account account
+	read    *twitter.Client
+	write   *gotwi.Client
+}
+
+const (
+	readTimeout = 30 * time.Second
+	// writeTimeout bounds a post, and a segment of an upload on a slow line.
+	writeTimeout = 2 * time.Minute
+)
+
+// api returns X's API as the account in use, whose token has scopes or none of that kind.
+func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
+	a, err := c.account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := c.pool.MissingScopes(ctx, a.key(), scopes...)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, &lacks{missing}
+	}
+	base, err := url.Parse(c.cfg.apiURL)
+	if err != nil {
+		return nil, err
+	}
+	h := *c.pool.Client(a.key())
+	h.Transport = &answers{base: &counting{h.Transport}, api: base}
+	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
+		HTTPClient: &h,
+		// gotwi wants a token. The kit's client puts the account's in its place.
+		AccessToken: "set by the kit",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api{a, &twitter.Client{Authorizer: byTheKit{}, Client: &h, Host: c.cfg.apiURL}, write}, nil
+}
+
+// byTheKit leaves authorization to the client.
+type byTheKit struct{}
+
+func (byTheKit) Add(*http.Request) {}
+
+// lacks says which scopes a token does not have.
+type lacks struct{ scopes []string }
+
+func (e *lacks) Error() string {
+	return "this sign-in lacks " + strings.Join(e.scopes, " and ") + ": add it to X_SCOPES, where that is set, and run xpost login"
+}

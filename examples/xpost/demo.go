@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// demo runs commands against a local X that ends with it: those of a tour, or the one that
+// args name.
+func demo(ctx context.Context, w world, args []string, opt *options) (r result, err error) {
+	args, err = parse("xpost demo", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
+	switch {
+	case err != nil:
+		return result{}, err
+	case len(args) == 0 && opt.json:
+		return result{}, usagef("demo: a tour is more than one JSON document; name a command, such as xpost demo -json timeline")
+	case len(args) > 0 && (args[0] == "demo" || args[0] == "login"):
+		return result{}, usagef("demo: it signs in by itself, so %s is no command for it", args[0])
+	case opt.account != "":
+		return result{}, usagef("demo: there is one account, so -account has no place here")
+	}
+	dir, err := os.MkdirTemp("", "xpost-demo-")
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return result{}, fmt.Errorf("no port can be had for the sign-in: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	x := localX(&w, l.Addr(), dir)
+	defer x.Close()
+	fmt.Fprintf(w.stderr, "A local simulator of X runs at %s. Nothing reaches X, and nothing is kept.\n", x.URL)
+
+	signIn := []string{"login"}
+	if opt.oauth1 {
+		signIn = []string{"-oauth1", "login"}
+	}
+	r, err = dispatch(ctx, agreeing(w, x, l), signIn, &options{})
+	switch {
+	case err != nil:
+		return result{}, err
+	case len(args) > 0:
+		return dispatch(ctx, w, args, opt)
+	}
+	fmt.Fprintf(w.stdout, "$ xpost %s\n", quoted(signIn))
+	r.write(w.stdout)
+	return tour(ctx, w, dir)
+}
+
+func tour(ctx context.Context, w world, dir string) (result, error) {
+	picture := filepath.Join(dir, "picture.png")
+	if err := os.WriteFile(picture, pattern(), 0o600); err != nil {
+		return result{}, err
+	}
+	for _, line := range [][]string{
+		{"whoami"},
+		{"text", "Hello from the command line"},
+		{"image", "-text", "A picture", "-alt", "Squares in two blues", picture},
+		{"poll", "-for", "1h", "Tea or coffee?", "Tea", "Coffee"},
+		{"timeline", "-n", "5"},
+	} {
+		fmt.Fprintf(w.stdout, "\n$ xpost %s\n", quoted(line))
+		r, err := dispatch(ctx, w, line, &options{})
+		if err != nil {
+			return result{}, err
+		}
+		r.write(w.stdout)
+	}
+	return result{write: func(w io.Writer) {
+		fmt.Fprintln(w, "\nThat was the tour. xpost -h lists the commands, and the variables that lead to X itself.")
+	}}, nil
+}
+
+// localX starts a simulator and makes w's variables those that lead to it.
+func localX(w *world, callback net.Addr, dir string) *xtest.Server {
+	_, port, _ := net.SplitHostPort(callback.String())
+	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}})
+	variables := map[string]string{
+		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,
+		"X_CLIENT_ID":    xtest.DefaultPublicClientID, // a Native App, without a secret
+		"X_CONSUMER_KEY": xtest.DefaultConsumerKey, "X_CONSUMER_SECRET": xtest.DefaultConsumerSecret,
+		"XPOST_DB": filepath.Join(dir, "tokens.db"),
+	}
+	w.env = func(name string) string { return variables[name] }
+	return x
+}
+
+// agreeing is w with a person in it who opens the consent page and says yes: by OAuth 2.0
+// their browser comes back to l, by OAuth 1.0a they type the PIN in.
+func agreeing(w world, x *xtest.Server, l net.Listener) world {
+	w.listen = func(string, string) (net.Listener, error) { return l, nil }
+	typed, keyboard := io.Pipe()
+	w.stdin = typed
+	w.browse = func(ctx context.Context, address string) {
+		fmt.Fprintf(w.stderr, "The demo does so by itself, and allows it as @%s.\n", xtest.DefaultUserName)
+		go func() {
+			where, err := x.Approve(address, xtest.DefaultUserID)
+			if err != nil {
+				_ = keyboard.CloseWithError(err)
+				return
+			}
+			if !strings.HasPrefix(where, "http://") {
+				fmt.Fprintln(w.stderr)
+				_, _ = io.WriteString(keyboard, where+"\n")
+				return
+			}
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+			if err != nil {
+				return
+			}
+			if resp, err := (&http.Client{Transport: &http.Transport{}}).Do(r); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+	}
+	return w
+}
+
+// quoted is a command line as a shell takes it.
+func quoted(args []string) string {
+	var all []string
+	for _, a := range args {
+		if strings.ContainsAny(a, " ?'") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		all = append(all, a)
+	}
+	return strings.Join(all, " ")
+}
+
+// pattern is a picture.
+func pattern() []byte {
+	m := image.NewPaletted(image.Rect(0, 0, 240, 160), color.Palette{color.RGBA{0x1d, 0x4e, 0x89, 255}, color.RGBA{0x9c, 0xc5, 0xe9, 255}})
+	for i := range m.Pix {
+		m.Pix[i] = uint8((i%m.Stride/40 + i/m.Stride/40) % 2)
+	}
+	var b bytes.Buffer
+	_ = png.Encode(&b, m) // into memory, which takes anything
+	return b.Bytes()
+}

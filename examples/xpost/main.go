@@ -1,0 +1,23 @@
+// Command xpost posts to X, and reads it, from the command line. It is made of the kit's
+// rooms without its web handlers: people sign in by PIN or through a redirect to this
+// machine, and their tokens wait sealed in a file for the next command.
+//
+// "xpost demo" needs no credentials. See README.md, or run it with -h.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(start()) }
+
+func start() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first Ctrl-C ends what is under way in order; a second one ends the process.
+	context.AfterFunc(ctx, stop)
+	return run(ctx, realWorld(), os.Args[1:])
+}

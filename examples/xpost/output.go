@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// result is what a command found: a document for scripts, and words for people.
+type result struct {
+	document any
+	write    func(io.Writer)
+}
+
+// show prints and returns the exit status. With -json there is one document on standard
+// output whatever happens.
+func show(w world, opt options, r result, err error) int {
+	switch {
+	case opt.json && r.document != nil:
+		writeJSON(w.stdout, r.document)
+	case opt.json && err != nil:
+		writeJSON(w.stdout, map[string]any{"error": explain(err, opt)})
+	case r.write != nil:
+		r.write(w.stdout)
+	}
+	if err == nil {
+		return 0
+	}
+	status := 1
+	var wrong *usageError
+	var faults *configError
+	if errors.As(err, &wrong) || errors.As(err, &faults) {
+		status = 2
+	}
+	for line := range strings.Lines(explain(err, opt).text() + "\n") {
+		fmt.Fprint(w.stderr, "xpost: ", line)
+	}
+	return status
+}
+
+func writeJSON(w io.Writer, document any) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(document)
+}
+
+// plain makes words of strangers fit for a terminal: on one line and without the control
+// characters that would move its cursor or name its window.
+func plain(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// when is a time as people read it, or nothing for one that X did not give.
+func when(s string) string {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return ""
+	}
+	return t.Local().Format("2 Jan 2006 15:04")
+}

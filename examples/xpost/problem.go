@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// problem is what went wrong, and what to do.
+type problem struct {
+	// Code is a word for programs.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Status is that of X's answer, where there was one.
+	Status int `json:"status,omitempty"`
+	// RetryAt is when trying again makes sense, where that is known.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Said is what X said.
+	Said string `json:"x_says,omitempty"`
+}
+
+func (p problem) text() string {
+	s := p.Message
+	if p.Said != "" {
+		s += "\nX says: " + p.Said
+	}
+	if !p.RetryAt.IsZero() {
+		s += "\ntry again from " + p.RetryAt.Local().Format("15:04:05")
+	}
+	return s
+}
+
+var (
+	// errUnsure: X was asked for something and nobody knows whether it did it.
+	errUnsure = errors.New("X did not answer, so it may have done what it was asked or not: look at xpost timeline -user me before you try again")
+	// errNotPosted: it was stopped before X was asked to post.
+	errNotPosted = errors.New("stopped; nothing was posted")
+)
+
+func (c *call) explain(err error) problem { return explain(err, c.opt) }
+
+// explain finds the words for err.
+func explain(err error, opt options) problem {
+	login := "xpost login"
+	if opt.oauth1 {
+		login = "xpost -oauth1 login"
+	}
+	var (
+		wrong   *usageError
+		faults  *configError
+		nobody  *notSignedIn
+		unknown *tokenstore.UnknownKeyError
+		pe      *provider.Error
+		x       *refusal
+		scopes  *lacks
+		path    *fs.PathError
+	)
+	switch {
+	case errors.As(err, &wrong):
+		return problem{Code: "usage", Message: wrong.text}
+	case errors.As(err, &faults):
+		return problem{Code: "configuration", Message: faults.Error()}
+	case errors.Is(err, errUnsure):
+		return problem{Code: "unsure", Message: errUnsure.Error()}
+	case errors.Is(err, errNotPosted):
+		return problem{Code: "stopped", Message: errNotPosted.Error()}
+	case errors.Is(err, context.Canceled):
+		return problem{Code: "stopped", Message: "stopped"}
+	case errors.As(err, &scopes):
+		return problem{Code: "missing_scope", Message: scopes.Error()}
+	case errors.As(err, &nobody):
+		return problem{Code: "not_signed_in", Message: nobody.text}
+	case errors.As(err, &unknown):
+		return problem{Code: "key_missing", Message: "the token is sealed with the secret of id " + unknown.ID + ", which is not in the key file beside the database: " +
+			"add it there as a line of its own, or run " + login + " for a new token. Nothing was deleted"}
+	case errors.Is(err, tokenstore.ErrUnreadable):
+		return problem{Code: "damaged", Message: "the stored token is damaged: run " + login}
+	case errors.Is(err, client.ErrNotRefreshable):
+		return problem{Code: "not_refreshable", Message: "this token cannot be refreshed: those of OAuth 1.0a do not expire, those of OAuth 2.0 need the scope offline.access"}
+	case errors.Is(err, client.ErrForeignHost):
+		return problem{Code: "foreign_host", Message: "the address is not on X's API, so no credentials were sent there and nothing was asked"}
+	case errors.Is(err, client.ErrSignInAgain):
+		return problem{Code: "sign_in_again", Message: "X no longer accepts this sign-in: run " + login}
+	case errors.As(err, &x):
+		return x.explain(login)
+	case errors.As(err, &pe):
+		return explainSignIn(pe, login)
+	case errors.Is(err, client.ErrUnavailable):
+		return problem{Code: "unavailable", Message: "no good token can be had at the moment, because X or the file does not answer: try again later"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem{Code: "unavailable", Message: "X took too long: try again later"}
+	case errors.As(err, &path):
+		return problem{Code: "file", Message: err.Error()}
+	}
+	return problem{Code: "failed", Message: err.Error()}
+}
+
+// explainSignIn is for what the kit's providers fail with; its own text has no secret.
+func explainSignIn(e *provider.Error, login string) problem {
+	p := problem{Code: "sign_in", Status: e.Status, RetryAt: e.RetryAt}
+	switch e.Kind {
+	case provider.ErrDenied:
+		p.Code, p.Message = "denied", "X was told no, so nobody is signed in"
+	case provider.ErrExpired:
+		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again"
+	case provider.ErrRateLimited:
+		p.Code, p.Message = "rate_limited", "X asks for a pause"
+	case provider.ErrTokenRefused:
+		p.Code, p.Message = "sign_in_again", "X no longer accepts this sign-in: run "+login
+	case provider.ErrRefused:
+		p.Code, p.Message = "refused", "X refuses the application: "+e.Error()
+	case provider.ErrUnavailable:
+		p.Code, p.Message = "unavailable", "X does not answer as it should; try again later: "+e.Error()
+	default:
+		p.Message = e.Error()
+	}
+	return p
+}
+
+// explain is for what X's API refuses.
+func (e *refusal) explain(login string) problem {
+	p := problem{Code: "refused", Status: e.status, RetryAt: e.retryAt, Said: e.detail}
+	switch {
+	case e.status == http.StatusTooManyRequests && e.kind == "usage-capped", e.status == http.StatusPaymentRequired:
+		p.Code, p.Message = "no_credits", "the application has used up what X allows it: see its credits at console.x.com"
+	case e.status == http.StatusTooManyRequests:
+		p.Code, p.Message = "rate_limited", "X asks for a pause: there have been too many of these calls"
+	case e.status == http.StatusUnauthorized:
+		// The kit has refreshed and asked again before it lets a 401 through.
+		p.Code, p.Message = "unauthorized", "X does not accept this sign-in at the moment. If trying again does not help, run "+login
+	case e.status == http.StatusForbidden && strings.Contains(strings.ToLower(e.detail), "duplicate"):
+		p.Code, p.Message = "duplicate", "this was posted already, and X does not take the same text twice: change a word"
+	case e.status == http.StatusForbidden && e.kind == "oauth1-permissions":
+		p.Code, p.Message = "read_only", "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
+	case e.status == http.StatusForbidden:
+		p.Code, p.Message = "forbidden", "X does not allow this: the sign-in may lack a scope, or the application's plan does not include this call"
+	case e.status == http.StatusNotFound:
+		p.Code, p.Message = "not_found", "X does not know this"
+	case e.status < http.StatusInternalServerError:
+		p.Message = fmt.Sprintf("X did not take this (status %d)", e.status)
+	default:
+		p.Code, p.Message = "unavailable", fmt.Sprintf("X has trouble of its own (status %d): try again later", e.status)
+	}
+	return p
+}

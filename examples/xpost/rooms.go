@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
+)
+
+// rooms are those of the kit that a program without a web server needs: providers that
+// sign in, a store that keeps tokens sealed, and a pool whose clients refresh them.
+type rooms struct {
+	*storage
+	oauth2 *provider.X       // nil without X_CLIENT_ID
+	oauth1 *provider.XOAuth1 // nil without X_CONSUMER_KEY
+	pool   *client.Pool
+	// notRevoked is why X could not be told of a revocation, if it could not.
+	notRevoked error
+}
+
+func openRooms(ctx context.Context, w world, cfg config) (k *rooms, err error) {
+	k = &rooms{}
+	var providers []provider.Provider
+	if cfg.clientID != "" {
+		k.oauth2, err = provider.NewX(provider.XConfig{
+			ClientID: cfg.clientID, ClientSecret: cfg.clientSecret, CallbackURL: cfg.callbackURL(), Scopes: cfg.scopes,
+			APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL,
+		})
+		if err != nil {
+			return nil, &configError{[]error{err}}
+		}
+		providers = append(providers, k.oauth2)
+	}
+	if cfg.consumerKey != "" {
+		k.oauth1, err = provider.NewXOAuth1(provider.XOAuth1Config{
+			ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret, APIURL: cfg.apiURL,
+			CallbackURL: "oob", // X shows a PIN
+			AlwaysAsk:   true,
+		})
+		if err != nil {
+			return nil, &configError{[]error{err}}
+		}
+		providers = append(providers, k.oauth1)
+	}
+	if k.storage, err = openStorage(ctx, cfg.file); err != nil {
+		return nil, err
+	}
+	k.pool, err = client.New(client.Config{
+		Vault: k.vault, Providers: providers,
+		Events: func(_ context.Context, e event.Event) {
+			if e.Kind == event.RevokeFailed {
+				k.notRevoked = e.Err
+			}
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, k.db.Close())
+	}
+	return k, nil
+}
+
+// closeTimeout is how long a refresh under way is waited for.
+const closeTimeout = 15 * time.Second
+
+// close ends everything, also after Ctrl-C: a refresh token that X has just given out
+// exists nowhere else until it is saved.
+func (k *rooms) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return errors.Join(k.pool.Close(ctx), k.db.Close())
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
+
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+)
+
+// storage is the SQLite file: the tokens, sealed, and the names of the accounts.
+type storage struct {
+	db      *sql.DB
+	vault   *tokenstore.Vault
+	path    string
+	keyFile string
+}
+
+// openStorage opens the file, or makes it, for this user alone.
+func openStorage(ctx context.Context, file string) (*storage, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("there is no place for the tokens: %w. XPOST_DB names another file", err)
+	}
+	// The driver's own words for a file that cannot be written do not say why.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the file with the tokens cannot be written: %w. XPOST_DB names another one", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	s := &storage{path: path, keyFile: path + keysSuffix}
+	keys, err := keysIn(s.keyFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.db, err = sql.Open("sqlite", source(path)); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, keys); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w. XPOST_DB names another file", path, err), s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *storage) prepare(ctx context.Context, keys [][]byte) error {
+	if err := makeAccounts(ctx, s.db); err != nil {
+		return err
+	}
+	tokens, err := sqlstore.New(sqlstore.Config{DB: s.db, Dialect: sqlstore.SQLite})
+	if err != nil {
+		return err
+	}
+	if err := tokens.Migrate(ctx); err != nil {
+		return err
+	}
+	s.vault, err = tokenstore.NewVault(tokens, keys...)
+	return err
+}
+
+// makeAccounts makes the table of accounts, on the first connection to a file. That one
+// also changes a new file to WAL mode, for which SQLite does not wait while another process
+// does it: the waiting is here.
+func makeAccounts(ctx context.Context, db *sql.DB) error {
+	for {
+		_, err := db.ExecContext(ctx, accountsTable)
+		if err == nil || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+		if wait(ctx, 10*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
+// source is the data source name of a file.
+func source(path string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive of Windows
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(1000)&_pragma=journal_mode(WAL)"}
+	return u.String()
+}
