@@ -38,7 +38,7 @@ func login(ctx context.Context, c *call) (result, error) {
 		return result{}, err
 	}
 	a := account{provider: u.Provider, id: u.ID, username: u.Username, name: u.Name, api: c.cfg.apiURL, signedInAt: u.SignedInAt}
-	d := c.describe(ctx, a)
+	d := c.describe(context.WithoutCancel(ctx), a)
 	d.Current = true
 	return result{d, func(w io.Writer) {
 		fmt.Fprintf(w, "Signed in as @%s.\n", u.Username)

@@ -46,7 +46,8 @@ func TestLoginByPIN(t *testing.T) {
 	l := newLab(t)
 	l.x.SetCallbacks("https://example.com/registered")
 	said := l.signIn(byOAuth1, xtest.DefaultUserID).want(0, "Signed in as @demo", "OAuth 1.0a", "does not expire")
-	if !strings.Contains(said.stderr, "PIN: ") {
+	// X's documents name this page for PINs: it asks each time.
+	if !strings.Contains(said.stderr, "PIN: ") || !strings.Contains(said.stderr, l.url+"/oauth/authorize?") {
 		t.Errorf("said\n%s", said.stderr)
 	}
 	l.run("whoami").want(0, "@demo", xtest.DefaultUserID)
@@ -135,6 +136,27 @@ func TestLoginIsStopped(t *testing.T) {
 		silent, keyboard := io.Pipe()
 		l.runAs(ctx, person{stdin: silent, browse: func(context.Context, string) { cancel() }}, args...).want(1, "stopped")
 		_ = keyboard.Close()
+	}
+}
+
+// Ctrl-C while X gives the token out: it would be lost.
+func TestLoginIsStoppedTooLate(t *testing.T) {
+	for _, protocol := range []string{byOAuth2, byOAuth1} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			reached, hold := make(chan struct{}), make(chan struct{})
+			l.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Reached: reached, Hold: hold})
+			l.x.Fail(xtest.Fault{Path: "/oauth/access_token", Reached: reached, Hold: hold})
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-reached
+				cancel()
+				close(hold)
+			}()
+			l.signInAs(ctx, protocol, xtest.DefaultUserID).want(0, "Signed in as @demo")
+			l.run("whoami").want(0, "@demo")
+		})
 	}
 }
 

@@ -28,14 +28,21 @@ func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
 		_ = l.Close()
 		return provider.User{}, err
 	}
-	// The code lives 30 seconds and Ctrl-C must not lose a token that X has just given out.
+	// Once the browser is back, Ctrl-C waits for the outcome: a token that X has just given
+	// out must be saved. The provider's own timeouts bound that.
 	lb := &loopbackSignIn{call: c, ctx: context.WithoutCancel(ctx), host: host, pending: pending, done: make(chan error, 1)}
 	srv := &http.Server{Handler: lb, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = srv.Serve(l) }()
 	c.show(ctx, address)
 	select {
 	case <-ctx.Done():
-		err = ctx.Err()
+		stopped := false
+		lb.once.Do(func() { stopped = true })
+		if stopped {
+			err = ctx.Err()
+		} else {
+			err = <-lb.done
+		}
 	case err = <-lb.done:
 	}
 	// The browser gets its page first.

@@ -25,6 +25,8 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 		fmt.Fprintln(c.stderr)
 		return provider.User{}, err
 	}
+	// A token that X has given out must be saved, whatever Ctrl-C says.
+	ctx = context.WithoutCancel(ctx)
 	u, t, err := c.oauth1.FinishPIN(ctx, pending, pin)
 	if err != nil {
 		return provider.User{}, err

@@ -40,7 +40,7 @@ func (p problem) text() string {
 
 var (
 	// errUnsure: X was asked for something and nobody knows whether it did it.
-	errUnsure = errors.New("X did not answer, so it may have done what it was asked or not: look at xpost timeline -user me before you try again")
+	errUnsure = errors.New("no answer came from X, so it may have done what it was asked or not: look at xpost timeline -user me before you try again")
 	// errNotPosted: it was stopped before X was asked to post.
 	errNotPosted = errors.New("stopped; nothing was posted")
 )

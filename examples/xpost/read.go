@@ -97,7 +97,7 @@ func (x *api) userID(ctx context.Context, user string) (string, error) {
 	if users := present(resp.Raw.Users); len(users) > 0 && users[0].ID != "" {
 		return users[0].ID, nil
 	}
-	return "", fmt.Errorf("X knows no user @%s", name)
+	return "", fmt.Errorf("there is no user @%s at X", name)
 }
 
 // present returns the elements that are there, and an empty list rather than none.

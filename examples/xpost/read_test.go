@@ -27,7 +27,7 @@ func TestTimeline(t *testing.T) {
 		if a := l.run("timeline", "-user", "@demo_two").want(0, "Theirs"); strings.Contains(a.stdout, "Mine") {
 			t.Errorf("the posts of another:\n%s", a.stdout)
 		}
-		l.run("timeline", "-user", "@no_such_user").want(1, "no user @no_such_user")
+		l.run("timeline", "-user", "@no_such_user").want(1, "no user @no_such_user at X")
 		l.run("timeline", "-user", "../../x").want(2, "-user takes")
 
 		var first, second posts

@@ -130,7 +130,6 @@ type person struct {
 	stdin    io.Reader
 	browse   func(ctx context.Context, address string)
 	terminal bool
-	stderr   io.Writer // besides
 }
 
 func (l *lab) run(args ...string) answer { l.Helper(); return l.runAs(l.Context(), person{}, args...) }
@@ -267,17 +266,22 @@ const (
 )
 
 // signIn signs in as a person does.
-func (l *lab) signIn(protocol, user string, flags ...string) answer {
+func (l *lab) signIn(protocol, user string) answer {
+	l.Helper()
+	return l.signInAs(l.Context(), protocol, user)
+}
+
+func (l *lab) signInAs(ctx context.Context, protocol, user string) answer {
 	l.Helper()
 	if protocol == byOAuth1 {
 		typed, keyboard := io.Pipe()
-		return l.runAs(l.Context(), person{stdin: typed, browse: func(_ context.Context, address string) {
+		return l.runAs(ctx, person{stdin: typed, browse: func(_ context.Context, address string) {
 			go func() { fmt.Fprintf(keyboard, " %s \n", l.pin(address, user)) }()
-		}}, append(flags, "-oauth1", "login")...)
+		}}, "-oauth1", "login")
 	}
-	return l.runAs(l.Context(), person{browse: func(_ context.Context, address string) {
+	return l.runAs(ctx, person{browse: func(_ context.Context, address string) {
 		go l.consent(address, user, "authorize")
-	}}, append(flags, "login")...)
+	}}, "login")
 }
 
 // signedIn is a lab in which the demo account is signed in.

@@ -93,7 +93,7 @@ const (
 	processingTimeout = 20 * time.Minute
 )
 
-var errProcessing = errors.New("X is still processing it after twenty minutes: try again later")
+var errProcessing = errors.New("it is still being processed by X after twenty minutes: try again later")
 
 // processed asks, as often as X says, until X has processed the upload: films and GIFs are,
 // pictures are ready at once and have no state.
@@ -107,7 +107,7 @@ func (c *call) processed(ctx context.Context, x *api, id, name string, info reso
 		case "", resources.ProcessingInfoStateSucceeded:
 			return nil
 		case resources.ProcessingInfoStateFailed:
-			return errors.New("X could not process it: the file may be damaged, or of a format or length that X does not take")
+			return errors.New("it could not be processed by X: it may be damaged, or of a format or length that X does not take")
 		}
 		pause := time.Duration(min(max(info.CheckAfterSecs, 1), 60)) * time.Second
 		if waited += pause; waited > processingTimeout {

@@ -153,7 +153,7 @@ func TestVideoThatXCannotProcess(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
 	l.x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{MediaFails: true}})
-	l.run("video", place(t, "film.mp4", film(1000))).want(1, "film.mp4: X could not process it")
+	l.run("video", place(t, "film.mp4", film(1000))).want(1, "film.mp4: it could not be processed by X")
 	if n := l.x.Count(http.MethodPost, "/2/tweets"); n != 0 {
 		t.Error("X was asked to post")
 	}
