@@ -40,10 +40,10 @@ func (s *noteStore) reads() int {
 	return s.gets
 }
 
-func (s *noteStore) state() (error, chan struct{}) {
+func (s *noteStore) state() (hang chan struct{}, fail error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fail, s.hang
+	return s.hang, s.fail
 }
 
 func (s *noteStore) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
@@ -54,7 +54,7 @@ func (s *noteStore) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Ent
 	if get != nil {
 		get(key)
 	}
-	fail, hang := s.state()
+	hang, fail := s.state()
 	if hang != nil {
 		select {
 		case <-hang:
