@@ -69,7 +69,7 @@ func (s *noteStore) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Ent
 }
 
 func (s *noteStore) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-	if fail, _ := s.state(); fail != nil {
+	if _, fail := s.state(); fail != nil {
 		return "", fail
 	}
 	return s.Memory.Replace(ctx, key, v, value)
