@@ -139,8 +139,10 @@ func age(t testing.TB, m *session.Manager, store *memstore.MemStore, d time.Dura
 	if err != nil {
 		t.Fatal(err)
 	}
+	aged := 0
 	for key, b := range all {
-		if len(b) > 17 && b[0] == 0xb1 {
+		if len(b) > 17 && b[0] > 0xb0 && b[0] <= 0xbf {
+			aged++
 			old := uint64(time.Now().Add(-d).UnixMilli())
 			b = append([]byte(nil), b...)
 			for i := range 8 {
@@ -150,6 +152,9 @@ func age(t testing.TB, m *session.Manager, store *memstore.MemStore, d time.Dura
 				t.Fatal(err)
 			}
 		}
+	}
+	if aged == 0 {
+		t.Fatal("no record of our codec was found to be aged: nothing will be touched")
 	}
 }
 

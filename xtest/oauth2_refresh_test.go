@@ -83,6 +83,18 @@ func TestSwitchesOfRefresh(t *testing.T) {
 			t.Error("wanted: only the access token of the same grant dead")
 		}
 	})
+	t.Run("access tokens live as long as the switch says", func(t *testing.T) {
+		s := newSim(t, xtest.Config{Switches: xtest.Switches{AccessLifetime: 10 * time.Second}})
+		first := s.signIn(xtest.DefaultUserID)
+		s.Advance(10*time.Second - time.Millisecond)
+		if first.Expires != 10 || !s.Live(first.Access) {
+			t.Errorf("expires_in %d, alive %t", first.Expires, s.Live(first.Access))
+		}
+		s.Advance(time.Millisecond)
+		if s.Live(first.Access) || !s.Live(first.Refresh) {
+			t.Error("wanted: the access token dead, the refresh token alive")
+		}
+	})
 	t.Run("refresh tokens have a lifetime", func(t *testing.T) {
 		s := newSim(t, xtest.Config{Switches: xtest.Switches{RefreshLifetime: 24 * time.Hour}})
 		first := s.signIn(xtest.DefaultUserID)

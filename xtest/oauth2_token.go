@@ -1,6 +1,7 @@
 package xtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -96,16 +97,16 @@ func (x *X) refresh(client string, form url.Values) *answer {
 
 // issue makes an access token and, with offline.access, a refresh token.
 func (x *X) issue(g *grant) *answer {
-	now := x.now()
+	now, life := x.now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
 	access := x.newOpaque("at")
-	x.tokens[access] = &token{kind: kindOAuth2, user: g.user, app: g.client, grant: g, expires: now.Add(accessLifetime)}
+	x.tokens[access] = &token{kind: kindOAuth2, user: g.user, app: g.client, grant: g, expires: now.Add(life)}
 	body := struct {
 		TokenType    string `json:"token_type"`
 		ExpiresIn    int    `json:"expires_in"`
 		AccessToken  string `json:"access_token"`
 		Scope        string `json:"scope"`
 		RefreshToken string `json:"refresh_token,omitempty"`
-	}{TokenType: "bearer", ExpiresIn: int(accessLifetime.Seconds()), AccessToken: access}
+	}{TokenType: "bearer", ExpiresIn: int(life.Seconds()), AccessToken: access}
 	scopes := slices.Clone(g.scopes)
 	if !x.cfg.Switches.ScopeOrderAsAsked {
 		slices.Reverse(scopes)

@@ -43,6 +43,9 @@ type Switches struct {
 	// RefreshAnswerLost breaks the connection after each successful refresh, before the answer. For once or a few
 	// times use a [Fault] with After and CutAfter.
 	RefreshAnswerLost bool
+	// AccessLifetime is how long an access token of OAuth 2.0 works, in whole seconds. 0 means two hours, as X's. A short one
+	// makes an application refresh within a test that moves no clock.
+	AccessLifetime time.Duration
 	// RefreshLifetime is how long a refresh token can be used. 0 means until it is spent or revoked.
 	RefreshLifetime time.Duration
 	// RefreshEndsAccess ends the old access token at each refresh. By default it lives on until it expires.

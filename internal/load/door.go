@@ -1,0 +1,47 @@
+package main
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// door stands before the replicas as a load balancer does that knows no sessions: each
+// request goes to any of them. It carries the requests of all visitors and measures them.
+type door struct {
+	base     *http.Transport
+	replicas atomic.Pointer[[]string]
+	tally    *tally
+}
+
+func newDoor(t *tally) *door {
+	d := &door{tally: t, base: &http.Transport{MaxIdleConns: 2000, MaxIdleConnsPerHost: 1000, IdleConnTimeout: time.Minute}}
+	d.replicas.Store(&[]string{})
+	return d
+}
+
+// open lets visitors in to the sites.
+func (d *door) open(sites ...*process) {
+	var addrs []string
+	for _, s := range sites {
+		addrs = append(addrs, s.addr)
+	}
+	d.replicas.Store(&addrs)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
+	replicas := *d.replicas.Load()
+	out := r.Clone(r.Context())
+	out.Host = r.URL.Host
+	out.URL.Host = replicas[rand.IntN(len(replicas))]
+	began := time.Now()
+	resp, err := d.base.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	d.tally.answered(r.Method+" "+r.URL.Path, time.Since(began))
+	resp.Request = r
+	return resp, nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// garbage makes the query of a callback that no sign-in asked for.
+func garbage(r *rand.Rand) string {
+	text := func() string {
+		b := make([]byte, r.IntN(60))
+		for i := range b {
+			b[i] = byte(r.IntN(256))
+		}
+		return url.QueryEscape(string(b))
+	}
+	switch r.IntN(8) {
+	case 0:
+		return ""
+	case 1:
+		return "state=" + text() + "&code=" + text()
+	case 2:
+		return "oauth_token=" + text() + "&oauth_verifier=" + text()
+	case 3:
+		return "denied=" + text()
+	case 4:
+		return "error=access_denied&state=" + text()
+	case 5:
+		return "state=" + text() + "&state=" + text() + "&code=" + text()
+	case 6:
+		return "%zz=" + text() + ";" + text()
+	}
+	return "state=" + text() + "&code=" + fmt.Sprintf("%05000d", r.IntN(1000))
+}
+
+// TestGarbageLeavesNothing: 10,000 callbacks that no sign-in asked for and 10,000 logins
+// that nobody ends grow no store and no process.
+func TestGarbageLeavesNothing(t *testing.T) {
+	const hits = 10_000
+	eachStore(t, allStores(), func(t *testing.T, p place) {
+		n := hits
+		if raced {
+			n = hits / 10
+		}
+		x, s := siteOf(t, p, 2)
+		d := newDoor(newTally())
+		d.open(s)
+		honest := newVisitor(userID(0), x, d, 1)
+		signedIn := func() {
+			t.Helper()
+			if err := honest.signIn(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := honest.ask(t.Context(), http.MethodGet, "/call", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		signedIn()
+		// So many hits first that what grows once has grown.
+		hit(t, d, n/10)
+		before := statsOf(t, s)
+		hit(t, d, n)
+		after := statsOf(t, s)
+		t.Logf("%d hits of each kind: %d sessions, %d tokens before, %d and %d after; %d MiB, then %d MiB, at most %d MiB",
+			n, before.Sessions, before.Tokens, after.Sessions, after.Tokens, before.RSS>>20, after.RSS>>20, after.MaxRSS>>20)
+		if before.Sessions != 1 || before.Tokens != 1 || after.Sessions != 1 || after.Tokens != 1 {
+			t.Errorf("one user is signed in, and there were %d sessions and %d tokens, then %d and %d",
+				before.Sessions, before.Tokens, after.Sessions, after.Tokens)
+		}
+		if grown := int64(after.Heap) - int64(before.Heap); grown > 2<<20 {
+			t.Errorf("the heap has grown by %d KiB", grown>>10)
+		}
+		if done := after.Events["sign_in_begun"]; done < n {
+			t.Errorf("%d logins were begun, want %d: the others were no hits", done, n)
+		}
+		if _, err := honest.ask(t.Context(), http.MethodGet, "/me", nil); err != nil {
+			t.Errorf("who is signed in: %v", err)
+		}
+		if err := honest.signOut(t.Context()); err != nil {
+			t.Error(err)
+		}
+		signedIn()
+		d.base.CloseIdleConnections()
+	})
+}
+
+// hit makes n garbage callbacks and n logins, of each protocol, by a few strangers, some of
+// whom keep cookies.
+func hit(t *testing.T, d *door, n int) {
+	t.Helper()
+	const strangers = 20
+	var wg sync.WaitGroup
+	for i := range strangers {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(i), 2))
+			c := &http.Client{Transport: d, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			if i%2 == 0 {
+				c.Jar, _ = cookiejar.New(nil)
+			}
+			for j := range n / strangers {
+				login := "/auth/login"
+				if j%2 == 0 {
+					login += "/x-oauth1"
+				}
+				for path, want := range map[string]int{"/auth/callback?" + garbage(r): http.StatusBadRequest, login: http.StatusSeeOther} {
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, publicURL, http.NoBody)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					req.URL.Path, req.URL.RawQuery, _ = strings.Cut(path, "?")
+					resp, err := c.Do(req)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					if resp.StatusCode != want {
+						t.Errorf("%.80q: status %d, want %d", path, resp.StatusCode, want)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+)
+
+const idle = time.Hour
+
+// agingStore makes each session look as if it had not been used for a while, so that the
+// next page load records its use.
+type agingStore struct {
+	scs.Store
+	writes atomic.Int64 // of sessions, not of the marks that end them
+}
+
+// ownRecord reports whether a record is a session in the kit's codec: see package session.
+func ownRecord(b []byte) bool { return len(b) > 17 && b[0] > 0xb0 && b[0] <= 0xbf }
+
+func (s *agingStore) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	if ownRecord(b) {
+		s.writes.Add(1)
+		b = append([]byte(nil), b...)
+		used := uint64(time.Now().Add(-idle / 8).UnixMilli())
+		for i := range 8 {
+			b[9+i] = byte(used >> (56 - 8*i))
+		}
+	}
+	if store, ok := s.Store.(scs.CtxStore); ok {
+		return store.CommitCtx(ctx, key, b, expiry)
+	}
+	return s.Commit(key, b, expiry)
+}
+
+func (s *agingStore) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	if store, ok := s.Store.(scs.CtxStore); ok {
+		return store.FindCtx(ctx, key)
+	}
+	return s.Find(key)
+}
+
+func (s *agingStore) DeleteCtx(ctx context.Context, key string) error {
+	if store, ok := s.Store.(scs.CtxStore); ok {
+		return store.DeleteCtx(ctx, key)
+	}
+	return s.Delete(key)
+}
+
+// replica is a manager on the store of a test, with the handlers of an application.
+type replica struct {
+	*session.Manager
+	store *agingStore
+	// writes are the ways to change a session: by the kit's middleware and by scs's.
+	writes []http.Handler
+}
+
+func newReplica(t *testing.T, store scs.Store) *replica {
+	t.Helper()
+	r := &replica{store: &agingStore{Store: store}}
+	var err error
+	r.Manager, err = session.New(session.Config{Store: r.store, IdleTimeout: idle, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.SCS().Put(req.Context(), "note", rand.Uint64())
+		runtime.Gosched()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	r.writes = []http.Handler{r.LoadAndSave(put), r.SCS().LoadAndSave(put)}
+	return r
+}
+
+func request(cookie *http.Cookie) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, publicURL+"/", http.NoBody)
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
+	return r
+}
+
+func (r *replica) signIn(user string) (*http.Cookie, error) {
+	w := httptest.NewRecorder()
+	err := r.SignIn(w, request(nil), provider.User{Provider: "x", ID: user, Subject: "x:" + user, Username: user, SignedInAt: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range w.Result().Cookies() {
+		return c, nil
+	}
+	return nil, fmt.Errorf("a sign-in without a cookie")
+}
+
+// TestLogoutIsFinal: requests in flight - page loads, changes, records of use - on two
+// replicas do not bring a session back, on any of the stores.
+func TestLogoutIsFinal(t *testing.T) {
+	const rounds, atOnce = 1000, 8
+	eachStore(t, allStores(), func(t *testing.T, p place) {
+		var replicas []*replica
+		var raw scs.Store
+		for range 2 {
+			if raw == nil || p.Kind != inMemory {
+				opened, err := p.open(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = opened.close() })
+				raw = opened.sessions
+			}
+			replicas = append(replicas, newReplica(t, raw))
+		}
+		var signIns, back atomic.Int64
+		var wg sync.WaitGroup
+		for worker := range atOnce {
+			wg.Go(func() {
+				for i := range rounds / atOnce {
+					one, two := replicas[i%2], replicas[(i+1)%2]
+					cookie, err := one.signIn(fmt.Sprintf("%d-%d", worker, i))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					signIns.Add(1)
+					oneLogout(t, one, two, cookie)
+					for _, r := range replicas {
+						_, ok, err := r.Read(t.Context(), request(cookie))
+						if err != nil {
+							t.Error(err)
+						}
+						if ok {
+							back.Add(1)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := back.Load(); n > 0 {
+			t.Errorf("%d sessions of %d came back", n, signIns.Load())
+		}
+		writes := replicas[0].store.writes.Load() + replicas[1].store.writes.Load()
+		t.Logf("%d rounds, %d writes of sessions besides the sign-ins", signIns.Load(), writes-signIns.Load())
+		if signIns.Load() != rounds || writes < 2*rounds {
+			t.Errorf("%d rounds and %d writes: too few to tell", signIns.Load(), writes)
+		}
+		for key, b := range allRecords(t, raw) {
+			// The byte after both times is the length of the identity.
+			if ownRecord(b) && b[17] != 0 {
+				t.Errorf("the record %s is left, of somebody who has signed out", key)
+			}
+		}
+	})
+}
+
+// oneLogout signs out on one of two replicas while requests are in flight on both.
+func oneLogout(t *testing.T, one, two *replica, cookie *http.Cookie) {
+	t.Helper()
+	begin := make(chan struct{})
+	var wg sync.WaitGroup
+	do := func(f func(w http.ResponseWriter, r *http.Request)) {
+		wg.Go(func() {
+			w, r := httptest.NewRecorder(), request(cookie)
+			<-begin
+			f(w, r)
+			if w.Code >= http.StatusInternalServerError {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+		})
+	}
+	for _, r := range []*replica{one, two} {
+		for _, h := range r.writes {
+			do(h.ServeHTTP)
+		}
+		do(func(w http.ResponseWriter, req *http.Request) {
+			if _, _, err := r.Load(w, req); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	late := time.Duration(rand.IntN(1000)) * time.Microsecond
+	do(func(w http.ResponseWriter, r *http.Request) {
+		// At any point of the others' way, not always the same.
+		for began := time.Now(); time.Since(began) < late; {
+			runtime.Gosched()
+		}
+		if err := one.SignOut(w, r); err != nil {
+			t.Error(err)
+		}
+	})
+	close(begin)
+	wg.Wait()
+}
+
+func allRecords(t *testing.T, store scs.Store) map[string][]byte {
+	t.Helper()
+	var all map[string][]byte
+	var err error
+	switch store := store.(type) {
+	case scs.IterableCtxStore:
+		all, err = store.AllCtx(t.Context())
+	case scs.IterableStore:
+		all, err = store.All()
+	default:
+		t.Fatalf("%T does not list its records", store)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Error("the store lists no records")
+	}
+	return all
+}

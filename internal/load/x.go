@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+const tokenPath = "/2/oauth2/token"
+
+// localX is the X of a run, on 127.0.0.1. It counts how often each refresh token is used.
+type localX struct {
+	*xtest.X
+	url string
+	srv *http.Server
+
+	mu   sync.Mutex // guards used
+	used map[string]int
+}
+
+// newX makes an X with users whose access tokens live for life; 0 means two hours.
+func newX(users int, life time.Duration) (*localX, error) {
+	cfg := xtest.Config{
+		Callbacks: []string{publicURL + "/auth/callback"},
+		Switches:  xtest.Switches{AccessLifetime: life},
+	}
+	for i := range users {
+		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: "user" + strconv.Itoa(i)})
+	}
+	x := &localX{X: xtest.New(cfg), used: map[string]int{}}
+	x.SetRateLimit("GET /2/users/me", 1<<30)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	x.url = "http://" + l.Addr().String()
+	x.srv = &http.Server{Handler: x, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = x.srv.Serve(l) }()
+	return x, nil
+}
+
+func userID(i int) string { return strconv.Itoa(1_000_001 + i) }
+
+// ServeHTTP implements [http.Handler].
+func (x *localX) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == tokenPath {
+		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		if form, err := url.ParseQuery(string(b)); err == nil && form.Get("grant_type") == "refresh_token" {
+			x.mu.Lock()
+			x.used[form.Get("refresh_token")]++
+			x.mu.Unlock()
+		}
+	}
+	x.X.ServeHTTP(w, r)
+}
+
+// refreshes returns how many refresh tokens were used, and how many of them more than once.
+func (x *localX) refreshes() (used, again int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, n := range x.used {
+		if n > 1 {
+			again++
+		}
+	}
+	return len(x.used), again
+}
+
+func (x *localX) close() { _ = x.srv.Close() }
