@@ -34,10 +34,12 @@ func reportEnded(ctx context.Context) context.Context {
 // store wraps the store of an [scs.SessionManager] so that an ended session stays
 // ended. Keys are what scs passes: hashes, or ids where it does not hash.
 //
-// Ending is: write the tombstone, delete the record. Writing is: look for the
-// tombstone, write, look again, delete if it is there. Whatever the order in which
-// the steps of the two meet, either the writer's second look comes after the
-// tombstone, or the deletion comes after the write.
+// Ending is: delete the record, write the tombstone, delete the record. Writing is:
+// look for the tombstone, write, look again, delete if it is there. Whatever the
+// order in which the steps of the two meet, either the writer's second look comes after the
+// tombstone, or the last deletion comes after the write. The first deletion is for a
+// process that is killed in between: no reader looks for tombstones, so the record
+// would open until its next write.
 type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
@@ -235,6 +237,8 @@ func (s *store) DeleteCtx(ctx context.Context, key string) error {
 		return nil
 	}
 	if err == nil {
+		// If this fails, the one below tells.
+		_ = s.delete(ctx, key)
 		err = s.commit(ctx, tombstoneKey(key), []byte(tombstone), s.tombstoneExpiry(b))
 	}
 	// A session that may come back is better than one that never left.

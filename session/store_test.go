@@ -175,25 +175,67 @@ func TestAFailedWriteIsLookedAfterToo(t *testing.T) {
 	wantUser(t, m, token, "")
 }
 
-func TestASessionEndsThoughItsTombstoneCannotBeWritten(t *testing.T) {
+func TestASessionEndsThoughAStepOfItFails(t *testing.T) {
 	t.Parallel()
-	for k := 1; k <= 3; k++ {
+	for step, want := range map[int]error{
+		1: errStore, // the look
+		2: nil,      // the first deletion, which the second makes good
+		3: errStore, // the tombstone
+		4: errStore, // the second deletion
+	} {
 		spy := newSpy()
 		m := newManager(t, session.Config{Store: spy})
 		token := signIn(t, m, "ann")
 		spy.reset(func(n int, _ call) error {
-			if n == k {
+			if n == step {
 				return errStore
 			}
 			return nil
 		})
 		w, r := request(m, token)
-		if err := m.SignOut(w, r); !errors.Is(err, errStore) {
-			t.Errorf("call %d: %v", k, err)
+		if err := m.SignOut(w, r); !errors.Is(err, want) {
+			t.Errorf("step %d: %v", step, err)
+		}
+		if n := spy.count("find", "delete", "commit"); step > 1 && n != 4 {
+			t.Errorf("a sign-out in %d steps: this tests others than all", n)
 		}
 		spy.reset(nil)
-		if k < 3 {
-			wantUser(t, m, token, "")
+		wantUser(t, m, token, "")
+	}
+}
+
+// TestNoSignOutStopsHalfWay: a process that is killed in a sign-out leaves the session as it
+// was, or ended; not one that opens until something is written to it.
+func TestNoSignOutStopsHalfWay(t *testing.T) {
+	t.Parallel()
+	for steps := range 5 {
+		spy := newSpy()
+		m := newManager(t, session.Config{Store: spy})
+		token := signIn(t, m, "ann")
+		// From there on the store hears nothing of this process any more.
+		spy.reset(func(n int, _ call) error {
+			if n > steps {
+				return errStore
+			}
+			return nil
+		})
+		w, r := request(m, token)
+		_ = m.SignOut(w, r)
+		spy.reset(nil)
+		_, r = request(m, token)
+		_, before, err := m.Read(r.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, r = request(m, token)
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/late"))
+		_, r = request(m, token)
+		_, after, err := m.Read(r.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != after || before != (steps < 2) {
+			t.Errorf("killed after %d steps: signed in %t, and %t after a write", steps, before, after)
 		}
 	}
 }

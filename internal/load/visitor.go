@@ -115,6 +115,9 @@ type statusError struct {
 // Error implements error.
 func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.what, e.status) }
 
+// detail is the error with the answer's beginning.
+func (e *statusError) detail() string { return fmt.Sprintf("%v: %.300s", e, e.body) }
+
 // ask asks a page for whose it is and checks that against the visitor.
 func (v *visitor) ask(ctx context.Context, method, path string, form url.Values) (who, error) {
 	a, err := v.send(ctx, method, path, form, nil)
@@ -132,6 +135,14 @@ func (v *visitor) ask(ctx context.Context, method, path string, form url.Values)
 		return w, errWrongIdentity
 	}
 	return w, nil
+}
+
+// toldToSignIn reports whether an error asks the user to sign in again, as the token is of no
+// more use.
+func toldToSignIn(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.status == http.StatusUnauthorized &&
+		(strings.Contains(s.body, signInAgain) || strings.Contains(s.body, "sign_in_again"))
 }
 
 var (
@@ -169,7 +180,8 @@ func (v *visitor) gone(ctx context.Context, old []*http.Cookie) error {
 		return err
 	case a.status == http.StatusOK:
 		return errAlive
-	case a.status != http.StatusUnauthorized:
+	case a.status != http.StatusUnauthorized || !strings.Contains(a.body, "not_signed_in"):
+		// Who is signed in, and has only lost the token, gets another code.
 		return &statusError{"after logout", a}
 	}
 	return nil
