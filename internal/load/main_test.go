@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -96,5 +100,62 @@ func TestACancelledRunEnds(t *testing.T) {
 	cancel()
 	if _, err := load(ctx, place{Kind: inMemory}, options{clients: 1, requests: 1 << 40, time: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheResultIsDrawn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "load.svg")
+	r := &result{Store: "<memory>", Replicas: 1, Samples: []sample{{At: time.Second, Rate: 1234}, {At: 2 * time.Second, P99: time.Millisecond}}}
+	if err := drawResults(file, []*result{r, r}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for d := xml.NewDecoder(bytes.NewReader(b)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "polyline" {
+			lines++
+		}
+	}
+	if lines != 2*5 {
+		t.Errorf("%d lines are drawn", lines)
+	}
+	if drawResults(file, nil) == nil {
+		t.Error("nothing was drawn without an error")
+	}
+}
+
+func TestWhatIsOutOfBoundsIsRefused(t *testing.T) {
+	for _, args := range [][]string{{"-clients", "0"}, {"-clients", "2001"}, {"-requests", "0"}, {"-time", "3h"}, {"-life", "1s"}, {"-store", "disk"}, {"more"}} {
+		if err := command(t.Context(), args, io.Discard); err == nil {
+			t.Errorf("%v is taken", args)
+		}
+	}
+}
+
+func TestABadRunIsTold(t *testing.T) {
+	for name, r := range map[string]*result{
+		"nothing was answered":  {},
+		"wrong identity":        {Answers: 1, Faults: map[string]int{wrongIdentity: 1}},
+		"a token used twice":    {Answers: 1, Again: 1},
+		"goroutines are left":   {Answers: 1, Replicas: 1, After: slack + 1},
+		"users were signed out": {Answers: 1, Events: map[string]int{"sign_in_again": 1}},
+		"a refresh that failed": {Answers: 1, Events: map[string]int{"refresh_failed: unavailable": 1}},
+	} {
+		if r.bad() == nil {
+			t.Errorf("%s: nothing is said", name)
+		}
+	}
+	r := &result{Answers: 1, Events: map[string]int{"refresh_failed: superseded": 1, "refreshed": 3}}
+	if err := r.bad(); err != nil {
+		t.Error(err)
 	}
 }
