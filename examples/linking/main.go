@@ -177,7 +177,10 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{
 			Name: linking, Value: nonce, Path: "/auth", MaxAge: int(linkTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
-		http.Redirect(w, r, a.kit.LoginURL(way.Provider, "/?linked"), http.StatusSeeOther)
+		// A link and no redirect: the page's policy lets its forms lead to this site only, and
+		// browsers hold the redirects behind a form to that.
+		w.Header().Set("Cache-Control", "no-store")
+		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, "/?linked"))
 		return
 	}
 	http.NotFound(w, r)

@@ -154,8 +154,13 @@ func (b *browser) expect(resp *http.Response, status int, says ...string) {
 	}
 }
 
-// press sends a form and returns where it leads.
-func (b *browser) press(path string, fill url.Values, status int, says ...string) string {
+// press sends a form.
+func (b *browser) press(path string, fill url.Values, status int, says ...string) {
+	b.Helper()
+	b.expect(b.send(path, fill), status, says...)
+}
+
+func (b *browser) send(path string, fill url.Values) *http.Response {
 	b.Helper()
 	r, err := http.NewRequest(http.MethodPost, b.url+path, strings.NewReader(fill.Encode()))
 	if err != nil {
@@ -169,14 +174,20 @@ func (b *browser) press(path string, fill url.Values, status int, says ...string
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.expect(resp, status, says...)
-	return resp.Header.Get("Location")
+	return resp
 }
 
-// link presses "Link by" and returns where the login begins.
+// link presses "Link by" and returns where the next page leads.
 func (b *browser) link(provider string) string {
 	b.Helper()
-	return b.press("/link", url.Values{"provider": {provider}}, http.StatusSeeOther)
+	resp := b.send("/link", url.Values{"provider": {provider}})
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	login := regexp.MustCompile(`href="(/auth/login[^"]*)"`).FindStringSubmatch(string(body))
+	if login == nil {
+		b.Fatalf("%s\n%s", resp.Status, body)
+	}
+	return login[1]
 }
 
 // sees expects the page of a user.
