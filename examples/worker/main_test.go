@@ -230,6 +230,9 @@ func TestTheUserHasRevokedTheApplication(t *testing.T) {
 	s.x.RevokeApp(xtest.DefaultUserID)
 	s.step()
 	s.asked(1) // the first one learns it for all
+	if next, err := s.jobs.next(t.Context()); err != nil || !next.IsZero() {
+		t.Errorf("a job still waits: %v %v", next, err)
+	}
 	asked := len(s.x.Requests())
 	for range 50 {
 		s.advance(time.Hour)
