@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,6 +33,7 @@ type result struct {
 	MostGoroutines       int
 	MaxRSS               int64 // of the replica that needed most
 	Samples              []sample
+	Said                 []string // the last warnings of each replica
 }
 
 // replicas is how many processes share a store.
@@ -103,6 +105,10 @@ func load(ctx context.Context, p place, o options) (res *result, err error) {
 	res.P50, res.P95, res.P99, res.Worst = percentile(t.took, 50), percentile(t.took, 95), percentile(t.took, 99), percentile(t.took, 100)
 	res.Refreshed, res.Again = x.refreshes()
 	res.Samples = t.samples
+	for _, s := range sites {
+		lines := strings.Split(s.stderr.String(), "\n")
+		res.Said = append(res.Said, lines[max(0, len(lines)-5):]...)
+	}
 	return res, ctx.Err()
 }
 
@@ -185,4 +191,9 @@ func (r *result) print(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "  fault: %s: %d\n", kind, r.Faults[kind])
 	}
 	_, _ = fmt.Fprintf(w, "  errors: %d\n", faults)
+	for _, line := range r.Said {
+		if faults > 0 && line != "" {
+			_, _ = fmt.Fprintf(w, "  a replica said: %.500s\n", line)
+		}
+	}
 }
