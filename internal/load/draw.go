@@ -13,8 +13,8 @@ import (
 // The measures of a drawing, in pixels.
 const (
 	panelWidth, panelHeight = 270, 130
-	marginLeft, marginTop   = 60, 26
-	gapX, gapY              = 62, 34
+	marginLeft, marginTop   = 60, 34
+	gapX, gapY              = 62, 40
 )
 
 // style is for light and dark pages. The lines differ in more than colour.
@@ -58,7 +58,7 @@ func drawResults(file string, results []*result) error {
 			fmt.Fprintf(&b, `<g transform="translate(%d %d)">`, x, y)
 			p.draw(&b, r)
 			if j == 0 {
-				fmt.Fprintf(&b, `<text class="title" y="-12">%s</text>`, html.EscapeString(r.title()))
+				fmt.Fprintf(&b, `<text class="title" y="-18">%s</text>`, html.EscapeString(r.title()))
 			}
 			b.WriteString("</g>\n")
 		}
@@ -86,7 +86,7 @@ func (p panel) draw(b *strings.Builder, r *result) {
 	for v := 0.0; v <= mostX; v += stepX {
 		fmt.Fprintf(b, `<text class="middle" x="%.1f" y="%d">%g s</text>`, atX(v), panelHeight+14, v)
 	}
-	fmt.Fprintf(b, `<text y="-2" x="2">%s</text>`, html.EscapeString(p.label))
+	fmt.Fprintf(b, `<text y="-5" x="2">%s</text>`, html.EscapeString(p.label))
 	for i, of := range p.lines {
 		fmt.Fprintf(b, `<polyline class="%c" points="`, 'a'+rune(i))
 		for _, s := range r.Samples {

@@ -159,3 +159,37 @@ func TestABadRunIsTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTheChecksSee: what a run looks for is found where it is.
+func TestTheChecksSee(t *testing.T) {
+	x, s := siteOf(t, place{Kind: inMemory}, 2)
+	d := newDoor(newTally())
+	d.open(s)
+	t.Cleanup(d.base.CloseIdleConnections)
+	one, two := newVisitor(userID(0), x, d, 1), newVisitor(userID(1), x, d, 2)
+	for _, v := range []*visitor{one, two} {
+		if err := v.signIn(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := one.gone(t.Context(), one.cookies()); !errors.Is(err, errAlive) {
+		t.Errorf("a session that has not ended: %v", err)
+	}
+	own := one.client.Jar
+	one.client.Jar = two.client.Jar
+	for _, path := range []string{"/", "/me", "/call", "/note"} {
+		if _, err := one.ask(t.Context(), http.MethodGet, path, nil); !errors.Is(err, errWrongIdentity) {
+			t.Errorf("%s as another user: %v", path, err)
+		}
+	}
+	one.client.Jar = own
+	if err := one.signOut(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := one.ask(t.Context(), http.MethodGet, "/me", nil); err == nil || kindOf(err) != "GET /me: status 401" {
+		t.Errorf("after the sign-out: %v", err)
+	}
+	if _, err := two.ask(t.Context(), http.MethodGet, "/call", nil); err != nil {
+		t.Errorf("the other user: %v", err)
+	}
+}
