@@ -48,7 +48,9 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 		if complete+refused != signIns || complete == 0 {
 			t.Errorf("%d complete and %d refused of %d", complete, refused, signIns)
 		}
-		if st.Sessions != complete || st.Tokens != complete {
+		// Where the database was too busy for the session, it may have been so for taking the
+		// token back: then that stays, sealed, until its user signs in.
+		if st.Sessions != complete || st.Tokens < complete || st.Tokens > complete+refused {
 			t.Errorf("%d sessions and %d tokens are stored for %d sign-ins", st.Sessions, st.Tokens, complete)
 		}
 		// The race detector needs several times as much.
