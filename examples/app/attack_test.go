@@ -1,0 +1,15 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/xsignin/xsignin/examples/internal/attack"
+)
+
+func TestUnderAttack(t *testing.T) {
+	x, at := withX(t, nil)
+	way := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(way.CloseIdleConnections)
+	attack.Suite(t, &attack.Site{URL: at, HTTP: way, X: x.X, Private: "/timeline"})
+}

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/xsignin/xsignin/examples/internal/attack"
+)
+
+func TestUnderAttack(t *testing.T) { attack.Framework(t, newApp, "/me") }

@@ -1,0 +1,282 @@
+// Package attack attacks the examples as strangers would: by HTTP alone, from outside. What
+// holds here holds for applications that are put together as the examples are.
+package attack
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// Site is an application under attack, which serves until the test ends.
+type Site struct {
+	// URL is its public URL, without a path.
+	URL string
+	// HTTP reaches it.
+	HTTP http.RoundTripper
+	// X is what it signs in with, by both protocols.
+	X *xtest.X
+	// Private is a page for members. It asks X's API for something.
+	Private string
+}
+
+// Build makes the application of one of the small examples.
+type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
+
+// Framework attacks the application that build makes, by https.
+func Framework(t *testing.T, build Build, private string) {
+	t.Helper()
+	x := xtest.New(xtest.Config{})
+	srv := httptest.NewUnstartedServer(nil)
+	public := "https://" + srv.Listener.Addr().String()
+	app, kit, err := build(xsignin.Config{
+		PublicURL: public, Transport: x.Transport(), Keys: []string{strings.Repeat("k", 32)}, Logger: slog.New(slog.DiscardHandler),
+		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
+		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.SetCallbacks(public + "/auth/callback")
+	srv.Config.Handler = app
+	srv.StartTLS()
+	t.Cleanup(func() {
+		srv.Close()
+		if err := kit.Close(context.Background()); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	Suite(t, &Site{URL: public, HTTP: srv.Client().Transport, X: x, Private: private})
+}
+
+// logins begin a sign-in by each protocol; handle and proof are the parameters of its
+// callback, and last is the call that spends the proof.
+var logins = []struct{ path, handle, proof, last string }{
+	{"/auth/login", "state", "code", "/2/oauth2/token"},
+	{"/auth/login/x-oauth1", "oauth_token", "oauth_verifier", "/oauth/access_token"},
+}
+
+// victim signs in as the first account, stranger as the second.
+const (
+	victim   = xtest.DefaultUserID
+	stranger = xtest.SecondUserID
+)
+
+// browser keeps cookies and follows no redirect.
+type browser struct {
+	*testing.T
+	site   *Site
+	client *http.Client
+	jar    http.CookieJar
+}
+
+func (s *Site) browser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t, s, &http.Client{
+		Jar: jar, Transport: way{s.HTTP}, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, jar}
+}
+
+// hostKey is the context's key of a forged Host.
+type hostKey struct{}
+
+// way forges Host below the client, which keeps its cookies by that header.
+type way struct{ http.RoundTripper }
+
+func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
+	if host, ok := r.Context().Value(hostKey{}).(string); ok {
+		r = r.Clone(r.Context())
+		r.Host = host
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
+// answer is a response that was read to its end.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (a answer) location() string { return a.Header.Get("Location") }
+
+// try sends a request as a browser's page load; headers come in pairs, and Host is one of
+// them. A server may close the connection on a request that is too large.
+func (b *browser) try(method, target string, form url.Values, headers ...string) (answer, error) {
+	b.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = b.site.URL + target
+	}
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(b.Context(), method, target, body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r = r.WithContext(context.WithValue(r.Context(), hostKey{}, headers[i+1]))
+			continue
+		}
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	return answer{resp, string(text)}, err
+}
+
+func (b *browser) send(method, target string, form url.Values, headers ...string) answer {
+	b.Helper()
+	a, err := b.try(method, target, form, headers...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway && a.StatusCode != http.StatusServiceUnavailable && a.StatusCode != http.StatusGatewayTimeout {
+		b.Errorf("%s %.80s: status %d", method, target, a.StatusCode)
+	}
+	return a
+}
+
+func (b *browser) get(target string, headers ...string) answer {
+	b.Helper()
+	return b.send(http.MethodGet, target, nil, headers...)
+}
+
+// begin goes to a login and returns the address at X.
+func (b *browser) begin(login string, headers ...string) string {
+	b.Helper()
+	a := b.get(login, headers...)
+	if a.StatusCode != http.StatusSeeOther {
+		b.Fatalf("%s: status %d\n%s", login, a.StatusCode, a.body)
+	}
+	return a.location()
+}
+
+// approve is where X sends the browser when the user says yes.
+func (b *browser) approve(consent, userID string) string {
+	b.Helper()
+	callback, err := b.site.X.Approve(consent, userID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return callback
+}
+
+func (b *browser) signIn(login, userID string) answer {
+	b.Helper()
+	a := b.get(b.approve(b.begin(login), userID))
+	if a.StatusCode != http.StatusSeeOther {
+		b.Fatalf("callback: status %d\n%s", a.StatusCode, a.body)
+	}
+	return a
+}
+
+// who is the id of the user who is signed in, or "".
+func (b *browser) who() string {
+	b.Helper()
+	var doc struct {
+		SignedIn bool `json:"signed_in"`
+		User     *struct {
+			ID string `json:"id"`
+		} `json:"user"`
+	}
+	a := b.get("/auth/session", "Accept", "application/json")
+	if err := json.Unmarshal([]byte(a.body), &doc); err != nil || doc.SignedIn != (doc.User != nil) {
+		b.Fatalf("/auth/session: status %d, %s", a.StatusCode, a.body)
+	}
+	if doc.User == nil {
+		return ""
+	}
+	return doc.User.ID
+}
+
+// is checks who is signed in.
+func (b *browser) is(want, after string) {
+	b.Helper()
+	if got := b.who(); got != want {
+		b.Errorf("after %s the browser is signed in as %q, want %q", after, got, want)
+	}
+}
+
+func (b *browser) address() *url.URL {
+	u, err := url.Parse(b.site.URL + "/auth/callback")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return u
+}
+
+// cookies are what the browser would send; pending are those of sign-ins under way.
+func (b *browser) cookies() (all, pending []*http.Cookie) {
+	for _, c := range b.jar.Cookies(b.address()) {
+		all = append(all, c)
+		if strings.Contains(c.Name, "pending") {
+			pending = append(pending, c)
+		}
+	}
+	return all, pending
+}
+
+// plant puts a cookie into the browser, as whoever rules a sub-domain does.
+func (b *browser) plant(name, value string) {
+	b.jar.SetCookies(b.address(), []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: strings.HasPrefix(b.site.URL, "https:")}})
+}
+
+// edited returns rawURL with parameters set, or removed where the value is "".
+func (b *browser) edited(rawURL string, pairs ...string) string {
+	b.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	q := u.Query()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if q.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
+			q.Del(pairs[i])
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func (b *browser) param(rawURL, name string) string {
+	b.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return u.Query().Get(name)
+}
+
+// refused checks an answer that must not be a success, and leads nowhere.
+func (b *browser) refused(a answer, what string) {
+	b.Helper()
+	if a.StatusCode < 400 {
+		b.Errorf("%s: status %d to %q", what, a.StatusCode, a.location())
+	}
+}

@@ -1,0 +1,320 @@
+package attack
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func callbackLink(t *testing.T, s *Site) {
+	for _, p := range logins {
+		evil := s.browser(t)
+		link := evil.approve(evil.begin(p.path), stranger)
+
+		fresh := s.browser(t)
+		fresh.refused(fresh.get(link), p.path+": a stranger's link")
+		fresh.is("", "a stranger's link")
+
+		// A sign-in of one's own under way, and the link in between.
+		busy := s.browser(t)
+		own := busy.approve(busy.begin(p.path), victim)
+		busy.refused(busy.get(link), p.path+": a stranger's link in between")
+		if a := busy.get(own); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: the own callback afterwards: status %d", p.path, a.StatusCode)
+		}
+		busy.is(victim, "the own callback")
+
+		// And once more in a browser that is signed in.
+		busy.refused(busy.get(link), p.path+": a stranger's link to somebody signed in")
+		busy.is(victim, "a stranger's link")
+
+		// A link that tells of a denial signs nobody out and ends no sign-in.
+		under := busy.begin(p.path)
+		busy.refused(busy.get("/auth/callback?error=access_denied&state=made-up"), "a made-up denial")
+		busy.refused(busy.get("/auth/callback?denied=made-up"), "a made-up denial")
+		if a := busy.get(busy.approve(under, victim)); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: a made-up denial ended a sign-in under way: status %d", p.path, a.StatusCode)
+		}
+	}
+}
+
+func plantedCookie(t *testing.T, s *Site) {
+	for _, p := range logins {
+		evil := s.browser(t)
+		link := evil.approve(evil.begin(p.path), stranger)
+		_, theirs := evil.cookies()
+		if len(theirs) != 1 {
+			t.Fatalf("%d cookies of sign-ins under way", len(theirs))
+		}
+		if strings.HasPrefix(s.URL, "https:") && !strings.HasPrefix(theirs[0].Name, "__Host-") {
+			t.Fatalf("a sub-domain can plant %s", theirs[0].Name)
+		}
+		bare := strings.TrimPrefix(theirs[0].Name, "__Host-")
+
+		// The stranger's cookie under the names that a sub-domain can give it. By plain
+		// http nothing holds, as SECURITY.md says.
+		var names []string
+		for _, name := range []string{bare, "__Secure-" + bare, "__host-" + bare, "__HOST-" + bare, "_Host-" + bare} {
+			if name != theirs[0].Name {
+				names = append(names, name)
+			}
+		}
+		b := s.browser(t)
+		for _, name := range names {
+			b.plant(name, theirs[0].Value)
+		}
+		// Some browsers have sent a cookie without a name as it stands.
+		b.refused(b.get(link, "Cookie", "="+theirs[0].Name+"="+theirs[0].Value), "a cookie without a name")
+		b.refused(b.get(link), "a cookie by another name")
+		b.is("", "a planted cookie")
+
+		// Its value in the place of the victim's own.
+		b = s.browser(t)
+		own := b.approve(b.begin(p.path), victim)
+		_, mine := b.cookies()
+		header := mine[0].Name + "=" + theirs[0].Value
+		bare2 := &http.Client{Transport: s.HTTP, CheckRedirect: b.client.CheckRedirect}
+		bb := &browser{t, s, bare2, b.jar}
+		for _, callback := range []string{own, link, b.edited(own, p.proof, b.param(link, p.proof)), b.edited(link, p.proof, b.param(own, p.proof))} {
+			bb.refused(bb.get(callback, "Cookie", header), "a cookie's value under another name")
+		}
+		// With both of that name, the planted one in front, the honest sign-in completes.
+		if a := bb.get(own, "Cookie", header+"; "+mine[0].Name+"="+mine[0].Value); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: a planted cookie hid the honest one: status %d", p.path, a.StatusCode)
+		}
+	}
+}
+
+func secondTab(t *testing.T, s *Site) {
+	for _, p := range logins {
+		b := s.browser(t)
+		first, second := b.approve(b.begin(p.path), victim), b.approve(b.begin(p.path), stranger)
+		// The proof of one tab in the callback of the other: PKCE, or the request token's
+		// secret, is another.
+		b.refused(b.get(b.edited(first, p.proof, b.param(second, p.proof))), p.path+": another tab's proof")
+		b.is("", "another tab's proof")
+		if a := b.get(second); a.StatusCode >= 500 {
+			t.Errorf("%s: status %d", p.path, a.StatusCode)
+		}
+		if got := b.who(); got != "" && got != stranger {
+			t.Errorf("signed in as %q", got)
+		}
+	}
+}
+
+func mixUp(t *testing.T, s *Site) {
+	b := s.browser(t)
+	first, second := b.approve(b.begin(logins[0].path), victim), b.approve(b.begin(logins[1].path), stranger)
+	for _, query := range []url.Values{
+		{"state": {b.param(first, "state")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
+		{"state": {b.param(first, "state")}, "oauth_token": {b.param(second, "oauth_token")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
+		{"oauth_token": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
+		{"oauth_token": {b.param(first, "state")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
+		{"state": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
+		{"denied": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
+	} {
+		b.refused(b.get("/auth/callback?"+query.Encode()), fmt.Sprint(query))
+		b.is("", fmt.Sprint(query))
+	}
+}
+
+func fixation(t *testing.T, s *Site) {
+	evil := s.browser(t)
+	evil.signIn(logins[0].path, stranger)
+	name, theirs := evil.session()
+
+	// A victim whose browser has the stranger's session, or a made-up one.
+	for _, planted := range []string{theirs, strings.Repeat("A", 43), "short", strings.Repeat("x", 3000)} {
+		b := s.browser(t)
+		b.plant(name, planted)
+		b.signIn(logins[0].path, victim)
+		b.is(victim, "a sign-in with a planted session")
+		if _, own := b.session(); own == planted {
+			t.Error("the session kept an id that was planted")
+		}
+		for _, reuse := range []string{planted, theirs} {
+			thief := s.browser(t)
+			thief.plant(name, reuse)
+			if got := thief.who(); got == victim {
+				t.Errorf("a planted session became the victim's")
+			}
+		}
+	}
+	// An id of before a second sign-in, and of before a sign-out, is dead.
+	b := s.browser(t)
+	b.signIn(logins[0].path, victim)
+	_, first := b.session()
+	b.signIn(logins[1].path, victim)
+	_, second := b.session()
+	b.send(http.MethodPost, "/auth/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
+	for what, id := range map[string]string{"before the second sign-in": first, "before the sign-out": second} {
+		thief := s.browser(t)
+		thief.plant(name, id)
+		thief.is("", "taking the id of "+what)
+	}
+}
+
+// session is the cookie of the session: the one that is no sign-in under way.
+func (b *browser) session() (name, value string) {
+	b.Helper()
+	all, _ := b.cookies()
+	for _, c := range all {
+		if strings.HasSuffix(c.Name, "xsignin") {
+			return c.Name, c.Value
+		}
+	}
+	b.Fatal("no session")
+	return "", ""
+}
+
+func replay(t *testing.T, s *Site) {
+	for _, p := range logins {
+		b := s.browser(t)
+		callback := b.approve(b.begin(p.path), victim)
+		_, kept := b.cookies()
+		asked := s.X.Count(http.MethodPost, p.last)
+		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+			t.Fatalf("status %d", a.StatusCode)
+		}
+		b.refused(b.get(callback), p.path+": the second use")
+		b.is(victim, "the second use")
+		thief := s.browser(t)
+		for _, c := range kept {
+			thief.plant(c.Name, c.Value)
+		}
+		thief.refused(thief.get(callback), p.path+": a replay with the cookie")
+		thief.is("", "a replay")
+		if n := s.X.Count(http.MethodPost, p.last) - asked; n != 1 {
+			t.Errorf("%s: X was asked %d times", p.path, n)
+		}
+	}
+}
+
+func parameters(t *testing.T, s *Site) {
+	for _, p := range logins {
+		b := s.browser(t)
+		callback := b.approve(b.begin(p.path), victim)
+		handle, proof := b.param(callback, p.handle), b.param(callback, p.proof)
+		asked := s.X.Count(http.MethodPost, p.last)
+		for what, hostile := range map[string]string{
+			"swapped":             b.edited(callback, p.handle, proof, p.proof, handle),
+			"a cut handle":        b.edited(callback, p.handle, handle[:len(handle)-1]),
+			"a longer handle":     b.edited(callback, p.handle, handle+"a"),
+			"no handle":           b.edited(callback, p.handle, ""),
+			"another case":        b.edited(callback, p.handle, flip(handle)),
+			"the handle twice":    callback + "&" + p.handle + "=" + url.QueryEscape(handle),
+			"the proof twice":     callback + "&" + p.proof + "=" + url.QueryEscape(proof),
+			"another proof first": strings.Replace(callback, "?", "?"+p.proof+"=made-up&", 1),
+			"a stranger twice":    callback + "&a=1&a=2",
+			"a broken escape":     callback + "&a=%zz",
+			"a semicolon":         callback + ";a=b",
+			"a null byte":         b.edited(callback, p.handle, handle+"\x00"),
+			"blanks":              b.edited(callback, p.handle, " "+handle),
+			"an array":            strings.Replace(callback, p.handle+"=", p.handle+"[]=", 1),
+			"nine kilobytes":      callback + "&a=" + strings.Repeat("a", 9<<10),
+			"a thousand":          callback + strings.Repeat("&a=", 1000),
+		} {
+			b.refused(b.get(hostile), p.path+": "+what)
+			b.is("", what)
+		}
+		// A megabyte is more than a server reads of headers; it may close the connection.
+		if a, err := b.try(http.MethodGet, callback+"&a="+strings.Repeat("a", 1<<20), nil); err == nil {
+			b.refused(a, "a megabyte")
+		}
+		b.is("", "a megabyte")
+		// By POST, with the parameters in the body, as response_mode=form_post has them.
+		u, err := url.Parse(callback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.refused(b.send(http.MethodPost, "/auth/callback", u.Query()), "a callback by POST")
+		if n := s.X.Count(http.MethodPost, p.last) - asked; n != 0 {
+			t.Errorf("%s: X was asked %d times", p.path, n)
+		}
+		// None of it has ended the honest sign-in.
+		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: the honest callback afterwards: status %d", p.path, a.StatusCode)
+		}
+		b.is(victim, "the honest callback")
+
+		// A cut proof reaches X, which refuses it, and the sign-in is spent.
+		b = s.browser(t)
+		callback = b.approve(b.begin(p.path), victim)
+		b.refused(b.get(b.edited(callback, p.proof, proof[:10])), "a cut proof")
+		b.refused(b.get(callback), "the honest callback after a wrong proof")
+		b.is("", "a cut proof")
+	}
+}
+
+// flip turns the case of each letter.
+func flip(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return r
+	}, s)
+}
+
+func hostileCookies(t *testing.T, s *Site) {
+	probe := s.browser(t)
+	probe.begin(logins[0].path)
+	_, pending := probe.cookies()
+	prefix := pending[0].Name[:strings.Index(pending[0].Name, "pending-")+len("pending-")]
+	session := strings.TrimSuffix(prefix, "-pending-")
+
+	for _, p := range logins {
+		b := s.browser(t)
+		for i := range 100 {
+			b.plant(fmt.Sprintf("%s%016d", prefix, i), pending[0].Value)
+		}
+		b.plant(session, strings.Repeat("A", 43))
+		a := b.get(p.path)
+		if a.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%s with a hundred cookies: status %d", p.path, a.StatusCode)
+		}
+		if n := len(strings.Join(a.Header.Values("Set-Cookie"), "")); n > 8<<10 {
+			t.Errorf("the answer clears cookies by %d bytes", n)
+		}
+		if a := b.get(b.approve(a.location(), victim)); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: the callback with a hundred cookies: status %d", p.path, a.StatusCode)
+		}
+		b.is(victim, "a sign-in among a hundred cookies")
+	}
+
+	b := s.browser(t)
+	for _, value := range []string{
+		"", "=", "==", ";", `"`, `""`, `"a`, "a,b", "a b", "\\", "%00", "\u00e4", "../../etc/passwd", "'; DROP TABLE sessions; --",
+		strings.Repeat("A", 4096), strings.Repeat("=", 8000), strings.Repeat("\"", 43), strings.Repeat("-", 43),
+	} {
+		header := session + "=" + value + "; " + prefix + "0123456789abcdef=" + value + "; " + value
+		for _, path := range []string{"/", s.Private, "/auth/login", "/auth/logout", "/auth/session", "/auth/callback?state=x"} {
+			if a := b.get(path, "Cookie", header); a.StatusCode >= 500 {
+				t.Errorf("%s with the cookie %.20q: status %d", path, value, a.StatusCode)
+			}
+		}
+	}
+	b.is("", "hostile cookies")
+}
+
+func garbage(t *testing.T, s *Site) {
+	b := s.browser(t)
+	asked := len(s.X.Requests())
+	for i := range 200 {
+		p := logins[i%2]
+		a := b.get(fmt.Sprintf("/auth/callback?%s=garbage%d&%s=%x", p.handle, i, p.proof, i*i))
+		if a.StatusCode != http.StatusBadRequest || len(a.Header.Values("Set-Cookie")) != 0 {
+			t.Fatalf("status %d, %d cookies", a.StatusCode, len(a.Header.Values("Set-Cookie")))
+		}
+	}
+	if n := len(s.X.Requests()) - asked; n != 0 {
+		t.Errorf("X was asked %d times", n)
+	}
+	b.signIn(logins[0].path, victim)
+	b.is(victim, "two hundred garbage callbacks")
+}
