@@ -146,6 +146,9 @@ func (k *Kit) mount() error {
 	k.mux.Handle(c.Path+"/login", h.Login(k.providers[0].Name(), c.Failure))
 	for _, p := range k.providers {
 		k.mux.Handle(c.Path+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
+		if h.HasCallback(p.Name()) {
+			k.mux.Handle(c.Path+"/callback/"+p.Name(), h.CallbackOf(p.Name(), c.Success, c.Failure))
+		}
 	}
 	k.mux.Handle(c.Path+"/callback", h.Callback(c.Success, c.Failure))
 	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
@@ -157,7 +160,7 @@ func (k *Kit) mount() error {
 	return nil
 }
 
-// ServeHTTP serves login, login/<provider>, callback, logout and session under
+// ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session under
 // Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	prefix := k.cfg.public.Path

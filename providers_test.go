@@ -124,6 +124,11 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 // endpoint was sent.
 func otherProvider(t *testing.T, c *xsignin.Config, name string) (*provider.OAuth2, func() []url.Values) {
 	t.Helper()
+	return otherProviderAt(t, c, name, "/auth/callback")
+}
+
+func otherProviderAt(t *testing.T, c *xsignin.Config, name, callback string) (*provider.OAuth2, func() []url.Values) {
+	t.Helper()
 	var mu sync.Mutex
 	var forms []url.Values
 	mux := http.NewServeMux()
@@ -144,7 +149,7 @@ func otherProvider(t *testing.T, c *xsignin.Config, name string) (*provider.OAut
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	o, err := provider.NewOAuth2(provider.OAuth2Config{
-		Name: name, ClientID: "id-" + name, CallbackURL: c.PublicURL + "/auth/callback",
+		Name: name, ClientID: "id-" + name, CallbackURL: c.PublicURL + callback,
 		AuthorizeURL: s.URL + "/authorize", TokenURL: s.URL + "/token", UserURL: s.URL + "/user",
 		User: func(body []byte) (u provider.User, err error) { err = json.Unmarshal(body, &u); return u, err },
 	})
@@ -189,4 +194,61 @@ func TestSeveralProvidersShareOneCallback(t *testing.T) {
 	if a := b.get(b.approve(atX, xtest.SecondUserID)); a.StatusCode != http.StatusSeeOther || b.who() != xtest.SecondUserID {
 		t.Errorf("X's callback: status %d", a.StatusCode)
 	}
+}
+
+// TestAHostileProviderGetsNoCodeOfAnother is the mix-up attack of RFC 9700, section 4.4: a
+// provider that has turned hostile sends the visitor, who began with it, on to X, with X's
+// client id and callback and with its own state.
+func TestAHostileProviderGetsNoCodeOfAnother(t *testing.T) {
+	for _, tt := range []struct {
+		callback string
+		safe     bool
+	}{
+		{"/auth/callback/hostile", true},
+		// What docs/providers.md warns of.
+		{"/auth/callback", false},
+	} {
+		t.Run(tt.callback, func(t *testing.T) {
+			var sent func() []url.Values
+			s := newSite(t, func(c *xsignin.Config) {
+				hostile, forms := otherProviderAt(t, c, "hostile", tt.callback)
+				sent, c.Providers = forms, []provider.Provider{hostile}
+			})
+			b := s.browser()
+			begun := b.begin("/auth/login/hostile")
+			onward := edited(t, b.begin("/auth/login"), "state", param(t, begun, "state"), "code_challenge", param(t, begun, "code_challenge"))
+			a := b.get(b.approve(onward, xtest.DefaultUserID))
+			if got := sent(); tt.safe != (len(got) == 0) {
+				t.Errorf("the hostile provider was sent %d codes of X", len(got))
+			}
+			if tt.safe {
+				s.isFailurePage(a, http.StatusBadRequest, "other_browser")
+			}
+		})
+	}
+}
+
+func TestAProviderWithACallbackOfItsOwn(t *testing.T) {
+	var sent func() []url.Values
+	s := newSite(t, func(c *xsignin.Config) {
+		own, forms := otherProviderAt(t, c, "own", "/auth/callback/own")
+		sent, c.Providers = forms, []provider.Provider{own}
+	})
+	b := s.browser()
+	// X's code at the provider's callback.
+	atX := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+	s.isFailurePage(b.get(strings.Replace(atX, "/callback?", "/callback/own?", 1)), http.StatusBadRequest, "other_browser")
+	if s.x.Count(http.MethodPost, "/2/oauth2/token") != 0 || b.who() != "" {
+		t.Error("X's code was used at another provider's callback")
+	}
+	begun := b.begin("/auth/login/own")
+	if got := param(t, begun, "redirect_uri"); got != s.public+"/auth/callback/own" {
+		t.Errorf("the callback is %q", got)
+	}
+	query := url.Values{"state": {param(t, begun, "state")}, "code": {"a-code-of-its-own"}}.Encode()
+	if a := b.get("/auth/callback/own?" + query); a.StatusCode != http.StatusSeeOther || b.who() != "7" || len(sent()) != 1 {
+		t.Errorf("status %d, signed in as %q", a.StatusCode, b.who())
+	}
+	b.signIn("/auth/login", xtest.DefaultUserID)
+	s.isFailurePage(b.get("/auth/callback/x?state=a"), http.StatusNotFound, "not_found")
 }

@@ -92,6 +92,13 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 // everywhere reports whether r asks to end all sessions. The error says that it asks for
 // what is not known, or not possible, here.
 func (h *Handlers) everywhere(r *http.Request) (bool, error) {
+	// FormValue alone takes a form that broke off, or is too large, for an empty one.
+	if err := r.ParseForm(); err != nil {
+		return false, err
+	}
+	if err := r.ParseMultipartForm(64 << 10); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return false, err
+	}
 	value := r.FormValue("everywhere")
 	if value == "" {
 		return false, nil

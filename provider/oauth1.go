@@ -71,6 +71,7 @@ type oauth1App struct {
 
 var (
 	_ Provider = (*OAuth1)(nil)
+	_ Returner = (*OAuth1)(nil)
 	_ Profiler = (*OAuth1)(nil)
 	_ Refuser  = (*OAuth1)(nil)
 )
@@ -212,3 +213,6 @@ func judgeProblem(c *call, f fault) verdict {
 	}
 	return refused(ReasonOther)
 }
+
+// CallbackURL implements [Returner].
+func (o *OAuth1) CallbackURL() string { return o.oauth.CallbackURL }

@@ -110,6 +110,7 @@ type oauth2App struct {
 
 var (
 	_ Provider  = (*OAuth2)(nil)
+	_ Returner  = (*OAuth2)(nil)
 	_ Refresher = (*OAuth2)(nil)
 	_ Revoker   = (*OAuth2)(nil)
 	_ Profiler  = (*OAuth2)(nil)
@@ -283,3 +284,6 @@ func (o *OAuth2) Revoke(ctx context.Context, t tokenstore.Token) error {
 	}
 	return o.revoke(ctx, t)
 }
+
+// CallbackURL implements [Returner].
+func (o *OAuth2) CallbackURL() string { return o.oauth.RedirectURL }

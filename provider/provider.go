@@ -92,6 +92,15 @@ type Profiler interface {
 	Profile(ctx context.Context, t tokenstore.Token) (User, error)
 }
 
+// Returner is a provider that tells where it sends the browser back to, so that a sign-in is
+// not ended at the callback of another provider: see [handlers.Handlers.CallbackOf].
+//
+// [handlers.Handlers.CallbackOf]: https://pkg.go.dev/github.com/xsignin/xsignin/handlers#Handlers.CallbackOf
+type Returner interface {
+	// CallbackURL is the callback that is registered with the provider.
+	CallbackURL() string
+}
+
 // Exchanger is a provider that can end a sign-in which a program of the application's own
 // began, on a phone or a desktop, with an authorization code (RFC 8252).
 type Exchanger interface {

@@ -62,6 +62,7 @@ type X struct{ *flow }
 
 var (
 	_ Provider  = (*X)(nil)
+	_ Returner  = (*X)(nil)
 	_ Refresher = (*X)(nil)
 	_ Revoker   = (*X)(nil)
 	_ Profiler  = (*X)(nil)
@@ -180,3 +181,6 @@ func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	}
 	return x.svc.user(a), nil
 }
+
+// CallbackURL implements [Returner].
+func (x *X) CallbackURL() string { return x.oauth.RedirectURL }
