@@ -142,6 +142,27 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a form that cannot be read is no plain sign-out", func(t *testing.T) {
+		s := newSite(t)
+		desk := s.browser()
+		desk.signIn("/auth/login", xtest.DefaultUserID)
+		for _, form := range []url.Values{
+			{"everywhere": {"1"}, "padding": {strings.Repeat("a", 100<<10)}},
+			{"everywhere": {"1"}, "many": make([]string, 100<<10)},
+		} {
+			a := desk.send(http.MethodPost, "/auth/logout", form, "Sec-Fetch-Site", "same-origin")
+			if a.StatusCode != http.StatusBadRequest || desk.who() == "" {
+				t.Errorf("status %d, signed in as %q", a.StatusCode, desk.who())
+			}
+		}
+		if a := desk.send(http.MethodPost, "/auth/logout", nil, "Content-Type", "multipart/form-data"); a.StatusCode != http.StatusBadRequest {
+			t.Errorf("a form without a boundary: status %d", a.StatusCode)
+		}
+		// What has no form, as a script's POST, is one that asks for nothing.
+		if a := desk.send(http.MethodPost, "/auth/logout", nil, "Content-Type", "application/json"); a.StatusCode != http.StatusSeeOther || desk.who() != "" {
+			t.Errorf("without a form: status %d", a.StatusCode)
+		}
+	})
 	t.Run("another site cannot do it", func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
