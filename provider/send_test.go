@@ -180,3 +180,23 @@ func TestSendReturnsTheAnswerAsItCame(t *testing.T) {
 		t.Error("a redirect was followed")
 	}
 }
+
+// Of an answer that is read to its end only a closed one is let go by every transport.
+func TestAnAnswerOfTheProviderIsClosed(t *testing.T) {
+	body := &watched{Reader: strings.NewReader("oauth_token=a&oauth_token_secret=b&oauth_callback_confirmed=true")}
+	p, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "https://site.example/cb",
+		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Begin(ctx, provider.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if body.closed != 1 {
+		t.Errorf("closed %d times", body.closed)
+	}
+}

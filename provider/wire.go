@@ -108,9 +108,10 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }()
+	received := resp.Body // another takes its place below
+	defer func() { _ = received.Close() }()
 	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(received, maxBody+1))
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}
