@@ -24,7 +24,9 @@ type Config struct {
 	// Store keeps the records: any of scs's stores. Nil means memory: at
 	// most 300 bytes for a session of nothing but its user, and all is forgotten when the
 	// process ends. Replicas share it; another
-	// application must not, see [Manager].
+	// application must not, see [Manager]. A call to a store that takes contexts (an
+	// [scs.CtxStore]) is given up after 5 seconds; any other store has to bound its calls
+	// itself, or requests hang for as long as it does.
 	Store scs.Store
 
 	// Lifetime is how long a session lasts, used or not. Zero means

@@ -10,9 +10,15 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// finishTime bounds how long the ending of a session goes on after its request has
-// gone.
-const finishTime = 5 * time.Second
+const (
+	// storeTime bounds one call to a store that takes contexts, so that a request does
+	// not hang for as long as the store does.
+	storeTime = 5 * time.Second
+	// finishTime bounds the ending of a session, which goes on after its request has
+	// gone, and tryTime one call of it, so that there is time to try again.
+	finishTime = 10 * time.Second
+	tryTime    = 2 * time.Second
+)
 
 // tombstone is the record that says that a session has ended. No codec begins a
 // record like this.
@@ -205,7 +211,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
-		after, cancel := finish(ctx)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 		defer cancel()
 		var lookErr error
 		ended, lookErr = s.sweep(after, key)
@@ -229,20 +235,46 @@ func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
 // DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a
 // record there is nothing to end and no tombstone is written, so that made-up
 // cookies cannot fill the store. It runs to its end although the request is gone.
+//
+// Each step is tried twice. A step that has failed may have been taken all the same,
+// and who is told of a failure must not have been signed out by it.
 func (s *store) DeleteCtx(ctx context.Context, key string) error {
 	ctx, cancel := finish(ctx)
 	defer cancel()
-	b, found, err := s.find(ctx, key)
+	var b []byte
+	var found bool
+	err := twice(ctx, func(ctx context.Context) (err error) {
+		b, found, err = s.find(ctx, key)
+		return err
+	})
 	if err == nil && (!found || isTombstone(b)) {
 		return nil
 	}
 	if err == nil {
 		// If this fails, the one below tells.
-		_ = s.delete(ctx, key)
-		err = s.commit(ctx, tombstoneKey(key), []byte(tombstone), s.tombstoneExpiry(b))
+		first, done := context.WithTimeout(ctx, tryTime)
+		_ = s.delete(first, key)
+		done()
+		expiry := s.tombstoneExpiry(b)
+		err = twice(ctx, func(ctx context.Context) error {
+			return s.commit(ctx, tombstoneKey(key), []byte(tombstone), expiry)
+		})
 	}
 	// A session that may come back is better than one that never left.
-	return errors.Join(err, s.delete(ctx, key))
+	return errors.Join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+}
+
+// twice calls f, and once more if that fails.
+func twice(ctx context.Context, f func(context.Context) error) error {
+	try := func() error {
+		ctx, cancel := context.WithTimeout(ctx, tryTime)
+		defer cancel()
+		return f(ctx)
+	}
+	if try() == nil {
+		return nil
+	}
+	return try()
 }
 
 // tombstoneExpiry is when the session of the record b ends by itself, or a new one
@@ -262,6 +294,8 @@ func finish(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
 	if s.ctx != nil {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
 		return s.ctx.FindCtx(ctx, key)
 	}
 	return s.base.Find(key)
@@ -269,6 +303,8 @@ func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
 
 func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if s.ctx != nil {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
 		return s.ctx.CommitCtx(ctx, key, b, expiry)
 	}
 	return s.base.Commit(key, b, expiry)
@@ -276,6 +312,8 @@ func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Ti
 
 func (s *store) delete(ctx context.Context, key string) error {
 	if s.ctx != nil {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
 		return s.ctx.DeleteCtx(ctx, key)
 	}
 	return s.base.Delete(key)

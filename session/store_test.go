@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -187,7 +189,7 @@ func TestASessionEndsThoughAStepOfItFails(t *testing.T) {
 		m := newManager(t, session.Config{Store: spy})
 		token := signIn(t, m, "ann")
 		spy.reset(func(n int, _ call) error {
-			if n == step {
+			if n == step || n == step+1 { // both tries
 				return errStore
 			}
 			return nil
@@ -196,7 +198,7 @@ func TestASessionEndsThoughAStepOfItFails(t *testing.T) {
 		if err := m.SignOut(w, r); !errors.Is(err, want) {
 			t.Errorf("step %d: %v", step, err)
 		}
-		if n := spy.count("find", "delete", "commit"); step > 1 && n != 4 {
+		if n := spy.count("find", "delete", "commit"); step > 1 && n != 5 {
 			t.Errorf("a sign-out in %d steps: this tests others than all", n)
 		}
 		spy.reset(nil)
@@ -238,4 +240,91 @@ func TestNoSignOutStopsHalfWay(t *testing.T) {
 			t.Errorf("killed after %d steps: signed in %t, and %t after a write", steps, before, after)
 		}
 	}
+}
+
+// Who is told that the sign-out has failed must not have been signed out by it, and the
+// application not be left with the token.
+func TestAStepOfASignOutThatFailsOnceIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	for k := 1; k <= 4; k++ {
+		spy := newSpy()
+		m := newManager(t, session.Config{Store: spy})
+		token := signIn(t, m, "ann")
+		spy.reset(func(n int, _ call) error {
+			if n == k {
+				return errStore
+			}
+			return nil
+		})
+		w, r := request(m, token)
+		if err := m.SignOut(w, r); err != nil {
+			t.Errorf("call %d: %v", k, err)
+		}
+		spy.reset(nil)
+		wantUser(t, m, token, "")
+	}
+}
+
+// hungStore hangs from when it is told.
+type hungStore struct {
+	*spyStore
+	hung atomic.Bool
+}
+
+func (s *hungStore) wait(ctx context.Context) error {
+	if !s.hung.Load() {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Hour):
+		return errStore
+	}
+}
+
+func (s *hungStore) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, false, err
+	}
+	return s.spyStore.FindCtx(ctx, key)
+}
+
+func (s *hungStore) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	return s.spyStore.CommitCtx(ctx, key, b, expiry)
+}
+
+func (s *hungStore) DeleteCtx(ctx context.Context, key string) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	return s.spyStore.DeleteCtx(ctx, key)
+}
+
+// A store that hangs keeps visitors for a bounded time.
+func TestACallToTheStoreIsBounded(t *testing.T) {
+	store := &hungStore{spyStore: newSpy()}
+	m := newManager(t, session.Config{Store: store})
+	token := signIn(t, m, "ann")
+	store.hung.Store(true)
+	synctest.Test(t, func(t *testing.T) {
+		for what, f := range map[string]func(w http.ResponseWriter, r *http.Request) error{
+			"Read":    func(_ http.ResponseWriter, r *http.Request) error { _, _, err := m.Read(r.Context(), r); return err },
+			"Load":    func(w http.ResponseWriter, r *http.Request) error { _, _, err := m.Load(w, r); return err },
+			"SignIn":  func(w http.ResponseWriter, r *http.Request) error { return m.SignIn(w, r, user("ann")) },
+			"SignOut": m.SignOut,
+		} {
+			begun := time.Now()
+			w, r := request(m, token)
+			if err := f(w, r); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("%s took %v", what, took)
+			}
+		}
+	})
 }

@@ -72,7 +72,9 @@ func (m *Manager) expiry(deadline time.Time) time.Time {
 // reports false if the session has ended meanwhile. A store that cannot write signs
 // nobody out: that is logged, and tried again later.
 func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token, key string, rec record) (alive bool) {
-	ctx := reportEnded(r.Context())
+	// A visitor does not wait for long for what is not theirs.
+	ctx, cancel := context.WithTimeout(reportEnded(r.Context()), storeTime)
+	defer cancel()
 	b, persist, err := m.touched(rec)
 	expiry := m.expiry(rec.deadline)
 	if err == nil {
