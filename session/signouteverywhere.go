@@ -80,7 +80,11 @@ func (s *SignOuts) write(ctx context.Context, key signOutKey) error {
 		}
 	}
 	next.position, next.entries = e.position, append(next.entries, e)
-	if err := s.replaceHead(ctx, head.version, next); err != nil {
+	err = s.replaceHead(ctx, head.version, next)
+	if err != nil && !errors.Is(err, tokenstore.ErrConflict) && s.written(ctx, e) {
+		err = nil
+	}
+	if err != nil {
 		if errors.Is(err, tokenstore.ErrConflict) && page != "" {
 			s.dropUnnamed(ctx, page)
 		}
@@ -93,6 +97,15 @@ func (s *SignOuts) write(ctx context.Context, key signOutKey) error {
 		}
 	}
 	return nil
+}
+
+// written reports whether e is on the list although the store has said that it could not
+// write it: who is told so must not have been signed out.
+func (s *SignOuts) written(ctx context.Context, e signOut) bool {
+	head, err := s.head(ctx)
+	return err == nil && slices.ContainsFunc(head.entries, func(there signOut) bool {
+		return there.key == e.key && there.position == e.position
+	})
 }
 
 // without returns the head without key's entry, which another replaces, and without

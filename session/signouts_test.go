@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,9 @@ import (
 // noteStore is a token store that counts reads, can fail, and can hang until told.
 type noteStore struct {
 	*tokenstore.Memory
+	// lose: the answer of the next write is lost.
+	lose atomic.Bool
+
 	mu   sync.Mutex // guards what follows
 	gets int
 	fail error
@@ -72,7 +76,11 @@ func (s *noteStore) Replace(ctx context.Context, key tokenstore.Key, v tokenstor
 	if _, fail := s.state(); fail != nil {
 		return "", fail
 	}
-	return s.Memory.Replace(ctx, key, v, value)
+	version, err := s.Memory.Replace(ctx, key, v, value)
+	if err == nil && s.lose.CompareAndSwap(true, false) {
+		return "", errStore
+	}
+	return version, err
 }
 
 func newSignOuts(t testing.TB, store tokenstore.Store) *session.SignOuts {
@@ -247,6 +255,20 @@ func BenchmarkEnded(b *testing.B) {
 				s.Ended(b.Context(), "2244994945", 0)
 			}
 		})
+	}
+}
+
+// Who is told that nothing has changed must not have been signed out.
+func TestAWriteWhoseAnswerIsLostCounts(t *testing.T) {
+	t.Parallel()
+	store := newNotes()
+	s := newSignOuts(t, store)
+	store.lose.Store(true)
+	end(t, s, "ann")
+	wantEnded(t, s, "ann", true)
+	wantEnded(t, newSignOuts(t, store), "ann", true)
+	if _, open := s.Known(); open != 1 {
+		t.Errorf("%d entries", open)
 	}
 }
 
