@@ -319,6 +319,7 @@ func TestPutUndo(t *testing.T) {
 			if err := undo(); !errors.Is(err, ErrUnavailable) {
 				w.Errorf("%s away: %v", op, err)
 			}
+			w.wantRevoked("access-1") // it is still stored, and of no use
 		})
 	}
 	for _, op := range []string{"get", "put"} {

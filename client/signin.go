@@ -16,8 +16,10 @@ const undoTimeout = 2 * time.Second
 
 // PutUndo is [Pool.Put] for a caller with another step to take. If that fails, undo
 // puts back what was there before, the token of an earlier sign-in, or else deletes
-// the new token and revokes it at the provider as [Pool.Revoke] does. What somebody
-// has written since is left alone. PutUndo reads the entry first.
+// the new token and revokes it at the provider as [Pool.Revoke] does. Where the store is
+// away and the token may stay in it, it is revoked all the same. What somebody has written
+// since is left alone. PutUndo reads the entry first; where that fails, nothing is written
+// and the new token is not revoked, as it may be the one that is stored.
 //
 // Where the store answers the writing with an error it may have been done all the
 // same. PutUndo then undoes it itself, for at most two seconds and also where ctx has
@@ -45,8 +47,9 @@ func (p *Pool) PutUndo(ctx context.Context, key tokenstore.Key, t tokenstore.Tok
 	}
 	return func(ctx context.Context) error {
 		gone, err := p.undoPut(ctx, key, t, before, had)
-		if gone {
-			p.revokeUnused(ctx, key, t, had)
+		if gone || err != nil {
+			// Where it could not be taken out, nobody will use it either.
+			p.revokeUnused(context.WithoutCancel(ctx), key, t, had)
 		}
 		return err
 	}, nil
