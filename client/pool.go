@@ -44,8 +44,10 @@ type Pool struct {
 	base   context.Context
 	cancel context.CancelFunc
 
-	closed   atomic.Bool
-	stopping chan struct{}
+	closed atomic.Bool
+	// stopping ends when Close begins. Pauses end with it, and calls under way go on.
+	stopping context.Context
+	stop     context.CancelFunc
 	mu       sync.Mutex // guards closing against spawn
 	wg       sync.WaitGroup
 }
@@ -55,10 +57,10 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
 		refreshAhead: c.RefreshAhead, lease: c.Lease, timeout: c.Timeout,
 		events: c.Events, log: c.Logger, now: c.Now,
-		stopping: make(chan struct{}),
 	}
 	p.users.slots, p.users.most = newSlotMap(), maxUsers
 	p.base, p.cancel = context.WithCancel(context.Background())
+	p.stopping, p.stop = context.WithCancel(context.Background())
 	return p
 }
 
@@ -99,7 +101,7 @@ func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closed.Swap(true) {
-		close(p.stopping)
+		p.stop()
 	}
 	p.mu.Unlock()
 
@@ -138,7 +140,7 @@ func (p *Pool) pause(d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-p.stopping:
+	case <-p.stopping.Done():
 		return false
 	}
 }
