@@ -94,7 +94,9 @@ type Config struct {
 	// away. By default a sign-out revokes and deletes them.
 	KeepTokens bool
 	// Timeout bounds one callback, with all that is asked of the provider and the
-	// stores. The default is 25 seconds.
+	// stores. The default is 25 seconds. Undoing what a callback had saved when it failed
+	// comes on top, each call to a store for 5 seconds at most; the default leaves room for
+	// that while one of the two stores, or the provider, hangs.
 	Timeout time.Duration
 
 	// Pages shows pages in the application's own words and looks. Nil means the default

@@ -31,7 +31,9 @@ import (
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
 // to the form value return_to or home, or 204 for who asks for JSON. failure answers when
 // a store failed, and the tokens are as they were; nil means the default page.
-// Who is not signed in has signed out with success.
+// Who is not signed in has signed out with success. A store that did what it was asked for
+// and said to the end that it could not has signed the visitor out all the same; the tokens
+// then stay until the next sign-out, as they do where a session expires.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)

@@ -54,7 +54,7 @@ func ProblemOf(err error) Problem {
 	case errors.Is(err, errInternal):
 		p.Status, p.Code = http.StatusServiceUnavailable, "internal"
 		p.Title = "Something went wrong on this site"
-		p.Detail = "You are not at fault, and you are not signed in. Try again in a moment."
+		p.Detail = "You are not at fault, and nothing was saved. Try again in a moment."
 		p.RetryAfter = 5 * time.Second
 	case errors.Is(err, provider.ErrDenied):
 		p.Status, p.Code = http.StatusForbidden, "denied"
