@@ -76,7 +76,8 @@ func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 	if err != nil {
 		t.Fatal(err)
 	}
-	redirect, pending, err := p.Begin(t.Context(), provider.Options{})
+	ctx := context.WithoutCancel(t.Context()) // which does not belong to a bubble
+	redirect, pending, err := p.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := p.FinishPIN(t.Context(), pending, pin)
+	_, token, err := p.FinishPIN(ctx, pending, pin)
 	if err != nil {
 		t.Fatal(err)
 	}

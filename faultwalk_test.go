@@ -1,0 +1,468 @@
+package xsignin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// traveller goes on a journey.
+type traveller struct {
+	*browser
+	plan  *faultPlan
+	login string
+	// provider is the name of the one that login leads to.
+	provider string
+	vault    *tokenstore.Vault
+	slowest  *slowest
+}
+
+// slowest is how long the requests for each path took at most.
+type slowest struct {
+	mu sync.Mutex
+	of map[string]time.Duration
+}
+
+// ask makes a request and checks how long the visitor waits.
+func (v *traveller) ask(what string, request func() answer) answer {
+	v.s.t.Helper()
+	begun := time.Now()
+	a := request()
+	took := time.Since(begun)
+	if bound := bounds[what]; took > bound {
+		v.s.t.Errorf("%s: the visitor waited for %v, and should for %v at most", what, took, bound)
+	}
+	v.slowest.mu.Lock()
+	defer v.slowest.mu.Unlock()
+	v.slowest.of[what] = max(v.slowest.of[what], took)
+	return a
+}
+
+func (v *traveller) open(path string) answer {
+	v.s.t.Helper()
+	what, _, _ := strings.Cut(strings.TrimPrefix(path, v.s.public), "?")
+	if strings.HasPrefix(what, "/auth/login") {
+		what = "/auth/login"
+	}
+	return v.ask(what, func() answer { return v.get(path) })
+}
+
+// bounds are what a visitor waits for at most, whatever fails.
+var bounds = map[string]time.Duration{
+	"/auth/login":    25 * time.Second,
+	"/auth/callback": 25 * time.Second,
+	"/auth/native":   25 * time.Second,
+	"/auth/logout":   25 * time.Second,
+	"/auth/session":  10 * time.Second,
+	"/me":            15 * time.Second,
+	"/scoped":        15 * time.Second,
+	"/call":          30 * time.Second, // 20 of them the handler's own
+}
+
+// A step returns its last answer and whether it is what the visitor came for.
+type step struct {
+	name string
+	run  func(v *traveller) (a answer, done bool)
+}
+
+func signingIn(v *traveller) (answer, bool) {
+	a := v.open(v.login)
+	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "https://") {
+		return a, false
+	}
+	a = v.open(v.approve(a.location(), xtest.DefaultUserID))
+	return a, a.StatusCode == http.StatusSeeOther && a.location() == "/"
+}
+
+func calling(v *traveller) (answer, bool) {
+	a := v.open("/call")
+	return a, a.StatusCode == http.StatusOK && strings.Contains(a.body, xtest.DefaultUserID)
+}
+
+func reading(v *traveller) (answer, bool) {
+	a := v.open("/me")
+	return a, a.StatusCode == http.StatusOK && strings.Contains(a.body, xtest.DefaultUserID)
+}
+
+// later is a step some time after the one before.
+func later(d time.Duration, run func(v *traveller) (answer, bool)) func(v *traveller) (answer, bool) {
+	return func(v *traveller) (answer, bool) {
+		time.Sleep(d)
+		return run(v)
+	}
+}
+
+func consenting(v *traveller) (answer, bool) {
+	a := v.open("/scoped")
+	if a.StatusCode != http.StatusSeeOther {
+		return a, false
+	}
+	a = v.open(a.location())
+	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "https://") {
+		return a, false
+	}
+	a = v.open(v.approve(a.location(), xtest.DefaultUserID))
+	if a.StatusCode != http.StatusSeeOther || a.location() != "/scoped" {
+		return a, false
+	}
+	a = v.open("/scoped")
+	return a, a.StatusCode == http.StatusOK
+}
+
+func leaving(form url.Values) func(v *traveller) (answer, bool) {
+	return func(v *traveller) (answer, bool) {
+		a := v.ask("/auth/logout", func() answer { return v.send(http.MethodPost, "/auth/logout", form) })
+		return a, a.StatusCode == http.StatusSeeOther
+	}
+}
+
+func byProgram(grant func(s *site) fields) func(v *traveller) (answer, bool) {
+	return func(v *traveller) (answer, bool) {
+		f := grant(v.s)
+		a := v.ask("/auth/native", func() answer { return v.native(f) })
+		return a, a.StatusCode == http.StatusOK
+	}
+}
+
+type journey struct {
+	name, login, provider string
+	steps                 []step
+	edit                  func(*xsignin.Config)
+}
+
+var (
+	signOut  = step{"logout", leaving(url.Values{})}
+	leaveAll = step{"sign out everywhere", leaving(url.Values{"everywhere": {"1"}})}
+	oauth2In = step{"sign-in", signingIn}
+)
+
+var journeys = []journey{
+	{name: "OAuth 2.0", login: "/auth/login", provider: "x", steps: []step{
+		oauth2In, {"request", reading}, {"call", calling}, {"refresh", later(3*time.Hour, calling)}, signOut,
+	}},
+	{name: "OAuth 1.0a", login: "/auth/login/x-oauth1", provider: "x-oauth1", steps: []step{
+		{"sign-in", signingIn}, {"call", calling}, {"call that reads the token again", later(6*time.Minute, calling)}, signOut,
+	}},
+	{name: "consent", login: "/auth/login", provider: "x", steps: []step{
+		oauth2In, {"consent", consenting}, {"call", calling}, leaveAll,
+	}},
+	{name: "sign-in again", login: "/auth/login", provider: "x", steps: []step{
+		oauth2In, {"call", calling}, {"second sign-in", later(time.Minute, signingIn)}, {"call", calling}, signOut,
+	}},
+	{name: "idle timeout", login: "/auth/login", provider: "x", edit: func(c *xsignin.Config) { c.SessionIdle = 24 * time.Hour }, steps: []step{
+		oauth2In, {"request that is recorded", later(3*time.Hour, reading)}, signOut,
+	}},
+	{name: "program with a code", login: "/auth/login", provider: "x", steps: []step{
+		{"sign-in", byProgram(func(s *site) fields { return s.code(xtest.DefaultUserID) })}, {"call", calling}, signOut,
+	}},
+	{name: "program with a token pair", login: "/auth/login/x-oauth1", provider: "x-oauth1", steps: []step{
+		{"sign-in", byProgram(func(s *site) fields { return s.pair(xtest.DefaultUserID) })}, {"call", calling}, signOut,
+	}},
+}
+
+// site makes the site of a journey.
+func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
+	plan := newFaultPlan()
+	s := nativeSite(t, func(c *xsignin.Config) {
+		c.SessionStore = faultySessions{c.SessionStore.(*sessionStore), plan}
+		c.Tokens = faultyTokens{c.Tokens.(*spyStore), plan}
+		c.Transport = faultyX{c.Transport, plan}
+		if j.edit != nil {
+			j.edit(c)
+		}
+	})
+	s.scoped("/scoped", "tweet.write")
+	s.mux.Handle("/call", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		resp, err := xsignin.Client(ctx).Do(req)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(resp.StatusCode)
+		_, _ = w.Write(body)
+	})))
+	vault, err := tokenstore.NewVault(s.tokens.Store, []byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, &traveller{browser: s.browser(), plan: plan, login: j.login, provider: j.provider, vault: vault, slowest: slow}
+}
+
+// stored is the token that is stored, and whether there is one with secrets in it.
+func (v *traveller) stored() (tokenstore.Token, bool) {
+	v.s.t.Helper()
+	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: xtest.DefaultUserID})
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		v.s.t.Fatal(err)
+	}
+	return t, t.AccessToken != "" || t.RefreshToken != ""
+}
+
+// works reports whether X takes what t needs to be of use.
+func (v *traveller) works(t tokenstore.Token) bool {
+	if t.RefreshToken != "" {
+		return v.s.x.Live(t.RefreshToken)
+	}
+	return v.s.x.Live(t.AccessToken)
+}
+
+var problemCode = regexp.MustCompile(`<code>(unavailable|internal|rate_limited)</code>|"code":"(unavailable|internal|rate_limited)"`)
+
+// isClear checks that an answer to a step that failed says so.
+func (v *traveller) isClear(a answer) {
+	v.s.t.Helper()
+	path := a.Request.URL.Path
+	switch {
+	case a.StatusCode < 500:
+		v.s.t.Errorf("%s: status %d to %q, body %s", path, a.StatusCode, a.location(), a.body)
+	case path == "/call":
+	case a.Header.Get("Retry-After") == "" || !problemCode.MatchString(a.body):
+		v.s.t.Errorf("%s: status %d without a time to try again or a reason: %v %s", path, a.StatusCode, a.Header, a.body)
+	}
+}
+
+// A walk is one journey with one fault.
+type walk struct {
+	*traveller
+	at    point
+	kind  faultKind
+	stays bool
+}
+
+func (w walk) name() string {
+	if w.stays {
+		return fmt.Sprintf("%v/%s until it is lifted", w.at, w.kind.name)
+	}
+	return fmt.Sprintf("%v/%s", w.at, w.kind.name)
+}
+
+// run goes on the journey up to the step that meets the fault, and checks what is left.
+func (w walk) run(steps []step) {
+	s := w.s
+	t := s.t
+	w.plan.arm(w.at, w.kind, w.stays)
+	for _, st := range steps {
+		before, had := w.stored()
+		was := had
+		cookie := w.cookieValue("xsignin")
+		givenBefore := len(w.plan.given)
+		a, done := st.run(w.traveller)
+		if !w.plan.wasHit() {
+			if !done {
+				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.body)
+			}
+			continue
+		}
+		if !done {
+			w.isClear(a)
+		}
+		if w.kind.late == time.Second && !done {
+			t.Errorf("%s: a second is too late: status %d, body %s", st.name, a.StatusCode, a.body)
+		}
+		w.plan.lift()
+		// What goes on in the background has its time: leases, and tokens to be saved.
+		time.Sleep(2 * time.Minute)
+		w.nothingHalfDone(st, a, done, was, before, cookie, givenBefore)
+		if leaves(st) && !done {
+			if a, done = st.run(w.traveller); !done || w.who() != "" {
+				t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.body)
+			}
+			if _, has := w.stored(); has && !w.neverSaid(false) {
+				t.Errorf("afterwards: %s leaves a token", st.name)
+			}
+		}
+		w.recovers()
+		if n := w.plan.open; n != 0 {
+			t.Errorf("%d answers of X are open", n)
+		}
+		return
+	}
+	t.Error("the fault was not met")
+}
+
+// leaves reports whether st is a sign-out.
+func leaves(st step) bool { return st.name == signOut.name || st.name == leaveAll.name }
+
+func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokenstore.Token, cookie string, given int) {
+	s := w.s
+	t := s.t
+	t.Helper()
+	who := w.who()
+	token, has := w.stored()
+	leaves := leaves(st)
+	switch {
+	case who != "" && leaves && done:
+		t.Errorf("%s: told to be signed out, and still is signed in", st.name)
+	case who != "" && !has && !(w.refreshLost() && token.SignInAgain):
+		t.Errorf("%s: signed in without a token: %v", st.name, token)
+	case who != "" && has && !w.works(token) && !w.refreshLost():
+		t.Errorf("%s: the stored token is dead at X: %v", st.name, token)
+	case who == "" && !leaves && had && !w.mayEndTheOld(done):
+		t.Errorf("%s: signed out by a fault; the answer was %d %s", st.name, a.StatusCode, a.body)
+	case who == "" && !leaves && done:
+		t.Errorf("%s: told to be signed in, and is not", st.name)
+	case who == "" && has && !had && !w.tokenMayStay(token):
+		t.Errorf("%s: a token is stored and nobody is signed in", st.name)
+	case who == "" && has && leaves && !w.neverSaid(done) && !w.operatorKnows(done):
+		t.Errorf("%s: a token is stored and nobody is signed in", st.name)
+	}
+	if n := s.sessionCount(); who == "" && n != 0 && w.at.part != theSessions {
+		t.Errorf("%s: nobody is signed in, and %d sessions are stored", st.name, n)
+	}
+	if leaves && done && cookie != "" {
+		old := s.browser().get("/auth/session", "Accept", "application/json", "Cookie", "xsignin="+cookie)
+		if strings.Contains(old.body, `"signed_in":true`) {
+			t.Errorf("%s: the old cookie is still good", st.name)
+		}
+		if w.at.part == theSessions && w.works(before) {
+			t.Errorf("%s: the token lives on at X", st.name)
+		}
+	}
+	if !done && !leaves && !had && w.at.part == theSessions {
+		for _, g := range w.plan.given[given:] {
+			if s.x.Live(g) {
+				t.Errorf("%s: a sign-in failed, and its token lives on at X", st.name)
+			}
+		}
+	}
+}
+
+// refreshLost reports whether X has spent a refresh token and its answer was lost.
+func (w walk) refreshLost() bool {
+	return w.at.part == theX && w.at.method == "POST /2/oauth2/token" && w.kind.lost()
+}
+
+// tokenMayStay reports whether a token may be stored although nobody is signed in.
+func (w walk) tokenMayStay(t tokenstore.Token) bool {
+	// The store that was away could not be asked to take it out, and it is of no use.
+	return w.at.part == theTokens && !w.works(t)
+}
+
+// mayEndTheOld reports whether a session may have ended although the step was another
+// sign-in: that ends the old session first, and says that nobody is signed in.
+func (w walk) mayEndTheOld(done bool) bool { return w.at.part == theSessions && !done }
+
+// neverSaid reports whether the store has signed the user out, and said up to the end that
+// it could not. The token stays then, as it does where a session expires.
+func (w walk) neverSaid(done bool) bool { return !done && w.kind.effect && w.stays }
+
+// operatorKnows reports whether the visitor is signed out, while the token store was away
+// and the log says that a token was left.
+func (w walk) operatorKnows(done bool) bool {
+	return done && w.at.part == theTokens && strings.Contains(w.s.log.String(), "token not deleted at sign-out")
+}
+
+// recovers checks that the same browser can do everything afterwards.
+func (w walk) recovers() {
+	t := w.s.t
+	t.Helper()
+	if w.who() != "" {
+		if a, done := calling(w.traveller); !done {
+			if !w.refreshLost() {
+				t.Errorf("afterwards: a call: status %d, body %s", a.StatusCode, a.body)
+			}
+			if a := w.open("/me"); a.StatusCode != http.StatusSeeOther {
+				t.Errorf("afterwards: a page of a user who has to sign in again: status %d", a.StatusCode)
+			}
+			if a, done := signingIn(w.traveller); !done {
+				t.Errorf("afterwards: signing in again: status %d, body %s", a.StatusCode, a.body)
+			}
+		}
+	} else if a, done := signingIn(w.traveller); !done {
+		t.Errorf("afterwards: signing in: status %d, body %s", a.StatusCode, a.body)
+	}
+	for _, st := range []step{{"a call", calling}, {"a refresh", later(3*time.Hour, calling)}, signOut} {
+		if a, done := st.run(w.traveller); !done {
+			t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.body)
+		}
+	}
+	if got := w.who(); got != "" {
+		t.Errorf("afterwards: signed out, and signed in as %q", got)
+	}
+	if token, has := w.stored(); has {
+		t.Errorf("afterwards: signed out, and a token is stored: %v", token)
+	}
+	if n := w.s.sessionCount(); n != 0 && w.at.part != theSessions {
+		t.Errorf("afterwards: signed out, and %d sessions are stored", n)
+	}
+}
+
+// TestFaultsAtEveryPoint goes on each journey once, counts the calls to the session store,
+// the token store and X, and then goes again for each of them and each way in which it can
+// fail, hang or be late - once, or until it is lifted.
+func TestFaultsAtEveryPoint(t *testing.T) {
+	slow := &slowest{of: make(map[string]time.Duration)}
+	t.Run("walk", func(t *testing.T) {
+		for _, j := range journeys {
+			t.Run(j.name, func(t *testing.T) {
+				t.Parallel()
+				for _, p := range j.points(t, slow) {
+					kinds := anyFault
+					if p.part == theX {
+						kinds = xFault
+					}
+					for _, k := range kinds {
+						for _, stays := range []bool{false, true} {
+							w := walk{at: p, kind: k, stays: stays}
+							t.Run(w.name(), func(t *testing.T) {
+								var s *site
+								s, w.traveller = j.site(t, slow)
+								s.bubble(func() { w.run(j.steps) })
+							})
+						}
+					}
+				}
+			})
+		}
+	})
+	for what, took := range slow.of {
+		t.Logf("%s took %v at most", what, took)
+	}
+}
+
+// points are the calls of a journey on which nothing fails.
+func (j journey) points(t *testing.T, slow *slowest) []point {
+	s, v := j.site(t, slow)
+	s.bubble(func() {
+		for _, st := range j.steps {
+			if a, done := st.run(v); !done {
+				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.body)
+			}
+		}
+	})
+	points := slices.Clone(v.plan.points)
+	parts := make(map[string]bool)
+	for _, p := range points {
+		parts[p.part] = true
+	}
+	if len(parts) != 3 || len(points) < 15 {
+		t.Fatalf("the walk sees too little: %v", points)
+	}
+	return points
+}
