@@ -1,0 +1,5 @@
+//go:build !race
+
+package xsignin_test
+
+const walkEvery = 1
