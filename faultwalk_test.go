@@ -368,9 +368,13 @@ func (w walk) tokenMayStay(t tokenstore.Token) bool {
 // sign-in: that ends the old session first, and says that nobody is signed in.
 func (w walk) mayEndTheOld(done bool) bool { return w.at.part == theSessions && !done }
 
-// neverSaid reports whether the store has signed the user out, and said up to the end that
-// it could not. The token stays then, as it does where a session expires.
-func (w walk) neverSaid(done bool) bool { return !done && w.kind.effect && w.stays }
+// neverSaid reports whether the user was signed out, and the store said up to the end that
+// it could not, or failed between the deletion of the session and what keeps it from coming
+// back. The token stays then, as it does where a session expires.
+func (w walk) neverSaid(done bool) bool {
+	between := w.at.part == theSessions && (w.at.method == "Commit" || w.at.method == "Delete")
+	return !done && w.stays && (w.kind.effect || between)
+}
 
 // operatorKnows reports whether the visitor is signed out, while the token store was away
 // and the log says that a token was left.
