@@ -142,6 +142,38 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 			}
 		}
 	})
+	t.Run("in JSON", func(t *testing.T) {
+		for body, want := range map[string]struct {
+			status      int
+			desk, phone bool
+		}{
+			`{"everywhere":true}`:  {204, false, false},
+			`{"everywhere":false}`: {204, false, true},
+			`{}`:                   {204, false, true},
+			``:                     {204, false, true},
+			`{"everywhere":"no"}`:  {400, true, true},
+			`{"everywhere":tr`:     {400, true, true},
+		} {
+			s := newSite(t)
+			desk, phone := s.browser(), s.browser()
+			desk.signIn("/auth/login", xtest.DefaultUserID)
+			phone.signIn("/auth/login", xtest.DefaultUserID)
+			req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.public+"/auth/logout", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Accept", "application/json")
+			req.Header.Set("Content-Type", "application/json; charset=utf-8")
+			resp, err := desk.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != want.status || (desk.who() != "") != want.desk || (phone.who() != "") != want.phone {
+				t.Errorf("%q: status %d, signed in as %q and %q", body, resp.StatusCode, desk.who(), phone.who())
+			}
+		}
+	})
 	t.Run("a form that cannot be read is no plain sign-out", func(t *testing.T) {
 		s := newSite(t)
 		desk := s.browser()

@@ -2,7 +2,10 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"sync"
@@ -22,11 +25,11 @@ import (
 // Config.KeepTokens. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
 //
-// With the value everywhere, in the form or the query, every session of the user ends
-// instead, see [Handlers.SignOutEverywhere]. It is "1" or "true", or what else
-// [strconv.ParseBool] knows; false and nothing are a plain sign-out. Any other is refused
-// with status 400 and nothing is done, and so is a true one where the session manager has
-// no list of sign-outs: what was asked for would not be what happened.
+// With the value everywhere, in the form, the query or a JSON object, every session of the
+// user ends instead, see [Handlers.SignOutEverywhere]. It is "1" or "true", or what else
+// [strconv.ParseBool] knows, and true in JSON; false and nothing are a plain sign-out. Any
+// other is refused with status 400 and nothing is done, and so is a true one where the
+// session manager has no list of sign-outs: what was asked for would not be what happened.
 //
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
 // to the form value return_to or home, or 204 for who asks for JSON. failure answers when
@@ -101,11 +104,19 @@ func (h *Handlers) everywhere(r *http.Request) (bool, error) {
 	if err := r.ParseMultipartForm(64 << 10); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, err
 	}
-	value := r.FormValue("everywhere")
-	if value == "" {
-		return false, nil
+	var all bool
+	var err error
+	if value := r.FormValue("everywhere"); value != "" {
+		all, err = strconv.ParseBool(value)
+	} else if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
+		var body struct {
+			Everywhere bool `json:"everywhere"`
+		}
+		if err = json.NewDecoder(r.Body).Decode(&body); errors.Is(err, io.EOF) {
+			err = nil // nothing was sent
+		}
+		all = body.Everywhere
 	}
-	all, err := strconv.ParseBool(value)
 	if err == nil && all && !h.cfg.Sessions.HasSignOuts() {
 		err = errors.New("handlers: the session manager has no list of sign-outs")
 	}
