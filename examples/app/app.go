@@ -45,6 +45,7 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 		APIURL:         cfg.apiURL,
 		AuthorizeURL:   cfg.authorizeURL,
 		RefreshAhead:   cfg.refreshAhead,
+		Interstitial:   cfg.interstitial,
 		Keys:           store.Keys,
 		SessionStore:   store.Sessions,
 		Tokens:         store.Tokens,
@@ -106,7 +107,8 @@ func (a *app) routes() (http.Handler, error) {
 	signedIn("GET /timeline", a.timeline)
 	signedIn("GET /posts", a.posts)
 	signedIn("GET /followers", a.followers)
-	signedIn("GET /compose", a.composeForm)
+	// Who signed in with less is asked for it here, and not at the front door.
+	mux.Handle("GET /compose", a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm)))
 	changes("POST /compose", a.compose)
 	signedIn("GET /tokens", a.tokens)
 	changes("POST /tokens/refresh", a.refreshToken)

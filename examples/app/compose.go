@@ -30,8 +30,6 @@ type postForm struct {
 
 	// Faults are by the name of the field; the empty name is for the whole.
 	Faults map[string]string
-	// Lacks are scopes that the user's token does not have.
-	Lacks []string
 	// Login is where to sign in again, where that helps.
 	Login     string
 	Durations []duration
@@ -60,13 +58,6 @@ func (a *app) composeForm(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) showForm(w http.ResponseWriter, r *http.Request, status int, f *postForm) {
 	f.Durations = durations
-	if t, ok := a.tokenOf(r); ok && t.Key.Provider == "x" {
-		for _, scope := range []string{"tweet.write", "media.write"} {
-			if !t.Token.HasScopes(scope) {
-				f.Lacks = append(f.Lacks, scope)
-			}
-		}
-	}
 	a.page(w, r, status, "compose", view{
 		Title: "New post", Current: "/compose", Form: f,
 		Asked: asked{Call: "POST /2/tweets", Library: "gotwi"},
@@ -197,14 +188,4 @@ func (f *postForm) readPoll(d *draft) {
 		f.fault("minutes", "Say how long the poll is open.")
 	}
 	d.minutes = f.Minutes
-}
-
-// tokenOf is the token that the visitor's calls go out with.
-func (a *app) tokenOf(r *http.Request) (held, bool) {
-	all, err := a.held(r)
-	i := slices.IndexFunc(all, func(h held) bool { return h.InUse })
-	if err != nil || i < 0 {
-		return held{}, false
-	}
-	return all[i], true
 }

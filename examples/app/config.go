@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -39,10 +40,12 @@ environment variables:
                      Default https://x.com/i/oauth2/authorize
   X_SCOPES           scopes to ask for by OAuth 2.0, separated by spaces. Default
                      "tweet.read users.read tweet.write media.write follows.read
-                     offline.access"
+                     offline.access". What /compose needs besides is asked for there
   X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
                      Default 5m. A token that does not live that long is refreshed
                      in the middle of its life
+  INTERSTITIAL       whose way to X leads over a small page, which the X app on a phone does
+                     not take over: phones, always or never. Default never
   DATABASE_URL       where sessions and tokens are kept: sqlite:FILE, which is
                      sqlite:///PATH/FILE for an absolute path;
                      postgres://USER:PASSWORD@HOST/DATABASE, for any number of replicas;
@@ -78,6 +81,7 @@ type config struct {
 	apiURL, authorizeURL        string
 	scopes                      []string
 	refreshAhead                time.Duration // 0: the kit's default
+	interstitial                xsignin.Interstitial
 	keys                        []string
 	place                       storage.Place
 	simulator                   string // the simulator's URL once it runs
@@ -163,6 +167,15 @@ func readConfig(env func(string) string) (config, error) {
 		if err != nil || c.refreshAhead <= 0 {
 			fault("X_REFRESH_AHEAD", "must be a duration above zero, such as 5m or 90s")
 		}
+	}
+	switch s := get("INTERSTITIAL"); s {
+	case "", "never":
+	case "phones":
+		c.interstitial = xsignin.InterstitialPhones
+	case "always":
+		c.interstitial = xsignin.InterstitialAlways
+	default:
+		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}
 	if len(c.keys) == 0 && get("SECRET_KEYS") != "" {
 		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")

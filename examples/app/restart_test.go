@@ -93,12 +93,13 @@ func TestTheSimulatorWasRestarted(t *testing.T) {
 
 			b.base = launch(t, dir).at
 			b.get("/me").want(http.StatusOK, "@demo", protocol)
+			form := b.get("/compose").want(http.StatusOK, "New post")
 			b.get("/tokens").press("Disconnect", nil)
 			var p problem
 			if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.Code != "simulator_restarted" || p.LoginURL == "" {
 				t.Errorf("%d %+v", resp.StatusCode, p)
 			}
-			b.get("/compose").press("Post", map[string]any{"text": "Not lost"}).
+			form.press("Post", map[string]any{"text": "Not lost"}).
 				want(http.StatusUnauthorized, "The local simulator of X was restarted", "Not lost")
 			again := b.get("/timeline").want(http.StatusUnauthorized, "The local simulator of X was restarted", "You are still signed in here")
 			again.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "Timeline", "sample post")

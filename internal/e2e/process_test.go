@@ -31,7 +31,7 @@ func start(t *testing.T, example string, env ...string) string {
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "X_") && name != "PUBLIC_URL" && name != "SECRET_KEYS" &&
-			name != "DATABASE_URL" && name != "REDIS_URL" {
+			name != "DATABASE_URL" && name != "REDIS_URL" && name != "INTERSTITIAL" {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}

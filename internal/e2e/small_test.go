@@ -1,0 +1,43 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestSmallExamples: the same two pages in each framework, for nobody and for somebody, and
+// by keyboard alone.
+func TestSmallExamples(t *testing.T) {
+	t.Parallel()
+	source := axe(t)
+	var p *page
+	for _, example := range []string{"stdlib", "chi", "echo", "gin"} {
+		at := start(t, example)
+		if p == nil {
+			p = newBrowser(t, at)
+		}
+		p.site = at
+		p.expire() // another port is the same site to a cookie
+		p.open("/")
+		p.see("Hello, stranger")
+		p.looks(source)
+		p.tabTo("Continue with X")
+		p.press(kb.Enter)
+		p.see("will be able to")
+		p.tabTo("Authorize app")
+		p.press(kb.Enter)
+		p.arrive("/")
+		p.see("Hello, Demo Account")
+		p.looks(source)
+		p.tabTo("Your newest posts")
+		p.press(kb.Enter)
+		p.arrive("/me")
+		p.see("Signed in as", "@demo")
+		p.looks(source)
+		p.tabTo("Sign out")
+		p.press(kb.Enter)
+		p.arrive("/")
+		p.see("Hello, stranger")
+	}
+}
