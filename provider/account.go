@@ -47,6 +47,7 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 	if err != nil {
 		return account{}, c.unreached()
 	}
+	r.Header.Set("Accept", acceptJSON)
 	resp, err := send(c, t, r)
 	var misuse *Error
 	if errors.As(err, &misuse) {
@@ -67,7 +68,7 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 			problem += ": " + f.text()
 		}
 		e := c.unusable(problem)
-		e.Code = codeText(f.code(), c.secrets)
+		e.Code = codeText(f.code(), c.hidden())
 		return account{}, e
 	}
 	return a, nil

@@ -111,9 +111,9 @@ func (a *asker) failure(err error, weigh judge) *Error {
 	if errors.As(err, &own) {
 		e := *own
 		e.Provider, e.Op = a.svc.name, "user"
-		e.Code, e.Detail = codeText(e.Code, c.secrets), detailText(e.Detail, c.secrets)
+		e.Code, e.Detail = codeText(e.Code, c.hidden()), detailText(e.Detail, c.hidden())
 		if e.Err != nil {
-			e.Err = safeCause(e.Err, c.secrets)
+			e.Err = safeCause(e.Err, c.hidden())
 		}
 		return &e
 	}
@@ -121,7 +121,7 @@ func (a *asker) failure(err error, weigh judge) *Error {
 		return c.failure(weigh)
 	}
 	e := c.fail(ErrUnavailable, "the answer does not say who signed in")
-	e.Err = safeCause(err, c.secrets)
+	e.Err = safeCause(err, c.hidden())
 	return e
 }
 

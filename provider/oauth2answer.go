@@ -69,3 +69,15 @@ func (g asGET) RoundTrip(r *http.Request) (*http.Response, error) {
 	own.URL.RawQuery += string(form)
 	return g.next.RoundTrip(own)
 }
+
+// unread keeps the call's answer from x/oauth2, which would read it once more and print it in
+// its errors.
+type unread struct{ c *call }
+
+// RoundTrip implements [http.RoundTripper].
+func (u unread) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, err := u.c.RoundTrip(r); err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}

@@ -200,8 +200,9 @@ func (f *flow) refresh(ctx context.Context, t tokenstore.Token, weigh judge) (to
 // carried is a context in which x/oauth2 uses c.
 func (f *flow) carried(c *call) context.Context {
 	client := c.client()
+	client.Transport = unread{c}
 	if f.tokenByGET {
-		client.Transport = asGET{c}
+		client.Transport = asGET{unread{c}}
 	}
 	return context.WithValue(c.ctx, oauth2.HTTPClient, client)
 }
@@ -210,8 +211,8 @@ func (f *flow) carried(c *call) context.Context {
 func (f *flow) granted(c *call, weigh judge) (tokenstore.Token, error) {
 	failed := c.err != nil || !c.answer.ok()
 	if f.anyForm && c.answer != nil {
-		c.answer.body = asJSON(c.answer.body)
-		c.secrets = append(c.secrets, secretsIn(c.answer.body)...)
+		c.hidden() // of the answer as it came
+		c.answer.body, c.searched = asJSON(c.answer.body), false
 		failed = failed || saysError(c.answer.body)
 	}
 	if failed {
@@ -246,13 +247,14 @@ func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request)
 	if base == nil {
 		base = f.svc.transport
 	}
-	own := r.Clone(r.Context())
-	if own.Header == nil {
-		own.Header = http.Header{}
-	}
+	// A copy of what is changed: a transport leaves the rest alone.
+	own := r.WithContext(r.Context())
+	own.Header = ownHeader(r)
 	own.Host = ""
 	if f.queryToken != "" {
 		own.Header.Del("Authorization")
+		u := *r.URL
+		own.URL = &u
 		q := own.URL.Query()
 		q.Set(f.queryToken, t.AccessToken)
 		own.URL.RawQuery = q.Encode()

@@ -33,7 +33,7 @@ func (c *call) failure(weigh judge) *Error {
 	}
 	f := parseFault(c.answer.body)
 	status := c.answer.status
-	code := codeText(f.code(), c.secrets)
+	code := codeText(f.code(), c.hidden())
 	var v verdict
 	switch {
 	case status == http.StatusTooManyRequests || f.has("88"):

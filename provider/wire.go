@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,7 +66,9 @@ type call struct {
 	op      string
 	ctx     context.Context
 	stop    context.CancelFunc
-	secrets []string
+	secrets []string // see hidden
+	// searched: the answer's own secrets are among them.
+	searched bool
 
 	sent   time.Time
 	answer *answer
@@ -76,7 +79,7 @@ type call struct {
 // carries besides the application's own.
 func (s *service) call(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{svc: s, op: op}
-	c.secrets = append(append(c.secrets, s.secrets...), secrets...)
+	c.secrets = slices.Concat(s.secrets, secrets)
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
@@ -95,10 +98,12 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
-	r = r.Clone(c.ctx)
+	own := r.WithContext(c.ctx)
 	if r.Header.Get("Accept") == "" {
-		r.Header.Set("Accept", "application/json, */*;q=0.5")
+		own.Header = ownHeader(r)
+		own.Header.Set("Accept", acceptJSON)
 	}
+	r = own
 	c.sent = time.Now() // What OAuth 1.0a signs: dghubble/oauth1 takes no other clock.
 	resp, err := c.svc.transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
@@ -121,16 +126,26 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body = bytes.TrimSpace(body)
 	c.answer.body = body
-	c.secrets = append(c.secrets, secretsIn(body)...)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
 
+// hidden are the secrets that no error may show: those that were sent and, once there is an
+// answer, those in it. They are looked for when there is an error to make, as most answers
+// are good ones.
+func (c *call) hidden() []string {
+	if !c.searched && c.answer != nil {
+		c.searched = true
+		c.secrets = append(c.secrets, secretsIn(c.answer.body)...)
+	}
+	return c.secrets
+}
+
 // fail is an error of this call. detail is either this package's own text or the
 // provider's.
 func (c *call) fail(kind error, detail string) *Error {
-	e := &Error{Kind: kind, Provider: c.svc.name, Op: c.op, Detail: detailText(detail, c.secrets)}
+	e := &Error{Kind: kind, Provider: c.svc.name, Op: c.op, Detail: detailText(detail, c.hidden())}
 	if c.answer != nil {
 		e.Status = c.answer.status
 	}
@@ -151,8 +166,19 @@ func (c *call) unreached() *Error {
 	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = ended
 	}
-	e.Err = safeCause(err, c.secrets)
+	e.Err = safeCause(err, c.hidden())
 	return e
+}
+
+// acceptJSON is what calls ask for.
+const acceptJSON = "application/json, */*;q=0.5"
+
+// ownHeader is a copy of r's header.
+func ownHeader(r *http.Request) http.Header {
+	if r.Header == nil {
+		return http.Header{}
+	}
+	return r.Header.Clone()
 }
 
 func closeBody(r *http.Request) {
