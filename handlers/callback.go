@@ -83,7 +83,7 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 			return
 		}
 		ctx := requestctx.With(r.Context(), &requestctx.Request{
-			Sessions: h.cfg.Sessions, SignedIn: true, User: user, Clients: h.cfg.Clients, ReturnTo: a.returnTo,
+			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: a.returnTo},
 		})
 		success.ServeHTTP(w, r.WithContext(withToken(ctx, token)))
 	})

@@ -17,10 +17,10 @@ import (
 // value is false elsewhere.
 func ReturnPath(ctx context.Context) (string, bool) {
 	req := requestctx.From(ctx)
-	if req == nil || req.ReturnTo == "" {
+	if req == nil || req.Callback == nil {
 		return "", false
 	}
-	return req.ReturnTo, true
+	return req.Callback.ReturnTo, true
 }
 
 // withToken returns a context in which gologin's readers find t, without its refresh token.

@@ -85,6 +85,7 @@ func hasControl(s string) bool {
 func encodeQuery(q string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
+	b.Grow(len(q))
 	for i := range len(q) {
 		switch c := q[i]; {
 		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0:

@@ -13,7 +13,7 @@ import (
 // [Middleware.Load] or [Middleware.Require]. The second value is false where nobody is.
 func User(ctx context.Context) (provider.User, bool) {
 	req := requestctx.From(ctx)
-	if req == nil || !req.SignedIn {
+	if req == nil || !req.SignedIn() {
 		return provider.User{}, false
 	}
 	return req.User, true
@@ -25,7 +25,7 @@ func User(ctx context.Context) (provider.User, bool) {
 // [client.Pool.ClientOf].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
-	if req == nil || !req.SignedIn {
+	if req == nil || !req.SignedIn() {
 		return client.Nobody()
 	}
 	return req.Clients.ClientOf(req.User.Key(), req.User.ID)

@@ -31,9 +31,9 @@ func (m *Middleware) Load(w http.ResponseWriter, r *http.Request) (*http.Request
 	if req := requestctx.From(r.Context()); req != nil && req.Sessions == m.sessions {
 		return r, nil
 	}
-	u, ok, err := m.sessions.Load(w, r)
+	u, _, err := m.sessions.Load(w, r) // the zero User where nobody is
 	if err != nil {
 		return nil, err
 	}
-	return with(r, &requestctx.Request{Sessions: m.sessions, SignedIn: ok, User: u, Clients: m.clients}), nil
+	return with(r, &requestctx.Request{Sessions: m.sessions, User: u, Clients: m.clients}), nil
 }

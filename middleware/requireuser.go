@@ -47,7 +47,7 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 		return nil, m.temporary(r)
 	}
 	req := requestctx.From(loaded.Context())
-	if !req.SignedIn {
+	if !req.SignedIn() {
 		return nil, m.refuse(r, notSignedIn("Sign in to continue."), m.loginPath, scopes)
 	}
 	switch err := m.clients.Usable(r.Context(), req.User.Key()); {

@@ -21,14 +21,22 @@ type Request struct {
 
 	// Sessions is the manager that was asked: another one may know somebody else.
 	Sessions *session.Manager
-	// SignedIn says whether User is somebody.
-	SignedIn bool
-	User     provider.User
+	// User is who is signed in, or the zero User.
+	User provider.User
 	// Clients makes the user's client when it is asked for, not before.
 	Clients *client.Pool
-	// ReturnTo is where the visitor of a callback came from; elsewhere it is empty.
+	// Callback is set behind a callback alone.
+	Callback *Callback
+}
+
+// Callback is what is known of the end of a sign-in.
+type Callback struct {
+	// ReturnTo is where the visitor came from.
 	ReturnTo string
 }
+
+// SignedIn reports whether User is somebody.
+func (r *Request) SignedIn() bool { return r.User.Provider != "" && r.User.Subject != "" }
 
 // With returns a context that carries req, which belongs to it from then on.
 func With(ctx context.Context, req *Request) context.Context {
