@@ -229,12 +229,20 @@ func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-	}()
-	hs.Login("y", nil)
+	for what, f := range map[string]func(){
+		"Login": func() { hs.Login("y", nil) },
+		// X has a callback that it may share.
+		"CallbackOf": func() { hs.CallbackOf("x", nil, nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
 }
 
 // TestASignInThatBeganBeforeAProviderWasDropped: a deployment in between.

@@ -23,7 +23,9 @@ type OAuth1Config struct {
 	// ConsumerKey and ConsumerSecret are what the provider gave the application. Required.
 	ConsumerKey, ConsumerSecret string
 	// CallbackURL is where the provider sends the browser back to: with a kit its
-	// PublicURL + "/auth/callback". Required.
+	// PublicURL + "/auth/callback/" + Name, which is this provider's alone, or its
+	// PublicURL + "/auth/callback", which providers share that trust each other with their
+	// codes (RFC 9700, 4.4). Required.
 	CallbackURL string
 
 	// RequestTokenURL, AuthorizeURL and AccessTokenURL are the provider's addresses, by

@@ -31,6 +31,9 @@ func (s *server) oauth1(t *testing.T, change ...func(*provider.OAuth1Config)) *p
 func TestOAuth1SignsInByConfiguration(t *testing.T) {
 	s := newServer(t)
 	o := s.oauth1(t)
+	if got := o.CallbackURL(); got != callbackURL {
+		t.Errorf("the callback is %q", got)
+	}
 	redirect, p, err := o.Begin(ctx, provider.Options{ForceLogin: true})
 	if err != nil {
 		t.Fatal(err)

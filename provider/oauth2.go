@@ -27,7 +27,9 @@ type OAuth2Config struct {
 	// which; nothing is probed.
 	SecretInBody bool
 	// CallbackURL is where the provider sends the browser back to: with a kit its
-	// PublicURL + "/auth/callback". Required.
+	// PublicURL + "/auth/callback/" + Name, which is this provider's alone, or its
+	// PublicURL + "/auth/callback", which providers share that trust each other with their
+	// codes (RFC 9700, 4.4). Required.
 	CallbackURL string
 
 	// AuthorizeURL is the consent page, by https, or by http on a loopback host. Its own

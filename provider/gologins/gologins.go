@@ -26,7 +26,7 @@ type Config struct {
 	// ClientID and ClientSecret are what the provider gave the application.
 	ClientID, ClientSecret string
 	// CallbackURL is registered with the application: with a kit its PublicURL +
-	// "/auth/callback".
+	// "/auth/callback/" + Name, or "/auth/callback", see [provider.OAuth2Config].
 	CallbackURL string
 	// Scopes are what a sign-in asks for. See [GitHub] and [Google] for the defaults.
 	Scopes []string
