@@ -120,7 +120,9 @@ func (p *page) open(path string) {
 // at is the address without the query, with the site's origin cut off.
 func (p *page) at() string {
 	var address string
-	_ = chromedp.Run(p.ctx, chromedp.Location(&address))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	_ = chromedp.Run(ctx, chromedp.Location(&address))
 	u, err := url.Parse(address)
 	if err != nil {
 		return address
@@ -132,7 +134,9 @@ func (p *page) at() string {
 // text is what the page shows.
 func (p *page) text() string {
 	var text string
-	_ = chromedp.Run(p.ctx, chromedp.Evaluate(`document.body ? document.body.innerText : ""`, &text))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	_ = chromedp.Run(ctx, chromedp.Evaluate(`document.body ? document.body.innerText : ""`, &text))
 	return text
 }
 

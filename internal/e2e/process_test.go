@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,30 @@ import (
 
 var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
+// build builds an example.
+func build(t *testing.T, example string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "example")
+	if out, err := exec.Command("go", "build", "-o", bin, "github.com/xsignin/xsignin/examples/"+example).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// clean is the environment without the variables that examples read, and with more.
+func clean(more ...string) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		ours := strings.HasPrefix(name, "X_") ||
+			slices.Contains([]string{"PUBLIC_URL", "SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "INTERSTITIAL"}, name)
+		if !ours {
+			env = append(env, v)
+		}
+	}
+	return append(env, more...)
+}
+
 // start builds and runs an example until the test ends, and returns where it listens. It
 // brings a local X along.
 func start(t *testing.T, example string, env ...string) string {
@@ -22,20 +47,9 @@ func start(t *testing.T, example string, env ...string) string {
 	if runtime.GOOS == "windows" {
 		missing(t, "Windows has no SIGTERM, which ends the examples")
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "example")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/xsignin/xsignin/examples/"+example).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(bin)
-	cmd.Dir = dir
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "X_") && name != "PUBLIC_URL" && name != "SECRET_KEYS" &&
-			name != "DATABASE_URL" && name != "REDIS_URL" && name != "INTERSTITIAL" {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(append(cmd.Env, "ADDR=127.0.0.1:0"), env...)
+	cmd := exec.Command(build(t, example))
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(clean("ADDR=127.0.0.1:0"), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
