@@ -497,6 +497,9 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 		"a scheme alone":          {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{nativeURI, "com.example:"} }, "Config.Native.RedirectURIs[1]"},
 		"a fragment":              {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{"a:/b#"} }, "Config.Native.RedirectURIs[0]"},
 		"the site's own callback": {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{"HTTP://127.0.0.1:8080/auth/callback"} }, "own callback"},
+		"the site's own callback for one provider": {func(c *xsignin.Config) {
+			c.Native.RedirectURIs = []string{"http://127.0.0.1:8080/auth/callback/x"}
+		}, "own callback"},
 		"codes that nobody can check": {func(c *xsignin.Config) {
 			c.ClientID, c.ClientSecret, c.Native.RedirectURIs = "", "", []string{nativeURI}
 		}, "provider.Exchanger"},

@@ -26,7 +26,7 @@ type NativeClients struct {
 	// RedirectURIs are those of the application's own programs, such as
 	// com.example.app:/callback or http://127.0.0.1:8765/callback, each registered at X
 	// too. A code is taken only with one of them, compared to the letter. The site's own
-	// callback cannot be among them.
+	// callbacks cannot be among them.
 	RedirectURIs []string
 	// TokenPairs takes OAuth 1.0a access tokens with their secrets too. Such a pair does not
 	// expire and is not spent: who has one can sign in as its user for as long as the user
@@ -43,7 +43,7 @@ func (n NativeClients) check(providers []provider.Provider, origin, path string)
 		switch {
 		case err != nil || u.Scheme == "" || strings.Contains(raw, "#") || (u.Host == "" && u.Path == "" && u.Opaque == ""):
 			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] must be an absolute URI without a fragment, such as com.example.app:/callback", i))
-		case origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, origin) && strings.TrimRight(u.Path, "/") == path+"/callback":
+		case origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, origin) && (u.Path == path+"/callback" || strings.HasPrefix(u.Path, path+"/callback/")):
 			// Its codes belong to browsers, which prove that they began.
 			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] is the site's own callback: register another one for the program", i))
 		}
