@@ -105,7 +105,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 					a := b.get(p.login)
 					if a.StatusCode == http.StatusSeeOther {
 						callback := b.approve(a.location(), xtest.DefaultUserID)
-						a = b.get(callback)
+						b.get(callback)
 					}
 					fault(1)
 					b.get("/here")
