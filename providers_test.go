@@ -252,3 +252,24 @@ func TestAProviderWithACallbackOfItsOwn(t *testing.T) {
 	b.signIn("/auth/login", xtest.DefaultUserID)
 	s.isFailurePage(b.get("/auth/callback/x?state=a"), http.StatusNotFound, "not_found")
 }
+
+// TestACodeOfAnotherApplicationSignsNobodyIn: two applications at one X share the callback,
+// and each one's codes are X's to hold apart, by client id and verifier.
+func TestACodeOfAnotherApplicationSignsNobodyIn(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{brand(t, c)} })
+	b, stranger := s.browser(), s.browser()
+	for _, pair := range [][2]string{{"/auth/login", "/auth/login/x-brand"}, {"/auth/login/x-brand", "/auth/login"}} {
+		// The stranger's code of one application, and one's own of the other.
+		for _, from := range []*browser{stranger, b} {
+			theirs := from.approve(from.begin(pair[1]), xtest.SecondUserID)
+			ours := b.approve(b.begin(pair[0]), xtest.DefaultUserID)
+			s.isFailurePage(b.get(edited(t, ours, "code", param(t, theirs, "code"))), http.StatusBadRequest, "expired")
+			if got := b.who(); got != "" {
+				t.Errorf("signed in as %q", got)
+			}
+		}
+	}
+	if got := s.tokens.keys(); len(got) != 0 {
+		t.Errorf("tokens are kept: %v", got)
+	}
+}
