@@ -259,7 +259,7 @@ func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request)
 		q.Set(f.queryToken, t.AccessToken)
 		own.URL.RawQuery = q.Encode()
 	} else {
-		own.Header.Set("Authorization", "Bearer "+t.AccessToken)
+		own.Header["Authorization"] = []string{"Bearer " + t.AccessToken}
 	}
 	return base.RoundTrip(own)
 }

@@ -175,8 +175,8 @@ const acceptJSON = "application/json, */*;q=0.5"
 
 // ownHeader is a copy of r's header.
 func ownHeader(r *http.Request) http.Header {
-	if r.Header == nil {
-		return http.Header{}
+	if len(r.Header) == 0 {
+		return make(http.Header, 1)
 	}
 	return r.Header.Clone()
 }
