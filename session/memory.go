@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// memory is the store of a manager that was given none. scs's memstore keeps a million
-// sessions in a third more room, holds one lock for all of them, and cleans up with a
+// memory is the store of a manager that was given none. scs's memstore takes 341
+// bytes for a session where this takes 274, holds one lock for all of them, and cleans up with a
 // goroutine that cannot be stopped. Here each write looks at a few other sessions and drops
 // those that have expired, so nothing runs by itself, and what is expired stays no longer
 // than it takes to write as many sessions again.
@@ -38,7 +38,7 @@ const (
 type memoryKey [sha256.Size]byte
 
 // memoryShard is a table with open addressing: a hash leads to a place, and what is there
-// already is followed by what comes later. A Go map would take a third more.
+// already is followed by what comes later.
 type memoryShard struct {
 	mu    sync.RWMutex // guards all below; an entry never changes
 	slots []memorySlot
