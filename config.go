@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -176,6 +177,8 @@ func (c Config) check() (checked, error) {
 		fault("Config.PublicURL is missing: set it to how visitors reach the site, such as https://example.com")
 	case err != nil || public.Host == "" || (public.Scheme != "https" && public.Scheme != "http"):
 		fault("Config.PublicURL must be an absolute http or https URL, such as https://example.com")
+	case nowhere(public.Hostname()):
+		fault("Config.PublicURL names no host that a browser can open: %q is where a server listens. Write http://localhost:%s while you try things out, and elsewhere the site's own name, such as https://example.com", public.Host, port(public))
 	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
 		fault("Config.PublicURL must be a scheme, a host and perhaps a path, and nothing else")
 	default:
@@ -238,6 +241,12 @@ func origin(u *url.URL) string {
 		own = ":443"
 	}
 	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Host), own)
+}
+
+// nowhere reports whether host is none, or all of a machine's addresses.
+func nowhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || (err == nil && ip.Unmap().IsUnspecified())
 }
 
 // loopback reports whether host is this machine.
