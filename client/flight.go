@@ -161,7 +161,11 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 			return nil, refreshed, err
 		}
 		if err != nil {
-			p.logLine(slog.LevelError, "the token store does not answer", s.key, err)
+			text := "the token store does not answer"
+			if errors.As(err, new(*tokenstore.UnknownKeyError)) {
+				text = "a secret is missing from Keys, and the token cannot be read"
+			}
+			p.logLine(slog.LevelError, text, s.key, err)
 			return nil, refreshed, err
 		}
 

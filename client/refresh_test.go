@@ -353,6 +353,9 @@ func TestUnreadableEntries(t *testing.T) {
 		if !errors.As(err, new(*tokenstore.UnknownKeyError)) || !strings.Contains(w.logged(), "back to the end of Keys") {
 			w.Errorf("the cause is not told: %v", err)
 		}
+		if !strings.Contains(w.logged(), "client: a secret is missing from Keys") || strings.Contains(w.logged(), "does not answer") {
+			w.Errorf("the headline is another: %s", w.logged())
+		}
 	})
 }
 
