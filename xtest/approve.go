@@ -48,6 +48,10 @@ func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, e
 	if err != nil {
 		return nil, fmt.Errorf("xtest: %s did not redirect to a consent page, but answered %s", login, resp.Status)
 	}
+	if _, ok := consentPath(consent.Path); !ok {
+		return nil, &PageError{http.StatusNotFound, notFoundTitle, fmt.Sprintf(
+			"There is no consent page at %s, where %s redirects: give the address of the login.", bare(consent), bare(resp.Request.URL))}
+	}
 	callback, err := x.Approve(consent.String(), userID)
 	if err != nil {
 		return nil, err
@@ -59,6 +63,13 @@ func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, e
 // the link on X's page leads; with the callback "oob" there is none, and it returns "".
 func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, false)
+}
+
+const notFoundTitle = "Sorry, that page does not exist"
+
+// bare is u without its query, which may have a state or a code in it.
+func bare(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // consentPath finds the consent page in a path, which has more in front where an X is mounted below a prefix.
@@ -85,7 +96,7 @@ func (x *X) answerFor(authorizeURL, userID string, yes bool) (string, error) {
 	o := origin{host: u.Host}
 	path, ok := consentPath(u.Path)
 	if _, isReal := realHosts[strings.ToLower(u.Hostname())]; !ok || isReal && (u.Scheme != "https" || !o.serves(u.Path)) {
-		return "", &PageError{http.StatusNotFound, "Sorry, that page does not exist", "There is no consent page at this URL."}
+		return "", &PageError{http.StatusNotFound, notFoundTitle, "There is no consent page at " + bare(u) + "."}
 	}
 	q, out := x.ask(path, u.RawQuery)
 	if out == nil {

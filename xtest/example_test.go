@@ -2,6 +2,7 @@ package xtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -9,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -96,6 +98,8 @@ func TestSignInTellsWhereItStops(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unregistered" {
 			http.Redirect(w, r, "https://x.com/i/oauth2/authorize?client_id=nobody", http.StatusSeeOther)
+		} else if r.URL.Path == "/page" {
+			http.Redirect(w, r, "/auth/login?return_to=%2Fpage", http.StatusSeeOther)
 		}
 	}))
 	defer app.Close()
@@ -104,5 +108,22 @@ func TestSignInTellsWhereItStops(t *testing.T) {
 			_ = resp.Body.Close()
 			t.Errorf("%s: no error", login)
 		}
+	}
+
+	resp, err := x.SignIn(app.Client(), app.URL+"/page?code=c", xtest.DefaultUserID)
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Fatal("a page behind the login: no error")
+	}
+	for _, want := range []string{" at " + app.URL + "/auth/login,", app.URL + "/page redirects", "give the address of the login"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "?") {
+		t.Errorf("a query is in the error: %v", err)
+	}
+	if !errors.As(err, new(*xtest.PageError)) {
+		t.Errorf("the error is a %T", err)
 	}
 }
