@@ -24,6 +24,7 @@ var elsewhere = map[string]string{
 	"docs/from-gologin.md":   "internal/docs",
 	"docs/from-goth.md":      "internal/docs",
 	"docs/other-sessions.md": "internal/docs",
+	"docs/stores.md":         "internal/docs",
 }
 
 // program tells a block that is a whole program.

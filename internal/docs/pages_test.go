@@ -16,6 +16,7 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
 		"from-goth.md":      {"goth/before", "goth/after"},
 		"other-sessions.md": {"sessions/gorilla", "sessions/scs"},
+		"stores.md":         {"sqlite"},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
 		if err != nil {

@@ -61,14 +61,25 @@ func (s *Site) Browser() *Browser {
 // browser on to want.
 func (b *Browser) SignIn(login, userID, want string) {
 	b.s.t.Helper()
+	if !b.TrySignIn(login, userID, want) {
+		b.s.t.FailNow()
+	}
+}
+
+// TrySignIn does the same for any goroutine: the test goes on, and hears whether it worked.
+func (b *Browser) TrySignIn(login, userID, want string) bool {
+	b.s.t.Helper()
 	resp, err := b.s.X.SignIn(b.c, b.s.url+login, userID)
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.t.Error(err)
+		return false
 	}
 	_ = resp.Body.Close()
 	if got := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || got != want {
-		b.s.t.Fatalf("the callback: %s to %q, want 303 to %q", resp.Status, got, want)
+		b.s.t.Errorf("the callback: %s to %q, want 303 to %q", resp.Status, got, want)
+		return false
 	}
+	return true
 }
 
 // Get loads a page, and fails the test unless it has the status and the text.

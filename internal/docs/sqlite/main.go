@@ -1,0 +1,84 @@
+// Command notes keeps its sessions and tokens in the file notes.db, so that a restart signs
+// nobody out.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"html"
+	"log"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/alexedwards/scs/sqlite3store"
+	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+)
+
+// sessionsTable is what sqlite3store wants to find. The token is a hash: the file opens no
+// session for who reads it.
+const sessionsTable = `
+CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
+
+func main() {
+	ctx := context.Background()
+	db, err := open(ctx, "notes.db")
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := site(ctx, db, xsignin.Config{
+		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
+		ClientID:     os.Getenv("X_CLIENT_ID"),
+		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
+		Keys:         strings.Fields(os.Getenv("SECRET_KEYS")), // newest first; openssl rand -base64 32 makes one
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
+}
+
+// open opens a file, or makes it. Sessions and tokens share it: the driver waits five seconds
+// for another writer, since sqlite3store does not try again.
+func open(ctx context.Context, file string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(8) // SQLite has one writer at a time: more would only wait
+	if _, err := db.ExecContext(ctx, sessionsTable); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func site(ctx context.Context, db *sql.DB, cfg xsignin.Config) (http.Handler, error) {
+	tokens, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	if err != nil {
+		return nil, err
+	}
+	if err := tokens.Migrate(ctx); err != nil { // makes its own tables; may run at each start
+		return nil, err
+	}
+	cfg.Tokens = tokens
+	cfg.SessionStore = sqlite3store.New(db) // deletes expired sessions every five minutes
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", kit)
+	mux.Handle("GET /notes", kit.RequireUser(http.HandlerFunc(notes)))
+	return mux, nil
+}
+
+func notes(w http.ResponseWriter, r *http.Request) {
+	user, _ := xsignin.User(r.Context())
+	fmt.Fprintf(w, "Notes of @%s\n", html.EscapeString(user.Username))
+}
