@@ -53,10 +53,10 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"Config.Home must be a path on this site"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Sessions, c.SessionStore = scs.New(), memstore.New() }, []string{"Config.Sessions brings its own"}},
 		{"an API by http", func(c *xsignin.Config) { c.APIURL = "http://api.example" }, []string{"APIURL is http"}},
-		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"lacks tweet.read"}},
+		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"xsignin: Config.Scopes lacks tweet.read"}},
 		{"faults of both providers", func(c *xsignin.Config) {
 			c.Scopes, c.ConsumerKey, c.ConsumerSecret = []string{"a,b"}, "k k", "s"
-		}, []string{"Scopes[0]", "ConsumerKey has blanks"}},
+		}, []string{"xsignin: Config.Scopes[0]", "xsignin: Config.ConsumerKey has blanks"}},
 		{"two providers of one name", func(c *xsignin.Config) {
 			x, err := provider.NewX(provider.XConfig{ClientID: "other", CallbackURL: "https://site.example/auth/callback"})
 			if err != nil {
@@ -81,6 +81,9 @@ func TestNewTellsEveryFault(t *testing.T) {
 					t.Errorf("%q is not in the error: %v", want, err)
 				}
 			}
+			if strings.Contains(err.Error(), "XConfig") || strings.Contains(err.Error(), "XOAuth1Config") {
+				t.Errorf("the error names what nobody wrote: %v", err)
+			}
 		})
 	}
 	if _, err := xsignin.New(good()); err != nil {
@@ -97,6 +100,32 @@ func TestWithoutKeysOnLoopbackThereIsOneWarning(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "level=WARN"); n != 1 {
 			t.Errorf("%s: %d warnings: %s", public, n, log.String())
+		}
+	}
+}
+
+func TestAFaultOfBothProvidersIsToldOnce(t *testing.T) {
+	_, err := xsignin.New(xsignin.Config{
+		PublicURL: "http://localhost:8080", ClientID: "id", ConsumerKey: "key", ConsumerSecret: "secret", APIURL: "http://api.example",
+	})
+	if err == nil || strings.Count(err.Error(), "xsignin: Config.APIURL is http") != 1 {
+		t.Errorf("the error: %v", err)
+	}
+}
+
+func TestANewThatFailsDoesNotWarn(t *testing.T) {
+	for name, edit := range map[string]func(*xsignin.Config){
+		"a provider's fault":  func(c *xsignin.Config) { c.Scopes = []string{"tweet.write"} },
+		"the handlers' fault": func(c *xsignin.Config) { c.Home = "//evil.example" },
+		"over plain http": func(c *xsignin.Config) {
+			c.PublicURL, c.Keys, c.RefreshAhead = "http://site.example", []string{strings.Repeat("k", 32)}, -1
+		},
+	} {
+		var log bytes.Buffer
+		c := xsignin.Config{PublicURL: "http://localhost:8080", ClientID: "id", Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		edit(&c)
+		if _, err := xsignin.New(c); err == nil || log.Len() > 0 {
+			t.Errorf("%s: error %v, log %s", name, err, log.String())
 		}
 	}
 }

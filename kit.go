@@ -37,12 +37,6 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Keys) == 0 {
-		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
-	}
-	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
-		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
-	}
 	k := &Kit{cfg: c}
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
@@ -83,6 +77,12 @@ func New(cfg Config) (*Kit, error) {
 	if err := k.mount(); err != nil {
 		return nil, errors.Join(err, k.clients.Close(context.Background()))
 	}
+	if len(c.Keys) == 0 {
+		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
+	}
+	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
+		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
+	}
 	return k, nil
 }
 
@@ -105,9 +105,25 @@ func (c checked) makeProviders() ([]provider.Provider, error) {
 		all, errs = append(all, x), append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, inOurNames(err)
 	}
 	return append(all, c.Providers...), nil
+}
+
+// inOurNames tells the faults of the providers' configurations, one in a line, by the names
+// of [Config], where their fields are called the same. A fault of both is told once.
+func inOurNames(err error) error {
+	var faults []error
+	seen := map[string]bool{}
+	names := strings.NewReplacer("provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.")
+	for line := range strings.Lines(err.Error()) {
+		fault := strings.TrimSuffix(names.Replace(line), "\n")
+		if !seen[fault] {
+			seen[fault] = true
+			faults = append(faults, errors.New(fault))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // callback is the URL to register at X.
