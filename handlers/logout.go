@@ -149,22 +149,23 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 	return nil
 }
 
-// SignOutEverywhere ends every session of the user whose Subject is userID, whatever
-// provider they signed in with: in this process when it returns, and on the other replicas
-// within five seconds, see [session.NewSignOuts]. Then the user's tokens go, as in a
-// sign-out by [Handlers.Logout]: best effort, within two seconds.
+// SignOutEverywhere ends every session of a user, whatever provider they signed in with:
+// in this process when it returns, and on the other replicas within five seconds, see
+// [session.NewSignOuts]. subject is what the application calls the user,
+// [provider.User].Subject, which differs from User.ID where OnSignIn chose it. Then the
+// user's tokens go, as in a sign-out by [Handlers.Logout]: best effort, within two seconds.
 //
 // A sign-in that the user has begun in another browser, and finishes afterwards, is a new
 // one and stays; Logout clears only those of its own browser.
 //
 // An error means that the list of sign-outs could not be written. Nothing is claimed then,
 // and the tokens are as they were.
-func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
+func (h *Handlers) SignOutEverywhere(ctx context.Context, subject string) error {
 	begun := h.cfg.Now()
-	if err := h.cfg.Sessions.SignOutEverywhere(ctx, userID); err != nil {
+	if err := h.cfg.Sessions.SignOutEverywhere(ctx, subject); err != nil {
 		return err
 	}
-	h.signedOut(context.WithoutCancel(ctx), begun, "", userID, true)
+	h.signedOut(context.WithoutCancel(ctx), begun, "", subject, true)
 	return nil
 }
 
