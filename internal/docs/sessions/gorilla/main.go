@@ -15,15 +15,27 @@ import (
 )
 
 func main() {
+	secret := os.Getenv("SESSION_SECRET")
+	if len(secret) < 32 {
+		log.Fatal("SESSION_SECRET: want 32 bytes at least; openssl rand -base64 32 makes one")
+	}
 	handler, err := site(xsignin.Config{
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-	}, sessions.NewCookieStore([]byte(os.Getenv("SESSION_SECRET"))))
+	}, cookies(secret, false)) // true where PublicURL is https
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
+}
+
+// cookies keeps the application's sessions in the browser, signed with secret.
+func cookies(secret string, https bool) *sessions.CookieStore {
+	store := sessions.NewCookieStore([]byte(secret))
+	store.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: https}
+	store.MaxAge(14 * 24 * 60 * 60) // seconds: the cookie's, and how long its signature counts
+	return store
 }
 
 func site(cfg xsignin.Config, store sessions.Store) (http.Handler, error) {
@@ -60,6 +72,7 @@ func (s *shop) cart(w http.ResponseWriter, r *http.Request) {
 	session := s.own(r)
 	things, _ := session.Values["things"].(string)
 	if err := session.Save(r, w); err != nil {
+		log.Printf("the cart cannot be kept: %v", err)
 		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
 		return
 	}
@@ -72,6 +85,7 @@ func (s *shop) add(w http.ResponseWriter, r *http.Request) {
 	things, _ := session.Values["things"].(string)
 	session.Values["things"] = things + " " + r.PostFormValue("thing")
 	if err := session.Save(r, w); err != nil {
+		log.Printf("the cart cannot be kept: %v", err)
 		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
 		return
 	}

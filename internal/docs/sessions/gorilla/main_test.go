@@ -2,11 +2,10 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/gorilla/sessions"
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/docs/visit"
@@ -16,7 +15,7 @@ import (
 func start(t *testing.T) *visit.Site {
 	t.Helper()
 	return visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		return site(cfg, sessions.NewCookieStore([]byte(strings.Repeat("s", 32))))
+		return site(cfg, cookies(strings.Repeat("s", 32), false))
 	})
 }
 
@@ -46,4 +45,21 @@ func TestACartIsItsOwners(t *testing.T) {
 	other.Get("/cart", http.StatusOK, xtest.SecondUserName+": \n")
 	other.Post("/auth/logout", url.Values{"everywhere": {"1"}}, http.StatusSeeOther)
 	b.Get("/cart", http.StatusOK, "nobody: \n")
+}
+
+func TestTheCookieOfTheCart(t *testing.T) {
+	for _, https := range []bool{false, true} {
+		w := httptest.NewRecorder()
+		session, err := cookies(strings.Repeat("s", 32), https).Get(httptest.NewRequest(http.MethodGet, "/cart", nil), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Save(httptest.NewRequest(http.MethodGet, "/cart", nil), w); err != nil {
+			t.Fatal(err)
+		}
+		c := w.Result().Cookies()[0]
+		if c.Path != "/" || !c.HttpOnly || c.Secure != https || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 14*24*60*60 {
+			t.Errorf("https %t: %s", https, w.Header().Get("Set-Cookie"))
+		}
+	}
 }
