@@ -1,14 +1,19 @@
-// Command move gives the kit the OAuth 1.0a tokens that an application has kept so far.
+// Command move gives the kit the OAuth 1.0a tokens that an application has kept so far. It
+// reads [{"ID": "...", "Token": "...", "Secret": "..."}, ...].
 package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"log"
 	"os"
 
+	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
+
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
 // old is a token as the application has kept it.
@@ -19,10 +24,30 @@ func main() {
 	if err := json.NewDecoder(os.Stdin).Decode(&tokens); err != nil {
 		log.Fatal(err)
 	}
-	var store tokenstore.Store = tokenstore.NewMemory() // the one of Config.Tokens
-	if err := move(context.Background(), store, os.Getenv("SECRET_KEY"), tokens); err != nil {
+	ctx := context.Background()
+	store, db, err := open(ctx, "x.db")
+	if err != nil {
 		log.Fatal(err)
 	}
+	if err := errors.Join(move(ctx, store, os.Getenv("SECRET_KEY"), tokens), db.Close()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// open opens the store that the site gives to the kit as Config.Tokens: the same file.
+func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	if err == nil {
+		err = store.Migrate(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return store, db, nil
 }
 
 // move seals tokens with key, the first of Config.Keys, into store. One that is there already,

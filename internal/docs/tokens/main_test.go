@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +13,6 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/docs/visit"
-	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -37,7 +38,12 @@ func TestMovedTokensWork(t *testing.T) {
 	s.Browser().SignIn("/auth/login/x-oauth1", xtest.DefaultUserID, "/")
 
 	// Another application, to which nobody has signed in.
-	store := tokenstore.NewMemory()
+	file := filepath.ToSlash(filepath.Join(t.TempDir(), "x.db"))
+	store, db, err := open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
 	kit, err := xsignin.New(xsignin.Config{
 		PublicURL: "http://127.0.0.1:8080", Keys: []string{key}, Tokens: store, Transport: s.X.Transport(),
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
@@ -46,9 +52,18 @@ func TestMovedTokensWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kit.Close(context.Background()) })
-	if err := move(t.Context(), store, key, []old{kept}); err != nil {
-		t.Fatal(err)
+	// The program has its own way into the file.
+	moving := func(tokens []old) {
+		t.Helper()
+		store, db, err := open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(move(t.Context(), store, key, tokens), db.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
+	moving([]old{kept})
 	works := func() {
 		t.Helper()
 		resp, err := kit.ClientFor(xsignin.Key{Provider: "x-oauth1", UserID: kept.ID}).Get("https://api.x.com/2/users/me")
@@ -61,8 +76,6 @@ func TestMovedTokensWork(t *testing.T) {
 		}
 	}
 	works()
-	if err := move(t.Context(), store, key, []old{{kept.ID, "an older", "token"}}); err != nil {
-		t.Fatal(err)
-	}
+	moving([]old{{kept.ID, "an older", "token"}})
 	works()
 }
