@@ -205,8 +205,8 @@ func readConfig(env func(string) string) (config, error) {
 // variables are the fields of the kit's configuration, as its errors name them, and where
 // this application reads them from.
 var variables = []struct{ field, variable string }{
-	{"XOAuth1Config.ConsumerKey ", "X_CONSUMER_KEY"},
-	{"XOAuth1Config.ConsumerSecret ", "X_CONSUMER_SECRET"},
+	{"Config.ConsumerKey ", "X_CONSUMER_KEY"},
+	{"Config.ConsumerSecret ", "X_CONSUMER_SECRET"},
 	{"Config.ClientID ", "X_CLIENT_ID"},
 	{"Config.ClientSecret ", "X_CLIENT_SECRET"},
 	{"Config.APIURL ", "X_API_URL"},
@@ -219,19 +219,15 @@ var variables = []struct{ field, variable string }{
 }
 
 // inVariables makes a configError of what the kit found wrong, where a variable is behind
-// all of it. Both providers find the same faults in what they share.
+// all of it.
 func inVariables(err error) error {
 	var faults []error
-	seen := make(map[string]bool)
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		variable, text := variableOf(line)
 		if variable == "" {
 			return err
 		}
-		if !seen[variable+text] {
-			faults = append(faults, errors.New(variable+": "+text))
-		}
-		seen[variable+text] = true
+		faults = append(faults, errors.New(variable+": "+text))
 	}
 	return &configError{faults}
 }
