@@ -145,10 +145,11 @@ func (p *page) until(condition, otherwise string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	// By the clock: a tab behind another has no animation frames, by which Poll goes otherwise.
 	// A navigation on the way takes the page away from under a poll: then it is
 	// asked again on the next one.
 	for {
-		err := chromedp.Run(ctx, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(0)))
+		err := chromedp.Run(ctx, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(0), chromedp.WithPollingInterval(50*time.Millisecond)))
 		if err == nil {
 			return
 		}
