@@ -24,19 +24,21 @@
 // is the data source name for modernc.org/sqlite; other drivers spell it differently.
 //
 //   - busy_timeout, in milliseconds, is how long the driver itself waits for another
-//     writer. Whatever else writes to the file, such as sqlite3store of scs, does not try
-//     again as a Store does: with 100 its writes fail with SQLITE_BUSY where many sign in
-//     at once, and those sign-ins answer 503.
+//     writer. Without it, and without WAL mode, a writer may never come to where others
+//     read all the time. Whatever else writes to the file, such as sqlite3store of scs,
+//     does not try again as a Store does: with 100 its writes fail with SQLITE_BUSY where
+//     many sign in at once, and those sign-ins answer 503.
 //   - A file that holds tokens alone may have busy_timeout(100): calls then keep closer to
 //     their contexts.
 //   - Transactions of the application's own that read before they write want
 //     _txlock=immediate as well: SQLite does not wait for a transaction that would turn
 //     from reading to writing. Store itself has none.
 //   - In WAL mode reads do not wait for writes.
-//   - SQLite has one writer at a time. A call that finds the file locked tries again
-//     until its context ends, and for 10 seconds at most. The driver waits for
-//     busy_timeout each time, and does not look at the context meanwhile: a call outlasts
-//     its context, or the 10 seconds, by as much at most.
+//   - SQLite has one writer at a time. The writers of one Store stand in line for it. The
+//     one at the head that finds the file locked, by another process or whatever else
+//     writes to it, tries again until its context ends, and for 10 seconds at most. The
+//     driver waits for busy_timeout each time, and does not look at the context
+//     meanwhile: a call outlasts its context, or the 10 seconds, by as much at most.
 //   - Leave the synchronous pragma at its default, FULL. NORMAL may undo the last
 //     writes when the machine fails, and X does not accept a refresh token again that
 //     it has replaced: those users would have to sign in again.

@@ -40,6 +40,33 @@ func (s *Store) do(ctx context.Context, doing string, f func() error) error {
 	}
 }
 
+// begin waits for the turn to write. SQLite lets those who wait for its one writer try
+// again and again, and whoever is unlucky never gets there; here they stand in line.
+func (s *Store) begin(ctx context.Context, doing string) (end func(), err error) {
+	if s.turn == nil {
+		return func() {}, nil
+	}
+	end = func() { <-s.turn }
+	select {
+	case s.turn <- struct{}{}:
+		return end, nil
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case s.turn <- struct{}{}:
+		return end, nil
+	case <-ctx.Done():
+		return nil, wrap(ctx, doing, context.Cause(ctx))
+	case <-timer.C:
+		return nil, wrap(ctx, doing, errBusy)
+	}
+}
+
+// errBusy begins as SQLite's own error for a file that others keep busy does.
+var errBusy = errors.New("database is locked: the calls before this one had not ended after 10 seconds")
+
 // wrap makes an error of the driver one of this package.
 func wrap(ctx context.Context, doing string, err error) error {
 	// Drivers do not always say that it was the context that ended a call.

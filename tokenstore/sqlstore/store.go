@@ -33,6 +33,8 @@ type Store struct {
 	dialect Dialect
 	prefix  string
 	text    statements
+	// turn is held by the one that writes, in SQLite.
+	turn chan struct{}
 }
 
 var (
@@ -50,7 +52,11 @@ func New(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: c.DB, dialect: c.Dialect, prefix: prefix, text: c.Dialect.statements(prefix)}, nil
+	s := &Store{db: c.DB, dialect: c.Dialect, prefix: prefix, text: c.Dialect.statements(prefix)}
+	if c.Dialect == SQLite {
+		s.turn = make(chan struct{}, 1)
+	}
+	return s, nil
 }
 
 // Get implements [tokenstore.Store].
@@ -171,6 +177,11 @@ func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) 
 
 // exec runs a statement about key and reports whether it found a row to change.
 func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstore.Key, args ...any) (done bool, err error) {
+	end, err := s.begin(ctx, doing)
+	if err != nil {
+		return false, err
+	}
+	defer end()
 	args = append([]any{[]byte(key.UserID), []byte(key.Provider)}, args...)
 	err = s.do(ctx, doing, func() error {
 		r, err := s.db.ExecContext(ctx, statement, args...)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,39 @@ func TestACallThatWaitsForALockEndsWithItsContext(t *testing.T) {
 	unlock()
 	if err := <-done; err != nil {
 		t.Errorf("Put when the lock is gone: %v", err)
+	}
+}
+
+// TestWritersOfAFileStandInLine: one is with the driver, which waits for the file and looks
+// at no context meanwhile, and the others leave the line when they like.
+func TestWritersOfAFileStandInLine(t *testing.T) {
+	d := sqlite(t)
+	d.dsn = strings.Replace(d.dsn, "busy_timeout(100)", "busy_timeout(60000)", 1)
+	db := d.pool(t)
+	s := d.store(t, db, "")
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	unlock := d.lock(t)
+	done := make(chan error)
+	go func() {
+		_, err := s.Put(t.Context(), key(), []byte("first"))
+		done <- err
+	}()
+	for db.Stats().InUse == 0 {
+		runtime.Gosched()
+	}
+	began := time.Now()
+	_, err := s.Put(soon(t, 50*time.Millisecond), key(), []byte("second"))
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 30*time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
+	unlock()
+	if err := <-done; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if e, err := s.Get(t.Context(), key()); err != nil || string(e.Value) != "first" {
+		t.Errorf("Get = %q, %v", e.Value, err)
 	}
 }
 
