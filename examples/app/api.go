@@ -20,6 +20,7 @@ import (
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // api asks X as the user of one request. It reads with go-twitter, and posts and uploads
@@ -42,7 +43,7 @@ func (a *app) api(ctx context.Context) (*api, error) {
 		return nil, errForgotten
 	}
 	c := *xsignin.Client(ctx)
-	c.Transport = &answers{base: cmp.Or(c.Transport, http.DefaultTransport), api: a.apiURL}
+	c.Transport = &answers.Transport{Base: cmp.Or(c.Transport, http.DefaultTransport), API: a.apiURL}
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: &c,
 		// gotwi wants a token. The kit's client puts the user's in its place.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -44,7 +45,7 @@ func problemOf(err error) problem {
 	if errors.As(err, &pe) {
 		p.RetryAt = pe.RetryAt
 	}
-	var x *refusal
+	var x *answers.Refusal
 	var unknown *tokenstore.UnknownKeyError
 	switch {
 	case errors.Is(err, errForgotten):
@@ -65,40 +66,40 @@ func problemOf(err error) problem {
 		p.Title = "X could not read the picture"
 		p.Detail = "Try another one: JPEG, PNG or WebP, up to 5 MB."
 	case errors.As(err, &x):
-		p.Said = x.detail
-		x.explain(&p)
+		p.Said = x.Detail
+		explainRefusal(x, &p)
 	}
 	return p
 }
 
-// explain fills in p for a refusal by X.
-func (e *refusal) explain(p *problem) {
+// explainRefusal fills in p for what X's API refuses.
+func explainRefusal(e *answers.Refusal, p *problem) {
 	switch {
-	case e.status == http.StatusTooManyRequests && e.kind == "usage-capped", e.status == http.StatusPaymentRequired:
+	case e.Status == http.StatusTooManyRequests && e.Kind == "usage-capped", e.Status == http.StatusPaymentRequired:
 		p.Code, p.Title = "no_credits", "This application has used up what X allows it"
 		p.Detail = "X charges applications for each call, and this one has no credits left. That is for the people who run it to mend; your account is fine."
-	case e.status == http.StatusTooManyRequests:
+	case e.Status == http.StatusTooManyRequests:
 		p.Status, p.Code, p.Title = http.StatusTooManyRequests, "rate_limited", "X is asking for a pause"
 		p.Detail = "There have been too many of these calls in a short time. X counts them for each person and starts anew every 15 minutes."
-		p.RetryAt = e.retryAt
-	case e.status == http.StatusUnauthorized:
+		p.RetryAt = e.RetryAt
+	case e.Status == http.StatusUnauthorized:
 		// The kit has refreshed and asked again before it lets a 401 through. X has
 		// answered so to good tokens in an outage, so nobody is sent away for it.
 		p.Status, p.Code, p.Title = http.StatusUnauthorized, "unauthorized", "X does not accept this sign-in at the moment"
 		p.Detail = "If trying again does not help, sign in again."
-	case e.status == http.StatusForbidden && strings.Contains(strings.ToLower(e.detail), "duplicate"):
+	case e.Status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail), "duplicate"):
 		p.Status, p.Code, p.Title = http.StatusForbidden, "duplicate", "You have posted this already"
 		p.Detail = "X does not take the same text twice in a row. Change a word and post again."
-	case e.status == http.StatusForbidden && e.kind == "oauth1-permissions":
+	case e.Status == http.StatusForbidden && e.Kind == "oauth1-permissions":
 		p.Status, p.Code, p.Title = http.StatusForbidden, "read_only", "This application may only read"
 		p.Detail = "Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."
-	case e.status == http.StatusForbidden:
+	case e.Status == http.StatusForbidden:
 		p.Status, p.Code, p.Title = http.StatusForbidden, "forbidden", "X does not allow this"
 		p.Detail = "Your sign-in may lack a permission (scope), or the application's plan at X does not include this call."
-	case e.status == http.StatusNotFound:
+	case e.Status == http.StatusNotFound:
 		p.Status, p.Code, p.Title = http.StatusNotFound, "not_found", "X does not know this"
 		p.Detail = "It may have been deleted, or the account is suspended."
-	case e.status == http.StatusBadRequest, e.status == http.StatusUnprocessableEntity:
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity:
 		p.Code, p.Title = "refused", "X did not take this"
 		p.Detail = "X found something wrong with what this application sent."
 	}

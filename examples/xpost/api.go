@@ -9,6 +9,8 @@ import (
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
 	"github.com/michimani/gotwi"
+
+	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // api asks X as an account. It reads with go-twitter, and posts and uploads with gotwi:
@@ -44,7 +46,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 		return nil, err
 	}
 	h := *c.pool.Client(a.key())
-	h.Transport = &answers{base: &counting{h.Transport}, api: base}
+	h.Transport = &answers.Transport{Base: &counting{h.Transport}, API: base}
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: &h,
 		// gotwi wants a token. The kit's client puts the account's in its place.

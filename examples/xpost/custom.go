@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // maxBody bounds what is read for a request.
@@ -58,12 +60,12 @@ func custom(ctx context.Context, c *call) (result, error) {
 		return result{}, fmt.Errorf("custom: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, answers.Max+1))
 	switch {
 	case err != nil:
 		return result{}, fmt.Errorf("custom: X's answer broke off: %w", err)
-	case len(b) > maxAnswer:
-		return result{}, fmt.Errorf("custom: X's answer is longer than %d MB", maxAnswer>>20)
+	case len(b) > answers.Max:
+		return result{}, fmt.Errorf("custom: X's answer is longer than %d MB", answers.Max>>20)
 	}
 	return answered(resp, b)
 }
@@ -80,7 +82,7 @@ func answered(resp *http.Response, b []byte) (result, error) {
 	}
 	switch {
 	case resp.StatusCode >= http.StatusMultipleChoices:
-		return r, readRefusal(resp, b)
+		return r, answers.Read(resp, b)
 	case r.document == nil:
 		return r, fmt.Errorf("custom: X answers %s with something other than JSON", resp.Status)
 	}

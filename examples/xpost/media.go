@@ -14,6 +14,8 @@ import (
 
 	uploadtypes "github.com/michimani/gotwi/media/upload/types"
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
+
+	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // kind is a use that X has for media.
@@ -113,7 +115,7 @@ func openMedia(path string, k kind) (*mediaFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &mediaFile{File: file, kind: k, name: plain(filepath.Base(path))}
+	f := &mediaFile{File: file, kind: k, name: answers.Plain(filepath.Base(path))}
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

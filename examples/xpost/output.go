@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // result is what a command found: a document for scripts, and words for people.
@@ -47,18 +46,6 @@ func writeJSON(w io.Writer, document any) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	_ = e.Encode(document)
-}
-
-// plain makes words of strangers fit for a terminal: on one line and without the control
-// characters that would move its cursor or name its window.
-func plain(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // when is a time as people read it, or nothing for one that X did not give.

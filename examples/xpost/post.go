@@ -13,6 +13,7 @@ import (
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -111,10 +112,10 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 // unsure adds errUnsure to errors after which X may have posted or not: no answer, or one
 // that says that X failed.
 func unsure(err error) error {
-	var x *refusal
+	var x *answers.Refusal
 	var pe *provider.Error
 	switch {
-	case errors.As(err, &x) && x.status < 500,
+	case errors.As(err, &x) && x.Status < 500,
 		// These come before anything is sent.
 		errors.Is(err, client.ErrSignInAgain), errors.Is(err, client.ErrUnavailable),
 		errors.Is(err, client.ErrForeignHost), errors.As(err, &pe):

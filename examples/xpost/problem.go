@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -59,7 +61,7 @@ func explain(err error, opt options) problem {
 		nobody  *notSignedIn
 		unknown *tokenstore.UnknownKeyError
 		pe      *provider.Error
-		x       *refusal
+		x       *answers.Refusal
 		scopes  *lacks
 		path    *fs.PathError
 	)
@@ -90,7 +92,7 @@ func explain(err error, opt options) problem {
 	case errors.Is(err, client.ErrSignInAgain):
 		return problem{Code: "sign_in_again", Message: "X no longer accepts this sign-in: run " + login}
 	case errors.As(err, &x):
-		return x.explain(login)
+		return explainRefusal(x, login)
 	case errors.As(err, &pe):
 		return explainSignIn(pe, login)
 	case errors.Is(err, client.ErrUnavailable):
@@ -125,29 +127,29 @@ func explainSignIn(e *provider.Error, login string) problem {
 	return p
 }
 
-// explain is for what X's API refuses.
-func (e *refusal) explain(login string) problem {
-	p := problem{Code: "refused", Status: e.status, RetryAt: e.retryAt, Said: e.detail}
+// explainRefusal is for what X's API refuses.
+func explainRefusal(e *answers.Refusal, login string) problem {
+	p := problem{Code: "refused", Status: e.Status, RetryAt: e.RetryAt, Said: cmp.Or(e.Detail, e.Title)}
 	switch {
-	case e.status == http.StatusTooManyRequests && e.kind == "usage-capped", e.status == http.StatusPaymentRequired:
+	case e.Status == http.StatusTooManyRequests && e.Kind == "usage-capped", e.Status == http.StatusPaymentRequired:
 		p.Code, p.Message = "no_credits", "the application has used up what X allows it: see its credits at console.x.com"
-	case e.status == http.StatusTooManyRequests:
+	case e.Status == http.StatusTooManyRequests:
 		p.Code, p.Message = "rate_limited", "X asks for a pause: there have been too many of these calls"
-	case e.status == http.StatusUnauthorized:
+	case e.Status == http.StatusUnauthorized:
 		// The kit has refreshed and asked again before it lets a 401 through.
 		p.Code, p.Message = "unauthorized", "X does not accept this sign-in at the moment. If trying again does not help, run "+login
-	case e.status == http.StatusForbidden && strings.Contains(strings.ToLower(e.detail), "duplicate"):
+	case e.Status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail), "duplicate"):
 		p.Code, p.Message = "duplicate", "this was posted already, and X does not take the same text twice: change a word"
-	case e.status == http.StatusForbidden && e.kind == "oauth1-permissions":
+	case e.Status == http.StatusForbidden && e.Kind == "oauth1-permissions":
 		p.Code, p.Message = "read_only", "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
-	case e.status == http.StatusForbidden:
+	case e.Status == http.StatusForbidden:
 		p.Code, p.Message = "forbidden", "X does not allow this: the sign-in may lack a scope, or the application's plan does not include this call"
-	case e.status == http.StatusNotFound:
+	case e.Status == http.StatusNotFound:
 		p.Code, p.Message = "not_found", "X does not know this"
-	case e.status < http.StatusInternalServerError:
-		p.Message = fmt.Sprintf("X did not take this (status %d)", e.status)
+	case e.Status < http.StatusInternalServerError:
+		p.Message = fmt.Sprintf("X did not take this (status %d)", e.Status)
 	default:
-		p.Code, p.Message = "unavailable", fmt.Sprintf("X has trouble of its own (status %d): try again later", e.status)
+		p.Code, p.Message = "unavailable", fmt.Sprintf("X has trouble of its own (status %d): try again later", e.Status)
 	}
 	return p
 }
