@@ -24,6 +24,7 @@ type app struct {
 	log    *slog.Logger
 	apiURL *url.URL
 	ways   []way
+	counters
 	pages  pages
 	images images
 	http.Handler
@@ -35,6 +36,7 @@ type way struct {
 }
 
 func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) {
+	counters := newCounters()
 	kit, err := xsignin.New(xsignin.Config{
 		PublicURL:      cfg.publicURL,
 		ClientID:       cfg.clientID,
@@ -50,6 +52,7 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 		SessionStore:   store.Sessions,
 		Tokens:         store.Tokens,
 		Logger:         log,
+		Events:         counters.tell,
 	})
 	if err != nil {
 		return nil, inVariables(err)
@@ -58,7 +61,7 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 	if err != nil {
 		return nil, err
 	}
-	a := &app{cfg: cfg, kit: kit, log: log, apiURL: apiURL, pages: newPages(), images: newImages(cfg, apiURL)}
+	a := &app{cfg: cfg, kit: kit, log: log, counters: counters, apiURL: apiURL, pages: newPages(), images: newImages(cfg, apiURL)}
 	if cfg.clientID != "" {
 		a.ways = append(a.ways, way{"x", "OAuth 2.0", "/auth/login"})
 	}
@@ -91,14 +94,18 @@ func (a *app) routes() (http.Handler, error) {
 	signedIn := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.RequireUser(h)) }
 	// RequireUser answers a form whose session has ended as it answers a script, in JSON.
 	// People get a page with a way on.
-	changes := func(pattern string, h http.HandlerFunc) {
-		mux.Handle(pattern, cross.Handler(a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	changes := func(pattern string, h http.HandlerFunc, around ...func(http.Handler) http.Handler) {
+		var all http.Handler = a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, ok := xsignin.User(r.Context()); !ok {
 				a.fail(w, r, client.ErrNoUser)
 				return
 			}
 			h(w, r)
-		}))))
+		}))
+		for _, wrap := range around {
+			all = wrap(all)
+		}
+		mux.Handle(pattern, cross.Handler(all))
 	}
 
 	everybody("GET /{$}", a.front)
@@ -107,9 +114,12 @@ func (a *app) routes() (http.Handler, error) {
 	signedIn("GET /timeline", a.timeline)
 	signedIn("GET /posts", a.posts)
 	signedIn("GET /followers", a.followers)
-	// Who signed in with less is asked for it here, and not at the front door.
-	mux.Handle("GET /compose", a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm)))
-	changes("POST /compose", a.compose)
+	// Who signed in with less is asked for it here, and not at the front door. A draft is
+	// in the session, which LoadAndSave makes ready for values of an application's own.
+	drafts := a.kit.Sessions().LoadAndSave
+	mux.Handle("GET /compose", drafts(a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm))))
+	changes("POST /compose", a.compose, drafts)
+	changes("POST /compose/draft", a.keepDraft, drafts)
 	signedIn("GET /tokens", a.tokens)
 	changes("POST /tokens/refresh", a.refreshToken)
 	changes("POST /tokens/disconnect", a.disconnectToken)

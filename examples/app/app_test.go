@@ -550,6 +550,8 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"plain http", map[string]string{"X_CLIENT_ID": "a", "X_API_URL": "http://api.example.com"}, []string{"X_API_URL: "}},
 		{"no URL", map[string]string{"X_CLIENT_ID": "a", "X_AUTHORIZE_URL": "x.com"}, []string{"X_AUTHORIZE_URL: "}},
 		{"an API and nobody to be", map[string]string{"X_API_URL": "https://api.x.com"}, []string{"X_API_URL: "}},
+		{"counters for everybody", map[string]string{"DEBUG_ADDR": ":6060"}, []string{"DEBUG_ADDR: "}},
+		{"counters for the network", map[string]string{"DEBUG_ADDR": "192.0.2.1:6060"}, []string{"DEBUG_ADDR: "}},
 		{"an interstitial for nobody known", map[string]string{"INTERSTITIAL": "tablets"}, []string{"INTERSTITIAL: "}},
 		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
 		{"no duration", map[string]string{"X_REFRESH_AHEAD": "5"}, []string{"X_REFRESH_AHEAD: "}},

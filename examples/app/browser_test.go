@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -270,7 +271,8 @@ func (p *page) submit(form, button *html.Node, fill map[string]any) *page {
 		_ = w.Close()
 		body, kind = strings.NewReader(b.String()), w.FormDataContentType()
 	}
-	r, err := http.NewRequest(http.MethodPost, p.resolve(attr(form, "action")), body)
+	action := cmp.Or(attr(button, "formaction"), attr(form, "action"))
+	r, err := http.NewRequest(http.MethodPost, p.resolve(action), body)
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -53,7 +53,9 @@ func (f *postForm) fault(field, text string) {
 }
 
 func (a *app) composeForm(w http.ResponseWriter, r *http.Request) {
-	a.showForm(w, r, http.StatusOK, emptyForm())
+	f := emptyForm()
+	f.Text = a.draft(r)
+	a.showForm(w, r, http.StatusOK, f)
 }
 
 func (a *app) showForm(w http.ResponseWriter, r *http.Request, status int, f *postForm) {
@@ -77,6 +79,7 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 		err = x.publish(r.Context(), d)
 	}
 	if err == nil {
+		a.setDraft(r, "")
 		http.Redirect(w, r, "/posts?done=posted", http.StatusSeeOther)
 		return
 	}
@@ -101,9 +104,9 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 	a.showForm(w, r, p.Status, f)
 }
 
-// read fills f in from r and checks it. A status other than 200 says that something is
-// wrong, which f tells.
-func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
+// fill fills f in from r, without its picture. A status other than 200 says that something
+// is wrong, which f tells.
+func (f *postForm) fill(w http.ResponseWriter, r *http.Request) int {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	// A form without a picture may come url-encoded; it has been read by then.
 	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
@@ -111,15 +114,11 @@ func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
 		if errors.As(err, &tooLarge) {
 			f.Kind = "picture"
 			f.fault("picture", "The picture is larger than 5 MB. Pick a smaller one.")
-			return draft{}, http.StatusRequestEntityTooLarge
+			return http.StatusRequestEntityTooLarge
 		}
 		f.fault("", "The form could not be read. Please fill it in again.")
-		return draft{}, http.StatusBadRequest
+		return http.StatusBadRequest
 	}
-	if r.MultipartForm != nil {
-		defer func() { _ = r.MultipartForm.RemoveAll() }()
-	}
-
 	f.Kind = r.PostFormValue("kind")
 	if !slices.Contains([]string{"text", "picture", "poll"}, f.Kind) {
 		f.Kind = "text"
@@ -129,7 +128,14 @@ func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
 	f.AltText = strings.TrimSpace(r.PostFormValue("alt"))
 	copy(f.Options, r.PostForm["option"])
 	f.Minutes, _ = strconv.Atoi(r.PostFormValue("minutes"))
+	return http.StatusOK
+}
 
+// read is fill, and checks what is to be posted.
+func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
+	if status := f.fill(w, r); status != http.StatusOK {
+		return draft{}, status
+	}
 	d := draft{text: f.Text}
 	switch f.Kind {
 	case "picture":

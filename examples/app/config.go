@@ -44,6 +44,9 @@ environment variables:
   X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
                      Default 5m. A token that does not live that long is refreshed
                      in the middle of its life
+  DEBUG_ADDR         a loopback address, such as 127.0.0.1:6060, where whoever operates the
+                     application finds counters (/debug/vars) and profiles (/debug/pprof/).
+                     Default none
   INTERSTITIAL       whose way to X leads over a small page, which the X app on a phone does
                      not take over: phones, always or never. Default never
   DATABASE_URL       where sessions and tokens are kept: sqlite:FILE, which is
@@ -75,6 +78,7 @@ const (
 // config is the environment, read and checked.
 type config struct {
 	addr                        string
+	debugAddr                   string // empty: none
 	publicURL                   string // empty: it follows the listener's address
 	clientID, clientSecret      string
 	consumerKey, consumerSecret string
@@ -106,6 +110,7 @@ func readConfig(env func(string) string) (config, error) {
 	}
 	c := config{
 		addr:           cmp.Or(get("ADDR"), defaultAddr),
+		debugAddr:      get("DEBUG_ADDR"),
 		publicURL:      strings.TrimRight(get("PUBLIC_URL"), "/"),
 		clientID:       get("X_CLIENT_ID"),
 		clientSecret:   get("X_CLIENT_SECRET"),
@@ -120,6 +125,12 @@ func readConfig(env func(string) string) (config, error) {
 	host, _, err := net.SplitHostPort(c.addr)
 	if err != nil {
 		fault("ADDR", "must be a host and a port, such as %s: %v", defaultAddr, err)
+	}
+	if c.debugAddr != "" {
+		// Profiles tell much, and ask for no password.
+		if debugHost, _, err := net.SplitHostPort(c.debugAddr); err != nil || !loopback(debugHost) {
+			fault("DEBUG_ADDR", "must be a loopback address with a port, such as 127.0.0.1:6060")
+		}
 	}
 	// Where the public URL follows ADDR its host is ADDR's, except that a listener on all
 	// interfaces is reached by the loopback address.

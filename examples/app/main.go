@@ -92,6 +92,14 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	} else {
 		note = ", listening at " + at
 	}
+	var debug net.Listener
+	if cfg.debugAddr != "" {
+		if debug, err = net.Listen("tcp", cfg.debugAddr); err != nil {
+			return &configError{[]error{fmt.Errorf("DEBUG_ADDR: %w", err)}}
+		}
+		defer func() { _ = debug.Close() }()
+		note += ", counters at http://" + debug.Addr().String() + "/debug/vars"
+	}
 	store, err := openStorage(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -108,6 +116,9 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	a, err := newApp(cfg, store, log)
 	if err != nil {
 		return err
+	}
+	if debug != nil {
+		go a.serveDebug(debug, log)
 	}
 	storage.TryKeys(ctx, store, log)
 	srv := &http.Server{

@@ -56,6 +56,7 @@ type asked struct {
 // notices are the messages that a redirect can leave, by the value of ?done=.
 var notices = map[string]string{
 	"posted":       "Your post is on its way to your followers.",
+	"kept":         "The text is kept until you post it or sign out.",
 	"refreshed":    "The token is fresh. X has given a new refresh token with it, and the old one is spent.",
 	"disconnected": "The token was revoked at X and deleted here. If it was the one you signed in with, the next page that asks X signs you in again.",
 }

@@ -158,7 +158,11 @@ func (a *app) loginURL(r *http.Request, path string) string {
 // returnPath is the page to come back to: the one asked for, or the one with the form.
 func returnPath(r *http.Request) string {
 	if r.Method != http.MethodGet {
-		return strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/refresh"), "/disconnect")
+		path := r.URL.Path
+		for _, action := range []string{"/refresh", "/disconnect", "/draft"} {
+			path = strings.TrimSuffix(path, action)
+		}
+		return path
 	}
 	return r.URL.RequestURI()
 }
