@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-
 	"net/http"
 	"net/http/pprof"
 	"runtime"

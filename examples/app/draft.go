@@ -39,5 +39,9 @@ func (a *app) keepDraft(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.setDraft(r, f.Text)
-	http.Redirect(w, r, "/compose?done=kept", http.StatusSeeOther)
+	next := "/compose"
+	if f.Text != "" {
+		next += "?done=kept"
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
 }
