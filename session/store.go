@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/bounded"
 )
 
 const (
@@ -54,6 +56,8 @@ type store struct {
 	memory *memory
 	// signOuts may be nil.
 	signOuts *SignOuts
+	// calls bounds those to ctx.
+	calls bounded.Calls
 }
 
 // unfiltered is a store that also finds sessions that were ended everywhere, for who
@@ -294,27 +298,27 @@ func finish(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
 	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.FindCtx(ctx, key)
+		call := s.calls.Begin(ctx, storeTime)
+		defer call.End()
+		return s.ctx.FindCtx(call, key)
 	}
 	return s.base.Find(key)
 }
 
 func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.CommitCtx(ctx, key, b, expiry)
+		call := s.calls.Begin(ctx, storeTime)
+		defer call.End()
+		return s.ctx.CommitCtx(call, key, b, expiry)
 	}
 	return s.base.Commit(key, b, expiry)
 }
 
 func (s *store) delete(ctx context.Context, key string) error {
 	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.DeleteCtx(ctx, key)
+		call := s.calls.Begin(ctx, storeTime)
+		defer call.End()
+		return s.ctx.DeleteCtx(call, key)
 	}
 	return s.base.Delete(key)
 }
