@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/session"
 )
@@ -113,9 +112,4 @@ func requestURI(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
-}
-
-// with returns r with req in its context.
-func with(r *http.Request, req *requestctx.Request) *http.Request {
-	return r.WithContext(requestctx.With(r.Context(), req))
 }

@@ -35,13 +35,14 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Requ
 // require is Require, with the scopes that a sign-in is to ask for.
 func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *Refusal) {
 	h := w.Header()
-	// One allocation for two headers: this runs at every request.
-	values := []string{"no-store", "Cookie"}
-	h["Cache-Control"] = values[0:1:1]
+	// One allocation for both headers and the request: this runs at every request.
+	p := new(requestctx.Piece)
+	p.Values = [...]string{"no-store", "Cookie"}
+	h["Cache-Control"] = p.Values[0:1:1]
 	if _, ok := h["Vary"]; !ok {
-		h["Vary"] = values[1:2:2] // as the session would
+		h["Vary"] = p.Values[1:2:2] // as the session would
 	}
-	loaded, err := m.Load(w, r)
+	loaded, err := m.load(w, r, p)
 	if err != nil {
 		m.log.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
 		return nil, m.temporary(r)

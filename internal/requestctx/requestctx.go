@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
@@ -42,6 +43,22 @@ func (r *Request) SignedIn() bool { return r.User.Provider != "" && r.User.Subje
 func With(ctx context.Context, req *Request) context.Context {
 	req.Context = ctx
 	return req
+}
+
+// Piece is the request that a handler is given, with what belongs to it, as one piece of
+// memory: every request of every visitor pays for each.
+type Piece struct {
+	request http.Request
+	state   Request
+	// Values are for headers of the answer, whose values are slices.
+	Values [2]string
+}
+
+// Fill returns r with state in its context. It may be called once.
+func (p *Piece) Fill(r *http.Request, state Request) *http.Request {
+	p.state = state
+	p.request = *r.WithContext(With(r.Context(), &p.state))
+	return &p.request
 }
 
 // From returns what With put there, or nil where no middleware has run.
