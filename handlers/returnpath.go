@@ -28,7 +28,8 @@ func localPath(raw, auth, def string) string {
 	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" {
 		return def
 	}
-	if !plainPath(u.EscapedPath()) {
+	// http.Redirect takes a fragment for a part of the path, and cleans both.
+	if !plainPath(u.EscapedPath()) || hasDotSegment(u.EscapedFragment()) {
 		return def
 	}
 	if auth != "" && (u.Path == auth || strings.HasPrefix(u.Path, auth+"/")) {
@@ -45,10 +46,8 @@ func plainPath(p string) bool {
 		if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) || hasControl(p) {
 			return false
 		}
-		for segment := range strings.SplitSeq(p, "/") {
-			if segment == "." || segment == ".." {
-				return false
-			}
+		if hasDotSegment(p) {
+			return false
 		}
 		decoded := percentDecode(p)
 		if decoded == p {
@@ -56,6 +55,15 @@ func plainPath(p string) bool {
 		}
 		p = decoded
 	}
+}
+
+func hasDotSegment(p string) bool {
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // percentDecode decodes what is an encoding, and leaves a stray percent sign as it is:

@@ -32,6 +32,8 @@ var hostile = []string{
 	// Dot segments that leave an empty one in front.
 	"/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/./\\evil.example", "/%2e//evil.example", "/%2e%2e//evil.example",
 	"/..", "/.", "/a/../../b", "/%2e%2e%2fevil",
+	// The same in a fragment, which http.Redirect cleans with the path.
+	"/#/../auth/login", "/#/../%00", "/a#/../../auth/logout", "/#/..", "/#/./%2fevil.example",
 	// The kit's own paths: the visitor would go round in circles, or out again.
 	"/auth", "/auth/", "/auth/login", "/auth/login?return_to=/x", "/auth/logout", "/auth/callback?state=x", "/%61uth/logout",
 	// No path at all.
@@ -127,6 +129,8 @@ func FuzzReturnPath(f *testing.F) {
 		http.Redirect(w, httptest.NewRequest(http.MethodGet, "/auth/callback", http.NoBody), got, http.StatusSeeOther)
 		if location := w.Header().Get("Location"); leaves(location) {
 			t.Fatalf("localPath(%q): the Location %q leaves the site", raw, location)
+		} else if got != "/home" && len(location) <= maxReturnPath && localPath(location, "/auth", "/home") == "/home" {
+			t.Fatalf("localPath(%q) = %q, but the Location %q would be refused", raw, got, location)
 		}
 		u, err := url.Parse(got)
 		if err != nil {
