@@ -64,8 +64,8 @@ func TestNewTellsEveryFault(t *testing.T) {
 			}
 			c.Providers = []provider.Provider{x}
 		}, []string{`"x"`}},
-		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.CookieName = "__Host-xsignin-pending-app" }, []string{"pending sign-ins"}},
-		{"a lifetime that is negative", func(c *xsignin.Config) { c.SessionLifetime = -1 }, []string{"lifetime -1ns is negative"}},
+		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.CookieName", "pending sign-ins"}},
+		{"a lifetime that is negative", func(c *xsignin.Config) { c.SessionLifetime = -1 }, []string{"xsignin: Config.SessionLifetime -1ns is negative"}},
 		{"a refresh after the expiry", func(c *xsignin.Config) { c.RefreshAhead = -1 }, []string{"RefreshAhead"}},
 	}
 	for _, tt := range tests {

@@ -61,7 +61,7 @@ func New(cfg Config) (*Kit, error) {
 		})
 	}
 	if err != nil {
-		return nil, err
+		return nil, inOurNames(err)
 	}
 	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
@@ -110,12 +110,14 @@ func (c checked) makeProviders() ([]provider.Provider, error) {
 	return append(all, c.Providers...), nil
 }
 
-// inOurNames tells the faults of the providers' configurations, one in a line, by the names
-// of [Config], where their fields are called the same. A fault of both is told once.
+// inOurNames tells the faults of the configurations of rooms, one in a line, by the names of
+// [Config]. A fault of two is told once.
 func inOurNames(err error) error {
 	var faults []error
 	seen := map[string]bool{}
-	names := strings.NewReplacer("provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.")
+	names := strings.NewReplacer("provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.",
+		"session: Config.Lifetime", "xsignin: Config.SessionLifetime", "session: Config.IdleTimeout", "xsignin: Config.SessionIdle",
+		"session: Config.", "xsignin: Config.")
 	for line := range strings.Lines(err.Error()) {
 		fault := strings.TrimSuffix(names.Replace(line), "\n")
 		if !seen[fault] {

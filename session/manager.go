@@ -109,23 +109,23 @@ func New(cfg Config) (*Manager, error) {
 		faults = append(faults, fmt.Errorf("session: "+format, args...))
 	}
 	if cfg.Lifetime < 0 {
-		fault("the lifetime %v is negative", cfg.Lifetime)
+		fault("Config.Lifetime %v is negative: leave it unset for 14 days", cfg.Lifetime)
 	}
 	if cfg.IdleTimeout < 0 {
-		fault("the idle timeout %v is negative", cfg.IdleTimeout)
+		fault("Config.IdleTimeout %v is negative: leave it unset for none", cfg.IdleTimeout)
 	}
 	if cfg.CookieName == "" {
 		cfg.CookieName = hostPrefix(cfg.Secure) + "xsignin"
 	}
 	if strings.Contains(cfg.CookieName, "-pending-") {
-		fault("the cookie name %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
+		fault("Config.CookieName %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
 	}
 	if (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {
-		fault("%q cannot be the name of a cookie", cfg.CookieName)
+		fault("Config.CookieName %q cannot be the name of a cookie", cfg.CookieName)
 	}
 	prefixed := strings.HasPrefix(cfg.CookieName, "__Host-") || strings.HasPrefix(cfg.CookieName, "__Secure-")
 	if prefixed && !cfg.Secure {
-		fault("browsers refuse the cookie name %q without Secure", cfg.CookieName)
+		fault("Config.CookieName %q is one that browsers refuse without Secure", cfg.CookieName)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
