@@ -39,11 +39,11 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 ) (account, error) {
 	c := s.call(ctx, "users/me", t.AccessToken, t.RefreshToken, t.TokenSecret)
 	defer c.stop()
-	fields := "profile_image_url"
+	address := s.me
 	if email {
-		fields += ",confirmed_email"
+		address += url.QueryEscape(",confirmed_email")
 	}
-	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, s.endpoint("/2/users/me")+"?user.fields="+url.QueryEscape(fields), nil)
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return account{}, c.unreached()
 	}
@@ -85,21 +85,22 @@ func parseAccount(body []byte) (a account, problem string) {
 	if !ok {
 		return a, "the answer is not a JSON object"
 	}
-	data, ok := jsonObject(object["data"])
+	data, ok := jsonObject(object.get("data"))
 	if !ok {
 		return a, "the answer has no data"
 	}
 	// Servers that speak X's protocol may write the id as a number; as text it keeps
 	// every digit.
-	a.id = jsonScalar(data["id"])
-	number := len(data["id"]) > 0 && data["id"][0] != '"'
+	id := data.get("id")
+	a.id = jsonScalar(id)
+	number := len(id) > 0 && id[0] != '"'
 	if !accountID.MatchString(a.id) || number && strings.ContainsFunc(a.id, notDigit) {
 		return account{}, "the answer has no usable id"
 	}
-	a.username = plain(data["username"], 50)
-	a.name = displayName(jsonString(data["name"]), 200)
-	a.avatar = avatarURL(jsonString(data["profile_image_url"]))
-	a.email = emailAddress(plain(data["confirmed_email"], 1000))
+	a.username = plain(data.get("username"), 50)
+	a.name = displayName(jsonString(data.get("name")), 200)
+	a.avatar = avatarURL(jsonString(data.get("profile_image_url")))
+	a.email = emailAddress(plain(data.get("confirmed_email"), 1000))
 	return a, ""
 }
 

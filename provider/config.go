@@ -205,7 +205,9 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 	// What is recorded outlives the process, and a machine's sleep stops the monotonic
 	// clock.
 	wall := func() time.Time { return now().Round(0) }
-	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
+	s := &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
+	s.me = s.endpoint("/2/users/me") + "?user.fields=profile_image_url"
+	return s
 }
 
 var paramShape = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)

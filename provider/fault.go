@@ -2,7 +2,6 @@ package provider
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"io"
 	"path"
@@ -106,14 +105,14 @@ func parseJSONFault(body []byte) fault {
 	f := fault{form: formJSON}
 	// RFC 6749, 5.2. X's first API put a sentence where the RFC has a code.
 	// Others have a number there.
-	if e := jsonScalar(object["error"]); strings.Contains(e, " ") {
+	if e := jsonScalar(object.get("error")); strings.Contains(e, " ") {
 		f.addText(e)
 	} else {
 		f.addCode(e)
 	}
-	f.addText(jsonString(object["error_description"]))
+	f.addText(jsonString(object.get("error_description")))
 	f.add(object)
-	switch errs := object["errors"]; {
+	switch errs := object.get("errors"); {
 	case len(errs) == 0:
 	case errs[0] == '[':
 		list := jsonArray(errs)
@@ -134,16 +133,16 @@ func parseJSONFault(body []byte) fault {
 }
 
 // add reads a problem document (RFC 9457) or one of X's own errors.
-func (f *fault) add(object map[string]json.RawMessage) {
-	f.addCode(jsonScalar(object["code"]))
-	f.addText(jsonString(object["detail"]))
-	f.addText(jsonString(object["message"]))
-	f.addText(jsonString(object["title"]))
-	if t := jsonString(object["type"]); f.problem == "" && strings.Contains(t, "/problems/") {
+func (f *fault) add(object jsonFields) {
+	f.addCode(jsonScalar(object.get("code")))
+	f.addText(jsonString(object.get("detail")))
+	f.addText(jsonString(object.get("message")))
+	f.addText(jsonString(object.get("title")))
+	if t := jsonString(object.get("type")); f.problem == "" && strings.Contains(t, "/problems/") {
 		f.problem = path.Base(t)
 	}
 	if f.reason == "" {
-		f.reason = jsonString(object["reason"])
+		f.reason = jsonString(object.get("reason"))
 	}
 }
 

@@ -148,10 +148,13 @@ func (s *service) vouch(u User) (User, error) {
 // avatarURL is address, or "" where a page could not show it.
 func avatarURL(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(u.String()) > 2048 {
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return ""
 	}
-	return u.String()
+	if address = u.String(); len(address) > 2048 {
+		return ""
+	}
+	return address
 }
 
 // emailAddress is e, or "" where it is none.

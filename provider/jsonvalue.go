@@ -11,19 +11,43 @@ import (
 // another type. It is asked whether an answer is JSON at all, and for what is out of the
 // ordinary; what it would do for the rest takes many allocations.
 
+// jsonFields are the fields of a JSON object, in their order.
+type jsonFields []jsonField
+
+type jsonField struct {
+	name  []byte // without its quotes
+	value json.RawMessage
+}
+
+// get returns the value of a field, or nil. Of several of one name the last counts, as in
+// encoding/json.
+func (f jsonFields) get(name string) json.RawMessage {
+	for i := len(f) - 1; i >= 0; i-- {
+		if string(f[i].name) == name {
+			return f[i].value
+		}
+	}
+	return nil
+}
+
 // jsonObject returns the fields of a JSON object. They are parts of b.
-func jsonObject(b []byte) (map[string]json.RawMessage, bool) {
+func jsonObject(b []byte) (jsonFields, bool) {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
 	if len(b) == 0 || b[0] != '{' || !json.Valid(b) {
 		return nil, false
 	}
-	object := make(map[string]json.RawMessage, 8)
+	object := make(jsonFields, 0, 8)
 	for b = jsonSkip(b[1:], " \t\r\n,"); b[0] != '}'; b = jsonSkip(b, " \t\r\n,") {
 		name := b[:jsonEnd(b)]
 		b = jsonSkip(b[len(name):], " \t\r\n:")
+		if plain := name[1 : len(name)-1]; jsonPlain(plain) {
+			name = plain
+		} else {
+			name = []byte(jsonString(json.RawMessage(name)))
+		}
 		value := b[:jsonEnd(b)]
 		b = b[len(value):]
-		object[jsonString(name)] = json.RawMessage(value)
+		object = append(object, jsonField{name, value})
 	}
 	return object, true
 }
@@ -100,12 +124,8 @@ func jsonPlain(b []byte) bool {
 // jsonScalar returns the value of a JSON string, or a JSON number as it is written,
 // or "" for anything else.
 func jsonScalar(b json.RawMessage) string {
-	if s := jsonString(b); s != "" {
-		return s
+	if len(b) > 0 && (b[0] == '-' || b[0] >= '0' && b[0] <= '9') {
+		return string(b)
 	}
-	var n json.Number
-	if json.Unmarshal(b, &n) != nil {
-		return ""
-	}
-	return n.String()
+	return jsonString(b)
 }

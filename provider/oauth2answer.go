@@ -45,8 +45,7 @@ func withoutCallback(body []byte) []byte {
 // saysError reports whether body is an error and has no token.
 func saysError(body []byte) bool {
 	object, ok := jsonObject(body)
-	_, is := object["error"]
-	return ok && is && jsonString(object["access_token"]) == ""
+	return ok && object.get("error") != nil && jsonString(object.get("access_token")) == ""
 }
 
 // asGET sends what x/oauth2 posts as the query of a GET, for endpoints that know nothing

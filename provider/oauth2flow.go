@@ -259,9 +259,14 @@ func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request)
 		q.Set(f.queryToken, t.AccessToken)
 		own.URL.RawQuery = q.Encode()
 	} else {
-		own.Header["Authorization"] = []string{"Bearer " + t.AccessToken}
+		bear(own, t)
 	}
 	return base.RoundTrip(own)
+}
+
+// bear attaches t's access token by the header.
+func bear(r *http.Request, t tokenstore.Token) {
+	r.Header["Authorization"] = []string{"Bearer " + t.AccessToken}
 }
 
 // revoke asks RFC 7009's endpoint to end both halves of t.

@@ -25,23 +25,23 @@ func parseToken(body []byte, now time.Time) (t tokenstore.Token, problem string)
 	if !ok {
 		return t, "the answer is not a JSON object"
 	}
-	if _, is := object["error"]; is && jsonString(object["access_token"]) == "" {
+	if object.get("error") != nil && jsonString(object.get("access_token")) == "" {
 		return t, "the answer is an error with the status of a success"
 	}
-	access := jsonString(object["access_token"])
+	access := jsonString(object.get("access_token"))
 	if access == "" || strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return t, "the answer has no usable access_token"
 	}
 	// X says "bearer". Any other type would have to be used in another way (RFC 6749,
 	// 7.1).
-	if kind := jsonString(object["token_type"]); kind != "" && !strings.EqualFold(kind, "bearer") {
+	if kind := jsonString(object.get("token_type")); kind != "" && !strings.EqualFold(kind, "bearer") {
 		return t, "the answer's token_type is not bearer"
 	}
 	return tokenstore.Token{
 		AccessToken:  access,
-		RefreshToken: jsonString(object["refresh_token"]),
-		Expiry:       expiry(object["expires_in"], now),
-		Scopes:       grantedScopes(object["scope"]),
+		RefreshToken: jsonString(object.get("refresh_token")),
+		Expiry:       expiry(object.get("expires_in"), now),
+		Scopes:       grantedScopes(object.get("scope")),
 		ObtainedAt:   now,
 	}, ""
 }
@@ -75,6 +75,8 @@ func grantedScopes(raw json.RawMessage) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	list = unique(list)
-	return slices.Clone(list[:min(len(list), maxScopes)])
+	if list = unique(list); len(list) > maxScopes {
+		list = slices.Clone(list[:maxScopes])
+	}
+	return list
 }

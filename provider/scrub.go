@@ -91,6 +91,13 @@ func oneLine(s string) string { return oneLineBut("", s) }
 
 // oneLineBut is oneLine, but leaves the runes in keep alone.
 func oneLineBut(keep, s string) string {
+	if isOneLine(keep, s) {
+		return s // as nearly all texts are
+	}
+	return squeeze(keep, s)
+}
+
+func squeeze(keep, s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) {
 			return ' '
@@ -98,6 +105,18 @@ func oneLineBut(keep, s string) string {
 		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// isOneLine reports whether oneLineBut leaves s as it is.
+func isOneLine(keep, s string) bool {
+	blank := true // before r
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) || r == ' ' && blank {
+			return false
+		}
+		blank = r == ' '
+	}
+	return s == "" || !blank
 }
 
 // clip cuts s to at most n bytes at a rune's border.
@@ -130,7 +149,7 @@ func secretsIn(body []byte) []string {
 	var found []string
 	if object, ok := jsonObject(body); ok {
 		for _, k := range secretKeys {
-			if s := jsonString(object[k]); s != "" {
+			if s := jsonString(object.get(k)); s != "" {
 				found = append(found, s)
 			}
 		}

@@ -26,6 +26,7 @@ var (
 type service struct {
 	name      string
 	api       *url.URL
+	me        string // where X says who a token is of
 	hosts     hostSet
 	transport http.RoundTripper
 	timeout   time.Duration
@@ -53,7 +54,14 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	read   readBody
 }
+
+// readBody is a response's body that has been read to its end already.
+type readBody struct{ bytes.Reader }
+
+// Close implements [io.Closer].
+func (*readBody) Close() error { return nil }
 
 func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
 
@@ -66,20 +74,21 @@ type call struct {
 	op      string
 	ctx     context.Context
 	stop    context.CancelFunc
-	secrets []string // see hidden
+	secrets []string // that the request carries, besides the application's own
+	all     []string // see hidden
 	// searched: the answer's own secrets are among them.
 	searched bool
 
 	sent   time.Time
 	answer *answer
+	got    answer // what answer points to
 	err    error
 }
 
 // call begins a call with the service's deadline. secrets are what the request
 // carries besides the application's own.
 func (s *service) call(ctx context.Context, op string, secrets ...string) *call {
-	c := &call{svc: s, op: op}
-	c.secrets = slices.Concat(s.secrets, secrets)
+	c := &call{svc: s, op: op, secrets: secrets}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
@@ -98,12 +107,14 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
-	own := r.WithContext(c.ctx)
-	if r.Header.Get("Accept") == "" {
-		own.Header = ownHeader(r)
-		own.Header.Set("Accept", acceptJSON)
+	if r.Context() != c.ctx || r.Header.Get("Accept") == "" {
+		own := r.WithContext(c.ctx)
+		if r.Header.Get("Accept") == "" {
+			own.Header = ownHeader(r)
+			own.Header.Set("Accept", acceptJSON)
+		}
+		r = own
 	}
-	r = own
 	c.sent = time.Now() // What OAuth 1.0a signs: dghubble/oauth1 takes no other clock.
 	resp, err := c.svc.transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
@@ -115,7 +126,8 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	received := resp.Body // another takes its place below
 	defer func() { _ = received.Close() }()
-	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
+	c.got = answer{status: resp.StatusCode, header: resp.Header}
+	c.answer = &c.got
 	body, err := io.ReadAll(io.LimitReader(received, maxBody+1))
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
@@ -126,7 +138,8 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body = bytes.TrimSpace(body)
 	c.answer.body = body
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	c.got.read.Reset(body)
+	resp.Body = &c.got.read
 	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
@@ -135,11 +148,14 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 // answer, those in it. They are looked for when there is an error to make, as most answers
 // are good ones.
 func (c *call) hidden() []string {
+	if c.all == nil {
+		c.all = slices.Concat(c.svc.secrets, c.secrets)
+	}
 	if !c.searched && c.answer != nil {
 		c.searched = true
-		c.secrets = append(c.secrets, secretsIn(c.answer.body)...)
+		c.all = append(c.all, secretsIn(c.answer.body)...)
 	}
-	return c.secrets
+	return c.all
 }
 
 // fail is an error of this call. detail is either this package's own text or the

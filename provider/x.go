@@ -163,7 +163,7 @@ func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (U
 	// Asked and granted: a provider that grants more than was asked is not taken up on
 	// it.
 	email := slices.Contains(asked, "users.email") && t.HasScopes("users.email")
-	a, err := x.svc.usersMe(ctx, t, email, x.Send, judgeX)
+	a, err := x.svc.usersMe(ctx, t, email, x.ask, judgeX)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -175,7 +175,7 @@ func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (U
 // users.email. An error 401 is [ErrUnavailable]: only a refresh tells a refused token
 // from an outage at X.
 func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	a, err := x.svc.usersMe(ctx, t, t.HasScopes("users.email"), x.Send, judgeX)
+	a, err := x.svc.usersMe(ctx, t, t.HasScopes("users.email"), x.ask, judgeX)
 	if err != nil {
 		return User{}, err
 	}

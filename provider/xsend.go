@@ -13,6 +13,15 @@ func (x *X) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*
 	return x.send(base, t, r)
 }
 
+// ask is Send for a request that nobody else has, so that it need not be copied.
+func (x *X) ask(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	if t.AccessToken == "" || t.IsOAuth1() {
+		return x.send(base, t, r) // which says what is wrong
+	}
+	bear(r, t)
+	return base.RoundTrip(r)
+}
+
 // judgeX weighs a refused users/me call.
 func judgeX(c *call, f fault) verdict {
 	switch {
