@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
@@ -41,8 +40,10 @@ func (b Begun) encode() []byte {
 		out = appendString(out, s)
 	}
 	out = binary.AppendUvarint(out, uint64(len(b.Wanted)))
-	for _, s := range slices.Concat(b.Wanted, b.Pending.Scopes) {
-		out = appendString(out, s)
+	for _, list := range [...][]string{b.Wanted, b.Pending.Scopes} {
+		for _, s := range list {
+			out = appendString(out, s)
+		}
 	}
 	return out
 }
@@ -56,6 +57,9 @@ func decodeBegun(p []byte) (Begun, error) {
 	}
 	for n := r.uvarint(); n > 0 && !r.bad && len(b.Wanted) < maxScopes; n-- {
 		b.Wanted = append(b.Wanted, r.string())
+	}
+	if r.s != "" {
+		b.Pending.Scopes = make([]string, 0, 4) // more than most ask for
 	}
 	for r.s != "" && len(b.Pending.Scopes) < maxScopes {
 		b.Pending.Scopes = append(b.Pending.Scopes, r.string())

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -98,14 +99,14 @@ func (m *Manager) writeCookie(w http.ResponseWriter, token string, expiry time.T
 		c.Expires = time.Unix(expiry.Unix()+1, 0)
 		c.MaxAge = max(1, int(time.Until(expiry)/time.Second)+1)
 	}
-	replaceCookie(w.Header(), c)
+	replaceCookie(w.Header(), c.Name, c.String())
 }
 
 // clearCookie makes the browser forget the session's id.
 func (m *Manager) clearCookie(w http.ResponseWriter) {
 	c := m.cookie("")
 	c.Expires, c.MaxAge = time.Unix(1, 0), -1
-	replaceCookie(w.Header(), c)
+	replaceCookie(w.Header(), c.Name, c.String())
 }
 
 func (m *Manager) cookie(value string) *http.Cookie {
@@ -116,23 +117,18 @@ func (m *Manager) cookie(value string) *http.Cookie {
 	}
 }
 
-// replaceCookie sets c and removes an earlier cookie of the same name from the
-// answer: RFC 6265 section 4.1.1 allows one, and what came first here is out of
-// date.
-func replaceCookie(h http.Header, c *http.Cookie) {
-	line := c.String()
+// replaceCookie sets the named cookie, whose line is what [http.Cookie.String] gives, and
+// removes an earlier one of the same name from the answer: RFC 6265 section 4.1.1 allows
+// one, and what came first here is out of date.
+func replaceCookie(h http.Header, name, line string) {
 	if line == "" {
 		return // no browser would have kept a cookie of such a name
 	}
-	prefix := c.Name + "="
-	lines := h["Set-Cookie"]
-	kept := make([]string, 0, len(lines)+1)
-	for _, other := range lines {
-		if !strings.HasPrefix(other, prefix) {
-			kept = append(kept, other)
-		}
-	}
-	h["Set-Cookie"] = append(kept, line)
+	others := slices.DeleteFunc(h["Set-Cookie"], func(other string) bool {
+		rest, ok := strings.CutPrefix(other, name)
+		return ok && strings.HasPrefix(rest, "=")
+	})
+	h["Set-Cookie"] = append(others, line)
 	// A cache that ignores Vary must still not hand one visitor's id to the next.
 	const noCache = `no-cache="Set-Cookie"`
 	for _, v := range h["Cache-Control"] {

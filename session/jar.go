@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -116,14 +115,15 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 	value := base64.RawURLEncoding.EncodeToString(j.box.Seal(b.encode(), []byte(name)))
 	c := j.cookie(name, value)
 	c.MaxAge = int(PendingLifetime / time.Second)
-	if n := len(c.String()); n > maxCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
+	line := c.String()
+	if n := len(line); n > maxCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d",
 			b.Pending.Provider, n, maxCookie)
 	}
 	for _, old := range j.surplus(r, c) {
 		j.clear(w, old)
 	}
-	replaceCookie(w.Header(), c)
+	replaceCookie(w.Header(), name, line)
 	return nil
 }
 
@@ -139,12 +139,12 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 // secret's id if the jar lacks it. Too old, or taken before, it is
 // [provider.ErrExpired]. Of several calls at the same time one succeeds.
 func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun, error) {
-	fault := &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	if handle == "" {
-		return Begun{}, fault
+		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
 	name := j.name(handle)
 	var taken Begun
+	var fault *provider.Error
 	tried, ok := 0, false
 	eachCookie(r, func(n, value string) bool {
 		if n != name {
@@ -163,10 +163,13 @@ func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun
 	if tried > 0 {
 		j.clear(w, name)
 	}
-	if !ok {
-		return Begun{}, fault
+	switch {
+	case ok:
+		return taken, nil
+	case fault == nil:
+		fault = &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
-	return taken, nil
+	return Begun{}, fault
 }
 
 // Clear ends the sign-ins that the browser has under way, as whoever signs out does
@@ -304,14 +307,16 @@ func (j *Jar) open(name, value string) (Begun, error) {
 // name is the name of a handle's cookie. It does not give the handle away, which
 // the callback's address shows to whoever reads it.
 func (j *Jar) name(handle string) string {
-	sum := sha256.Sum256([]byte(handle))
-	return j.prefix + base64.RawURLEncoding.EncodeToString(sum[:])[:handleDigits]
+	sum := hashToken(handle)
+	var digits [handleDigits]byte
+	base64.RawURLEncoding.Encode(digits[:], sum[:handleDigits*6/8])
+	return j.prefix + string(digits[:])
 }
 
 func (j *Jar) clear(w http.ResponseWriter, name string) {
 	c := j.cookie(name, "")
 	c.MaxAge = -1 // without Expires, which would add a third to the line
-	replaceCookie(w.Header(), c)
+	replaceCookie(w.Header(), name, c.String())
 }
 
 func (j *Jar) cookie(name, value string) *http.Cookie {

@@ -15,6 +15,10 @@ import (
 // fails where a record does not decode. A copy of the manager, which shares scs's
 // key in the context, has no idle timeout and a codec that tells us more.
 func (m *Manager) load(ctx context.Context, token string, s *seen) (context.Context, error) {
+	if token == "" {
+		*s = seen{}
+		return m.sm.Load(ctx, "")
+	}
 	c := &loadCodec{Codec: m.sm.Codec, m: m, ctx: ctx}
 	sm := *m.sm
 	sm.IdleTimeout = 0

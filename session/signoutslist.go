@@ -214,9 +214,12 @@ func (s *SignOuts) head(ctx context.Context) (signOutHead, error) {
 }
 
 func (s *SignOuts) get(ctx context.Context, name string) (tokenstore.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	e, err := s.store.Get(ctx, signOutsKey(name))
+	call := s.calls.Begin(ctx, callTime)
+	defer call.End()
+	e, err := s.store.Get(call, signOutsKey(name))
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return e, err // which is not for people
+	}
 	if err != nil {
 		return e, fmt.Errorf("session: reading the list of sign-outs: %w", err)
 	}

@@ -37,7 +37,7 @@ func newSpent(max int) *spent {
 // add reports whether handle was not spent before. Of several callers with one
 // handle exactly one gets true.
 func (s *spent) add(handle string, now time.Time) bool {
-	sum := sha256.Sum256([]byte(handle))
+	sum := hashToken(handle)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.head < len(s.order) && now.After(s.order[s.head].until) {

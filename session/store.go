@@ -209,16 +209,17 @@ func (s *store) discard(ctx context.Context, key string) {
 
 // CommitCtx implements [scs.CtxStore].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	ended, err := s.sweep(ctx, key)
+	stone := tombstoneKey(key)
+	ended, err := s.sweep(ctx, key, stone)
 	if err == nil && !ended {
 		err = s.commit(ctx, key, b, expiry)
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-		defer cancel()
+		after := s.calls.Begin(context.WithoutCancel(ctx), storeTime)
+		defer after.End()
 		var lookErr error
-		ended, lookErr = s.sweep(after, key)
+		ended, lookErr = s.sweep(after, key, stone)
 		err = errors.Join(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
@@ -227,9 +228,10 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	return err
 }
 
-// sweep reports whether the session has ended, and then deletes what is left of it.
-func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
-	b, found, err := s.find(ctx, tombstoneKey(key))
+// sweep reports whether the session has ended, of which a tombstone under stone tells, and
+// then deletes what is left of it.
+func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err error) {
+	b, found, err := s.find(ctx, stone)
 	if err != nil || !found || !isTombstone(b) {
 		return false, err
 	}
