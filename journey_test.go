@@ -186,6 +186,34 @@ func TestOnSignInDecides(t *testing.T) {
 			t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
 		}
 	})
+	t.Run("it is told what this sign-in was begun for, and not another tab's", func(t *testing.T) {
+		var told []string
+		s := newSite(t, func(c *xsignin.Config) {
+			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+				told = append(told, s.ReturnTo)
+				s.ReturnTo = "/elsewhere"
+				return nil
+			}
+		})
+		b := s.browser()
+		var callbacks []string
+		for _, path := range []string{"/photos?wish=1", "/photos?wish=2", "//evil.example/", ""} {
+			callback, err := s.x.Approve(b.get("/auth/login?return_to="+url.QueryEscape(path)).Header.Get("Location"), xtest.DefaultUserID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			callbacks = append(callbacks, callback)
+		}
+		want := []string{"/photos?wish=1", "/photos?wish=2", "/", "/"}
+		for i, callback := range callbacks {
+			if a := b.get(callback + "&return_to=/made-up"); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != want[i] {
+				t.Errorf("status %d to %q", a.StatusCode, a.Header.Get("Location"))
+			}
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
 	refusals := []struct {
 		name   string
 		err    error

@@ -148,10 +148,10 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 		"by a token pair": {func(s *site) fields { return s.pair(xtest.SecondUserID) }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var asked provider.User
+			asked, returnTo := provider.User{}, "nothing"
 			s := nativeSite(t, func(c *xsignin.Config) {
 				c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
-					asked = in.User
+					asked, returnTo = in.User, in.ReturnTo
 					in.User.Subject = "row-7"
 					return nil
 				}
@@ -181,8 +181,8 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if n := s.upstreamCalls() - before; n != tt.calls {
 				t.Errorf("X was asked %d times, want %d", n, tt.calls)
 			}
-			if asked.ID != xtest.SecondUserID {
-				t.Errorf("OnSignIn was asked about %+v", asked)
+			if asked.ID != xtest.SecondUserID || returnTo != "" {
+				t.Errorf("OnSignIn was asked about %+v, who goes to %q", asked, returnTo)
 			}
 			if kinds := s.told(); len(kinds) != 1 || kinds[0] != event.SignInDone {
 				t.Errorf("events: %v", kinds)

@@ -126,7 +126,7 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 	if err != nil {
 		return none, nothing, nil, err
 	}
-	if user, err = h.admit(ctx, w, r, p, user, token); err != nil {
+	if user, err = h.admit(ctx, w, p, SignIn{User: user, Token: token, Request: r, ReturnTo: a.returnTo}); err != nil {
 		return none, nothing, nil, err
 	}
 	if !token.IsOAuth1() {
@@ -136,8 +136,9 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 }
 
 // admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves.
-func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, r *http.Request, p provider.Provider, user provider.User, token tokenstore.Token) (provider.User, error) {
+func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.Provider, s SignIn) (provider.User, error) {
 	var none provider.User
+	user, token, r := s.User, s.Token, s.Request
 	if user.ID == "" || user.Provider != p.Name() {
 		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
 	}
@@ -149,9 +150,9 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, r *http.Req
 		// Sessions are told apart by it.
 		user.SignedInAt = h.cfg.Now()
 	}
-	s := &SignIn{User: user, Token: token, Request: r}
+	s.User = user
 	if h.cfg.OnSignIn != nil {
-		if err := h.cfg.OnSignIn(ctx, s); err != nil {
+		if err := h.cfg.OnSignIn(ctx, &s); err != nil {
 			if errors.Is(err, provider.ErrNotAllowed) {
 				refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
 				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind

@@ -120,6 +120,12 @@ type SignIn struct {
 	Token tokenstore.Token
 	// Request is the callback's request, or that of [Handlers.Native], whose body is spent.
 	Request *http.Request
+	// ReturnTo is where the visitor goes afterwards: the checked parameter return_to of the
+	// login, or Config.Home; "" from [Handlers.Native]. It was sealed into this very sign-in
+	// when it was begun, so it can tell a hook what the sign-in is for, as a cookie cannot.
+	// Whoever gets a visitor to follow a link can have chosen it: what must not be made up
+	// belongs there as a random word that the application knows. Changes are ignored.
+	ReturnTo string
 }
 
 // Handlers makes the http.Handlers. Goroutines may share it.

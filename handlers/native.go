@@ -147,7 +147,7 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	if err != nil {
 		return none, err
 	}
-	return h.admit(ctx, w, r, p, user, token)
+	return h.admit(ctx, w, p, SignIn{User: user, Token: token, Request: r})
 }
 
 // asker is how p is asked about g.
