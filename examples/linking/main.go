@@ -11,6 +11,7 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -112,7 +113,7 @@ func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.users.signIn(ctx, s.User, visitor.Subject, wishOf(s.Request))
+	id, err := a.users.signIn(ctx, s.User, visitor.Subject, wishOf(s.ReturnTo))
 	if err != nil {
 		return err
 	}
@@ -120,33 +121,33 @@ func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
 	return nil
 }
 
-// linking is the name of the cookie with a wish to link.
+// linking is the parameter, of the path to come back to, that names a wish to link.
 const linking = "linking"
 
-// wishOf is the wish to link that a browser brings, or "".
-func wishOf(r *http.Request) string {
-	c, err := r.Cookie(linking)
+// wishOf is the wish to link with which a sign-in was begun, or "". The path to come back to
+// is sealed into that sign-in: a wish holds for it and for no other.
+func wishOf(returnTo string) string {
+	u, err := url.Parse(returnTo)
 	if err != nil {
 		return ""
 	}
-	return c.Value
+	return u.Query().Get(linking)
 }
 
 // loginOptions lets who wants to link choose an account at X. Only OAuth 1.0a has a way to
 // ask for that.
 func loginOptions(r *http.Request) provider.Options {
-	return provider.Options{ForceLogin: wishOf(r) != ""}
+	return provider.Options{ForceLogin: wishOf(r.URL.Query().Get("return_to")) != ""}
 }
 
 // page shows the kit's pages, and says more of a wish to link that was not granted.
 func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
-	if nonce := wishOf(r); nonce != "" {
-		// Whatever went wrong, the next sign-in is no longer meant to link.
-		outcome, err := a.users.outcome(r.Context(), nonce)
+	// The way to try again has the path to come back to.
+	if again, err := url.Parse(p.Link); err == nil && p.Kind == page.NotAllowed {
+		outcome, err := a.users.outcome(r.Context(), wishOf(again.Query().Get("return_to")))
 		if err != nil {
 			log.Print(err)
 		}
-		dropWish(w)
 		switch outcome {
 		case outcomeElsewhere:
 			p.Title = "This account is linked to somebody else"
@@ -174,20 +175,13 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 			fail(w, err)
 			return
 		}
-		http.SetCookie(w, &http.Cookie{
-			Name: linking, Value: nonce, Path: "/auth", MaxAge: int(linkTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		})
 		// A link and no redirect: the page's policy lets its forms lead to this site only, and
 		// browsers hold the redirects behind a form to that.
 		w.Header().Set("Cache-Control", "no-store")
-		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, "/?linked"))
+		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, "/?"+linking+"="+nonce))
 		return
 	}
 	http.NotFound(w, r)
-}
-
-func dropWish(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: linking, Path: "/auth", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // unlink takes an account away, and with it the token that X gave for it.
@@ -223,9 +217,16 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	tell := ""
 	switch query := r.URL.Query(); {
-	case query.Has("linked"):
-		dropWish(w)
-		tell = "The account is linked."
+	case query.Has(linking):
+		// Only if it is so: anybody can make up the address.
+		outcome, err := a.users.outcome(r.Context(), query.Get(linking))
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		if outcome == outcomeLinked {
+			tell = "The account is linked."
+		}
 	case query.Has("unlinked"):
 		tell = "The account is unlinked, and its token was revoked at X."
 	}

@@ -53,7 +53,7 @@ const (
 
 // signIn finds or makes the user for an X account, and returns the user's id. visitor is the
 // user who is signed in in this browser already, "" for nobody; nonce is the wish to link
-// that the browser brings, or "".
+// with which this sign-in was begun, or "".
 func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonce string) (id string, err error) {
 	var refusal error
 	err = u.inTx(ctx, func(tx *sql.Conn) error {
@@ -153,8 +153,8 @@ func (u *users) listed(ctx context.Context, tx *sql.Conn, id string) (bool, erro
 // linkTime is how long a wish to link is good: as long as a sign-in may take.
 const linkTime = 10 * time.Minute
 
-// wish notes that a user wants to link the next account, and returns a word for the browser
-// to bring along.
+// wish notes that a user wants to link an account, and returns a word for the sign-in that is
+// to do so.
 func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
 	if _, err := u.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", u.now().Unix()); err != nil {
 		return "", err
@@ -164,10 +164,10 @@ func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
 	return nonce, err
 }
 
-// outcome ends a wish to link, and tells what has come of it; "" for nothing.
+// outcome tells, once, what has come of a wish to link; "" for nothing yet.
 func (u *users) outcome(ctx context.Context, nonce string) (string, error) {
 	var outcome string
-	err := u.db.QueryRowContext(ctx, "DELETE FROM links WHERE nonce = ? RETURNING outcome", nonce).Scan(&outcome)
+	err := u.db.QueryRowContext(ctx, "DELETE FROM links WHERE nonce = ? AND outcome <> '' RETURNING outcome", nonce).Scan(&outcome)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,15 +28,42 @@ type Site struct {
 	HTTP http.RoundTripper
 	// X is what it signs in with, by both protocols.
 	X *xtest.X
-	// Private is a page for members. It asks X's API for something.
+	// Private is a page for members. Where the application's pages call X's API, it does.
 	Private string
+	// Open says that strangers see Private too, without a member on it. Otherwise it sends
+	// them to the login.
+	Open bool
+	// Forms are how a member changes something.
+	Forms []Form
+	// Replicas are how many processes serve the site in turn; 0 is one.
+	Replicas int
+}
+
+// Form is a POST to the application that changes something for who is signed in.
+type Form struct {
+	Path string
+	// Body is what a form sends, or JSON.
+	Body string
+}
+
+func (f Form) kind() string {
+	if strings.HasPrefix(f.Body, "{") {
+		return "application/json"
+	}
+	return "application/x-www-form-urlencoded"
 }
 
 // Build makes the application of one of the small examples.
 type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
 
 // Framework attacks the application that build makes, by https.
-func Framework(t *testing.T, build Build, private string) {
+func Framework(t *testing.T, build Build, private string, forms ...Form) {
+	t.Helper()
+	Suite(t, Serve(t, build, Site{Private: private, Forms: forms}))
+}
+
+// Serve serves the application that build makes, by https, and completes what s says of it.
+func Serve(t *testing.T, build Build, s Site) *Site {
 	t.Helper()
 	x := xtest.New(xtest.Config{})
 	srv := httptest.NewUnstartedServer(nil)
@@ -57,7 +85,8 @@ func Framework(t *testing.T, build Build, private string) {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	Suite(t, &Site{URL: public, HTTP: srv.Client().Transport, X: x, Private: private})
+	s.URL, s.HTTP, s.X = public, srv.Client().Transport, x
+	return &s
 }
 
 // logins begin a sign-in by each protocol; handle and proof are the parameters of its
@@ -119,21 +148,24 @@ func (a answer) location() string { return a.Header.Get("Location") }
 // them. A server may close the connection on a request that is too large.
 func (b *browser) try(method, target string, form url.Values, headers ...string) (answer, error) {
 	b.Helper()
-	if strings.HasPrefix(target, "/") {
-		target = b.site.URL + target
-	}
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
+		headers = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)
+	}
+	return b.exchange(method, target, body, headers...)
+}
+
+func (b *browser) exchange(method, target string, body io.Reader, headers ...string) (answer, error) {
+	b.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = b.site.URL + target
 	}
 	r, err := http.NewRequestWithContext(b.Context(), method, target, body)
 	if err != nil {
 		b.Fatal(err)
 	}
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		if headers[i] == "Host" {
 			r = r.WithContext(context.WithValue(r.Context(), hostKey{}, headers[i+1]))
@@ -156,6 +188,25 @@ func (b *browser) send(method, target string, form url.Values, headers ...string
 	if err != nil {
 		b.Fatal(err)
 	}
+	return b.checked(a, method, target)
+}
+
+// post sends a form of the application.
+func (b *browser) post(f Form, headers ...string) answer {
+	b.Helper()
+	if !slices.Contains(headers, "Content-Type") {
+		headers = append([]string{"Content-Type", f.kind()}, headers...)
+	}
+	a, err := b.exchange(http.MethodPost, f.Path, strings.NewReader(f.Body), headers...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return b.checked(a, http.MethodPost, f.Path)
+}
+
+// checked refuses answers that no attack may cause.
+func (b *browser) checked(a answer, method, target string) answer {
+	b.Helper()
 	if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway && a.StatusCode != http.StatusServiceUnavailable && a.StatusCode != http.StatusGatewayTimeout {
 		b.Errorf("%s %.80s: status %d", method, target, a.StatusCode)
 	}
@@ -220,6 +271,35 @@ func (b *browser) is(want, after string) {
 	b.Helper()
 	if got := b.who(); got != want {
 		b.Errorf("after %s the browser is signed in as %q, want %q", after, got, want)
+	}
+}
+
+// soon checks who is signed in on each replica, in the time that replicas have to tell each
+// other.
+func (b *browser) soon(want, after string) {
+	b.Helper()
+	if b.site.Replicas < 2 {
+		b.is(want, after)
+		return
+	}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(time.Minute); ; {
+		agreed := 0
+		for range b.site.Replicas {
+			if b.who() == want {
+				agreed++
+			}
+		}
+		if agreed == b.site.Replicas {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			b.is(want, after)
+			return
+		}
 	}
 }
 
