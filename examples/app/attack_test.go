@@ -11,5 +11,7 @@ func TestUnderAttack(t *testing.T) {
 	x, at := withX(t, nil)
 	way := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(way.CloseIdleConnections)
-	attack.Suite(t, &attack.Site{URL: at, HTTP: way, X: x.X, Private: "/timeline"})
+	attack.Suite(t, &attack.Site{URL: at, HTTP: way, X: x.X, Private: "/timeline", Forms: []attack.Form{
+		{Path: "/tokens/refresh", Body: "provider=x"}, {Path: "/tokens/disconnect", Body: "provider=x"},
+	}})
 }

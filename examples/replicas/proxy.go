@@ -16,6 +16,9 @@ func newProxy(replicas []*url.URL) http.Handler {
 			// The kit takes its address from PublicURL alone. The protection against other
 			// sites compares Origin with Host.
 			r.Out.Host = r.In.Host
+			// As it came: a query that is broken is for the replica to refuse, and not to be
+			// mended on the way.
+			r.Out.URL.RawQuery = r.In.URL.RawQuery
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 16},
 	}

@@ -6,4 +6,6 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/attack"
 )
 
-func TestUnderAttack(t *testing.T) { attack.Framework(t, newApp, "/fragments/account") }
+func TestUnderAttack(t *testing.T) {
+	attack.Framework(t, newApp, "/fragments/account", attack.Form{Path: "/api/posts", Body: `{"text":"By whoever asks"}`})
+}
