@@ -118,7 +118,7 @@ func TestAStrangersLinkLinksNothing(t *testing.T) {
 		for _, link := range links() {
 			victim.get(link, http.StatusBadRequest)
 		}
-		victim.get("/?linked", http.StatusOK)
+		victim.get("/?linking", http.StatusOK)
 		s.leads(map[string]string{first: "1"})
 		victim.get(victim.get(callback, http.StatusSeeOther), http.StatusOK, "You are user 1 here", "@third by", "The account is linked.")
 		s.leads(map[string]string{first: "1", third: "1"})
@@ -200,7 +200,7 @@ func TestNobodyTakesOrDropsAnothersAccount(t *testing.T) {
 
 func told(b *browser) string {
 	var all []string
-	for _, path := range []string{"/", "/?linked", "/?linked=" + strings.Repeat("A", 26)} {
+	for _, path := range []string{"/", "/?linking", "/?linking=" + strings.Repeat("A", 26)} {
 		r := navigation(b.T, b.url+path)
 		resp, err := b.client.Do(r)
 		if err != nil {
@@ -242,12 +242,13 @@ func TestTheListHoldsAgainstStrangers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "demo")
 	s.x.AddUser(xtest.User{ID: third, Username: "demo_", Name: "demo"})
+	s.browser().signIn(oauth2, third, http.StatusForbidden) // while the place is free
 	member := s.browser()
 	member.signIn(oauth2, first, http.StatusSeeOther)
 	wish, hers := member.link("x"), member.begin(oauth2, first)
 	for _, account := range []string{second, third} {
 		evil := s.browser()
-		for _, login := range []string{oauth2, oauth1, wish, oauth2 + "&ALLOW=" + account, "/auth/login?return_to=/%3Flinked=made-up"} {
+		for _, login := range []string{oauth2, oauth1, wish, oauth2 + "&ALLOW=" + account, "/auth/login?return_to=/%3Flinking=made-up"} {
 			evil.signIn(login, account, http.StatusForbidden)
 		}
 		evil.get(hers, http.StatusBadRequest)

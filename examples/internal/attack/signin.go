@@ -144,6 +144,8 @@ func fixation(t *testing.T, s *Site) {
 	}
 	// Under a name that a sub-domain can give it, no cookie is a session.
 	if bare, secure := strings.CutPrefix(name, "__Host-"); secure {
+		evil.signIn(logins[0].path, stranger)
+		_, theirs := evil.session()
 		b := s.browser(t)
 		for _, other := range []string{bare, "__Secure-" + bare, "__host-" + bare, "__HOST-" + bare} {
 			b.plant(other, theirs)
