@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,5 +96,19 @@ func TestScsShowsItsKey(t *testing.T) {
 	ctx, err := m.sm.Load(t.Context(), "")
 	if err != nil || !m.loaded(ctx) {
 		t.Errorf("a loaded session is not seen, %v", err)
+	}
+}
+
+func TestOnlyBase64URLIsAnID(t *testing.T) {
+	t.Parallel()
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	if !isBase64URL(alphabet) {
+		t.Error("the alphabet is refused")
+	}
+	for c := range 256 {
+		s := "aZ9" + string([]byte{byte(c)}) + "-_0"
+		if got, want := isBase64URL(s), strings.IndexByte(alphabet, byte(c)) >= 0; got != want {
+			t.Errorf("%q: %v", s, got)
+		}
 	}
 }
