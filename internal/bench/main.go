@@ -16,8 +16,14 @@ func main() {
 	only := flag.String("rows", "", "names of rows, with commas; none means all: "+names())
 	md := flag.String("md", "", "a file to write the table to, in Markdown; between the lines of the marks where it has them")
 	svg := flag.String("svg", "", "a file to draw the plot to")
+	p := profiles{each: 5 * time.Second}
+	flag.StringVar(&p.contender, "contender", "", "whom to profile, by the name in the table")
+	flag.StringVar(&p.cpu, "cpuprofile", "", "a file to write its CPU profile to")
+	flag.StringVar(&p.mem, "memprofile", "", "a file to write its allocations to, every one of them")
+	flag.StringVar(&p.mutex, "mutexprofile", "", "a file to write to where it waits for locks")
+	flag.StringVar(&p.block, "blockprofile", "", "a file to write to where it waits at all")
 	flag.Parse()
-	if err := run(os.Stdout, options{*rounds, *slice, 1_000_000}, *only, *md, *svg); err != nil {
+	if err := run(os.Stdout, options{*rounds, *slice, 1_000_000, &p}, *only, *md, *svg); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,6 +54,9 @@ func run(out io.Writer, o options, only, md, svg string) error {
 	if len(wanted) == 0 {
 		return fmt.Errorf("no row is called %q; there are %s", only, names())
 	}
+	if err := o.profiles.prepare(); err != nil {
+		return err
+	}
 	var all []done
 	for _, r := range wanted {
 		began := time.Now()
@@ -57,6 +66,9 @@ func run(out io.Writer, o options, only, md, svg string) error {
 		}
 		all = append(all, done{r, rep})
 		fmt.Fprintf(os.Stderr, "%s: %v\n", r.name, time.Since(began).Round(time.Second/10))
+	}
+	if err := o.profiles.done(); err != nil {
+		return err
 	}
 	var text strings.Builder
 	table(&text, o, all)
@@ -100,6 +112,8 @@ func table(w io.Writer, o options, all []done) {
 			switch {
 			case v.leftOut:
 				mark = "not measured"
+			case v.control:
+				mark = ""
 			case !v.reached:
 				mark = "**not reached**"
 			}

@@ -59,7 +59,7 @@ func (c contender) timed(n int) (float64, error) {
 }
 
 // race lets contenders take turns, each for about the given time in each round.
-func race(rounds int, slice time.Duration, contenders ...contender) ([]measured, error) {
+func race(o options, slice time.Duration, contenders ...contender) ([]measured, error) {
 	results := make([]measured, len(contenders))
 	counts := make([]int, len(contenders))
 	for i, c := range contenders {
@@ -80,7 +80,7 @@ func race(rounds int, slice time.Duration, contenders ...contender) ([]measured,
 			return nil, err
 		}
 	}
-	for round := range rounds {
+	for round := range o.rounds {
 		runtime.GC()
 		for k := range contenders {
 			i := (k + round) % len(contenders)
@@ -89,6 +89,11 @@ func race(rounds int, slice time.Duration, contenders ...contender) ([]measured,
 				return nil, err
 			}
 			results[i].ns = append(results[i].ns, ns)
+		}
+	}
+	for _, c := range contenders {
+		if err := o.profiles.look(c); err != nil {
+			return nil, err
 		}
 	}
 	return results, nil

@@ -88,7 +88,7 @@ func replicasOn(rep *report, o options, h *host, kind string, open func(*host) (
 		exactly = exactly && refreshes == expiries
 		counts = append(counts, refreshes)
 	}
-	got, err := race(o.rounds, 2*o.slice, all...)
+	got, err := race(o, 2*o.slice, all...)
 	if err != nil {
 		return err
 	}

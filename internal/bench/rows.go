@@ -13,6 +13,8 @@ type options struct {
 	rounds int
 	slice  time.Duration // for one contender in one round
 	many   int           // sessions, where there are to be many
+
+	profiles *profiles // nil where none are wanted
 }
 
 // row is a line of the table of what is to be reached.
@@ -33,10 +35,16 @@ type verdict struct {
 	reach, got string
 	reached    bool
 	leftOut    bool // a server is missing
+	control    bool // there is nothing to reach
 }
 
 func (r *report) want(reached bool, reach, format string, args ...any) {
-	r.verdicts = append(r.verdicts, verdict{reach, fmt.Sprintf(format, args...), reached, false})
+	r.verdicts = append(r.verdicts, verdict{reach, fmt.Sprintf(format, args...), reached, false, false})
+}
+
+// compare adds a figure that tells what another one is worth.
+func (r *report) compare(what, format string, args ...any) {
+	r.verdicts = append(r.verdicts, verdict{reach: "for comparison: " + what, got: fmt.Sprintf(format, args...), control: true})
 }
 
 // find returns what was measured under a name.
@@ -115,7 +123,7 @@ func runSignedIn(o options) (rep report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	if rep.measured, err = race(o.rounds, o.slice, all...); err != nil {
+	if rep.measured, err = race(o, o.slice, all...); err != nil {
 		return rep, err
 	}
 	var allocs, bytes float64
@@ -147,7 +155,7 @@ func runSignIn2(o options) (rep report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	if rep.measured, err = race(o.rounds, o.slice, a, b); err != nil {
+	if rep.measured, err = race(o, o.slice, a, b); err != nil {
 		return rep, err
 	}
 	times, more := rep.find(ours).times(rep.find(theirs)), rep.find(ours).allocs-rep.find(theirs).allocs
@@ -173,7 +181,7 @@ func runSignIn1(o options) (rep report, err error) {
 		}
 	}
 	fewer := theirX.calls.Load() - x.calls.Load()
-	if rep.measured, err = race(o.rounds, o.slice, a, b); err != nil {
+	if rep.measured, err = race(o, o.slice, a, b); err != nil {
 		return rep, err
 	}
 	times := rep.find(ours).times(rep.find(theirs))
@@ -189,7 +197,7 @@ func runAPI(o options) (rep report, err error) {
 		return rep, err
 	}
 	const theirs = "x/oauth2, a shared source"
-	if rep.measured, err = race(o.rounds, o.slice, made, kept, sharedSource(theirs, x)); err != nil {
+	if rep.measured, err = race(o, o.slice, made, kept, sharedSource(theirs, x)); err != nil {
 		return rep, err
 	}
 	for _, c := range []contender{made, kept} {
@@ -227,7 +235,7 @@ func runLoopback(o options) (rep report, err error) {
 		}
 		all, ends = append(all, one), append(ends, end)
 	}
-	if rep.measured, err = race(o.rounds, o.slice, all...); err != nil {
+	if rep.measured, err = race(o, o.slice, all...); err != nil {
 		return rep, err
 	}
 	share := 100 * (1/rep.find(ours).times(rep.find(theirs)) - 1)

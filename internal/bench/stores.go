@@ -190,7 +190,7 @@ func overStore(o options, connect func(*host) (database, error)) (report, error)
 			return rep, err
 		}
 		a := asking(ours, kit.RequireUser(http.HandlerFunc(greet)), r)
-		if rep.measured, err = race(o.rounds, 2*o.slice, a, read, plain, idle); err != nil {
+		if rep.measured, err = race(o, 2*o.slice, a, read, plain, idle); err != nil {
 			return rep, err
 		}
 		more := rep.find(ours).allocs - rep.find(driver).allocs
