@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -108,6 +109,31 @@ func TestACallOfTheAPIAllocates(t *testing.T) {
 	theirs, _ := least(t, sharedSource("x/oauth2", x), nil)
 	within(t, "a client that is kept, more than x/oauth2's", keptOne-theirs, -1)
 	within(t, "the request's client, more than x/oauth2's", perRequest-theirs, 0)
+}
+
+// TestProfiles: each of them is there, and a name that nobody has is an error.
+func TestProfiles(t *testing.T) {
+	dir := t.TempDir()
+	p := profiles{
+		contender: nameJWT, each: time.Millisecond,
+		cpu: filepath.Join(dir, "cpu"), mem: filepath.Join(dir, "mem"), mutex: filepath.Join(dir, "mutex"), block: filepath.Join(dir, "block"),
+	}
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	o := options{rounds: 1, slice: time.Millisecond, profiles: &p}
+	if err := run(io.Discard, o, "signed-in", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{p.cpu, p.mem, p.mutex, p.block} {
+		if b, err := os.ReadFile(path); err != nil || len(b) == 0 {
+			t.Errorf("%v, %d bytes", err, len(b))
+		}
+	}
+	for _, name := range []string{"", "nobody"} {
+		o.profiles = &profiles{contender: name, mem: p.mem}
+		if err := run(io.Discard, o, "signed-in", "", ""); err == nil {
+			t.Errorf("%q has a profile", name)
+		}
+	}
 }
 
 // TestEveryRowRuns: quickly, for the code and not for the numbers.
