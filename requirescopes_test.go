@@ -6,8 +6,10 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -320,6 +322,36 @@ func TestAURLAsksForDeclaredScopesOnly(t *testing.T) {
 	a := b.get("/auth/login?scope=tweet.write&return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
 	if a.Header.Get("HX-Redirect") != "/auth/login?return_to=%2Flist&scope=tweet.write" {
 		t.Errorf("htmx is sent to %q", a.Header.Get("HX-Redirect"))
+	}
+}
+
+// TestAnAddressFullOfScopesIsCheap: a server takes addresses of a megabyte, and to compare
+// what they name with each other took a processor for a minute, at anybody's request.
+func TestAnAddressFullOfScopesIsCheap(t *testing.T) {
+	s := newSite(t)
+	s.scoped("/post", "tweet.write")
+	for name, scope := range map[string]func(i int) string{
+		"each another": func(i int) string { return strconv.Itoa(i) + "+" },
+		"each as a parameter": func(i int) string {
+			return strconv.Itoa(i) + "&scope="
+		},
+		"a declared one, again and again": func(int) string { return "tweet.write+" },
+	} {
+		var address strings.Builder
+		address.WriteString("/auth/login?scope=")
+		for i := 0; address.Len() < 1_000_000; i++ {
+			address.WriteString(scope(i))
+		}
+		r := httptest.NewRequest(http.MethodGet, address.String(), http.NoBody)
+		w := httptest.NewRecorder()
+		begun := time.Now()
+		s.mux.ServeHTTP(w, r)
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusSeeOther {
+			t.Errorf("%s: status %d", name, w.Code)
+		}
 	}
 }
 

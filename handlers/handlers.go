@@ -219,16 +219,12 @@ func (h *Handlers) DeclareScopes(scopes ...string) {
 	}
 }
 
-// declares reports whether all of scopes are declared.
-func (h *Handlers) declares(scopes []string) bool {
+// declares reports whether scope is declared.
+func (h *Handlers) declares(scope string) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for _, s := range scopes {
-		if _, ok := h.declared[s]; !ok {
-			return false
-		}
-	}
-	return true
+	_, ok := h.declared[scope]
+	return ok
 }
 
 // LoginPath is where a sign-in with the named provider begins.

@@ -39,8 +39,8 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			return
 		}
 		query := r.URL.Query()
-		wanted := unique(strings.Fields(strings.Join(query["scope"], " ")))
-		if !h.declares(wanted) {
+		wanted, ok := h.wanted(query["scope"])
+		if !ok {
 			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not declared", "provider", name,
 				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.DeclareScopes to middleware.New")
 			h.problem(w, r, unknownScope(), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
@@ -120,15 +120,21 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 	}), nil
 }
 
-// unique drops what comes again.
-func unique(list []string) []string {
-	var out []string
-	for _, s := range list {
-		if !slices.Contains(out, s) {
-			out = append(out, s)
+// wanted are the scopes that an address names, each once. It reports false at the first that
+// is not declared, so that there are never more than those: an address of a megabyte would
+// have hundreds of thousands to compare with each other.
+func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
+	for _, value := range values {
+		for s := range strings.FieldsSeq(value) {
+			if !h.declares(s) {
+				return nil, false
+			}
+			if !slices.Contains(scopes, s) {
+				scopes = append(scopes, s)
+			}
 		}
 	}
-	return out
+	return scopes, true
 }
 
 // pageLoad reports whether r may be a browser's page load. What says that it is not - a
