@@ -438,6 +438,9 @@ func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 		for _, headers := range [][]string{
 			{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
 			{"Sec-Fetch-Mode", "cors"},
+			{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
+			{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object"},
+			{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "embed"},
 			{"Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender"},
 			{"Purpose", "prefetch"},
 		} {
@@ -452,6 +455,11 @@ func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 		}
 		if len(s.x.Requests()) != 0 || len(b.cookies()) != 0 {
 			t.Error("a sign-in was begun")
+		}
+		for _, dest := range []string{"document", "empty"} { // the latter by way of a service worker
+			if a := b.get(p.login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest); a.StatusCode != http.StatusSeeOther {
+				t.Errorf("a page load with destination %q: status %d", dest, a.StatusCode)
+			}
 		}
 		b.signIn(p.login, xtest.DefaultUserID)
 		if b.who() == "" {

@@ -138,10 +138,21 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 }
 
 // pageLoad reports whether r may be a browser's page load. What says that it is not - a
-// script, an image, a prefetch - could not follow the redirect to X, and any site could
-// make it, each time at the cost of a request token. What says nothing is let through.
+// script, an image, a prefetch, a frame, which X's pages do not open in - could not follow the
+// redirect to X, and any site could make it, each time at the cost of a request token and of
+// one of the visitor's places for sign-ins under way. What says nothing is let through.
 func pageLoad(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "" || mode == "navigate") && !wants.HTMX(r) &&
+	return (mode == "" || mode == "navigate") && !framed(r) && !wants.HTMX(r) &&
 		!strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") && r.Header.Get("Purpose") != "prefetch"
+}
+
+// framed reports whether r fills a frame, or what else a page embeds. A service worker that
+// passes a page load on makes the destination "empty".
+func framed(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "iframe", "frame", "fencedframe", "embed", "object":
+		return true
+	}
+	return false
 }

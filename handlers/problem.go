@@ -170,7 +170,8 @@ func notEverywhere() Problem {
 	}
 }
 
-// notAPageLoad is the problem of a sign-in that a script, an image or a prefetch asked for.
+// notAPageLoad is the problem of a sign-in that a script, an image, a frame or a prefetch asked
+// for.
 func notAPageLoad() Problem {
 	return Problem{
 		Type: "about:blank", Status: http.StatusForbidden, Code: "not_a_page_load",

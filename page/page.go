@@ -62,7 +62,7 @@ const (
 	Unavailable Kind = "unavailable"
 	// Internal: a sign-in failed by a fault on this site.
 	Internal Kind = "internal"
-	// NotAPageLoad: a script, an image or a prefetch asked to sign in.
+	// NotAPageLoad: a script, an image, a frame or a prefetch asked to sign in.
 	NotAPageLoad Kind = "not_a_page_load"
 	// UnknownScope: the login's address names a permission that the application does not use.
 	UnknownScope Kind = "unknown_scope"

@@ -215,6 +215,7 @@ func otherSites(t *testing.T, s *Site) {
 		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
 		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "https://evil.example"},
 		{"Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch"},
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
 	} {
 		for _, p := range logins {
 			fresh := s.browser(t)
