@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -37,34 +38,34 @@ func (b Begun) encode() []byte {
 	// go.
 	out = binary.BigEndian.AppendUint64(out, uint64(b.At.UnixMicro()))
 	for _, s := range [...]string{b.Pending.Provider, b.Pending.Handle, b.Pending.Secret, b.ReturnTo} {
-		out = appendString(out, s)
+		out = wire.AppendString(out, s)
 	}
 	out = binary.AppendUvarint(out, uint64(len(b.Wanted)))
 	for _, list := range [...][]string{b.Wanted, b.Pending.Scopes} {
 		for _, s := range list {
-			out = appendString(out, s)
+			out = wire.AppendString(out, s)
 		}
 	}
 	return out
 }
 
 func decodeBegun(p []byte) (Begun, error) {
-	r := &wireReader{s: string(p)}
-	version := r.byte()
-	b := Begun{At: time.UnixMicro(int64(r.uint64())).UTC()}
+	r := &wire.Reader{Rest: string(p)}
+	version := r.Byte()
+	b := Begun{At: time.UnixMicro(int64(r.Uint64())).UTC()}
 	for _, s := range [...]*string{&b.Pending.Provider, &b.Pending.Handle, &b.Pending.Secret, &b.ReturnTo} {
-		*s = r.string()
+		*s = r.Text()
 	}
-	for n := r.uvarint(); n > 0 && !r.bad && len(b.Wanted) < maxScopes; n-- {
-		b.Wanted = append(b.Wanted, r.string())
+	for n := r.Uvarint(); n > 0 && !r.Bad && len(b.Wanted) < maxScopes; n-- {
+		b.Wanted = append(b.Wanted, r.Text())
 	}
-	if r.s != "" {
+	if r.Rest != "" {
 		b.Pending.Scopes = make([]string, 0, 4) // more than most ask for
 	}
-	for r.s != "" && len(b.Pending.Scopes) < maxScopes {
-		b.Pending.Scopes = append(b.Pending.Scopes, r.string())
+	for r.Rest != "" && len(b.Pending.Scopes) < maxScopes {
+		b.Pending.Scopes = append(b.Pending.Scopes, r.Text())
 	}
-	if r.bad || r.s != "" || version != begunVersion {
+	if !r.Done() || version != begunVersion {
 		return Begun{}, errMalformed
 	}
 	return b, nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/wire"
 )
 
 // A record is
@@ -38,6 +40,9 @@ const (
 // meets it is not signed in here: it happens while replicas are being upgraded.
 var errNewer = errors.New("session: record of a newer version")
 
+// errMalformed says that bytes are not what this package writes.
+var errMalformed = errors.New("session: malformed record")
+
 // codec writes records, and reads those of scs's default codec besides its own.
 type codec struct{}
 
@@ -45,8 +50,8 @@ type codec struct{}
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b := make([]byte, 0, 256)
 	b = append(b, recordV2)
-	b = appendTime(b, deadline)
-	b = appendTime(b, time.Now())
+	b = wire.AppendTime(b, deadline)
+	b = wire.AppendTime(b, time.Now())
 	rest := len(values)
 	if i := identityOf(values[identityKey]); signedIn(i.user) {
 		user := binary.AppendUvarint(make([]byte, 0, 256), i.position)
@@ -146,12 +151,12 @@ func decodeHeader(b []byte) (header, error) {
 	if length == 0 {
 		return h, nil
 	}
-	r := &wireReader{s: string(b[headerSize+n : end])}
+	r := &wire.Reader{Rest: string(b[headerSize+n : end])}
 	if b[0] != recordV1 {
-		h.position = r.uvarint()
+		h.position = r.Uvarint()
 	}
 	h.user = readUser(r)
-	if r.bad || r.s != "" {
+	if !r.Done() {
 		return header{}, errMalformed
 	}
 	return h, nil

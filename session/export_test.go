@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -32,6 +33,6 @@ func (s *SignOuts) Known() (closed, open int) {
 
 // RecordV1 writes a record as versions without positions did.
 func RecordV1(deadline time.Time, u provider.User) []byte {
-	b := appendTime(appendTime([]byte{recordV1}, deadline), time.Now())
-	return append(b, appendString(nil, string(appendUser(nil, u)))...)
+	b := wire.AppendTime(wire.AppendTime([]byte{recordV1}, deadline), time.Now())
+	return append(b, wire.AppendString(nil, string(appendUser(nil, u)))...)
 }

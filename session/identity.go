@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -15,17 +16,17 @@ const identityKey = "xsignin"
 // appendUser writes the fields of u.
 func appendUser(b []byte, u provider.User) []byte {
 	for _, s := range [...]string{u.Provider, u.ID, u.Subject, u.Username, u.Name, u.AvatarURL, u.Email} {
-		b = appendString(b, s)
+		b = wire.AppendString(b, s)
 	}
-	return appendTime(b, u.SignedInAt)
+	return wire.AppendTime(b, u.SignedInAt)
 }
 
-func readUser(r *wireReader) provider.User {
+func readUser(r *wire.Reader) provider.User {
 	var u provider.User
 	for _, s := range [...]*string{&u.Provider, &u.ID, &u.Subject, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
-		*s = r.string()
+		*s = r.Text()
 	}
-	u.SignedInAt = r.time()
+	u.SignedInAt = r.Time()
 	return u
 }
 
@@ -49,7 +50,7 @@ const (
 // codec can carry: gob without registration, and JSON, which would give back another
 // type for bytes.
 func (i identity) encode() string {
-	b := appendTime([]byte{identityV2}, i.touched)
+	b := wire.AppendTime([]byte{identityV2}, i.touched)
 	b = binary.AppendUvarint(b, i.position)
 	return base64.RawStdEncoding.EncodeToString(appendUser(b, i.user))
 }
@@ -59,14 +60,14 @@ func decodeIdentity(s string) (identity, error) {
 	if err != nil {
 		return identity{}, errMalformed
 	}
-	r := &wireReader{s: string(b)}
-	version := r.byte()
-	i := identity{touched: r.time()}
+	r := &wire.Reader{Rest: string(b)}
+	version := r.Byte()
+	i := identity{touched: r.Time()}
 	if version == identityV2 {
-		i.position = r.uvarint()
+		i.position = r.Uvarint()
 	}
 	i.user = readUser(r)
-	if r.bad || version != identityV1 && version != identityV2 || r.s != "" {
+	if r.Bad || version != identityV1 && version != identityV2 || r.Rest != "" {
 		return identity{}, errMalformed
 	}
 	return i, nil

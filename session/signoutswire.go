@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -59,7 +60,7 @@ func (h signOutHead) encode() []byte {
 	b = binary.BigEndian.AppendUint64(b, h.position)
 	b = binary.AppendUvarint(b, uint64(len(h.pages)))
 	for _, p := range h.pages {
-		b = appendTime(appendString(b, p.name), p.until)
+		b = wire.AppendTime(wire.AppendString(b, p.name), p.until)
 	}
 	return appendSignOuts(b, h.entries)
 }
@@ -68,20 +69,20 @@ func appendSignOuts(b []byte, entries []signOut) []byte {
 	for _, e := range entries {
 		b = append(b, e.key[:]...)
 		b = binary.BigEndian.AppendUint64(b, e.position)
-		b = appendTime(b, e.until)
+		b = wire.AppendTime(b, e.until)
 	}
 	return b
 }
 
 func decodeSignOutHead(b []byte) (signOutHead, error) {
-	r := &wireReader{s: string(b)}
-	version := r.byte()
-	h := signOutHead{position: r.uint64()}
-	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		h.pages = append(h.pages, signOutPage{name: r.string(), until: r.time()})
+	r := &wire.Reader{Rest: string(b)}
+	version := r.Byte()
+	h := signOutHead{position: r.Uint64()}
+	for n := r.Uvarint(); n > 0 && !r.Bad; n-- {
+		h.pages = append(h.pages, signOutPage{name: r.Text(), until: r.Time()})
 	}
 	h.entries = readSignOuts(r)
-	if r.bad || version != signOutsV1 {
+	if r.Bad || version != signOutsV1 {
 		return signOutHead{}, errSignOuts
 	}
 	return h, nil
@@ -92,22 +93,22 @@ func encodeSignOutPage(entries []signOut) []byte {
 }
 
 func decodeSignOutPage(b []byte) ([]signOut, error) {
-	r := &wireReader{s: string(b)}
-	version := r.byte()
+	r := &wire.Reader{Rest: string(b)}
+	version := r.Byte()
 	entries := readSignOuts(r)
-	if r.bad || version != signOutsV1 {
+	if r.Bad || version != signOutsV1 {
 		return nil, errSignOuts
 	}
 	return entries, nil
 }
 
 // readSignOuts reads entries to the end.
-func readSignOuts(r *wireReader) []signOut {
-	entries := make([]signOut, 0, len(r.s)/signOutSize)
-	for r.s != "" {
+func readSignOuts(r *wire.Reader) []signOut {
+	entries := make([]signOut, 0, len(r.Rest)/signOutSize)
+	for r.Rest != "" {
 		var e signOut
-		copy(e.key[:], r.take(uint64(len(e.key))))
-		e.position, e.until = r.uint64(), r.time()
+		copy(e.key[:], r.Take(uint64(len(e.key))))
+		e.position, e.until = r.Uint64(), r.Time()
 		entries = append(entries, e)
 	}
 	return entries

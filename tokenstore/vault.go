@@ -158,14 +158,14 @@ func (v *Vault) Release(ctx context.Context, key Key, id LeaseID) error {
 // open returns what was sealed under key.
 func (v *Vault) open(key Key, value []byte) ([]byte, error) {
 	plain, err := v.box.Open(value, keyData(key))
-	var unknown *seal.UnknownKeyError
-	switch {
-	case errors.As(err, &unknown):
-		return nil, &UnknownKeyError{ID: unknown.ID}
-	case err != nil:
-		return nil, ErrUnreadable
+	if err == nil {
+		return plain, nil
 	}
-	return plain, nil
+	var unknown *seal.UnknownKeyError
+	if errors.As(err, &unknown) {
+		return nil, &UnknownKeyError{ID: unknown.ID}
+	}
+	return nil, ErrUnreadable
 }
 
 func (v *Vault) seal(key Key, t Token) ([]byte, error) {
