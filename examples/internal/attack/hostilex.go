@@ -190,3 +190,40 @@ func hostileX(t *testing.T, s *Site) {
 		}
 	}
 }
+
+// wrongUser: X, or a machine in its place, names another account for a sign-in than it did
+// for the one before, with the first one's token. Its word counts for that sign-in, and
+// nobody's session turns into somebody else's.
+func wrongUser(t *testing.T, s *Site) {
+	const other, name = "7000000002", "followed_by_nobody"
+	for i, p := range logins {
+		there := s.browser(t)
+		there.signIn(p.path, victim)
+		here := s.browser(t)
+		here.signIn(p.path, victim)
+		callback := here.approve(here.begin(p.path), victim)
+		s.X.Fail(xtest.Fault{
+			Path: "/2/users/me", Times: 1, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: `{"data":{"id":"` + other + `","username":"` + name + `","name":"Another"}}`,
+		})
+		if i == 1 {
+			s.X.ClearFaults()
+			s.X.Fail(xtest.Fault{
+				Path: p.last, Times: 1, Header: http.Header{"Content-Type": {"text/html"}},
+				Body: "oauth_token=made-up&oauth_token_secret=made-up&user_id=" + other + "&screen_name=" + name,
+			})
+		}
+		a := here.get(callback)
+		s.X.ClearFaults()
+		if a.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: status %d", p.path, a.StatusCode)
+		}
+		here.is(other, p.path+": X names another account")
+		there.is(victim, p.path+": X names another account in another browser")
+		if a := there.get(s.Private); a.StatusCode != http.StatusOK || strings.Contains(a.body, name) {
+			t.Errorf("%s: status %d, or another user's page:\n%s", s.Private, a.StatusCode, a.body)
+		}
+		here.send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "same-origin")
+		there.is(victim, "the other's sign-out")
+	}
+}

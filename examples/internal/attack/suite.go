@@ -24,6 +24,7 @@ func Suite(t *testing.T, s *Site) {
 		{"the kit's pages are guarded", guardedPages},
 		{"tokens go to X alone", tokensStayAtX},
 		{"a hostile X does no harm", hostileX},
+		{"another account's name is another account", wrongUser},
 		{"an address asks for no scope of its own", strangeScopes},
 		{"garbage callbacks cost nothing", garbage},
 	} {
