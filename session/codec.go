@@ -8,8 +8,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-
 	"github.com/xsignin/xsignin/internal/wire"
 )
 
@@ -46,7 +44,7 @@ var errMalformed = errors.New("session: malformed record")
 // codec writes records, and reads those of scs's default codec besides its own.
 type codec struct{}
 
-// Encode implements [scs.Codec]. The record counts as used now.
+// Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b := make([]byte, 0, 256)
 	b = append(b, recordV2)
@@ -77,7 +75,7 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Decode implements [scs.Codec].
+// Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	if len(b) == 0 || b[0] < recordV1 || b[0] > recordLast {
 		return decodeGob(b)
@@ -101,23 +99,26 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 
 // decodeGob reads a record from before the application changed to [New].
 func decodeGob(b []byte) (time.Time, map[string]any, error) {
-	deadline, values, err := scs.GobCodec{}.Decode(b)
-	if err != nil {
+	// scs decodes into a map that is nil, which gob then makes with the size that a
+	// damaged record tells: hours and all memory for 4,000,000,000 values.
+	record := struct {
+		Deadline time.Time
+		Values   map[string]any
+	}{Values: make(map[string]any)}
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&record); err != nil {
 		return time.Time{}, nil, err
 	}
-	if y := deadline.Year(); y < 1 || y > 9999 {
+	if y := record.Deadline.Year(); y < 1 || y > 9999 {
 		return time.Time{}, nil, errMalformed // no session ends then, and milliseconds overflow
 	}
-	if values == nil {
-		values = make(map[string]any)
-	}
+	values := record.Values
 	if v, ok := values[identityKey]; ok {
 		delete(values, identityKey)
 		if i := identityOf(v); signedIn(i.user) {
 			values[identityKey] = i
 		}
 	}
-	return deadline, values, nil
+	return record.Deadline, values, nil
 }
 
 // header is the part of a record that is read at every request.
