@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,11 +77,24 @@ func TestARequestOverAStoreAllocates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := requireUser("xsignin", func(c *xsignin.Config) { c.SessionStore = store })
-			ours, _ := least(t, c, err)
+			kit, err := newKit(func(c *xsignin.Config) { c.SessionStore = store })
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := signedIn(kit)
+			if err != nil {
+				t.Fatal(err)
+			}
 			key, err := db.key()
 			driver, _ := least(t, contender{"the driver", func() error { return db.read(key) }}, err)
+			guarded := kit.RequireUser(http.HandlerFunc(greet))
+			ours, _ := least(t, asking("xsignin", guarded, r), nil)
 			within(t, "more than the driver", ours-driver, overDriver[name])
+			// As from net/http, where the visitor may leave.
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ours, _ = least(t, asking("xsignin, a request that can be canceled", guarded, r.WithContext(ctx)), nil)
+			within(t, "more than the driver, a request that can be canceled", ours-driver, overDriver[name])
 		})
 	}
 }

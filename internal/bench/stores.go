@@ -29,6 +29,8 @@ type database struct {
 	open func(t *trips) (scs.Store, error)
 	// read is the driver's own way to read what is under a key.
 	read func(key string) error
+	// ping has the server answer with nothing.
+	ping func() error
 	// key is that of the one session in it.
 	key func() (string, error)
 }
@@ -51,6 +53,7 @@ func redisDatabase(h *host) (database, error) {
 			_, err := own.Get(ctx, key).Bytes()
 			return err
 		},
+		ping: func() error { return own.Ping(ctx).Err() },
 		key: func() (string, error) {
 			keys, err := own.Keys(ctx, prefix+"*").Result()
 			if err == nil && len(keys) != 1 {
@@ -120,6 +123,7 @@ func postgresDatabase(h *host) (database, error) {
 			var b []byte
 			return own.QueryRow(ctx, "SELECT data FROM sessions WHERE token = $1 AND current_timestamp < expiry", key).Scan(&b)
 		},
+		ping: func() error { return own.Ping(ctx) },
 		key: func() (key string, err error) {
 			return key, own.QueryRow(ctx, "SELECT token FROM sessions").Scan(&key)
 		},
@@ -160,7 +164,7 @@ func overStore(o options, connect func(*host) (database, error)) (report, error)
 		if err != nil {
 			return rep, err
 		}
-		const ours, driver = "xsignin", "the driver's own point read"
+		const ours, driver, nothing = "xsignin", "the driver's own point read", "a round trip for nothing"
 		key, err := db.key()
 		if err != nil {
 			return rep, err
@@ -190,7 +194,7 @@ func overStore(o options, connect func(*host) (database, error)) (report, error)
 			return rep, err
 		}
 		a := asking(ours, kit.RequireUser(http.HandlerFunc(greet)), r)
-		if rep.measured, err = race(o, 2*o.slice, a, read, plain, idle); err != nil {
+		if rep.measured, err = race(o, 2*o.slice, a, read, contender{nothing, db.ping}, plain, idle); err != nil {
 			return rep, err
 		}
 		more := rep.find(ours).allocs - rep.find(driver).allocs
@@ -199,6 +203,9 @@ func overStore(o options, connect func(*host) (database, error)) (report, error)
 		for _, c := range []contender{plain, idle} {
 			times := rep.find(ours).times(rep.find(c.name))
 			rep.want(times >= 2, "at least 2 times faster than "+c.name, "%.2f times", times)
+		}
+		for _, name := range []string{driver, nothing} {
+			rep.compare(nameSCS+", against "+name, "%.2f times", rep.find(name).times(rep.find(nameSCS)))
 		}
 		return rep, nil
 	})
