@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/session"
 )
 
 // least is what a contender allocates. The clock's own work and the list of sign-outs, which
@@ -50,6 +51,24 @@ func TestASignedInRequestAllocates(t *testing.T) {
 		within(t, c.name+", allocations", count, 2)
 		within(t, c.name+", bytes", bytes, 700)
 	}
+}
+
+// TestASessionInMemoryTakes what a kit without a store promises, among many.
+func TestASessionInMemoryTakes(t *testing.T) {
+	const n = 50_000
+	m, err := session.New(session.Config{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	cookies, _, err := crowd(m, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := (heap() - before - float64(cap(cookies))) / n
+	t.Logf("%.0f bytes", each)
+	within(t, "a session in memory, bytes", each, 300)
+	runtime.KeepAlive(m)
 }
 
 // TestARequestOverAStoreAllocates: what the driver does for itself does not count.

@@ -2,8 +2,8 @@
 // its time is up, or when the call is over.
 //
 // It is [context.WithTimeout] for calls that are made at every request and are over in no
-// time. That allocates five times where a driver asks for the channel, and twice more to be
-// told of the parent's end. Here it is the context and the channel: no call has a timer of
+// time. That allocates five times where a driver asks for the channel, and three times more
+// where the parent can end. Here it is the context and the channel: no call has a timer of
 // its own, and none is registered with its parent. Those whose channel somebody has asked for
 // are looked at every [Tick] while they are under way.
 package bounded
