@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
@@ -39,11 +40,12 @@ func htmlInjection(t *testing.T, s *Site) {
 	const id = "7000000001"
 	s.X.AddUser(xtest.User{ID: id, Username: "evil_one", Name: mark + template})
 	s.X.AddPost(id, mark+template)
+	pages := []string{"/", s.Private, "/auth/logout", "/auth/session", "/me", "/timeline", "/posts", "/tokens"}
 	for _, p := range logins {
 		b := s.browser(t)
 		b.signIn(p.path, id)
 		shown := false
-		for _, path := range []string{"/", s.Private, "/auth/logout", "/auth/session", "/me", "/timeline", "/posts", "/tokens"} {
+		for _, path := range pages {
 			a := b.get(path)
 			b.clean(a, path+" of a user with markup in the name")
 			shown = shown || strings.Contains(html.UnescapeString(a.body), mark)
@@ -51,6 +53,33 @@ func htmlInjection(t *testing.T, s *Site) {
 		if !shown && p.handle == "state" {
 			t.Error("no page shows the name: nothing was tested")
 		}
+	}
+
+	// What no honest X says of anybody.
+	for _, p := range logins {
+		b := s.browser(t)
+		callback := b.approve(b.begin(p.path), victim)
+		profile, err := json.Marshal(map[string]any{"data": map[string]string{
+			"id": "7000000003", "username": mark, "name": mark + template, "profile_image_url": "javascript:alert(1)//" + mark,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.X.Fail(xtest.Fault{Path: "/2/users/me", Header: http.Header{"Content-Type": {"application/json"}}, Body: string(profile)})
+		if p.handle != "state" {
+			s.X.Fail(xtest.Fault{Path: p.last, Body: url.Values{
+				"oauth_token": {"made-up"}, "oauth_token_secret": {"made-up"}, "user_id": {"7000000003"}, "screen_name": {mark},
+			}.Encode()})
+		}
+		a := b.get(callback)
+		b.clean(a, p.path+" of a hostile X")
+		for _, path := range pages {
+			a := b.get(path)
+			if b.clean(a, path+" of a user with markup all over"); strings.Contains(a.body, `="javascript:`) {
+				t.Errorf("%s has an address that is a script", path)
+			}
+		}
+		s.X.ClearFaults()
 	}
 
 	b := s.browser(t)

@@ -102,8 +102,12 @@ func openRedirects(t *testing.T, s *Site) {
 		b.stays(a.location(), "a sign-out with return_to "+target)
 		b.is("", "a sign-out")
 	}
-	// Paths that a router cleans or completes.
+	// Said twice, once well.
 	b := s.browser(t)
+	for _, query := range []string{"return_to=/a&return_to=//evil.example", "return_to=//evil.example&return_to=/a"} {
+		b.stays(b.signIn("/auth/login?"+query, victim).location(), "a sign-in with "+query)
+	}
+	// Paths that a router cleans or completes.
 	for _, path := range []string{
 		"//evil.example", "//evil.example/", "//evil.example/..", "/%2fevil.example", "/%2f%2fevil.example/", `/%5cevil.example/`, "/./evil", "//auth/session",
 		s.Private + "/", s.Private + "//evil.example", "//evil.example" + s.Private, "/auth//evil.example", "/auth", "/auth//", "/auth/../" + s.Private,
