@@ -75,6 +75,10 @@ type Config struct {
 	CookieName string
 	// SessionLifetime is how long a session lasts at most; the default is 14 days.
 	// SessionIdle ends a session that is not used for so long; the default 0 means never.
+	// Sessions that are open when SessionLifetime is shortened keep the end that they have.
+	// Where that was more than 14 days, shorten it no further than to that until they have
+	// ended: a user is on the list of those who were signed out everywhere for
+	// SessionLifetime, or 14 days if that is more, and a day.
 	SessionLifetime, SessionIdle time.Duration
 	// Sessions joins the application's own scs manager, with its cookie, store and
 	// lifetimes, instead of CookieName, SessionStore, SessionLifetime and SessionIdle. New

@@ -45,9 +45,11 @@ func New(cfg Config) (*Kit, error) {
 	if store == nil {
 		store = tokenstore.NewMemory()
 	}
-	lifetime := max(0, c.SessionLifetime) // a negative one is the session manager's to complain of
+	// Not less than the default: sessions from before somebody shortened it go on as long as
+	// they were to.
+	lifetime := max(session.DefaultLifetime, c.SessionLifetime)
 	if c.Sessions != nil {
-		lifetime = c.Sessions.Lifetime
+		lifetime = max(lifetime, c.Sessions.Lifetime)
 	}
 	if k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger}); err != nil {
 		return nil, err

@@ -296,6 +296,34 @@ func TestAReplicaThatNeverReadTheListLetsNobodyIn(t *testing.T) {
 	}
 }
 
+// TestASignOutEverywhereOutlivesSessionsOfALongerLifetime: sessions keep the end that they
+// were made with when a deployment shortens Config.SessionLifetime, as operators do right
+// before they sign somebody out everywhere.
+func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
+	a := newSite(t)
+	short := func(c *xsignin.Config) { c.SessionLifetime = time.Hour }
+	b := a.replica(short)
+	synctest.Test(t, func(t *testing.T) {
+		defer a.close()
+		defer b.close()
+		phone := a.browser()
+		phone.signIn("/auth/login", xtest.DefaultUserID)
+		phone.client.Transport = inProcess{b.mux}
+		if err := b.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(13 * 24 * time.Hour)
+		// What is of no use any more goes when the next sign-out is written.
+		if err := b.kit.SignOutEverywhere(context.Background(), xtest.SecondUserID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if phone.who() != "" {
+			t.Error("a session that was signed out everywhere is open again")
+		}
+	})
+}
+
 // TestNoProviderIsNamedLikeANote: entries under such names are no tokens.
 func TestNoProviderIsNamedLikeANote(t *testing.T) {
 	x, err := provider.NewX(provider.XConfig{ClientID: "id", CallbackURL: "http://127.0.0.1:8080/auth/callback"})

@@ -45,8 +45,8 @@ type SignOutsConfig struct {
 	// Lifetime is the longest that a session lasts, [Config.Lifetime] or that of the
 	// manager given to [Over]: a user is on the list for as long and a day more. Zero
 	// means [DefaultLifetime]. An application that moves the deadlines of its sessions
-	// beyond that (scs's SetDeadline) sets it to the longest of them: a session that
-	// outlives the list's entry is open again.
+	// beyond that (scs's SetDeadline), or has shortened it while sessions were open, sets it
+	// to the longest of them: a session that outlives the list's entry is open again.
 	Lifetime time.Duration
 
 	// Logger is told when the list cannot be read, once until it can be again. Nil
