@@ -71,7 +71,7 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 // contexts. It puts the user's credentials in place of any Authorization header,
 // and only on requests to the provider's API; any other address fails with a
 // [*ForeignHostError] and nothing is sent. So does a redirect to one, in place of
-// its answer.
+// its answer. The Request of an answer is the caller's, without the credentials.
 //
 // A 401 for a token that should be valid makes one refresh and, where the request
 // has no body or a GetBody, one retry; it is passed on where a refresh is not

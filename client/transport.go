@@ -24,6 +24,15 @@ type transport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.roundTrip(r)
+	if resp != nil {
+		// What was sent holds the token, and programs print the requests of answers.
+		resp.Request = r
+	}
+	return resp, err
+}
+
+func (t *transport) roundTrip(r *http.Request) (*http.Response, error) {
 	if t.provider == nil {
 		closeBody(r)
 		return nil, unknownProvider(t.key)

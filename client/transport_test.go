@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
@@ -77,6 +78,32 @@ func TestUnauthorizedIsRetriedOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnAnswerShowsNoToken: programs print the request of an answer when something is amiss.
+func TestAnAnswerShowsNoToken(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		for _, refused := range []bool{false, true} {
+			if refused {
+				w.kill("access-1")
+			}
+			r, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "https://api.test/p", http.NoBody)
+			if err != nil {
+				w.Fatal(err)
+			}
+			r.Header.Set("X-Mine", "stays")
+			resp, err := w.pool.Client(user).Do(r)
+			if err != nil {
+				w.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			shown, err := httputil.DumpRequestOut(resp.Request, false)
+			if err != nil || resp.StatusCode != 200 || strings.Contains(string(shown), "access-") || !strings.Contains(string(shown), "X-Mine: stays") {
+				w.Errorf("refused at first %t: status %d, %v\n%s", refused, resp.StatusCode, err, shown)
+			}
+		}
+	})
 }
 
 func TestUnauthorizedMany(t *testing.T) {
