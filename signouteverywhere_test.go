@@ -3,6 +3,7 @@ package xsignin_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,10 +13,12 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -322,6 +325,32 @@ func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 			t.Error("a session that was signed out everywhere is open again")
 		}
 	})
+}
+
+// TestSessionsThatNeverEnd: the longest duration there is does not end at once.
+func TestSessionsThatNeverEnd(t *testing.T) {
+	for name, sessions := range map[string]scs.Store{"in memory": nil, "in a store": memstore.NewWithCleanupInterval(0)} {
+		s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.SessionLifetime = sessions, math.MaxInt64 })
+		b := s.browser()
+		b.signIn("/auth/login", xtest.DefaultUserID)
+		if b.who() == "" {
+			t.Errorf("%s: not signed in", name)
+			continue
+		}
+		// The second writes the list anew, without entries that are of no more use.
+		for _, id := range []string{xtest.DefaultUserID, xtest.SecondUserID} {
+			if err := s.kit.SignOutEverywhere(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := s.tokens.Get(t.Context(), tokenstore.Key{Provider: ".signouts", UserID: "head"})
+		if err != nil || len(list.Value) < 2*32 {
+			t.Errorf("%s: the list has %d bytes, %v", name, len(list.Value), err)
+		}
+		if b.who() != "" {
+			t.Errorf("%s: signed in after signing out everywhere", name)
+		}
+	}
 }
 
 // TestNoProviderIsNamedLikeANote: entries under such names are no tokens.

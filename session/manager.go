@@ -18,6 +18,10 @@ import (
 // otherwise.
 const DefaultLifetime = 14 * 24 * time.Hour
 
+// maxLifetime is the longest that is reckoned with: time.Duration has 292 years, for which
+// programs write "never", and times of so far away do not fit where nanoseconds are kept.
+const maxLifetime = 100 * 365 * 24 * time.Hour
+
 // Config says how [New] keeps sessions. The zero value is a working
 // configuration for plain http on one process.
 type Config struct {
@@ -30,7 +34,7 @@ type Config struct {
 	Store scs.Store
 
 	// Lifetime is how long a session lasts, used or not. Zero means
-	// [DefaultLifetime], 14 days.
+	// [DefaultLifetime], 14 days; more than 100 years are taken for 100.
 	Lifetime time.Duration
 
 	// IdleTimeout ends a session that has not been used for this long. Zero means
@@ -133,6 +137,7 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = DefaultLifetime
 	}
+	cfg.Lifetime = min(cfg.Lifetime, maxLifetime)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}

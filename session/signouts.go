@@ -128,6 +128,7 @@ func NewSignOuts(cfg SignOutsConfig) (*SignOuts, error) {
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = DefaultLifetime
 	}
+	cfg.Lifetime = min(cfg.Lifetime, maxLifetime)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
