@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -328,6 +329,24 @@ func TestAStrangersLinkDoesNotDisturbASignInUnderWay(t *testing.T) {
 				t.Errorf("signed in as %q", got)
 			}
 		})
+	}
+}
+
+// TestTheLogTellsOfAnotherHost, which is the commonest mistake in development, and does not
+// grow by all that somebody may write there.
+func TestTheLogTellsOfAnotherHost(t *testing.T) {
+	s := newSite(t)
+	for _, host := range []string{"localhost:8080", strings.Repeat("a", 100_000)} {
+		r := httptest.NewRequest(http.MethodGet, "/auth/callback?state=s&code=c", http.NoBody)
+		r.Host = host
+		s.mux.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	log := s.log.String()
+	if !strings.Contains(log, "host=localhost:8080 expected_origin=http://127.0.0.1:8080") || !strings.Contains(log, "host=aaaa") {
+		t.Errorf("the log does not tell: %.2000s", log)
+	}
+	if len(log) > 4000 {
+		t.Errorf("the log has %d bytes", len(log))
 	}
 }
 

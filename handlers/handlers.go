@@ -149,7 +149,11 @@ func New(cfg Config) (*Handlers, error) {
 	if len(cfg.Providers) == 0 {
 		fault("Config.Providers is empty: pass provider.NewX or provider.NewXOAuth1")
 	}
-	for _, p := range cfg.Providers {
+	for i, p := range cfg.Providers {
+		if p == nil {
+			fault("Config.Providers[%d] is nil", i)
+			continue
+		}
 		if strings.HasPrefix(p.Name(), ".") {
 			fault("a provider is called %q: names that begin with a dot are for entries of the kit that are no tokens", p.Name())
 		}
@@ -250,13 +254,17 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 	h.answerFailure(w, r, failure, a, err)
 }
 
+// maxHost is the longest host with a port: RFC 1035, 2.3.4 has 255 octets for a name.
+const maxHost = 255 + len(":65535")
+
 // report tells the operator of a sign-in that did not work out.
 func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level, err error) {
 	now := h.cfg.Now()
 	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err)}
 	if p.Code == "other_browser" && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
 		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
-		attrs = append(attrs, slog.String("host", r.Host), slog.String("expected_origin", h.cfg.Origin))
+		// A Host header may have a megabyte, and no host has more than this.
+		attrs = append(attrs, slog.String("host", r.Host[:min(len(r.Host), maxHost)]), slog.String("expected_origin", h.cfg.Origin))
 	}
 	if fix := fixOf(err); fix != "" {
 		attrs = append(attrs, slog.String("fix", fix))

@@ -221,6 +221,9 @@ func TestNewTellsEveryFault(t *testing.T) {
 	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `two providers are called "x"`) {
 		t.Errorf("two of one name: %v", err)
 	}
+	if _, err := handlers.New(handlers.Config{Providers: []provider.Provider{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Providers[0] is nil") {
+		t.Errorf("none: %v", err)
+	}
 }
 
 func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
