@@ -17,8 +17,7 @@ func (p *Pool) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) 
 	if p.providers[key.Provider] == nil {
 		return unknownProvider(key)
 	}
-	var err error
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Put(ctx, key, t) })
+	err := p.put(ctx, key, t)
 	if s := p.users.find(key); s != nil {
 		s.drop()
 	}
@@ -48,9 +47,7 @@ func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token,
 			return u.token.Redacted(), nil
 		}
 	}
-	var t tokenstore.Token
-	var err error
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { t, _, err = p.vault.Get(ctx, key) })
+	t, _, err := p.get(ctx, key)
 	if err == nil {
 		if known != nil && known.token.AccessToken != t.AccessToken {
 			s.forget(known)
@@ -113,10 +110,7 @@ func (p *Pool) Usable(ctx context.Context, key tokenstore.Key) error {
 	s.mu.Lock()
 	refused := s.refused
 	s.mu.Unlock()
-	var t tokenstore.Token
-	var v tokenstore.Version
-	var err error
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { t, v, err = p.vault.Get(ctx, key) })
+	t, v, err := p.get(ctx, key)
 	if err != nil {
 		return storeError(err)
 	}

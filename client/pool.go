@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -38,6 +39,8 @@ type Pool struct {
 	now          func() time.Time
 
 	users table
+	// calls bounds those to the store.
+	calls bounded.Calls
 
 	// base is the context of work in the background; it ends with Close. Requests'
 	// contexts would end a refresh halfway.

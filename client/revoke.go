@@ -67,7 +67,7 @@ var tombstone = tokenstore.Token{SignInAgain: true}
 func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
 	for range 5 {
 		var v tokenstore.Version
-		call(ctx, p.storeTimeout(), func(ctx context.Context) { t, v, err = p.vault.Get(ctx, key) })
+		t, v, err = p.get(ctx, key)
 		if err != nil {
 			unread = err
 			break
@@ -86,6 +86,21 @@ func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token
 	// Whatever was there and could be read, it has to go.
 	call(ctx, p.storeTimeout(), func(ctx context.Context) { err = p.vault.Delete(ctx, key) })
 	return t, unread, err
+}
+
+// get reads the store, for a caller who waits.
+func (p *Pool) get(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
+	call := p.calls.Begin(ctx, p.storeTimeout())
+	defer call.End()
+	return p.vault.Get(call, key)
+}
+
+// put writes to the store, for a caller who waits.
+func (p *Pool) put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
+	call := p.calls.Begin(ctx, p.storeTimeout())
+	defer call.End()
+	_, err := p.vault.Put(call, key, t)
+	return err
 }
 
 func call(ctx context.Context, d time.Duration, f func(context.Context)) {

@@ -60,7 +60,7 @@ func (p *Pool) MissingScopesOf(ctx context.Context, u provider.User, scopes ...s
 	var t tokenstore.Token
 	var v tokenstore.Version
 	var err error
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { t, v, err = p.vault.Get(ctx, s.key) })
+	t, v, err = p.get(ctx, s.key)
 	switch {
 	case err != nil:
 		err = storeError(err)

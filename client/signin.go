@@ -26,8 +26,7 @@ const undoTimeout = 2 * time.Second
 // ended, before it returns the error; a store that is away for longer may be left with
 // the token.
 func (p *Pool) PutUndo(ctx context.Context, key tokenstore.Key, t tokenstore.Token) (undo func(context.Context) error, err error) {
-	var before tokenstore.Token
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { before, _, err = p.vault.Get(ctx, key) })
+	before, _, err := p.get(ctx, key)
 	had := err == nil
 	// An entry that nobody can read is as good as none.
 	if err != nil && errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,7 +73,7 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
 			Provider: user.Provider, UserID: user.Subject,
 		})
-		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject)
+		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.Subject))
 		if len(missing) > 0 {
 			h.cfg.Logger.InfoContext(r.Context(), "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.Subject, "missing", missing)
 			h.answerFailure(w, r, failure, a, &NotGrantedError{Provider: user.Provider, Scopes: missing})
@@ -120,8 +121,8 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 
 	// From here on a visitor who closes the tab must not leave half of it: X's code is
 	// spent by the first question.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
-	defer cancel()
+	ctx := h.calls.Begin(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	defer ctx.End()
 	user, token, err = p.Finish(ctx, begun.Pending, query)
 	if err != nil {
 		return none, nothing, nil, err
@@ -152,7 +153,8 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 	}
 	s.User = user
 	if h.cfg.OnSignIn != nil {
-		if err := h.cfg.OnSignIn(ctx, &s); err != nil {
+		asked := s // a copy for the hook alone, which many do without
+		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
 			if errors.Is(err, provider.ErrNotAllowed) {
 				refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
 				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
@@ -162,12 +164,12 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 			}
 			return none, internal(fmt.Errorf("OnSignIn: %w", err))
 		}
-		if s.User.Subject == "" {
+		if asked.User.Subject == "" {
 			return none, internal(errors.New("OnSignIn left User.Subject empty"))
 		}
+		// The hook chooses the subject; what X said is not its to change.
+		user.Subject = asked.User.Subject
 	}
-	// The hook chooses the subject; what X said is not its to change.
-	user.Subject = s.User.Subject
 	if err := h.save(ctx, w, r, user, token); err != nil {
 		return none, internal(err)
 	}
@@ -191,32 +193,36 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 
 // parseCallback reads the callback's query and the handle of its sign-in.
 func parseCallback(r *http.Request) (query url.Values, handle string, err error) {
-	// Whatever is wrong here, it is no answer to a sign-in of this browser.
-	unknown := &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
-	if len(r.URL.RawQuery) > maxCallbackQuery {
-		return nil, "", unknown
+	if query, handle = readCallback(r); handle == "" {
+		// Whatever is wrong here, it is no answer to a sign-in of this browser.
+		return nil, "", &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
-	query, err = url.ParseQuery(r.URL.RawQuery)
+	return query, handle, nil
+}
+
+// readCallback is parseCallback, with no handle where something is wrong.
+func readCallback(r *http.Request) (query url.Values, handle string) {
+	if len(r.URL.RawQuery) > maxCallbackQuery {
+		return nil, ""
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, "", unknown
+		return nil, ""
 	}
 	for _, values := range query {
 		// RFC 6749 section 3.1: no parameter more than once.
 		if len(values) > 1 {
-			return nil, "", unknown
+			return nil, ""
 		}
 	}
 	for _, name := range []string{"state", "oauth_token", "denied"} {
 		if v := query.Get(name); v != "" {
 			// Some servers name the request token twice in a denial.
 			if handle != "" && handle != v {
-				return nil, "", unknown
+				return nil, ""
 			}
 			handle = v
 		}
 	}
-	if handle == "" {
-		return nil, "", unknown
-	}
-	return query, handle, nil
+	return query, handle
 }

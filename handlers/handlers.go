@@ -39,6 +39,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -134,6 +135,7 @@ type Handlers struct {
 	byName map[string]provider.Provider
 	apart  map[string]bool // providers whose callback is CallbackOf's
 	cross  *http.CrossOriginProtection
+	calls  bounded.Calls // bounds the work of a request
 
 	mu       sync.RWMutex        // guards declared
 	declared map[string]struct{} // scopes that a URL may name
@@ -297,8 +299,8 @@ func (h *Handlers) answerFailure(w http.ResponseWriter, r *http.Request, failure
 // private sets the headers of every answer that belongs to one visitor and whose
 // address may hold a code: nothing keeps it, and nothing learns where it came from.
 func private(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Referrer-Policy", "no-referrer")
+	h, values := w.Header(), []string{"no-store", "no-referrer"}
+	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
 // seeOther sends the browser on. [http.Redirect] would clean the path, and a path that was

@@ -57,8 +57,8 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		}
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
 		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.Home)
-		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
-		defer cancel()
+		ctx := h.calls.Begin(r.Context(), h.cfg.Timeout)
+		defer ctx.End()
 
 		redirect, pending, err := h.begin(ctx, r, p, wanted)
 		if err == nil {

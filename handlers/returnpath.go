@@ -21,6 +21,9 @@ const maxReturnPath = session.MaxReturnTo
 // than they should. So nothing of that kind may stand in the path in any encoding; the
 // query is data, and stays.
 func localPath(raw, auth, def string) string {
+	if raw == def {
+		return def
+	}
 	if len(raw) > maxReturnPath || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw) {
 		return def
 	}
@@ -93,15 +96,18 @@ func hasControl(s string) bool {
 func encodeQuery(q string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
-	b.Grow(len(q))
+	done := 0 // of q
 	for i := range len(q) {
-		switch c := q[i]; {
-		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0:
+		if c := q[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
+			b.WriteString(q[done:i])
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-		default:
-			b.WriteByte(c)
+			done = i + 1
 		}
 	}
+	if done == 0 {
+		return q
+	}
+	b.WriteString(q[done:])
 	return b.String()
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/xsignin/xsignin/internal/bounded"
 )
 
 // maxBody bounds what is read of an answer, after decompression. X's answers to the
@@ -31,6 +33,7 @@ type service struct {
 	transport http.RoundTripper
 	timeout   time.Duration
 	now       func() time.Time
+	calls     bounded.Calls // bounds those to the provider
 	// secrets are the application's own, kept out of every error.
 	secrets []string
 }
@@ -72,8 +75,7 @@ func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 2
 type call struct {
 	svc     *service
 	op      string
-	ctx     context.Context
-	stop    context.CancelFunc
+	ctx     *bounded.Call
 	secrets []string // that the request carries, besides the application's own
 	all     []string // see hidden
 	// searched: the answer's own secrets are among them.
@@ -89,9 +91,12 @@ type call struct {
 // carries besides the application's own.
 func (s *service) call(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{svc: s, op: op, secrets: secrets}
-	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
+	c.ctx = s.calls.Begin(ctx, s.timeout)
 	return c
 }
+
+// stop ends the call. Nothing of it goes on then.
+func (c *call) stop() { c.ctx.End() }
 
 // client is a client for a library: no cookies, no redirects.
 func (c *call) client() *http.Client {

@@ -1,11 +1,11 @@
-// Package bounded gives a call to a store a context that ends with the call's request, when
-// its time is up, or when the call is over.
+// Package bounded gives a call to a store or to a provider a context that ends with the call's
+// request, when its time is up, or when the call is over.
 //
-// It is [context.WithTimeout] for calls that are made at every request and are over in no
-// time. That allocates five times where a driver asks for the channel, and three times more
-// where the parent can end. Here it is the context and the channel: no call has a timer of
-// its own, and none is registered with its parent. Those whose channel somebody has asked for
-// are looked at every [Tick] while they are under way.
+// It is [context.WithTimeout] for calls that are made at every request, or one within another
+// as in a sign-in, and are over in no time. That allocates five times where a driver asks for
+// the channel, and three times more where the parent can end. Here it is the context and the
+// channel: no call has a timer of its own, and none is registered with its parent. Those
+// whose channel somebody has asked for are looked at every [Tick] while they are under way.
 package bounded
 
 import (
