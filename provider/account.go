@@ -49,13 +49,11 @@ func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 	}
 	r.Header.Set("Accept", acceptJSON)
 	resp, err := send(c, t, r)
-	var misuse *Error
-	if errors.As(err, &misuse) {
-		misuse.Op = c.op
-		return account{}, misuse
-	}
 	if err == nil {
 		_ = resp.Body.Close()
+	} else if misuse := (*Error)(nil); errors.As(err, &misuse) {
+		misuse.Op = c.op
+		return account{}, misuse
 	}
 	if c.err != nil || !c.answer.ok() {
 		return account{}, c.failure(weigh)

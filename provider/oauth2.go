@@ -151,22 +151,24 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 	if dead == nil {
 		dead = invalidToken
 	}
+	f := &flow{
+		svc:        svc,
+		oauth:      client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, cfg.TokenURL, cfg.SecretInBody || cfg.ClientSecret == ""),
+		scopes:     unique(cfg.Scopes),
+		identity:   unique(cfg.IdentityScopes),
+		separator:  cfg.ScopeSeparator,
+		authorize:  cfg.AuthorizeURL,
+		revokeURL:  cfg.RevokeURL,
+		issuer:     cfg.Issuer,
+		pkce:       !cfg.NoPKCE,
+		queryToken: cfg.TokenParam,
+		tokenByGET: cfg.TokenByGET,
+		anyForm:    true,
+		codes:      codes,
+	}
+	f.page = f.pageFor(f.scopes)
 	return &OAuth2{&oauth2App{
-		flow: &flow{
-			svc:        svc,
-			oauth:      client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, cfg.TokenURL, cfg.SecretInBody || cfg.ClientSecret == ""),
-			scopes:     unique(cfg.Scopes),
-			identity:   unique(cfg.IdentityScopes),
-			separator:  cfg.ScopeSeparator,
-			authorize:  cfg.AuthorizeURL,
-			revokeURL:  cfg.RevokeURL,
-			issuer:     cfg.Issuer,
-			pkce:       !cfg.NoPKCE,
-			queryToken: cfg.TokenParam,
-			tokenByGET: cfg.TokenByGET,
-			anyForm:    true,
-			codes:      codes,
-		},
+		flow:    f,
 		ask:     ask,
 		refused: dead,
 	}}, nil

@@ -24,6 +24,7 @@ type flow struct {
 	identity  []string // asked for at every sign-in
 	separator string   // between scopes
 	authorize string
+	page      string // pageFor scopes
 	revokeURL string
 	issuer    string
 	pkce      bool
@@ -58,15 +59,18 @@ func client(svc *service, id, secret, callback, tokenURL string, inBody bool) *o
 
 // begin starts a sign-in. It speaks to nobody.
 func (f *flow) begin(opt Options) (string, Pending, error) {
-	scopes := f.scopes
-	if len(opt.Scopes) > 0 {
-		scopes = append(slices.Clone(opt.Scopes), f.identity...)
-	}
-	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
-	for _, s := range scopes {
-		if !scopeShape.MatchString(s) {
-			return "", Pending{}, f.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
+	scopes, page := f.scopes, f.page
+	if len(opt.Scopes) > 0 || len(opt.MoreScopes) > 0 {
+		if len(opt.Scopes) > 0 {
+			scopes = append(slices.Clone(opt.Scopes), f.identity...)
 		}
+		scopes = unique(slices.Concat(scopes, opt.MoreScopes))
+		for _, s := range scopes {
+			if !scopeShape.MatchString(s) {
+				return "", Pending{}, f.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
+			}
+		}
+		page = f.pageFor(scopes)
 	}
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // Never fails: see crypto/rand.
@@ -76,8 +80,18 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 		Secret:   oauth2.GenerateVerifier(),
 		Scopes:   slices.Clone(scopes),
 	}
-	// The configuration is built per sign-in and not copied: x/oauth2 keeps a cache in
-	// it.
+	// Both are base64url, which stands in a query as it is.
+	redirect := page + "&state=" + p.Handle
+	if f.pkce {
+		redirect += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
+	}
+	return redirect, p, nil
+}
+
+// pageFor is the address of the consent page for scopes, without what is new at each
+// sign-in.
+func (f *flow) pageFor(scopes []string) string {
+	// The configuration is not copied: x/oauth2 keeps a cache in it.
 	page := oauth2.Config{
 		ClientID: f.oauth.ClientID, RedirectURL: f.oauth.RedirectURL,
 		Endpoint: oauth2.Endpoint{AuthURL: f.authorize},
@@ -85,16 +99,11 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 	if len(scopes) > 0 {
 		page.Scopes = []string{strings.Join(scopes, f.separator)}
 	}
-	var options []oauth2.AuthCodeOption
-	if f.pkce {
-		options = append(options, oauth2.S256ChallengeOption(p.Secret))
-	}
-	redirect := page.AuthCodeURL(p.Handle, options...)
 	// X has answered 400 to scopes joined by "+", which Go's encoder writes. A plus
 	// sign in a value is encoded, so each one left stands for a blank; AuthorizeURL's own
 	// query is left as it is.
-	own := strings.TrimPrefix(redirect, f.authorize)
-	return f.authorize + strings.ReplaceAll(own, "+", "%20"), p, nil
+	own := strings.TrimPrefix(page.AuthCodeURL(""), f.authorize)
+	return f.authorize + strings.ReplaceAll(own, "+", "%20")
 }
 
 // code takes the code out of a callback that belongs to p.

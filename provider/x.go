@@ -90,7 +90,7 @@ func NewX(cfg XConfig) (*X, error) {
 	}
 	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
 	identity := slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
-	return &X{&flow{
+	f := &flow{
 		svc:       svc,
 		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, svc.endpoint("/2/oauth2/token"), cfg.ClientSecret == ""),
 		scopes:    scopes,
@@ -99,7 +99,9 @@ func NewX(cfg XConfig) (*X, error) {
 		authorize: authorize.String(),
 		revokeURL: svc.endpoint("/2/oauth2/revoke"),
 		pkce:      true,
-	}}, nil
+	}
+	f.page = f.pageFor(f.scopes)
+	return &X{f}, nil
 }
 
 // Name implements [Provider].
