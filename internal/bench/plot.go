@@ -9,7 +9,9 @@ import (
 )
 
 // The libraries for SVG that are about link FreeType, or svgo, whose licences are not among
-// those that the workspace takes: CONTRIBUTING.md says which are. A bar is a rectangle.
+// those that the workspace takes: CONTRIBUTING.md says which are. margaid links neither, and
+// has upright bars alone, under which the names do not fit, and no style sheet, which the
+// dark scheme needs. A bar is a rectangle.
 
 const (
 	plotWidth, plotLeft, plotTop  = 820, 260, 56
