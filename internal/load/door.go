@@ -21,11 +21,11 @@ func newDoor(t *tally) *door {
 	return d
 }
 
-// open lets visitors in to the sites.
-func (d *door) open(sites ...*process) {
+// open lets visitors in to the replicas.
+func (d *door) open(replicas ...*process) {
 	var addrs []string
-	for _, s := range sites {
-		addrs = append(addrs, s.addr)
+	for _, r := range replicas {
+		addrs = append(addrs, r.addr)
 	}
 	d.replicas.Store(&addrs)
 }

@@ -41,6 +41,9 @@ func panels() []panel {
 }
 
 // drawResults draws a column for each result: rate, latency, goroutines and memory over time.
+//
+// By hand: the libraries for Go write colours into the picture, which then is for light pages
+// only, draw one diagram at a time, or link what the licences' test refuses.
 func drawResults(file string, results []*result) error {
 	if len(results) == 0 {
 		return errors.New("there is nothing to draw")

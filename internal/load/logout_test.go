@@ -106,7 +106,10 @@ func (r *replica) signIn(user string) (*http.Cookie, error) {
 }
 
 // TestLogoutIsFinal: requests in flight - page loads, changes, records of use - on two
-// replicas do not bring a session back, on any of the stores.
+// replicas do not bring a session back, on any of the stores. The replicas are managers in
+// this process, not the application in others: its sessions have no idle timeout, and only
+// behind a store that makes records look old is every page load a write. Visitors of the
+// application sign out with requests in flight in the command's runs.
 func TestLogoutIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
 	eachStore(t, allStores(), func(t *testing.T, p place) {

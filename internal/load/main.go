@@ -1,10 +1,10 @@
-// Command load holds signed-in clients against an application made with the kit, and checks
-// every answer against the identity that asked. See README.md. From the repository's root:
+// Command load holds signed-in clients against examples/app and checks every answer against
+// the identity that asked. See README.md. From the repository's root:
 //
 //	go run ./internal/load -clients 200 -requests 100000 -time 5m -store all -svg load.svg
 //
-// It listens and asks on 127.0.0.1 alone, and starts PostgreSQL and Redis for itself. The
-// status is 1 when an answer was wrong.
+// It builds the application and starts its replicas, PostgreSQL and Redis for itself, and
+// listens and asks on 127.0.0.1 alone. The status is 1 when an answer was wrong.
 package main
 
 import (
@@ -22,13 +22,6 @@ import (
 )
 
 func main() {
-	if os.Getenv(asSite) != "" {
-		if err := runSite(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "load: site:", err)
-			os.Exit(1)
-		}
-		return
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
@@ -85,7 +78,11 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		r, err := load(ctx, p, o)
+		app, err := m.app(ctx)
+		if err != nil {
+			return err
+		}
+		r, err := load(ctx, app, p, o)
 		if err != nil {
 			return err
 		}

@@ -5,11 +5,12 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,13 +19,6 @@ import (
 var here machine
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asSite) != "" {
-		if err := runSite(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "site:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
 	code := m.Run()
 	here.end()
 	os.Exit(code)
@@ -49,40 +43,78 @@ func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p place)) {
 
 func allStores() []string { return []string{inMemory, inSQLite, inPostgres, inRedis} }
 
-// siteOf starts an X with users and one site on a place.
-func siteOf(t *testing.T, p place, users int) (*localX, *process) {
+// theApp is the application, built once for all tests.
+func theApp(t *testing.T) program {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM, which ends the processes of this test")
+	}
+	app, err := here.app(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// oneOf starts an X with users and one process of the application on a place.
+func oneOf(t *testing.T, p place, users int) (*localX, *process) {
 	t.Helper()
 	x, err := newX(users, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(x.close)
-	s, err := startSite(siteConfig{x.url, p})
+	r, err := theApp(t).start(x, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
+		if err := r.stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	return x, s
+	return x, r
 }
 
-// statsOf is what a site says of itself after a garbage collection.
-func statsOf(t *testing.T, s *process) siteStats {
+// statsOf is how a process is after a garbage collection.
+func statsOf(t *testing.T, r *process) stats {
 	t.Helper()
-	st, err := s.stats(t.Context(), &http.Client{Timeout: time.Minute}, "gc=1&records=1")
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	// Twice: a pool of values is emptied by the second.
+	for range 2 {
+		if _, err := r.ask(t.Context(), c, "/debug/pprof/heap?gc=1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := r.stats(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return st
 }
 
+// recordsOf is how many sessions and tokens are stored at a place. Nobody but the process
+// itself sees those in memory, where ok is false.
+func recordsOf(t *testing.T, p place) (sessions, tokens int, ok bool) {
+	t.Helper()
+	if p.Kind == inMemory {
+		return 0, 0, false
+	}
+	s, err := p.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.close() }()
+	if sessions, tokens, err = s.counts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return sessions, tokens, true
+}
+
 // TestAShortRun is the command's run in small.
 func TestAShortRun(t *testing.T) {
 	eachStore(t, allStores(), func(t *testing.T, p place) {
-		r, err := load(t.Context(), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
+		r, err := load(t.Context(), theApp(t), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +130,7 @@ func TestAShortRun(t *testing.T) {
 func TestACancelledRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := load(ctx, place{Kind: inMemory}, options{clients: 1, requests: 1 << 40, time: time.Hour}); !errors.Is(err, context.Canceled) {
+	if _, err := load(ctx, theApp(t), place{inMemory, "memory:"}, options{clients: 1, requests: 1 << 40, time: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -162,7 +194,7 @@ func TestABadRunIsTold(t *testing.T) {
 
 // TestTheChecksSee: what a run looks for is found where it is.
 func TestTheChecksSee(t *testing.T) {
-	x, s := siteOf(t, place{Kind: inMemory}, 2)
+	x, s := oneOf(t, place{Kind: inMemory}, 2)
 	d := newDoor(newTally())
 	d.open(s)
 	t.Cleanup(d.base.CloseIdleConnections)
@@ -175,21 +207,39 @@ func TestTheChecksSee(t *testing.T) {
 	if err := one.gone(t.Context(), one.cookies()); !errors.Is(err, errAlive) {
 		t.Errorf("a session that has not ended: %v", err)
 	}
+	if err := one.keep(t.Context(), "mine & <b>no</b> other's"); err != nil {
+		t.Error(err)
+	}
 	own := one.client.Jar
 	one.client.Jar = two.client.Jar
-	for _, path := range []string{"/", "/me", "/call", "/note"} {
-		if _, err := one.ask(t.Context(), http.MethodGet, path, nil); !errors.Is(err, errWrongIdentity) {
+	for _, path := range []string{"/", "/me", "/timeline", "/compose", "/tokens"} {
+		if _, err := one.ask(t.Context(), path); !errors.Is(err, errWrongIdentity) {
 			t.Errorf("%s as another user: %v", path, err)
 		}
 	}
 	one.client.Jar = own
+	if w, err := one.ask(t.Context(), "/compose"); err != nil || w.draft != one.draft {
+		t.Errorf("the draft is %q, %v", w.draft, err)
+	}
 	if err := one.signOut(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := one.ask(t.Context(), http.MethodGet, "/me", nil); err == nil || kindOf(err) != "GET /me: status 401" {
+	if _, err := one.ask(t.Context(), "/me"); err == nil || kindOf(err) != "GET /me: status 401" {
 		t.Errorf("after the sign-out: %v", err)
 	}
-	if _, err := two.ask(t.Context(), http.MethodGet, "/call", nil); err != nil {
+	if _, err := two.ask(t.Context(), "/timeline"); err != nil {
 		t.Errorf("the other user: %v", err)
+	}
+}
+
+func TestAnApplicationThatDoesNotStartSaysWhy(t *testing.T) {
+	x, err := newX(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.close)
+	missing := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "missing", "load.db"))
+	if _, err := theApp(t).start(x, place{inSQLite, missing}); err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -36,6 +35,10 @@ type result struct {
 	Said                 []string // the last warnings of each replica
 }
 
+// arrival is the time from one visitor's coming to the next one's. A burst is a test of its
+// own, in which some may be refused.
+const arrival = 20 * time.Millisecond
+
 // replicas is how many processes share a store.
 func replicas(kind string) int {
 	switch kind {
@@ -47,32 +50,32 @@ func replicas(kind string) int {
 	return 3
 }
 
-// load holds visitors against sites on a place.
-func load(ctx context.Context, p place, o options) (res *result, err error) {
+// load holds visitors against replicas of the application that share a place.
+func load(ctx context.Context, app program, p place, o options) (res *result, err error) {
 	x, err := newX(o.clients, o.life)
 	if err != nil {
 		return nil, err
 	}
 	defer x.close()
-	var sites []*process
+	var all []*process
 	defer func() {
-		for _, s := range sites {
+		for _, s := range all {
 			err = errors.Join(err, s.stop())
 		}
 	}()
 	for range replicas(p.Kind) {
-		s, err := startSite(siteConfig{x.url, p})
+		r, err := app.start(x, p)
 		if err != nil {
 			return nil, err
 		}
-		sites = append(sites, s)
+		all = append(all, r)
 	}
 	t := newTally()
 	d := newDoor(t)
-	d.open(sites...)
-	w := &watch{sites: sites, tally: t}
+	d.open(all...)
+	w := &watch{replicas: all, tally: t}
 	defer w.client.CloseIdleConnections()
-	res = &result{Store: p.Kind, Replicas: len(sites), Clients: o.clients, Did: t.did, Faults: t.faults, Events: map[string]int{}}
+	res = &result{Store: p.Kind, Replicas: len(all), Clients: o.clients, Did: t.did, Faults: t.faults, Events: map[string]int{}}
 	if res.Before, _, err = w.look(ctx); err != nil {
 		return nil, err
 	}
@@ -86,7 +89,13 @@ func load(ctx context.Context, p place, o options) (res *result, err error) {
 	var wg sync.WaitGroup
 	for i := range o.clients {
 		v := newVisitor(userID(i), x, d, o.seed+uint64(i))
-		wg.Go(func() { v.live(limited, ctx, o.requests) })
+		wg.Go(func() {
+			select {
+			case <-time.After(time.Duration(i) * arrival):
+			case <-limited.Done():
+			}
+			v.live(limited, ctx, o.requests)
+		})
 	}
 	wg.Wait()
 	res.Took, res.Answers = time.Since(t.began), t.answers.Load()
@@ -96,7 +105,7 @@ func load(ctx context.Context, p place, o options) (res *result, err error) {
 	}
 
 	d.base.CloseIdleConnections()
-	x.srv.SetKeepAlivesEnabled(false) // which ends the sites' idle connections to it
+	x.srv.SetKeepAlivesEnabled(false) // which ends the replicas' idle connections to it
 	if res.After, err = w.rest(ctx, res.Before); err != nil {
 		return nil, err
 	}
@@ -105,9 +114,8 @@ func load(ctx context.Context, p place, o options) (res *result, err error) {
 	res.P50, res.P95, res.P99, res.Worst = percentile(t.took, 50), percentile(t.took, 95), percentile(t.took, 99), percentile(t.took, 100)
 	res.Refreshed, res.Again = x.refreshes()
 	res.Samples = t.samples
-	for _, s := range sites {
-		lines := strings.Split(s.stderr.String(), "\n")
-		res.Said = append(res.Said, lines[max(0, len(lines)-5):]...)
+	for _, r := range all {
+		res.Said = append(res.Said, r.stderr.warnings(5)...)
 	}
 	return res, ctx.Err()
 }
@@ -192,7 +200,7 @@ func (r *result) print(w io.Writer) {
 	}
 	_, _ = fmt.Fprintf(w, "  errors: %d\n", faults)
 	for _, line := range r.Said {
-		if faults > 0 && line != "" {
+		if faults > 0 {
 			_, _ = fmt.Fprintf(w, "  a replica said: %.500s\n", line)
 		}
 	}

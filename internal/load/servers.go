@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,9 +19,32 @@ import (
 // errMissing says that a database is not installed.
 var errMissing = errors.New("not on this machine")
 
-// machine makes places. It is the [testservers.T] that the servers live by, until end.
+// The kinds of store, as the flag names them.
+const (
+	inMemory   = "memory"
+	inSQLite   = "sqlite"
+	inPostgres = "postgres"
+	inRedis    = "redis"
+)
+
+// place is where an application keeps sessions and tokens.
+type place struct{ Kind, At string }
+
+// variable is what the application reads a place from.
+func (p place) variable() string {
+	switch p.Kind {
+	case inPostgres:
+		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", p.At, connections)
+	case inRedis:
+		return "REDIS_URL=" + p.At
+	}
+	return "DATABASE_URL=" + p.At
+}
+
+// machine builds the application and makes places for it. It is the [testservers.T] that the servers live by, until end.
 type machine struct {
 	mu       sync.Mutex // guards all below
+	built    program
 	postgres string
 	made     int
 	failed   error
@@ -52,7 +76,30 @@ func (m *machine) end() {
 	for _, f := range slices.Backward(m.cleanups) {
 		f()
 	}
-	m.cleanups, m.postgres = nil, ""
+	m.cleanups, m.built, m.postgres = nil, "", ""
+}
+
+// app is the application, built at the first call.
+func (m *machine) app(ctx context.Context) (program, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.built != "" {
+		return m.built, nil
+	}
+	dir, err := m.dir()
+	if err == nil {
+		m.built, err = build(ctx, dir)
+	}
+	return m.built, err
+}
+
+// dir makes a directory.
+func (m *machine) dir() (string, error) {
+	dir, err := os.MkdirTemp("", "xsignin-load-")
+	if err == nil {
+		m.cleanups = append(m.cleanups, func() { _ = os.RemoveAll(dir) })
+	}
+	return dir, err
 }
 
 // place makes an empty place of a kind. An error may be [errMissing].
@@ -61,14 +108,10 @@ func (m *machine) place(kind string) (p place, err error) {
 	defer m.mu.Unlock()
 	switch kind {
 	case inMemory:
-		return place{Kind: inMemory}, nil
+		return place{inMemory, "memory:"}, nil
 	case inSQLite:
-		dir, err := os.MkdirTemp("", "xsignin-load-")
-		if err != nil {
-			return p, err
-		}
-		m.cleanups = append(m.cleanups, func() { _ = os.RemoveAll(dir) })
-		return inFile(dir), nil
+		dir, err := m.dir()
+		return place{inSQLite, "sqlite://" + filepath.ToSlash(filepath.Join(dir, "load.db"))}, err
 	case inPostgres:
 		if m.postgres == "" {
 			if m.postgres, err = m.start(testservers.Postgres); err != nil {
@@ -79,7 +122,7 @@ func (m *machine) place(kind string) (p place, err error) {
 		return place{inPostgres, at}, err
 	case inRedis:
 		addr, err := m.start(testservers.Redis)
-		return place{inRedis, addr}, err
+		return place{inRedis, "redis://" + addr + "/0"}, err
 	}
 	return p, fmt.Errorf("there is no store %q: memory, sqlite, postgres, redis or all", kind)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -24,7 +25,7 @@ type visitor struct {
 	tally  *tally
 	client *http.Client
 	random *rand.Rand
-	note   string // what the session must hold; "" is not known
+	draft  string // what the session must hold; "" is not known
 	oauth1 bool   // how it is signed in
 }
 
@@ -42,17 +43,18 @@ func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
 func (v *visitor) forget() {
 	// Without a list of public suffixes nothing fails.
 	v.client.Jar, _ = cookiejar.New(nil)
-	v.note = ""
+	v.draft = ""
 }
 
 // answer is a response that was read to its end.
 type answer struct {
 	status     int
 	retryAfter string
+	location   string
 	body       string
 }
 
-// send sends a request as a script of the site does. cookie replaces the jar, unless it is nil.
+// send sends a request as a script of the application's does. cookie replaces the jar, unless it is nil.
 func (v *visitor) send(ctx context.Context, method, path string, form url.Values, cookie []*http.Cookie) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, publicURL+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -76,14 +78,14 @@ func (v *visitor) send(ctx context.Context, method, path string, form url.Values
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header.Get("Retry-After"), string(b)}, err
+	return answer{resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("Location"), string(b)}, err
 }
 
 // Faults, of which a run has none. Others are a status or an error's text.
 const (
 	wrongIdentity = "WRONG IDENTITY"
 	aliveAfter    = "SIGNED IN AFTER LOGOUT"
-	wrongNote     = "WRONG SESSION DATA"
+	wrongDraft    = "WRONG SESSION DATA"
 )
 
 // signIn signs the visitor's user in, by either protocol.
@@ -101,7 +103,7 @@ func (v *visitor) signIn() error {
 	if at := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || at != "/me" {
 		return &statusError{"callback", answer{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}}
 	}
-	v.note = ""
+	v.draft = ""
 	v.tally.done("sign-ins")
 	return nil
 }
@@ -118,23 +120,91 @@ func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.wha
 // detail is the error with the answer's beginning.
 func (e *statusError) detail() string { return fmt.Sprintf("%v: %.300s", e, e.body) }
 
-// ask asks a page for whose it is and checks that against the visitor.
-func (v *visitor) ask(ctx context.Context, method, path string, form url.Values) (who, error) {
-	a, err := v.send(ctx, method, path, form, nil)
+// who is whose an answer is. What an answer does not tell is empty.
+type who struct {
+	session string // the id of the user of the session
+	x       string // the id of the user that X knows the token of
+	draft   string // what the session holds of the application's own
+}
+
+// whose reads who an answer is for. Pages are in HTML, and name the user by the handle.
+func whose(path, body string) (w who, err error) {
+	switch path, _, _ = strings.Cut(path, "?"); path {
+	case "/me":
+		var me struct{ ID, Username string }
+		if err := json.Unmarshal([]byte(body), &me); err != nil {
+			return w, fmt.Errorf("%s: %w", path, err)
+		}
+		if w.session = me.ID; me.Username != handle(me.ID) {
+			w.session = me.ID + " and " + me.Username
+		}
+	case "/timeline":
+		// X shows a timeline to its owner alone, so this tells the session's user and the
+		// token's at once.
+		var timeline struct {
+			Data []struct {
+				AuthorID string `json:"author_id"`
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &timeline); err != nil {
+			return w, fmt.Errorf("%s: %w", path, err)
+		}
+		if len(timeline.Data) == 1 {
+			w.session, w.x = timeline.Data[0].AuthorID, timeline.Data[0].AuthorID
+		}
+	default:
+		w.session = strings.TrimPrefix(between(body, `<span class="handle">@`, "<"), handle(""))
+		if path == "/compose" {
+			w.draft = html.UnescapeString(between(between(body, "<textarea", "/textarea>"), ">", "<"))
+		}
+	}
+	return w, nil
+}
+
+// ask asks for a page and checks that it is the visitor's.
+func (v *visitor) ask(ctx context.Context, path string) (who, error) {
+	a, err := v.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return who{}, err
 	}
 	if a.status != http.StatusOK {
-		return who{}, &statusError{method + " " + path, a}
+		return who{}, &statusError{"GET " + path, a}
 	}
-	var w who
-	if err := json.Unmarshal([]byte(a.body), &w); err != nil {
-		return w, fmt.Errorf("%s: %w", path, err)
+	w, err := whose(path, a.body)
+	if err == nil && (w.session != v.id || (path == "/timeline" && w.x != v.id)) {
+		err = errWrongIdentity
 	}
-	if w.Session != v.id || (path == "/call" && w.X != v.id) {
-		return w, errWrongIdentity
+	return w, err
+}
+
+// change sends a form and asks for the page to which the answer leads.
+func (v *visitor) change(ctx context.Context, path string, form url.Values) (who, error) {
+	a, err := v.send(ctx, http.MethodPost, path, form, nil)
+	if err != nil {
+		return who{}, err
 	}
-	return w, nil
+	if a.status != http.StatusSeeOther {
+		return who{}, &statusError{"POST " + path, a}
+	}
+	return v.ask(ctx, a.location)
+}
+
+// keep has the session keep a draft.
+func (v *visitor) keep(ctx context.Context, draft string) error {
+	w, err := v.change(ctx, "/compose/draft", url.Values{"text": {draft}})
+	if err == nil && w.draft != draft {
+		err = errWrongDraft
+	}
+	if err == nil {
+		v.draft = draft
+	}
+	return err
+}
+
+// refresh has the application refresh the visitor's token, which is one by OAuth 2.0.
+func (v *visitor) refresh(ctx context.Context) error {
+	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}})
+	return err
 }
 
 // toldToSignIn reports whether an error asks the user to sign in again, as the token is of no
@@ -142,13 +212,13 @@ func (v *visitor) ask(ctx context.Context, method, path string, form url.Values)
 func toldToSignIn(err error) bool {
 	var s *statusError
 	return errors.As(err, &s) && s.status == http.StatusUnauthorized &&
-		(strings.Contains(s.body, signInAgain) || strings.Contains(s.body, "sign_in_again"))
+		strings.Contains(s.body, "sign_in_again")
 }
 
 var (
 	errWrongIdentity = errors.New(wrongIdentity)
 	errAlive         = errors.New(aliveAfter)
-	errWrongNote     = errors.New(wrongNote)
+	errWrongDraft    = errors.New(wrongDraft)
 )
 
 // cookies are those that the visitor sends.
@@ -157,19 +227,50 @@ func (v *visitor) cookies() []*http.Cookie {
 	return v.client.Jar.Cookies(u)
 }
 
-// signOut signs out and tries whether the cookie of before still opens anything.
+// signOut signs out while other requests of the browser are in flight, and tries whether the
+// cookie of before still opens anything.
 func (v *visitor) signOut(ctx context.Context) error {
 	old := v.cookies()
+	errs := make([]error, 4)
+	var wg sync.WaitGroup
+	for i := range errs[1:] {
+		wg.Go(func() { errs[i+1] = v.inFlight(ctx, i, old) })
+	}
 	a, err := v.send(ctx, http.MethodPost, "/auth/logout", url.Values{}, nil)
-	if err != nil {
+	if err == nil && a.status != http.StatusNoContent {
+		err = &statusError{"logout", a}
+	}
+	errs[0] = err
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if a.status != http.StatusNoContent {
-		return &statusError{"logout", a}
-	}
-	v.note = ""
+	v.draft = ""
 	v.tally.done("sign-outs")
 	return v.gone(ctx, old)
+}
+
+// inFlight makes a request, the i-th of several, that a sign-out may overtake: two of three
+// write the session.
+func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) error {
+	method, path, form := http.MethodPost, "/compose/draft", url.Values{"text": {v.id}}
+	if i%3 == 0 {
+		method, path, form = http.MethodGet, "/me", nil
+	}
+	a, err := v.send(ctx, method, path, form, cookie)
+	switch {
+	case err != nil:
+		return err
+	case a.status == http.StatusOK:
+		w, err := whose(path, a.body)
+		if err == nil && w.session != v.id {
+			err = errWrongIdentity
+		}
+		return err
+	case a.status != http.StatusUnauthorized && a.status != http.StatusSeeOther:
+		return &statusError{method + " " + path + " during a logout", a}
+	}
+	return nil
 }
 
 // gone checks that a cookie opens nothing.
@@ -191,28 +292,25 @@ func (v *visitor) gone(ctx context.Context, old []*http.Cookie) error {
 func (v *visitor) act(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(1000); {
-	case n < 500:
-		_, err = v.ask(ctx, http.MethodGet, "/me", nil)
+	case n < 450:
+		_, err = v.ask(ctx, "/me")
 	case n < 530:
-		_, err = v.ask(ctx, http.MethodGet, "/", nil)
+		_, err = v.ask(ctx, "/")
 	case n < 880:
-		_, err = v.ask(ctx, http.MethodGet, "/call", nil)
+		_, err = v.ask(ctx, "/timeline")
 		v.tally.done("API calls")
 	case n < 910:
 		err = v.together(ctx, 4)
 	case n < 940:
-		note := fmt.Sprintf("%s-%d", v.id, v.random.Uint64())
-		if _, err = v.ask(ctx, http.MethodPost, "/note", url.Values{"note": {note}}); err == nil {
-			v.note = note
-		}
+		err = v.keep(ctx, fmt.Sprintf("%s <%d>", v.id, v.random.Uint64()))
 	case n < 970:
 		var w who
-		if w, err = v.ask(ctx, http.MethodGet, "/note", nil); err == nil && w.Note != v.note {
-			err = errWrongNote
+		if w, err = v.ask(ctx, "/compose"); err == nil && w.draft != v.draft {
+			err = errWrongDraft
 		}
 	case n < 980:
 		if !v.oauth1 {
-			_, err = v.ask(ctx, http.MethodPost, "/refresh", url.Values{})
+			err = v.refresh(ctx)
 		}
 	default:
 		if err = v.signOut(ctx); err == nil {
@@ -228,7 +326,7 @@ func (v *visitor) together(ctx context.Context, n int) error {
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			_, errs[i] = v.ask(ctx, http.MethodGet, "/call", nil)
+			_, errs[i] = v.ask(ctx, "/timeline")
 			v.tally.done("API calls")
 		})
 	}
@@ -245,8 +343,8 @@ func kindOf(err error) string {
 		return wrongIdentity
 	case errors.Is(err, errAlive):
 		return aliveAfter
-	case errors.Is(err, errWrongNote):
-		return wrongNote
+	case errors.Is(err, errWrongDraft):
+		return wrongDraft
 	case errors.As(err, &s):
 		return s.Error()
 	case errors.As(err, &u):

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// watch looks at the sites from time to time.
+// watch looks at the replicas from time to time.
 type watch struct {
-	sites  []*process
-	tally  *tally
-	client http.Client
+	replicas []*process
+	tally    *tally
+	client   http.Client
 
-	goroutines int   // the most so far, of all sites together
+	goroutines int   // the most so far, of all together
 	rss        int64 // the most so far, of one
 	events     map[string]int
 }
 
-// look sums up what the sites say.
+// look sums up what the replicas say.
 func (w *watch) look(ctx context.Context) (goroutines int, rss int64, err error) {
 	if w.client.Transport == nil {
 		w.client = http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	}
 	w.events = map[string]int{}
-	for _, s := range w.sites {
-		st, err := s.stats(ctx, &w.client, "")
+	for _, s := range w.replicas {
+		st, err := s.stats(ctx, &w.client)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -57,7 +57,7 @@ func (w *watch) until(stopped <-chan struct{}) error {
 	}
 }
 
-// rest waits until the sites have as many goroutines as before, or for ten seconds.
+// rest waits until the replicas have as many goroutines as before, or for ten seconds.
 func (w *watch) rest(ctx context.Context, before int) (after int, err error) {
 	most := w.goroutines
 	for began := time.Now(); ; {

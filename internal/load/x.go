@@ -25,17 +25,22 @@ type localX struct {
 	used map[string]int
 }
 
-// newX makes an X with users whose access tokens live for life; 0 means two hours.
+// newX makes an X with users, who follow nobody and have a post each, whose access tokens live for life; 0 means two hours.
 func newX(users int, life time.Duration) (*localX, error) {
 	cfg := xtest.Config{
 		Callbacks: []string{publicURL + "/auth/callback"},
 		Switches:  xtest.Switches{AccessLifetime: life},
 	}
 	for i := range users {
-		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: "user" + strconv.Itoa(i)})
+		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: handle(userID(i))})
 	}
 	x := &localX{X: xtest.New(cfg), used: map[string]int{}}
-	x.SetRateLimit("GET /2/users/me", 1<<30)
+	for i := range users {
+		x.AddPost(userID(i), "The only post on this timeline.")
+	}
+	for _, endpoint := range []string{"GET /2/users/me", "GET /2/users/:id/timelines/reverse_chronological"} {
+		x.SetRateLimit(endpoint, 1<<30)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -47,6 +52,9 @@ func newX(users int, life time.Duration) (*localX, error) {
 }
 
 func userID(i int) string { return strconv.Itoa(1_000_001 + i) }
+
+// handle is the username of the user with an id.
+func handle(id string) string { return "u" + id }
 
 // ServeHTTP implements [http.Handler].
 func (x *localX) ServeHTTP(w http.ResponseWriter, r *http.Request) {

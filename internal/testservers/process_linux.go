@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// tied makes a server end by sig when the test's process dies without its cleanups,
-// as after a panic or a timeout.
-func tied(sig syscall.Signal) *syscall.SysProcAttr {
+// Tied makes a process that the test starts end by sig when the test's own dies without its
+// cleanups, as after a panic or a timeout.
+func Tied(sig syscall.Signal) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: sig}
 }
 
 // unprivileged is [tied] for a server that refuses to run as root: it gets a user
 // without rights, to whom dir is given.
 func unprivileged(dir string, sig syscall.Signal) (*syscall.SysProcAttr, error) {
-	attr := tied(sig)
+	attr := Tied(sig)
 	if os.Geteuid() != 0 {
 		return attr, nil
 	}

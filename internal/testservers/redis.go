@@ -66,7 +66,7 @@ func beginRedis(t T, ready string, more func(dir, port string) []string) *Server
 				args = append(args, more(dir, port)...)
 			}
 			cmd := exec.Command(bin, args...)
-			cmd.SysProcAttr = tied(syscall.SIGKILL)
+			cmd.SysProcAttr = Tied(syscall.SIGKILL)
 			return cmd
 		},
 		ready: ready,

@@ -46,6 +46,8 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	}
 	// More would only wait for each other: SQLite has one writer at a time.
 	db.SetMaxOpenConns(8)
+	// Two are kept otherwise, and under load each of the others is opened for one statement.
+	db.SetMaxIdleConns(8)
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), db.Close())
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,32 +23,12 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// The kinds of store, as the flag names them.
-const (
-	inMemory   = "memory"
-	inSQLite   = "sqlite"
-	inPostgres = "postgres"
-	inRedis    = "redis"
-)
-
-// place says where sessions and tokens are.
-type place struct {
-	Kind string
-	URL  string
-}
-
-// stores are opened as examples/app opens them: sessions in scs's own stores, beside the
-// tokens.
+// stores are those of a place, opened by a test to look into them: sessions in scs's own
+// stores, beside the tokens, as examples/app has them.
 type stores struct {
 	sessions scs.Store
 	tokens   tokenstore.Store
 	close    func() error
-}
-
-// inFile is a SQLite database in a directory.
-func inFile(dir string) place {
-	name := filepath.ToSlash(filepath.Join(dir, "load.db"))
-	return place{inSQLite, "file:" + name + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"}
 }
 
 // open opens the stores and makes the tables that are missing.
@@ -60,11 +39,11 @@ func (p place) open(ctx context.Context) (*stores, error) {
 	case inMemory:
 		return &stores{memstore.New(), tokenstore.NewMemory(), func() error { return nil }}, nil
 	case inSQLite:
-		return openSQLite(ctx, p.URL)
+		return openSQLite(ctx, strings.TrimPrefix(p.At, "sqlite://"))
 	case inPostgres:
-		return openPostgres(ctx, p.URL)
+		return openPostgres(ctx, p.At)
 	case inRedis:
-		return openRedis(ctx, p.URL)
+		return openRedis(ctx, p.At)
 	}
 	return nil, fmt.Errorf("there is no store %q", p.Kind)
 }
@@ -73,21 +52,14 @@ const sqliteSessions = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
-func openSQLite(ctx context.Context, source string) (*stores, error) {
-	db, err := sql.Open("sqlite", source)
+func openSQLite(ctx context.Context, file string) (*stores, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
-	for {
-		_, err = db.ExecContext(ctx, sqliteSessions)
-		// SQLite does not wait while another connection changes a new file to WAL mode.
-		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "database is locked") {
-			break
-		}
-	}
-	if err != nil {
+	if _, err := db.ExecContext(ctx, sqliteSessions); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	tokens, err := migrated(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
@@ -105,10 +77,7 @@ func migrated(ctx context.Context, cfg sqlstore.Config) (*sqlstore.Store, error)
 	return s, s.Migrate(ctx)
 }
 
-// postgresSessions locks first: CREATE TABLE IF NOT EXISTS fails where two replicas do it
-// at once.
 const postgresSessions = `
-SELECT pg_advisory_xact_lock(hashtextextended('xsignin load: sessions', 0));
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
@@ -117,7 +86,7 @@ func openPostgres(ctx context.Context, at string) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.MaxConns = 16
+	cfg.MaxConns = connections
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -138,8 +107,13 @@ func openPostgres(ctx context.Context, at string) (*stores, error) {
 	return &stores{pgxstore.NewWithCleanupInterval(pool, 0), tokens, end}, nil
 }
 
-func openRedis(ctx context.Context, addr string) (*stores, error) {
-	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
+func openRedis(ctx context.Context, at string) (*stores, error) {
+	o, err := redis.ParseURL(at)
+	if err != nil {
+		return nil, err
+	}
+	o.ContextTimeoutEnabled = true
+	c := redis.NewClient(o)
 	if err := c.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

@@ -1,8 +1,0 @@
-//go:build !race
-
-package main
-
-const (
-	raced = false
-	kills = 50
-)

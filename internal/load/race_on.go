@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raced is whether this was built with the race detector. Then so is the application.
+const raced = true
