@@ -119,7 +119,7 @@ func TestAShortRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := r.bad(); err != nil {
-			t.Error(err)
+			t.Errorf("%v\nworst %v; replicas said %q", err, r.Worst, r.Said)
 		}
 		if r.Answers < 2000 || r.Did["sign-ins"] < 20 || r.Did["sign-outs"] == 0 || r.Did["API calls"] == 0 || r.Refreshed == 0 {
 			t.Errorf("it did too little: %d answers, %v, %d refreshes", r.Answers, r.Did, r.Refreshed)

@@ -46,7 +46,10 @@ func newX(users int, life time.Duration) (*localX, error) {
 		return nil, err
 	}
 	x.url = "http://" + l.Addr().String()
-	x.srv = &http.Server{Handler: x, ReadHeaderTimeout: 10 * time.Second}
+	// Clients keep connections that they made and had no use for yet. A server that closes
+	// such a one just as it is used leaves the client without an answer, so this waits longer
+	// than a run.
+	x.srv = &http.Server{Handler: x, ReadHeaderTimeout: 2 * maxTime}
 	go func() { _ = x.srv.Serve(l) }()
 	return x, nil
 }
