@@ -105,8 +105,10 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 	}
 
 	d.base.CloseIdleConnections()
-	x.srv.SetKeepAlivesEnabled(false) // which ends the replicas' idle connections to it
-	if res.After, err = w.rest(ctx, res.Before); err != nil {
+	// This ends the replicas' idle connections to X, and those that were never used once they
+	// are five seconds old.
+	hangUp := func() { x.srv.SetKeepAlivesEnabled(false) }
+	if res.After, err = w.rest(ctx, res.Before, hangUp); err != nil {
 		return nil, err
 	}
 	res.MostGoroutines, res.MaxRSS, res.Events = w.goroutines, w.rss, w.events

@@ -57,11 +57,12 @@ func (w *watch) until(stopped <-chan struct{}) error {
 	}
 }
 
-// rest waits until the replicas have as many goroutines as before, or for ten seconds.
-func (w *watch) rest(ctx context.Context, before int) (after int, err error) {
+// rest waits until the replicas have as many goroutines as before, or for 20 seconds.
+func (w *watch) rest(ctx context.Context, before int, hangUp func()) (after int, err error) {
 	most := w.goroutines
 	for began := time.Now(); ; {
-		if after, _, err = w.look(ctx); err != nil || after <= before+2 || time.Since(began) > 10*time.Second {
+		hangUp()
+		if after, _, err = w.look(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
 			w.goroutines = max(most, w.goroutines)
 			return after, err
 		}
