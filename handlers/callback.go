@@ -69,8 +69,9 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 			h.fail(w, r, failure, a, err)
 			return
 		}
+		now := h.cfg.Now()
 		h.cfg.Events.Tell(r.Context(), event.Event{
-			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
+			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun),
 			Provider: user.Provider, UserID: user.Subject,
 		})
 		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.Subject))

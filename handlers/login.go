@@ -61,9 +61,10 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		defer ctx.End()
 
 		redirect, pending, err := h.begin(ctx, r, p, wanted)
+		now := h.cfg.Now()
 		if err == nil {
 			if err = h.cfg.Pending.Put(w, r, session.Begun{
-				Pending: pending, ReturnTo: a.returnTo, Wanted: wanted, At: h.cfg.Now(),
+				Pending: pending, ReturnTo: a.returnTo, Wanted: wanted, At: now,
 			}); err != nil {
 				err = internal(err)
 			}
@@ -73,7 +74,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			return
 		}
 		h.cfg.Events.Tell(r.Context(), event.Event{
-			Kind: event.SignInBegun, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun), Provider: name,
+			Kind: event.SignInBegun, Time: now, Duration: now.Sub(a.begun), Provider: name,
 		})
 		h.sendOn(w, r, redirect)
 	})

@@ -83,10 +83,11 @@ func parseAccount(body []byte) (a account, problem string) {
 	if !ok {
 		return a, "the answer is not a JSON object"
 	}
-	data, ok := jsonObject(object.get("data"))
-	if !ok {
+	inner := object.get("data")
+	if len(inner) == 0 || inner[0] != '{' {
 		return a, "the answer has no data"
 	}
+	data := jsonInside(inner)
 	// Servers that speak X's protocol may write the id as a number; as text it keeps
 	// every digit.
 	id := data.get("id")

@@ -36,6 +36,11 @@ func jsonObject(b []byte) (jsonFields, bool) {
 	if len(b) == 0 || b[0] != '{' || !json.Valid(b) {
 		return nil, false
 	}
+	return jsonInside(b), true
+}
+
+// jsonInside returns the fields of what is known to be a JSON object without blanks in front.
+func jsonInside(b []byte) jsonFields {
 	object := make(jsonFields, 0, 8)
 	for b = jsonSkip(b[1:], " \t\r\n,"); b[0] != '}'; b = jsonSkip(b, " \t\r\n,") {
 		name := b[:jsonEnd(b)]
@@ -49,7 +54,7 @@ func jsonObject(b []byte) (jsonFields, bool) {
 		b = b[len(value):]
 		object = append(object, jsonField{name, value})
 	}
-	return object, true
+	return object
 }
 
 // jsonSkip drops leading characters.

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -70,13 +71,15 @@ func (g asGET) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // unread keeps the call's answer from x/oauth2, which would read it once more and print it in
-// its errors.
+// its errors: it gets an error in its place.
 type unread struct{ c *call }
+
+var errAnswered = errors.New("provider: the answer is read where the call was made")
 
 // RoundTrip implements [http.RoundTripper].
 func (u unread) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := u.c.RoundTrip(r); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	return nil, errAnswered
 }
