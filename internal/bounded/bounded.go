@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Tick is how much later than its time, or its parent, the channel of a call may close. Err
-// is exact.
+// Tick is how much later than its parent is cancelled the channel of a call may close. Err is
+// exact, and so are deadlines, the parent's too.
 const Tick = 50 * time.Millisecond
 
 // Calls bounds calls. The zero value is ready for use, and goroutines may share it.
@@ -29,6 +29,7 @@ type Calls struct {
 	// none is.
 	turn  uint64
 	armed time.Time
+	due   time.Time // when it goes off
 }
 
 // Call is the context of one call. Goroutines may share it.
@@ -45,7 +46,11 @@ type Call struct {
 
 // Begin gives the context of a call that may take d. Who begins a call ends it.
 func (s *Calls) Begin(ctx context.Context, d time.Duration) *Call {
-	return &Call{parent: ctx, of: s, until: time.Now().Add(d)}
+	until := time.Now().Add(d)
+	if t, ok := ctx.Deadline(); ok && t.Before(until) {
+		until = t
+	}
+	return &Call{parent: ctx, of: s, until: until}
 }
 
 // End ends the context. Whoever has kept it finds it canceled.
@@ -76,9 +81,6 @@ func (c *Call) end(err error) {
 
 // Deadline implements [context.Context].
 func (c *Call) Deadline() (time.Time, bool) {
-	if t, ok := c.parent.Deadline(); ok && t.Before(c.until) {
-		return t, true
-	}
 	return c.until, true
 }
 
@@ -155,23 +157,30 @@ func (s *Calls) wait(c *Call) {
 	if s.waited == nil {
 		s.waited = make(map[*Call]struct{})
 	}
+	due := c.until.Before(s.due)
 	if len(s.waited) == 0 {
 		// The timer of the call before may be running still. One that is late is not
 		// waited for: in a test it may have ended with the bubble that it was set in.
 		now := time.Now()
-		if since := now.Sub(s.armed); s.armed.IsZero() || since < 0 || since > 2*Tick {
-			s.arm(now)
-		}
+		since := now.Sub(s.armed)
+		due = due || s.armed.IsZero() || since < 0 || since > 2*Tick
 	}
 	s.waited[c] = struct{}{}
+	if due {
+		s.arm(time.Now())
+	}
 }
 
 // arm is for who holds the lock.
 func (s *Calls) arm(now time.Time) {
 	s.turn++
-	s.armed = now
+	wait := Tick
+	for c := range s.waited {
+		wait = min(wait, max(0, c.until.Sub(now)))
+	}
+	s.armed, s.due = now, now.Add(wait)
 	turn := s.turn
-	time.AfterFunc(Tick, func() { s.look(turn) })
+	time.AfterFunc(wait, func() { s.look(turn) })
 }
 
 // look ends the calls whose time is up or whose parent has ended.

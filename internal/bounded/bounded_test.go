@@ -45,6 +45,33 @@ func TestACallEndsWhenItsTimeIsUp(t *testing.T) {
 	})
 }
 
+// TestDeadlinesAreExact: whenever the timer was set, and whoever's deadline it is.
+func TestDeadlinesAreExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls bounded.Calls
+		first := calls.Begin(t.Context(), time.Hour)
+		defer first.End()
+		first.Done()
+		for i := range 20 {
+			time.Sleep(time.Duration(i) * 7 * time.Millisecond)
+			parent, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for ctx, want := range map[context.Context]time.Duration{t.Context(): 2 * time.Second, parent: time.Second} {
+				c := calls.Begin(ctx, 2*time.Second)
+				if d := after(c.Done()); ctx != parent && d != want || d > want {
+					t.Errorf("it ends after %v, want %v", d, want)
+				}
+				c.End()
+			}
+			c := calls.Begin(t.Context(), time.Millisecond)
+			if d := after(c.Done()); d != time.Millisecond {
+				t.Errorf("a short one ends after %v", d)
+			}
+			c.End()
+		}
+	})
+}
+
 func TestACallEndsWithItsParent(t *testing.T) {
 	errWhy := errors.New("why")
 	synctest.Test(t, func(t *testing.T) {
