@@ -64,7 +64,8 @@ type Config struct {
 	// Tokens stores tokens, sealed, and the list of users who were signed out everywhere.
 	// The default is memory, for one process, which forgets both when it ends. Replicas
 	// that share SessionStore share Tokens too: one that does not learns nothing of the
-	// others' sign-outs.
+	// others' sign-outs. Kits of different applications at X do not: a token is kept under
+	// its provider's name and its user, and each would take the other's for its own.
 	Tokens tokenstore.Store
 	// SessionStore stores sessions: any store of scs. The default is memory, for one
 	// process. A store is one kit's: another kit over the same store would take its

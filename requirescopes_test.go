@@ -1,6 +1,7 @@
 package xsignin_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"html"
@@ -104,6 +105,25 @@ func TestConsentForMoreLater(t *testing.T) {
 	}
 	if got, want := s.granted(xtest.DefaultUserID), plus("tweet.write", "media.write", "like.write"); !slices.Equal(got, want) {
 		t.Errorf("granted %v, want %v", got, want)
+	}
+}
+
+// TestConsentForMoreLeavesOutTheScopesOfAnotherAccount: where the application gives two
+// accounts one name, the token that is stored may be of the one that is not signed in here.
+func TestConsentForMoreLeavesOutTheScopesOfAnotherAccount(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = "both"; return nil }
+	})
+	s.scoped("/post", "tweet.write")
+	s.scoped("/like", "like.write")
+	mine, other := s.browser(), s.browser()
+	mine.signIn("/auth/login", xtest.DefaultUserID)
+	other.signIn("/auth/login?scope=like.write", xtest.SecondUserID)
+	if got, want := askedFor(t, other.begin("/auth/login?scope=tweet.write")), plus("tweet.write", "like.write"); !slices.Equal(got, want) {
+		t.Errorf("X is asked for %v, want %v", got, want)
+	}
+	if got, want := askedFor(t, mine.begin("/auth/login?scope=tweet.write")), plus("tweet.write"); !slices.Equal(got, want) {
+		t.Errorf("for the other account X is asked for %v, want %v", got, want)
 	}
 }
 

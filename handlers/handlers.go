@@ -306,7 +306,8 @@ func private(w http.ResponseWriter) {
 // seeOther sends the browser on. [http.Redirect] would clean the path, and a path that was
 // checked is sent as it was checked.
 func seeOther(w http.ResponseWriter, location string) {
-	// A header is ASCII, and encodeQuery knows what else is; a fragment may stay.
+	// What may not stand in a header may not stand in a query either. Between an address and
+	// its fragment the "#" stays as it is.
 	head, fragment, ok := strings.Cut(location, "#")
 	if head = encodeQuery(head); ok {
 		head += "#" + encodeQuery(fragment)

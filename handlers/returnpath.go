@@ -31,7 +31,8 @@ func localPath(raw, auth, def string) string {
 	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" {
 		return def
 	}
-	// http.Redirect takes a fragment for a part of the path, and cleans both.
+	// An application's success handler may send the path on by http.Redirect, which takes a
+	// fragment for a part of it and cleans both.
 	if !plainPath(u.EscapedPath()) || hasDotSegment(u.EscapedFragment()) {
 		return def
 	}

@@ -129,7 +129,7 @@ func (h signOutHead) without(key signOutKey, now time.Time) signOutHead {
 // closePage writes the open page as one of its own, which h then names.
 func (s *SignOuts) closePage(ctx context.Context, h *signOutHead) (name string, err error) {
 	if len(h.pages) >= signOutMaxPages {
-		return "", fmt.Errorf("session: the list of sign-outs is full: %d users were signed out everywhere within the lifetime of a session", signOutMaxPages*s.pageSize)
+		return "", fmt.Errorf("session: the list of sign-outs is full: it has room for %d sign-outs everywhere within the lifetime of a session", signOutMaxPages*s.pageSize)
 	}
 	p := signOutPage{name: rand.Text()}
 	for _, e := range h.entries {
