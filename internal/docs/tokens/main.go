@@ -7,8 +7,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log"
 	"os"
+	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
@@ -20,8 +23,8 @@ import (
 type old struct{ ID, Token, Secret string }
 
 func main() {
-	var tokens []old
-	if err := json.NewDecoder(os.Stdin).Decode(&tokens); err != nil {
+	tokens, err := read(os.Stdin)
+	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
@@ -29,9 +32,25 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(move(ctx, store, os.Getenv("SECRET_KEY"), tokens), db.Close()); err != nil {
+	if err := errors.Join(move(ctx, store, strings.Fields(os.Getenv("SECRET_KEYS")), tokens), db.Close()); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// read reads all of the tokens, or says which row lacks something.
+func read(r io.Reader) ([]old, error) {
+	var tokens []old
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields() // a field that is spelt in another way would be an empty one
+	if err := d.Decode(&tokens); err != nil {
+		return nil, err
+	}
+	for i, t := range tokens {
+		if t.ID == "" || t.Token == "" || t.Secret == "" {
+			return nil, fmt.Errorf("row %d, counted from 0, needs an ID, a Token and a Secret", i)
+		}
+	}
+	return tokens, nil
 }
 
 // open opens the store that the site gives to the kit as Config.Tokens: the same file.
@@ -50,11 +69,15 @@ func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens with key, the first of Config.Keys, into store. One that is there already,
-// from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in at this
-// very moment would lose to it.
-func move(ctx context.Context, store tokenstore.Store, key string, tokens []old) error {
-	vault, err := tokenstore.NewVault(store, []byte(key))
+// move seals tokens into store with the first of keys, which are Config.Keys. One that is there
+// already, from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in
+// at this very moment would lose to it.
+func move(ctx context.Context, store tokenstore.Store, keys []string, tokens []old) error {
+	var secrets [][]byte
+	for _, key := range keys {
+		secrets = append(secrets, []byte(key))
+	}
+	vault, err := tokenstore.NewVault(store, secrets...)
 	if err != nil {
 		return err
 	}

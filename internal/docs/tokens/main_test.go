@@ -13,6 +13,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/docs/visit"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -59,7 +60,7 @@ func TestMovedTokensWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(move(t.Context(), store, key, tokens), db.Close()); err != nil {
+		if err := errors.Join(move(t.Context(), store, []string{key}, tokens), db.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,4 +79,29 @@ func TestMovedTokensWork(t *testing.T) {
 	works()
 	moving([]old{{kept.ID, "an older", "token"}})
 	works()
+}
+
+// TestRowsThatLackSomethingAreNamed: nothing of them would be found out before the token is used.
+func TestRowsThatLackSomethingAreNamed(t *testing.T) {
+	good := `{"ID": "1", "Token": "t", "Secret": "s"}`
+	if tokens, err := read(strings.NewReader("[" + good + "," + good + "]")); err != nil || len(tokens) != 2 {
+		t.Errorf("%d rows: %v", len(tokens), err)
+	}
+	for row, want := range map[string]string{
+		`{"ID": "", "Token": "t", "Secret": "s"}`:       "row 1,",
+		`{"ID": "2", "Token": "", "Secret": "s"}`:       "row 1,",
+		`{"ID": "2", "Token": "t"}`:                     "row 1,",
+		`{"ID": "2", "Token": "t", "TokenSecret": "s"}`: "TokenSecret",
+	} {
+		if _, err := read(strings.NewReader("[" + good + "," + row + "]")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", row, err)
+		}
+	}
+}
+
+// TestWithoutASecretNothingIsMoved: the variable may be unset.
+func TestWithoutASecretNothingIsMoved(t *testing.T) {
+	if err := move(t.Context(), tokenstore.NewMemory(), nil, []old{{"1", "t", "s"}}); err == nil {
+		t.Error("no error")
+	}
 }
