@@ -131,6 +131,15 @@ func (s *slot) forget(c *cached) {
 	s.cur.CompareAndSwap(c, nil)
 }
 
+// newer is a token that the store lacks and that is newer than what it holds: nil where
+// somebody has signed in here, or out, since it was refreshed. It is for who holds the lock.
+func (s *slot) newer() *unsaved {
+	if s.unsaved != nil && s.unsaved.gen == s.gen {
+		return s.unsaved
+	}
+	return nil
+}
+
 // drop forgets all that was known: the entry in the store was changed from here.
 func (s *slot) drop() {
 	s.mu.Lock()

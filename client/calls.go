@@ -41,7 +41,7 @@ func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token,
 	if s != nil {
 		known = s.cur.Load()
 		s.mu.Lock()
-		u := s.unsaved
+		u := s.newer()
 		s.mu.Unlock()
 		if u != nil {
 			return u.token.Redacted(), nil

@@ -51,7 +51,7 @@ func (p *Pool) MissingScopesOf(ctx context.Context, u provider.User, scopes ...s
 		}
 	}
 	s.mu.Lock()
-	gen, pending, refused := s.gen, s.unsaved, s.refused
+	gen, pending, refused := s.gen, s.newer(), s.refused
 	s.mu.Unlock()
 	if pending != nil {
 		// The store's entry is older than what we hold.

@@ -41,6 +41,31 @@ func (w *world) consent(scopes ...string) {
 	w.signInWith(t)
 }
 
+// TestScopesOfATokenThatIsNotSavedYet: they count, as the store has an older token, until
+// somebody signs in, whose token is newer than both.
+func TestScopesOfATokenThatIsNotSavedYet(t *testing.T) {
+	bubble(t, func(w *world) {
+		var anybody provider.User
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.away("replace")
+		w.wantToken("access-2")
+		w.wantMissing(anybody, "", 0, "tweet.read")
+		w.wantMissing(anybody, "dm.read", 0, "dm.read")
+		fresh := w.x.signIn()
+		fresh.Scopes = []string{"tweet.read", "dm.read"}
+		if err := w.pool.Put(w.Context(), user, fresh); err != nil {
+			w.Fatal(err)
+		}
+		w.wantMissing(anybody, "", 1, "dm.read")
+		got, err := w.pool.Token(w.Context(), user)
+		if err != nil || !got.HasScopes("dm.read") {
+			w.Errorf("Token = %v, %v", got, err)
+		}
+		w.store.hook(nil)
+	})
+}
+
 func TestMissingScopes(t *testing.T) {
 	bubble(t, func(w *world) {
 		var anybody provider.User
