@@ -106,6 +106,19 @@ func Example() {
 	// hello @demo
 }
 
+// A link to sign in by leads back to where it stands.
+func ExampleKit_LoginURL() {
+	kit, err := xsignin.New(exampleConfig(xtest.New(xtest.Config{})))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(kit.LoginURL("", "/timeline"))
+	fmt.Println(kit.LoginURL("x-oauth1", ""))
+	// Output:
+	// /auth/login?return_to=%2Ftimeline
+	// /auth/login/x-oauth1
+}
+
 // The client of the signed-in user calls X's API. It is an ordinary *http.Client, so any
 // API client that takes one can use it.
 func ExampleClient() {

@@ -212,13 +212,13 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	return k.gate.RequireScopes(scopes...)
 }
 
-// LoginURL is where a sign-in with the named provider begins, for a link; returnTo is the
-// path to come back to, or "" for home. It is on this site, without scheme and host. The
-// name is not looked up: the page behind a link for a provider that the kit does not have
-// answers 404.
+// LoginURL is where a sign-in with the named provider begins, for a link; "" is the first
+// of the kit's providers. returnTo is the path to come back to, or "" for home. The address
+// is on this site, without scheme and host. The name is not looked up: the page behind a
+// link for a provider that the kit does not have answers 404.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.cfg.public.EscapedPath() + k.cfg.Path + "/login"
-	if name != k.providers[0].Name() {
+	if name != "" && name != k.providers[0].Name() {
 		login += "/" + name
 	}
 	if returnTo == "" {
