@@ -157,7 +157,7 @@ func (k *Kit) mount() error {
 	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{
 		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
-		LoginPath: path + "/login", LoginPathOf: h.LoginPath, DeclareScopes: h.DeclareScopes,
+		LoginPath: path + "/login", SignInPath: c.signIn, LoginPathOf: h.LoginPath, DeclareScopes: h.DeclareScopes,
 	})
 	if err != nil {
 		return err
@@ -180,6 +180,13 @@ func (k *Kit) mount() error {
 	return nil
 }
 
+// signIn reports whether path is of the login or the callback, with or without PublicURL's.
+func (c checked) signIn(path string) bool {
+	way, own := strings.CutPrefix(strings.TrimPrefix(path, c.public.Path), c.Path+"/")
+	way, _, _ = strings.Cut(way, "/")
+	return own && (way == "login" || way == "callback")
+}
+
 // ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session under
 // Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -196,7 +203,8 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
 
 // RequireUser lets only signed-in users through to next. A page load of anybody else goes
-// to the login and comes back; scripts get status 401. See
+// to the login and comes back; scripts get status 401. It must not stand around the kit
+// itself: nobody could sign in, and the log says so. See
 // [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 

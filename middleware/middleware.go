@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/page"
@@ -31,6 +32,10 @@ type Config struct {
 	// LoginPath is where a page load is sent when nobody is signed in. It gets the
 	// parameter return_to. The default is /auth/login.
 	LoginPath string
+	// SignInPath reports whether a path, decoded, belongs to the login or the callback. Who is
+	// not signed in has to get there: where a RequireUser keeps them out, they get status
+	// 500 and no redirect, which would lead there again. Nil means LoginPath and all below it.
+	SignInPath func(path string) bool
 	// LoginPathOf says where a user signs in again whose token with the named provider was
 	// refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
@@ -51,10 +56,12 @@ type Middleware struct {
 	sessions  *session.Manager
 	clients   *client.Pool
 	loginPath string
+	signIn    func(path string) bool
 	pathOf    func(provider string) string
 	declare   func(scopes ...string)
 	log       *slog.Logger
 	pages     page.Func
+	misplaced sync.Once // says so
 }
 
 // New checks cfg and returns the middleware.
@@ -72,6 +79,9 @@ func New(cfg Config) (*Middleware, error) {
 	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
 		errs = append(errs, errors.New("middleware: Config.LoginPath must be a path that begins with a slash"))
 	}
+	if cfg.SignInPath == nil {
+		cfg.SignInPath = func(path string) bool { return path == cfg.LoginPath || strings.HasPrefix(path, cfg.LoginPath+"/") }
+	}
 	if cfg.LoginPathOf == nil {
 		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
 	}
@@ -85,7 +95,7 @@ func New(cfg Config) (*Middleware, error) {
 		return nil, errors.Join(errs...)
 	}
 	return &Middleware{
-		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, pathOf: cfg.LoginPathOf,
+		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, signIn: cfg.SignInPath, pathOf: cfg.LoginPathOf,
 		declare: cfg.DeclareScopes, log: cfg.Logger, pages: cfg.Pages,
 	}, nil
 }
@@ -112,4 +122,12 @@ func requestURI(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
+}
+
+// requestPath is the path of requestURI, decoded.
+func requestPath(r *http.Request) string {
+	if u, err := url.ParseRequestURI(requestURI(r)); err == nil {
+		return u.Path
+	}
+	return r.URL.Path
 }

@@ -16,6 +16,10 @@ import (
 // RequireUser lets only signed-in users through to next, with the user and a client
 // in the request's context. Anybody else gets the [Refusal] that fits who asks.
 //
+// It must not stand around the login and the callback ([Config].SignInPath), nor may they
+// be missing from where they should be: nobody could sign in. Who comes there by RequireUser
+// gets status 500, and the log tells, once.
+//
 // The answer gets Cache-Control: no-store, so that neither the back button after a
 // sign-out nor a cache on the way shows it to somebody else. A handler that knows
 // better sets the header itself.
@@ -89,7 +93,7 @@ func (d Decision) handler(next http.Handler) http.Handler {
 // An adapter either lets it answer ([Refusal.ServeHTTP]) or answers in its framework's way
 // with Status, Header and Problem.
 type Refusal struct {
-	// Status is 303, 401, 403 or 503.
+	// Status is 303, 401, 403, 500 or 503.
 	Status int
 	// Header holds Location, HX-Redirect, WWW-Authenticate or Retry-After, and
 	// Cache-Control.
@@ -145,6 +149,9 @@ func (m *Middleware) again(r *http.Request, req *requestctx.Request, scopes []st
 
 // refuse fits f to who asks. login is where the visitor is sent.
 func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []string) *Refusal {
+	if m.signIn(requestPath(r)) {
+		return m.noWayIn(r)
+	}
 	if f.Header == nil {
 		f.Header = make(http.Header)
 	}
@@ -166,6 +173,24 @@ func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []
 	case wants.Form(r):
 		f.kind, f.show = page.Kind(f.Problem.Code), m.pages
 		f.Problem.Detail += " What you sent was not saved."
+	}
+	return f
+}
+
+// noWayIn is the refusal at the login itself, where a redirect would lead around for ever.
+func (m *Middleware) noWayIn(r *http.Request) *Refusal {
+	m.misplaced.Do(func() {
+		m.log.ErrorContext(r.Context(), "xsignin: nobody can sign in: RequireUser stands around the login, or the login is not mounted", "login", m.loginPath,
+			"fix", "mount the kit at its own path, outside RequireUser and RequireScopes")
+	})
+	const status = http.StatusInternalServerError
+	f := &Refusal{Status: status, Header: http.Header{"Cache-Control": {"no-store"}}, Problem: Problem{
+		Type: "about:blank", Title: "Nobody can sign in here at the moment", Status: status,
+		Detail: "You are not at fault. This is for the people who run the site to mend; they will find the reason in its log.",
+		Code:   "internal",
+	}}
+	if wants.Page(r) || wants.Form(r) {
+		f.kind, f.show = page.Internal, m.pages
 	}
 	return f
 }

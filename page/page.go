@@ -60,7 +60,7 @@ const (
 	Refused Kind = "refused"
 	// Unavailable: X could not be reached, or gave no usable answer.
 	Unavailable Kind = "unavailable"
-	// Internal: a sign-in failed by a fault on this site.
+	// Internal: a sign-in failed by a fault on this site, or nobody can sign in as it is set up.
 	Internal Kind = "internal"
 	// NotAPageLoad: a script, an image, a frame or a prefetch asked to sign in.
 	NotAPageLoad Kind = "not_a_page_load"

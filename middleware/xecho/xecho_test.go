@@ -270,3 +270,17 @@ func TestSessionValues(t *testing.T) {
 		t.Errorf("%s", a.Status)
 	}
 }
+
+// TestRequireUserAroundTheKitLeadsNowhere: a redirect would lead around for ever.
+func TestRequireUserAroundTheKitLeadsNowhere(t *testing.T) {
+	s := newSite(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
+		e.Use(xecho.RequireUser(kit.Middleware()))
+		e.Any("/auth/*", echo.WrapHandler(kit))
+	})
+	if a := s.get(s.browser(), "/auth/login"); a.StatusCode != 500 || !strings.Contains(a.body, "Nobody can sign in") {
+		t.Errorf("%s to %q", a.Status, a.Header.Get("Location"))
+	}
+	if log := s.log.String(); !strings.Contains(log, "RequireUser stands around the login") {
+		t.Errorf("the log: %s", log)
+	}
+}

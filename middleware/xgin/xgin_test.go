@@ -235,3 +235,17 @@ func TestSessionValues(t *testing.T) {
 		t.Errorf("%s", a.Status)
 	}
 }
+
+// TestRequireUserAroundTheKitLeadsNowhere: a redirect would lead around for ever.
+func TestRequireUserAroundTheKitLeadsNowhere(t *testing.T) {
+	s := newSite(t, "", func(r *gin.Engine, kit *xsignin.Kit) {
+		r.Use(xgin.RequireUser(kit.Middleware()))
+		r.Any("/auth/*path", gin.WrapH(kit))
+	})
+	if a := s.get(s.browser(), "/auth/login"); a.StatusCode != 500 || !strings.Contains(a.body, "Nobody can sign in") {
+		t.Errorf("%s to %q", a.Status, a.Header.Get("Location"))
+	}
+	if log := s.log.String(); !strings.Contains(log, "RequireUser stands around the login") {
+		t.Errorf("the log: %s", log)
+	}
+}
