@@ -2,6 +2,7 @@ package xsignin_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -87,5 +88,80 @@ func TestPagesBesideTheKitKeepTheirGuard(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "level=ERROR") {
 		t.Errorf("the log: %s", s.log.String())
+	}
+}
+
+func TestASignInAtAnotherHostIsSaidAloudOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 3 {
+		b.begin("http://localhost:8080/auth/login")
+	}
+	if log := s.log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "host=localhost:8080 expected_origin=http://127.0.0.1:8080") {
+		t.Errorf("the log: %s", log)
+	}
+
+	// A stranger chooses the host.
+	s = newSite(t)
+	r := httptest.NewRequest(http.MethodGet, "/auth/login", http.NoBody)
+	r.Host = "evil\nlevel=ERROR\x1b[31m\u202e" + strings.Repeat("a", 1<<20)
+	s.kit.ServeHTTP(httptest.NewRecorder(), r)
+	if log := s.log.String(); !strings.Contains(log, `evil\\nlevel=ERROR\\x1b[31m\\u202e`) || len(log) > 4<<10 {
+		t.Errorf("the log has %d bytes: %.1000s", len(log), log)
+	}
+}
+
+// TestASignInAtTheSitesOwnHostIsNotWarnedOf: ports are nothing to cookies.
+func TestASignInAtTheSitesOwnHostIsNotWarnedOf(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.example" })
+	b := s.browser()
+	for _, host := range []string{"site.example", "SITE.example:443", "site.example:5173"} {
+		b.begin("https://" + host + "/auth/login")
+	}
+	if log := s.log.String(); strings.Contains(log, "level=WARN") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
+	for name, mount := range map[string]struct {
+		mount      func(k *xsignin.Kit) http.Handler
+		path, seen string
+	}{
+		"behind a prefix of its own":     {func(k *xsignin.Kit) http.Handler { return http.StripPrefix("/auth", k) }, "/auth/login", "/login"},
+		"with a slash at the end":        {func(k *xsignin.Kit) http.Handler { return http.StripPrefix("/auth/", k) }, "/auth/login", "login"},
+		"at another path":                {func(k *xsignin.Kit) http.Handler { return k }, "/account/login", "/account/login"},
+		"at a path that begins the same": {func(k *xsignin.Kit) http.Handler { return k }, "/authors/login", "/authors/login"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			b.client.Transport = inProcess{mount.mount(s.kit)}
+			for range 3 {
+				a := b.get(mount.path)
+				if a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, "There is no such way to sign in") {
+					t.Errorf("status %d, body %s", a.StatusCode, a.body)
+				}
+			}
+			log := s.log.String()
+			if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "path="+mount.seen+" config_path=/auth ") || !strings.Contains(log, "StripPrefix") {
+				t.Errorf("the log: %s", log)
+			}
+		})
+	}
+}
+
+// TestAMisspeltAddressIsNotWarnedOf: whoever likes could send it.
+func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/app" })
+	for _, h := range []http.Handler{s.kit, http.StripPrefix("/app", s.kit)} {
+		b := s.browser()
+		b.client.Transport = inProcess{h}
+		if a := b.get("/app/auth/nowhere"); a.StatusCode != http.StatusNotFound {
+			t.Errorf("status %d", a.StatusCode)
+		}
+	}
+	if log := s.log.String(); strings.Contains(log, "level=WARN") {
+		t.Errorf("the log: %s", log)
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
@@ -28,6 +30,7 @@ type Kit struct {
 	handlers  *handlers.Handlers
 	clients   *client.Pool
 	gate      *middleware.Middleware
+	misplaced *sync.Once // says that the kit is mounted elsewhere than at Config.Path
 }
 
 // New puts a kit together from the rooms. The error tells every fault of cfg that it can
@@ -37,7 +40,7 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kit{cfg: c}
+	k := &Kit{cfg: c, misplaced: new(sync.Once)}
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
 	}
@@ -188,14 +191,24 @@ func (c checked) signIn(path string) bool {
 }
 
 // ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session under
-// Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path.
+// Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path,
+// and not with one of Config.Path: it answers 404 to other paths, and the log tells of the first.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	prefix := k.cfg.public.Path
-	if prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Path+"/") {
+	switch {
+	case prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Path+"/"):
 		http.StripPrefix(prefix, k.mux).ServeHTTP(w, r)
-		return
+	case r.URL.Path == k.cfg.Path || strings.HasPrefix(r.URL.Path, k.cfg.Path+"/"):
+		k.mux.ServeHTTP(w, r)
+	default:
+		k.misplaced.Do(func() {
+			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
+				"path", strings.Trim(strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)]), `"`), "config_path", k.cfg.Path,
+				"fix", "mount the kit at Config.Path and a slash, and without http.StripPrefix: it needs the whole path")
+		})
+		// The mux would redirect a path without a slash in front.
+		k.handlers.NotFound().ServeHTTP(w, r)
 	}
-	k.mux.ServeHTTP(w, r)
 }
 
 // LoadUser puts the signed-in user, if there is one, into the request's context, for pages

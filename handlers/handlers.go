@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -89,7 +90,8 @@ type Config struct {
 	// "/".
 	Home string
 	// Origin is the site's own origin, such as https://example.com, for the protection
-	// of Logout behind a proxy that changes the Host header. It may be empty.
+	// of Logout behind a proxy that changes the Host header, and to say in the log, once, that
+	// visitors come to another host, where the cookie of a sign-in stays. It may be empty.
 	Origin string
 	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
 	// away. By default a sign-out revokes and deletes them.
@@ -135,7 +137,10 @@ type Handlers struct {
 	byName map[string]provider.Provider
 	apart  map[string]bool // providers whose callback is CallbackOf's
 	cross  *http.CrossOriginProtection
+	host   string        // of cfg.Origin, without its port
 	calls  bounded.Calls // bounds the work of a request
+
+	otherHost sync.Once // says that visitors come to another one
 
 	mu       sync.RWMutex        // guards declared
 	declared map[string]struct{} // scopes that a URL may name
@@ -188,6 +193,8 @@ func New(cfg Config) (*Handlers, error) {
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
 			fault("Config.Origin must be a scheme and a host, such as https://example.com: %w", err)
+		} else if u, err := url.Parse(cfg.Origin); err == nil {
+			h.host = u.Hostname()
 		}
 	}
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
@@ -259,14 +266,33 @@ func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Han
 // maxHost is the longest host with a port: RFC 1035, 2.3.4 has 255 octets for a name.
 const maxHost = 255 + len(":65535")
 
+// shownHost is r's Host for the log. The header may have a megabyte of whatever a stranger
+// likes, and no host has more than maxHost bytes.
+func shownHost(r *http.Request) string {
+	return strings.Trim(strconv.QuoteToASCII(r.Host[:min(len(r.Host), maxHost)]), `"`)
+}
+
+// lookAtHost tells once that a sign-in begins at a host whose cookies do not reach the
+// callback. Ports do not matter to cookies.
+func (h *Handlers) lookAtHost(r *http.Request) {
+	if h.host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), h.host) {
+		return
+	}
+	h.otherHost.Do(func() {
+		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
+			"host", shownHost(r), "expected_origin", h.cfg.Origin,
+			"fix", "open the site at expected_origin, or set PublicURL to what visitors type; localhost and 127.0.0.1 are two hosts. "+
+				"If a proxy changes the Host header on the way, nothing is amiss")
+	})
+}
+
 // report tells the operator of a sign-in that did not work out.
 func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level, err error) {
 	now := h.cfg.Now()
 	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err)}
 	if p.Code == "other_browser" && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
 		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
-		// A Host header may have a megabyte, and no host has more than this.
-		attrs = append(attrs, slog.String("host", r.Host[:min(len(r.Host), maxHost)]), slog.String("expected_origin", h.cfg.Origin))
+		attrs = append(attrs, slog.String("host", shownHost(r)), slog.String("expected_origin", h.cfg.Origin))
 	}
 	if fix := fixOf(err); fix != "" {
 		attrs = append(attrs, slog.String("fix", fix))

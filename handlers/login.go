@@ -55,6 +55,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			h.problem(w, r, notAPageLoad(), login)
 			return
 		}
+		h.lookAtHost(r)
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
 		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.Home)
 		ctx := h.calls.Begin(r.Context(), h.cfg.Timeout)
