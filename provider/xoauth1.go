@@ -27,7 +27,8 @@ type XOAuth1Config struct {
 	// for [XOAuth1.FinishPIN]. Required.
 	CallbackURL string
 	// APIURL is the address of X's API, by https, or by http on a loopback host. It may
-	// have a path. The consent page is there too. Default https://api.x.com.
+	// have a path. The consent page is there too. Default https://api.x.com. Whatever
+	// answers there is believed as X is: see [XConfig].
 	APIURL string
 	// AlwaysAsk shows the consent page at each sign-in (/oauth/authorize). By default
 	// X sends people who allowed the app before straight back (/oauth/authenticate).
