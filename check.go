@@ -2,6 +2,7 @@ package xsignin
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Severity says how much a [Finding] matters.
@@ -55,9 +59,11 @@ const clockTolerance = 5 * time.Minute
 
 // Check looks for what deployments get wrong, and says how to mend each: the public URL
 // against a request as it arrives, this machine's clock against X's, kinds of credentials
-// mixed up or refused, a callback that is not registered. It asks X up to three questions
-// that cost no credits and sign nobody in, so call it at start or from an operator's page,
-// not for every visitor. r may be nil; its headers are compared and never trusted.
+// mixed up or refused, a callback that is not registered, stores that cannot be read. It asks
+// X up to three questions that cost no credits and sign nobody in, and each store for an entry
+// that is not there, so call it at start or from an operator's page, not for every visitor.
+// What a store says is in the finding, so that page is for operators alone. r may be nil; its
+// headers are compared and never trusted.
 //
 // No findings means that nothing was found. OAuth 2.0's callback cannot be checked from
 // here: X shows that fault to the visitor only.
@@ -66,6 +72,7 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	defer cancel()
 	found := k.checkRequest(r)
 	found = append(found, k.checkShapes()...)
+	found = append(found, k.checkStores(ctx)...)
 	if k.cfg.ClientID == "" && k.cfg.ConsumerKey == "" {
 		return found // other providers are not X's
 	}
@@ -156,6 +163,52 @@ func (k *Kit) checkShapes() []Finding {
 		})
 	}
 	return found
+}
+
+// storeTime is how long a store may take.
+const storeTime = 5 * time.Second
+
+// checkStores reads an entry from each store, by a key that nothing has. Stores in memory
+// of the kit's own need not be asked.
+func (k *Kit) checkStores(ctx context.Context) []Finding {
+	var found []Finding
+	fault := func(code, what, fix string, err error) {
+		if err != nil && ctx.Err() == nil { // else it is the caller who has gone
+			found = append(found, Finding{
+				Code: code, Severity: Fault, Problem: fmt.Sprintf("The %s store cannot be read: %v.", what, err),
+				Fix: fix + ", see docs/stores.md. If none is missing, look at the database and its address.",
+			})
+		}
+	}
+	nothing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
+	fault("session_store", "session", "If a table is missing, make it: scs makes no tables", k.readSessions(ctx, nothing))
+	if k.cfg.Tokens != nil {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		if _, err := k.cfg.Tokens.Get(ctx, Key{Provider: ".check", UserID: nothing}); !errors.Is(err, tokenstore.ErrNotFound) {
+			fault("token_store", "token", "If a table is missing, make it as the store's own documentation says", err)
+		}
+	}
+	return found
+}
+
+// readSessions looks for key in the session store.
+func (k *Kit) readSessions(ctx context.Context, key string) error {
+	store := k.cfg.SessionStore
+	if k.cfg.Sessions != nil {
+		store = k.cfg.Sessions.Store
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	var err error
+	switch s := store.(type) {
+	case nil:
+	case scs.CtxStore:
+		_, _, err = s.FindCtx(ctx, key)
+	default:
+		_, _, err = s.Find(key)
+	}
+	return err
 }
 
 func isClientID(id string) bool {

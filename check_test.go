@@ -145,3 +145,38 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v", found)
 	}
 }
+
+func TestCheckReadsTheStores(t *testing.T) {
+	s := newSite(t)
+	s.sessions.setFail(errors.New(`relation "sessions" does not exist`))
+	s.tokens.setFail(errors.New(`relation "xsignin_tokens" does not exist`))
+	found := s.kit.Check(t.Context(), nil)
+	if len(found) != 2 || found[0].Code != "session_store" || !strings.Contains(found[0].Problem, `"sessions"`) || !strings.Contains(found[0].Fix, "scs makes no tables") ||
+		found[1].Code != "token_store" || !strings.Contains(found[1].Problem, `"xsignin_tokens"`) || !strings.Contains(found[1].Fix, "docs/stores.md") {
+		t.Errorf("%v", found)
+	}
+
+	sessions := scs.New()
+	sessions.HashTokenInStore, sessions.Store = true, s.sessions
+	joined := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sessions })
+	if found := joined.kit.Check(t.Context(), nil); len(found) != 1 || found[0].Code != "session_store" {
+		t.Errorf("an application's own sessions: %v", found)
+	}
+}
+
+// hungStore answers only when it is given up.
+type hungStore struct{ scs.CtxStore }
+
+func (hungStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
+	<-ctx.Done()
+	return nil, false, ctx.Err()
+}
+
+func TestCheckGivesUpAStoreThatHangs(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.SessionStore = hungStore{} })
+	s.bubble(func() {
+		if found := s.kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
+			t.Errorf("%v", found)
+		}
+	})
+}

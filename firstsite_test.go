@@ -1,6 +1,7 @@
 package xsignin_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -162,6 +163,18 @@ func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
 		}
 	}
 	if log := s.log.String(); strings.Contains(log, "level=WARN") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+// TestAStoreThatIsMissingIsSaidOnce: at every step of the sign-in it says the same.
+func TestAStoreThatIsMissingIsSaidOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+	s.sessions.setFail(errors.New("no such table: sessions"))
+	s.isFailurePage(b.get(callback), http.StatusServiceUnavailable, "internal")
+	if log := s.log.String(); strings.Count(log, "no such table: sessions") != 1 {
 		t.Errorf("the log: %s", log)
 	}
 }

@@ -62,7 +62,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	m.putIdentity(ctx, identity{user: u, position: position})
 	token, expiry, err := m.sm.Commit(ctx)
 	if err != nil {
-		return errors.Join(fmt.Errorf("session: signing in: %w", err), m.drop(ctx))
+		return fmt.Errorf("session: signing in: %w", join(err, m.drop(ctx)))
 	}
 	if !joined {
 		m.writeCookie(w, token, expiry, m.sm.Cookie.Persist || m.sm.GetBool(ctx, rememberKey))

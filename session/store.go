@@ -220,7 +220,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		defer after.End()
 		var lookErr error
 		ended, lookErr = s.sweep(after, key, stone)
-		err = errors.Join(err, lookErr)
+		err = join(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
 		return errEnded
@@ -267,7 +267,16 @@ func (s *store) DeleteCtx(ctx context.Context, key string) error {
 		})
 	}
 	// A session that may come back is better than one that never left.
-	return errors.Join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+	return join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+}
+
+// join is [errors.Join] for two that may say the same: a store that is away says so at every
+// step, and once is enough.
+func join(a, b error) error {
+	if a != nil && b != nil && a.Error() == b.Error() {
+		return a
+	}
+	return errors.Join(a, b)
 }
 
 // twice calls f, and once more if that fails.
