@@ -95,10 +95,17 @@ func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
 	return t, e.Version, nil
 }
 
-// Put stores t whatever was there, like [Store.Put]: the write of a sign-in.
+// Put stores t whatever was there, like [Store.Put]: the write of a sign-in. It refuses a
+// key without a provider or a user, and a token without an access token, unless that is
+// the mark SignInAgain: nobody could use them.
 func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
-	if key.isNote() {
+	switch {
+	case key.isNote():
 		return "", errNote
+	case key.Provider == "" || key.UserID == "":
+		return "", errors.New("tokenstore: the key lacks its provider or its user: use the Key of the user who signed in")
+	case t.AccessToken == "" && !t.SignInAgain:
+		return "", errors.New("tokenstore: the token has no access token; one from Redacted, as the kit gives out, has none any more")
 	}
 	value, err := v.seal(key, t)
 	if err != nil {

@@ -38,7 +38,7 @@ func TestVaultKeepsTokens(t *testing.T) {
 	m := NewMemory()
 	v := vault(t, m, secret('a'))
 	for name, want := range map[string]Token{
-		"empty":         {},
+		"little":        {AccessToken: "a"},
 		"OAuth 2.0":     oauth2Token(),
 		"OAuth 1.0a":    {AccessToken: "12-a", TokenSecret: "s", AccountID: "12"},
 		"sign in again": {SignInAgain: true, AccountID: "12", Scopes: []string{"a"}},
@@ -372,5 +372,35 @@ func TestAVaultLeavesNotesAlone(t *testing.T) {
 	}
 	if _, err := m.Lease(t.Context(), note, version, time.Minute); !errors.Is(err, ErrLeased) {
 		t.Errorf("its lease: %v", err)
+	}
+}
+
+// TestPutRefusesWhatNobodyCouldUse: no write reaches the store.
+func TestPutRefusesWhatNobodyCouldUse(t *testing.T) {
+	store := NewMemory()
+	v := vault(t, store, secret(1))
+	good, token := Key{Provider: "x", UserID: "1"}, Token{AccessToken: "a"}
+	for name, tt := range map[string]struct {
+		key   Key
+		token Token
+		want  string
+	}{
+		"nothing at all":          {want: "lacks its provider"},
+		"no provider":             {Key{UserID: "1"}, token, "lacks its provider"},
+		"no user":                 {Key{Provider: "x"}, token, "or its user"},
+		"the zero token":          {good, Token{}, "no access token"},
+		"a token without secrets": {good, token.Redacted(), "Redacted"},
+	} {
+		if _, err := v.Put(t.Context(), tt.key, tt.token); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := store.Get(t.Context(), tt.key); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: stored, %v", name, err)
+		}
+	}
+	for _, token := range []Token{token, {SignInAgain: true}} {
+		if _, err := v.Put(t.Context(), good, token); err != nil {
+			t.Error(err)
+		}
 	}
 }
