@@ -13,10 +13,12 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
@@ -233,6 +235,27 @@ func (c Config) check() (checked, error) {
 		}
 	}
 	return k, errors.Join(errs...)
+}
+
+// halves says what is configured by half: it works, and not for long.
+func (c checked) halves() []string {
+	var found []string
+	sessions := c.SessionStore
+	if c.Sessions != nil {
+		sessions = c.Sessions.Store
+	}
+	_, forgets := sessions.(*memstore.MemStore)
+	stored := sessions != nil && !forgets
+	switch away := !loopback(c.public.Hostname()); {
+	case away && stored && c.Tokens == nil:
+		found = append(found, "sessions are stored and tokens are not: after a restart, and on another replica, who is signed in cannot call X and has to sign in again. Set Tokens too")
+	case away && !stored && c.Tokens != nil:
+		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, nobody is signed in. Set SessionStore too")
+	}
+	if c.ClientID != "" && len(c.Scopes) > 0 && !slices.Contains(c.Scopes, "offline.access") && (c.KeepTokens || c.Tokens != nil) {
+		found = append(found, "tokens are kept and Scopes lacks offline.access: X gives no refresh token, and after two hours the user has to sign in again")
+	}
+	return found
 }
 
 // pathShape is what may be mounted in a ServeMux without a meaning of its own.

@@ -187,3 +187,52 @@ func TestKeysRotate(t *testing.T) {
 		t.Errorf("the sign-in under way: status %d to %q", a.StatusCode, a.location())
 	}
 }
+
+func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
+	own := func() *scs.SessionManager {
+		sm := scs.New()
+		sm.Cookie.Secure, sm.HashTokenInStore = true, true
+		return sm
+	}
+	over := own()
+	over.Store = storeOfOnesOwn{over.Store}
+	for _, tt := range []struct {
+		name string
+		edit func(*xsignin.Config)
+		want string // in the one warning; "" for none
+	}{
+		{"the quick start, deployed", func(*xsignin.Config) {}, ""},
+		{"sessions alone", func(c *xsignin.Config) { c.SessionStore = storeOfOnesOwn{} }, "Set Tokens too"},
+		{"tokens alone", func(c *xsignin.Config) { c.Tokens = tokenstore.NewMemory() }, "Set SessionStore too"},
+		{"both", func(c *xsignin.Config) { c.SessionStore, c.Tokens = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
+		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.SessionStore = "http://localhost:8080", storeOfOnesOwn{} }, ""},
+		{"an application's sessions alone", func(c *xsignin.Config) { c.Sessions = over }, "Set Tokens too"},
+		{"an application's sessions in memory", func(c *xsignin.Config) { c.Sessions = own() }, ""},
+		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Sessions, c.Tokens = own(), tokenstore.NewMemory() }, "Set SessionStore too"},
+		{"kept tokens that nothing renews", func(c *xsignin.Config) { c.KeepTokens, c.Scopes = true, []string{"tweet.read", "users.read"} }, "offline.access"},
+		{"kept tokens with the usual scopes", func(c *xsignin.Config) { c.KeepTokens = true }, ""},
+		{"kept tokens that can be renewed", func(c *xsignin.Config) {
+			c.KeepTokens, c.Scopes = true, []string{"tweet.read", "users.read", "offline.access"}
+		}, ""},
+		{"tokens that need not be renewed", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read"} }, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			c := xsignin.Config{
+				PublicURL: "https://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)},
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			}
+			tt.edit(&c)
+			if _, err := xsignin.New(c); err != nil {
+				t.Fatal(err)
+			}
+			n := strings.Count(log.String(), "level=WARN")
+			if tt.want == "" && n != 0 || tt.want != "" && (n != 1 || !strings.Contains(log.String(), tt.want)) {
+				t.Errorf("the log: %s", log.String())
+			}
+		})
+	}
+}
+
+// storeOfOnesOwn is a session store that is not memory.
+type storeOfOnesOwn struct{ scs.Store }

@@ -40,6 +40,7 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
+	halves := c.halves() // before session.Over wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func New(cfg Config) (*Kit, error) {
 	}
 	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
 		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
+	}
+	for _, half := range halves {
+		c.Logger.Warn("xsignin: " + half)
 	}
 	return k, nil
 }
