@@ -299,8 +299,11 @@ func (k *Kit) explain(name string, err error) Finding {
 	switch {
 	case pe.Reason == provider.ReasonCredentials:
 		f.Code, f.Problem = "credentials", "X does not accept the application's credentials."
-		f.Fix = "Compare them with X's console: OAuth 2.0 wants client id and secret, OAuth 1.0a the API key and secret. " +
+		f.Fix = "Compare ClientID and ClientSecret with those under OAuth 2.0 in X's console; the API key and secret are others. " +
 			"A Web App has a secret; a Native App or Single Page App is public, and its secret stays empty here."
+		if name == "x-oauth1" {
+			f.Fix = "Compare ConsumerKey and ConsumerSecret with the API key and secret in X's console; OAuth 2.0's client id and secret are others."
+		}
 	case pe.Reason == provider.ReasonCallback:
 		f.Code, f.Problem = "callback", "The callback is not registered at X."
 		f.Fix = "Register exactly " + k.cfg.callback() + " in the application's settings: X compares to the letter."

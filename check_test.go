@@ -58,7 +58,7 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"session ids in clear", func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, scs.New() }, nil, nil, []string{"sessions_in_clear", "HashTokenInStore"}},
 		{"wrong client credentials", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Native App"}},
 		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
-		{"wrong consumer credentials", func(c *xsignin.Config) { c.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "API key"}},
+		{"wrong consumer credentials", func(c *xsignin.Config) { c.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare ConsumerKey and ConsumerSecret with the API key"}},
 		{"a callback that is not registered", nil, func(x *xtest.X) { x.SetCallbacks("http://localhost:8080/auth/callback") }, nil, []string{"callback", "http://127.0.0.1:8080/auth/callback"}},
 		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "ConsumerKey"}},
 		{"a client id for an API key", func(c *xsignin.Config) { c.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},

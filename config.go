@@ -113,7 +113,8 @@ type Config struct {
 	// away. By default a sign-out revokes and deletes them.
 	KeepTokens bool
 
-	// APIURL is where X's API is, with OAuth 1.0a; the default is https://api.x.com.
+	// APIURL is where X's API is, with OAuth 1.0a; the default is https://api.x.com. The paths
+	// of X's versions, such as /2, are the calls' own and no part of it.
 	// AuthorizeURL is OAuth 2.0's consent page; the default is
 	// https://x.com/i/oauth2/authorize. Plain http is allowed on loopback addresses.
 	APIURL, AuthorizeURL string
@@ -183,7 +184,15 @@ func (c Config) check() (checked, error) {
 	case c.PublicURL == "":
 		fault("Config.PublicURL is missing: set it to how visitors reach the site, such as https://example.com")
 	case err != nil || public.Host == "" || (public.Scheme != "https" && public.Scheme != "http"):
-		fault("Config.PublicURL must be an absolute http or https URL, such as https://example.com")
+		hint := ", such as https://example.com"
+		if hostShape.MatchString(c.PublicURL) { // what does not look like a host may be a secret in the wrong field
+			scheme, host := "https", c.PublicURL
+			if host, _, _ := strings.Cut(host, "/"); loopback(hostname(host)) {
+				scheme = "http"
+			}
+			hint = fmt.Sprintf(", and %s has no scheme: write %s://%s", host, scheme, host)
+		}
+		fault("Config.PublicURL must be an absolute http or https URL%s", hint)
 	case nowhere(public.Hostname()):
 		fault("Config.PublicURL names no host that a browser can open: %q is where a server listens. Write http://localhost:%s while you try things out, and elsewhere the site's own name, such as https://example.com", public.Host, port(public))
 	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
@@ -193,11 +202,16 @@ func (c Config) check() (checked, error) {
 		k.public = public
 	}
 	k.Path = strings.TrimRight(cmp.Or(c.Path, "/auth"), "/")
+	if k.public != nil {
+		if site, _, ok := strings.Cut(k.public.Path+"/", k.Path+"/callback/"); ok {
+			fault("Config.PublicURL is the site and not its callback, which the kit puts together: write %s", (&url.URL{Scheme: k.public.Scheme, Host: k.public.Host, Path: site}).String())
+		}
+	}
 	if !pathShape.MatchString(k.Path) || path.Clean(k.Path) != k.Path {
 		fault("Config.Path must begin with a slash, name at least one segment, and have only letters, digits, hyphens, underscores and dots in it")
 	}
 	if c.ClientID == "" && c.ConsumerKey == "" && len(c.Providers) == 0 {
-		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a)")
+		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a). Is its environment variable set?")
 	}
 	if c.ClientID == "" && c.ClientSecret != "" {
 		fault("Config.ClientSecret is set without ClientID")
@@ -257,6 +271,9 @@ func (c checked) halves() []string {
 	}
 	return found
 }
+
+// hostShape is a host without a scheme, perhaps with a port and a path.
+var hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
 
 // pathShape is what may be mounted in a ServeMux without a meaning of its own.
 var pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)

@@ -25,8 +25,13 @@ func TestNewTellsEveryFault(t *testing.T) {
 		edit func(*xsignin.Config)
 		want []string
 	}{
-		{"nothing at all", func(c *xsignin.Config) { *c = xsignin.Config{} }, []string{"Config.PublicURL is missing", "no way to sign in"}},
+		{"nothing at all", func(c *xsignin.Config) { *c = xsignin.Config{} }, []string{"Config.PublicURL is missing", "no way to sign in", "environment variable"}},
 		{"a public URL that is none", func(c *xsignin.Config) { c.PublicURL = "site.example" }, []string{"Config.PublicURL must be an absolute"}},
+		{"a public URL without its scheme", func(c *xsignin.Config) { c.PublicURL = "127.0.0.1:8080" }, []string{"127.0.0.1:8080 has no scheme: write http://127.0.0.1:8080"}},
+		{"localhost without its scheme", func(c *xsignin.Config) { c.PublicURL = "localhost:8080/app" }, []string{"write http://localhost:8080/app"}},
+		{"a site without its scheme", func(c *xsignin.Config) { c.PublicURL = "site.example" }, []string{"site.example has no scheme: write https://site.example"}},
+		{"the callback in its place", func(c *xsignin.Config) { c.PublicURL = "https://site.example/auth/callback" }, []string{"Config.PublicURL is the site and not its callback", "write https://site.example"}},
+		{"a provider's callback below a path in its place", func(c *xsignin.Config) { c.Path, c.PublicURL = "/in", "https://site.example/app/in/callback/x" }, []string{"write https://site.example/app"}},
 		{"another scheme", func(c *xsignin.Config) { c.PublicURL = "ftp://site.example" }, []string{"Config.PublicURL must be an absolute"}},
 		{"a public URL that does not parse", func(c *xsignin.Config) { c.PublicURL = "https://a b" }, []string{"Config.PublicURL must be an absolute"}},
 		{"a port without a host", func(c *xsignin.Config) { c.PublicURL = "http://:8080" }, []string{"Config.PublicURL names no host", "Write http://localhost:8080 "}},
@@ -50,7 +55,8 @@ func TestNewTellsEveryFault(t *testing.T) {
 			c.PublicURL, c.Keys, c.Tokens = "http://127.0.0.1", nil, tokenstore.NewMemory()
 		}, []string{"Config.Keys is empty, and Tokens is set"}},
 		{"an application's cookie by http", func(c *xsignin.Config) { c.Sessions = scs.New() }, []string{"Config.Sessions.Cookie.Secure"}},
-		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"Config.Home must be a path on this site"}},
+		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"xsignin: Config.Home must be a path on this site", `"//evil.example"`}},
+		{"an API with a version", func(c *xsignin.Config) { c.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.APIURL has a path", "write https://api.x.com"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Sessions, c.SessionStore = scs.New(), memstore.New() }, []string{"Config.Sessions brings its own"}},
 		{"an API by http", func(c *xsignin.Config) { c.APIURL = "http://api.example" }, []string{"APIURL is http"}},
 		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"xsignin: Config.Scopes lacks tweet.read"}},
@@ -236,3 +242,20 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 
 // storeOfOnesOwn is a session store that is not memory.
 type storeOfOnesOwn struct{ scs.Store }
+
+// TestAPublicURLThatIsNoneIsNotRepeated: a secret may have come into the wrong field.
+func TestAPublicURLThatIsNoneIsNotRepeated(t *testing.T) {
+	for _, secret := range []string{"c2VjcmV0LXNlY3JldC1zZWNyZXQ", "https://user:c2VjcmV0@", "user:c2VjcmV0@site.example", "c2VjcmV0=.x"} {
+		if _, err := xsignin.New(xsignin.Config{PublicURL: secret, ClientID: "id"}); err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestWhatOnlyLooksLikeTheCallbackIsASite(t *testing.T) {
+	for _, public := range []string{"http://localhost:8080/auth", "http://localhost:8080/callback", "http://localhost:8080/auth/callbacks"} {
+		if _, err := xsignin.New(xsignin.Config{PublicURL: public, ClientID: "id", Logger: slog.New(slog.DiscardHandler)}); err != nil {
+			t.Errorf("%s: %v", public, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -176,5 +177,71 @@ func TestAStoreThatIsMissingIsSaidOnce(t *testing.T) {
 	s.isFailurePage(b.get(callback), http.StatusServiceUnavailable, "internal")
 	if log := s.log.String(); strings.Count(log, "no such table: sessions") != 1 {
 		t.Errorf("the log: %s", log)
+	}
+}
+
+func TestTheLogNamesTheCallbackToRegister(t *testing.T) {
+	s := newSite(t)
+	s.x.SetCallbacks("http://127.0.0.1:8080/other")
+	s.isFailurePage(s.browser().get("/auth/login/x-oauth1"), http.StatusBadGateway, "refused")
+	if log := s.log.String(); !strings.Contains(log, `fix="register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback"`) {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+func TestTheLogSaysWhoWasSilent(t *testing.T) {
+	s := newSite(t)
+	s.bubble(func() {
+		b := s.browser()
+		callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+		hold := make(chan struct{})
+		defer close(hold)
+		s.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Hold: hold})
+		s.isFailurePage(b.get(callback), http.StatusGatewayTimeout, "unavailable")
+		if log := s.log.String(); !strings.Contains(log, "no answer from api.x.com within 10s: context deadline exceeded") {
+			t.Errorf("the log: %s", log)
+		}
+	})
+}
+
+func TestAKeyThatNamesNoProvider(t *testing.T) {
+	s := newSite(t)
+	for key, want := range map[xsignin.Key]string{
+		{Provider: "twitter", UserID: "12"}: `no provider is named "twitter"; there are ["x" "x-oauth1"]`,
+		{}:                                  "use user.Key()",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.kit.ClientFor(key).Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		for _, err := range []error{err, s.kit.Refresh(t.Context(), key)} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: %v", key, err)
+			}
+		}
+	}
+}
+
+// TestAnotherApplicationByOAuth1HasItsOwnCallback: as one by OAuth 2.0 has.
+func TestAnotherApplicationByOAuth1HasItsOwnCallback(t *testing.T) {
+	const callback = "http://127.0.0.1:8080/auth/callback/second"
+	s := newSite(t, func(c *xsignin.Config) {
+		second, err := provider.NewXOAuth1(provider.XOAuth1Config{
+			Name: "second", ConsumerKey: c.ConsumerKey, ConsumerSecret: c.ConsumerSecret, CallbackURL: callback, Transport: c.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = append(c.Providers, second)
+	})
+	s.x.SetCallbacks(callback)
+	b := s.browser()
+	b.signIn("/auth/login/second", xtest.DefaultUserID)
+	if got := b.who(); got != xtest.DefaultUserID {
+		t.Errorf("signed in as %q", got)
 	}
 }

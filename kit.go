@@ -126,7 +126,7 @@ func inOurNames(err error) error {
 	seen := map[string]bool{}
 	names := strings.NewReplacer("provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.",
 		"session: Config.Lifetime", "xsignin: Config.SessionLifetime", "session: Config.IdleTimeout", "xsignin: Config.SessionIdle",
-		"session: Config.", "xsignin: Config.")
+		"session: Config.", "xsignin: Config.", "handlers: Config.", "xsignin: Config.")
 	for line := range strings.Lines(err.Error()) {
 		fault := strings.TrimSuffix(names.Replace(line), "\n")
 		if !seen[fault] {
@@ -159,7 +159,7 @@ func (k *Kit) mount() error {
 		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
 	})
 	if err != nil {
-		return err
+		return inOurNames(err)
 	}
 	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{

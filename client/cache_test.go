@@ -125,7 +125,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 }
 
 func TestErrorTexts(t *testing.T) {
-	for _, err := range []error{ErrSignInAgain, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, unknownProvider(user),
+	for _, err := range []error{ErrSignInAgain, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, new(Pool).unknownProvider(user), new(Pool).unknownProvider(tokenstore.Key{}),
 		signInAgain(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)

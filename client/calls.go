@@ -15,7 +15,7 @@ func (p *Pool) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) 
 		return ErrClosed
 	}
 	if p.providers[key.Provider] == nil {
-		return unknownProvider(key)
+		return p.unknownProvider(key)
 	}
 	err := p.put(ctx, key, t)
 	if s := p.users.find(key); s != nil {
@@ -67,7 +67,7 @@ func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token,
 // is an error too.
 func (p *Pool) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if p.providers[key.Provider] == nil {
-		return unknownProvider(key)
+		return p.unknownProvider(key)
 	}
 	for {
 		if err := ctx.Err(); err != nil {

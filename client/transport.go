@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
@@ -35,7 +37,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t *transport) roundTrip(r *http.Request) (*http.Response, error) {
 	if t.provider == nil {
 		closeBody(r)
-		return nil, unknownProvider(t.key)
+		return nil, t.pool.unknownProvider(t.key)
 	}
 	if !t.provider.Accepts(r.URL) {
 		closeBody(r)
@@ -235,8 +237,11 @@ func (p *Pool) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
 	return ok && t.RefreshToken != ""
 }
 
-func unknownProvider(key tokenstore.Key) error {
-	return fmt.Errorf("client: no provider is named %q; name it in Config.Providers", key.Provider)
+func (p *Pool) unknownProvider(key tokenstore.Key) error {
+	if key.Provider == "" {
+		return errors.New("client: the key names no provider: use user.Key() of the user who signed in")
+	}
+	return fmt.Errorf("client: no provider is named %q; there are %q, and Config.Providers names more", key.Provider, slices.Sorted(maps.Keys(p.providers)))
 }
 
 // String returns a description without secrets.

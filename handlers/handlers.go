@@ -188,7 +188,7 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	cfg.Home = cmp.Or(cfg.Home, "/")
 	if localPath(cfg.Home, "", "") == "" {
-		fault("Config.Home must be a path on this site that begins with one slash")
+		fault("Config.Home must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.Home)
 	}
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
@@ -294,7 +294,7 @@ func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level
 		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
 		attrs = append(attrs, slog.String("host", shownHost(r)), slog.String("expected_origin", h.cfg.Origin))
 	}
-	if fix := fixOf(err); fix != "" {
+	if fix := h.fixOf(a, err); fix != "" {
 		attrs = append(attrs, slog.String("fix", fix))
 	}
 	h.cfg.Logger.LogAttrs(r.Context(), loud, "xsignin: sign-in failed", attrs...)

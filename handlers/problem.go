@@ -113,7 +113,7 @@ func ProblemOf(err error) Problem {
 }
 
 // fixOf is what the operator can do about a refusal of the application.
-func fixOf(err error) string {
+func (h *Handlers) fixOf(a attempt, err error) string {
 	var pe *provider.Error
 	if !errors.As(err, &pe) {
 		return ""
@@ -122,6 +122,10 @@ func fixOf(err error) string {
 	case provider.ReasonCredentials:
 		return "compare the keys and the client type with X's console; OAuth 1.0a and OAuth 2.0 have keys of their own"
 	case provider.ReasonCallback:
+		// A program that signs in by Native, which comes back to nowhere here, names its own.
+		if p, ok := h.byName[a.provider].(provider.Returner); ok && a.returnTo != "" {
+			return "register the callback at X, to the letter: " + p.CallbackURL()
+		}
 		return "register the callback at X, to the letter"
 	case provider.ReasonClock:
 		return "set this machine's clock right"

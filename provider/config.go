@@ -92,6 +92,19 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 	return u
 }
 
+// xAPI is address for the place of X's API, under which the paths of its versions are.
+func (c *checker) xAPI(value string) *url.URL {
+	u := c.address("APIURL", value, defaultAPIURL, false)
+	if u == nil {
+		return nil
+	}
+	// A proxy may have a path of its own.
+	if p := strings.Trim(u.Path, "/"); p == "2" || p == "1.1" || p != "" && isX(u) {
+		c.fault("APIURL", "has a path, and every call has its own under it, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
+	}
+	return u
+}
+
 // reserved complains of parameters in the consent page's own query that belong to the
 // protocol.
 func (c *checker) reserved(field string, page *url.URL) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -82,6 +83,7 @@ type call struct {
 	searched bool
 
 	sent   time.Time
+	host   string // that was asked
 	answer *answer
 	got    answer // what answer points to
 	err    error
@@ -120,6 +122,7 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r = own
 	}
+	c.host = r.URL.Host
 	c.sent = time.Now() // What OAuth 1.0a signs: dghubble/oauth1 takes no other clock.
 	resp, err := c.svc.transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
@@ -186,6 +189,11 @@ func (c *call) unreached() *Error {
 	// A transport may report an ended context in words of its own.
 	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = ended
+	}
+	if errors.Is(err, context.DeadlineExceeded) && c.host != "" {
+		// By itself it does not say whose deadline it was, nor who was silent.
+		waited := min(c.svc.timeout, time.Since(c.sent).Round(time.Millisecond))
+		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
 	}
 	e.Err = safeCause(err, c.hidden())
 	return e

@@ -80,7 +80,7 @@ func NewX(cfg XConfig) (*X, error) {
 	c.credential("ClientID", cfg.ClientID, `the "Client ID" of the app's OAuth 2.0 keys at console.x.com`)
 	c.credential("ClientSecret", cfg.ClientSecret, "")
 	c.callback(cfg.CallbackURL, "https://example.com/auth/callback")
-	api := c.address("APIURL", cfg.APIURL, defaultAPIURL, false)
+	api := c.xAPI(cfg.APIURL)
 	atX := api != nil && isX(api)
 	scopes := c.scopes(cfg.Scopes, atX)
 	authorize := c.address("AuthorizeURL", cfg.AuthorizeURL, defaultAuthorizeURL, true)

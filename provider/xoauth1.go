@@ -71,6 +71,7 @@ var (
 	_ Profiler = (*XOAuth1)(nil)
 	_ Refuser  = (*XOAuth1)(nil)
 	_ Prover   = (*XOAuth1)(nil)
+	_ Returner = (*XOAuth1)(nil)
 )
 
 // NewXOAuth1 makes a provider. It checks all of cfg and reports every fault at once,
@@ -84,7 +85,7 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 	if cfg.CallbackURL != "oob" {
 		c.callback(cfg.CallbackURL, `https://example.com/auth/callback, or "oob" for a PIN`)
 	}
-	api := c.address("APIURL", cfg.APIURL, defaultAPIURL, false)
+	api := c.xAPI(cfg.APIURL)
 	switch cfg.AccessType {
 	case "", "read", "write":
 	default:
@@ -163,6 +164,9 @@ func (x *XOAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (U
 	}
 	return x.finish(ctx, p, verifier)
 }
+
+// CallbackURL implements [Returner].
+func (x *XOAuth1) CallbackURL() string { return x.oauth.CallbackURL }
 
 // FinishPIN ends a sign-in that began with the callback "oob", with the PIN that X
 // showed. Blanks around it do no harm. X takes a PIN once; a wrong one is [ErrExpired],
