@@ -8,6 +8,9 @@ import (
 
 const maxState = 500
 
+// maxSent is how much of a callback is shown.
+const maxSent = 300
+
 // The consent pages.
 const (
 	pathAuthenticate = "/oauth/authenticate"
@@ -79,7 +82,10 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 	case client != x.cfg.ClientID && client != x.cfg.PublicClientID:
 		return nil, x.wentWrong("client_id is missing or not the OAuth 2.0 client id of an app")
 	case !x.registered(redirectURI, true):
-		return nil, x.wentWrong("redirect_uri is missing or not one of the registered callbacks, compared exactly")
+		sent := redirectURI[:min(len(redirectURI), maxSent)]
+		out := x.wentWrong("redirect_uri is missing or not one of the registered callbacks, compared exactly", "redirect_uri", sent, "registered", x.cfg.Callbacks)
+		out.page.Compared, out.page.Sent, out.page.Callbacks = true, sent, x.cfg.Callbacks
+		return nil, out
 	case query.Get("response_type") != "code":
 		return nil, x.wentWrong("response_type is not code")
 	}
@@ -139,9 +145,9 @@ func (x *X) withState(callback, state string, pairs ...string) string {
 	return withQuery(callback, pairs...)
 }
 
-// wentWrong is the page that X shows for all that is wrong with a request for consent. mu is held.
-func (x *X) wentWrong(reason string) *outcome {
-	x.explain(reason)
+// wentWrong is the page that X shows for all that is wrong with a request for consent. args are for the log. mu is held.
+func (x *X) wentWrong(reason string, args ...any) *outcome {
+	x.explain(reason, args...)
 	return &outcome{page: &page{
 		Kind: "error", Status: http.StatusBadRequest, Title: "Something went wrong",
 		Text:   "You weren't able to give access to the App. Go back and try logging in again.",

@@ -96,6 +96,43 @@ func TestBrokenAuthorizeRequestsShowAPage(t *testing.T) {
 	})
 }
 
+func TestThePageComparesCallbacks(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, xtest.Config{})
+	s.SetCallbacks("http://127.0.0.1:8080/auth/callback", "https://site.example/auth/callback?a=b&c")
+	show := func(sent string) string {
+		q := authorizeQuery()
+		q.Set("redirect_uri", sent)
+		r := newBrowser(s).get(s.authorizeURL(q))
+		if r.status != 400 {
+			t.Errorf("%s: status %d", sent, r.status)
+		}
+		page, _, _ := strings.Cut(r.body, "<footer>")
+		return page
+	}
+	page := show("http://localhost:8080/auth/callback?<script>")
+	for _, want := range []string{
+		"<code>http://localhost:8080/auth/callback?&lt;script&gt;</code>",
+		"<code>http://127.0.0.1:8080/auth/callback</code>", "<code>https://site.example/auth/callback?a=b&amp;c</code>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s is not in %s", want, page)
+		}
+	}
+	if page = show(""); !strings.Contains(page, "<li>None</li>") {
+		t.Errorf("without a callback: %s", page)
+	}
+	if page = show("http://" + strings.Repeat("a", 5000)); strings.Count(page, "a") > 3000 {
+		t.Errorf("a long one: %d bytes", len(page))
+	}
+	q := authorizeQuery()
+	q.Del("scope")
+	q.Set("redirect_uri", "http://127.0.0.1:8080/auth/callback")
+	if r := newBrowser(s).get(s.authorizeURL(q)); strings.Contains(r.body, "Registered callbacks") {
+		t.Error("another page compares them")
+	}
+}
+
 func TestSpacesBetweenScopesMayBePlus(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, xtest.Config{})

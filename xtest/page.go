@@ -27,6 +27,8 @@ type page struct {
 	Link      string
 	PIN       string
 	Callbacks []string
+	Compared  bool   // error: whether the callback that was sent is to be compared with Callbacks
+	Sent      string // it
 }
 
 // choice is an account on a page.
