@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/sqlite3store"
+	"github.com/alexedwards/scs/v2"
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
@@ -44,17 +45,24 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	// More would only wait for each other: SQLite has one writer at a time.
 	db.SetMaxOpenConns(8)
 	// Two are kept otherwise, and under load each of the others is opened for one statement.
 	db.SetMaxIdleConns(8)
-	fail := func(err error) (*Storage, error) {
-		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), db.Close())
+	// SQLite has one writer at a time, and lets whoever comes first have its turn again while
+	// others look in vain. So writers wait here, in a queue for one connection.
+	writer, err := sql.Open("sqlite", sqliteSource(path))
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	if err := makeSQLiteSessions(ctx, db); err != nil {
+	writer.SetMaxOpenConns(1)
+	end := func() error { return errors.Join(writer.Close(), db.Close()) }
+	fail := func(err error) (*Storage, error) {
+		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), end())
+	}
+	if err := makeSQLiteSessions(ctx, writer); err != nil {
 		return fail(err)
 	}
-	tokens, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	tokens, err := sqlstore.New(sqlstore.Config{DB: writer, Dialect: sqlstore.SQLite})
 	if err != nil {
 		return fail(err)
 	}
@@ -62,17 +70,65 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 		return fail(err)
 	}
 	sweep := func(ctx context.Context) error {
-		_, err := db.ExecContext(ctx, "DELETE FROM sessions WHERE expiry < julianday('now')")
+		_, err := writer.ExecContext(ctx, "DELETE FROM sessions WHERE expiry < julianday('now')")
 		return err
 	}
 	return &Storage{
-		Sessions: sqlite3store.NewWithCleanupInterval(db, 0),
-		Tokens:   tokens,
-		DB:       db,
-		Where:    path,
-		sweep:    sweep,
-		close:    db.Close,
+		Sessions: sqliteSessionStore{
+			sqlite3store.NewWithCleanupInterval(db, 0), sqlite3store.NewWithCleanupInterval(writer, 0), make(chan struct{}, 1),
+		},
+		Tokens: tokens,
+		DB:     db,
+		Where:  path,
+		sweep:  sweep,
+		close:  end,
 	}, nil
+}
+
+// sqliteSessionStore reads on connections of its own, as a read waits for no writer, and
+// writes on the one. It gives the waiting for that a bound, which sqlite3store itself has
+// not: methods without a context are for the interface, and scs calls those with one.
+type sqliteSessionStore struct {
+	*sqlite3store.SQLite3Store
+	writer *sqlite3store.SQLite3Store
+	turn   chan struct{} // held by the one that writes
+}
+
+var _ scs.CtxStore = sqliteSessionStore{}
+
+// FindCtx implements [scs.CtxStore].
+func (s sqliteSessionStore) FindCtx(_ context.Context, token string) ([]byte, bool, error) {
+	return s.Find(token)
+}
+
+// CommitCtx implements [scs.CtxStore].
+func (s sqliteSessionStore) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
+	return s.write(ctx, func() error { return s.writer.Commit(token, b, expiry) })
+}
+
+// DeleteCtx implements [scs.CtxStore].
+func (s sqliteSessionStore) DeleteCtx(ctx context.Context, token string) error {
+	return s.write(ctx, func() error { return s.writer.Delete(token) })
+}
+
+// Commit implements [scs.Store].
+func (s sqliteSessionStore) Commit(token string, b []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, b, expiry)
+}
+
+// Delete implements [scs.Store].
+func (s sqliteSessionStore) Delete(token string) error {
+	return s.DeleteCtx(context.Background(), token)
+}
+
+func (s sqliteSessionStore) write(ctx context.Context, f func() error) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("storage: a session waits for others to be written: %w", ctx.Err())
+	}
+	defer func() { <-s.turn }()
+	return f()
 }
 
 // makeSQLiteSessions makes the table of sessions, on the first connection to a file. That

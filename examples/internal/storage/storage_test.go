@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -54,5 +56,36 @@ func TestExpiredSessionsGo(t *testing.T) {
 				t.Errorf("%v %v", found, err)
 			}
 		})
+	}
+}
+
+// TestASessionWaitsForOthersNoLongerThanItMay: those in the queue of SQLite's writers leave it
+// when their time is up, and have written nothing; readers are not in it.
+func TestASessionWaitsForOthersNoLongerThanItMay(t *testing.T) {
+	store, err := openSQLite(t.Context(), filepath.Join(t.TempDir(), "sessions.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	sessions := store.Sessions.(sqliteSessionStore)
+	expiry := time.Now().Add(time.Hour)
+	if err := sessions.CommitCtx(t.Context(), "kept", []byte("data"), expiry); err != nil {
+		t.Fatal(err)
+	}
+	sessions.turn <- struct{}{}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := sessions.DeleteCtx(ctx, "kept"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("deleting while another writes: %v", err)
+	}
+	if b, found, err := sessions.FindCtx(t.Context(), "kept"); string(b) != "data" || !found || err != nil {
+		t.Errorf("%q %v %v", b, found, err)
+	}
+	<-sessions.turn
+	if err := sessions.Delete("kept"); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := sessions.Find("kept"); found || err != nil {
+		t.Errorf("%v %v", found, err)
 	}
 }
