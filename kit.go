@@ -34,7 +34,8 @@ type Kit struct {
 }
 
 // New puts a kit together from the rooms. The error tells every fault of cfg that it can
-// find at once, each with the name of the field.
+// find at once, each with the name of the field; what works and is hardly meant, such as
+// stored sessions without stored tokens, is a warning in the log.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.check()
 	if err != nil {
