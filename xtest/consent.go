@@ -151,7 +151,7 @@ func (x *X) wentWrong(reason string, args ...any) *outcome {
 	return &outcome{page: &page{
 		Kind: "error", Status: http.StatusBadRequest, Title: "Something went wrong",
 		Text:   "You weren't able to give access to the App. Go back and try logging in again.",
-		Reason: strings.ToUpper(reason[:1]) + reason[1:] + ".",
+		Reason: reason + ".", // begins with the name of a parameter, as a rule
 	}}
 }
 

@@ -43,18 +43,18 @@ func TestBrokenAuthorizeRequestsShowAPage(t *testing.T) {
 		change func(url.Values)
 		reason string
 	}{
-		{"no client_id", without("client_id"), "Client_id"},
-		{"the API key for the client id", set("client_id", xtest.DefaultConsumerKey), "Client_id"},
-		{"no redirect_uri", without("redirect_uri"), "Redirect_uri"},
-		{"a redirect_uri with a slash more", set("redirect_uri", callback+"/"), "Redirect_uri"},
-		{"a redirect_uri with a query", set("redirect_uri", callback+"?a=b"), "Redirect_uri"},
-		{"response_type token", set("response_type", "token"), "Response_type"},
-		{"no scope", without("scope"), "Scope"},
-		{"an unknown scope", set("scope", "tweet.read profile"), "Scope"},
-		{"scopes with commas", set("scope", "tweet.read,users.read"), "Scope"},
-		{"no code_challenge", without("code_challenge"), "Code_challenge"},
-		{"an unknown method", set("code_challenge_method", "S512"), "Code_challenge_method"},
-		{"a parameter twice", func(q url.Values) { q.Add("state", "b") }, "The parameter state"},
+		{"no client_id", without("client_id"), "client_id"},
+		{"the API key for the client id", set("client_id", xtest.DefaultConsumerKey), "client_id"},
+		{"no redirect_uri", without("redirect_uri"), "redirect_uri"},
+		{"a redirect_uri with a slash more", set("redirect_uri", callback+"/"), "redirect_uri"},
+		{"a redirect_uri with a query", set("redirect_uri", callback+"?a=b"), "redirect_uri"},
+		{"response_type token", set("response_type", "token"), "response_type"},
+		{"no scope", without("scope"), "scope"},
+		{"an unknown scope", set("scope", "tweet.read profile"), "scope"},
+		{"scopes with commas", set("scope", "tweet.read,users.read"), "scope"},
+		{"no code_challenge", without("code_challenge"), "code_challenge"},
+		{"an unknown method", set("code_challenge_method", "S512"), "code_challenge_method"},
+		{"a parameter twice", func(q url.Values) { q.Add("state", "b") }, "the parameter state"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSim(t, xtest.Config{})
