@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -192,8 +193,8 @@ func readConfig(env func(string) string) (config, error) {
 		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
 	}
 	for i, key := range c.keys {
-		if len(key) < storage.MinKey {
-			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), storage.MinKey)
+		if len(key) < keyfile.Min {
+			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), keyfile.Min)
 		}
 	}
 	c.place = storage.ReadPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
 // replicaKey is a secret for replicas.
-func replicaKey(letter string) string { return strings.Repeat(letter, storage.MinKey) }
+func replicaKey(letter string) string { return strings.Repeat(letter, keyfile.Min) }
 
 // eachShared runs a test for each place that replicas can share, with its variable.
 func eachShared(t *testing.T, test func(t *testing.T, at string)) {

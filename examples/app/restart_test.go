@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -53,12 +54,12 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 	if !strings.Contains(app.said, file) {
 		t.Errorf("%s is not in %q", file, app.said)
 	}
-	keys, err := os.ReadFile(file + storage.KeysSuffix)
+	keys, err := os.ReadFile(file + keyfile.Suffix)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "windows" {
-		for _, name := range []string{file, file + storage.KeysSuffix} {
+		for _, name := range []string{file, file + keyfile.Suffix} {
 			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
 			}
@@ -69,7 +70,7 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 		t.Error("a key is in the log")
 	}
 	launch(t, dir)
-	again, err := os.ReadFile(file + storage.KeysSuffix)
+	again, err := os.ReadFile(file + keyfile.Suffix)
 	if err != nil || string(again) != string(keys) {
 		t.Errorf("the second start made other keys, %v", err)
 	}
@@ -149,7 +150,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	b := newBrowser(t, front.URL)
 	b.signIn("OAuth 2.0")
 	terminate(t, app.cmd)
-	keys, away := filepath.Join(dir, "app.db"+storage.KeysSuffix), filepath.Join(dir, "away")
+	keys, away := filepath.Join(dir, "app.db"+keyfile.Suffix), filepath.Join(dir, "away")
 	if err := os.Rename(keys, away); err != nil {
 		t.Fatal(err)
 	}

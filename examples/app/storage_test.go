@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -44,7 +45,7 @@ func TestPlaces(t *testing.T) {
 		{"", "postgres://u:secret@db/app", storage.Place{}, "REDIS_URL"},
 		{"sqlite:app.db", "redis://cache", storage.Place{}, "REDIS_URL"},
 	} {
-		long := strings.Repeat("k", storage.MinKey)
+		long := strings.Repeat("k", keyfile.Min)
 		cfg, err := readConfig(func(name string) string {
 			return map[string]string{"DATABASE_URL": c.database, "REDIS_URL": c.redis, "SECRET_KEYS": long}[name]
 		})
@@ -97,8 +98,8 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	emptied, short := file("emptied", ""), file("short", "")
-	file("emptied"+storage.KeysSuffix, "\n")
-	file("short"+storage.KeysSuffix, "abc\n")
+	file("emptied"+keyfile.Suffix, "\n")
+	file("short"+keyfile.Suffix, "abc\n")
 	keys := "SECRET_KEYS=" + replicaKey("k")
 	for _, c := range []struct {
 		name string

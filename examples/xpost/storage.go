@@ -13,6 +13,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
@@ -42,8 +43,11 @@ func openStorage(ctx context.Context, file string) (*storage, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	s := &storage{path: path, keyFile: path + keysSuffix}
-	keys, err := keysIn(s.keyFile)
+	s := &storage{path: path, keyFile: path + keyfile.Suffix}
+	if keyfile.Open(s.keyFile) {
+		return nil, fmt.Errorf("others on this machine can read the key file: run chmod 600 %s", s.keyFile)
+	}
+	keys, _, err := keyfile.Read(s.keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func openStorage(ctx context.Context, file string) (*storage, error) {
 	return s, nil
 }
 
-func (s *storage) prepare(ctx context.Context, keys [][]byte) error {
+func (s *storage) prepare(ctx context.Context, keys []string) error {
 	if err := makeAccounts(ctx, s.db); err != nil {
 		return err
 	}
@@ -67,7 +71,11 @@ func (s *storage) prepare(ctx context.Context, keys [][]byte) error {
 	if err := tokens.Migrate(ctx); err != nil {
 		return err
 	}
-	s.vault, err = tokenstore.NewVault(tokens, keys...)
+	var secrets [][]byte
+	for _, key := range keys {
+		secrets = append(secrets, []byte(key))
+	}
+	s.vault, err = tokenstore.NewVault(tokens, secrets...)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -123,7 +124,7 @@ func TestTokensAreSealed(t *testing.T) {
 func TestTheKeyFileIsLost(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
-	keys := l.file + keysSuffix
+	keys := l.file + keyfile.Suffix
 	old, err := os.ReadFile(keys)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestKeyFilesThatDoNotDo(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.run("accounts").want(0)
-	keys := l.file + keysSuffix
+	keys := l.file + keyfile.Suffix
 	for _, c := range []struct{ content, want string }{{"", "is empty"}, {"short\n", "shorter than 32 bytes"}} {
 		if err := os.WriteFile(keys, []byte(c.content), 0o600); err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ func (s *Storage) Close() error { return s.close() }
 const openTimeout = 30 * time.Second
 
 // Open opens a place and makes the tables that are missing. Without keys a file of SQLite
-// gets some in a file beside it, see [KeysSuffix]: the caller sees to it that this is for a
+// gets some in a file beside it, see package keyfile: the caller sees to it that this is for a
 // site on a loopback address. Errors begin with the variable to mend.
 func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Storage, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
