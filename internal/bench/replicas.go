@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 
@@ -45,9 +49,10 @@ func replicasOn(rep *report, o options, h *host, kind string, open func(*host) (
 	if err != nil {
 		return err
 	}
-	var all []contender
+	var kits, alone []contender
 	var r *http.Request
 	var handlers []http.Handler
+	var stores []scs.Store
 	for range 8 {
 		sessions, err := db.open(nil)
 		if err != nil {
@@ -67,8 +72,13 @@ func replicasOn(rep *report, o options, h *host, kind string, open func(*host) (
 				return err
 			}
 		}
-		handlers = append(handlers, kit.RequireUser(http.HandlerFunc(greet)))
+		handlers, stores = append(handlers, kit.RequireUser(http.HandlerFunc(greet))), append(stores, sessions)
 	}
+	key, err := db.key()
+	if err != nil {
+		return err
+	}
+	key = strings.TrimPrefix(key, redisPrefix)
 	exactly := true
 	var counts []int64
 	for _, n := range []int{1, 2, 4, 8} {
@@ -77,9 +87,14 @@ func replicasOn(rep *report, o options, h *host, kind string, open func(*host) (
 			each = append(each, asking("", h, r))
 		}
 		i := 0
-		all = append(all, contender{fmt.Sprintf("%d replicas on %s", n, kind), func() error {
+		kits = append(kits, contender{fmt.Sprintf("%d replicas on %s", n, kind), func() error {
 			i++
 			return each[i%n].op()
+		}})
+		j := 0
+		alone = append(alone, contender{fmt.Sprintf("%d of scs's stores on %s, a read", n, kind), func() error {
+			j++
+			return find(stores[j%n], key)
 		}})
 		refreshes, err := expire(n, store)
 		if err != nil {
@@ -88,18 +103,37 @@ func replicasOn(rep *report, o options, h *host, kind string, open func(*host) (
 		exactly = exactly && refreshes == expiries
 		counts = append(counts, refreshes)
 	}
-	got, err := race(o, 2*o.slice, all...)
+	got, err := race(o, 2*o.slice, slices.Concat(kits, alone)...)
 	if err != nil {
 		return err
 	}
 	rep.measured = append(rep.measured, got...)
-	most := 0.0
-	for _, m := range got[1:] {
-		most = max(most, got[0].times(m))
+	flat := func(of []measured) (most float64) {
+		for _, m := range of[1:] {
+			most = max(most, of[0].times(m))
+		}
+		return most
 	}
+	most := flat(got[:len(kits)])
 	rep.want(most <= 1.15, kind+": cost per request flat, within 15 % of one replica's", "at most %.2f times", most)
+	rep.compare(kind+": a read by scs's stores alone", "at most %.2f times", flat(got[len(kits):]))
 	rep.want(exactly, fmt.Sprintf("%s: exactly one refresh per expiry, of %d, at every size", kind, expiries), "%v", counts)
 	return nil
+}
+
+// find reads a session, as a kit does, and does nothing else.
+func find(s scs.Store, key string) error {
+	var found bool
+	var err error
+	if c, ok := s.(scs.CtxStore); ok {
+		_, found, err = c.FindCtx(context.Background(), key)
+	} else {
+		_, found, err = s.Find(key)
+	}
+	if err == nil && !found {
+		err = errors.New("the session is not found")
+	}
+	return err
 }
 
 // expiries is how often the token expires.

@@ -35,6 +35,9 @@ type database struct {
 	key func() (string, error)
 }
 
+// redisPrefix is what goredisstore puts in front of keys.
+const redisPrefix = "scs:session:"
+
 func redisDatabase(h *host) (database, error) {
 	addr := testservers.Redis(h)
 	connect := func(t *trips) *redis.Client {
@@ -45,7 +48,6 @@ func redisDatabase(h *host) (database, error) {
 		}
 		return client
 	}
-	const prefix = "scs:session:"
 	own, ctx := connect(nil), context.Background()
 	return database{
 		open: func(t *trips) (scs.Store, error) { return goredisstore.New(connect(t)), nil },
@@ -55,7 +57,7 @@ func redisDatabase(h *host) (database, error) {
 		},
 		ping: func() error { return own.Ping(ctx).Err() },
 		key: func() (string, error) {
-			keys, err := own.Keys(ctx, prefix+"*").Result()
+			keys, err := own.Keys(ctx, redisPrefix+"*").Result()
 			if err == nil && len(keys) != 1 {
 				err = fmt.Errorf("%d sessions", len(keys))
 			}
