@@ -116,6 +116,8 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 				return
 			}
 			if !strings.HasPrefix(where, "http://") {
+				// Nothing is typed until somebody reads, and so has been asked for the PIN.
+				_, _ = io.WriteString(keyboard, "")
 				fmt.Fprintln(w.stderr)
 				_, _ = io.WriteString(keyboard, where+"\n")
 				return
