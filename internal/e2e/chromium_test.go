@@ -51,7 +51,7 @@ func newBrowser(t *testing.T, site string) *page {
 		missing(t, "there is no Chromium: install Debian's package chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.UserDataDir(newProfile(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		// Without these Chromium asks for hosts that are not on this machine.
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-pings", true), chromedp.WindowSize(1200, 900),
@@ -68,6 +68,24 @@ func newBrowser(t *testing.T, site string) *page {
 	}
 	p.open("/")
 	return p
+}
+
+// newProfile is a directory that goes after the test. It is not t.TempDir, which fails a test
+// where a process of Chromium that outlives the browser still writes.
+func newProfile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "xsignin-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+		}
+	})
+	return dir
 }
 
 // tab opens another tab of the same browser.
