@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/xsignin/xsignin/examples/internal/attack"
+	"github.com/xsignin/xsignin/internal/attack"
 )
 
 func TestUnderAttack(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/examples/internal/attack"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/internal/attack"
 )
 
 // bypass gives each request to the next replica as it came: what the proxy would have

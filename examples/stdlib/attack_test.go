@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/xsignin/xsignin/examples/internal/attack"
+	"github.com/xsignin/xsignin/internal/attack"
 )
 
 func TestUnderAttack(t *testing.T) { attack.Framework(t, newApp, "/me") }

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/examples/internal/attack"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/internal/attack"
 	"github.com/xsignin/xsignin/xtest"
 )
 

@@ -1,4 +1,4 @@
-package xsignin_test
+package repocheck_test
 
 import (
 	"bytes"
@@ -19,10 +19,11 @@ import (
 
 const module = "github.com/xsignin/xsignin"
 
-// rooms are the packages of this module from the top of the house to the bottom. Data
-// flows down: a room imports only rooms below its own line, so that each can be used, and
-// read, without those above.
-var rooms = [][]string{
+// layers are the packages of this module and of the adapters, from top to bottom. A package
+// imports only packages of the layers below its own, so that each can be used, and read,
+// without those above.
+var layers = [][]string{
+	{"internal/acceptance", "internal/attack", "internal/repocheck"},
 	{""},
 	{"handlers"},
 	{"middleware/xecho", "middleware/xgin"},
@@ -35,10 +36,18 @@ var rooms = [][]string{
 	{"tokenstore/storetest"},
 	{"tokenstore"},
 	{"event", "page", "internal/bounded", "internal/seal", "internal/wants", "internal/wire"},
-	// Imports no other room, so that it shares none of their misreadings of X.
 	{"xtest"},
-	// For tests of several modules.
 	{"internal/testservers"},
+}
+
+// testTools are the packages that only tests import. They may import testing and xtest.
+var testTools = []string{
+	"internal/acceptance", "internal/attack", "internal/repocheck", "internal/testservers", "tokenstore/storetest",
+}
+
+// isTestTool reports whether the package at path is a test tool.
+func isTestTool(path string) bool {
+	return slices.Contains(testTools, strings.TrimPrefix(path, module+"/"))
 }
 
 // everywhere are the patterns of this module's packages and of the adapters, which are
@@ -89,7 +98,7 @@ func list(t *testing.T, args ...string) []pkg {
 
 func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
 	level := make(map[string]int)
-	for i, names := range rooms {
+	for i, names := range layers {
 		for _, name := range names {
 			level[strings.TrimSuffix(module+"/"+name, "/")] = i
 		}
@@ -97,7 +106,7 @@ func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
 	for _, p := range list(t, everywhere(t)...) {
 		own, known := level[p.ImportPath]
 		if !known {
-			t.Errorf("%s is no room: add it to the list of rooms, at its place", p.ImportPath)
+			t.Errorf("%s is in no layer: add it to the list of layers, at its place", p.ImportPath)
 			continue
 		}
 		for _, imp := range p.Imports {
@@ -105,13 +114,13 @@ func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
 				continue
 			}
 			if p.Name == "xtest" {
-				t.Errorf("xtest imports %s: it must share no code with what it tests", imp)
+				t.Errorf("xtest imports %s: xtest must share no code with the packages that it tests", imp)
 			}
 			if level[imp] <= own {
 				t.Errorf("%s imports %s, which is not below it", p.ImportPath, imp)
 			}
-			if strings.HasSuffix(imp, "/xtest") {
-				t.Errorf("%s imports xtest: a simulator has no place in a shipped program", p.ImportPath)
+			if !isTestTool(p.ImportPath) && (strings.HasSuffix(imp, "/xtest") || isTestTool(imp)) {
+				t.Errorf("%s imports %s: a shipped program must not contain a simulator or a test tool", p.ImportPath, imp)
 			}
 		}
 	}
@@ -119,9 +128,8 @@ func TestRoomsImportOnlyRoomsBelow(t *testing.T) {
 
 func TestNoShippedPackageImportsTesting(t *testing.T) {
 	for _, p := range list(t, "./...") {
-		// testing registers flags and belongs to no user's binary. Conformance suites
-		// are the exception, and are named so.
-		if strings.HasSuffix(p.Name, "test") && p.Name != "xtest" {
+		// The package testing registers flags.
+		if isTestTool(p.ImportPath) {
 			continue
 		}
 		for _, dep := range p.Deps {

@@ -1,4 +1,4 @@
-package xsignin_test
+package repocheck_test
 
 import (
 	"io/fs"
