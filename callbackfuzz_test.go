@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -41,7 +42,7 @@ func FuzzCallback(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := &http.Client{Jar: jar, Transport: inProcess{kit}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		client := &http.Client{Jar: jar, Transport: testkit.InProcess{Handler: kit}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		do := func(target *url.URL) (*http.Response, string) {
 			resp, err := client.Do((&http.Request{Method: http.MethodGet, URL: target, Header: http.Header{}}).WithContext(t.Context()))
 			if err != nil {

@@ -20,13 +20,13 @@ import (
 func TestCheckFindsNothingWhereAllIsWell(t *testing.T) {
 	s := newSite(t)
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/", http.NoBody)
-	if found := s.kit.Check(t.Context(), r); len(found) != 0 {
+	if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
-	if found := s.kit.Check(t.Context(), nil); len(found) != 0 {
+	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
-	if s.x.Count(http.MethodGet, "/2/users/me") != 0 {
+	if s.X.Count(http.MethodGet, "/2/users/me") != 0 {
 		t.Error("a check cost a billed call")
 	}
 }
@@ -83,9 +83,9 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 				}
 			})
 			if tt.x != nil {
-				tt.x(s.x)
+				tt.x(s.X)
 			}
-			found := s.kit.Check(t.Context(), tt.request)
+			found := s.Kit.Check(t.Context(), tt.request)
 			for _, f := range found {
 				if f.Code != tt.want[0] {
 					continue
@@ -107,7 +107,7 @@ func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
 	r := httptest.NewRequest(http.MethodGet, "https://SITE.example/", http.NoBody)
 	r.TLS = &tls.ConnectionState{}
-	if found := s.kit.Check(t.Context(), r); len(found) != 0 {
+	if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
 }
@@ -119,7 +119,7 @@ func (other) Name() string { return "other" }
 
 func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
-	if found := s.kit.Check(t.Context(), nil); len(found) != 0 {
+	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
 }
@@ -129,7 +129,7 @@ func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
 		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "", ""
 		c.Providers = []provider.Provider{other{}}
 	})
-	if found := s.kit.Check(t.Context(), nil); len(found) != 0 || len(s.x.Requests()) != 0 {
+	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 || len(s.X.Requests()) != 0 {
 		t.Errorf("%v", found)
 	}
 }
@@ -138,28 +138,28 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	s := newSite(t)
 	hold := make(chan struct{})
 	defer close(hold)
-	s.x.Fail(xtest.Fault{Hold: hold})
+	s.X.Fail(xtest.Fault{Hold: hold})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	if found := s.kit.Check(ctx, nil); len(found) != 1 || found[0].Code != "unreachable" {
+	if found := s.Kit.Check(ctx, nil); len(found) != 1 || found[0].Code != "unreachable" {
 		t.Errorf("%v", found)
 	}
 }
 
 func TestCheckReadsTheStores(t *testing.T) {
 	s := newSite(t)
-	s.sessions.setFail(errors.New(`relation "sessions" does not exist`))
-	s.tokens.setFail(errors.New(`relation "xsignin_tokens" does not exist`))
-	found := s.kit.Check(t.Context(), nil)
+	s.Sessions.SetFail(errors.New(`relation "sessions" does not exist`))
+	s.Tokens.SetFail(errors.New(`relation "xsignin_tokens" does not exist`))
+	found := s.Kit.Check(t.Context(), nil)
 	if len(found) != 2 || found[0].Code != "session_store" || !strings.Contains(found[0].Problem, `"sessions"`) || !strings.Contains(found[0].Fix, "scs makes no tables") ||
 		found[1].Code != "token_store" || !strings.Contains(found[1].Problem, `"xsignin_tokens"`) || !strings.Contains(found[1].Fix, "docs/stores.md") {
 		t.Errorf("%v", found)
 	}
 
 	sessions := scs.New()
-	sessions.HashTokenInStore, sessions.Store = true, s.sessions
+	sessions.HashTokenInStore, sessions.Store = true, s.Sessions
 	joined := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sessions })
-	if found := joined.kit.Check(t.Context(), nil); len(found) != 1 || found[0].Code != "session_store" {
+	if found := joined.Kit.Check(t.Context(), nil); len(found) != 1 || found[0].Code != "session_store" {
 		t.Errorf("an application's own sessions: %v", found)
 	}
 }
@@ -174,8 +174,8 @@ func (hungStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
 
 func TestCheckGivesUpAStoreThatHangs(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.SessionStore = hungStore{} })
-	s.bubble(func() {
-		if found := s.kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
+	s.Bubble(func() {
+		if found := s.Kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
 			t.Errorf("%v", found)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
@@ -158,14 +159,14 @@ func TestPlainHTTPOffLoopbackIsSaidAloud(t *testing.T) {
 
 func TestTheCallbackIsPublicURLToTheLetter(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.Example:443/caf\u00e9" })
-	s.mux.Handle("/caf\u00e9/auth/", s.kit)
-	s.x.SetCallbacks("https://Site.Example:443/caf%C3%A9/auth/callback")
-	a := s.browser().get("https://site.example/caf%C3%A9/auth/login")
-	u, err := url.Parse(a.location())
+	s.Mux.Handle("/caf\u00e9/auth/", s.Kit)
+	s.X.SetCallbacks("https://Site.Example:443/caf%C3%A9/auth/callback")
+	a := s.browser().Get("https://site.example/caf%C3%A9/auth/login")
+	u, err := url.Parse(a.Redirect())
 	if err != nil || u.Query().Get("redirect_uri") != "https://Site.Example:443/caf%C3%A9/auth/callback" {
-		t.Errorf("status %d to %q", a.StatusCode, a.location())
+		t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
 	}
-	if got := s.kit.LoginURL("x", ""); got != "/caf%C3%A9/auth/login" {
+	if got := s.Kit.LoginURL("x", ""); got != "/caf%C3%A9/auth/login" {
 		t.Errorf("LoginURL is %q", got)
 	}
 }
@@ -174,23 +175,23 @@ func TestKeysRotate(t *testing.T) {
 	oldKey, newKey := strings.Repeat("o", 32), strings.Repeat("n", 32)
 	s := newSite(t, func(c *xsignin.Config) { c.Keys = []string{oldKey} })
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	underWay := b.approve(b.begin("/auth/login?return_to=/after"), xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	underWay := b.Approve(b.Begin("/auth/login?return_to=/after"), xtest.DefaultUserID)
 
 	// The same browser, stores and X, and another process.
 	rotated := newSite(t, func(c *xsignin.Config) {
 		c.Keys = []string{newKey, oldKey}
-		c.Tokens, c.SessionStore, c.Transport = s.tokens, s.sessions, s.x.Transport()
+		c.Tokens, c.SessionStore, c.Transport = s.Tokens, s.Sessions, s.X.Transport()
 	})
-	b.client.Transport = inProcess{rotated.mux}
-	if got := b.who(); got != xtest.DefaultUserID {
+	b.Client.Transport = testkit.InProcess{Handler: rotated.Mux}
+	if got := b.Who(); got != xtest.DefaultUserID {
 		t.Errorf("signed in as %q", got)
 	}
-	if a := b.get("/api"); a.StatusCode != 200 {
-		t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get("/api"); a.StatusCode != 200 {
+		t.Errorf("/api: status %d, body %s", a.StatusCode, a.Text)
 	}
-	if a := b.get(underWay); a.location() != "/after" {
-		t.Errorf("the sign-in under way: status %d to %q", a.StatusCode, a.location())
+	if a := b.Get(underWay); a.Redirect() != "/after" {
+		t.Errorf("the sign-in under way: status %d to %q", a.StatusCode, a.Redirect())
 	}
 }
 

@@ -72,13 +72,13 @@ type failing struct {
 // fault is a failure of X in the middle of an honest sign-in.
 func fault(path string, f xtest.Fault) func(*testing.T, *site, *browser, protocol) answer {
 	return func(_ *testing.T, s *site, b *browser, p protocol) answer {
-		callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 		f.Path = path
 		if path == "" {
 			f.Path = p.last
 		}
-		s.x.Fail(f)
-		return b.get(callback)
+		s.X.Fail(f)
+		return b.Get(callback)
 	}
 }
 
@@ -86,8 +86,8 @@ func fault(path string, f xtest.Fault) func(*testing.T, *site, *browser, protoco
 func faultAtBegin(f xtest.Fault) func(*testing.T, *site, *browser, protocol) answer {
 	return func(_ *testing.T, s *site, b *browser, p protocol) answer {
 		f.Path = p.first
-		s.x.Fail(f)
-		return b.get(p.login)
+		s.X.Fail(f)
+		return b.Get(p.login)
 	}
 }
 
@@ -96,73 +96,73 @@ var htmlHeader = http.Header{"Content-Type": {"text/html"}}
 var failures = []failing{
 	{"a stranger's callback link", "", 400, "other_browser", func(_ *testing.T, s *site, b *browser, p protocol) answer {
 		stranger := s.browser()
-		return b.get(stranger.approve(stranger.begin(p.login), xtest.SecondUserID))
+		return b.Get(stranger.Approve(stranger.Begin(p.login), xtest.SecondUserID))
 	}, 0},
 	{"a handle that is made up", "", 400, "other_browser", func(t *testing.T, _ *site, b *browser, p protocol) answer {
-		return b.get("/auth/callback?" + url.Values{p.handle: {"made-up"}, p.proof: {"x"}}.Encode())
+		return b.Get("/auth/callback?" + url.Values{p.handle: {"made-up"}, p.proof: {"x"}}.Encode())
 	}, 0},
 	{"no parameters", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
-		return b.get("/auth/callback")
+		return b.Get("/auth/callback")
 	}, 0},
 	{"a denial without a state", "x", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		return b.get("/auth/callback?error=access_denied")
+		return b.Get("/auth/callback?error=access_denied")
 	}, 0},
 	{"a query that does not parse", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
-		return b.get("/auth/callback?state=%zz")
+		return b.Get("/auth/callback?state=%zz")
 	}, 0},
 	{"a query of a megabyte", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		return b.get("/auth/callback?" + p.handle + "=" + strings.Repeat("a", 1<<20))
+		return b.Get("/auth/callback?" + p.handle + "=" + strings.Repeat("a", 1<<20))
 	}, 0},
 	{"an honest callback with nine kilobytes more", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		a := b.get(b.approve(b.begin(p.login), xtest.DefaultUserID) + "&more=" + strings.Repeat("a", 9<<10))
-		b.send(http.MethodPost, "/auth/logout", nil) // clears the sign-in, which is still under way
+		a := b.Get(b.Approve(b.Begin(p.login), xtest.DefaultUserID) + "&more=" + strings.Repeat("a", 9<<10))
+		b.Send(http.MethodPost, "/auth/logout", nil) // clears the sign-in, which is still under way
 		return a
 	}, 0},
 	{"handles of both protocols", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
-		return b.get("/auth/callback?state=a&oauth_token=b")
+		return b.Get("/auth/callback?state=a&oauth_token=b")
 	}, 0},
 	{"the proof of a stranger's sign-in", "", 400, "expired", func(t *testing.T, s *site, b *browser, p protocol) answer {
 		stranger := s.browser()
-		theirs := stranger.approve(stranger.begin(p.login), xtest.SecondUserID)
-		ours := b.approve(b.begin(p.login), xtest.DefaultUserID)
-		return b.get(edited(t, ours, p.proof, param(t, theirs, p.proof)))
+		theirs := stranger.Approve(stranger.Begin(p.login), xtest.SecondUserID)
+		ours := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+		return b.Get(edited(t, ours, p.proof, param(t, theirs, p.proof)))
 	}, 1},
 	{"a proof that is made up", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
-		return b.get(edited(t, b.approve(b.begin(p.login), xtest.DefaultUserID), p.proof, "made-up"))
+		return b.Get(edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, "made-up"))
 	}, 1},
 	{"a truncated proof", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
-		return b.get(edited(t, c, p.proof, param(t, c, p.proof)[:10]))
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+		return b.Get(edited(t, c, p.proof, param(t, c, p.proof)[:10]))
 	}, 1},
 	{"X's code after its thirty seconds", "x", 400, "expired", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 		time.Sleep(31 * time.Second)
-		return b.get(c)
+		return b.Get(c)
 	}, 1},
 	{"a sign-in that took eleven minutes", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 		time.Sleep(11 * time.Minute)
-		return b.get(c)
+		return b.Get(c)
 	}, 0},
 	{"a sign-in that took eleven minutes, in a browser that keeps every cookie", "", 400, "expired", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 		keep := b.pending()
 		time.Sleep(11 * time.Minute)
-		return b.get(c, "Cookie", keep)
+		return b.Get(c, "Cookie", keep)
 	}, 0},
 	{"a denial", "", 403, "denied", func(t *testing.T, s *site, b *browser, p protocol) answer {
-		callback, err := s.x.Deny(b.begin(p.login), xtest.DefaultUserID)
+		callback, err := s.X.Deny(b.Begin(p.login), xtest.DefaultUserID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.get(callback)
+		return b.Get(callback)
 	}, 0},
 	{"a denial that names the token twice", "x-oauth1", 403, "denied", func(t *testing.T, s *site, b *browser, p protocol) answer {
-		callback, err := s.x.Deny(b.begin(p.login), xtest.DefaultUserID)
+		callback, err := s.X.Deny(b.Begin(p.login), xtest.DefaultUserID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.get(edited(t, callback, "oauth_token", param(t, callback, "denied")))
+		return b.Get(edited(t, callback, "oauth_token", param(t, callback, "denied")))
 	}, 0},
 	{"X is down", "", 502, "unavailable", fault("", xtest.Fault{Status: 503, Body: "over capacity"}), 1},
 	{"X breaks the connection", "", 503, "unavailable", fault("", xtest.Fault{CutAfter: -1}), 1},
@@ -185,23 +185,23 @@ var failures = []failing{
 	{"users/me is limited", "x", 503, "rate_limited", fault("/2/users/me", xtest.Fault{Status: 429}), 1},
 	{"a request token that is not to be had", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Status: 500}), 0},
 	{"a callback that is not registered", "x-oauth1", 502, "refused", func(_ *testing.T, s *site, b *browser, p protocol) answer {
-		s.x.SetCallbacks("http://127.0.0.1:8080/other")
-		return b.get(p.login)
+		s.X.SetCallbacks("http://127.0.0.1:8080/other")
+		return b.Get(p.login)
 	}, 0},
 	{"a request token without a secret", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Body: "oauth_token=a&oauth_callback_confirmed=true"}), 0},
 	{"a callback that X does not confirm", "x-oauth1", 502, "unavailable", faultAtBegin(xtest.Fault{Body: "oauth_token=a&oauth_token_secret=b"}), 0},
 	{"the token store is away", "", 503, "internal", func(_ *testing.T, s *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
-		s.tokens.setFail(errors.New("away"))
-		a := b.get(c)
-		s.tokens.setFail(nil)
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+		s.Tokens.SetFail(errors.New("away"))
+		a := b.Get(c)
+		s.Tokens.SetFail(nil)
 		return a
 	}, 1},
 	{"the session store is away", "", 503, "internal", func(_ *testing.T, s *site, b *browser, p protocol) answer {
-		c := b.approve(b.begin(p.login), xtest.DefaultUserID)
-		s.sessions.setFail(errors.New("away"))
-		a := b.get(c)
-		s.sessions.setFail(nil)
+		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+		s.Sessions.SetFail(errors.New("away"))
+		a := b.Get(c)
+		s.Sessions.SetFail(nil)
 		return a
 	}, 1},
 }
@@ -214,28 +214,26 @@ func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
 			}
 			t.Run(p.name+"/"+f.name, func(t *testing.T) {
 				s := newSite(t)
-				s.bubble(func() {
+				s.Bubble(func() {
 					b := s.browser()
 					a := f.run(t, s, b, p)
 					s.isFailurePage(a, f.status, f.code)
 					s.nothingIsLeft(b)
-					if n := s.x.Count(http.MethodPost, p.last); f.asked >= 0 && n != f.asked {
+					if n := s.X.Count(http.MethodPost, p.last); f.asked >= 0 && n != f.asked {
 						t.Errorf("X was asked for the token %d times, want %d", n, f.asked)
 					}
-					s.mu.Lock()
-					last := s.events[len(s.events)-1]
-					s.mu.Unlock()
+					last := s.LastEvent()
 					if last.Kind != event.SignInFailed || last.Cause != f.code || last.Err == nil {
 						t.Errorf("the event is %v", last)
 					}
-					if f.code == "refused" && !strings.Contains(s.log.String(), " fix=") {
-						t.Errorf("the log does not say what to do: %s", s.log.String())
+					if f.code == "refused" && !strings.Contains(s.Log.String(), " fix=") {
+						t.Errorf("the log does not say what to do: %s", s.Log.String())
 					}
 					// The next honest sign-in works.
-					s.x.ClearFaults()
-					s.x.SetCallbacks(s.public + "/auth/callback")
-					b.signIn(p.login, xtest.DefaultUserID)
-					if got := b.who(); got != xtest.DefaultUserID {
+					s.X.ClearFaults()
+					s.X.SetCallbacks(s.Public + "/auth/callback")
+					b.SignIn(p.login, xtest.DefaultUserID)
+					if got := b.Who(); got != xtest.DefaultUserID {
 						t.Errorf("afterwards: signed in as %q", got)
 					}
 				})
@@ -246,38 +244,38 @@ func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
 
 // isFailurePage checks the page that a failure gives, and the headers that keep it harmless.
 func (s *site) isFailurePage(a answer, status int, code string) {
-	s.t.Helper()
-	if a.StatusCode != status || !strings.Contains(a.body, "<code>"+code+"</code>") {
-		s.t.Errorf("status %d, want %d and the code %s; body %s", a.StatusCode, status, code, a.body)
+	s.T.Helper()
+	if a.StatusCode != status || !strings.Contains(a.Text, "<code>"+code+"</code>") {
+		s.T.Errorf("status %d, want %d and the code %s; body %s", a.StatusCode, status, code, a.Text)
 	}
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
 		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
 	} {
 		if got := a.Header.Get(name); got != want {
-			s.t.Errorf("%s is %q, want %q", name, got, want)
+			s.T.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	csp := a.Header.Get("Content-Security-Policy")
 	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
-		s.t.Errorf("Content-Security-Policy is %q", csp)
+		s.T.Errorf("Content-Security-Policy is %q", csp)
 	}
-	if !strings.Contains(a.body, `href="/auth/login`) {
-		s.t.Error("the page offers no way to try again")
+	if !strings.Contains(a.Text, `href="/auth/login`) {
+		s.T.Error("the page offers no way to try again")
 	}
 	if (code == "rate_limited" || code == "unavailable" || code == "internal") && a.Header.Get("Retry-After") == "" {
-		s.t.Error("no Retry-After")
+		s.T.Error("no Retry-After")
 	}
 }
 
 // pending is the Cookie header with the sign-ins under way.
 func (b *browser) pending() string {
-	u, err := url.Parse(b.s.public + "/")
+	u, err := url.Parse(b.s.Public + "/")
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	var parts []string
-	for _, c := range b.jar.Cookies(u) {
+	for _, c := range b.Jar.Cookies(u) {
 		if strings.Contains(c.Name, "pending") {
 			parts = append(parts, c.Name+"="+c.Value)
 		}
@@ -290,24 +288,24 @@ func TestACallbackWorksOnce(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+			callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 			kept := b.pending()
-			if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+			if a := b.Get(callback); a.StatusCode != http.StatusSeeOther {
 				t.Fatalf("status %d", a.StatusCode)
 			}
-			s.isFailurePage(b.get(callback), http.StatusBadRequest, "other_browser")
-			if got := b.who(); got != xtest.DefaultUserID {
+			s.isFailurePage(b.Get(callback), http.StatusBadRequest, "other_browser")
+			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("the second use changed who is signed in: %q", got)
 			}
 			// Somebody who saved the cookie too.
 			thief := s.browser()
-			if a := thief.get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest {
+			if a := thief.Get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest {
 				t.Errorf("a replay with the cookie: status %d", a.StatusCode)
 			}
-			if got := thief.who(); got != "" {
+			if got := thief.Who(); got != "" {
 				t.Errorf("a replay signed in %q", got)
 			}
-			if n := s.x.Count(http.MethodPost, p.last); n != 1 {
+			if n := s.X.Count(http.MethodPost, p.last); n != 1 {
 				t.Errorf("X was asked %d times", n)
 			}
 		})
@@ -319,13 +317,13 @@ func TestAStrangersLinkDoesNotDisturbASignInUnderWay(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
 			b, stranger := s.browser(), s.browser()
-			ours := b.approve(b.begin(p.login), xtest.DefaultUserID)
-			theirs := stranger.approve(stranger.begin(p.login), xtest.SecondUserID)
-			s.isFailurePage(b.get(theirs), http.StatusBadRequest, "other_browser")
-			if a := b.get(ours); a.StatusCode != http.StatusSeeOther {
+			ours := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+			theirs := stranger.Approve(stranger.Begin(p.login), xtest.SecondUserID)
+			s.isFailurePage(b.Get(theirs), http.StatusBadRequest, "other_browser")
+			if a := b.Get(ours); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("status %d", a.StatusCode)
 			}
-			if got := b.who(); got != xtest.DefaultUserID {
+			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("signed in as %q", got)
 			}
 		})
@@ -339,9 +337,9 @@ func TestTheLogTellsOfAnotherHost(t *testing.T) {
 	for _, host := range []string{"localhost:8080", strings.Repeat("a", 100_000)} {
 		r := httptest.NewRequest(http.MethodGet, "/auth/callback?state=s&code=c", http.NoBody)
 		r.Host = host
-		s.mux.ServeHTTP(httptest.NewRecorder(), r)
+		s.Mux.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	log := s.log.String()
+	log := s.Log.String()
 	if !strings.Contains(log, "host=localhost:8080 expected_origin=http://127.0.0.1:8080") || !strings.Contains(log, "host=aaaa") {
 		t.Errorf("the log does not tell: %.2000s", log)
 	}
@@ -354,12 +352,12 @@ func TestDuplicateParametersAreRefused(t *testing.T) {
 	for _, p := range flows {
 		s := newSite(t)
 		b := s.browser()
-		callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
+		callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
 		for _, name := range []string{p.handle, p.proof, "extra"} {
 			dup := callback + "&" + name + "=a&" + name + "=b"
-			s.isFailurePage(b.get(dup), http.StatusBadRequest, "other_browser")
+			s.isFailurePage(b.Get(dup), http.StatusBadRequest, "other_browser")
 		}
-		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
+		if a := b.Get(callback); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: the honest callback afterwards: status %d", p.name, a.StatusCode)
 		}
 	}
@@ -370,9 +368,9 @@ func TestACallbackWithoutProofIsNoSignIn(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			a := b.get(edited(t, b.approve(b.begin(p.login), xtest.DefaultUserID), p.proof, ""))
+			a := b.Get(edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, ""))
 			if a.StatusCode < 400 || a.StatusCode > 499 {
-				t.Errorf("status %d, body %s", a.StatusCode, a.body)
+				t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 			}
 			s.nothingIsLeft(b)
 		})
@@ -381,11 +379,11 @@ func TestACallbackWithoutProofIsNoSignIn(t *testing.T) {
 
 func TestAnAnswerWithoutUserIDIsMadeUpForByOneCall(t *testing.T) {
 	s := newSite(t)
-	s.x.SetSwitches(xtest.Switches{OmitUserID: true})
+	s.X.SetSwitches(xtest.Switches{OmitUserID: true})
 	b := s.browser()
-	b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
-	if b.who() != xtest.DefaultUserID || s.x.Count(http.MethodGet, "/2/users/me") != 1 {
-		t.Errorf("signed in as %q", b.who())
+	b.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+	if b.Who() != xtest.DefaultUserID || s.X.Count(http.MethodGet, "/2/users/me") != 1 {
+		t.Errorf("signed in as %q", b.Who())
 	}
 }
 
@@ -394,16 +392,16 @@ func TestAFailedSignInKeepsTheEarlierOne(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			b.signIn(p.login, xtest.DefaultUserID)
-			callback := b.approve(b.begin(p.login), xtest.DefaultUserID)
-			s.sessions.setFail(errors.New("away"))
-			s.isFailurePage(b.get(callback), http.StatusServiceUnavailable, "internal")
-			s.sessions.setFail(nil)
-			if got := b.who(); got != xtest.DefaultUserID {
+			b.SignIn(p.login, xtest.DefaultUserID)
+			callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+			s.Sessions.SetFail(errors.New("away"))
+			s.isFailurePage(b.Get(callback), http.StatusServiceUnavailable, "internal")
+			s.Sessions.SetFail(nil)
+			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("signed in as %q", got)
 			}
-			if a := b.get("/api"); a.StatusCode != http.StatusOK {
-				t.Errorf("the earlier token does not work: status %d, body %s", a.StatusCode, a.body)
+			if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+				t.Errorf("the earlier token does not work: status %d, body %s", a.StatusCode, a.Text)
 			}
 		})
 	}
@@ -412,18 +410,18 @@ func TestAFailedSignInKeepsTheEarlierOne(t *testing.T) {
 func TestFailuresInJSONForWhoAsks(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	a := b.get("/auth/callback?state=x", "Accept", "application/json")
+	a := b.Get("/auth/callback?state=x", "Accept", "application/json")
 	var doc struct {
 		Type, Title, Code, Detail string
 		Status                    int
 		RetryURL                  string `json:"retry_url"`
 	}
-	if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
+	if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
 		t.Fatal(err)
 	}
 	if a.Header.Get("Content-Type") != "application/problem+json" || doc.Code != "other_browser" || doc.Status != 400 ||
 		doc.Type != "about:blank" || doc.RetryURL != "/auth/login" || doc.Title == "" || doc.Detail == "" {
-		t.Errorf("%s", a.body)
+		t.Errorf("%s", a.Text)
 	}
 }
 
@@ -438,13 +436,13 @@ func TestOnlyTheRightMethods(t *testing.T) {
 		{http.MethodDelete, "/auth/logout", "GET, HEAD, POST"},
 		{http.MethodPost, "/auth/session", "GET, HEAD"},
 	} {
-		a := b.send(tt.method, tt.path, nil)
+		a := b.Send(tt.method, tt.path, nil)
 		if a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != tt.allow {
 			t.Errorf("%s %s: status %d, Allow %q", tt.method, tt.path, a.StatusCode, a.Header.Get("Allow"))
 		}
 	}
 	for _, path := range []string{"/auth/login/unknown", "/auth/", "/auth/logout/x"} {
-		s.isFailurePage(b.get(path), http.StatusNotFound, "not_found")
+		s.isFailurePage(b.Get(path), http.StatusNotFound, "not_found")
 	}
 }
 
@@ -463,25 +461,25 @@ func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 			{"Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender"},
 			{"Purpose", "prefetch"},
 		} {
-			a := b.get(p.login+"?return_to=/deep", headers...)
-			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "not_a_page_load") || !strings.Contains(a.body, "?return_to=%2Fdeep") {
-				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.body)
+			a := b.Get(p.login+"?return_to=/deep", headers...)
+			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.Text, "not_a_page_load") || !strings.Contains(a.Text, "?return_to=%2Fdeep") {
+				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.Text)
 			}
 		}
-		a := b.get(p.login+"?return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
+		a := b.Get(p.login+"?return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
 		if a.StatusCode != http.StatusOK || a.Header.Get("HX-Redirect") != p.login+"?return_to=%2Flist" {
 			t.Errorf("htmx: status %d to %q", a.StatusCode, a.Header.Get("HX-Redirect"))
 		}
-		if len(s.x.Requests()) != 0 || len(b.cookies()) != 0 {
+		if len(s.X.Requests()) != 0 || len(b.Cookies()) != 0 {
 			t.Error("a sign-in was begun")
 		}
 		for _, dest := range []string{"document", "empty"} { // the latter by way of a service worker
-			if a := b.get(p.login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest); a.StatusCode != http.StatusSeeOther {
+			if a := b.Get(p.login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("a page load with destination %q: status %d", dest, a.StatusCode)
 			}
 		}
-		b.signIn(p.login, xtest.DefaultUserID)
-		if b.who() == "" {
+		b.SignIn(p.login, xtest.DefaultUserID)
+		if b.Who() == "" {
 			t.Error("a client that says nothing cannot sign in")
 		}
 	}
@@ -491,7 +489,7 @@ func TestLogout(t *testing.T) {
 	signedIn := func(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
 		s := newSite(t, edit...)
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
 		return s, b
 	}
 	t.Run("another site cannot do it", func(t *testing.T) {
@@ -503,11 +501,11 @@ func TestLogout(t *testing.T) {
 			{"Sec-Fetch-Site", "cross-site", "Origin", "http://127.0.0.1:8081"},
 		} {
 			_, b := signedIn(t)
-			a := b.send(http.MethodPost, "/auth/logout", url.Values{}, headers...)
-			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "cross_origin") {
-				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.body)
+			a := b.Send(http.MethodPost, "/auth/logout", url.Values{}, headers...)
+			if a.StatusCode != http.StatusForbidden || !strings.Contains(a.Text, "cross_origin") {
+				t.Errorf("%v: status %d, body %s", headers, a.StatusCode, a.Text)
 			}
-			if b.who() == "" {
+			if b.Who() == "" {
 				t.Errorf("%v: signed out", headers)
 			}
 		}
@@ -517,126 +515,126 @@ func TestLogout(t *testing.T) {
 			{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, {"Origin", "http://127.0.0.1:8080"}, {},
 		} {
 			_, b := signedIn(t)
-			a := b.send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye?x=1"}}, headers...)
-			if a.StatusCode != http.StatusSeeOther || a.location() != "/bye?x=1" || b.who() != "" {
-				t.Errorf("%v: status %d to %q", headers, a.StatusCode, a.location())
+			a := b.Send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye?x=1"}}, headers...)
+			if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/bye?x=1" || b.Who() != "" {
+				t.Errorf("%v: status %d to %q", headers, a.StatusCode, a.Redirect())
 			}
 		}
 	})
 	t.Run("GET shows a button and changes nothing", func(t *testing.T) {
 		_, b := signedIn(t)
-		a := b.get("/auth/logout")
-		if a.StatusCode != http.StatusOK || !strings.Contains(a.body, `<form method="post" action="/auth/logout">`) {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		a := b.Get("/auth/logout")
+		if a.StatusCode != http.StatusOK || !strings.Contains(a.Text, `<form method="post" action="/auth/logout">`) {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
-		if head := b.send(http.MethodHead, "/auth/logout", nil); head.StatusCode != http.StatusOK || head.body != "" {
-			t.Errorf("HEAD: status %d, body %q", head.StatusCode, head.body)
+		if head := b.Send(http.MethodHead, "/auth/logout", nil); head.StatusCode != http.StatusOK || head.Text != "" {
+			t.Errorf("HEAD: status %d, body %q", head.StatusCode, head.Text)
 		}
-		if b.who() == "" {
+		if b.Who() == "" {
 			t.Error("signed out")
 		}
 	})
 	t.Run("it leads nowhere else", func(t *testing.T) {
 		_, b := signedIn(t)
-		a := b.send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"//evil.example"}})
-		if a.location() != "/" {
-			t.Errorf("sent to %q", a.location())
+		a := b.Send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"//evil.example"}})
+		if a.Redirect() != "/" {
+			t.Errorf("sent to %q", a.Redirect())
 		}
 	})
 	t.Run("a script gets 204", func(t *testing.T) {
 		_, b := signedIn(t)
-		a := b.send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json")
-		if a.StatusCode != http.StatusNoContent || b.who() != "" {
+		a := b.Send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json")
+		if a.StatusCode != http.StatusNoContent || b.Who() != "" {
 			t.Errorf("status %d", a.StatusCode)
 		}
 	})
 	t.Run("nobody is told so", func(t *testing.T) {
-		a := newSite(t).browser().get("/auth/logout")
-		if a.StatusCode != http.StatusOK || !strings.Contains(a.body, "You are not signed in") || strings.Contains(a.body, "<form") {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		a := newSite(t).browser().Get("/auth/logout")
+		if a.StatusCode != http.StatusOK || !strings.Contains(a.Text, "You are not signed in") || strings.Contains(a.Text, "<form") {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 	})
 	t.Run("nobody signs out", func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
-		if a := b.send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther {
+		if a := b.Send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("status %d", a.StatusCode)
 		}
-		if len(s.told()) != 0 || len(s.x.Requests()) != 0 {
+		if len(s.Told()) != 0 || len(s.X.Requests()) != 0 {
 			t.Error("something was done")
 		}
 	})
 	t.Run("a sign-in that was begun before does not end after", func(t *testing.T) {
 		s, b := signedIn(t)
-		callback := b.approve(b.begin("/auth/login"), xtest.SecondUserID)
+		callback := b.Approve(b.Begin("/auth/login"), xtest.SecondUserID)
 		kept := b.pending()
-		b.send(http.MethodPost, "/auth/logout", nil)
-		s.isFailurePage(b.get(callback), http.StatusBadRequest, "other_browser")
-		if a := b.get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest || b.who() != "" {
+		b.Send(http.MethodPost, "/auth/logout", nil)
+		s.isFailurePage(b.Get(callback), http.StatusBadRequest, "other_browser")
+		if a := b.Get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest || b.Who() != "" {
 			t.Errorf("with the cookie: status %d", a.StatusCode)
 		}
 	})
 	t.Run("both tokens go, at X too", func(t *testing.T) {
 		s, b := signedIn(t)
-		b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
-		b.send(http.MethodPost, "/auth/logout", nil)
-		if s.x.Count(http.MethodPost, "/2/oauth2/revoke") == 0 || s.x.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json") != 1 {
+		b.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+		b.Send(http.MethodPost, "/auth/logout", nil)
+		if s.X.Count(http.MethodPost, "/2/oauth2/revoke") == 0 || s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json") != 1 {
 			t.Error("X was not told")
 		}
-		if got := s.tokens.keys(); len(got) != 0 {
+		if got := s.Tokens.Keys(); len(got) != 0 {
 			t.Errorf("left: %v", got)
 		}
 	})
 	t.Run("X is down", func(t *testing.T) {
 		s, b := signedIn(t)
-		s.x.Fail(xtest.Fault{Status: 503})
-		a := b.send(http.MethodPost, "/auth/logout", nil)
-		if a.StatusCode != http.StatusSeeOther || b.who() != "" || len(s.tokens.keys()) != 0 {
-			t.Errorf("status %d, tokens %v", a.StatusCode, s.tokens.keys())
+		s.X.Fail(xtest.Fault{Status: 503})
+		a := b.Send(http.MethodPost, "/auth/logout", nil)
+		if a.StatusCode != http.StatusSeeOther || b.Who() != "" || len(s.Tokens.Keys()) != 0 {
+			t.Errorf("status %d, tokens %v", a.StatusCode, s.Tokens.Keys())
 		}
-		if !slices.Contains(s.told(), event.RevokeFailed) {
-			t.Errorf("events %v", s.told())
+		if !slices.Contains(s.Told(), event.RevokeFailed) {
+			t.Errorf("events %v", s.Told())
 		}
 	})
 	t.Run("X does not answer", func(t *testing.T) {
 		s, b := signedIn(t)
-		s.bubble(func() {
-			s.x.Fail(xtest.Fault{Delay: time.Hour})
+		s.Bubble(func() {
+			s.X.Fail(xtest.Fault{Delay: time.Hour})
 			begun := time.Now()
-			b.send(http.MethodPost, "/auth/logout", nil)
+			b.Send(http.MethodPost, "/auth/logout", nil)
 			if took := time.Since(begun); took > 2*time.Second {
 				t.Errorf("the visitor waited %v", took)
 			}
-			if b.who() != "" || len(s.tokens.keys()) != 0 {
+			if b.Who() != "" || len(s.Tokens.Keys()) != 0 {
 				t.Error("still signed in")
 			}
 		})
 	})
 	t.Run("the session store is away", func(t *testing.T) {
 		s, b := signedIn(t)
-		s.sessions.setFail(errors.New("away"))
-		a := b.send(http.MethodPost, "/auth/logout", nil)
-		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "You are still signed in") || a.Header.Get("Retry-After") == "" {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		s.Sessions.SetFail(errors.New("away"))
+		a := b.Send(http.MethodPost, "/auth/logout", nil)
+		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.Text, "You are still signed in") || a.Header.Get("Retry-After") == "" {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
-		if a := b.get("/auth/session", "Accept", "application/json"); a.StatusCode != http.StatusServiceUnavailable {
+		if a := b.Get("/auth/session", "Accept", "application/json"); a.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("session: status %d", a.StatusCode)
 		}
-		if len(s.tokens.keys()) != 1 {
+		if len(s.Tokens.Keys()) != 1 {
 			t.Error("half signed out")
 		}
-		s.sessions.setFail(nil)
-		if b.who() != xtest.DefaultUserID {
+		s.Sessions.SetFail(nil)
+		if b.Who() != xtest.DefaultUserID {
 			t.Error("signed out")
 		}
 	})
 	t.Run("the token store is away", func(t *testing.T) {
 		s, b := signedIn(t)
-		s.tokens.setFail(errors.New("away"))
-		if a := b.send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther || b.who() != "" {
+		s.Tokens.SetFail(errors.New("away"))
+		if a := b.Send(http.MethodPost, "/auth/logout", nil); a.StatusCode != http.StatusSeeOther || b.Who() != "" {
 			t.Errorf("status %d", a.StatusCode)
 		}
-		if !strings.Contains(s.log.String(), "token") {
+		if !strings.Contains(s.Log.String(), "token") {
 			t.Error("the operator is not told that a token is left")
 		}
 	})

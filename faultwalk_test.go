@@ -8,13 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -22,7 +22,7 @@ import (
 // traveller goes on a journey.
 type traveller struct {
 	*browser
-	plan  *faultPlan
+	plan  *testkit.FaultPlan
 	login string
 	// provider is the name of the one that login leads to.
 	provider string
@@ -38,12 +38,12 @@ type slowest struct {
 
 // ask makes a request and checks how long the visitor waits.
 func (v *traveller) ask(what string, request func() answer) answer {
-	v.s.t.Helper()
+	v.s.T.Helper()
 	begun := time.Now()
 	a := request()
 	took := time.Since(begun)
 	if bound := bounds[what]; took > bound {
-		v.s.t.Errorf("%s: the visitor waited for %v, and should for %v at most", what, took, bound)
+		v.s.T.Errorf("%s: the visitor waited for %v, and should for %v at most", what, took, bound)
 	}
 	v.slowest.mu.Lock()
 	defer v.slowest.mu.Unlock()
@@ -52,12 +52,12 @@ func (v *traveller) ask(what string, request func() answer) answer {
 }
 
 func (v *traveller) open(path string) answer {
-	v.s.t.Helper()
-	what, _, _ := strings.Cut(strings.TrimPrefix(path, v.s.public), "?")
+	v.s.T.Helper()
+	what, _, _ := strings.Cut(strings.TrimPrefix(path, v.s.Public), "?")
 	if strings.HasPrefix(what, "/auth/login") {
 		what = "/auth/login"
 	}
-	return v.ask(what, func() answer { return v.get(path) })
+	return v.ask(what, func() answer { return v.Get(path) })
 }
 
 // bounds are what a visitor waits for at most, whatever fails.
@@ -80,21 +80,21 @@ type step struct {
 
 func signingIn(v *traveller) (answer, bool) {
 	a := v.open(v.login)
-	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "https://") {
+	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "https://") {
 		return a, false
 	}
-	a = v.open(v.approve(a.location(), xtest.DefaultUserID))
-	return a, a.StatusCode == http.StatusSeeOther && a.location() == "/"
+	a = v.open(v.Approve(a.Redirect(), xtest.DefaultUserID))
+	return a, a.StatusCode == http.StatusSeeOther && a.Redirect() == "/"
 }
 
 func calling(v *traveller) (answer, bool) {
 	a := v.open("/call")
-	return a, a.StatusCode == http.StatusOK && strings.Contains(a.body, xtest.DefaultUserID)
+	return a, a.StatusCode == http.StatusOK && strings.Contains(a.Text, xtest.DefaultUserID)
 }
 
 func reading(v *traveller) (answer, bool) {
 	a := v.open("/me")
-	return a, a.StatusCode == http.StatusOK && strings.Contains(a.body, xtest.DefaultUserID)
+	return a, a.StatusCode == http.StatusOK && strings.Contains(a.Text, xtest.DefaultUserID)
 }
 
 // later is a step some time after the one before.
@@ -110,12 +110,12 @@ func consenting(v *traveller) (answer, bool) {
 	if a.StatusCode != http.StatusSeeOther {
 		return a, false
 	}
-	a = v.open(a.location())
-	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "https://") {
+	a = v.open(a.Redirect())
+	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "https://") {
 		return a, false
 	}
-	a = v.open(v.approve(a.location(), xtest.DefaultUserID))
-	if a.StatusCode != http.StatusSeeOther || a.location() != "/scoped" {
+	a = v.open(v.Approve(a.Redirect(), xtest.DefaultUserID))
+	if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/scoped" {
 		return a, false
 	}
 	a = v.open("/scoped")
@@ -124,7 +124,7 @@ func consenting(v *traveller) (answer, bool) {
 
 func leaving(form url.Values) func(v *traveller) (answer, bool) {
 	return func(v *traveller) (answer, bool) {
-		a := v.ask("/auth/logout", func() answer { return v.send(http.MethodPost, "/auth/logout", form) })
+		a := v.ask("/auth/logout", func() answer { return v.Send(http.MethodPost, "/auth/logout", form) })
 		return a, a.StatusCode == http.StatusSeeOther
 	}
 }
@@ -175,17 +175,17 @@ var journeys = []journey{
 
 // site makes the site of a journey.
 func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
-	plan := newFaultPlan()
+	plan := testkit.NewFaultPlan()
 	s := nativeSite(t, func(c *xsignin.Config) {
-		c.SessionStore = faultySessions{c.SessionStore.(*sessionStore), plan}
-		c.Tokens = faultyTokens{c.Tokens.(*spyStore), plan}
-		c.Transport = faultyX{c.Transport, plan}
+		c.SessionStore = plan.SessionStore(c.SessionStore.(*testkit.SessionStore))
+		c.Tokens = plan.TokenStore(c.Tokens.(*testkit.TokenStore))
+		c.Transport = plan.Transport(c.Transport)
 		if j.edit != nil {
 			j.edit(c)
 		}
 	})
 	s.scoped("/scoped", "tweet.write")
-	s.mux.Handle("/call", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/call", s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
@@ -207,7 +207,7 @@ func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 		w.WriteHeader(resp.StatusCode)
 		_, _ = w.Write(body)
 	})))
-	vault, err := tokenstore.NewVault(s.tokens.Store, []byte(strings.Repeat("k", 32)))
+	vault, err := tokenstore.NewVault(s.Tokens.Store, []byte(strings.Repeat("k", 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +216,10 @@ func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 
 // stored is the token that is stored, and whether there is one with secrets in it.
 func (v *traveller) stored() (tokenstore.Token, bool) {
-	v.s.t.Helper()
+	v.s.T.Helper()
 	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: xtest.DefaultUserID})
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-		v.s.t.Fatal(err)
+		v.s.T.Fatal(err)
 	}
 	return t, t.AccessToken != "" || t.RefreshToken != ""
 }
@@ -227,78 +227,78 @@ func (v *traveller) stored() (tokenstore.Token, bool) {
 // works reports whether X takes what t needs to be of use.
 func (v *traveller) works(t tokenstore.Token) bool {
 	if t.RefreshToken != "" {
-		return v.s.x.Live(t.RefreshToken)
+		return v.s.X.Live(t.RefreshToken)
 	}
-	return v.s.x.Live(t.AccessToken)
+	return v.s.X.Live(t.AccessToken)
 }
 
 var problemCode = regexp.MustCompile(`<code>(unavailable|internal|rate_limited)</code>|"code":"(unavailable|internal|rate_limited)"`)
 
 // isClear checks that an answer to a step that failed says so.
 func (v *traveller) isClear(a answer) {
-	v.s.t.Helper()
+	v.s.T.Helper()
 	path := a.Request.URL.Path
 	switch {
 	case a.StatusCode < 500:
-		v.s.t.Errorf("%s: status %d to %q, body %s", path, a.StatusCode, a.location(), a.body)
+		v.s.T.Errorf("%s: status %d to %q, body %s", path, a.StatusCode, a.Redirect(), a.Text)
 	case path == "/call":
-	case a.Header.Get("Retry-After") == "" || !problemCode.MatchString(a.body):
-		v.s.t.Errorf("%s: status %d without a time to try again or a reason: %v %s", path, a.StatusCode, a.Header, a.body)
+	case a.Header.Get("Retry-After") == "" || !problemCode.MatchString(a.Text):
+		v.s.T.Errorf("%s: status %d without a time to try again or a reason: %v %s", path, a.StatusCode, a.Header, a.Text)
 	}
 }
 
 // A walk is one journey with one fault.
 type walk struct {
 	*traveller
-	at    point
-	kind  faultKind
+	at    testkit.FaultPoint
+	kind  testkit.FaultKind
 	stays bool
 }
 
 func (w walk) name() string {
 	if w.stays {
-		return fmt.Sprintf("%v/%s until it is lifted", w.at, w.kind.name)
+		return fmt.Sprintf("%v/%s until it is lifted", w.at, w.kind.Name)
 	}
-	return fmt.Sprintf("%v/%s", w.at, w.kind.name)
+	return fmt.Sprintf("%v/%s", w.at, w.kind.Name)
 }
 
 // run goes on the journey up to the step that meets the fault, and checks what is left.
 func (w walk) run(steps []step) {
 	s := w.s
-	t := s.t
-	w.plan.arm(w.at, w.kind, w.stays)
+	t := s.T
+	w.plan.Arm(w.at, w.kind, w.stays)
 	for _, st := range steps {
 		before, had := w.stored()
 		was := had
 		cookie := w.cookieValue("xsignin")
-		givenBefore := len(w.plan.given)
+		givenBefore := len(w.plan.GivenTokens())
 		a, done := st.run(w.traveller)
-		if !w.plan.wasHit() {
+		if !w.plan.WasHit() {
 			if !done {
-				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.body)
+				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.Text)
 			}
 			continue
 		}
 		if !done {
 			w.isClear(a)
 		}
-		if w.kind.late == time.Second && !done {
-			t.Errorf("%s: a second is too late: status %d, body %s", st.name, a.StatusCode, a.body)
+		if w.kind.Late == time.Second && !done {
+			t.Errorf("%s: a second is too late: status %d, body %s", st.name, a.StatusCode, a.Text)
 		}
-		w.plan.lift()
+		w.plan.Lift()
 		// What goes on in the background has its time: leases, and tokens to be saved.
 		time.Sleep(2 * time.Minute)
 		w.nothingHalfDone(st, a, done, was, before, cookie, givenBefore)
 		if leaves(st) && !done {
-			if a, done = st.run(w.traveller); !done || w.who() != "" {
-				t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.body)
+			if a, done = st.run(w.traveller); !done || w.Who() != "" {
+				t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.Text)
 			}
 			if _, has := w.stored(); has && !w.neverSaid(false) {
 				t.Errorf("afterwards: %s leaves a token", st.name)
 			}
 		}
 		w.recovers()
-		if n := w.plan.open; n != 0 {
+		if n := w.plan.OpenAnswers(); n != 0 {
 			t.Errorf("%d answers of X are open", n)
 		}
 		return
@@ -311,9 +311,9 @@ func leaves(st step) bool { return st.name == signOut.name || st.name == leaveAl
 
 func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokenstore.Token, cookie string, given int) {
 	s := w.s
-	t := s.t
+	t := s.T
 	t.Helper()
-	who := w.who()
+	who := w.Who()
 	token, has := w.stored()
 	leaves := leaves(st)
 	switch {
@@ -324,7 +324,7 @@ func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokensto
 	case who != "" && has && !w.works(token) && !w.refreshLost():
 		t.Errorf("%s: the stored token is dead at X: %v", st.name, token)
 	case who == "" && !leaves && had && !w.mayEndTheOld(done):
-		t.Errorf("%s: signed out by a fault; the answer was %d %s", st.name, a.StatusCode, a.body)
+		t.Errorf("%s: signed out by a fault; the answer was %d %s", st.name, a.StatusCode, a.Text)
 	case who == "" && !leaves && done:
 		t.Errorf("%s: told to be signed in, and is not", st.name)
 	case who == "" && has && !had && !w.tokenMayStay(token):
@@ -332,21 +332,21 @@ func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokensto
 	case who == "" && has && leaves && !w.neverSaid(done) && !w.operatorKnows(done):
 		t.Errorf("%s: a token is stored and nobody is signed in", st.name)
 	}
-	if n := s.sessionCount(); who == "" && n != 0 && w.at.part != theSessions {
+	if n := s.SessionCount(); who == "" && n != 0 && w.at.Part != testkit.FaultSessions {
 		t.Errorf("%s: nobody is signed in, and %d sessions are stored", st.name, n)
 	}
 	if leaves && done && cookie != "" {
-		old := s.browser().get("/auth/session", "Accept", "application/json", "Cookie", "xsignin="+cookie)
-		if strings.Contains(old.body, `"signed_in":true`) {
+		old := s.browser().Get("/auth/session", "Accept", "application/json", "Cookie", "xsignin="+cookie)
+		if strings.Contains(old.Text, `"signed_in":true`) {
 			t.Errorf("%s: the old cookie is still good", st.name)
 		}
-		if w.at.part == theSessions && w.works(before) {
+		if w.at.Part == testkit.FaultSessions && w.works(before) {
 			t.Errorf("%s: the token lives on at X", st.name)
 		}
 	}
-	if !done && !leaves && !had && w.at.part == theSessions {
-		for _, g := range w.plan.given[given:] {
-			if s.x.Live(g) {
+	if !done && !leaves && !had && w.at.Part == testkit.FaultSessions {
+		for _, g := range w.plan.GivenTokens()[given:] {
+			if s.X.Live(g) {
 				t.Errorf("%s: a sign-in failed, and its token lives on at X", st.name)
 			}
 		}
@@ -355,64 +355,64 @@ func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokensto
 
 // refreshLost reports whether X has spent a refresh token and its answer was lost.
 func (w walk) refreshLost() bool {
-	return w.at.part == theX && w.at.method == "POST /2/oauth2/token" && w.kind.lost()
+	return w.at.Part == testkit.FaultX && w.at.Method == "POST /2/oauth2/token" && w.kind.Lost()
 }
 
 // tokenMayStay reports whether a token may be stored although nobody is signed in.
 func (w walk) tokenMayStay(t tokenstore.Token) bool {
 	// The store that was away could not be asked to take it out, and it is of no use.
-	return w.at.part == theTokens && !w.works(t)
+	return w.at.Part == testkit.FaultTokens && !w.works(t)
 }
 
 // mayEndTheOld reports whether a session may have ended although the step was another
 // sign-in: that ends the old session first, and says that nobody is signed in.
-func (w walk) mayEndTheOld(done bool) bool { return w.at.part == theSessions && !done }
+func (w walk) mayEndTheOld(done bool) bool { return w.at.Part == testkit.FaultSessions && !done }
 
 // neverSaid reports whether the user was signed out, and the store said up to the end that
 // it could not, or failed between the deletion of the session and what keeps it from coming
 // back. The token stays then, as it does where a session expires.
 func (w walk) neverSaid(done bool) bool {
-	between := w.at.part == theSessions && (w.at.method == "Commit" || w.at.method == "Delete")
-	return !done && w.stays && (w.kind.effect || between)
+	between := w.at.Part == testkit.FaultSessions && (w.at.Method == "Commit" || w.at.Method == "Delete")
+	return !done && w.stays && (w.kind.Lost() || between)
 }
 
 // operatorKnows reports whether the visitor is signed out, while the token store was away
 // and the log says that a token was left.
 func (w walk) operatorKnows(done bool) bool {
-	return done && w.at.part == theTokens && strings.Contains(w.s.log.String(), "token not deleted at sign-out")
+	return done && w.at.Part == testkit.FaultTokens && strings.Contains(w.s.Log.String(), "token not deleted at sign-out")
 }
 
 // recovers checks that the same browser can do everything afterwards.
 func (w walk) recovers() {
-	t := w.s.t
+	t := w.s.T
 	t.Helper()
-	if w.who() != "" {
+	if w.Who() != "" {
 		if a, done := calling(w.traveller); !done {
 			if !w.refreshLost() {
-				t.Errorf("afterwards: a call: status %d, body %s", a.StatusCode, a.body)
+				t.Errorf("afterwards: a call: status %d, body %s", a.StatusCode, a.Text)
 			}
 			if a := w.open("/me"); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("afterwards: a page of a user who has to sign in again: status %d", a.StatusCode)
 			}
 			if a, done := signingIn(w.traveller); !done {
-				t.Errorf("afterwards: signing in again: status %d, body %s", a.StatusCode, a.body)
+				t.Errorf("afterwards: signing in again: status %d, body %s", a.StatusCode, a.Text)
 			}
 		}
 	} else if a, done := signingIn(w.traveller); !done {
-		t.Errorf("afterwards: signing in: status %d, body %s", a.StatusCode, a.body)
+		t.Errorf("afterwards: signing in: status %d, body %s", a.StatusCode, a.Text)
 	}
 	for _, st := range []step{{"a call", calling}, {"a refresh", later(3*time.Hour, calling)}, signOut} {
 		if a, done := st.run(w.traveller); !done {
-			t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.body)
+			t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.Text)
 		}
 	}
-	if got := w.who(); got != "" {
+	if got := w.Who(); got != "" {
 		t.Errorf("afterwards: signed out, and signed in as %q", got)
 	}
 	if token, has := w.stored(); has {
 		t.Errorf("afterwards: signed out, and a token is stored: %v", token)
 	}
-	if n := w.s.sessionCount(); n != 0 && w.at.part != theSessions {
+	if n := w.s.SessionCount(); n != 0 && w.at.Part != testkit.FaultSessions {
 		t.Errorf("afterwards: signed out, and %d sessions are stored", n)
 	}
 }
@@ -428,9 +428,9 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 				t.Parallel()
 				n := 0
 				for _, p := range j.points(t, slow) {
-					kinds := anyFault
-					if p.part == theX {
-						kinds = xFault
+					kinds := testkit.AnyFaults()
+					if p.Part == testkit.FaultX {
+						kinds = testkit.XFaults()
 					}
 					for _, k := range kinds {
 						for _, stays := range []bool{false, true} {
@@ -441,7 +441,7 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 							t.Run(w.name(), func(t *testing.T) {
 								var s *site
 								s, w.traveller = j.site(t, slow)
-								s.bubble(func() { w.run(j.steps) })
+								s.Bubble(func() { w.run(j.steps) })
 							})
 						}
 					}
@@ -455,19 +455,19 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 }
 
 // points are the calls of a journey on which nothing fails.
-func (j journey) points(t *testing.T, slow *slowest) []point {
+func (j journey) points(t *testing.T, slow *slowest) []testkit.FaultPoint {
 	s, v := j.site(t, slow)
-	s.bubble(func() {
+	s.Bubble(func() {
 		for _, st := range j.steps {
 			if a, done := st.run(v); !done {
-				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.body)
+				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.Text)
 			}
 		}
 	})
-	points := slices.Clone(v.plan.points)
+	points := v.plan.Calls()
 	parts := make(map[string]bool)
 	for _, p := range points {
-		parts[p.part] = true
+		parts[p.Part] = true
 	}
 	if len(parts) != 3 || len(points) < 15 {
 		t.Fatalf("the walk sees too little: %v", points)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -16,20 +17,20 @@ import (
 
 func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 	s := newSite(t)
-	if got := s.kit.LoginURL("", "/me?a=b"); got != "/auth/login?return_to=%2Fme%3Fa%3Db" {
+	if got := s.Kit.LoginURL("", "/me?a=b"); got != "/auth/login?return_to=%2Fme%3Fa%3Db" {
 		t.Errorf("LoginURL is %q", got)
 	}
 	b := s.browser()
-	if a := b.get(b.approve(b.begin(s.kit.LoginURL("", "/me")), xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.location() != "/me" {
-		t.Errorf("status %d to %q", a.StatusCode, a.location())
+	if a := b.Get(b.Approve(b.Begin(s.Kit.LoginURL("", "/me")), xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.Redirect() != "/me" {
+		t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
 	}
 }
 
 // isNoWayIn checks the page that says that a site is not set up right.
 func (s *site) isNoWayIn(a answer) {
-	s.t.Helper()
-	if a.StatusCode != http.StatusInternalServerError || a.location() != "" || !strings.Contains(a.body, "Nobody can sign in here") || a.Header.Get("Cache-Control") != "no-store" {
-		s.t.Errorf("status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+	s.T.Helper()
+	if a.StatusCode != http.StatusInternalServerError || a.Redirect() != "" || !strings.Contains(a.Text, "Nobody can sign in here") || a.Header.Get("Cache-Control") != "no-store" {
+		s.T.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 	}
 }
 
@@ -47,19 +48,19 @@ func TestRequireUserAroundTheLogin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			b.client.Transport = inProcess{mount(s.kit)}
+			b.Client.Transport = testkit.InProcess{Handler: mount(s.Kit)}
 			for _, path := range []string{"/auth/login?return_to=/me", "/auth/login/x-oauth1", "/auth/%6cogin", "/auth/callback?state=a&code=b", "/auth/callback/x"} {
-				s.isNoWayIn(b.get(path))
-				a := b.get(path, "Accept", "application/json")
-				if a.StatusCode != http.StatusInternalServerError || !strings.Contains(a.body, `"code":"internal"`) || strings.Contains(a.body, "login_url") {
-					t.Errorf("%s: status %d, body %s", path, a.StatusCode, a.body)
+				s.isNoWayIn(b.Get(path))
+				a := b.Get(path, "Accept", "application/json")
+				if a.StatusCode != http.StatusInternalServerError || !strings.Contains(a.Text, `"code":"internal"`) || strings.Contains(a.Text, "login_url") {
+					t.Errorf("%s: status %d, body %s", path, a.StatusCode, a.Text)
 				}
-				if a := b.get(path, "HX-Request", "true"); a.Header.Get("HX-Redirect") != "" {
+				if a := b.Get(path, "HX-Request", "true"); a.Header.Get("HX-Redirect") != "" {
 					t.Errorf("%s: htmx is sent to %q", path, a.Header.Get("HX-Redirect"))
 				}
 			}
-			if n := strings.Count(s.log.String(), "level=ERROR"); n != 1 || !strings.Contains(s.log.String(), "RequireUser stands around the login") {
-				t.Errorf("the log has %d errors: %s", n, s.log.String())
+			if n := strings.Count(s.Log.String(), "level=ERROR"); n != 1 || !strings.Contains(s.Log.String(), "RequireUser stands around the login") {
+				t.Errorf("the log has %d errors: %s", n, s.Log.String())
 			}
 		})
 	}
@@ -67,29 +68,29 @@ func TestRequireUserAroundTheLogin(t *testing.T) {
 
 func TestRequireUserAroundTheLoginOfASiteBelowAPath(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/app" })
-	for _, h := range []http.Handler{s.kit.RequireUser(s.kit), http.StripPrefix("/app", s.kit.RequireUser(s.kit))} {
+	for _, h := range []http.Handler{s.Kit.RequireUser(s.Kit), http.StripPrefix("/app", s.Kit.RequireUser(s.Kit))} {
 		b := s.browser()
-		b.client.Transport = inProcess{h}
-		s.isNoWayIn(b.get("/app/auth/login"))
+		b.Client.Transport = testkit.InProcess{Handler: h}
+		s.isNoWayIn(b.Get("/app/auth/login"))
 	}
 	// A proxy may take the path away before the program sees it.
 	b := s.browser()
-	b.client.Transport = inProcess{s.kit.RequireUser(s.kit)}
-	s.isNoWayIn(b.get("/auth/login"))
+	b.Client.Transport = testkit.InProcess{Handler: s.Kit.RequireUser(s.Kit)}
+	s.isNoWayIn(b.Get("/auth/login"))
 }
 
 // TestPagesBesideTheKitKeepTheirGuard: only who wants to sign in is kept out by it.
 func TestPagesBesideTheKitKeepTheirGuard(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.client.Transport = inProcess{s.kit.RequireUser(http.NotFoundHandler())}
+	b.Client.Transport = testkit.InProcess{Handler: s.Kit.RequireUser(http.NotFoundHandler())}
 	for _, path := range []string{"/", "/login", "/auth/settings", "/auth/logins", "/auth", "/my/auth/login"} {
-		if a := b.get(path); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "/auth/login?return_to=") {
-			t.Errorf("%s: status %d to %q", path, a.StatusCode, a.location())
+		if a := b.Get(path); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "/auth/login?return_to=") {
+			t.Errorf("%s: status %d to %q", path, a.StatusCode, a.Redirect())
 		}
 	}
-	if strings.Contains(s.log.String(), "level=ERROR") {
-		t.Errorf("the log: %s", s.log.String())
+	if strings.Contains(s.Log.String(), "level=ERROR") {
+		t.Errorf("the log: %s", s.Log.String())
 	}
 }
 
@@ -97,9 +98,9 @@ func TestASignInAtAnotherHostIsSaidAloudOnce(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	for range 3 {
-		b.begin("http://localhost:8080/auth/login")
+		b.Begin("http://localhost:8080/auth/login")
 	}
-	if log := s.log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "host=localhost:8080 expected_origin=http://127.0.0.1:8080") {
+	if log := s.Log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "host=localhost:8080 expected_origin=http://127.0.0.1:8080") {
 		t.Errorf("the log: %s", log)
 	}
 
@@ -107,8 +108,8 @@ func TestASignInAtAnotherHostIsSaidAloudOnce(t *testing.T) {
 	s = newSite(t)
 	r := httptest.NewRequest(http.MethodGet, "/auth/login", http.NoBody)
 	r.Host = "evil\nlevel=ERROR\x1b[31m\u202e" + strings.Repeat("a", 1<<20)
-	s.kit.ServeHTTP(httptest.NewRecorder(), r)
-	if log := s.log.String(); !strings.Contains(log, `evil\\nlevel=ERROR\\x1b[31m\\u202e`) || len(log) > 4<<10 {
+	s.Kit.ServeHTTP(httptest.NewRecorder(), r)
+	if log := s.Log.String(); !strings.Contains(log, `evil\\nlevel=ERROR\\x1b[31m\\u202e`) || len(log) > 4<<10 {
 		t.Errorf("the log has %d bytes: %.1000s", len(log), log)
 	}
 }
@@ -118,9 +119,9 @@ func TestASignInAtTheSitesOwnHostIsNotWarnedOf(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.example" })
 	b := s.browser()
 	for _, host := range []string{"site.example", "SITE.example:443", "site.example:5173"} {
-		b.begin("https://" + host + "/auth/login")
+		b.Begin("https://" + host + "/auth/login")
 	}
-	if log := s.log.String(); strings.Contains(log, "level=WARN") {
+	if log := s.Log.String(); strings.Contains(log, "level=WARN") {
 		t.Errorf("the log: %s", log)
 	}
 }
@@ -138,14 +139,14 @@ func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			b.client.Transport = inProcess{mount.mount(s.kit)}
+			b.Client.Transport = testkit.InProcess{Handler: mount.mount(s.Kit)}
 			for range 3 {
-				a := b.get(mount.path)
-				if a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, "There is no such way to sign in") {
-					t.Errorf("status %d, body %s", a.StatusCode, a.body)
+				a := b.Get(mount.path)
+				if a.StatusCode != http.StatusNotFound || !strings.Contains(a.Text, "There is no such way to sign in") {
+					t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 				}
 			}
-			log := s.log.String()
+			log := s.Log.String()
 			if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "path="+mount.seen+" config_path=/auth ") || !strings.Contains(log, "StripPrefix") {
 				t.Errorf("the log: %s", log)
 			}
@@ -156,14 +157,14 @@ func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
 // TestAMisspeltAddressIsNotWarnedOf: whoever likes could send it.
 func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/app" })
-	for _, h := range []http.Handler{s.kit, http.StripPrefix("/app", s.kit)} {
+	for _, h := range []http.Handler{s.Kit, http.StripPrefix("/app", s.Kit)} {
 		b := s.browser()
-		b.client.Transport = inProcess{h}
-		if a := b.get("/app/auth/nowhere"); a.StatusCode != http.StatusNotFound {
+		b.Client.Transport = testkit.InProcess{Handler: h}
+		if a := b.Get("/app/auth/nowhere"); a.StatusCode != http.StatusNotFound {
 			t.Errorf("status %d", a.StatusCode)
 		}
 	}
-	if log := s.log.String(); strings.Contains(log, "level=WARN") {
+	if log := s.Log.String(); strings.Contains(log, "level=WARN") {
 		t.Errorf("the log: %s", log)
 	}
 }
@@ -172,33 +173,33 @@ func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
 func TestAStoreThatIsMissingIsSaidOnce(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
-	s.sessions.setFail(errors.New("no such table: sessions"))
-	s.isFailurePage(b.get(callback), http.StatusServiceUnavailable, "internal")
-	if log := s.log.String(); strings.Count(log, "no such table: sessions") != 1 {
+	callback := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+	s.Sessions.SetFail(errors.New("no such table: sessions"))
+	s.isFailurePage(b.Get(callback), http.StatusServiceUnavailable, "internal")
+	if log := s.Log.String(); strings.Count(log, "no such table: sessions") != 1 {
 		t.Errorf("the log: %s", log)
 	}
 }
 
 func TestTheLogNamesTheCallbackToRegister(t *testing.T) {
 	s := newSite(t)
-	s.x.SetCallbacks("http://127.0.0.1:8080/other")
-	s.isFailurePage(s.browser().get("/auth/login/x-oauth1"), http.StatusBadGateway, "refused")
-	if log := s.log.String(); !strings.Contains(log, `fix="register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback"`) {
+	s.X.SetCallbacks("http://127.0.0.1:8080/other")
+	s.isFailurePage(s.browser().Get("/auth/login/x-oauth1"), http.StatusBadGateway, "refused")
+	if log := s.Log.String(); !strings.Contains(log, `fix="register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback"`) {
 		t.Errorf("the log: %s", log)
 	}
 }
 
 func TestTheLogSaysWhoWasSilent(t *testing.T) {
 	s := newSite(t)
-	s.bubble(func() {
+	s.Bubble(func() {
 		b := s.browser()
-		callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
+		callback := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
 		hold := make(chan struct{})
 		defer close(hold)
-		s.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Hold: hold})
-		s.isFailurePage(b.get(callback), http.StatusGatewayTimeout, "unavailable")
-		if log := s.log.String(); !strings.Contains(log, "no answer from api.x.com within 10s: context deadline exceeded") {
+		s.X.Fail(xtest.Fault{Path: "/2/oauth2/token", Hold: hold})
+		s.isFailurePage(b.Get(callback), http.StatusGatewayTimeout, "unavailable")
+		if log := s.Log.String(); !strings.Contains(log, "no answer from api.x.com within 10s: context deadline exceeded") {
 			t.Errorf("the log: %s", log)
 		}
 	})
@@ -214,11 +215,11 @@ func TestAKeyThatNamesNoProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := s.kit.ClientFor(key).Do(req)
+		resp, err := s.Kit.ClientFor(key).Do(req)
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		for _, err := range []error{err, s.kit.Refresh(t.Context(), key)} {
+		for _, err := range []error{err, s.Kit.Refresh(t.Context(), key)} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v: %v", key, err)
 			}
@@ -238,10 +239,10 @@ func TestAnotherApplicationByOAuth1HasItsOwnCallback(t *testing.T) {
 		}
 		c.Providers = append(c.Providers, second)
 	})
-	s.x.SetCallbacks(callback)
+	s.X.SetCallbacks(callback)
 	b := s.browser()
-	b.signIn("/auth/login/second", xtest.DefaultUserID)
-	if got := b.who(); got != xtest.DefaultUserID {
+	b.SignIn("/auth/login/second", xtest.DefaultUserID)
+	if got := b.Who(); got != xtest.DefaultUserID {
 		t.Errorf("signed in as %q", got)
 	}
 }

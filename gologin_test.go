@@ -27,9 +27,9 @@ func TestHandlersAfterGologinsConvention(t *testing.T) {
 			_, secret, err1 := oauth1.AccessTokenFromContext(r.Context())
 			token, err2 := oauth2.TokenFromContext(r.Context())
 			if err1 == nil {
-				s.watch.secret("a token secret", secret)
+				s.Watch.Secret("a token secret", secret)
 			} else if err2 == nil {
-				s.watch.secret("an access token", token.AccessToken)
+				s.Watch.Secret("an access token", token.AccessToken)
 			}
 			if (err1 == nil) != (user.Provider == "x-oauth1") || (err2 == nil) != (user.Provider == "x") {
 				t.Errorf("%s: %v, %v", user.Provider, err1, err2)
@@ -48,16 +48,16 @@ func TestHandlersAfterGologinsConvention(t *testing.T) {
 	})
 	for _, p := range protocols {
 		b := s.browser()
-		a := b.get(b.approve(b.begin(p.login+"?return_to=/me"), xtest.SecondUserID))
-		if a.StatusCode != http.StatusOK || a.body != xtest.SecondUserID+" /me" || b.who() != xtest.SecondUserID {
-			t.Errorf("%s: status %d, %q, signed in as %q", p.name, a.StatusCode, a.body, b.who())
+		a := b.Get(b.Approve(b.Begin(p.login+"?return_to=/me"), xtest.SecondUserID))
+		if a.StatusCode != http.StatusOK || a.Text != xtest.SecondUserID+" /me" || b.Who() != xtest.SecondUserID {
+			t.Errorf("%s: status %d, %q, signed in as %q", p.name, a.StatusCode, a.Text, b.Who())
 		}
-		if a := b.get("/auth/callback?state=unknown&code=x"); a.StatusCode != http.StatusTeapot || a.body != "other_browser" {
-			t.Errorf("a stranger's callback: status %d, %q", a.StatusCode, a.body)
+		if a := b.Get("/auth/callback?state=unknown&code=x"); a.StatusCode != http.StatusTeapot || a.Text != "other_browser" {
+			t.Errorf("a stranger's callback: status %d, %q", a.StatusCode, a.Text)
 		}
 	}
-	s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: http.StatusServiceUnavailable})
-	if a := s.browser().get("/auth/login/x-oauth1"); a.StatusCode != http.StatusTeapot || a.body != "unavailable" {
-		t.Errorf("a login while X is down: status %d, %q", a.StatusCode, a.body)
+	s.X.Fail(xtest.Fault{Path: "/oauth/request_token", Status: http.StatusServiceUnavailable})
+	if a := s.browser().Get("/auth/login/x-oauth1"); a.StatusCode != http.StatusTeapot || a.Text != "unavailable" {
+		t.Errorf("a login while X is down: status %d, %q", a.StatusCode, a.Text)
 	}
 }

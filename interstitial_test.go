@@ -37,9 +37,9 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 			page bool
 		}{{"never", xsignin.InterstitialNever, false}, {"phones", xsignin.InterstitialPhones, tt.phone}, {"always", xsignin.InterstitialAlways, tt.always}} {
 			s := newSite(t, func(c *xsignin.Config) { c.Interstitial = how.when })
-			a := s.browser().get("/auth/login", tt.headers...)
-			if how.page != (a.StatusCode == http.StatusOK && a.onward() != "") || how.page == (a.StatusCode == http.StatusSeeOther) {
-				t.Errorf("%s, %s: status %d to %q", tt.name, how.name, a.StatusCode, a.location())
+			a := s.browser().Get("/auth/login", tt.headers...)
+			if how.page != (a.StatusCode == http.StatusOK && a.Onward() != "") || how.page == (a.StatusCode == http.StatusSeeOther) {
+				t.Errorf("%s, %s: status %d to %q", tt.name, how.name, a.StatusCode, a.Redirect())
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func TestASignInByThePage(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t, func(c *xsignin.Config) { c.Interstitial = xsignin.InterstitialAlways })
 			b := s.browser()
-			a := b.get(p.login + "?return_to=/deep")
+			a := b.Get(p.login + "?return_to=/deep")
 			for name, want := range map[string]string{
 				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Location": "", "Refresh": "",
 				"X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
@@ -63,13 +63,13 @@ func TestASignInByThePage(t *testing.T) {
 				t.Errorf("the page came with the cookies %q", b.pending())
 			}
 			// The link is there without script, and no second time for one.
-			if strings.Count(a.body, "<a ") != 2 || strings.Count(a.body, "https://") != 1 {
-				t.Errorf("the page: %s", a.body)
+			if strings.Count(a.Text, "<a ") != 2 || strings.Count(a.Text, "https://") != 1 {
+				t.Errorf("the page: %s", a.Text)
 			}
-			if a = b.get(b.approve(a.onward(), xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.location() != "/deep" {
-				t.Errorf("the callback: status %d to %q", a.StatusCode, a.location())
+			if a = b.Get(b.Approve(a.Onward(), xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.Redirect() != "/deep" {
+				t.Errorf("the callback: status %d to %q", a.StatusCode, a.Redirect())
 			}
-			if got := b.who(); got != xtest.DefaultUserID {
+			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("signed in as %q", got)
 			}
 		})
@@ -81,10 +81,10 @@ func TestASignInByThePage(t *testing.T) {
 func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Interstitial = xsignin.InterstitialAlways })
 	b := s.browser()
-	a, again := b.get("/auth/login"), b.get("/auth/login/x-oauth1?return_to=/a")
-	scripts := regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`).FindAllStringSubmatch(a.body, -1)
+	a, again := b.Get("/auth/login"), b.Get("/auth/login/x-oauth1?return_to=/a")
+	scripts := regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`).FindAllStringSubmatch(a.Text, -1)
 	if len(scripts) != 1 {
-		t.Fatalf("%d scripts in %s", len(scripts), a.body)
+		t.Fatalf("%d scripts in %s", len(scripts), a.Text)
 	}
 	sum := sha256.Sum256([]byte(scripts[0][1]))
 	csp := a.Header.Get("Content-Security-Policy")
@@ -99,8 +99,8 @@ func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
 	if strings.Contains(csp, "unsafe") || again.Header.Get("Content-Security-Policy") != csp {
 		t.Errorf("the policy is %q, and of another sign-in %q", csp, again.Header.Get("Content-Security-Policy"))
 	}
-	other := b.get("/auth/callback")
-	if strings.Contains(other.body, "<script") || strings.Contains(other.Header.Get("Content-Security-Policy"), "script-src") {
+	other := b.Get("/auth/callback")
+	if strings.Contains(other.Text, "<script") || strings.Contains(other.Header.Get("Content-Security-Policy"), "script-src") {
 		t.Errorf("another page has a script: %q", other.Header.Get("Content-Security-Policy"))
 	}
 }
@@ -109,18 +109,18 @@ func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
 func TestACallbackInAnotherBrowserSaysSo(t *testing.T) {
 	s := newSite(t)
 	phone, app := s.browser(), s.browser()
-	callback := phone.approve(phone.begin("/auth/login"), xtest.DefaultUserID)
-	a := app.get(callback)
+	callback := phone.Approve(phone.Begin("/auth/login"), xtest.DefaultUserID)
+	a := app.Get(callback)
 	s.isFailurePage(a, http.StatusBadRequest, "other_browser")
 	for _, want := range []string{"in another browser than the one you started in", "X app", `href="/auth/login"`, ">Start again here</a>"} {
-		if !strings.Contains(a.body, want) {
-			t.Errorf("no %q in %s", want, a.body)
+		if !strings.Contains(a.Text, want) {
+			t.Errorf("no %q in %s", want, a.Text)
 		}
 	}
-	if app.who() != "" {
+	if app.Who() != "" {
 		t.Error("signed in")
 	}
-	if a := phone.get(callback); a.StatusCode != http.StatusSeeOther {
+	if a := phone.Get(callback); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("in the browser that began: status %d", a.StatusCode)
 	}
 }

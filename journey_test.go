@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
@@ -34,46 +35,46 @@ func TestAVisitorSignsInCallsXAndSignsOut(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
 
-			a := b.get("/me?tab=posts")
-			if want := "/auth/login?return_to=%2Fme%3Ftab%3Dposts"; a.StatusCode != http.StatusSeeOther || a.location() != want {
-				t.Fatalf("a stranger at /me: status %d to %q, want 303 to %q", a.StatusCode, a.location(), want)
+			a := b.Get("/me?tab=posts")
+			if want := "/auth/login?return_to=%2Fme%3Ftab%3Dposts"; a.StatusCode != http.StatusSeeOther || a.Redirect() != want {
+				t.Fatalf("a stranger at /me: status %d to %q, want 303 to %q", a.StatusCode, a.Redirect(), want)
 			}
-			_, query, _ := strings.Cut(a.location(), "?")
-			a = b.signIn(p.login+"?"+query, xtest.SecondUserID)
-			if a.location() != "/me?tab=posts" {
-				t.Errorf("after the sign-in the browser is sent to %q", a.location())
+			_, query, _ := strings.Cut(a.Redirect(), "?")
+			a = b.SignIn(p.login+"?"+query, xtest.SecondUserID)
+			if a.Redirect() != "/me?tab=posts" {
+				t.Errorf("after the sign-in the browser is sent to %q", a.Redirect())
 			}
-			if got := b.who(); got != xtest.SecondUserID {
+			if got := b.Who(); got != xtest.SecondUserID {
 				t.Fatalf("signed in as %q", got)
 			}
-			if a := b.get("/me"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, xtest.SecondUserName) || a.Header.Get("Cache-Control") != "no-store" {
-				t.Errorf("/me: status %d, Cache-Control %q, body %s", a.StatusCode, a.Header.Get("Cache-Control"), a.body)
+			if a := b.Get("/me"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, xtest.SecondUserName) || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("/me: status %d, Cache-Control %q, body %s", a.StatusCode, a.Header.Get("Cache-Control"), a.Text)
 			}
-			if a := b.get("/"); a.body != "hello @"+xtest.SecondUserName {
-				t.Errorf("/: %s", a.body)
+			if a := b.Get("/"); a.Text != "hello @"+xtest.SecondUserName {
+				t.Errorf("/: %s", a.Text)
 			}
-			if a := b.get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, xtest.SecondUserID) {
-				t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
+			if a := b.Get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, xtest.SecondUserID) {
+				t.Errorf("/api: status %d, body %s", a.StatusCode, a.Text)
 			}
 
-			a = b.send(http.MethodPost, "/auth/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
-			if a.StatusCode != http.StatusSeeOther || a.location() != "/" {
-				t.Errorf("logout: status %d to %q", a.StatusCode, a.location())
+			a = b.Send(http.MethodPost, "/auth/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
+			if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/" {
+				t.Errorf("logout: status %d to %q", a.StatusCode, a.Redirect())
 			}
-			if b.who() != "" || b.get("/me").StatusCode != http.StatusSeeOther || b.get("/").body != "hello" {
+			if b.Who() != "" || b.Get("/me").StatusCode != http.StatusSeeOther || b.Get("/").Text != "hello" {
 				t.Error("still signed in")
 			}
-			if got := s.tokens.keys(); len(got) != 0 {
+			if got := s.Tokens.Keys(); len(got) != 0 {
 				t.Errorf("tokens are left: %v", got)
 			}
-			if got := b.cookies(); len(got) != 0 {
+			if got := b.Cookies(); len(got) != 0 {
 				t.Errorf("cookies are left: %v", got)
 			}
-			if n := s.sessionCount(); n != 0 {
+			if n := s.SessionCount(); n != 0 {
 				t.Errorf("%d sessions are left", n)
 			}
 			want := []event.Kind{event.SignInBegun, event.SignInDone, event.Revoked, event.SignedOut}
-			if got := s.told(); !slices.Equal(got, want) {
+			if got := s.Told(); !slices.Equal(got, want) {
 				t.Errorf("events %v, want %v", got, want)
 			}
 		})
@@ -87,9 +88,9 @@ func TestASignInCostsTwoCallsToX(t *testing.T) {
 	}
 	for login, want := range tests {
 		s := newSite(t)
-		s.browser().signIn(login, xtest.DefaultUserID)
+		s.browser().SignIn(login, xtest.DefaultUserID)
 		var got []string
-		for _, r := range s.x.Requests() {
+		for _, r := range s.X.Requests() {
 			got = append(got, r.Method+" "+r.Path)
 		}
 		if !slices.Equal(got, want) {
@@ -102,9 +103,9 @@ func TestBothTokensOfAUserLieSideBySide(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	for _, p := range protocols {
-		b.signIn(p.login, xtest.DefaultUserID)
+		b.SignIn(p.login, xtest.DefaultUserID)
 	}
-	accounts, err := s.kit.Accounts(t.Context(), xtest.DefaultUserID)
+	accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestBothTokensOfAUserLieSideBySide(t *testing.T) {
 		if a.Token.AccessToken != "" || a.Token.TokenSecret != "" || a.Token.RefreshToken != "" {
 			t.Errorf("%v has secrets", a.Key)
 		}
-		resp, err := s.kit.ClientFor(a.Key).Get("https://api.x.com/2/users/me")
+		resp, err := s.Kit.ClientFor(a.Key).Get("https://api.x.com/2/users/me")
 		if err != nil {
 			t.Errorf("%v: %v", a.Key, err)
 			continue
@@ -125,14 +126,14 @@ func TestBothTokensOfAUserLieSideBySide(t *testing.T) {
 			t.Errorf("%v: status %d", a.Key, resp.StatusCode)
 		}
 	}
-	if err := s.kit.Disconnect(t.Context(), accounts[0].Key); err != nil {
+	if err := s.Kit.Disconnect(t.Context(), accounts[0].Key); err != nil {
 		t.Fatal(err)
 	}
-	if accounts, _ = s.kit.Accounts(t.Context(), xtest.DefaultUserID); len(accounts) != 1 {
+	if accounts, _ = s.Kit.Accounts(t.Context(), xtest.DefaultUserID); len(accounts) != 1 {
 		t.Errorf("after one was disconnected: %v", accounts)
 	}
-	s.tokens.setFail(errors.New("away"))
-	if _, err := s.kit.Accounts(t.Context(), xtest.DefaultUserID); err == nil {
+	s.Tokens.SetFail(errors.New("away"))
+	if _, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err == nil {
 		t.Error("a store that fails is no user without tokens")
 	}
 }
@@ -143,20 +144,20 @@ func TestSevenTabs(t *testing.T) {
 		for _, order := range [][]int{{0, 1, 2, 3, 4, 5, 6}, {6, 5, 4, 3, 2, 1, 0}, {3, 6, 0, 4, 1, 5, 2}} {
 			t.Run(fmt.Sprint(p.name, order), func(t *testing.T) {
 				s := newSite(t)
-				s.bubble(func() {
+				s.Bubble(func() {
 					b := s.browser()
 					var callbacks []string
 					for tab := range 7 {
-						callbacks = append(callbacks, b.approve(b.begin(fmt.Sprintf("%s?return_to=/tab/%d", p.login, tab)), xtest.DefaultUserID))
+						callbacks = append(callbacks, b.Approve(b.Begin(fmt.Sprintf("%s?return_to=/tab/%d", p.login, tab)), xtest.DefaultUserID))
 						time.Sleep(time.Second)
 					}
 					for _, tab := range order {
-						a := b.get(callbacks[tab])
+						a := b.Get(callbacks[tab])
 						switch {
 						case tab < 2 && a.StatusCode != http.StatusBadRequest:
 							t.Errorf("tab %d, one of the two oldest: status %d", tab, a.StatusCode)
-						case tab >= 2 && (a.StatusCode != http.StatusSeeOther || a.location() != fmt.Sprintf("/tab/%d", tab)):
-							t.Errorf("tab %d: status %d to %q", tab, a.StatusCode, a.location())
+						case tab >= 2 && (a.StatusCode != http.StatusSeeOther || a.Redirect() != fmt.Sprintf("/tab/%d", tab)):
+							t.Errorf("tab %d: status %d to %q", tab, a.StatusCode, a.Redirect())
 						}
 					}
 				})
@@ -175,15 +176,15 @@ func TestOnSignInDecides(t *testing.T) {
 			}
 		})
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		if got := s.tokens.keys(); len(got) != 1 || got[0] != (xsignin.Key{Provider: "x", UserID: "account-7"}) {
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		if got := s.Tokens.Keys(); len(got) != 1 || got[0] != (xsignin.Key{Provider: "x", UserID: "account-7"}) {
 			t.Errorf("the token is under %v", got)
 		}
-		if got := b.who(); got != xtest.DefaultUserID {
+		if got := b.Who(); got != xtest.DefaultUserID {
 			t.Errorf("the hook changed whom X vouched for: %q", got)
 		}
-		if a := b.get("/api"); a.StatusCode != http.StatusOK {
-			t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
+		if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+			t.Errorf("/api: status %d, body %s", a.StatusCode, a.Text)
 		}
 	})
 	t.Run("it is told what this sign-in was begun for, and not another tab's", func(t *testing.T) {
@@ -198,7 +199,7 @@ func TestOnSignInDecides(t *testing.T) {
 		b := s.browser()
 		var callbacks []string
 		for _, path := range []string{"/photos?wish=1", "/photos?wish=2", "//evil.example/", ""} {
-			callback, err := s.x.Approve(b.get("/auth/login?return_to="+url.QueryEscape(path)).Header.Get("Location"), xtest.DefaultUserID)
+			callback, err := s.X.Approve(b.Get("/auth/login?return_to="+url.QueryEscape(path)).Header.Get("Location"), xtest.DefaultUserID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +207,7 @@ func TestOnSignInDecides(t *testing.T) {
 		}
 		want := []string{"/photos?wish=1", "/photos?wish=2", "/", "/"}
 		for i, callback := range callbacks {
-			if a := b.get(callback + "&return_to=/made-up"); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != want[i] {
+			if a := b.Get(callback + "&return_to=/made-up"); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != want[i] {
 				t.Errorf("status %d to %q", a.StatusCode, a.Header.Get("Location"))
 			}
 		}
@@ -229,9 +230,9 @@ func TestOnSignInDecides(t *testing.T) {
 				c.OnSignIn = func(context.Context, *xsignin.SignIn) error { return tt.err }
 			})
 			b := s.browser()
-			a := b.get(b.approve(b.begin("/auth/login"), xtest.DefaultUserID))
-			if a.StatusCode != tt.status || !strings.Contains(a.body, "<code>"+tt.code+"</code>") {
-				t.Errorf("status %d, body %s", a.StatusCode, a.body)
+			a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+			if a.StatusCode != tt.status || !strings.Contains(a.Text, "<code>"+tt.code+"</code>") {
+				t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 			}
 			s.nothingIsLeft(b)
 		})
@@ -241,7 +242,7 @@ func TestOnSignInDecides(t *testing.T) {
 			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = ""; return nil }
 		})
 		b := s.browser()
-		if a := b.get(b.approve(b.begin("/auth/login"), xtest.DefaultUserID)); a.StatusCode != http.StatusServiceUnavailable {
+		if a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)); a.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("status %d", a.StatusCode)
 		}
 		s.nothingIsLeft(b)
@@ -250,18 +251,18 @@ func TestOnSignInDecides(t *testing.T) {
 
 // nothingIsLeft checks that a sign-in that failed left no session, no token and no cookie.
 func (s *site) nothingIsLeft(b *browser) {
-	s.t.Helper()
-	if got := b.cookies(); len(got) != 0 {
-		s.t.Errorf("cookies are left: %v", got)
+	s.T.Helper()
+	if got := b.Cookies(); len(got) != 0 {
+		s.T.Errorf("cookies are left: %v", got)
 	}
-	if got := b.who(); got != "" {
-		s.t.Errorf("signed in as %q", got)
+	if got := b.Who(); got != "" {
+		s.T.Errorf("signed in as %q", got)
 	}
-	if got := s.tokens.keys(); len(got) != 0 {
-		s.t.Errorf("tokens are left: %v", got)
+	if got := s.Tokens.Keys(); len(got) != 0 {
+		s.T.Errorf("tokens are left: %v", got)
 	}
-	if n := s.sessionCount(); n != 0 {
-		s.t.Errorf("%d sessions are left", n)
+	if n := s.SessionCount(); n != 0 {
+		s.T.Errorf("%d sessions are left", n)
 	}
 }
 
@@ -273,35 +274,35 @@ func TestTheApplicationsOwnSessions(t *testing.T) {
 			own.HashTokenInStore = true
 			own.Store = memstore.NewWithCleanupInterval(0)
 			s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, own })
-			if s.kit.Sessions().SCS() != own {
+			if s.Kit.Sessions().SCS() != own {
 				t.Error("it is another manager")
 			}
-			s.mux.Handle("/cart", own.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.Mux.Handle("/cart", own.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				own.Put(r.Context(), "cart", own.GetInt(r.Context(), "cart")+1)
 				_, _ = fmt.Fprint(w, own.GetInt(r.Context(), "cart"))
 			})))
 			b := s.browser()
 			if mounted {
-				inner := b.client.Transport.(inProcess).h
-				b.client.Transport = inProcess{own.LoadAndSave(inner)}
+				inner := b.Client.Transport.(testkit.InProcess).Handler
+				b.Client.Transport = testkit.InProcess{Handler: own.LoadAndSave(inner)}
 			}
-			b.get("/cart")
+			b.Get("/cart")
 			before := b.cookieValue(own.Cookie.Name)
-			b.signIn("/auth/login", xtest.DefaultUserID)
+			b.SignIn("/auth/login", xtest.DefaultUserID)
 			if after := b.cookieValue(own.Cookie.Name); after == before || after == "" {
 				t.Error("the session kept its id through the sign-in")
 			}
-			if got := b.who(); got != xtest.DefaultUserID {
+			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("signed in as %q", got)
 			}
-			if a := b.get("/cart"); a.body != "2" {
-				t.Errorf("the visitor's own values are lost: %s", a.body)
+			if a := b.Get("/cart"); a.Text != "2" {
+				t.Errorf("the visitor's own values are lost: %s", a.Text)
 			}
-			if a := b.get("/api"); a.StatusCode != http.StatusOK {
-				t.Errorf("/api: status %d, body %s", a.StatusCode, a.body)
+			if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+				t.Errorf("/api: status %d, body %s", a.StatusCode, a.Text)
 			}
-			b.send(http.MethodPost, "/auth/logout", url.Values{})
-			if got := b.who(); got != "" {
+			b.Send(http.MethodPost, "/auth/logout", url.Values{})
+			if got := b.Who(); got != "" {
 				t.Errorf("still signed in as %q", got)
 			}
 		})
@@ -309,11 +310,11 @@ func TestTheApplicationsOwnSessions(t *testing.T) {
 }
 
 func (b *browser) cookieValue(name string) string {
-	u, err := url.Parse(b.s.public + "/")
+	u, err := url.Parse(b.s.Public + "/")
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
-	for _, c := range b.jar.Cookies(u) {
+	for _, c := range b.Jar.Cookies(u) {
 		if c.Name == name {
 			return c.Value
 		}
@@ -323,13 +324,13 @@ func (b *browser) cookieValue(name string) string {
 
 func TestASiteByHttpsBelowAPath(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example/app/" })
-	s.mux.Handle("/app/auth/", s.kit)
-	s.x.SetCallbacks("https://site.example/app/auth/callback")
-	s.public = "https://site.example/app"
+	s.Mux.Handle("/app/auth/", s.Kit)
+	s.X.SetCallbacks("https://site.example/app/auth/callback")
+	s.Public = "https://site.example/app"
 	b := s.browser()
-	a := b.get(b.approve(b.begin("https://site.example/app/auth/login"), xtest.DefaultUserID))
-	if a.StatusCode != http.StatusSeeOther || a.location() != "/app/" {
-		t.Errorf("status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+	a := b.Get(b.Approve(b.Begin("https://site.example/app/auth/login"), xtest.DefaultUserID))
+	if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/app/" {
+		t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 	}
 	for _, line := range a.Header.Values("Set-Cookie") {
 		c, err := http.ParseSetCookie(line)
@@ -337,8 +338,8 @@ func TestASiteByHttpsBelowAPath(t *testing.T) {
 			t.Errorf("Set-Cookie: %s", strings.ReplaceAll(line, c.Value, "…"))
 		}
 	}
-	if a := b.get("https://site.example/app/auth/session", "Accept", "application/json"); !strings.Contains(a.body, `"logout_url":"/app/auth/logout"`) {
-		t.Errorf("session: %s", a.body)
+	if a := b.Get("https://site.example/app/auth/session", "Accept", "application/json"); !strings.Contains(a.Text, `"logout_url":"/app/auth/logout"`) {
+		t.Errorf("session: %s", a.Text)
 	}
 }
 
@@ -349,7 +350,7 @@ func TestLoginURL(t *testing.T) {
 		{"x-oauth1", "", "/app/auth/login/x-oauth1"},
 		{"x-oauth1", "/a?b=c", "/app/auth/login/x-oauth1?return_to=%2Fa%3Fb%3Dc"},
 	} {
-		if got := s.kit.LoginURL(tt[0], tt[1]); got != tt[2] {
+		if got := s.Kit.LoginURL(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("LoginURL(%q, %q) = %q, want %q", tt[0], tt[1], got, tt[2])
 		}
 	}
@@ -363,20 +364,20 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 		c.OnSignIn = func(context.Context, *xsignin.SignIn) error { return provider.ErrNotAllowed }
 	})
 	s := newSite(t)
-	s.mux.Handle("/staff", s.kit.LoadUser(staff.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/staff", s.Kit.LoadUser(staff.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("for the staff"))
 	}))))
-	s.mux.Handle("/both", staff.kit.LoadUser(s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/both", staff.Kit.LoadUser(s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
 		_, _ = w.Write([]byte(u.ID))
 	}))))
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	if a := b.get("/staff"); a.StatusCode != http.StatusSeeOther {
-		t.Errorf("a customer in the staff's room: status %d, body %s", a.StatusCode, a.body)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	if a := b.Get("/staff"); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("a customer in the staff's room: status %d, body %s", a.StatusCode, a.Text)
 	}
-	if a := b.get("/both"); a.body != xtest.DefaultUserID {
-		t.Errorf("the innermost kit counts: status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get("/both"); a.Text != xtest.DefaultUserID {
+		t.Errorf("the innermost kit counts: status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -387,13 +388,13 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = "one"; return nil }
 	})
 	first, second := s.browser(), s.browser()
-	first.signIn("/auth/login", xtest.DefaultUserID)
-	second.signIn("/auth/login", xtest.SecondUserID)
-	if a := second.get("/api"); !strings.Contains(a.body, xtest.SecondUserID) {
-		t.Errorf("the second: status %d, body %s", a.StatusCode, a.body)
+	first.SignIn("/auth/login", xtest.DefaultUserID)
+	second.SignIn("/auth/login", xtest.SecondUserID)
+	if a := second.Get("/api"); !strings.Contains(a.Text, xtest.SecondUserID) {
+		t.Errorf("the second: status %d, body %s", a.StatusCode, a.Text)
 	}
-	if a := first.get("/api"); a.StatusCode != http.StatusBadGateway || strings.Contains(a.body, xtest.SecondUserID) {
-		t.Errorf("the first acts as the second: status %d, body %s", a.StatusCode, a.body)
+	if a := first.Get("/api"); a.StatusCode != http.StatusBadGateway || strings.Contains(a.Text, xtest.SecondUserID) {
+		t.Errorf("the first acts as the second: status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -435,7 +436,7 @@ func TestNobodySignsInWithoutAnID(t *testing.T) {
 		c.Providers = []provider.Provider{nobody{stranger{x}}}
 	})
 	b := s.browser()
-	a := b.get(b.approve(b.begin("/auth/login/other"), xtest.DefaultUserID))
+	a := b.Get(b.Approve(b.Begin("/auth/login/other"), xtest.DefaultUserID))
 	s.isFailurePage(a, http.StatusServiceUnavailable, "internal")
 	s.nothingIsLeft(b)
 }
@@ -446,13 +447,13 @@ func TestTwoKitsOnOneHost(t *testing.T) {
 	second := newSite(t, func(c *xsignin.Config) {
 		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
 	})
-	first.mux.Handle("/second/", second.kit)
+	first.Mux.Handle("/second/", second.Kit)
 	b := first.browser()
-	underWay := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
-	b.get("/second/login")
-	b.send(http.MethodPost, "/second/logout", nil)
-	if a := b.get(underWay); a.StatusCode != http.StatusSeeOther {
-		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	underWay := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+	b.Get("/second/login")
+	b.Send(http.MethodPost, "/second/logout", nil)
+	if a := b.Get(underWay); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -466,15 +467,15 @@ func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 		}
 		c.Providers = []provider.Provider{stranger{x}}
 	})
-	s.browser().signIn("/auth/login", xtest.DefaultUserID)
+	s.browser().SignIn("/auth/login", xtest.DefaultUserID)
 	b := s.browser()
-	b.signIn("/auth/login/other", xtest.DefaultUserID)
+	b.SignIn("/auth/login/other", xtest.DefaultUserID)
 	want := xsignin.Key{Provider: "other", UserID: "other:" + xtest.DefaultUserID}
-	if !slices.Contains(s.tokens.keys(), want) {
-		t.Errorf("tokens are under %v", s.tokens.keys())
+	if !slices.Contains(s.Tokens.Keys(), want) {
+		t.Errorf("tokens are under %v", s.Tokens.Keys())
 	}
-	b.send(http.MethodPost, "/auth/logout", nil)
-	if got := s.tokens.keys(); len(got) != 1 || got[0].Provider != "x" {
+	b.Send(http.MethodPost, "/auth/logout", nil)
+	if got := s.Tokens.Keys(); len(got) != 1 || got[0].Provider != "x" {
 		t.Errorf("a sign-out took another's token: left are %v", got)
 	}
 }
@@ -482,15 +483,15 @@ func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 func TestKeepTokens(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.KeepTokens = true })
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	b.send(http.MethodPost, "/auth/logout", url.Values{})
-	if b.who() != "" {
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	b.Send(http.MethodPost, "/auth/logout", url.Values{})
+	if b.Who() != "" {
 		t.Error("still signed in")
 	}
-	if got := s.tokens.keys(); len(got) != 1 {
+	if got := s.Tokens.Keys(); len(got) != 1 {
 		t.Fatalf("the token is gone: %v", got)
 	}
-	resp, err := s.kit.ClientFor(s.tokens.keys()[0]).Get("https://api.x.com/2/users/me")
+	resp, err := s.Kit.ClientFor(s.Tokens.Keys()[0]).Get("https://api.x.com/2/users/me")
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("the client of a user who is away: %v", err)
 	}
@@ -500,28 +501,28 @@ func TestATokenThatXRefusesSendsTheUserToTheLogin(t *testing.T) {
 	for _, p := range flows {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
-			s.bubble(func() {
+			s.Bubble(func() {
 				b := s.browser()
-				b.signIn(p.login, xtest.DefaultUserID)
-				s.x.RevokeApp(xtest.DefaultUserID)
+				b.SignIn(p.login, xtest.DefaultUserID)
+				s.X.RevokeApp(xtest.DefaultUserID)
 				time.Sleep(3 * time.Hour)
-				if a := b.get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, client.ErrSignInAgain.Error()) {
-					t.Errorf("the first use: status %d, body %s", a.StatusCode, a.body)
+				if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, client.ErrSignInAgain.Error()) {
+					t.Errorf("the first use: status %d, body %s", a.StatusCode, a.Text)
 				}
-				asked := len(s.x.Requests())
-				a := b.get("/api?page=2")
-				if a.StatusCode != http.StatusSeeOther || a.location() != p.login+"?return_to=%2Fapi%3Fpage%3D2" {
-					t.Errorf("the next page load: status %d to %q", a.StatusCode, a.location())
+				asked := len(s.X.Requests())
+				a := b.Get("/api?page=2")
+				if a.StatusCode != http.StatusSeeOther || a.Redirect() != p.login+"?return_to=%2Fapi%3Fpage%3D2" {
+					t.Errorf("the next page load: status %d to %q", a.StatusCode, a.Redirect())
 				}
-				if a := b.get("/api", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, `"code":"sign_in_again"`) {
-					t.Errorf("a script: status %d, body %s", a.StatusCode, a.body)
+				if a := b.Get("/api", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.Text, `"code":"sign_in_again"`) {
+					t.Errorf("a script: status %d, body %s", a.StatusCode, a.Text)
 				}
-				if got := len(s.x.Requests()); got != asked {
+				if got := len(s.X.Requests()); got != asked {
 					t.Errorf("X was asked again, %d times", got-asked)
 				}
-				b.signIn(p.login, xtest.DefaultUserID)
-				if a := b.get("/api"); a.StatusCode != http.StatusOK {
-					t.Errorf("after signing in again: status %d, body %s", a.StatusCode, a.body)
+				b.SignIn(p.login, xtest.DefaultUserID)
+				if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+					t.Errorf("after signing in again: status %d, body %s", a.StatusCode, a.Text)
 				}
 			})
 		})
@@ -530,23 +531,23 @@ func TestATokenThatXRefusesSendsTheUserToTheLogin(t *testing.T) {
 
 func TestATokenIsRefreshedWhenItsTwoHoursAreOver(t *testing.T) {
 	s := newSite(t)
-	s.bubble(func() {
+	s.Bubble(func() {
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
 		for range 5 {
 			time.Sleep(2*time.Hour + time.Minute)
-			if a := b.get("/api"); a.StatusCode != http.StatusOK {
-				t.Fatalf("status %d, body %s", a.StatusCode, a.body)
+			if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+				t.Fatalf("status %d, body %s", a.StatusCode, a.Text)
 			}
 		}
-		if n := s.x.Count(http.MethodPost, "/2/oauth2/token"); n != 6 {
+		if n := s.X.Count(http.MethodPost, "/2/oauth2/token"); n != 6 {
 			t.Errorf("X was asked for tokens %d times, want 6", n)
 		}
-		key := s.tokens.keys()[0]
-		if err := s.kit.Refresh(context.Background(), key); err != nil {
+		key := s.Tokens.Keys()[0]
+		if err := s.Kit.Refresh(context.Background(), key); err != nil {
 			t.Errorf("Refresh: %v", err)
 		}
-		if n := s.x.Count(http.MethodPost, "/2/oauth2/token"); n != 7 {
+		if n := s.X.Count(http.MethodPost, "/2/oauth2/token"); n != 7 {
 			t.Errorf("Refresh did not ask X")
 		}
 	})

@@ -65,9 +65,9 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		c.Transport, c.APIURL, c.AuthorizeURL = tr, srv.URL, srv.URL+"/i/oauth2/authorize"
 	})
-	s.x = srv.X
-	s.x.SetCallbacks(s.public + "/auth/callback")
-	s.mux.Handle("/here", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.X = srv.X
+	s.X.SetCallbacks(s.Public + "/auth/callback")
+	s.Mux.Handle("/here", s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		resp, err := xsignin.Client(r.Context()).Get(srv.URL + "/2/users/me")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -98,21 +98,21 @@ func TestNothingIsLeftOpen(t *testing.T) {
 					f.Path = path
 					fault := func(step int) {
 						if step == skip {
-							s.x.Fail(f)
+							s.X.Fail(f)
 						}
 					}
 					fault(0)
-					a := b.get(p.login)
+					a := b.Get(p.login)
 					if a.StatusCode == http.StatusSeeOther {
-						callback := b.approve(a.location(), xtest.DefaultUserID)
-						b.get(callback)
+						callback := b.Approve(a.Redirect(), xtest.DefaultUserID)
+						b.Get(callback)
 					}
 					fault(1)
-					b.get("/here")
-					_ = s.kit.Refresh(context.Background(), xsignin.Key{Provider: p.name, UserID: xtest.DefaultUserID})
+					b.Get("/here")
+					_ = s.Kit.Refresh(context.Background(), xsignin.Key{Provider: p.name, UserID: xtest.DefaultUserID})
 					fault(2)
-					b.send(http.MethodPost, "/auth/logout", url.Values{})
-					s.x.ClearFaults()
+					b.Send(http.MethodPost, "/auth/logout", url.Values{})
+					s.X.ClearFaults()
 				}
 			}
 		}
@@ -120,7 +120,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	if dialled.Load() == 0 {
 		t.Fatal("nobody came to X")
 	}
-	s.close()
+	s.Close()
 	tr.CloseIdleConnections()
 	srv.Close()
 	// What was closed has a moment to end.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -29,7 +29,7 @@ func nativeSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	s := newSite(t, append([]func(*xsignin.Config){func(c *xsignin.Config) {
 		c.Native = xsignin.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
 	}}, edit...)...)
-	s.x.SetCallbacks(s.public+"/auth/callback", nativeURI, "http://127.0.0.1:8765/cb")
+	s.X.SetCallbacks(s.Public+"/auth/callback", nativeURI, "http://127.0.0.1:8765/cb")
 	return s
 }
 
@@ -52,19 +52,19 @@ func (f fields) with(pairs ...string) fields {
 // code is what a program has after userID said yes at X: the program makes state and
 // verifier itself and never speaks to the site before.
 func (s *site) code(userID string) fields {
-	s.t.Helper()
+	s.T.Helper()
 	verifier := oauth2.GenerateVerifier()
 	cfg := oauth2.Config{
 		ClientID: xtest.DefaultClientID, RedirectURL: nativeURI, Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		Endpoint: oauth2.Endpoint{AuthURL: "https://x.com/i/oauth2/authorize"},
 	}
-	callback, err := s.x.Approve(cfg.AuthCodeURL("made-by-the-program", oauth2.S256ChallengeOption(verifier)), userID)
+	callback, err := s.X.Approve(cfg.AuthCodeURL("made-by-the-program", oauth2.S256ChallengeOption(verifier)), userID)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	f := fields{"provider": "x", "code": param(s.t, callback, "code"), "code_verifier": verifier, "redirect_uri": nativeURI}
-	s.watch.secret("a code", f["code"])
-	s.watch.secret("a code_verifier", verifier)
+	f := fields{"provider": "x", "code": param(s.T, callback, "code"), "code_verifier": verifier, "redirect_uri": nativeURI}
+	s.Watch.Secret("a code", f["code"])
+	s.Watch.Secret("a code_verifier", verifier)
 	return f
 }
 
@@ -93,50 +93,39 @@ func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 }
 
 func (s *site) pair(userID string) fields {
-	s.t.Helper()
-	f := pairAt(s.t, s.x, xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret, userID)
-	s.watch.secret("an oauth_token", f["oauth_token"])
-	s.watch.secret("an oauth_token_secret", f["oauth_token_secret"])
+	s.T.Helper()
+	f := pairAt(s.T, s.X, xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret, userID)
+	s.Watch.Secret("an oauth_token", f["oauth_token"])
+	s.Watch.Secret("an oauth_token_secret", f["oauth_token_secret"])
 	return f
 }
 
 // post sends body as a program does, which is no browser.
 func (b *browser) post(body string, headers ...string) answer {
-	b.s.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, b.s.public+"/auth/native", strings.NewReader(body))
+	b.s.T.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, b.s.Public+"/auth/native", strings.NewReader(body))
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := b.client.Do(req)
-	if err != nil {
-		b.s.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.s.t.Fatal(err)
-	}
-	a := answer{resp, string(text)}
-	b.s.watch.answered(a)
-	return a
+	return b.Do(req)
 }
 
 func (b *browser) native(f fields, headers ...string) answer {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	body, err := json.Marshal(f)
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	return b.post(string(body), headers...)
 }
 
 // upstreamCalls are the calls to X that sign-ins by programs make.
 func (s *site) upstreamCalls() int {
-	return s.x.Count(http.MethodPost, "/2/oauth2/token") + s.x.Count(http.MethodGet, "/2/users/me")
+	return s.X.Count(http.MethodPost, "/2/oauth2/token") + s.X.Count(http.MethodGet, "/2/users/me")
 }
 
 func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
@@ -165,18 +154,18 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 				User      provider.User
 				LogoutURL string `json:"logout_url"`
 			}
-			if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
-				t.Fatalf("status %d: %s", a.StatusCode, a.body)
+			if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
+				t.Fatalf("status %d: %s", a.StatusCode, a.Text)
 			}
 			if a.StatusCode != http.StatusOK || !doc.SignedIn || doc.User.ID != xtest.SecondUserID || doc.User.Subject != "row-7" ||
 				doc.User.Username != xtest.SecondUserName || doc.User.Provider != f["provider"] || doc.LogoutURL != "/auth/logout" {
-				t.Errorf("status %d, %s", a.StatusCode, a.body)
+				t.Errorf("status %d, %s", a.StatusCode, a.Text)
 			}
 			if a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%v", a.Header)
 			}
-			if session := b.get("/auth/session", "Accept", "application/json"); session.body != a.body {
-				t.Errorf("the session is told in another way:\n%s%s", session.body, a.body)
+			if session := b.Get("/auth/session", "Accept", "application/json"); session.Text != a.Text {
+				t.Errorf("the session is told in another way:\n%s%s", session.Text, a.Text)
 			}
 			if n := s.upstreamCalls() - before; n != tt.calls {
 				t.Errorf("X was asked %d times, want %d", n, tt.calls)
@@ -184,13 +173,13 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if asked.ID != xtest.SecondUserID || returnTo != "" {
 				t.Errorf("OnSignIn was asked about %+v, who goes to %q", asked, returnTo)
 			}
-			if kinds := s.told(); len(kinds) != 1 || kinds[0] != event.SignInDone {
+			if kinds := s.Told(); len(kinds) != 1 || kinds[0] != event.SignInDone {
 				t.Errorf("events: %v", kinds)
 			}
-			if call := b.get("/api", "Accept", "application/json"); call.StatusCode != http.StatusOK || !strings.Contains(call.body, xtest.SecondUserID) {
-				t.Errorf("calling X: status %d, %s", call.StatusCode, call.body)
+			if call := b.Get("/api", "Accept", "application/json"); call.StatusCode != http.StatusOK || !strings.Contains(call.Text, xtest.SecondUserID) {
+				t.Errorf("calling X: status %d, %s", call.StatusCode, call.Text)
 			}
-			if out := b.send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json"); out.StatusCode != http.StatusNoContent {
+			if out := b.Send(http.MethodPost, "/auth/logout", nil, "Accept", "application/json"); out.StatusCode != http.StatusNoContent {
 				t.Errorf("sign-out: status %d", out.StatusCode)
 			}
 			s.nothingIsLeft(b)
@@ -204,13 +193,13 @@ func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 	s := nativeSite(t)
 	b := s.browser()
 	if a := b.native(s.code(xtest.DefaultUserID)); a.StatusCode != http.StatusOK {
-		t.Fatalf("status %d, %s", a.StatusCode, a.body)
+		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
 	}
 	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}
-	if err := s.kit.Refresh(t.Context(), key); err != nil {
+	if err := s.Kit.Refresh(t.Context(), key); err != nil {
 		t.Error(err)
 	}
-	accounts, err := s.kit.Accounts(t.Context(), xtest.DefaultUserID)
+	accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID)
 	if err != nil || len(accounts) != 1 || !accounts[0].Token.HasScopes("tweet.read", "users.read", "offline.access") {
 		t.Errorf("%v, %v", accounts, err)
 	}
@@ -218,28 +207,26 @@ func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 
 // isProblem checks the whole of a refusal, and that nothing of the sign-in is left.
 func (s *site) isProblem(b *browser, a answer, status int, code string) {
-	s.t.Helper()
+	s.T.Helper()
 	var doc struct {
 		Type, Title, Detail, Code string
 		Status                    int
 	}
-	if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
-		s.t.Fatalf("status %d: %s", a.StatusCode, a.body)
+	if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
+		s.T.Fatalf("status %d: %s", a.StatusCode, a.Text)
 	}
 	if a.StatusCode != status || doc.Status != status || doc.Code != code || doc.Type != "about:blank" || doc.Title == "" || doc.Detail == "" {
-		s.t.Errorf("want %d %s: status %d, %s", status, code, a.StatusCode, a.body)
+		s.T.Errorf("want %d %s: status %d, %s", status, code, a.StatusCode, a.Text)
 	}
 	if a.Header.Get("Content-Type") != "application/problem+json" || a.Header.Get("Cache-Control") != "no-store" || len(a.Cookies()) != 0 {
-		s.t.Errorf("%v", a.Header)
+		s.T.Errorf("%v", a.Header)
 	}
 	if wait := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable; wait != (a.Header.Get("Retry-After") != "") {
-		s.t.Errorf("status %d with Retry-After %q", status, a.Header.Get("Retry-After"))
+		s.T.Errorf("status %d with Retry-After %q", status, a.Header.Get("Retry-After"))
 	}
 	s.nothingIsLeft(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.events[len(s.events)-1]; e.Kind != event.SignInFailed || e.Cause != code || e.Err == nil {
-		s.t.Errorf("the event is %v", e)
+	if e := s.LastEvent(); e.Kind != event.SignInFailed || e.Cause != code || e.Err == nil {
+		s.T.Errorf("the event is %v", e)
 	}
 }
 
@@ -247,7 +234,7 @@ func (s *site) isProblem(b *browser, a answer, status int, code string) {
 func TestWhatAProgramMustNotSend(t *testing.T) {
 	s := nativeSite(t)
 	good, pair := s.code(xtest.DefaultUserID), s.pair(xtest.DefaultUserID)
-	asked := len(s.x.Requests())
+	asked := len(s.X.Requests())
 	text := func(f fields) string { b, _ := json.Marshal(f); return string(b) }
 	quoted := func(f fields, name string) string { return fmt.Sprintf("%q:%q", name, f[name]) }
 	for _, tt := range []struct {
@@ -309,14 +296,14 @@ func TestWhatAProgramMustNotSend(t *testing.T) {
 			s.isProblem(b, b.post(tt.body, tt.headers...), tt.status, tt.code)
 		})
 	}
-	if n := len(s.x.Requests()) - asked; n != 0 {
+	if n := len(s.X.Requests()) - asked; n != 0 {
 		t.Errorf("X was asked %d times", n)
 	}
 	// All of it was right but for one thing.
 	for _, f := range []fields{good, pair} {
 		b := s.browser()
 		if a := b.native(f, "Sec-Fetch-Site", "none", "Content-Type", "application/json; charset=utf-8"); a.StatusCode != http.StatusOK {
-			t.Errorf("status %d, %s", a.StatusCode, a.body)
+			t.Errorf("status %d, %s", a.StatusCode, a.Text)
 		}
 	}
 }
@@ -325,7 +312,7 @@ func TestOnlyAPostSignsAProgramIn(t *testing.T) {
 	s := nativeSite(t)
 	b := s.browser()
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodOptions} {
-		a := b.send(method, "/auth/native", nil)
+		a := b.Send(method, "/auth/native", nil)
 		s.isProblem(b, a, http.StatusMethodNotAllowed, "method_not_allowed")
 		if a.Header.Get("Allow") != "POST" || a.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %v", method, a.Header)
@@ -335,10 +322,10 @@ func TestOnlyAPostSignsAProgramIn(t *testing.T) {
 
 func TestWithoutConfigurationNoProgramSignsIn(t *testing.T) {
 	s := newSite(t)
-	s.x.SetCallbacks(nativeURI)
+	s.X.SetCallbacks(nativeURI)
 	b := s.browser()
 	if a := b.native(s.code(xtest.DefaultUserID), "Accept", "application/json"); a.StatusCode != http.StatusNotFound {
-		t.Errorf("status %d, %s", a.StatusCode, a.body)
+		t.Errorf("status %d, %s", a.StatusCode, a.Text)
 	}
 	t.Run("codes alone", func(t *testing.T) {
 		s := nativeSite(t, func(c *xsignin.Config) { c.Native.TokenPairs = false })
@@ -358,7 +345,7 @@ func TestXsWordIsWhatCounts(t *testing.T) {
 	fails := func(grant func(*site) fields, f xtest.Fault) func(*site) fields {
 		return func(s *site) fields {
 			g := grant(s)
-			s.x.Fail(f)
+			s.X.Fail(f)
 			return g
 		}
 	}
@@ -374,7 +361,7 @@ func TestXsWordIsWhatCounts(t *testing.T) {
 		}, 400, "expired"},
 		{"a code after its thirty seconds", func(s *site) fields {
 			g := code(s)
-			s.x.Advance(31 * time.Second)
+			s.X.Advance(31 * time.Second)
 			return g
 		}, 400, "expired"},
 		{"a code that was given for another listed address", func(s *site) fields {
@@ -382,8 +369,8 @@ func TestXsWordIsWhatCounts(t *testing.T) {
 		}, 502, "refused"},
 		{"a code of the browser's sign-in", func(s *site) fields {
 			b := s.browser()
-			c := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
-			return code(s).with("code", param(s.t, c, "code"))
+			c := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+			return code(s).with("code", param(s.T, c, "code"))
 		}, 502, "refused"},
 		{"a pair that is made up", func(s *site) fields { return pair(s).with("oauth_token", "6253282-made-up-0000") }, 400, "token_refused"},
 		{"the secret of another pair", func(s *site) fields {
@@ -391,11 +378,11 @@ func TestXsWordIsWhatCounts(t *testing.T) {
 		}, 400, "token_refused"},
 		{"a pair of another application", func(s *site) fields {
 			other := xtest.New(xtest.Config{ConsumerKey: "another-key-of-25-letters", ConsumerSecret: strings.Repeat("o", 50)})
-			return pairAt(s.t, other, "another-key-of-25-letters", strings.Repeat("o", 50), xtest.DefaultUserID)
+			return pairAt(s.T, other, "another-key-of-25-letters", strings.Repeat("o", 50), xtest.DefaultUserID)
 		}, 400, "token_refused"},
 		{"a pair whose user has revoked the application", func(s *site) fields {
 			g := pair(s)
-			s.x.RevokeApp(xtest.DefaultUserID)
+			s.X.RevokeApp(xtest.DefaultUserID)
 			return g
 		}, 400, "token_refused"},
 		{"a 401 of X without a word", fails(pair, xtest.Fault{Path: "/2/users/me", Status: 401, Body: `{"title":"Unauthorized","status":401}`}), 400, "token_refused"},
@@ -423,11 +410,11 @@ func TestACodeOfAProgramWorksOnce(t *testing.T) {
 	s := nativeSite(t)
 	f := s.code(xtest.DefaultUserID)
 	if a := s.browser().native(f); a.StatusCode != http.StatusOK {
-		t.Fatalf("status %d, %s", a.StatusCode, a.body)
+		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
 	}
 	thief := s.browser()
-	if a := thief.native(f); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `"code":"expired"`) || thief.who() != "" {
-		t.Errorf("status %d, %s", a.StatusCode, a.body)
+	if a := thief.native(f); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.Text, `"code":"expired"`) || thief.Who() != "" {
+		t.Errorf("status %d, %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -442,18 +429,18 @@ func TestASignInOfAProgramThatFailsHereLeavesNothing(t *testing.T) {
 			s := nativeSite(t)
 			b := s.browser()
 			f := grant(s)
-			s.tokens.setFail(errors.New("away"))
+			s.Tokens.SetFail(errors.New("away"))
 			a := b.native(f)
-			s.tokens.setFail(nil)
+			s.Tokens.SetFail(nil)
 			s.isProblem(b, a, http.StatusServiceUnavailable, "internal")
 		})
 		t.Run(name+", the session store is away", func(t *testing.T) {
 			s := nativeSite(t)
 			b := s.browser()
 			f := grant(s)
-			s.sessions.setFail(errors.New("away"))
+			s.Sessions.SetFail(errors.New("away"))
 			a := b.native(f)
-			s.sessions.setFail(nil)
+			s.Sessions.SetFail(nil)
 			s.isProblem(b, a, http.StatusServiceUnavailable, "internal")
 		})
 		t.Run(name+", the application refuses", func(t *testing.T) {
@@ -473,17 +460,17 @@ func TestAProgramGetsASessionOfItsOwn(t *testing.T) {
 	if a := b.native(s.code(xtest.SecondUserID)); a.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", a.StatusCode)
 	}
-	u, err := url.Parse(s.public)
+	u, err := url.Parse(s.Public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	planted := b.jar.Cookies(u)
-	if a := b.native(s.code(xtest.DefaultUserID)); a.StatusCode != http.StatusOK || b.who() != xtest.DefaultUserID {
-		t.Fatalf("status %d, %s", a.StatusCode, a.body)
+	planted := b.Jar.Cookies(u)
+	if a := b.native(s.code(xtest.DefaultUserID)); a.StatusCode != http.StatusOK || b.Who() != xtest.DefaultUserID {
+		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
 	}
 	attacker := s.browser()
-	attacker.jar.SetCookies(u, planted)
-	if got := attacker.who(); got != "" {
+	attacker.Jar.SetCookies(u, planted)
+	if got := attacker.Who(); got != "" {
 		t.Errorf("the old id is signed in as %q", got)
 	}
 }
@@ -539,7 +526,7 @@ func FuzzNative(f *testing.F) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := inProcess{kit}.RoundTrip(req)
+		resp, err := (testkit.InProcess{Handler: kit}).RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,81 +31,81 @@ type wayToPage struct {
 // everyPage is a way to each page that the kit shows. The browser is signed in at first
 // where in says so.
 var everyPage = []wayToPage{
-	{page.SignOut, true, 200, func(_ *site, b *browser) answer { return b.get("/auth/logout") }},
-	{page.SignedOut, false, 200, func(_ *site, b *browser) answer { return b.get("/auth/logout") }},
+	{page.SignOut, true, 200, func(_ *site, b *browser) answer { return b.Get("/auth/logout") }},
+	{page.SignedOut, false, 200, func(_ *site, b *browser) answer { return b.Get("/auth/logout") }},
 	{page.SignOutFailed, true, 503, func(s *site, b *browser) answer {
-		s.sessions.setFail(errors.New("away"))
-		return b.send(http.MethodPost, "/auth/logout", nil)
+		s.Sessions.SetFail(errors.New("away"))
+		return b.Send(http.MethodPost, "/auth/logout", nil)
 	}},
 	{page.CrossOrigin, true, 403, func(_ *site, b *browser) answer {
-		return b.send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "cross-site")
+		return b.Send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "cross-site")
 	}},
 	{page.NotEverywhere, true, 400, func(_ *site, b *browser) answer {
-		return b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"perhaps"}})
+		return b.Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"perhaps"}})
 	}},
 	{page.Interstitial, false, 200, func(_ *site, b *browser) answer {
-		return b.get("/auth/login", "Sec-CH-UA-Mobile", "?1")
+		return b.Get("/auth/login", "Sec-CH-UA-Mobile", "?1")
 	}},
 	{page.Denied, false, 403, func(s *site, b *browser) answer {
-		callback, err := s.x.Deny(b.begin("/auth/login"), xtest.DefaultUserID)
+		callback, err := s.X.Deny(b.Begin("/auth/login"), xtest.DefaultUserID)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
-		return b.get(callback)
+		return b.Get(callback)
 	}},
 	{page.NotGranted, true, 403, func(s *site, b *browser) answer {
 		s.scoped("/post", "tweet.write")
-		return b.get(b.approve(edited(s.t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID))
+		return b.Get(b.Approve(edited(s.T, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID))
 	}},
 	{page.Expired, false, 400, func(s *site, b *browser) answer {
-		return b.get(edited(s.t, b.approve(b.begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
+		return b.Get(edited(s.T, b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
 	}},
-	{page.OtherBrowser, false, 400, func(_ *site, b *browser) answer { return b.get("/auth/callback?state=x") }},
+	{page.OtherBrowser, false, 400, func(_ *site, b *browser) answer { return b.Get("/auth/callback?state=x") }},
 	{page.NotAllowed, false, 403, func(_ *site, b *browser) answer {
-		return b.get(b.approve(b.begin("/auth/login"), xtest.SecondUserID))
+		return b.Get(b.Approve(b.Begin("/auth/login"), xtest.SecondUserID))
 	}},
 	{page.RateLimited, false, 503, func(s *site, b *browser) answer {
-		s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429})
-		return b.get("/auth/login/x-oauth1")
+		s.X.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429})
+		return b.Get("/auth/login/x-oauth1")
 	}},
 	{page.Refused, false, 502, func(s *site, b *browser) answer {
-		s.x.SetCallbacks("http://127.0.0.1:8080/other")
-		return b.get("/auth/login/x-oauth1")
+		s.X.SetCallbacks("http://127.0.0.1:8080/other")
+		return b.Get("/auth/login/x-oauth1")
 	}},
 	{page.Unavailable, false, 502, func(s *site, b *browser) answer {
-		s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 500})
-		return b.get("/auth/login/x-oauth1")
+		s.X.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 500})
+		return b.Get("/auth/login/x-oauth1")
 	}},
 	{page.Internal, false, 503, func(s *site, b *browser) answer {
-		callback := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
-		s.tokens.setFail(errors.New("away"))
-		return b.get(callback)
+		callback := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+		s.Tokens.SetFail(errors.New("away"))
+		return b.Get(callback)
 	}},
 	{page.NotAPageLoad, false, 403, func(_ *site, b *browser) answer {
-		return b.get("/auth/login", "Sec-Purpose", "prefetch")
+		return b.Get("/auth/login", "Sec-Purpose", "prefetch")
 	}},
-	{page.UnknownScope, false, 400, func(_ *site, b *browser) answer { return b.get("/auth/login?scope=dm.write") }},
+	{page.UnknownScope, false, 400, func(_ *site, b *browser) answer { return b.Get("/auth/login?scope=dm.write") }},
 	{page.InsufficientScope, true, 403, func(s *site, b *browser) answer {
 		s.scoped("/post", "tweet.write")
-		return b.send(http.MethodPost, "/post", url.Values{}, "Sec-Fetch-Mode", "navigate")
+		return b.Send(http.MethodPost, "/post", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
 	{page.NotSignedIn, false, 401, func(_ *site, b *browser) answer {
-		return b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
 	{page.SignInAgain, true, 401, func(s *site, b *browser) answer {
-		s.x.RevokeApp(xtest.DefaultUserID)
-		if err := s.kit.Refresh(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
-			s.t.Error("X took a revoked token")
+		s.X.RevokeApp(xtest.DefaultUserID)
+		if err := s.Kit.Refresh(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
+			s.T.Error("X took a revoked token")
 		}
-		return b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
 	{page.Temporary, true, 503, func(s *site, b *browser) answer {
-		s.sessions.setFail(errors.New("away"))
-		return b.get("/me")
+		s.Sessions.SetFail(errors.New("away"))
+		return b.Get("/me")
 	}},
-	{page.NotFound, false, 404, func(_ *site, b *browser) answer { return b.get("/auth/login/unknown") }},
+	{page.NotFound, false, 404, func(_ *site, b *browser) answer { return b.Get("/auth/login/unknown") }},
 	{page.MethodNotAllowed, false, 405, func(_ *site, b *browser) answer {
-		return b.send(http.MethodPost, "/auth/login", nil)
+		return b.Send(http.MethodPost, "/auth/login", nil)
 	}},
 }
 
@@ -133,12 +133,12 @@ func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
 			})
 			b := s.browser()
 			if tt.in {
-				b.signIn("/auth/login", xtest.DefaultUserID)
+				b.SignIn("/auth/login", xtest.DefaultUserID)
 			}
 			a := tt.see(s, b)
-			s.sessions.setFail(nil)
+			s.Sessions.SetFail(nil)
 			if len(shown) != 1 {
-				t.Fatalf("%d pages were shown; status %d, body %s", len(shown), a.StatusCode, a.body)
+				t.Fatalf("%d pages were shown; status %d, body %s", len(shown), a.StatusCode, a.Text)
 			}
 			p := shown[0]
 			if p.Kind != tt.kind || p.Status != tt.status || p.Title == "" || p.Text == "" || p.Lang != "en" || p.HomeLabel == "" || p.CodeLabel == "" {
@@ -147,8 +147,8 @@ func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
 			if p.Label == "" && p.Home == "" {
 				t.Error("the page leads nowhere")
 			}
-			if a.StatusCode != tt.status || !strings.Contains(a.body, "<p>mine: "+string(tt.kind)+"</p>") || strings.Count(a.body, "<title>") != 1 {
-				t.Errorf("status %d, body %s", a.StatusCode, a.body)
+			if a.StatusCode != tt.status || !strings.Contains(a.Text, "<p>mine: "+string(tt.kind)+"</p>") || strings.Count(a.Text, "<title>") != 1 {
+				t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 			}
 			for name, want := range map[string]string{
 				"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
@@ -204,13 +204,13 @@ func TestOneTextIsChangedAndTheRestStays(t *testing.T) {
 		p.Render(w, r)
 	})
 	b := s.browser()
-	a := b.get("/auth/nowhere")
+	a := b.Get("/auth/nowhere")
 	s.isFailurePage(a, http.StatusNotFound, "not_found")
-	if !strings.Contains(a.body, "Nothing &lt;b&gt;here&lt;/b&gt; &amp; nobody.") {
-		t.Errorf("the text: %s", a.body)
+	if !strings.Contains(a.Text, "Nothing &lt;b&gt;here&lt;/b&gt; &amp; nobody.") {
+		t.Errorf("the text: %s", a.Text)
 	}
 	plain := newSite(t).browser()
-	if got, want := b.get("/auth/callback").body, plain.get("/auth/callback").body; got != want {
+	if got, want := b.Get("/auth/callback").Text, plain.Get("/auth/callback").Text; got != want {
 		t.Errorf("another page changed:\n%s\n%s", got, want)
 	}
 }
@@ -220,9 +220,9 @@ func TestScriptsGetNoPages(t *testing.T) {
 	s := pageSite(t, func(http.ResponseWriter, *http.Request, page.Page) { t.Error("a page was shown") })
 	b := s.browser()
 	for _, path := range []string{"/auth/nowhere", "/auth/callback", "/me"} {
-		a := b.get(path, "Accept", "application/json")
+		a := b.Get(path, "Accept", "application/json")
 		if a.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %v %s", path, a.Header, a.body)
+			t.Errorf("%s: %v %s", path, a.Header, a.Text)
 		}
 	}
 }
@@ -237,15 +237,15 @@ func TestAPageDoesNotCarryWhatStrangersWrite(t *testing.T) {
 		p.Render(w, r)
 	})
 	b := s.browser()
-	s.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 403, Body: `{"errors":[{"code":1,"message":` + strconv.Quote(mark) + `}]}`})
+	s.X.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 403, Body: `{"errors":[{"code":1,"message":` + strconv.Quote(mark) + `}]}`})
 	for _, target := range []string{
 		"/auth/callback?state=x&error_description=" + url.QueryEscape(mark),
 		"/auth/nowhere/" + url.PathEscape(mark),
 		"/auth/login/x-oauth1?return_to=" + url.QueryEscape("/a?"+mark),
 	} {
-		a := b.get(target)
-		if a.StatusCode < 400 || strings.Contains(a.body, "<script") {
-			t.Errorf("%s: %s", target, a.body)
+		a := b.Get(target)
+		if a.StatusCode < 400 || strings.Contains(a.Text, "<script") {
+			t.Errorf("%s: %s", target, a.Text)
 		}
 	}
 	if len(shown) != 3 {

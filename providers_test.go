@@ -32,14 +32,14 @@ func brand(t *testing.T, c *xsignin.Config) *provider.X {
 func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{brand(t, c)} })
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	consent := b.begin("/auth/login/x-brand")
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	consent := b.Begin("/auth/login/x-brand")
 	if !strings.Contains(consent, url.QueryEscape(xtest.DefaultPublicClientID)) {
 		t.Errorf("the second application begins at %s", consent)
 	}
-	b.get(b.approve(consent, xtest.DefaultUserID))
+	b.Get(b.Approve(consent, xtest.DefaultUserID))
 
-	accounts, err := s.kit.Accounts(context.Background(), xtest.DefaultUserID)
+	accounts, err := s.Kit.Accounts(context.Background(), xtest.DefaultUserID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := s.kit.ClientFor(a.Key).Do(r)
+		resp, err := s.Kit.ClientFor(a.Key).Do(r)
 		if err != nil {
 			t.Errorf("%s: %v", a.Key.Provider, err)
 			return 0
@@ -66,14 +66,14 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 	}
 	for _, a := range accounts {
 		// Each refresh token is good at its own application alone.
-		if err := s.kit.Refresh(context.Background(), a.Key); err != nil {
+		if err := s.Kit.Refresh(context.Background(), a.Key); err != nil {
 			t.Errorf("%s: %v", a.Key.Provider, err)
 		}
 		if status := me(a); status != http.StatusOK {
 			t.Errorf("%s: status %d", a.Key.Provider, status)
 		}
 	}
-	if err := s.kit.Disconnect(context.Background(), accounts[1].Key); err != nil {
+	if err := s.Kit.Disconnect(context.Background(), accounts[1].Key); err != nil {
 		t.Fatal(err)
 	}
 	if status := me(accounts[0]); status != http.StatusOK {
@@ -87,35 +87,35 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = xtest.DefaultPublicClientID, "", "", ""
 		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
 	})
-	second.x.SetCallbacks(second.public + "/second/callback")
-	first.mux.Handle("/second/", second.kit)
-	first.mux.Handle("/second-me", second.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	second.X.SetCallbacks(second.Public + "/second/callback")
+	first.Mux.Handle("/second/", second.Kit)
+	first.Mux.Handle("/second-me", second.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
 		_, _ = io.WriteString(w, u.ID)
 	})))
 	b := first.browser()
-	consent := b.begin("/second/login")
-	callback, err := second.x.Approve(consent, xtest.SecondUserID)
+	consent := b.Begin("/second/login")
+	callback, err := second.X.Approve(consent, xtest.SecondUserID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The first kit has no such sign-in under way, whatever the callback carries.
 	_, query, _ := strings.Cut(callback, "?")
-	if a := b.get("/auth/callback?" + query); a.StatusCode != http.StatusBadRequest {
+	if a := b.Get("/auth/callback?" + query); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("the first kit answers the second's callback with status %d", a.StatusCode)
 	}
-	if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
-		t.Fatalf("callback: status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get(callback); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("callback: status %d, body %s", a.StatusCode, a.Text)
 	}
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	if got := b.who(); got != xtest.DefaultUserID {
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	if got := b.Who(); got != xtest.DefaultUserID {
 		t.Errorf("in the first kit the browser is %q", got)
 	}
-	if a := b.get("/second-me"); a.body != xtest.SecondUserID {
-		t.Errorf("in the second kit the browser is %q, status %d", a.body, a.StatusCode)
+	if a := b.Get("/second-me"); a.Text != xtest.SecondUserID {
+		t.Errorf("in the second kit the browser is %q, status %d", a.Text, a.StatusCode)
 	}
-	b.send(http.MethodPost, "/second/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
-	if got := b.who(); got != xtest.DefaultUserID {
+	b.Send(http.MethodPost, "/second/logout", url.Values{}, "Sec-Fetch-Site", "same-origin")
+	if got := b.Who(); got != xtest.DefaultUserID {
 		t.Errorf("a sign-out of the second kit left %q in the first", got)
 	}
 }
@@ -176,22 +176,22 @@ func TestSeveralProvidersShareOneCallback(t *testing.T) {
 		return u.Query().Get("state")
 	}
 	// Three sign-ins under way, a tab each.
-	atX := b.begin("/auth/login")
-	atA, atB := state(b.begin("/auth/login/a")), state(b.begin("/auth/login/b"))
+	atX := b.Begin("/auth/login")
+	atA, atB := state(b.Begin("/auth/login/a")), state(b.Begin("/auth/login/b"))
 
 	// Whatever provider a code is of, it goes where the sign-in that it came with began.
-	b.get("/auth/callback?" + url.Values{"state": {atB}, "code": {"a-code-of-a"}}.Encode())
-	if got := formsB(); len(got) != 1 || got[0].Get("code") != "a-code-of-a" || len(formsA()) != 0 || b.who() != "7" {
+	b.Get("/auth/callback?" + url.Values{"state": {atB}, "code": {"a-code-of-a"}}.Encode())
+	if got := formsB(); len(got) != 1 || got[0].Get("code") != "a-code-of-a" || len(formsA()) != 0 || b.Who() != "7" {
 		t.Fatalf("b was sent %v, a %v", got, formsA())
 	}
-	if want := (xsignin.Key{Provider: "b", UserID: "b:7"}); !slices.Contains(s.tokens.keys(), want) {
-		t.Errorf("tokens are under %v", s.tokens.keys())
+	if want := (xsignin.Key{Provider: "b", UserID: "b:7"}); !slices.Contains(s.Tokens.Keys(), want) {
+		t.Errorf("tokens are under %v", s.Tokens.Keys())
 	}
-	b.get("/auth/callback?" + url.Values{"state": {atA}, "code": {"another"}}.Encode())
+	b.Get("/auth/callback?" + url.Values{"state": {atA}, "code": {"another"}}.Encode())
 	if got := formsA(); len(got) != 1 || got[0].Get("client_id") != "id-a" || len(formsB()) != 1 {
 		t.Errorf("a was sent %v, b %v", got, formsB())
 	}
-	if a := b.get(b.approve(atX, xtest.SecondUserID)); a.StatusCode != http.StatusSeeOther || b.who() != xtest.SecondUserID {
+	if a := b.Get(b.Approve(atX, xtest.SecondUserID)); a.StatusCode != http.StatusSeeOther || b.Who() != xtest.SecondUserID {
 		t.Errorf("X's callback: status %d", a.StatusCode)
 	}
 }
@@ -215,9 +215,9 @@ func TestAHostileProviderGetsNoCodeOfAnother(t *testing.T) {
 				sent, c.Providers = forms, []provider.Provider{hostile}
 			})
 			b := s.browser()
-			begun := b.begin("/auth/login/hostile")
-			onward := edited(t, b.begin("/auth/login"), "state", param(t, begun, "state"), "code_challenge", param(t, begun, "code_challenge"))
-			a := b.get(b.approve(onward, xtest.DefaultUserID))
+			begun := b.Begin("/auth/login/hostile")
+			onward := edited(t, b.Begin("/auth/login"), "state", param(t, begun, "state"), "code_challenge", param(t, begun, "code_challenge"))
+			a := b.Get(b.Approve(onward, xtest.DefaultUserID))
 			if got := sent(); tt.safe != (len(got) == 0) {
 				t.Errorf("the hostile provider was sent %d codes of X", len(got))
 			}
@@ -236,21 +236,21 @@ func TestAProviderWithACallbackOfItsOwn(t *testing.T) {
 	})
 	b := s.browser()
 	// X's code at the provider's callback.
-	atX := b.approve(b.begin("/auth/login"), xtest.DefaultUserID)
-	s.isFailurePage(b.get(strings.Replace(atX, "/callback?", "/callback/own?", 1)), http.StatusBadRequest, "other_browser")
-	if s.x.Count(http.MethodPost, "/2/oauth2/token") != 0 || b.who() != "" {
+	atX := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+	s.isFailurePage(b.Get(strings.Replace(atX, "/callback?", "/callback/own?", 1)), http.StatusBadRequest, "other_browser")
+	if s.X.Count(http.MethodPost, "/2/oauth2/token") != 0 || b.Who() != "" {
 		t.Error("X's code was used at another provider's callback")
 	}
-	begun := b.begin("/auth/login/own")
-	if got := param(t, begun, "redirect_uri"); got != s.public+"/auth/callback/own" {
+	begun := b.Begin("/auth/login/own")
+	if got := param(t, begun, "redirect_uri"); got != s.Public+"/auth/callback/own" {
 		t.Errorf("the callback is %q", got)
 	}
 	query := url.Values{"state": {param(t, begun, "state")}, "code": {"a-code-of-its-own"}}.Encode()
-	if a := b.get("/auth/callback/own?" + query); a.StatusCode != http.StatusSeeOther || b.who() != "7" || len(sent()) != 1 {
-		t.Errorf("status %d, signed in as %q", a.StatusCode, b.who())
+	if a := b.Get("/auth/callback/own?" + query); a.StatusCode != http.StatusSeeOther || b.Who() != "7" || len(sent()) != 1 {
+		t.Errorf("status %d, signed in as %q", a.StatusCode, b.Who())
 	}
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.isFailurePage(b.get("/auth/callback/x?state=a"), http.StatusNotFound, "not_found")
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.isFailurePage(b.Get("/auth/callback/x?state=a"), http.StatusNotFound, "not_found")
 }
 
 // TestACodeOfAnotherApplicationSignsNobodyIn: two applications at one X share the callback,
@@ -261,15 +261,15 @@ func TestACodeOfAnotherApplicationSignsNobodyIn(t *testing.T) {
 	for _, pair := range [][2]string{{"/auth/login", "/auth/login/x-brand"}, {"/auth/login/x-brand", "/auth/login"}} {
 		// The stranger's code of one application, and one's own of the other.
 		for _, from := range []*browser{stranger, b} {
-			theirs := from.approve(from.begin(pair[1]), xtest.SecondUserID)
-			ours := b.approve(b.begin(pair[0]), xtest.DefaultUserID)
-			s.isFailurePage(b.get(edited(t, ours, "code", param(t, theirs, "code"))), http.StatusBadRequest, "expired")
-			if got := b.who(); got != "" {
+			theirs := from.Approve(from.Begin(pair[1]), xtest.SecondUserID)
+			ours := b.Approve(b.Begin(pair[0]), xtest.DefaultUserID)
+			s.isFailurePage(b.Get(edited(t, ours, "code", param(t, theirs, "code"))), http.StatusBadRequest, "expired")
+			if got := b.Who(); got != "" {
 				t.Errorf("signed in as %q", got)
 			}
 		}
 	}
-	if got := s.tokens.keys(); len(got) != 0 {
+	if got := s.Tokens.Keys(); len(got) != 0 {
 		t.Errorf("tokens are kept: %v", got)
 	}
 }

@@ -17,12 +17,13 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
 // scoped mounts a page that needs scopes.
 func (s *site) scoped(path string, scopes ...string) {
-	s.mux.Handle(path, s.kit.RequireScopes(scopes...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle(path, s.Kit.RequireScopes(scopes...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
 		_, _ = io.WriteString(w, path+" for "+u.ID)
 	})))
@@ -30,10 +31,10 @@ func (s *site) scoped(path string, scopes ...string) {
 
 // granted are the scopes of the token that userID has with provider x, sorted.
 func (s *site) granted(userID string) []string {
-	s.t.Helper()
-	accounts, err := s.kit.Accounts(s.t.Context(), userID)
+	s.T.Helper()
+	accounts, err := s.Kit.Accounts(s.T.Context(), userID)
 	if err != nil || len(accounts) == 0 {
-		s.t.Fatalf("accounts %v, %v", accounts, err)
+		s.T.Fatalf("accounts %v, %v", accounts, err)
 	}
 	return slices.Sorted(slices.Values(accounts[0].Token.Scopes))
 }
@@ -46,20 +47,20 @@ func askedFor(t *testing.T, consent string) []string {
 
 // consent opens path, which has to lead through the login, and returns the address at X.
 func (b *browser) consent(path string) string {
-	b.s.t.Helper()
-	a := b.get(path)
-	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "/auth/login") {
-		b.s.t.Fatalf("%s: status %d to %q", path, a.StatusCode, a.location())
+	b.s.T.Helper()
+	a := b.Get(path)
+	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "/auth/login") {
+		b.s.T.Fatalf("%s: status %d to %q", path, a.StatusCode, a.Redirect())
 	}
-	return b.begin(a.location())
+	return b.Begin(a.Redirect())
 }
 
 // opens checks that path answers with its own page.
 func (b *browser) opens(path, userID string) {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	want, _, _ := strings.Cut(path, "?")
-	if a := b.get(path); a.StatusCode != http.StatusOK || a.body != want+" for "+userID {
-		b.s.t.Errorf("%s: status %d to %q, body %s", path, a.StatusCode, a.location(), a.body)
+	if a := b.Get(path); a.StatusCode != http.StatusOK || a.Text != want+" for "+userID {
+		b.s.T.Errorf("%s: status %d to %q, body %s", path, a.StatusCode, a.Redirect(), a.Text)
 	}
 }
 
@@ -76,19 +77,19 @@ func TestConsentForMoreLater(t *testing.T) {
 	s.scoped("/like", "like.write")
 	s.scoped("/read", "tweet.read")
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
 	b.opens("/read", xtest.DefaultUserID)
 
-	a := b.get("/post?draft=1")
-	if want := "/auth/login?return_to=%2Fpost%3Fdraft%3D1&scope=tweet.write+media.write"; a.StatusCode != http.StatusSeeOther || a.location() != want || a.Header.Get("WWW-Authenticate") != "" {
-		t.Fatalf("/post: status %d to %q, want %q", a.StatusCode, a.location(), want)
+	a := b.Get("/post?draft=1")
+	if want := "/auth/login?return_to=%2Fpost%3Fdraft%3D1&scope=tweet.write+media.write"; a.StatusCode != http.StatusSeeOther || a.Redirect() != want || a.Header.Get("WWW-Authenticate") != "" {
+		t.Fatalf("/post: status %d to %q, want %q", a.StatusCode, a.Redirect(), want)
 	}
-	consent := b.begin(a.location())
+	consent := b.Begin(a.Redirect())
 	if got, want := askedFor(t, consent), plus("tweet.write", "media.write"); !slices.Equal(got, want) {
 		t.Errorf("X is asked for %v, want %v", got, want)
 	}
-	if a = b.get(b.approve(consent, xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.location() != "/post?draft=1" {
-		t.Fatalf("the callback: status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+	if a = b.Get(b.Approve(consent, xtest.DefaultUserID)); a.StatusCode != http.StatusSeeOther || a.Redirect() != "/post?draft=1" {
+		t.Fatalf("the callback: status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 	}
 	b.opens("/post?draft=1", xtest.DefaultUserID)
 
@@ -97,8 +98,8 @@ func TestConsentForMoreLater(t *testing.T) {
 	if got, want := askedFor(t, consent), plus("tweet.write", "media.write", "like.write"); !slices.Equal(got, want) {
 		t.Errorf("X is asked for %v, want %v", got, want)
 	}
-	if a = b.get(b.approve(consent, xtest.DefaultUserID)); a.location() != "/like" {
-		t.Fatalf("the callback: status %d to %q", a.StatusCode, a.location())
+	if a = b.Get(b.Approve(consent, xtest.DefaultUserID)); a.Redirect() != "/like" {
+		t.Fatalf("the callback: status %d to %q", a.StatusCode, a.Redirect())
 	}
 	for _, path := range []string{"/like", "/post", "/read"} {
 		b.opens(path, xtest.DefaultUserID)
@@ -117,12 +118,12 @@ func TestConsentForMoreLeavesOutTheScopesOfAnotherAccount(t *testing.T) {
 	s.scoped("/post", "tweet.write")
 	s.scoped("/like", "like.write")
 	mine, other := s.browser(), s.browser()
-	mine.signIn("/auth/login", xtest.DefaultUserID)
-	other.signIn("/auth/login?scope=like.write", xtest.SecondUserID)
-	if got, want := askedFor(t, other.begin("/auth/login?scope=tweet.write")), plus("tweet.write", "like.write"); !slices.Equal(got, want) {
+	mine.SignIn("/auth/login", xtest.DefaultUserID)
+	other.SignIn("/auth/login?scope=like.write", xtest.SecondUserID)
+	if got, want := askedFor(t, other.Begin("/auth/login?scope=tweet.write")), plus("tweet.write", "like.write"); !slices.Equal(got, want) {
 		t.Errorf("X is asked for %v, want %v", got, want)
 	}
-	if got, want := askedFor(t, mine.begin("/auth/login?scope=tweet.write")), plus("tweet.write"); !slices.Equal(got, want) {
+	if got, want := askedFor(t, mine.Begin("/auth/login?scope=tweet.write")), plus("tweet.write"); !slices.Equal(got, want) {
 		t.Errorf("for the other account X is asked for %v, want %v", got, want)
 	}
 }
@@ -131,18 +132,18 @@ func TestAVisitorWhoIsNotSignedInIsAskedOnce(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
 	b := s.browser()
-	a := b.get("/post")
-	if want := "/auth/login?return_to=%2Fpost&scope=tweet.write"; a.location() != want {
-		t.Fatalf("status %d to %q, want %q", a.StatusCode, a.location(), want)
+	a := b.Get("/post")
+	if want := "/auth/login?return_to=%2Fpost&scope=tweet.write"; a.Redirect() != want {
+		t.Fatalf("status %d to %q, want %q", a.StatusCode, a.Redirect(), want)
 	}
-	if a = b.signIn(a.location(), xtest.SecondUserID); a.location() != "/post" {
-		t.Errorf("sent to %q", a.location())
+	if a = b.SignIn(a.Redirect(), xtest.SecondUserID); a.Redirect() != "/post" {
+		t.Errorf("sent to %q", a.Redirect())
 	}
 	b.opens("/post", xtest.SecondUserID)
 
-	a = s.browser().get("/post", "Accept", "application/json")
-	if a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, `"not_signed_in"`) || !strings.Contains(a.body, `"login_url":"/auth/login?scope=tweet.write"`) {
-		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	a = s.browser().Get("/post", "Accept", "application/json")
+	if a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.Text, `"not_signed_in"`) || !strings.Contains(a.Text, `"login_url":"/auth/login?scope=tweet.write"`) {
+		t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -150,8 +151,8 @@ func TestRequireScopesAnswersByWhoAsks(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.read", "tweet.write", "like.write")
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.x.ResetRequests()
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.X.ResetRequests()
 	const scope = "scope=tweet.read+tweet.write+like.write"
 	for _, tt := range []struct {
 		name, method string
@@ -168,19 +169,19 @@ func TestRequireScopesAnswersByWhoAsks(t *testing.T) {
 		{"htmx that posts", "POST", []string{"HX-Request", "true"}, "?" + scope},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := b.send(tt.method, "/post", nil, tt.headers...)
+			a := b.Send(tt.method, "/post", nil, tt.headers...)
 			var doc struct {
 				Code          string
 				Status        int
 				LoginURL      string   `json:"login_url"`
 				MissingScopes []string `json:"missing_scopes"`
 			}
-			if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
-				t.Fatalf("status %d, body %s", a.StatusCode, a.body)
+			if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
+				t.Fatalf("status %d, body %s", a.StatusCode, a.Text)
 			}
-			if a.StatusCode != http.StatusForbidden || a.location() != "" || doc.Status != 403 || doc.Code != "insufficient_scope" ||
+			if a.StatusCode != http.StatusForbidden || a.Redirect() != "" || doc.Status != 403 || doc.Code != "insufficient_scope" ||
 				doc.LoginURL != "/auth/login"+tt.login || !slices.Equal(doc.MissingScopes, []string{"tweet.write", "like.write"}) {
-				t.Errorf("status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+				t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 			}
 			htmx := ""
 			if strings.HasPrefix(tt.name, "htmx") {
@@ -197,13 +198,13 @@ func TestRequireScopesAnswersByWhoAsks(t *testing.T) {
 		})
 	}
 	t.Run("a form", func(t *testing.T) {
-		a := b.send(http.MethodPost, "/post", url.Values{"text": {"x"}}, "Sec-Fetch-Mode", "navigate")
+		a := b.Send(http.MethodPost, "/post", url.Values{"text": {"x"}}, "Sec-Fetch-Mode", "navigate")
 		if a.StatusCode != http.StatusForbidden || a.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
-			!strings.Contains(a.body, "tweet.write, like.write. What you sent was not saved") || !strings.Contains(a.body, `href="/auth/login?scope=`) {
-			t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.body)
+			!strings.Contains(a.Text, "tweet.write, like.write. What you sent was not saved") || !strings.Contains(a.Text, `href="/auth/login?scope=`) {
+			t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.Text)
 		}
 	})
-	if len(s.x.Requests()) != 0 || b.pending() != "" {
+	if len(s.X.Requests()) != 0 || b.pending() != "" {
 		t.Error("a sign-in was begun")
 	}
 }
@@ -212,33 +213,33 @@ func TestAUserWhoSaysNoKeepsWhatTheyHave(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	cookie, token := b.cookieValue("xsignin"), string(s.tokens.held[s.tokens.keys()[0]])
-	denied, err := s.x.Deny(b.consent("/post"), xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	cookie, token := b.cookieValue("xsignin"), string(s.Tokens.Value(s.Tokens.Keys()[0]))
+	denied, err := s.X.Deny(b.consent("/post"), xtest.DefaultUserID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := b.get(denied)
+	a := b.Get(denied)
 	s.isFailurePage(a, http.StatusForbidden, "denied")
-	if !strings.Contains(a.body, "Nothing has changed") || !strings.Contains(html.UnescapeString(a.body), `href="/auth/login?return_to=%2Fpost&scope=tweet.write"`) || !strings.Contains(a.body, `href="/"`) {
-		t.Errorf("the page: %s", a.body)
+	if !strings.Contains(a.Text, "Nothing has changed") || !strings.Contains(html.UnescapeString(a.Text), `href="/auth/login?return_to=%2Fpost&scope=tweet.write"`) || !strings.Contains(a.Text, `href="/"`) {
+		t.Errorf("the page: %s", a.Text)
 	}
-	if b.cookieValue("xsignin") != cookie || string(s.tokens.held[s.tokens.keys()[0]]) != token || b.pending() != "" {
+	if b.cookieValue("xsignin") != cookie || string(s.Tokens.Value(s.Tokens.Keys()[0])) != token || b.pending() != "" {
 		t.Error("something has changed")
 	}
-	if a := b.get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, xtest.DefaultUserID) {
-		t.Errorf("the old token: status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, xtest.DefaultUserID) {
+		t.Errorf("the old token: status %d, body %s", a.StatusCode, a.Text)
 	}
-	if a := b.get("/post", "Accept", "application/json"); a.StatusCode != http.StatusForbidden {
+	if a := b.Get("/post", "Accept", "application/json"); a.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d", a.StatusCode)
 	}
 
 	stranger := s.browser()
-	if denied, err = s.x.Deny(stranger.begin("/auth/login"), xtest.SecondUserID); err != nil {
+	if denied, err = s.X.Deny(stranger.Begin("/auth/login"), xtest.SecondUserID); err != nil {
 		t.Fatal(err)
 	}
-	if a := stranger.get(denied); !strings.Contains(a.body, "You are not signed in") {
-		t.Errorf("a stranger who says no: %s", a.body)
+	if a := stranger.Get(denied); !strings.Contains(a.Text, "You are not signed in") {
+		t.Errorf("a stranger who says no: %s", a.Text)
 	}
 }
 
@@ -250,34 +251,34 @@ func TestWhatXGrantedCounts(t *testing.T) {
 		s.scoped("/like", "like.write")
 		b := s.browser()
 		if signedIn {
-			b.signIn("/auth/login", xtest.DefaultUserID)
+			b.SignIn("/auth/login", xtest.DefaultUserID)
 		}
 		consent := edited(t, b.consent("/post"), "scope", "tweet.read users.read like.write")
-		a := b.get(b.approve(consent, xtest.DefaultUserID))
+		a := b.Get(b.Approve(consent, xtest.DefaultUserID))
 		s.isFailurePage(a, http.StatusForbidden, "not_granted")
-		if !strings.Contains(a.body, "(tweet.write)") || !strings.Contains(html.UnescapeString(a.body), `href="/auth/login?return_to=%2Fpost&scope=tweet.write+like.write"`) || !strings.Contains(a.body, `href="/"`) {
-			t.Errorf("the page: %s", a.body)
+		if !strings.Contains(a.Text, "(tweet.write)") || !strings.Contains(html.UnescapeString(a.Text), `href="/auth/login?return_to=%2Fpost&scope=tweet.write+like.write"`) || !strings.Contains(a.Text, `href="/"`) {
+			t.Errorf("the page: %s", a.Text)
 		}
 		if got, want := s.granted(xtest.DefaultUserID), []string{"like.write", "tweet.read", "users.read"}; !slices.Equal(got, want) {
 			t.Errorf("granted %v, want %v", got, want)
 		}
-		if b.who() != xtest.DefaultUserID {
+		if b.Who() != xtest.DefaultUserID {
 			t.Error("not signed in")
 		}
-		if a := b.get("/api"); a.StatusCode != http.StatusOK {
-			t.Errorf("the new token: status %d, body %s", a.StatusCode, a.body)
+		if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+			t.Errorf("the new token: status %d, body %s", a.StatusCode, a.Text)
 		}
 		b.opens("/like", xtest.DefaultUserID)
 
-		callback := b.approve(edited(t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID)
-		a = b.get(callback, "Accept", "application/json")
-		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, `"missing_scopes":["tweet.write","like.write"]`) {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		callback := b.Approve(edited(t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID)
+		a = b.Get(callback, "Accept", "application/json")
+		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.Text, `"missing_scopes":["tweet.write","like.write"]`) {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 
 		// What is configured and not granted is no reason to stop anybody.
-		if a := b.get(b.approve(edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.location() != "/like" {
-			t.Errorf("status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+		if a := b.Get(b.Approve(edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.Redirect() != "/like" {
+			t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 		}
 	}
 }
@@ -287,8 +288,8 @@ func TestAnotherAccountAnswers(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	b.get(b.approve(b.consent("/post"), xtest.SecondUserID))
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	b.Get(b.Approve(b.consent("/post"), xtest.SecondUserID))
 	b.opens("/post", xtest.SecondUserID)
 	if got := s.granted(xtest.DefaultUserID); !slices.Equal(got, usual) {
 		t.Errorf("the first account's token has %v", got)
@@ -300,14 +301,14 @@ func TestOAuth1HasNoScopes(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
 	b := s.browser()
-	b.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+	b.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
 	b.opens("/post", xtest.DefaultUserID)
 
 	only := newSite(t, func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "" })
 	only.scoped("/post", "tweet.write")
 	b = only.browser()
-	if a := b.get(b.approve(b.consent("/post"), xtest.DefaultUserID)); a.location() != "/post" {
-		t.Errorf("status %d to %q, body %s", a.StatusCode, a.location(), a.body)
+	if a := b.Get(b.Approve(b.consent("/post"), xtest.DefaultUserID)); a.Redirect() != "/post" {
+		t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 	}
 	b.opens("/post", xtest.DefaultUserID)
 }
@@ -317,16 +318,16 @@ func TestAURLAsksForDeclaredScopesOnly(t *testing.T) {
 	s.scoped("/post", "tweet.write")
 	b := s.browser()
 	for _, scope := range []string{"dm.write", "tweet.write dm.write", "tweet.write,like.write", "\"", "tweet.write\xff"} {
-		a := b.get("/auth/login?" + url.Values{"scope": {scope}, "return_to": {"/me"}}.Encode())
+		a := b.Get("/auth/login?" + url.Values{"scope": {scope}, "return_to": {"/me"}}.Encode())
 		s.isFailurePage(a, http.StatusBadRequest, "unknown_scope")
-		if !strings.Contains(a.body, `href="/auth/login?return_to=%2Fme"`) || a.location() != "" {
-			t.Errorf("scope %q: %s", scope, a.body)
+		if !strings.Contains(a.Text, `href="/auth/login?return_to=%2Fme"`) || a.Redirect() != "" {
+			t.Errorf("scope %q: %s", scope, a.Text)
 		}
 	}
-	if a := b.get("/auth/login?scope=tweet.write&scope=dm.write"); a.StatusCode != http.StatusBadRequest {
+	if a := b.Get("/auth/login?scope=tweet.write&scope=dm.write"); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("given twice: status %d", a.StatusCode)
 	}
-	if len(b.cookies()) != 0 || len(s.told()) != 0 || len(s.x.Requests()) != 0 {
+	if len(b.Cookies()) != 0 || len(s.Told()) != 0 || len(s.X.Requests()) != 0 {
 		t.Error("a sign-in was begun")
 	}
 	for scope, want := range map[string][]string{
@@ -334,12 +335,12 @@ func TestAURLAsksForDeclaredScopesOnly(t *testing.T) {
 		"follows.read":              plus("follows.read"),
 		" tweet.write  tweet.write": plus("follows.read", "tweet.write"),
 	} {
-		consent := b.begin("/auth/login?" + url.Values{"scope": {scope}}.Encode())
+		consent := b.Begin("/auth/login?" + url.Values{"scope": {scope}}.Encode())
 		if got := askedFor(t, consent); !slices.Equal(got, want) {
 			t.Errorf("scope %q: X is asked for %v, want %v", scope, got, want)
 		}
 	}
-	a := b.get("/auth/login?scope=tweet.write&return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
+	a := b.Get("/auth/login?scope=tweet.write&return_to=/list", "HX-Request", "true", "Sec-Fetch-Mode", "cors")
 	if a.Header.Get("HX-Redirect") != "/auth/login?return_to=%2Flist&scope=tweet.write" {
 		t.Errorf("htmx is sent to %q", a.Header.Get("HX-Redirect"))
 	}
@@ -365,7 +366,7 @@ func TestAnAddressFullOfScopesIsCheap(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, address.String(), http.NoBody)
 		w := httptest.NewRecorder()
 		begun := time.Now()
-		s.mux.ServeHTTP(w, r)
+		s.Mux.ServeHTTP(w, r)
 		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("%s: %v", name, took)
 		}
@@ -379,8 +380,8 @@ func TestAnAddressFullOfScopesIsCheap(t *testing.T) {
 func TestALongAddressKeepsItsScopes(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
-	if a := s.browser().get("/post?" + strings.Repeat("a", 600)); a.location() != "/auth/login?scope=tweet.write" {
-		t.Errorf("sent to %q", a.location())
+	if a := s.browser().Get("/post?" + strings.Repeat("a", 600)); a.Redirect() != "/auth/login?scope=tweet.write" {
+		t.Errorf("sent to %q", a.Redirect())
 	}
 }
 
@@ -389,29 +390,29 @@ func TestALongAddressKeepsItsScopes(t *testing.T) {
 func TestAnotherReplicaSeesTheConsent(t *testing.T) {
 	s := newSite(t)
 	other := newSite(t, func(c *xsignin.Config) {
-		c.Transport, c.SessionStore, c.Tokens = transport{s.x.Transport(), s.watch}, s.sessions, s.tokens
+		c.Transport, c.SessionStore, c.Tokens = testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}, s.Sessions, s.Tokens
 	})
 	for _, replica := range []*site{s, other} {
 		replica.scoped("/post", "tweet.write")
 	}
-	s.bubble(func() {
-		defer other.close()
+	s.Bubble(func() {
+		defer other.Close()
 		b := s.browser()
-		on := func(replica *site) { b.client.Transport = inProcess{replica.mux} }
-		b.signIn("/auth/login", xtest.DefaultUserID)
+		on := func(replica *site) { b.Client.Transport = testkit.InProcess{Handler: replica.Mux} }
+		b.SignIn("/auth/login", xtest.DefaultUserID)
 		time.Sleep(time.Second)
 		on(other)
-		if a := b.get("/api"); a.StatusCode != http.StatusOK {
+		if a := b.Get("/api"); a.StatusCode != http.StatusOK {
 			t.Fatalf("/api: status %d", a.StatusCode)
 		}
 		consent := b.consent("/post")
 		on(s)
-		if a := b.get(b.approve(consent, xtest.DefaultUserID)); a.location() != "/post" {
-			t.Fatalf("the callback: status %d to %q", a.StatusCode, a.location())
+		if a := b.Get(b.Approve(consent, xtest.DefaultUserID)); a.Redirect() != "/post" {
+			t.Fatalf("the callback: status %d to %q", a.StatusCode, a.Redirect())
 		}
 		on(other)
 		b.opens("/post", xtest.DefaultUserID)
-		if a := b.get("/api"); a.StatusCode != http.StatusOK {
+		if a := b.Get("/api"); a.StatusCode != http.StatusOK {
 			t.Errorf("/api: status %d", a.StatusCode)
 		}
 	})
@@ -422,17 +423,13 @@ func TestRequireScopesReadsTheStoreRarely(t *testing.T) {
 	s.scoped("/read", "tweet.read")
 	s.scoped("/post", "tweet.write")
 	reads := func(f func()) int {
-		s.tokens.mu.Lock()
-		before := s.tokens.gets
-		s.tokens.mu.Unlock()
+		before := s.Tokens.Reads()
 		f()
-		s.tokens.mu.Lock()
-		defer s.tokens.mu.Unlock()
-		return s.tokens.gets - before
+		return s.Tokens.Reads() - before
 	}
-	s.bubble(func() {
+	s.Bubble(func() {
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
 		if n := reads(func() {
 			for range 50 {
 				b.opens("/read", xtest.DefaultUserID)
@@ -442,7 +439,7 @@ func TestRequireScopesReadsTheStoreRarely(t *testing.T) {
 		}
 		if n := reads(func() {
 			for range 50 {
-				b.get("/post", "Accept", "application/json")
+				b.Get("/post", "Accept", "application/json")
 			}
 		}); n != 1 {
 			t.Errorf("50 requests of a user who lacks it read the store %d times", n)
@@ -455,26 +452,26 @@ func TestRequireScopesWithATokenThatIsOfNoUse(t *testing.T) {
 		s := newSite(t)
 		s.scoped("/post", "tweet.write")
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		s.x.RevokeApp(xtest.DefaultUserID)
-		b.get("/api")
-		if a := b.get("/post"); a.location() != "/auth/login?return_to=%2Fpost&scope=tweet.write" {
-			t.Errorf("status %d to %q", a.StatusCode, a.location())
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		s.X.RevokeApp(xtest.DefaultUserID)
+		b.Get("/api")
+		if a := b.Get("/post"); a.Redirect() != "/auth/login?return_to=%2Fpost&scope=tweet.write" {
+			t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
 		}
-		if a := b.get("/post", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, "sign_in_again") {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		if a := b.Get("/post", "Accept", "application/json"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.Text, "sign_in_again") {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 	})
 	t.Run("it is gone", func(t *testing.T) {
 		s := newSite(t)
 		s.scoped("/post", "tweet.write")
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		if err := s.kit.Disconnect(t.Context(), s.tokens.keys()[0]); err != nil {
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		if err := s.Kit.Disconnect(t.Context(), s.Tokens.Keys()[0]); err != nil {
 			t.Fatal(err)
 		}
-		if a := b.get(b.approve(b.consent("/post"), xtest.DefaultUserID)); a.location() != "/post" {
-			t.Errorf("status %d to %q", a.StatusCode, a.location())
+		if a := b.Get(b.Approve(b.consent("/post"), xtest.DefaultUserID)); a.Redirect() != "/post" {
+			t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
 		}
 		b.opens("/post", xtest.DefaultUserID)
 	})
@@ -482,14 +479,14 @@ func TestRequireScopesWithATokenThatIsOfNoUse(t *testing.T) {
 		s := newSite(t)
 		s.scoped("/post", "tweet.write")
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		s.tokens.setFail(errors.New("away"))
-		if a := b.get("/post"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		s.Tokens.SetFail(errors.New("away"))
+		if a := b.Get("/post"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
-		s.isFailurePage(b.get("/auth/login?scope=tweet.write"), http.StatusServiceUnavailable, "internal")
-		s.tokens.setFail(nil)
-		if a := b.get("/post"); a.StatusCode != http.StatusSeeOther {
+		s.isFailurePage(b.Get("/auth/login?scope=tweet.write"), http.StatusServiceUnavailable, "internal")
+		s.Tokens.SetFail(nil)
+		if a := b.Get("/post"); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("afterwards: status %d", a.StatusCode)
 		}
 	})
@@ -504,15 +501,15 @@ func TestRequireScopesWantsScopes(t *testing.T) {
 					t.Errorf("%q: %v", bad, v)
 				}
 			}()
-			s.kit.RequireScopes(bad)
+			s.Kit.RequireScopes(bad)
 		}()
 	}
 	s.scoped("/none")
 	b := s.browser()
-	if a := b.get("/none"); a.location() != "/auth/login?return_to=%2Fnone" {
-		t.Errorf("sent to %q", a.location())
+	if a := b.Get("/none"); a.Redirect() != "/auth/login?return_to=%2Fnone" {
+		t.Errorf("sent to %q", a.Redirect())
 	}
-	b.signIn("/auth/login", xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
 	b.opens("/none", xtest.DefaultUserID)
 }
 
@@ -522,12 +519,12 @@ func TestScopesMayBeDeclaredWhileServing(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		for range 100 {
-			s.kit.RequireScopes("tweet.write")
+			s.Kit.RequireScopes("tweet.write")
 		}
 	})
 	b := s.browser()
 	for range 10 {
-		b.get("/auth/login?scope=tweet.write")
+		b.Get("/auth/login?scope=tweet.write")
 	}
 	all.Wait()
 }

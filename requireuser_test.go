@@ -47,9 +47,9 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 	s := newSite(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := s.browser().send(tt.method, "/me?a=b", nil, tt.headers...)
-			if a.StatusCode != tt.status || a.location() != tt.location || a.Header.Get("HX-Redirect") != tt.htmx {
-				t.Errorf("status %d to %q, HX-Redirect %q", a.StatusCode, a.location(), a.Header.Get("HX-Redirect"))
+			a := s.browser().Send(tt.method, "/me?a=b", nil, tt.headers...)
+			if a.StatusCode != tt.status || a.Redirect() != tt.location || a.Header.Get("HX-Redirect") != tt.htmx {
+				t.Errorf("status %d to %q, HX-Redirect %q", a.StatusCode, a.Redirect(), a.Header.Get("HX-Redirect"))
 			}
 			if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Vary") != "Cookie" {
 				t.Errorf("Cache-Control %q, Vary %q", a.Header.Get("Cache-Control"), a.Header.Get("Vary"))
@@ -62,11 +62,11 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 				Status            int
 				LoginURL          string `json:"login_url"`
 			}
-			if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
+			if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
 				t.Fatal(err)
 			}
 			if a.Header.Get("Content-Type") != "application/problem+json" || doc.Status != 401 || doc.Code != "not_signed_in" || doc.LoginURL != tt.loginURL {
-				t.Errorf("%s", a.body)
+				t.Errorf("%s", a.Text)
 			}
 		})
 	}
@@ -74,10 +74,10 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 
 // TestAFormWhoseSessionHasEndedGetsAPage: a person waits for it.
 func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
-	a := newSite(t).browser().send(http.MethodPost, "/me", url.Values{"a": {"b"}}, "Sec-Fetch-Mode", "navigate")
+	a := newSite(t).browser().Send(http.MethodPost, "/me", url.Values{"a": {"b"}}, "Sec-Fetch-Mode", "navigate")
 	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
-		!strings.Contains(a.body, "was not saved") || !strings.Contains(a.body, `href="/auth/login"`) || a.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.body)
+		!strings.Contains(a.Text, "was not saved") || !strings.Contains(a.Text, `href="/auth/login"`) || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.Text)
 	}
 }
 
@@ -85,70 +85,64 @@ func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
 func TestASessionStoreThatFailsIsNoSignOut(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.sessions.setFail(errors.New("away"))
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.Sessions.SetFail(errors.New("away"))
 	for _, accept := range []string{"text/html", "application/json"} {
-		a := b.get("/me", "Accept", accept)
+		a := b.Get("/me", "Accept", accept)
 		want := `"code":"internal"`
 		if accept == "text/html" {
 			want = "<code>internal</code>"
 		}
-		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || !strings.Contains(a.body, want) {
-			t.Errorf("%s: status %d, body %s", accept, a.StatusCode, a.body)
+		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || !strings.Contains(a.Text, want) {
+			t.Errorf("%s: status %d, body %s", accept, a.StatusCode, a.Text)
 		}
 		if len(a.Header.Values("Set-Cookie")) != 0 {
 			t.Error("a cookie was changed")
 		}
 	}
-	form := b.send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
-	if form.StatusCode != http.StatusServiceUnavailable || !strings.Contains(form.body, "<code>internal</code>") || strings.Contains(form.body, "Try again<") {
-		t.Errorf("a form: status %d, body %s", form.StatusCode, form.body)
+	form := b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
+	if form.StatusCode != http.StatusServiceUnavailable || !strings.Contains(form.Text, "<code>internal</code>") || strings.Contains(form.Text, "Try again<") {
+		t.Errorf("a form: status %d, body %s", form.StatusCode, form.Text)
 	}
-	if a := b.get("/"); a.StatusCode != http.StatusOK || a.body != "hello" {
-		t.Errorf("a page for everybody: status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get("/"); a.StatusCode != http.StatusOK || a.Text != "hello" {
+		t.Errorf("a page for everybody: status %d, body %s", a.StatusCode, a.Text)
 	}
-	s.sessions.setFail(nil)
-	if a := b.get("/"); a.body != "hello @"+xtest.DefaultUserName {
-		t.Errorf("afterwards: %s", a.body)
+	s.Sessions.SetFail(nil)
+	if a := b.Get("/"); a.Text != "hello @"+xtest.DefaultUserName {
+		t.Errorf("afterwards: %s", a.Text)
 	}
 }
 
 func TestATokenStoreThatFailsIsNoSignOut(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.x.RevokeApp(xtest.DefaultUserID)
-	b.get("/api")
-	s.tokens.setFail(errors.New("away"))
-	if a := b.get("/api"); a.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.X.RevokeApp(xtest.DefaultUserID)
+	b.Get("/api")
+	s.Tokens.SetFail(errors.New("away"))
+	if a := b.Get("/api"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 	}
-	s.tokens.setFail(nil)
-	if a := b.get("/api"); a.StatusCode != http.StatusSeeOther {
-		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	s.Tokens.SetFail(nil)
+	if a := b.Get("/api"); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
 func TestTheTokenIsReadOnlyWhenTheClientIsUsed(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.tokens.mu.Lock()
-	s.tokens.gets = 0
-	s.tokens.mu.Unlock()
-	count := func() int {
-		s.tokens.mu.Lock()
-		defer s.tokens.mu.Unlock()
-		return s.tokens.gets
-	}
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	before := s.Tokens.Reads()
+	count := func() int { return s.Tokens.Reads() - before }
 	for range 3 {
-		b.get("/me")
+		b.Get("/me")
 	}
 	if n := count(); n != 0 {
 		t.Errorf("/me read the token store %d times", n)
 	}
 	for range 3 {
-		b.get("/api")
+		b.Get("/api")
 	}
 	if n := count(); n != 1 {
 		t.Errorf("three calls to X read the token store %d times, want once", n)
@@ -172,16 +166,16 @@ func TestWithoutMiddlewareNobodyIsSignedIn(t *testing.T) {
 func TestLoadUserBeforeRequireUserReadsTheSessionOnce(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	s.mux.Handle("/both", s.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.sessions.setFail(errors.New("away"))
-		s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.Mux.Handle("/both", s.Kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Sessions.SetFail(errors.New("away"))
+		s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			u, _ := xsignin.User(r.Context())
 			_, _ = io.WriteString(w, u.ID)
 		})).ServeHTTP(w, r)
 	})))
-	if a := b.get("/both"); a.body != xtest.DefaultUserID {
-		t.Errorf("status %d, body %s", a.StatusCode, a.body)
+	if a := b.Get("/both"); a.Text != xtest.DefaultUserID {
+		t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -190,7 +184,7 @@ func TestLoadUserBeforeRequireUserReadsTheSessionOnce(t *testing.T) {
 func TestTheResponseWriterIsTheServersOwn(t *testing.T) {
 	s := newSite(t)
 	release := make(chan struct{})
-	s.mux.Handle("/stream", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/stream", s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := w.(http.Flusher); !ok {
 			t.Error("no http.Flusher")
 		}
@@ -205,7 +199,7 @@ func TestTheResponseWriterIsTheServersOwn(t *testing.T) {
 		<-release
 		_, _ = io.WriteString(w, "data: 2\n\n")
 	})))
-	s.mux.Handle("/hijack", s.kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/hijack", s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Errorf("Hijack: %v", err)
@@ -215,11 +209,11 @@ func TestTheResponseWriterIsTheServersOwn(t *testing.T) {
 		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\nhello")
 		_ = rw.Flush()
 	})))
-	srv := httptest.NewServer(s.mux)
+	srv := httptest.NewServer(s.Mux)
 	t.Cleanup(srv.Close)
 
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
 	cookie := "xsignin=" + b.cookieValue("xsignin")
 
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/stream", http.NoBody)

@@ -14,18 +14,18 @@ import (
 
 // rewrite puts another value into the entry under key and returns the one before.
 func (s *site) rewrite(key tokenstore.Key, value func(before tokenstore.Token) []byte) []byte {
-	s.t.Helper()
+	s.T.Helper()
 	ctx := context.Background()
-	before, err := s.tokens.Store.Get(ctx, key)
+	before, err := s.Tokens.Store.Get(ctx, key)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	t, _, err := vaultOf(s.t, s.tokens.Store, "k").Get(ctx, key)
+	t, _, err := vaultOf(s.T, s.Tokens.Store, "k").Get(ctx, key)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	if _, err := s.tokens.Store.Put(ctx, key, value(t)); err != nil {
-		s.t.Fatal(err)
+	if _, err := s.Tokens.Store.Put(ctx, key, value(t)); err != nil {
+		s.T.Fatal(err)
 	}
 	return before.Value
 }
@@ -43,7 +43,7 @@ func vaultOf(t *testing.T, store tokenstore.Store, letter string) *tokenstore.Va
 func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
+	b.SignIn("/auth/login", xtest.DefaultUserID)
 	key := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}
 	var sealed []byte
 	good := s.rewrite(key, func(token tokenstore.Token) []byte {
@@ -59,21 +59,21 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 		return sealed
 	})
 	for range 2 {
-		if a := b.get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, "try again later") || !strings.Contains(a.body, "Keys") {
-			t.Errorf("a call to X: status %d, %s", a.StatusCode, a.body)
+		if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "try again later") || !strings.Contains(a.Text, "Keys") {
+			t.Errorf("a call to X: status %d, %s", a.StatusCode, a.Text)
 		}
-		if a := b.get("/me"); a.StatusCode != http.StatusOK || b.who() == "" {
-			t.Errorf("the user is signed out: status %d, %s", a.StatusCode, a.body)
+		if a := b.Get("/me"); a.StatusCode != http.StatusOK || b.Who() == "" {
+			t.Errorf("the user is signed out: status %d, %s", a.StatusCode, a.Text)
 		}
 	}
-	if e, err := s.tokens.Store.Get(t.Context(), key); err != nil || !bytes.Equal(e.Value, sealed) {
+	if e, err := s.Tokens.Store.Get(t.Context(), key); err != nil || !bytes.Equal(e.Value, sealed) {
 		t.Errorf("the entry was changed: %v", err)
 	}
-	if _, err := s.tokens.Store.Put(t.Context(), key, good); err != nil {
+	if _, err := s.Tokens.Store.Put(t.Context(), key, good); err != nil {
 		t.Fatal(err)
 	}
-	if a := b.get("/api"); a.StatusCode != http.StatusOK {
-		t.Errorf("with a key that is known: status %d, %s", a.StatusCode, a.body)
+	if a := b.Get("/api"); a.StatusCode != http.StatusOK {
+		t.Errorf("with a key that is known: status %d, %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -81,25 +81,25 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 // nothing else helps, is sent to sign in.
 func TestARowOfAnotherUserLeadsToTheLogin(t *testing.T) {
 	s := newSite(t)
-	s.x.AddUser(xtest.User{ID: "7", Username: "seven"})
+	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
 	theirs := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}
-	s.browser().signIn("/auth/login", theirs.UserID)
+	s.browser().SignIn("/auth/login", theirs.UserID)
 	b := s.browser()
-	b.signIn("/auth/login", "7")
-	e, err := s.tokens.Store.Get(t.Context(), theirs)
+	b.SignIn("/auth/login", "7")
+	e, err := s.Tokens.Store.Get(t.Context(), theirs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.rewrite(tokenstore.Key{Provider: "x", UserID: "7"}, func(tokenstore.Token) []byte { return e.Value })
-	if a := b.get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, "sign in again") {
-		t.Errorf("a call to X: status %d, %s", a.StatusCode, a.body)
+	if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "sign in again") {
+		t.Errorf("a call to X: status %d, %s", a.StatusCode, a.Text)
 	}
-	if a := b.get("/api"); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "/auth/login?") {
-		t.Errorf("the next page: status %d to %q", a.StatusCode, a.location())
+	if a := b.Get("/api"); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "/auth/login?") {
+		t.Errorf("the next page: status %d to %q", a.StatusCode, a.Redirect())
 	}
-	b.signIn("/auth/login", "7")
-	if a := b.get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "seven") {
-		t.Errorf("after a sign-in: status %d, %s", a.StatusCode, a.body)
+	b.SignIn("/auth/login", "7")
+	if a := b.Get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, "seven") {
+		t.Errorf("after a sign-in: status %d, %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -113,11 +113,11 @@ func TestKitReseals(t *testing.T) {
 			}
 		})
 	}
-	with("k").browser().signIn("/auth/login", xtest.DefaultUserID)
-	if got, err := with("n", "k").kit.Reseal(t.Context()); err != nil || got != (tokenstore.Resealed{Resealed: 1}) {
+	with("k").browser().SignIn("/auth/login", xtest.DefaultUserID)
+	if got, err := with("n", "k").Kit.Reseal(t.Context()); err != nil || got != (tokenstore.Resealed{Resealed: 1}) {
 		t.Errorf("Reseal = %+v, %v", got, err)
 	}
-	if all, err := with("n").kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(all) != 1 {
+	if all, err := with("n").Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(all) != 1 {
 		t.Errorf("with the new key alone: %v, %v", all, err)
 	}
 }

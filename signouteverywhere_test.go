@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
@@ -24,11 +25,11 @@ import (
 
 // replica is another site over the stores and the X of s.
 func (s *site) replica(edit ...func(*xsignin.Config)) *site {
-	s.t.Helper()
-	other := newSite(s.t, append([]func(*xsignin.Config){func(c *xsignin.Config) {
-		c.SessionStore, c.Tokens, c.Transport = s.sessions, s.tokens, transport{s.x.Transport(), s.watch}
+	s.T.Helper()
+	other := newSite(s.T, append([]func(*xsignin.Config){func(c *xsignin.Config) {
+		c.SessionStore, c.Tokens, c.Transport = s.Sessions, s.Tokens, testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
 	}}, edit...)...)
-	other.x, other.sessions, other.tokens = s.x, s.sessions, s.tokens
+	other.X, other.Sessions, other.Tokens = s.X, s.Sessions, s.Tokens
 	return other
 }
 
@@ -36,54 +37,52 @@ func TestSignOutEverywhere(t *testing.T) {
 	a := newSite(t)
 	b := a.replica()
 	synctest.Test(t, func(t *testing.T) {
-		defer a.close()
-		defer b.close()
+		defer a.Close()
+		defer b.Close()
 		desk, phone, other := a.browser(), b.browser(), b.browser()
-		desk.signIn("/auth/login", xtest.DefaultUserID)
-		phone.signIn("/auth/login", xtest.DefaultUserID)
-		other.signIn("/auth/login", xtest.SecondUserID)
-		if err := a.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
+		desk.SignIn("/auth/login", xtest.DefaultUserID)
+		phone.SignIn("/auth/login", xtest.DefaultUserID)
+		other.SignIn("/auth/login", xtest.SecondUserID)
+		if err := a.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
 			t.Fatal(err)
 		}
-		if desk.who() != "" {
+		if desk.Who() != "" {
 			t.Error("signed in where it was done")
 		}
-		if r := desk.get("/me"); r.StatusCode != http.StatusSeeOther {
+		if r := desk.Get("/me"); r.StatusCode != http.StatusSeeOther {
 			t.Errorf("RequireUser: status %d", r.StatusCode)
 		}
 		// Another replica, with a visitor now and then or with none.
 		for range 49 {
 			time.Sleep(100 * time.Millisecond)
-			other.get("/me")
+			other.Get("/me")
 		}
 		time.Sleep(100 * time.Millisecond)
-		if phone.who() != "" {
+		if phone.Who() != "" {
 			t.Error("signed in on the other replica after five seconds")
 		}
-		if other.who() != xtest.SecondUserID {
+		if other.Who() != xtest.SecondUserID {
 			t.Error("another user was signed out")
 		}
-		if keys := a.tokens.keys(); len(keys) != 1 || keys[0].UserID != xtest.SecondUserID {
+		if keys := a.Tokens.Keys(); len(keys) != 1 || keys[0].UserID != xtest.SecondUserID {
 			t.Errorf("tokens left: %v", keys)
 		}
-		if a.x.Count(http.MethodPost, "/2/oauth2/revoke") == 0 {
+		if a.X.Count(http.MethodPost, "/2/oauth2/revoke") == 0 {
 			t.Error("X was not told")
 		}
-		a.mu.Lock()
-		last := a.events[len(a.events)-1]
-		a.mu.Unlock()
+		last := a.LastEvent()
 		if last.Kind != event.SignedOut || !last.Everywhere || last.UserID != xtest.DefaultUserID || last.Provider != "" {
 			t.Errorf("told %+v", last)
 		}
 
 		// Signed out on one and signed in again at once on the other.
-		phone.signIn("/auth/login", xtest.DefaultUserID)
-		if err := a.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
+		phone.SignIn("/auth/login", xtest.DefaultUserID)
+		if err := a.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
 			t.Fatal(err)
 		}
-		phone.signIn("/auth/login", xtest.DefaultUserID)
+		phone.SignIn("/auth/login", xtest.DefaultUserID)
 		for range 8 {
-			if phone.who() != xtest.DefaultUserID {
+			if phone.Who() != xtest.DefaultUserID {
 				t.Fatal("who signed in again is signed out")
 			}
 			time.Sleep(time.Second)
@@ -95,8 +94,8 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 	t.Run("the page has two buttons", func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		body := b.get("/auth/logout").body
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		body := b.Get("/auth/logout").Text
 		form := body[strings.Index(body, "<form"):]
 		form = form[:strings.Index(form, "</form>")]
 		// Buttons are reached by Tab and pressed by Enter and Space; the first is the form's own.
@@ -113,21 +112,19 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		} {
 			s := newSite(t)
 			desk, phone := s.browser(), s.browser()
-			desk.signIn("/auth/login", xtest.DefaultUserID)
-			phone.signIn("/auth/login/x-oauth1", xtest.DefaultUserID)
-			a := desk.send(http.MethodPost, target, form, "Sec-Fetch-Site", "same-origin")
-			if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" || desk.who() != "" || phone.who() != "" {
-				t.Errorf("%s: status %d to %q", target, a.StatusCode, a.location())
+			desk.SignIn("/auth/login", xtest.DefaultUserID)
+			phone.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+			a := desk.Send(http.MethodPost, target, form, "Sec-Fetch-Site", "same-origin")
+			if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/bye" || desk.Who() != "" || phone.Who() != "" {
+				t.Errorf("%s: status %d to %q", target, a.StatusCode, a.Redirect())
 			}
-			if slices.Contains(desk.cookies(), "xsignin") {
+			if slices.Contains(desk.Cookies(), "xsignin") {
 				t.Error("the cookie stays")
 			}
-			if len(s.tokens.keys()) != 0 {
-				t.Errorf("tokens left: %v", s.tokens.keys())
+			if len(s.Tokens.Keys()) != 0 {
+				t.Errorf("tokens left: %v", s.Tokens.Keys())
 			}
-			s.mu.Lock()
-			last := s.events[len(s.events)-1]
-			s.mu.Unlock()
+			last := s.LastEvent()
 			if last.Kind != event.SignedOut || !last.Everywhere || last.Provider != "x" {
 				t.Errorf("told %+v", last)
 			}
@@ -137,11 +134,11 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		for value, status := range map[string]int{"": 303, "0": 303, "false": 303, "yes please": 400, "2": 400} {
 			s := newSite(t)
 			desk, phone := s.browser(), s.browser()
-			desk.signIn("/auth/login", xtest.DefaultUserID)
-			phone.signIn("/auth/login", xtest.DefaultUserID)
-			a := desk.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {value}})
-			if a.StatusCode != status || (desk.who() == "") != (status == 303) || phone.who() == "" {
-				t.Errorf("%q: status %d, signed in as %q and %q", value, a.StatusCode, desk.who(), phone.who())
+			desk.SignIn("/auth/login", xtest.DefaultUserID)
+			phone.SignIn("/auth/login", xtest.DefaultUserID)
+			a := desk.Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {value}})
+			if a.StatusCode != status || (desk.Who() == "") != (status == 303) || phone.Who() == "" {
+				t.Errorf("%q: status %d, signed in as %q and %q", value, a.StatusCode, desk.Who(), phone.Who())
 			}
 		}
 	})
@@ -159,89 +156,89 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		} {
 			s := newSite(t)
 			desk, phone := s.browser(), s.browser()
-			desk.signIn("/auth/login", xtest.DefaultUserID)
-			phone.signIn("/auth/login", xtest.DefaultUserID)
-			req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.public+"/auth/logout", strings.NewReader(body))
+			desk.SignIn("/auth/login", xtest.DefaultUserID)
+			phone.SignIn("/auth/login", xtest.DefaultUserID)
+			req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.Public+"/auth/logout", strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
 			req.Header.Set("Accept", "application/json")
 			req.Header.Set("Content-Type", "application/json; charset=utf-8")
-			resp, err := desk.client.Do(req)
+			resp, err := desk.Client.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
-			if resp.StatusCode != want.status || (desk.who() != "") != want.desk || (phone.who() != "") != want.phone {
-				t.Errorf("%q: status %d, signed in as %q and %q", body, resp.StatusCode, desk.who(), phone.who())
+			if resp.StatusCode != want.status || (desk.Who() != "") != want.desk || (phone.Who() != "") != want.phone {
+				t.Errorf("%q: status %d, signed in as %q and %q", body, resp.StatusCode, desk.Who(), phone.Who())
 			}
 		}
 	})
 	t.Run("a form that cannot be read is no plain sign-out", func(t *testing.T) {
 		s := newSite(t)
 		desk := s.browser()
-		desk.signIn("/auth/login", xtest.DefaultUserID)
+		desk.SignIn("/auth/login", xtest.DefaultUserID)
 		for _, form := range []url.Values{
 			{"everywhere": {"1"}, "padding": {strings.Repeat("a", 100<<10)}},
 			{"everywhere": {"1"}, "many": make([]string, 100<<10)},
 		} {
-			a := desk.send(http.MethodPost, "/auth/logout", form, "Sec-Fetch-Site", "same-origin")
-			if a.StatusCode != http.StatusBadRequest || desk.who() == "" {
-				t.Errorf("status %d, signed in as %q", a.StatusCode, desk.who())
+			a := desk.Send(http.MethodPost, "/auth/logout", form, "Sec-Fetch-Site", "same-origin")
+			if a.StatusCode != http.StatusBadRequest || desk.Who() == "" {
+				t.Errorf("status %d, signed in as %q", a.StatusCode, desk.Who())
 			}
 		}
-		if a := desk.send(http.MethodPost, "/auth/logout", nil, "Content-Type", "multipart/form-data"); a.StatusCode != http.StatusBadRequest {
+		if a := desk.Send(http.MethodPost, "/auth/logout", nil, "Content-Type", "multipart/form-data"); a.StatusCode != http.StatusBadRequest {
 			t.Errorf("a form without a boundary: status %d", a.StatusCode)
 		}
 		// What has no form, as a script's POST, is one that asks for nothing.
-		if a := desk.send(http.MethodPost, "/auth/logout", nil, "Content-Type", "application/json"); a.StatusCode != http.StatusSeeOther || desk.who() != "" {
+		if a := desk.Send(http.MethodPost, "/auth/logout", nil, "Content-Type", "application/json"); a.StatusCode != http.StatusSeeOther || desk.Who() != "" {
 			t.Errorf("without a form: status %d", a.StatusCode)
 		}
 	})
 	t.Run("another site cannot do it", func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
 		for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
-			a := b.send(http.MethodPost, "/auth/logout?everywhere=1", url.Values{}, headers...)
-			if a.StatusCode != http.StatusForbidden || b.who() == "" {
+			a := b.Send(http.MethodPost, "/auth/logout?everywhere=1", url.Values{}, headers...)
+			if a.StatusCode != http.StatusForbidden || b.Who() == "" {
 				t.Errorf("%v: status %d", headers, a.StatusCode)
 			}
 		}
-		if b.get("/auth/logout?everywhere=1"); b.who() == "" {
+		if b.Get("/auth/logout?everywhere=1"); b.Who() == "" {
 			t.Error("GET signed out")
 		}
 	})
 	t.Run("nobody has nothing to end", func(t *testing.T) {
 		s := newSite(t)
-		a := s.browser().send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
-		if a.StatusCode != http.StatusSeeOther || len(s.told()) != 0 {
-			t.Errorf("status %d, told %v", a.StatusCode, s.told())
+		a := s.browser().Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
+		if a.StatusCode != http.StatusSeeOther || len(s.Told()) != 0 {
+			t.Errorf("status %d, told %v", a.StatusCode, s.Told())
 		}
 	})
 	t.Run("the tokens may stay", func(t *testing.T) {
 		s := newSite(t, func(c *xsignin.Config) { c.KeepTokens = true })
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
-		if b.who() != "" || len(s.tokens.keys()) != 1 {
-			t.Errorf("signed in as %q, tokens %v", b.who(), s.tokens.keys())
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		b.Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
+		if b.Who() != "" || len(s.Tokens.Keys()) != 1 {
+			t.Errorf("signed in as %q, tokens %v", b.Who(), s.Tokens.Keys())
 		}
 	})
 	t.Run("nothing is claimed that could not be written", func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		s.tokens.setFail(errors.New("away"))
-		a := b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
-		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "You are still signed in") {
-			t.Errorf("status %d, body %s", a.StatusCode, a.body)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		s.Tokens.SetFail(errors.New("away"))
+		a := b.Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
+		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.Text, "You are still signed in") {
+			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
-		if err := s.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err == nil {
+		if err := s.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err == nil {
 			t.Error("no error")
 		}
-		s.tokens.setFail(nil)
-		if b.who() == "" || len(s.tokens.keys()) != 1 || slices.Contains(s.told(), event.SignedOut) {
+		s.Tokens.SetFail(nil)
+		if b.Who() == "" || len(s.Tokens.Keys()) != 1 || slices.Contains(s.Told(), event.SignedOut) {
 			t.Error("half signed out")
 		}
 	})
@@ -252,29 +249,29 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	sm := scs.New()
 	s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sm })
-	s.mux.Handle("/renew", sm.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/renew", sm.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sm.Put(r.Context(), "cart", "full")
 		if err := sm.RenewToken(r.Context()); err != nil {
 			t.Error(err)
 		}
 	})))
-	s.mux.Handle("/cart", sm.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mux.Handle("/cart", sm.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(sm.GetString(r.Context(), "cart")))
 	})))
 	b := s.browser()
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	b.get("/renew")
-	if cart := b.get("/cart").body; cart != "full" || b.who() != xtest.DefaultUserID {
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	b.Get("/renew")
+	if cart := b.Get("/cart").Text; cart != "full" || b.Who() != xtest.DefaultUserID {
 		t.Fatalf("the cart holds %q", cart)
 	}
-	if err := s.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
+	if err := s.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
 		t.Fatal(err)
 	}
-	if cart := b.get("/cart").body; cart != "" || b.who() != "" {
-		t.Errorf("the cart holds %q for %q", cart, b.who())
+	if cart := b.Get("/cart").Text; cart != "" || b.Who() != "" {
+		t.Errorf("the cart holds %q for %q", cart, b.Who())
 	}
-	b.signIn("/auth/login", xtest.DefaultUserID)
-	if b.who() != xtest.DefaultUserID {
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	if b.Who() != xtest.DefaultUserID {
 		t.Error("signing in again does not help")
 	}
 }
@@ -284,17 +281,17 @@ func TestAReplicaThatNeverReadTheListLetsNobodyIn(t *testing.T) {
 	a := newSite(t)
 	b := a.replica()
 	phone := a.browser()
-	phone.signIn("/auth/login", xtest.DefaultUserID)
-	phone.client.Transport = inProcess{b.mux}
-	a.tokens.setFail(errors.New("away"))
-	if r := phone.get("/me"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+	phone.SignIn("/auth/login", xtest.DefaultUserID)
+	phone.Client.Transport = testkit.InProcess{Handler: b.Mux}
+	a.Tokens.SetFail(errors.New("away"))
+	if r := phone.Get("/me"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d", r.StatusCode)
 	}
-	if r := phone.get("/"); r.StatusCode != http.StatusOK || r.body != "hello" {
-		t.Errorf("a page for everybody: status %d, %q", r.StatusCode, r.body)
+	if r := phone.Get("/"); r.StatusCode != http.StatusOK || r.Text != "hello" {
+		t.Errorf("a page for everybody: status %d, %q", r.StatusCode, r.Text)
 	}
-	a.tokens.setFail(nil)
-	if r := phone.get("/me"); r.StatusCode != http.StatusOK {
+	a.Tokens.SetFail(nil)
+	if r := phone.Get("/me"); r.StatusCode != http.StatusOK {
 		t.Errorf("status %d when the store is back", r.StatusCode)
 	}
 }
@@ -307,21 +304,21 @@ func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 	short := func(c *xsignin.Config) { c.SessionLifetime = time.Hour }
 	b := a.replica(short)
 	synctest.Test(t, func(t *testing.T) {
-		defer a.close()
-		defer b.close()
+		defer a.Close()
+		defer b.Close()
 		phone := a.browser()
-		phone.signIn("/auth/login", xtest.DefaultUserID)
-		phone.client.Transport = inProcess{b.mux}
-		if err := b.kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
+		phone.SignIn("/auth/login", xtest.DefaultUserID)
+		phone.Client.Transport = testkit.InProcess{Handler: b.Mux}
+		if err := b.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(13 * 24 * time.Hour)
 		// What is of no use any more goes when the next sign-out is written.
-		if err := b.kit.SignOutEverywhere(context.Background(), xtest.SecondUserID); err != nil {
+		if err := b.Kit.SignOutEverywhere(context.Background(), xtest.SecondUserID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		if phone.who() != "" {
+		if phone.Who() != "" {
 			t.Error("a session that was signed out everywhere is open again")
 		}
 	})
@@ -332,22 +329,22 @@ func TestSessionsThatNeverEnd(t *testing.T) {
 	for name, sessions := range map[string]scs.Store{"in memory": nil, "in a store": memstore.NewWithCleanupInterval(0)} {
 		s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.SessionLifetime = sessions, math.MaxInt64 })
 		b := s.browser()
-		b.signIn("/auth/login", xtest.DefaultUserID)
-		if b.who() == "" {
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		if b.Who() == "" {
 			t.Errorf("%s: not signed in", name)
 			continue
 		}
 		// The second writes the list anew, without entries that are of no more use.
 		for _, id := range []string{xtest.DefaultUserID, xtest.SecondUserID} {
-			if err := s.kit.SignOutEverywhere(t.Context(), id); err != nil {
+			if err := s.Kit.SignOutEverywhere(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
 		}
-		list, err := s.tokens.Get(t.Context(), tokenstore.Key{Provider: ".signouts", UserID: "head"})
+		list, err := s.Tokens.Get(t.Context(), tokenstore.Key{Provider: ".signouts", UserID: "head"})
 		if err != nil || len(list.Value) < 2*32 {
 			t.Errorf("%s: the list has %d bytes, %v", name, len(list.Value), err)
 		}
-		if b.who() != "" {
+		if b.Who() != "" {
 			t.Errorf("%s: signed in after signing out everywhere", name)
 		}
 	}

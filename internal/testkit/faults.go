@@ -1,4 +1,4 @@
-package xsignin_test
+package testkit
 
 import (
 	"bytes"
@@ -13,31 +13,34 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// point is one call of a journey: the n-th of a method of one part.
-type point struct {
-	part, method string
+// FaultPoint is one call of a journey: the n-th call of a method of one part.
+type FaultPoint struct {
+	Part, Method string
 	n            int
 }
 
-func (p point) String() string { return fmt.Sprintf("%s, %s %d", p.part, p.method, p.n) }
+// String names the call.
+func (p FaultPoint) String() string { return fmt.Sprintf("%s, %s %d", p.Part, p.Method, p.n) }
 
-// The parts that fail.
+// The parts that can fail.
 const (
-	theSessions = "sessions"
-	theTokens   = "tokens"
-	theX        = "X"
+	FaultSessions = "sessions"
+	FaultTokens   = "tokens"
+	FaultX        = "X"
 )
 
-// faultKind is a way to go wrong.
-type faultKind struct {
-	name string
+// FaultKind is a way to fail.
+type FaultKind struct {
+	Name string
 	// effect: the call does what it should before it goes wrong.
 	effect bool
-	// late is how long the call takes; it goes well then, unless its context has ended.
-	late time.Duration
+	// Late is how long the call takes; it goes well then, unless its context has ended.
+	Late time.Duration
 	// hang: the call answers nothing before its context ends.
 	hang bool
 	// The others are X's alone: an answer of its edge, one that breaks off in the body, and
@@ -46,25 +49,30 @@ type faultKind struct {
 	cut, stop bool
 }
 
-var (
-	anyFault = []faultKind{
-		{name: "fails"},
-		{name: "fails after the effect", effect: true},
-		{name: "hangs", hang: true},
-		{name: "hangs after the effect", effect: true, hang: true},
-		{name: "is a second late", late: time.Second},
-		{name: "is four seconds late", late: 4 * time.Second},
-		{name: "is a minute late", late: time.Minute},
+// AnyFaults returns the faults that every part can have.
+func AnyFaults() []FaultKind {
+	return []FaultKind{
+		{Name: "fails"},
+		{Name: "fails after the effect", effect: true},
+		{Name: "hangs", hang: true},
+		{Name: "hangs after the effect", effect: true, hang: true},
+		{Name: "is a second late", Late: time.Second},
+		{Name: "is four seconds late", Late: 4 * time.Second},
+		{Name: "is a minute late", Late: time.Minute},
 	}
-	xFault = append(slices.Clone(anyFault),
-		faultKind{name: "is over capacity", status: http.StatusServiceUnavailable},
-		faultKind{name: "breaks off in the body", effect: true, cut: true},
-		faultKind{name: "stops in the body", effect: true, stop: true},
-	)
-)
+}
 
-// lost reports whether X has done what it was asked for, and nobody was told.
-func (k faultKind) lost() bool { return k.effect }
+// XFaults returns the faults that X can have.
+func XFaults() []FaultKind {
+	return append(AnyFaults(),
+		FaultKind{Name: "is over capacity", status: http.StatusServiceUnavailable},
+		FaultKind{Name: "breaks off in the body", effect: true, cut: true},
+		FaultKind{Name: "stops in the body", effect: true, stop: true},
+	)
+}
+
+// Lost reports whether the call has had its effect, although the caller was told of a failure.
+func (k FaultKind) Lost() bool { return k.effect }
 
 var errAway = errors.New("away")
 
@@ -93,9 +101,9 @@ func gone(ctx context.Context) error {
 }
 
 // do is a call that goes wrong in the way of k.
-func (k faultKind) do(ctx context.Context, call func() error) error {
-	if k.late > 0 {
-		if err := wait(ctx, k.late); err != nil {
+func (k FaultKind) do(ctx context.Context, call func() error) error {
+	if k.Late > 0 {
+		if err := wait(ctx, k.Late); err != nil {
 			return err
 		}
 		return call()
@@ -109,13 +117,13 @@ func (k faultKind) do(ctx context.Context, call func() error) error {
 	return errAway
 }
 
-// faultPlan numbers the calls to all parts, and spoils those that it is told to.
-type faultPlan struct {
+// FaultPlan numbers the calls to all parts, and makes the chosen calls fail.
+type FaultPlan struct {
 	mu     sync.Mutex
-	calls  map[point]int // by part and method
-	points []point
-	at     point
-	kind   faultKind
+	calls  map[FaultPoint]int // by part and method
+	points []FaultPoint
+	at     FaultPoint
+	kind   FaultKind
 	stays  bool
 	armed  bool
 	hit    bool
@@ -123,41 +131,75 @@ type faultPlan struct {
 	given  []string
 }
 
-func newFaultPlan() *faultPlan { return &faultPlan{calls: make(map[point]int)} }
+// NewFaultPlan returns a plan under which no call fails.
+func NewFaultPlan() *FaultPlan { return &FaultPlan{calls: make(map[FaultPoint]int)} }
 
-// arm spoils the call at, and with stays every later call to the same part, until lift.
-func (f *faultPlan) arm(at point, kind faultKind, stays bool) {
+// Arm makes the call at fail. With stays, every later call to the same part fails too, until
+// Lift.
+func (f *FaultPlan) Arm(at FaultPoint, kind FaultKind, stays bool) {
 	f.at, f.kind, f.stays, f.armed = at, kind, stays, true
 }
 
-func (f *faultPlan) lift() {
+// Lift ends the failures.
+func (f *FaultPlan) Lift() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed = false
 }
 
-func (f *faultPlan) wasHit() bool {
+// WasHit reports whether a call failed.
+func (f *FaultPlan) WasHit() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.hit
 }
 
-// next counts a call, and returns how it is to go wrong; nil for not at all.
-func (f *faultPlan) next(part, method string) *faultKind {
+// Calls returns the calls so far, in order.
+func (f *FaultPlan) Calls() []FaultPoint {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := point{part: part, method: method}
+	return slices.Clone(f.points)
+}
+
+// GivenTokens returns the tokens that X has given so far.
+func (f *FaultPlan) GivenTokens() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.given)
+}
+
+// OpenAnswers returns how many answers of X have a body that is not closed.
+func (f *FaultPlan) OpenAnswers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
+}
+
+// SessionStore returns store with the faults of the plan. The result implements scs.CtxStore.
+func (f *FaultPlan) SessionStore(store *SessionStore) scs.Store { return faultySessions{store, f} }
+
+// TokenStore returns store with the faults of the plan.
+func (f *FaultPlan) TokenStore(store *TokenStore) tokenstore.Store { return faultyTokens{store, f} }
+
+// Transport returns rt, which leads to X, with the faults of the plan.
+func (f *FaultPlan) Transport(rt http.RoundTripper) http.RoundTripper { return faultyX{rt, f} }
+
+// next counts a call, and returns how it is to go wrong; nil for not at all.
+func (f *FaultPlan) next(part, method string) *FaultKind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := FaultPoint{Part: part, Method: method}
 	f.calls[p]++
 	p.n = f.calls[p]
 	f.points = append(f.points, p)
-	if f.armed && (p == f.at || f.hit && f.stays && part == f.at.part) {
+	if f.armed && (p == f.at || f.hit && f.stays && part == f.at.Part) {
 		f.hit = true
 		return &f.kind
 	}
 	return nil
 }
 
-func (f *faultPlan) call(ctx context.Context, part, method string, call func() error) error {
+func (f *FaultPlan) call(ctx context.Context, part, method string, call func() error) error {
 	if k := f.next(part, method); k != nil {
 		return k.do(ctx, call)
 	}
@@ -169,13 +211,13 @@ func (f *faultPlan) call(ctx context.Context, part, method string, call func() e
 
 // faultySessions is a session store that takes contexts.
 type faultySessions struct {
-	*sessionStore
-	plan *faultPlan
+	*SessionStore
+	plan *FaultPlan
 }
 
 func (s faultySessions) FindCtx(ctx context.Context, key string) (b []byte, found bool, err error) {
 	var got []byte
-	err = s.plan.call(ctx, theSessions, "Find", func() error {
+	err = s.plan.call(ctx, FaultSessions, "Find", func() error {
 		got, found, err = s.Find(key)
 		return err
 	})
@@ -186,23 +228,23 @@ func (s faultySessions) FindCtx(ctx context.Context, key string) (b []byte, foun
 }
 
 func (s faultySessions) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	return s.plan.call(ctx, theSessions, "Commit", func() error { return s.Commit(key, b, expiry) })
+	return s.plan.call(ctx, FaultSessions, "Commit", func() error { return s.Commit(key, b, expiry) })
 }
 
 func (s faultySessions) DeleteCtx(ctx context.Context, key string) error {
-	return s.plan.call(ctx, theSessions, "Delete", func() error { return s.Delete(key) })
+	return s.plan.call(ctx, FaultSessions, "Delete", func() error { return s.Delete(key) })
 }
 
 // faultyTokens is a token store.
 type faultyTokens struct {
-	*spyStore
-	plan *faultPlan
+	*TokenStore
+	plan *FaultPlan
 }
 
 // faulty calls the store, and gives nothing where it went wrong.
-func faulty[T any](ctx context.Context, f *faultPlan, method string, call func() (T, error)) (T, error) {
+func faulty[T any](ctx context.Context, f *FaultPlan, method string, call func() (T, error)) (T, error) {
 	var got T
-	err := f.call(ctx, theTokens, method, func() (err error) {
+	err := f.call(ctx, FaultTokens, method, func() (err error) {
 		got, err = call()
 		return err
 	})
@@ -214,12 +256,12 @@ func faulty[T any](ctx context.Context, f *faultPlan, method string, call func()
 }
 
 func (s faultyTokens) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
-	return faulty(ctx, s.plan, "Get", func() (tokenstore.Entry, error) { return s.spyStore.Get(context.Background(), key) })
+	return faulty(ctx, s.plan, "Get", func() (tokenstore.Entry, error) { return s.TokenStore.Get(context.Background(), key) })
 }
 
 func (s faultyTokens) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
 	return faulty(ctx, s.plan, "Put", func() (tokenstore.Version, error) {
-		return s.spyStore.Put(context.Background(), key, value)
+		return s.TokenStore.Put(context.Background(), key, value)
 	})
 }
 
@@ -230,7 +272,7 @@ func (s faultyTokens) Replace(ctx context.Context, key tokenstore.Key, v tokenst
 }
 
 func (s faultyTokens) Delete(ctx context.Context, key tokenstore.Key) error {
-	return s.plan.call(ctx, theTokens, "Delete", func() error { return s.spyStore.Delete(context.Background(), key) })
+	return s.plan.call(ctx, FaultTokens, "Delete", func() error { return s.TokenStore.Delete(context.Background(), key) })
 }
 
 func (s faultyTokens) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
@@ -240,18 +282,18 @@ func (s faultyTokens) Lease(ctx context.Context, key tokenstore.Key, v tokenstor
 }
 
 func (s faultyTokens) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
-	return s.plan.call(ctx, theTokens, "Release", func() error { return s.Store.Release(context.Background(), key, id) })
+	return s.plan.call(ctx, FaultTokens, "Release", func() error { return s.Store.Release(context.Background(), key, id) })
 }
 
 // faultyX is a way to X. It notes the tokens that X gives, and the answers that nobody
 // closes.
 type faultyX struct {
 	http.RoundTripper
-	plan *faultPlan
+	plan *FaultPlan
 }
 
 func (x faultyX) RoundTrip(r *http.Request) (*http.Response, error) {
-	k := x.plan.next(theX, r.Method+" "+r.URL.Path)
+	k := x.plan.next(FaultX, r.Method+" "+r.URL.Path)
 	var resp *http.Response
 	ask := func(ctx context.Context) error {
 		var err error
@@ -337,7 +379,7 @@ func (s stopping) Read([]byte) (int, error) { return 0, gone(s.ctx) }
 // closing counts the answers that are open.
 type closing struct {
 	io.ReadCloser
-	plan *faultPlan
+	plan *FaultPlan
 	once sync.Once
 }
 
