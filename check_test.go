@@ -13,12 +13,13 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
 
 func TestCheckFindsNothingWhereAllIsWell(t *testing.T) {
-	s := newSite(t)
+	s := testkit.NewSite(t)
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/", http.NoBody)
 	if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
 		t.Errorf("%v", found)
@@ -77,7 +78,7 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSite(t, func(c *xsignin.Config) {
+			s := testkit.NewSite(t, func(c *xsignin.Config) {
 				if tt.edit != nil {
 					tt.edit(c)
 				}
@@ -104,7 +105,7 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 }
 
 func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
 	r := httptest.NewRequest(http.MethodGet, "https://SITE.example/", http.NoBody)
 	r.TLS = &tls.ConnectionState{}
 	if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
@@ -118,14 +119,14 @@ type other struct{ provider.Provider }
 func (other) Name() string { return "other" }
 
 func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
 	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
 }
 
 func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) {
+	s := testkit.NewSite(t, func(c *xsignin.Config) {
 		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "", ""
 		c.Providers = []provider.Provider{other{}}
 	})
@@ -135,7 +136,7 @@ func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
 }
 
 func TestCheckEndsWithItsContext(t *testing.T) {
-	s := newSite(t)
+	s := testkit.NewSite(t)
 	hold := make(chan struct{})
 	defer close(hold)
 	s.X.Fail(xtest.Fault{Hold: hold})
@@ -147,7 +148,7 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 }
 
 func TestCheckReadsTheStores(t *testing.T) {
-	s := newSite(t)
+	s := testkit.NewSite(t)
 	s.Sessions.SetFail(errors.New(`relation "sessions" does not exist`))
 	s.Tokens.SetFail(errors.New(`relation "xsignin_tokens" does not exist`))
 	found := s.Kit.Check(t.Context(), nil)
@@ -158,7 +159,7 @@ func TestCheckReadsTheStores(t *testing.T) {
 
 	sessions := scs.New()
 	sessions.HashTokenInStore, sessions.Store = true, s.Sessions
-	joined := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sessions })
+	joined := testkit.NewSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sessions })
 	if found := joined.Kit.Check(t.Context(), nil); len(found) != 1 || found[0].Code != "session_store" {
 		t.Errorf("an application's own sessions: %v", found)
 	}
@@ -173,7 +174,7 @@ func (hungStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
 }
 
 func TestCheckGivesUpAStoreThatHangs(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.SessionStore = hungStore{} })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.SessionStore = hungStore{} })
 	s.Bubble(func() {
 		if found := s.Kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
 			t.Errorf("%v", found)

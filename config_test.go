@@ -158,10 +158,10 @@ func TestPlainHTTPOffLoopbackIsSaidAloud(t *testing.T) {
 }
 
 func TestTheCallbackIsPublicURLToTheLetter(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.Example:443/caf\u00e9" })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.Example:443/caf\u00e9" })
 	s.Mux.Handle("/caf\u00e9/auth/", s.Kit)
 	s.X.SetCallbacks("https://Site.Example:443/caf%C3%A9/auth/callback")
-	a := s.browser().Get("https://site.example/caf%C3%A9/auth/login")
+	a := s.Browser().Get("https://site.example/caf%C3%A9/auth/login")
 	u, err := url.Parse(a.Redirect())
 	if err != nil || u.Query().Get("redirect_uri") != "https://Site.Example:443/caf%C3%A9/auth/callback" {
 		t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
@@ -173,13 +173,13 @@ func TestTheCallbackIsPublicURLToTheLetter(t *testing.T) {
 
 func TestKeysRotate(t *testing.T) {
 	oldKey, newKey := strings.Repeat("o", 32), strings.Repeat("n", 32)
-	s := newSite(t, func(c *xsignin.Config) { c.Keys = []string{oldKey} })
-	b := s.browser()
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Keys = []string{oldKey} })
+	b := s.Browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
 	underWay := b.Approve(b.Begin("/auth/login?return_to=/after"), xtest.DefaultUserID)
 
 	// The same browser, stores and X, and another process.
-	rotated := newSite(t, func(c *xsignin.Config) {
+	rotated := testkit.NewSite(t, func(c *xsignin.Config) {
 		c.Keys = []string{newKey, oldKey}
 		c.Tokens, c.SessionStore, c.Transport = s.Tokens, s.Sessions, s.X.Transport()
 	})

@@ -23,7 +23,7 @@ const module = "github.com/xsignin/xsignin"
 // imports only packages of the layers below its own, so that each can be used, and read,
 // without those above.
 var layers = [][]string{
-	{"internal/attack", "internal/repocheck", "internal/testkit"},
+	{"internal/acceptance", "internal/attack", "internal/repocheck", "internal/testkit"},
 	{""},
 	{"handlers"},
 	{"middleware/xecho", "middleware/xgin"},
@@ -42,7 +42,8 @@ var layers = [][]string{
 
 // testTools are the packages that only tests import. They may import testing and xtest.
 var testTools = []string{
-	"internal/attack", "internal/repocheck", "internal/testkit", "internal/testservers", "tokenstore/storetest",
+	"internal/acceptance", "internal/attack", "internal/repocheck", "internal/testkit", "internal/testservers",
+	"tokenstore/storetest",
 }
 
 // isTestTool reports whether the package at path is a test tool.

@@ -1,4 +1,4 @@
-package xsignin_test
+package acceptance_test
 
 import (
 	"context"
@@ -167,7 +167,7 @@ func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
 
 // TestEveryKindOfPageIsProvoked: a kind that nobody sees here is a page that nobody tested.
 func TestEveryKindOfPageIsProvoked(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "page/page.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../page/page.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

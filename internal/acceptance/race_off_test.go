@@ -1,5 +1,5 @@
 //go:build !race
 
-package xsignin_test
+package acceptance_test
 
 const walkEvery = 1

@@ -1,4 +1,4 @@
-package xsignin_test
+package acceptance_test
 
 import (
 	"bytes"
@@ -514,7 +514,7 @@ func FuzzNative(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	x := xtest.New(xtest.Config{})
-	cfg := exampleConfig(x)
+	cfg := testkit.Config(x)
 	cfg.Native.RedirectURIs = []string{nativeURI}
 	kit, err := xsignin.New(cfg)
 	if err != nil {

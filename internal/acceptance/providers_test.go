@@ -1,4 +1,4 @@
-package xsignin_test
+package acceptance_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package xsignin_test
+package acceptance_test
 
 import (
 	"io"
@@ -28,7 +28,7 @@ func FuzzCallback(f *testing.F) {
 		f.Add(seed)
 	}
 	x := xtest.New(xtest.Config{})
-	cfg := exampleConfig(x)
+	cfg := testkit.Config(x)
 	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 	store := memstore.NewWithCleanupInterval(0)
 	cfg.SessionStore = store
