@@ -34,9 +34,10 @@ type Site struct {
 	Log      *LogBuffer
 	Watch    *Watch
 
-	closing sync.Once
-	mu      sync.Mutex
-	events  []event.Event
+	transport http.RoundTripper // leads to the site
+	closing   sync.Once
+	mu        sync.Mutex
+	events    []event.Event
 }
 
 // Config returns a configuration for both protocols of x. It logs nothing.
@@ -80,7 +81,7 @@ func NewSite(t *testing.T, edit ...func(*xsignin.Config)) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Kit, s.Public = kit, cfg.PublicURL
+	s.Kit, s.Public, s.transport = kit, cfg.PublicURL, InProcess{Handler: s.Mux}
 	s.X.SetCallbacks(s.Public + "/auth/callback")
 	t.Cleanup(func() {
 		s.Close()
@@ -132,7 +133,7 @@ func serveHello(w http.ResponseWriter, r *http.Request) {
 
 // Browser returns a new browser of a visitor of the site.
 func (s *Site) Browser() *Browser {
-	b := NewBrowser(s.T, s.X, s.Public, InProcess{Handler: s.Mux})
+	b := NewBrowser(s.T, s.X, s.Public, s.transport)
 	b.watch = s.Watch
 	return b
 }

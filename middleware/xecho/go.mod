@@ -5,12 +5,12 @@ go 1.25.0
 replace github.com/xsignin/xsignin => ../../
 
 require (
-	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/xsignin/xsignin v0.0.0
 )
 
 require (
+	github.com/alexedwards/scs/v2 v2.9.0 // indirect
 	github.com/dghubble/gologin/v2 v2.5.0 // indirect
 	github.com/dghubble/oauth1 v0.7.3 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
