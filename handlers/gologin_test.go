@@ -20,7 +20,7 @@ import (
 func TestSuccessHandlersReadTheTokenAsGologinDoes(t *testing.T) {
 	type derived struct{}
 	var own *http.Request
-	h := newHouse(t)
+	h := newSite(t)
 	h.mount(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own = r
 		back, ok := handlers.ReturnPath(r.Context())

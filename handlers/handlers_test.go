@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -18,9 +16,9 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/dghubble/gologin/v2"
 
-	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -28,70 +26,40 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// house is the rooms put together by hand, as a program without the root package does,
-// behind a real server.
-type house struct {
-	t    *testing.T
-	x    *xtest.X
-	cfg  handlers.Config
-	mw   *middleware.Middleware
-	mux  *http.ServeMux
-	srv  *httptest.Server
-	jar  http.CookieJar
-	http *http.Client
+// site is the parts of the kit behind a real server.
+type site struct {
+	t       *testing.T
+	x       *xtest.X
+	cfg     handlers.Config
+	mw      *middleware.Middleware
+	mux     *http.ServeMux
+	browser *testkit.Browser
 }
 
-func newHouse(t *testing.T, edit ...func(*handlers.Config)) *house {
+func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 	t.Helper()
-	h := &house{t: t, x: xtest.New(xtest.Config{}), mux: http.NewServeMux()}
-	h.srv = httptest.NewServer(h.mux)
-	t.Cleanup(h.srv.Close)
-	h.x.SetCallbacks(h.srv.URL + "/auth/callback")
-
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	secret := []byte(strings.Repeat("s", 32))
-	x, err := provider.NewX(provider.XConfig{
-		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		CallbackURL: h.srv.URL + "/auth/callback", Transport: h.x.Transport(),
-	})
-	must(err)
-	x1, err := provider.NewXOAuth1(provider.XOAuth1Config{
-		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
-		CallbackURL: h.srv.URL + "/auth/callback", Transport: h.x.Transport(),
-	})
-	must(err)
-	vault, err := tokenstore.NewVault(tokenstore.NewMemory(), secret)
-	must(err)
-	clients, err := client.New(client.Config{Vault: vault, Providers: []provider.Provider{x, x1}, Transport: h.x.Transport()})
-	must(err)
-	t.Cleanup(func() { _ = clients.Close(context.Background()) })
-	sessions, err := session.New(session.Config{})
-	must(err)
-	jar, err := session.NewJar(session.JarConfig{Secrets: [][]byte{secret}})
-	must(err)
-
+	h := &site{t: t, mux: http.NewServeMux()}
+	srv := httptest.NewServer(h.mux)
+	t.Cleanup(srv.Close)
+	p := testkit.NewParts(t, srv.URL)
+	h.x, h.browser = p.X, testkit.NewBrowser(t, p.X, srv.URL, srv.Client().Transport)
 	h.cfg = handlers.Config{
-		Providers: []provider.Provider{x, x1}, Sessions: sessions, Pending: jar, Clients: clients,
+		Providers: p.Providers, Sessions: p.Sessions, Pending: p.Pending, Clients: p.Clients,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, f := range edit {
 		f(&h.cfg)
 	}
-	h.mw, err = middleware.New(middleware.Config{Sessions: sessions, Clients: clients})
-	must(err)
-	h.jar, err = cookiejar.New(nil)
-	must(err)
-	h.http = &http.Client{Jar: h.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	var err error
+	h.mw, err = middleware.New(middleware.Config{Sessions: p.Sessions, Clients: p.Clients})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
 // mount mounts the handlers with success and failure.
-func (h *house) mount(success, failure http.Handler) {
+func (h *site) mount(success, failure http.Handler) {
 	h.t.Helper()
 	hs, err := handlers.New(h.cfg)
 	if err != nil {
@@ -104,43 +72,20 @@ func (h *house) mount(success, failure http.Handler) {
 	h.mux.Handle("/auth/session", hs.Session())
 }
 
-func (h *house) do(method, target string) (*http.Response, string) {
+func (h *site) do(method, target string) (*http.Response, string) {
 	h.t.Helper()
-	if strings.HasPrefix(target, "/") {
-		target = h.srv.URL + target
-	}
-	req, err := http.NewRequestWithContext(h.t.Context(), method, target, http.NoBody)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	resp, err := h.http.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return resp, string(b)
+	a := h.browser.Send(method, target, nil)
+	return a.Response, a.Text
 }
 
 // consent begins at login and returns the callback that X sends the browser to.
-func (h *house) consent(login string) string {
+func (h *site) consent(login string) string {
 	h.t.Helper()
-	resp, text := h.do(http.MethodGet, login)
-	if resp.StatusCode != http.StatusSeeOther {
-		h.t.Fatalf("%s: status %d: %s", login, resp.StatusCode, text)
-	}
-	callback, err := h.x.Approve(resp.Header.Get("Location"), xtest.DefaultUserID)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return callback
+	return h.browser.Approve(h.browser.Begin(login), xtest.DefaultUserID)
 }
 
 func TestSuccessHandlersKnowWhoSignedIn(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	h.mount(h.mw.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "success %s", r.URL.Path)
 	})), nil)
@@ -155,7 +100,7 @@ func TestSuccessHandlersKnowWhoSignedIn(t *testing.T) {
 // TestFailureHandlersReadTheErrorAsGologinDoes: what gologin's users wrote goes on working.
 func TestFailureHandlersReadTheErrorAsGologinDoes(t *testing.T) {
 	var got error
-	h := newHouse(t)
+	h := newSite(t)
 	h.mount(nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = gologin.ErrorFromContext(r.Context())
 		p := handlers.ProblemOf(got)
@@ -174,7 +119,7 @@ func TestFailureHandlersReadTheErrorAsGologinDoes(t *testing.T) {
 }
 
 func TestGologinsOwnFailureHandlerServes(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	h.mount(nil, gologin.DefaultFailureHandler)
 	if resp, text := h.do(http.MethodGet, "/auth/callback?state=x"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, "not begun in this browser") {
 		t.Errorf("status %d: %s", resp.StatusCode, text)
@@ -182,7 +127,7 @@ func TestGologinsOwnFailureHandlerServes(t *testing.T) {
 }
 
 func TestLoginOptionsReachX(t *testing.T) {
-	h := newHouse(t, func(c *handlers.Config) {
+	h := newSite(t, func(c *handlers.Config) {
 		c.LoginOptions = func(r *http.Request) provider.Options {
 			return provider.Options{ForceLogin: r.URL.Query().Has("switch"), ScreenName: "demo", Scopes: []string{"tweet.read", "users.read"}}
 		}
@@ -217,7 +162,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 			t.Errorf("%q is not in the error: %v", want, err)
 		}
 	}
-	h := newHouse(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
+	h := newSite(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
 	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `two providers are called "x"`) {
 		t.Errorf("two of one name: %v", err)
 	}
@@ -227,7 +172,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 }
 
 func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	hs, err := handlers.New(h.cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +195,7 @@ func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
 
 // TestASignInThatBeganBeforeAProviderWasDropped: a deployment in between.
 func TestASignInThatBeganBeforeAProviderWasDropped(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	h.mount(nil, nil)
 	callback := h.consent("/auth/login/x-oauth1")
 	cfg := h.cfg
@@ -260,7 +205,7 @@ func TestASignInThatBeganBeforeAProviderWasDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodGet, callback, http.NoBody)
-	for _, c := range h.jar.Cookies(r.URL) {
+	for _, c := range h.browser.Jar.Cookies(r.URL) {
 		r.AddCookie(c)
 	}
 	w := httptest.NewRecorder()
@@ -273,7 +218,7 @@ func TestASignInThatBeganBeforeAProviderWasDropped(t *testing.T) {
 // TestTheVisitorWhoLeavesIsSignedIn: X's code is spent by the first question, so what was
 // begun is finished.
 func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	done := make(chan event.Event, 8)
 	h.cfg.Events = func(_ context.Context, e event.Event) { done <- e }
 	h.mount(nil, nil)
@@ -289,7 +234,7 @@ func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		if resp, err := h.http.Do(req); err == nil {
+		if resp, err := h.browser.Client.Do(req); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()
@@ -314,7 +259,7 @@ func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
 func TestProblemsSayWhenToTryAgain(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	until := now.Add(90 * time.Second).UTC()
-	h := newHouse(t, func(c *handlers.Config) { c.Now = func() time.Time { return now } })
+	h := newSite(t, func(c *handlers.Config) { c.Now = func() time.Time { return now } })
 	h.mount(nil, nil)
 	h.x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429, Header: http.Header{"X-Rate-Limit-Reset": {fmt.Sprint(until.Unix())}}})
 	resp, text := h.do(http.MethodGet, "/auth/login/x-oauth1")
@@ -335,7 +280,7 @@ func TestProblemOfSomethingElse(t *testing.T) {
 
 func TestASignOutThatFailsReachesTheFailureHandler(t *testing.T) {
 	store := &brokenStore{Store: memstore.NewWithCleanupInterval(0)}
-	h := newHouse(t, func(c *handlers.Config) {
+	h := newSite(t, func(c *handlers.Config) {
 		sessions, err := session.New(session.Config{Store: store})
 		if err != nil {
 			t.Fatal(err)
@@ -375,7 +320,7 @@ func (p talkative) Begin(ctx context.Context, opt provider.Options) (string, pro
 }
 
 func TestASignInThatNoCookieCanHoldFailsBeforeX(t *testing.T) {
-	h := newHouse(t, func(c *handlers.Config) { c.Providers[0] = talkative{c.Providers[0]} })
+	h := newSite(t, func(c *handlers.Config) { c.Providers[0] = talkative{c.Providers[0]} })
 	h.mount(nil, nil)
 	resp, text := h.do(http.MethodGet, "/auth/login?return_to=/photos%3Fa=b")
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Location") != "" || len(resp.Cookies()) != 0 {

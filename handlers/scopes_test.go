@@ -20,7 +20,7 @@ import (
 // TestScopesWithRoomsByHand: what the kit joins, a program can.
 func TestScopesWithRoomsByHand(t *testing.T) {
 	for _, declared := range []bool{true, false} {
-		h := newHouse(t)
+		h := newSite(t)
 		hs, err := handlers.New(h.cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 
 // TestADecisionIsApartFromItsReply: an adapter replies in its framework's way.
 func TestADecisionIsApartFromItsReply(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	for _, decide := range []middleware.Decision{h.mw.Require, h.mw.RequireWith("tweet.write")} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/post", http.NoBody)
 		if err != nil {
