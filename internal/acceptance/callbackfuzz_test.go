@@ -63,7 +63,7 @@ func FuzzCallback(f *testing.F) {
 			return resp.Header.Get("Location")
 		}
 		byTwo, byOne := begin("/auth/login"), begin("/auth/login/x-oauth1")
-		state, token := param(t, byTwo, "state"), param(t, byOne, "oauth_token")
+		state, token := testkit.Param(t, byTwo, "state"), testkit.Param(t, byOne, "oauth_token")
 
 		target := at("/auth/callback")
 		target.RawQuery = strings.NewReplacer("STATE", state, "TOKEN", token).Replace(query)

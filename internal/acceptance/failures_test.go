@@ -13,35 +13,9 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
-
-// edited returns rawURL with parameters set, or removed where the value is "".
-func edited(t *testing.T, rawURL string, pairs ...string) string {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if q.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
-			q.Del(pairs[i])
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-// param reads a parameter of rawURL.
-func param(t *testing.T, rawURL, name string) string {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Query().Get(name)
-}
 
 // protocol is what the failures of the two protocols differ in.
 type protocol struct {
@@ -125,14 +99,14 @@ var failures = []failing{
 		stranger := s.browser()
 		theirs := stranger.Approve(stranger.Begin(p.login), xtest.SecondUserID)
 		ours := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
-		return b.Get(edited(t, ours, p.proof, param(t, theirs, p.proof)))
+		return b.Get(testkit.Edited(t, ours, p.proof, testkit.Param(t, theirs, p.proof)))
 	}, 1},
 	{"a proof that is made up", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
-		return b.Get(edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, "made-up"))
+		return b.Get(testkit.Edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, "made-up"))
 	}, 1},
 	{"a truncated proof", "", 400, "expired", func(t *testing.T, _ *site, b *browser, p protocol) answer {
 		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
-		return b.Get(edited(t, c, p.proof, param(t, c, p.proof)[:10]))
+		return b.Get(testkit.Edited(t, c, p.proof, testkit.Param(t, c, p.proof)[:10]))
 	}, 1},
 	{"X's code after its thirty seconds", "x", 400, "expired", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
 		c := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
@@ -162,7 +136,7 @@ var failures = []failing{
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.Get(edited(t, callback, "oauth_token", param(t, callback, "denied")))
+		return b.Get(testkit.Edited(t, callback, "oauth_token", testkit.Param(t, callback, "denied")))
 	}, 0},
 	{"X is down", "", 502, "unavailable", fault("", xtest.Fault{Status: 503, Body: "over capacity"}), 1},
 	{"X breaks the connection", "", 503, "unavailable", fault("", xtest.Fault{CutAfter: -1}), 1},
@@ -368,7 +342,7 @@ func TestACallbackWithoutProofIsNoSignIn(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
 			b := s.browser()
-			a := b.Get(edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, ""))
+			a := b.Get(testkit.Edited(t, b.Approve(b.Begin(p.login), xtest.DefaultUserID), p.proof, ""))
 			if a.StatusCode < 400 || a.StatusCode > 499 {
 				t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 			}

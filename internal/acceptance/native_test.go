@@ -62,7 +62,7 @@ func (s *site) code(userID string) fields {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	f := fields{"provider": "x", "code": param(s.T, callback, "code"), "code_verifier": verifier, "redirect_uri": nativeURI}
+	f := fields{"provider": "x", "code": testkit.Param(s.T, callback, "code"), "code_verifier": verifier, "redirect_uri": nativeURI}
 	s.Watch.Secret("a code", f["code"])
 	s.Watch.Secret("a code_verifier", verifier)
 	return f
@@ -370,7 +370,7 @@ func TestXsWordIsWhatCounts(t *testing.T) {
 		{"a code of the browser's sign-in", func(s *site) fields {
 			b := s.browser()
 			c := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
-			return code(s).with("code", param(s.T, c, "code"))
+			return code(s).with("code", testkit.Param(s.T, c, "code"))
 		}, 502, "refused"},
 		{"a pair that is made up", func(s *site) fields { return pair(s).with("oauth_token", "6253282-made-up-0000") }, 400, "token_refused"},
 		{"the secret of another pair", func(s *site) fields {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
@@ -55,10 +56,10 @@ var everyPage = []wayToPage{
 	}},
 	{page.NotGranted, true, 403, func(s *site, b *browser) answer {
 		s.scoped("/post", "tweet.write")
-		return b.Get(b.Approve(edited(s.T, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID))
+		return b.Get(b.Approve(testkit.Edited(s.T, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID))
 	}},
 	{page.Expired, false, 400, func(s *site, b *browser) answer {
-		return b.Get(edited(s.T, b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
+		return b.Get(testkit.Edited(s.T, b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
 	}},
 	{page.OtherBrowser, false, 400, func(_ *site, b *browser) answer { return b.Get("/auth/callback?state=x") }},
 	{page.NotAllowed, false, 403, func(_ *site, b *browser) answer {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -216,7 +217,7 @@ func TestAHostileProviderGetsNoCodeOfAnother(t *testing.T) {
 			})
 			b := s.browser()
 			begun := b.Begin("/auth/login/hostile")
-			onward := edited(t, b.Begin("/auth/login"), "state", param(t, begun, "state"), "code_challenge", param(t, begun, "code_challenge"))
+			onward := testkit.Edited(t, b.Begin("/auth/login"), "state", testkit.Param(t, begun, "state"), "code_challenge", testkit.Param(t, begun, "code_challenge"))
 			a := b.Get(b.Approve(onward, xtest.DefaultUserID))
 			if got := sent(); tt.safe != (len(got) == 0) {
 				t.Errorf("the hostile provider was sent %d codes of X", len(got))
@@ -242,10 +243,10 @@ func TestAProviderWithACallbackOfItsOwn(t *testing.T) {
 		t.Error("X's code was used at another provider's callback")
 	}
 	begun := b.Begin("/auth/login/own")
-	if got := param(t, begun, "redirect_uri"); got != s.Public+"/auth/callback/own" {
+	if got := testkit.Param(t, begun, "redirect_uri"); got != s.Public+"/auth/callback/own" {
 		t.Errorf("the callback is %q", got)
 	}
-	query := url.Values{"state": {param(t, begun, "state")}, "code": {"a-code-of-its-own"}}.Encode()
+	query := url.Values{"state": {testkit.Param(t, begun, "state")}, "code": {"a-code-of-its-own"}}.Encode()
 	if a := b.Get("/auth/callback/own?" + query); a.StatusCode != http.StatusSeeOther || b.Who() != "7" || len(sent()) != 1 {
 		t.Errorf("status %d, signed in as %q", a.StatusCode, b.Who())
 	}
@@ -263,7 +264,7 @@ func TestACodeOfAnotherApplicationSignsNobodyIn(t *testing.T) {
 		for _, from := range []*browser{stranger, b} {
 			theirs := from.Approve(from.Begin(pair[1]), xtest.SecondUserID)
 			ours := b.Approve(b.Begin(pair[0]), xtest.DefaultUserID)
-			s.isFailurePage(b.Get(edited(t, ours, "code", param(t, theirs, "code"))), http.StatusBadRequest, "expired")
+			s.isFailurePage(b.Get(testkit.Edited(t, ours, "code", testkit.Param(t, theirs, "code"))), http.StatusBadRequest, "expired")
 			if got := b.Who(); got != "" {
 				t.Errorf("signed in as %q", got)
 			}

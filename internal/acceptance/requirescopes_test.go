@@ -42,7 +42,7 @@ func (s *site) granted(userID string) []string {
 // askedFor are the scopes in the address of a consent page, sorted.
 func askedFor(t *testing.T, consent string) []string {
 	t.Helper()
-	return slices.Sorted(slices.Values(strings.Fields(param(t, consent, "scope"))))
+	return slices.Sorted(slices.Values(strings.Fields(testkit.Param(t, consent, "scope"))))
 }
 
 // consent opens path, which has to lead through the login, and returns the address at X.
@@ -253,7 +253,7 @@ func TestWhatXGrantedCounts(t *testing.T) {
 		if signedIn {
 			b.SignIn("/auth/login", xtest.DefaultUserID)
 		}
-		consent := edited(t, b.consent("/post"), "scope", "tweet.read users.read like.write")
+		consent := testkit.Edited(t, b.consent("/post"), "scope", "tweet.read users.read like.write")
 		a := b.Get(b.Approve(consent, xtest.DefaultUserID))
 		s.isFailurePage(a, http.StatusForbidden, "not_granted")
 		if !strings.Contains(a.Text, "(tweet.write)") || !strings.Contains(html.UnescapeString(a.Text), `href="/auth/login?return_to=%2Fpost&scope=tweet.write+like.write"`) || !strings.Contains(a.Text, `href="/"`) {
@@ -270,14 +270,14 @@ func TestWhatXGrantedCounts(t *testing.T) {
 		}
 		b.opens("/like", xtest.DefaultUserID)
 
-		callback := b.Approve(edited(t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID)
+		callback := b.Approve(testkit.Edited(t, b.consent("/post"), "scope", "tweet.read users.read"), xtest.DefaultUserID)
 		a = b.Get(callback, "Accept", "application/json")
 		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.Text, `"missing_scopes":["tweet.write","like.write"]`) {
 			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 
 		// What is configured and not granted is no reason to stop anybody.
-		if a := b.Get(b.Approve(edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.Redirect() != "/like" {
+		if a := b.Get(b.Approve(testkit.Edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.Redirect() != "/like" {
 			t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 		}
 	}

@@ -4,11 +4,9 @@ package attack
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -102,24 +101,18 @@ const (
 	stranger = xtest.SecondUserID
 )
 
-// browser keeps cookies and follows no redirect.
+// browser is a testkit.Browser with the checks of the attacks.
 type browser struct {
 	*testing.T
-	site   *Site
-	client *http.Client
-	jar    http.CookieJar
+	*testkit.Browser
+	site *Site
 }
 
 func (s *Site) browser(t *testing.T) *browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &browser{t, s, &http.Client{
-		Jar: jar, Transport: way{s.HTTP}, Timeout: time.Minute,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, jar}
+	b := testkit.NewBrowser(t, s.X, s.URL, way{s.HTTP})
+	b.Client.Timeout = time.Minute
+	return &browser{t, b, s}
 }
 
 // hostKey is the context's key of a forged Host.
@@ -136,13 +129,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.RoundTripper.RoundTrip(r)
 }
 
-// answer is a response that was read to its end.
-type answer struct {
-	*http.Response
-	body string
-}
-
-func (a answer) location() string { return a.Header.Get("Location") }
+type answer = testkit.Answer
 
 // try sends a request as a browser's page load; headers come in pairs, and Host is one of
 // them. A server may close the connection on a request that is too large.
@@ -173,13 +160,7 @@ func (b *browser) exchange(method, target string, body io.Reader, headers ...str
 		}
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	resp, err := b.client.Do(r)
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	return answer{resp, string(text)}, err
+	return b.Try(r)
 }
 
 func (b *browser) send(method, target string, form url.Values, headers ...string) answer {
@@ -223,53 +204,24 @@ func (b *browser) begin(login string, headers ...string) string {
 	b.Helper()
 	a := b.get(login, headers...)
 	if a.StatusCode != http.StatusSeeOther {
-		b.Fatalf("%s: status %d\n%s", login, a.StatusCode, a.body)
+		b.Fatalf("%s: status %d\n%s", login, a.StatusCode, a.Text)
 	}
-	return a.location()
-}
-
-// approve is where X sends the browser when the user says yes.
-func (b *browser) approve(consent, userID string) string {
-	b.Helper()
-	callback, err := b.site.X.Approve(consent, userID)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return callback
+	return a.Redirect()
 }
 
 func (b *browser) signIn(login, userID string) answer {
 	b.Helper()
-	a := b.get(b.approve(b.begin(login), userID))
+	a := b.get(b.Approve(b.begin(login), userID))
 	if a.StatusCode != http.StatusSeeOther {
-		b.Fatalf("callback: status %d\n%s", a.StatusCode, a.body)
+		b.Fatalf("callback: status %d\n%s", a.StatusCode, a.Text)
 	}
 	return a
-}
-
-// who is the id of the user who is signed in, or "".
-func (b *browser) who() string {
-	b.Helper()
-	var doc struct {
-		SignedIn bool `json:"signed_in"`
-		User     *struct {
-			ID string `json:"id"`
-		} `json:"user"`
-	}
-	a := b.get("/auth/session", "Accept", "application/json")
-	if err := json.Unmarshal([]byte(a.body), &doc); err != nil || doc.SignedIn != (doc.User != nil) {
-		b.Fatalf("/auth/session: status %d, %s", a.StatusCode, a.body)
-	}
-	if doc.User == nil {
-		return ""
-	}
-	return doc.User.ID
 }
 
 // is checks who is signed in.
 func (b *browser) is(want, after string) {
 	b.Helper()
-	if got := b.who(); got != want {
+	if got := b.Who(); got != want {
 		b.Errorf("after %s the browser is signed in as %q, want %q", after, got, want)
 	}
 }
@@ -287,7 +239,7 @@ func (b *browser) soon(want, after string) {
 	for deadline := time.After(time.Minute); ; {
 		agreed := 0
 		for range b.site.Replicas {
-			if b.who() == want {
+			if b.Who() == want {
 				agreed++
 			}
 		}
@@ -313,7 +265,7 @@ func (b *browser) address() *url.URL {
 
 // cookies are what the browser would send; pending are those of sign-ins under way.
 func (b *browser) cookies() (all, pending []*http.Cookie) {
-	for _, c := range b.jar.Cookies(b.address()) {
+	for _, c := range b.Jar.Cookies(b.address()) {
 		all = append(all, c)
 		if strings.Contains(c.Name, "pending") {
 			pending = append(pending, c)
@@ -324,39 +276,13 @@ func (b *browser) cookies() (all, pending []*http.Cookie) {
 
 // plant puts a cookie into the browser, as whoever rules a sub-domain does.
 func (b *browser) plant(name, value string) {
-	b.jar.SetCookies(b.address(), []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: strings.HasPrefix(b.site.URL, "https:")}})
-}
-
-// edited returns rawURL with parameters set, or removed where the value is "".
-func (b *browser) edited(rawURL string, pairs ...string) string {
-	b.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		b.Fatal(err)
-	}
-	q := u.Query()
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if q.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
-			q.Del(pairs[i])
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-func (b *browser) param(rawURL, name string) string {
-	b.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return u.Query().Get(name)
+	b.Jar.SetCookies(b.address(), []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: strings.HasPrefix(b.site.URL, "https:")}})
 }
 
 // refused checks an answer that must not be a success, and leads nowhere.
 func (b *browser) refused(a answer, what string) {
 	b.Helper()
 	if a.StatusCode < 400 {
-		b.Errorf("%s: status %d to %q", what, a.StatusCode, a.location())
+		b.Errorf("%s: status %d to %q", what, a.StatusCode, a.Redirect())
 	}
 }

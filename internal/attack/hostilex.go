@@ -55,7 +55,7 @@ func tokensStayAtX(t *testing.T, s *Site) {
 				}
 				s.X.Fail(xtest.Fault{Path: path, Status: status, Header: header, Body: "<html>proxy</html>"})
 			}
-			b.refused(b.get(b.approve(b.begin(p.path), victim)), p.path+": a redirect in X's place")
+			b.refused(b.get(b.Approve(b.begin(p.path), victim)), p.path+": a redirect in X's place")
 			b.is("", "a redirect in X's place")
 			s.X.ClearFaults()
 		}
@@ -67,7 +67,7 @@ func tokensStayAtX(t *testing.T, s *Site) {
 		// In the middle of the application's own call, with the user's token.
 		b.signIn(logins[0].path, victim)
 		s.X.Fail(xtest.Fault{Path: "/2/users/*", Status: status, Header: header, Times: 4})
-		if a := b.get(s.Private); a.StatusCode == http.StatusOK && strings.Contains(a.body, "stolen") {
+		if a := b.get(s.Private); a.StatusCode == http.StatusOK && strings.Contains(a.Text, "stolen") {
 			t.Errorf("status %d: the page shows what another host said", status)
 		}
 		s.X.ClearFaults()
@@ -130,14 +130,14 @@ func hostileX(t *testing.T, s *Site) {
 	for _, p := range logins {
 		for what, fault := range answers {
 			b := s.browser(t)
-			callback := b.approve(b.begin(p.path), victim)
+			callback := b.Approve(b.begin(p.path), victim)
 			fault.Path = p.last
 			s.X.Fail(fault)
 			a := b.get(callback)
 			s.X.ClearFaults()
 			b.refused(a, p.path+": X answers: "+what)
 			b.is("", "X's answer: "+what)
-			if strings.Contains(a.body, "X-Injected") || a.Header.Get("X-Injected") != "" {
+			if strings.Contains(a.Text, "X-Injected") || a.Header.Get("X-Injected") != "" {
 				t.Errorf("%s: the answer carries what X sent", what)
 			}
 		}
@@ -149,7 +149,7 @@ func hostileX(t *testing.T, s *Site) {
 		"an empty id": {Header: json, Body: `{"data":{"id":"","username":"a","name":"a"}}`}, "errors alone": {Header: json, Body: `{"errors":[{"title":"Not Found"}]}`},
 	} {
 		b := s.browser(t)
-		callback := b.approve(b.begin("/auth/login"), victim)
+		callback := b.Approve(b.begin("/auth/login"), victim)
 		fault.Path = "/2/users/me"
 		s.X.Fail(fault)
 		b.refused(b.get(callback), "users/me: "+what)
@@ -165,7 +165,7 @@ func hostileX(t *testing.T, s *Site) {
 		"more than was asked for":    `"expires_in":7200,"id_token":"a.b.c","token":"b","access_token":"c"`,
 	} {
 		b := s.browser(t)
-		callback := b.approve(b.begin("/auth/login"), victim)
+		callback := b.Approve(b.begin("/auth/login"), victim)
 		s.X.Fail(xtest.Fault{Path: "/2/oauth2/token", Times: 1, Header: json, Body: `{"token_type":"bearer","access_token":"made-up-` + strings.ReplaceAll(what, " ", "-") + `",` + rest + `}`})
 		s.X.Fail(xtest.Fault{Path: "/2/users/me", Times: 1, Header: json, Body: `{"data":{"id":"` + victim + `","username":"demo","name":"Demo"}}`})
 		a := b.get(callback)
@@ -177,7 +177,7 @@ func hostileX(t *testing.T, s *Site) {
 		if a := b.get(s.Private); a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway && a.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %s: status %d", what, s.Private, a.StatusCode)
 		}
-		if got := b.who(); got != "" && got != victim {
+		if got := b.Who(); got != "" && got != victim {
 			t.Errorf("%s: signed in as %q", what, got)
 		}
 	}
@@ -201,7 +201,7 @@ func wrongUser(t *testing.T, s *Site) {
 		there.signIn(p.path, victim)
 		here := s.browser(t)
 		here.signIn(p.path, victim)
-		callback := here.approve(here.begin(p.path), victim)
+		callback := here.Approve(here.begin(p.path), victim)
 		s.X.Fail(xtest.Fault{
 			Path: "/2/users/me", Times: 1, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: `{"data":{"id":"` + other + `","username":"` + name + `","name":"Another"}}`,
@@ -220,8 +220,8 @@ func wrongUser(t *testing.T, s *Site) {
 		}
 		here.is(other, p.path+": X names another account")
 		there.is(victim, p.path+": X names another account in another browser")
-		if a := there.get(s.Private); a.StatusCode != http.StatusOK || strings.Contains(a.body, name) {
-			t.Errorf("%s: status %d, or another user's page:\n%s", s.Private, a.StatusCode, a.body)
+		if a := there.get(s.Private); a.StatusCode != http.StatusOK || strings.Contains(a.Text, name) {
+			t.Errorf("%s: status %d, or another user's page:\n%s", s.Private, a.StatusCode, a.Text)
 		}
 		here.send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "same-origin")
 		there.is(victim, "the other's sign-out")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -25,12 +26,12 @@ func (b *browser) clean(a answer, what string) {
 	b.Helper()
 	kind := a.Header.Get("Content-Type")
 	if !strings.HasPrefix(kind, "text/html") {
-		if strings.Contains(kind, "html") || strings.Contains(kind, "xml") || kind == "" && a.body != "" {
+		if strings.Contains(kind, "html") || strings.Contains(kind, "xml") || kind == "" && a.Text != "" {
 			b.Errorf("%s: Content-Type %q", what, kind)
 		}
 		return
 	}
-	if found := markup.FindString(a.body); found != "" {
+	if found := markup.FindString(a.Text); found != "" {
 		b.Errorf("%s: the page holds %q", what, found)
 	}
 }
@@ -48,7 +49,7 @@ func htmlInjection(t *testing.T, s *Site) {
 		for _, path := range pages {
 			a := b.get(path)
 			b.clean(a, path+" of a user with markup in the name")
-			shown = shown || strings.Contains(html.UnescapeString(a.body), mark)
+			shown = shown || strings.Contains(html.UnescapeString(a.Text), mark)
 		}
 		if !shown && p.handle == "state" {
 			t.Error("no page shows the name: nothing was tested")
@@ -58,7 +59,7 @@ func htmlInjection(t *testing.T, s *Site) {
 	// What no honest X says of anybody.
 	for _, p := range logins {
 		b := s.browser(t)
-		callback := b.approve(b.begin(p.path), victim)
+		callback := b.Approve(b.begin(p.path), victim)
 		profile, err := json.Marshal(map[string]any{"data": map[string]string{
 			"id": "7000000003", "username": mark, "name": mark + template, "profile_image_url": "javascript:alert(1)//" + mark,
 		}})
@@ -75,7 +76,7 @@ func htmlInjection(t *testing.T, s *Site) {
 		b.clean(a, p.path+" of a hostile X")
 		for _, path := range pages {
 			a := b.get(path)
-			if b.clean(a, path+" of a user with markup all over"); strings.Contains(a.body, `="javascript:`) {
+			if b.clean(a, path+" of a user with markup all over"); strings.Contains(a.Text, `="javascript:`) {
 				t.Errorf("%s has an address that is a script", path)
 			}
 		}
@@ -99,15 +100,15 @@ func htmlInjection(t *testing.T, s *Site) {
 	// Denials and errors that X, or a link in its name, words.
 	for _, p := range logins {
 		b := s.browser(t)
-		callback := b.approve(b.begin(p.path), victim)
-		b.clean(b.get(b.edited(callback, p.proof, "", "error", mark, "error_description", mark, "error_uri", "javascript:alert(1)")), p.path+": an error with markup")
+		callback := b.Approve(b.begin(p.path), victim)
+		b.clean(b.get(testkit.Edited(b.T, callback, p.proof, "", "error", mark, "error_description", mark, "error_uri", "javascript:alert(1)")), p.path+": an error with markup")
 
 		for _, body := range []string{
 			`{"error":"` + url.PathEscape(mark) + `","error_description":"\u0022><script>alert(1)</script>"}`,
 			`{"errors":[{"code":32,"message":"\u0022><script>alert(1)</script>"}],"title":"<script>alert(1)</script>","detail":"<script>alert(1)</script>"}`,
 			mark,
 		} {
-			callback := b.approve(b.begin(p.path), victim)
+			callback := b.Approve(b.begin(p.path), victim)
 			s.X.Fail(xtest.Fault{Path: p.last, Status: 400, Times: 1, Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
 			a := b.get(callback)
 			s.X.ClearFaults()
@@ -125,7 +126,7 @@ func guardedPages(t *testing.T, s *Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := out.approve(out.begin("/auth/login"), victim)
+	cut := out.Approve(out.begin("/auth/login"), victim)
 	pages := map[string]answer{
 		"the question before a sign-out": in.get("/auth/logout"),
 		"nobody to sign out":             out.get("/auth/logout"),
@@ -133,7 +134,7 @@ func guardedPages(t *testing.T, s *Site) {
 		"an unclear sign-out":            in.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"perhaps"}}),
 		"another browser":                out.get("/auth/callback?state=x"),
 		"denied":                         out.get(denied),
-		"expired":                        out.get(out.edited(cut, "code", "made-up")),
+		"expired":                        out.get(testkit.Edited(out.T, cut, "code", "made-up")),
 		"no page load":                   out.get("/auth/login", "Sec-Purpose", "prefetch"),
 		"an unknown scope":               out.get("/auth/login?scope=dm.write"),
 		"not found":                      out.get("/auth/nowhere"),
@@ -166,8 +167,8 @@ func guardedPages(t *testing.T, s *Site) {
 		if strings.Contains(policy[0], "unsafe") || strings.Contains(policy[0], "*") || strings.Contains(policy[0], "http:") {
 			t.Errorf("%s: the policy is %q", what, policy[0])
 		}
-		if regexp.MustCompile(`(?i)<script|<iframe|<object|<base|\son[a-z]+=|\sstyle=|javascript:|https?://`).MatchString(a.body) {
-			t.Errorf("%s: %s", what, a.body)
+		if regexp.MustCompile(`(?i)<script|<iframe|<object|<base|\son[a-z]+=|\sstyle=|javascript:|https?://`).MatchString(a.Text) {
+			t.Errorf("%s: %s", what, a.Text)
 		}
 	}
 	// What is no page: redirects and documents.
@@ -178,7 +179,7 @@ func guardedPages(t *testing.T, s *Site) {
 		if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("%s: Cache-Control %q, Referrer-Policy %q", what, a.Header.Get("Cache-Control"), a.Header.Get("Referrer-Policy"))
 		}
-		if a.body != "" && a.Header.Get("X-Content-Type-Options") != "nosniff" {
+		if a.Text != "" && a.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: no nosniff", what)
 		}
 	}

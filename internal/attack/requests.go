@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/xsignin/xsignin/internal/testkit"
 )
 
 // forged are headers by which a client or a proxy says that the site is another.
@@ -26,26 +28,26 @@ func forgedHost(t *testing.T, s *Site) {
 		for _, p := range logins {
 			b := s.browser(t)
 			a := b.get(p.path, headers...)
-			if a.StatusCode != http.StatusSeeOther || strings.Contains(a.location(), "evil") {
-				t.Fatalf("%s: status %d to %q", p.path, a.StatusCode, a.location())
+			if a.StatusCode != http.StatusSeeOther || strings.Contains(a.Redirect(), "evil") {
+				t.Fatalf("%s: status %d to %q", p.path, a.StatusCode, a.Redirect())
 			}
-			if to := b.param(a.location(), "redirect_uri"); p.handle == "state" && to != s.URL+"/auth/callback" {
+			if to := testkit.Param(b.T, a.Redirect(), "redirect_uri"); p.handle == "state" && to != s.URL+"/auth/callback" {
 				t.Errorf("Host %q: the callback is %q", host, to)
 			}
 			s.cookiesOfOurs(t, a)
 			// The browser comes back to where X was told to send it.
-			callback := b.approve(a.location(), victim)
+			callback := b.Approve(a.Redirect(), victim)
 			if !strings.HasPrefix(callback, s.URL+"/auth/callback?") {
 				t.Errorf("Host %q: X sends the browser to %q", host, callback)
 			}
 			a = b.get(callback, headers...)
-			if a.StatusCode != http.StatusSeeOther || a.location() != "/" {
-				t.Errorf("Host %q: status %d to %q", host, a.StatusCode, a.location())
+			if a.StatusCode != http.StatusSeeOther || a.Redirect() != "/" {
+				t.Errorf("Host %q: status %d to %q", host, a.StatusCode, a.Redirect())
 			}
 			s.cookiesOfOurs(t, a)
 			for _, path := range []string{"/", s.Private, "/auth/logout", "/auth/session", "/auth/nowhere", "/auth/callback"} {
 				a := b.get(path, headers...)
-				if strings.Contains(a.body, "evil.example") || strings.Contains(a.location(), "evil.example") {
+				if strings.Contains(a.Text, "evil.example") || strings.Contains(a.Redirect(), "evil.example") {
 					t.Errorf("%s carries a forged host", path)
 				}
 			}
@@ -97,15 +99,15 @@ func openRedirects(t *testing.T, s *Site) {
 		p := logins[i%2]
 		b := s.browser(t)
 		a := b.signIn(p.path+"?return_to="+url.QueryEscape(target), victim)
-		b.stays(a.location(), "a sign-in with return_to "+target)
+		b.stays(a.Redirect(), "a sign-in with return_to "+target)
 		a = b.send(http.MethodPost, "/auth/logout", url.Values{"return_to": {target}}, "Sec-Fetch-Site", "same-origin")
-		b.stays(a.location(), "a sign-out with return_to "+target)
+		b.stays(a.Redirect(), "a sign-out with return_to "+target)
 		b.is("", "a sign-out")
 	}
 	// Said twice, once well.
 	b := s.browser(t)
 	for _, query := range []string{"return_to=/a&return_to=//evil.example", "return_to=//evil.example&return_to=/a"} {
-		b.stays(b.signIn("/auth/login?"+query, victim).location(), "a sign-in with "+query)
+		b.stays(b.signIn("/auth/login?"+query, victim).Redirect(), "a sign-in with "+query)
 	}
 	// Paths that a router cleans or completes.
 	for _, path := range []string{
@@ -113,12 +115,12 @@ func openRedirects(t *testing.T, s *Site) {
 		s.Private + "/", s.Private + "//evil.example", "//evil.example" + s.Private, "/auth//evil.example", "/auth", "/auth//", "/auth/../" + s.Private,
 	} {
 		a := b.get(s.URL+path, "X-Forwarded-Prefix", "//evil.example")
-		if strings.HasPrefix(a.location(), "/auth/login") {
+		if strings.HasPrefix(a.Redirect(), "/auth/login") {
 			continue // the login, with the way back
 		}
-		to, err := b.address().Parse(strings.ReplaceAll(a.location(), `\`, "/"))
+		to, err := b.address().Parse(strings.ReplaceAll(a.Redirect(), `\`, "/"))
 		if err != nil || to.Host != b.address().Host {
-			t.Errorf("%s leads to %q", path, a.location())
+			t.Errorf("%s leads to %q", path, a.Redirect())
 		}
 	}
 	// A page behind the login whose address looks like another host.
@@ -171,12 +173,12 @@ func otherSites(t *testing.T, s *Site) {
 			}
 		}
 		// An old browser says nothing and brings no Lax cookie along: that is nobody.
-		if a := s.browser(t).post(form); a.StatusCode < 400 && !strings.HasPrefix(a.location(), "/auth/login") {
-			t.Errorf("%s by nobody: status %d to %q", form.Path, a.StatusCode, a.location())
+		if a := s.browser(t).post(form); a.StatusCode < 400 && !strings.HasPrefix(a.Redirect(), "/auth/login") {
+			t.Errorf("%s by nobody: status %d to %q", form.Path, a.StatusCode, a.Redirect())
 		}
 		// A link is no form. Its answer, if there is one, is a page.
-		if a := b.get(form.Path + "?" + form.Body); a.StatusCode >= 300 && a.StatusCode < 400 && !strings.HasPrefix(a.location(), "/auth/login") {
-			t.Errorf("%s by a link: status %d to %q", form.Path, a.StatusCode, a.location())
+		if a := b.get(form.Path + "?" + form.Body); a.StatusCode >= 300 && a.StatusCode < 400 && !strings.HasPrefix(a.Redirect(), "/auth/login") {
+			t.Errorf("%s by a link: status %d to %q", form.Path, a.StatusCode, a.Redirect())
 		}
 	}
 	if n := posts() - before; n != 0 {
@@ -238,7 +240,7 @@ func otherSites(t *testing.T, s *Site) {
 	a = other.send(http.MethodPost, "/auth/logout", url.Values{
 		"everywhere": {"1"}, "user": {victim}, "user_id": {victim}, "subject": {victim}, "id": {victim},
 	}, "Sec-Fetch-Site", "same-origin")
-	if a.StatusCode != http.StatusSeeOther || other.who() != "" {
+	if a.StatusCode != http.StatusSeeOther || other.Who() != "" {
 		t.Errorf("a sign-out everywhere: status %d", a.StatusCode)
 	}
 	b.is(victim, "a stranger's sign-out everywhere")
@@ -275,8 +277,8 @@ func headerInjection(t *testing.T, s *Site) {
 		}
 		// Through a sign-in, to the address that follows it.
 		a := b.signIn("/auth/login?return_to="+url.QueryEscape("/a?b="+mark), victim)
-		if strings.ContainsAny(a.location(), "\r\n") || a.Header.Get("X-Injected") != "" {
-			t.Errorf("after a sign-in: %q", a.location())
+		if strings.ContainsAny(a.Redirect(), "\r\n") || a.Header.Get("X-Injected") != "" {
+			t.Errorf("after a sign-in: %q", a.Redirect())
 		}
 	}
 }
@@ -287,7 +289,7 @@ func strangeScopes(t *testing.T, s *Site) {
 		for _, p := range logins {
 			a := b.get(p.path + "?scope=" + url.QueryEscape(scope))
 			b.refused(a, "the scope "+scope)
-			if strings.Contains(a.body, "dm.") || strings.Contains(a.body, "<script>") {
+			if strings.Contains(a.Text, "dm.") || strings.Contains(a.Text, "<script>") {
 				t.Errorf("the page repeats the scope %q", scope)
 			}
 		}

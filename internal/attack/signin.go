@@ -6,12 +6,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/xsignin/xsignin/internal/testkit"
 )
 
 func callbackLink(t *testing.T, s *Site) {
 	for _, p := range logins {
 		evil := s.browser(t)
-		link := evil.approve(evil.begin(p.path), stranger)
+		link := evil.Approve(evil.begin(p.path), stranger)
 
 		fresh := s.browser(t)
 		fresh.refused(fresh.get(link), p.path+": a stranger's link")
@@ -19,7 +21,7 @@ func callbackLink(t *testing.T, s *Site) {
 
 		// A sign-in of one's own under way, and the link in between.
 		busy := s.browser(t)
-		own := busy.approve(busy.begin(p.path), victim)
+		own := busy.Approve(busy.begin(p.path), victim)
 		busy.refused(busy.get(link), p.path+": a stranger's link in between")
 		if a := busy.get(own); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: the own callback afterwards: status %d", p.path, a.StatusCode)
@@ -34,7 +36,7 @@ func callbackLink(t *testing.T, s *Site) {
 		under := busy.begin(p.path)
 		busy.refused(busy.get("/auth/callback?error=access_denied&state=made-up"), "a made-up denial")
 		busy.refused(busy.get("/auth/callback?denied=made-up"), "a made-up denial")
-		if a := busy.get(busy.approve(under, victim)); a.StatusCode != http.StatusSeeOther {
+		if a := busy.get(busy.Approve(under, victim)); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: a made-up denial ended a sign-in under way: status %d", p.path, a.StatusCode)
 		}
 	}
@@ -43,7 +45,7 @@ func callbackLink(t *testing.T, s *Site) {
 func plantedCookie(t *testing.T, s *Site) {
 	for _, p := range logins {
 		evil := s.browser(t)
-		link := evil.approve(evil.begin(p.path), stranger)
+		link := evil.Approve(evil.begin(p.path), stranger)
 		_, theirs := evil.cookies()
 		if len(theirs) != 1 {
 			t.Fatalf("%d cookies of sign-ins under way", len(theirs))
@@ -72,12 +74,12 @@ func plantedCookie(t *testing.T, s *Site) {
 
 		// Its value in the place of the victim's own.
 		b = s.browser(t)
-		own := b.approve(b.begin(p.path), victim)
+		own := b.Approve(b.begin(p.path), victim)
 		_, mine := b.cookies()
 		header := mine[0].Name + "=" + theirs[0].Value
-		bare2 := &http.Client{Transport: s.HTTP, CheckRedirect: b.client.CheckRedirect}
-		bb := &browser{t, s, bare2, b.jar}
-		for _, callback := range []string{own, link, b.edited(own, p.proof, b.param(link, p.proof)), b.edited(link, p.proof, b.param(own, p.proof))} {
+		bb := s.browser(t)
+		bb.Client.Jar, bb.Jar = nil, b.Jar
+		for _, callback := range []string{own, link, testkit.Edited(b.T, own, p.proof, testkit.Param(b.T, link, p.proof)), testkit.Edited(b.T, link, p.proof, testkit.Param(b.T, own, p.proof))} {
 			bb.refused(bb.get(callback, "Cookie", header), "a cookie's value under another name")
 		}
 		// With both of that name, the planted one in front, the honest sign-in completes.
@@ -90,15 +92,15 @@ func plantedCookie(t *testing.T, s *Site) {
 func secondTab(t *testing.T, s *Site) {
 	for _, p := range logins {
 		b := s.browser(t)
-		first, second := b.approve(b.begin(p.path), victim), b.approve(b.begin(p.path), stranger)
+		first, second := b.Approve(b.begin(p.path), victim), b.Approve(b.begin(p.path), stranger)
 		// The proof of one tab in the callback of the other: PKCE, or the request token's
 		// secret, is another.
-		b.refused(b.get(b.edited(first, p.proof, b.param(second, p.proof))), p.path+": another tab's proof")
+		b.refused(b.get(testkit.Edited(b.T, first, p.proof, testkit.Param(b.T, second, p.proof))), p.path+": another tab's proof")
 		b.is("", "another tab's proof")
 		if a := b.get(second); a.StatusCode >= 500 {
 			t.Errorf("%s: status %d", p.path, a.StatusCode)
 		}
-		if got := b.who(); got != "" && got != stranger {
+		if got := b.Who(); got != "" && got != stranger {
 			t.Errorf("signed in as %q", got)
 		}
 	}
@@ -106,14 +108,14 @@ func secondTab(t *testing.T, s *Site) {
 
 func mixUp(t *testing.T, s *Site) {
 	b := s.browser(t)
-	first, second := b.approve(b.begin(logins[0].path), victim), b.approve(b.begin(logins[1].path), stranger)
+	first, second := b.Approve(b.begin(logins[0].path), victim), b.Approve(b.begin(logins[1].path), stranger)
 	for _, query := range []url.Values{
-		{"state": {b.param(first, "state")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
-		{"state": {b.param(first, "state")}, "oauth_token": {b.param(second, "oauth_token")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
-		{"oauth_token": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
-		{"oauth_token": {b.param(first, "state")}, "oauth_verifier": {b.param(second, "oauth_verifier")}},
-		{"state": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
-		{"denied": {b.param(second, "oauth_token")}, "code": {b.param(first, "code")}},
+		{"state": {testkit.Param(b.T, first, "state")}, "oauth_verifier": {testkit.Param(b.T, second, "oauth_verifier")}},
+		{"state": {testkit.Param(b.T, first, "state")}, "oauth_token": {testkit.Param(b.T, second, "oauth_token")}, "oauth_verifier": {testkit.Param(b.T, second, "oauth_verifier")}},
+		{"oauth_token": {testkit.Param(b.T, second, "oauth_token")}, "code": {testkit.Param(b.T, first, "code")}},
+		{"oauth_token": {testkit.Param(b.T, first, "state")}, "oauth_verifier": {testkit.Param(b.T, second, "oauth_verifier")}},
+		{"state": {testkit.Param(b.T, second, "oauth_token")}, "code": {testkit.Param(b.T, first, "code")}},
+		{"denied": {testkit.Param(b.T, second, "oauth_token")}, "code": {testkit.Param(b.T, first, "code")}},
 	} {
 		b.refused(b.get("/auth/callback?"+query.Encode()), fmt.Sprint(query))
 		b.is("", fmt.Sprint(query))
@@ -137,7 +139,7 @@ func fixation(t *testing.T, s *Site) {
 		for _, reuse := range []string{planted, theirs} {
 			thief := s.browser(t)
 			thief.plant(name, reuse)
-			if got := thief.who(); got == victim {
+			if got := thief.Who(); got == victim {
 				t.Errorf("a planted session became the victim's")
 			}
 		}
@@ -184,7 +186,7 @@ func (b *browser) session() (name, value string) {
 func replay(t *testing.T, s *Site) {
 	for _, p := range logins {
 		b := s.browser(t)
-		callback := b.approve(b.begin(p.path), victim)
+		callback := b.Approve(b.begin(p.path), victim)
 		_, kept := b.cookies()
 		asked := s.X.Count(http.MethodPost, p.last)
 		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
@@ -208,23 +210,23 @@ func replay(t *testing.T, s *Site) {
 func parameters(t *testing.T, s *Site) {
 	for _, p := range logins {
 		b := s.browser(t)
-		callback := b.approve(b.begin(p.path), victim)
-		handle, proof := b.param(callback, p.handle), b.param(callback, p.proof)
+		callback := b.Approve(b.begin(p.path), victim)
+		handle, proof := testkit.Param(b.T, callback, p.handle), testkit.Param(b.T, callback, p.proof)
 		asked := s.X.Count(http.MethodPost, p.last)
 		for what, hostile := range map[string]string{
-			"swapped":             b.edited(callback, p.handle, proof, p.proof, handle),
-			"a cut handle":        b.edited(callback, p.handle, handle[:len(handle)-1]),
-			"a longer handle":     b.edited(callback, p.handle, handle+"a"),
-			"no handle":           b.edited(callback, p.handle, ""),
-			"another case":        b.edited(callback, p.handle, flip(handle)),
+			"swapped":             testkit.Edited(b.T, callback, p.handle, proof, p.proof, handle),
+			"a cut handle":        testkit.Edited(b.T, callback, p.handle, handle[:len(handle)-1]),
+			"a longer handle":     testkit.Edited(b.T, callback, p.handle, handle+"a"),
+			"no handle":           testkit.Edited(b.T, callback, p.handle, ""),
+			"another case":        testkit.Edited(b.T, callback, p.handle, flip(handle)),
 			"the handle twice":    callback + "&" + p.handle + "=" + url.QueryEscape(handle),
 			"the proof twice":     callback + "&" + p.proof + "=" + url.QueryEscape(proof),
 			"another proof first": strings.Replace(callback, "?", "?"+p.proof+"=made-up&", 1),
 			"a stranger twice":    callback + "&a=1&a=2",
 			"a broken escape":     callback + "&a=%zz",
 			"a semicolon":         callback + ";a=b",
-			"a null byte":         b.edited(callback, p.handle, handle+"\x00"),
-			"blanks":              b.edited(callback, p.handle, " "+handle),
+			"a null byte":         testkit.Edited(b.T, callback, p.handle, handle+"\x00"),
+			"blanks":              testkit.Edited(b.T, callback, p.handle, " "+handle),
 			"an array":            strings.Replace(callback, p.handle+"=", p.handle+"[]=", 1),
 			"nine kilobytes":      callback + "&a=" + strings.Repeat("a", 9<<10),
 			"a thousand":          callback + strings.Repeat("&a=", 1000),
@@ -255,8 +257,8 @@ func parameters(t *testing.T, s *Site) {
 
 		// A cut proof reaches X, which refuses it, and the sign-in is spent.
 		b = s.browser(t)
-		callback = b.approve(b.begin(p.path), victim)
-		b.refused(b.get(b.edited(callback, p.proof, proof[:10])), "a cut proof")
+		callback = b.Approve(b.begin(p.path), victim)
+		b.refused(b.get(testkit.Edited(b.T, callback, p.proof, proof[:10])), "a cut proof")
 		b.refused(b.get(callback), "the honest callback after a wrong proof")
 		b.is("", "a cut proof")
 	}
@@ -295,7 +297,7 @@ func hostileCookies(t *testing.T, s *Site) {
 		if n := len(strings.Join(a.Header.Values("Set-Cookie"), "")); n > 8<<10 {
 			t.Errorf("the answer clears cookies by %d bytes", n)
 		}
-		if a := b.get(b.approve(a.location(), victim)); a.StatusCode != http.StatusSeeOther {
+		if a := b.get(b.Approve(a.Redirect(), victim)); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: the callback with a hundred cookies: status %d", p.path, a.StatusCode)
 		}
 		b.is(victim, "a sign-in among a hundred cookies")

@@ -23,7 +23,8 @@ const module = "github.com/xsignin/xsignin"
 // imports only packages of the layers below its own, so that each can be used, and read,
 // without those above.
 var layers = [][]string{
-	{"internal/acceptance", "internal/attack", "internal/repocheck", "internal/testkit"},
+	{"internal/acceptance", "internal/attack", "internal/repocheck"},
+	{"internal/testkit"},
 	{""},
 	{"handlers"},
 	{"middleware/xecho", "middleware/xgin"},

@@ -95,20 +95,26 @@ func (b *Browser) Send(method, target string, body url.Values, headers ...string
 // Do sends a request, and reads the answer to its end.
 func (b *Browser) Do(req *http.Request) Answer {
 	b.t.Helper()
-	resp, err := b.Client.Do(req)
+	a, err := b.Try(req)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	return a
+}
+
+// Try is Do for a request that may fail.
+func (b *Browser) Try(req *http.Request) (Answer, error) {
+	resp, err := b.Client.Do(req)
+	if err != nil {
+		return Answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	a := Answer{resp, string(text)}
-	if b.watch != nil {
+	if b.watch != nil && err == nil {
 		b.watch.Answered(a)
 	}
-	return a
+	return a, err
 }
 
 // Get is Send with the method GET and no body.
@@ -199,4 +205,31 @@ func (p InProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := w.Result()
 	resp.Request = r
 	return resp, nil
+}
+
+// Edited returns rawURL with parameters set. Parameters whose value is "" are removed.
+func Edited(t *testing.T, rawURL string, pairs ...string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if q.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
+			q.Del(pairs[i])
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// Param returns a parameter of rawURL.
+func Param(t *testing.T, rawURL, name string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
 }
