@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -24,30 +25,10 @@ import (
 // TestStartsWithoutKeys runs the command's own main.
 func TestStartsWithoutKeys(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	env := map[string]string{"ADDR": "127.0.0.1:0", "DATABASE": filepath.Join(t.TempDir(), "linking.db")}
-	go func() {
-		err := run(ctx, func(name string) string { return env[name] }, pw)
-		_ = pw.CloseWithError(err)
-		done <- err
-	}()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	line := make([]byte, 1<<10)
-	n, err := pr.Read(line)
-	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) `).FindStringSubmatch(string(line[:n]))
-	if err != nil || base == nil {
-		t.Fatalf("%q: %v", line[:n], err)
-	}
+	base, _ := testkit.Start(t, map[string]string{"DATABASE": filepath.Join(t.TempDir(), "linking.db")}, run)
 	// By both protocols the local X shows its page.
 	for _, path := range []string{"/auth/login", "/auth/login/x-oauth1"} {
-		resp, err := http.DefaultClient.Do(navigation(t, base[1]+path))
+		resp, err := http.DefaultClient.Do(navigation(t, base+path))
 		if err != nil {
 			t.Fatal(err)
 		}

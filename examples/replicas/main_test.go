@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -25,29 +25,10 @@ import (
 // TestStartsWithoutKeys runs the command's own main, without a server.
 func TestStartsWithoutKeys(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := run(ctx, func(name string) string { return map[string]string{"ADDR": "127.0.0.1:0"}[name] }, pw)
-		_ = pw.CloseWithError(err)
-		done <- err
-	}()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	line := make([]byte, 1<<10)
-	n, err := pr.Read(line)
-	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) `).FindStringSubmatch(string(line[:n]))
-	if err != nil || base == nil {
-		t.Fatalf("%q: %v", line[:n], err)
-	}
+	base, _ := testkit.Start(t, nil, run)
 	var by []string
 	for range replicas {
-		resp, err := http.Get(base[1])
+		resp, err := http.Get(base)
 		if err != nil {
 			t.Fatal(err)
 		}

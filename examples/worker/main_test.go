@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,34 +16,15 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
 // TestStartsWithoutKeys runs the command's own main, with its worker.
 func TestStartsWithoutKeys(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	env := map[string]string{"ADDR": "127.0.0.1:0", "DATABASE": filepath.Join(t.TempDir(), "worker.db")}
-	go func() {
-		err := run(ctx, func(name string) string { return env[name] }, pw)
-		_ = pw.CloseWithError(err)
-		done <- err
-	}()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	line := make([]byte, 1<<10)
-	n, err := pr.Read(line)
-	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) `).FindStringSubmatch(string(line[:n]))
-	if err != nil || base == nil {
-		t.Fatalf("%q: %v", line[:n], err)
-	}
-	resp, err := http.Get(base[1])
+	base, _ := testkit.Start(t, map[string]string{"DATABASE": filepath.Join(t.TempDir(), "worker.db")}, run)
+	resp, err := http.Get(base)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,26 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
 func TestItSaysWhatAnApplicationNeeds(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	r, w := io.Pipe()
-	done := make(chan error, 1)
-	env := map[string]string{"ADDR": "127.0.0.1:0", "X_CLIENT_SECRET": "it's a secret", "X_CALLBACK_URLS": "http://127.0.0.1:1/a, http://127.0.0.1:2/b"}
-	go func() {
-		done <- run(ctx, func(name string) string { return env[name] }, w, slog.New(slog.DiscardHandler))
-		_ = w.Close()
-	}()
-	b := make([]byte, 4096)
-	n, err := r.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := string(b[:n])
-	at, _, _ := strings.Cut(strings.TrimPrefix(said, "Ready: "), " ")
+	env := map[string]string{"X_CLIENT_SECRET": "it's a secret", "X_CALLBACK_URLS": "http://127.0.0.1:1/a, http://127.0.0.1:2/b"}
+	at, said := testkit.Start(t, env, func(ctx context.Context, getenv func(string) string, out io.Writer) error {
+		return run(ctx, getenv, out, slog.New(slog.DiscardHandler))
+	})
 	for _, want := range []string{
 		"Callbacks: http://127.0.0.1:1/a http://127.0.0.1:2/b\n",
 		"export X_API_URL=" + at + "\n",
@@ -52,10 +42,6 @@ func TestItSaysWhatAnApplicationNeeds(t *testing.T) {
 		if resp.StatusCode != status {
 			t.Errorf("%s: %d, not %d", path, resp.StatusCode, status)
 		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("run: %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/localx"
+	"github.com/xsignin/xsignin/internal/testkit"
 )
 
 // Build makes an example's application.
@@ -66,32 +67,13 @@ func SignedIn(t *testing.T, base, path string) *http.Client {
 // returns its address.
 func Start(t *testing.T, build Build) string {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := localx.Run(ctx, func(name string) string {
-			if name == "ADDR" {
-				return "127.0.0.1:0"
-			}
-			return ""
-		}, pw, build)
-		_ = pw.CloseWithError(err)
-		done <- err
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the end: %v", err)
-		}
+	base, printed := testkit.Start(t, nil, func(ctx context.Context, getenv func(string) string, out io.Writer) error {
+		return localx.Run(ctx, getenv, out, build)
 	})
-	line := make([]byte, 1<<10)
-	n, err := pr.Read(line)
-	base := regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) \(a local X `).FindStringSubmatch(string(line[:n]))
-	if err != nil || base == nil {
-		t.Fatalf("the first line is %q: %v", line[:n], err)
+	if !strings.HasPrefix(printed, "Ready: "+base+" (a local X ") {
+		t.Fatalf("the first line is %q", printed)
 	}
-	return base[1]
+	return base
 }
 
 // browser is somebody with a browser.
