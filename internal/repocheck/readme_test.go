@@ -21,10 +21,10 @@ func pages(t *testing.T) []string {
 // elsewhere are the pages whose programs need more than the root module's libraries, and the
 // module that has it. Its own tests compare these pages with the programs there, and run them.
 var elsewhere = map[string]string{
-	"docs/from-gologin.md":   "internal/docs",
-	"docs/from-goth.md":      "internal/docs",
-	"docs/other-sessions.md": "internal/docs",
-	"docs/stores.md":         "internal/docs",
+	"docs/from-gologin.md":   "internal/integration",
+	"docs/from-goth.md":      "internal/integration",
+	"docs/other-sessions.md": "internal/integration",
+	"docs/stores.md":         "internal/integration",
 }
 
 // program tells a block that is a whole program.
