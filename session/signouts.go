@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -87,8 +86,6 @@ type SignOuts struct {
 	base   context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	// calls bounds those to the store.
-	calls bounded.Calls
 
 	mu      sync.Mutex    // guards what follows, and writes to list
 	flight  chan struct{} // closed at the end of the read under way; nil if there is none

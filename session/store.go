@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-
-	"github.com/xsignin/xsignin/internal/bounded"
 )
 
 const (
@@ -56,8 +54,6 @@ type store struct {
 	memory *memory
 	// signOuts may be nil.
 	signOuts *SignOuts
-	// calls bounds those to ctx.
-	calls bounded.Calls
 }
 
 // unfiltered is a store that also finds sessions that were ended everywhere, for who
@@ -216,8 +212,8 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
-		after := s.calls.Begin(context.WithoutCancel(ctx), storeTime)
-		defer after.End()
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
 		var lookErr error
 		ended, lookErr = s.sweep(after, key, stone)
 		err = join(err, lookErr)
@@ -309,27 +305,27 @@ func finish(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.FindCtx(call, key)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.FindCtx(ctx, key)
 	}
 	return s.base.Find(key)
 }
 
 func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.CommitCtx(call, key, b, expiry)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.CommitCtx(ctx, key, b, expiry)
 	}
 	return s.base.Commit(key, b, expiry)
 }
 
 func (s *store) delete(ctx context.Context, key string) error {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.DeleteCtx(call, key)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.DeleteCtx(ctx, key)
 	}
 	return s.base.Delete(key)
 }
