@@ -19,7 +19,7 @@ func (s *SignOuts) End(ctx context.Context, userID string) error { return s.end(
 
 // Ended reports whether a session of the position has been ended.
 func (s *SignOuts) Ended(ctx context.Context, userID string, position uint64) (bool, error) {
-	return s.ended(ctx, userID, position, time.Now())
+	return s.ended(ctx, userID, position)
 }
 
 // Position is what somebody who signs in now has to know.

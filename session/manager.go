@@ -25,9 +25,9 @@ const maxLifetime = 100 * 365 * 24 * time.Hour
 // Config says how [New] keeps sessions. The zero value is a working
 // configuration for plain http on one process.
 type Config struct {
-	// Store keeps the records: any of scs's stores. Nil means memory: at
-	// most 300 bytes for a session of nothing but its user, and all is forgotten when the
-	// process ends. Replicas share it; another
+	// Store keeps the records: any of scs's stores. Nil means memory. There a session
+	// that holds only its user takes at most 380 bytes, and all sessions end with the
+	// process. Replicas share it; another
 	// application must not, see [Manager]. A call to a store that takes contexts (an
 	// [scs.CtxStore]) is given up after 5 seconds; any other store has to bound its calls
 	// itself, or requests hang for as long as it does.

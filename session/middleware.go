@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 )
@@ -56,7 +55,7 @@ func (m *Manager) loadAndTouch(w http.ResponseWriter, r *http.Request) (context.
 	token, _ := m.token(r)
 	var s seen
 	ctx, err := m.load(r.Context(), token, &s)
-	if err != nil || s.raw == nil || !m.touchDue(s.touched, time.Now()) {
+	if err != nil || s.raw == nil || !m.touchDue(s.touched) {
 		return ctx, err
 	}
 	key := m.store.key(token)

@@ -58,7 +58,7 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 	if err != nil || !ok {
 		return provider.User{}, false, err
 	}
-	if m.touchDue(rec.touched, rec.read) {
+	if m.touchDue(rec.touched) {
 		if key := m.store.key(token); m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
 			return provider.User{}, false, nil
 		}
@@ -69,16 +69,16 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 // record is what reading a session's identity finds.
 type record struct {
 	header
-	raw  []byte
-	read time.Time // when it was
+	raw []byte
 	// values are set if the whole record had to be decoded.
 	values map[string]any
 }
 
-// find reads the record of a signed-in user. It allocates for the store's key, unless the
-// store is our own, and for the user.
+// find reads the record of a signed-in user. It allocates for the store's key and for
+// the user.
 func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, err error) {
-	b, found, now, err := m.store.findToken(ctx, token)
+	key := m.store.key(token)
+	b, found, err := m.store.findOpen(ctx, key)
 	if err != nil {
 		return record{}, false, fmt.Errorf("session: reading: %w", err)
 	}
@@ -86,19 +86,18 @@ func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, 
 		return record{}, false, nil
 	}
 	rec, ok = m.decode(b)
-	rec.read = now
 	if !ok {
 		m.logUnreadable(ctx)
 	}
 	if !signedIn(rec.user) {
 		return record{}, false, nil
 	}
-	ended, err := m.store.endedAt(ctx, rec.identity, now)
+	ended, err := m.store.ended(ctx, rec.identity)
 	if err != nil {
 		return record{}, false, err
 	}
 	if ended {
-		m.store.discard(ctx, m.store.key(token))
+		m.store.discard(ctx, key)
 		return record{}, false, nil
 	}
 	return rec, true, nil

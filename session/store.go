@@ -50,8 +50,6 @@ type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
 	sm   *scs.SessionManager
-	// memory is base, or nil if it is another store.
-	memory *memory
 	// signOuts may be nil.
 	signOuts *SignOuts
 }
@@ -78,7 +76,6 @@ func wrapStore(sm *scs.SessionManager) *store {
 	}
 	s := &store{base: sm.Store, sm: sm}
 	s.ctx, _ = s.base.(scs.CtxStore)
-	s.memory, _ = s.base.(*memory)
 	sm.Store = s
 	switch s.base.(type) {
 	case scs.IterableStore, scs.IterableCtxStore:
@@ -143,36 +140,12 @@ func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) 
 	return b, true, nil
 }
 
-// findToken is findOpen for the session of a token. It also tells the time, as it is when
-// the store has answered: its callers need it, and a clock is read once for all of them.
-func (s *store) findToken(ctx context.Context, token string) (b []byte, found bool, now time.Time, err error) {
-	if s.memory == nil || !s.sm.HashTokenInStore {
-		b, found, err = s.findOpen(ctx, s.key(token))
-		return b, found, time.Now(), err
-	}
-	// What every request does need not go by way of a string.
-	key := memoryKey(hashToken(token))
-	now = time.Now()
-	if b, found = s.memory.find(&key, now); !found || isTombstone(b) {
-		return nil, false, now, nil
-	}
-	return b, true, now, nil
-}
-
 // ended reports whether the session of i was ended everywhere.
 func (s *store) ended(ctx context.Context, i identity) (bool, error) {
-	if s.signOuts == nil {
+	if s.signOuts == nil || !signedIn(i.user) {
 		return false, nil
 	}
-	return s.endedAt(ctx, i, time.Now())
-}
-
-// endedAt is ended for who has looked at the clock already.
-func (s *store) endedAt(ctx context.Context, i identity, now time.Time) (bool, error) {
-	if !signedIn(i.user) {
-		return false, nil
-	}
-	return s.signOuts.ended(ctx, i.user.Subject, i.position, now)
+	return s.signOuts.ended(ctx, i.user.Subject, i.position)
 }
 
 // endedRecord is ended for a record. One that does not decode is for others to judge.

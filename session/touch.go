@@ -48,9 +48,9 @@ func (t *touches) claim(key string, now time.Time, interval time.Duration) bool 
 
 // touchDue reports whether a session whose use was last recorded at touched has to
 // be touched.
-func (m *Manager) touchDue(touched, now time.Time) bool {
+func (m *Manager) touchDue(touched time.Time) bool {
 	idle := m.sm.IdleTimeout
-	return idle > 0 && now.Sub(touched) >= idle/touchShare
+	return idle > 0 && time.Since(touched) >= idle/touchShare
 }
 
 // claimTouch reports whether this request is the one to touch the session.
