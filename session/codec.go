@@ -13,7 +13,7 @@ import (
 
 // A record is
 //
-//	1 byte    recordV2
+//	1 byte    recordVersion
 //	8 bytes   deadline, in milliseconds since 1970, big-endian
 //	8 bytes   when its use was last recorded, the same way
 //	uvarint   length of the identity, 0 for nobody
@@ -22,13 +22,11 @@ import (
 //	...       the application's values in gob, nothing if there are none
 //
 // Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
-// 0xf7, so records of other codecs are told apart by it. recordV1 was without the
-// position and is still read, as position 0. The bytes after recordV2 up to recordLast
-// are for later versions.
+// 0xf7, so records of other codecs are told apart by it. The bytes after recordVersion
+// up to recordLast are for later versions.
 const (
-	recordV1   = 0xb1
-	recordV2   = 0xb2
-	recordLast = 0xbf
+	recordVersion = 0xb2
+	recordLast    = 0xbf
 
 	touchedAt  = 9
 	headerSize = 17
@@ -47,7 +45,7 @@ type codec struct{}
 // Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b := make([]byte, 0, 256)
-	b = append(b, recordV2)
+	b = append(b, recordVersion)
 	b = wire.AppendTime(b, deadline)
 	b = wire.AppendTime(b, time.Now())
 	rest := len(values)
@@ -77,7 +75,7 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 
 // Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
-	if len(b) == 0 || b[0] < recordV1 || b[0] > recordLast {
+	if len(b) == 0 || b[0] < recordVersion || b[0] > recordLast {
 		return decodeGob(b)
 	}
 	h, err := decodeHeader(b)
@@ -128,12 +126,12 @@ type header struct {
 	rest     []byte // the application's values
 }
 
-// ownRecord reports whether b is a record of this package, in a version known here.
-func ownRecord(b []byte) bool { return len(b) > 0 && b[0] >= recordV1 && b[0] <= recordV2 }
+// ownRecord reports whether b is a record of this package, in this version.
+func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
 
 // decodeHeader copies the identity out of b, in one allocation.
 func decodeHeader(b []byte) (header, error) {
-	if len(b) > 0 && b[0] > recordV2 && b[0] <= recordLast {
+	if len(b) > 0 && b[0] > recordVersion && b[0] <= recordLast {
 		return header{}, errNewer
 	}
 	if len(b) < headerSize || !ownRecord(b) {
@@ -153,9 +151,7 @@ func decodeHeader(b []byte) (header, error) {
 		return h, nil
 	}
 	r := &wire.Reader{Rest: string(b[headerSize+n : end])}
-	if b[0] != recordV1 {
-		h.position = r.Uvarint()
-	}
+	h.position = r.Uvarint()
 	h.user = readUser(r)
 	if !r.Done() {
 		return header{}, errMalformed

@@ -123,7 +123,7 @@ func FuzzRecord(f *testing.F) {
 	gob, _ := scs.GobCodec{}.Encode(time.Now(), map[string]any{"n": 1})
 	f.Add(gob)
 	f.Add([]byte("\xb0xsignin: ended"))
-	f.Add(append(bytes.Repeat([]byte{0xb1}, 17), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	f.Add(append(bytes.Repeat([]byte{0xb2}, 17), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
 		d, values, err := codec.Decode(b)

@@ -2,9 +2,7 @@ package session
 
 import (
 	"context"
-	"time"
 
-	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -29,10 +27,4 @@ func (s *SignOuts) Position(ctx context.Context) (uint64, error) { return s.posi
 func (s *SignOuts) Known() (closed, open int) {
 	l := s.list.Load()
 	return len(l.closed), len(l.open)
-}
-
-// RecordV1 writes a record as versions without positions did.
-func RecordV1(deadline time.Time, u provider.User) []byte {
-	b := wire.AppendTime(wire.AppendTime([]byte{recordV1}, deadline), time.Now())
-	return append(b, wire.AppendString(nil, string(appendUser(nil, u)))...)
 }
