@@ -22,19 +22,15 @@ import (
 //	...       the application's values in gob, nothing if there are none
 //
 // Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
-// 0xf7, so records of other codecs are told apart by it. The bytes after recordVersion
-// up to recordLast are for later versions.
+// 0xf7, so the first byte tells this format from other codecs. A record of a later
+// version does not decode: its user has to sign in again, or comes back to a replica of
+// that version.
 const (
 	recordVersion = 0xb2
-	recordLast    = 0xbf
 
 	touchedAt  = 9
 	headerSize = 17
 )
-
-// errNewer says that a later version of this package wrote the record. Whoever
-// meets it is not signed in here: it happens while replicas are being upgraded.
-var errNewer = errors.New("session: record of a newer version")
 
 // errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
@@ -75,7 +71,7 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 
 // Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
-	if len(b) == 0 || b[0] < recordVersion || b[0] > recordLast {
+	if !ownRecord(b) {
 		return decodeGob(b)
 	}
 	h, err := decodeHeader(b)
@@ -131,9 +127,6 @@ func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
 
 // decodeHeader copies the identity out of b, in one allocation.
 func decodeHeader(b []byte) (header, error) {
-	if len(b) > 0 && b[0] > recordVersion && b[0] <= recordLast {
-		return header{}, errNewer
-	}
 	if len(b) < headerSize || !ownRecord(b) {
 		return header{}, errMalformed
 	}
