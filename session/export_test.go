@@ -9,6 +9,9 @@ import (
 // UserIn is the user in a session's value.
 func UserIn(value any) provider.User { return identityOf(value).user }
 
+// Identity is the value under which a session with our codec keeps u.
+func Identity(u provider.User) any { return identity{user: u} }
+
 // SetPageSize makes pages of n entries.
 func (s *SignOuts) SetPageSize(n int) { s.pageSize = n }
 

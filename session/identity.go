@@ -72,8 +72,6 @@ func identityOf(value any) identity {
 	switch v := value.(type) {
 	case identity:
 		return v
-	case provider.User:
-		return identity{user: v}
 	case string:
 		if i, err := decodeIdentity(v); err == nil {
 			return i
