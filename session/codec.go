@@ -40,27 +40,19 @@ type codec struct{}
 
 // Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	b := make([]byte, 0, 256)
-	b = append(b, recordVersion)
+	b := append(make([]byte, 0, 256), recordVersion)
 	b = wire.AppendTime(b, deadline)
 	b = wire.AppendTime(b, time.Now())
-	rest := len(values)
+	var user []byte
 	if i := identityOf(values[identityKey]); signedIn(i.user) {
-		user := binary.AppendUvarint(make([]byte, 0, 256), i.position)
-		user = appendUser(user, i.user)
-		b = binary.AppendUvarint(b, uint64(len(user)))
-		b = append(b, user...)
-		rest--
-	} else {
-		b = append(b, 0)
-	}
-	if rest == 0 {
-		return b, nil
-	}
-	if rest < len(values) {
-		// values is the live session, which goes on holding the identity.
+		user = appendUser(binary.AppendUvarint(nil, i.position), i.user)
+		// The caller's map is the live session, which goes on holding the identity.
 		values = maps.Clone(values)
 		delete(values, identityKey)
+	}
+	b = wire.AppendString(b, string(user))
+	if len(values) == 0 {
+		return b, nil
 	}
 	buf := bytes.NewBuffer(b)
 	if err := gob.NewEncoder(buf).Encode(values); err != nil {
