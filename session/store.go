@@ -54,15 +54,6 @@ type store struct {
 	signOuts *SignOuts
 }
 
-// unfiltered is a store that also finds sessions that were ended everywhere, for who
-// looks at that.
-type unfiltered struct{ *store }
-
-// FindCtx implements [scs.CtxStore].
-func (s unfiltered) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
-	return s.findOpen(ctx, key)
-}
-
 // iterableStore is a store whose base can list its records.
 type iterableStore struct{ *store }
 
