@@ -14,6 +14,13 @@ const tokenLength = 43
 // whose ids need not be scs's.
 const maxForeignToken = 256
 
+// defaultName is the name of the session's cookie, and the beginning of those of pending
+// sign-ins, where the configuration has no name.
+const defaultName = "xsignin"
+
+// pendingInfix is only in the names of pending sign-ins.
+const pendingInfix = "-pending-"
+
 // hostPrefix is what makes browsers hold a cookie to this host, to https and to
 // the path "/".
 func hostPrefix(secure bool) string {

@@ -87,7 +87,7 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 	}
 	return &Jar{
 		box:    box,
-		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, "xsignin") + "-pending-",
+		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix,
 		secure: cfg.Secure,
 		now:    cfg.Now,
 		spent:  newSpent(maxSpent),

@@ -119,9 +119,9 @@ func New(cfg Config) (*Manager, error) {
 		fault("Config.IdleTimeout %v is negative: leave it unset for none", cfg.IdleTimeout)
 	}
 	if cfg.CookieName == "" {
-		cfg.CookieName = hostPrefix(cfg.Secure) + "xsignin"
+		cfg.CookieName = hostPrefix(cfg.Secure) + defaultName
 	}
-	if strings.Contains(cfg.CookieName, "-pending-") {
+	if strings.Contains(cfg.CookieName, pendingInfix) {
 		fault("Config.CookieName %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
 	}
 	if (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {

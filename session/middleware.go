@@ -58,12 +58,8 @@ func (m *Manager) loadAndTouch(w http.ResponseWriter, r *http.Request) (context.
 	if err != nil || s.raw == nil || !m.touchDue(s.touched) {
 		return ctx, err
 	}
-	key := m.store.key(token)
-	if !m.claimTouch(key) {
-		return ctx, nil
-	}
 	rec, ok := m.decode(s.raw)
-	if ok && !m.touch(w, r, token, key, rec) {
+	if ok && !m.touch(w, r, token, rec) {
 		return m.load(r.Context(), "", &s)
 	}
 	return ctx, nil

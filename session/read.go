@@ -25,9 +25,6 @@ func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, o
 		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
-	if token == "" {
-		return provider.User{}, false, nil
-	}
 	rec, ok, err := m.find(ctx, token)
 	return rec.user, ok, err
 }
@@ -51,17 +48,12 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
-	if token == "" {
-		return provider.User{}, false, nil
-	}
 	rec, ok, err := m.find(ctx, token)
-	if err != nil || !ok {
-		return provider.User{}, false, err
+	if ok && m.touchDue(rec.touched) {
+		ok = m.touch(w, r, token, rec)
 	}
-	if m.touchDue(rec.touched) {
-		if key := m.store.key(token); m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
-			return provider.User{}, false, nil
-		}
+	if !ok {
+		return provider.User{}, false, err
 	}
 	return rec.user, true, nil
 }
@@ -74,9 +66,12 @@ type record struct {
 	values map[string]any
 }
 
-// find reads the record of a signed-in user. It allocates for the store's key and for
-// the user.
+// find reads the record of a signed-in user; nobody has the empty token. It allocates
+// for the store's key and for the user.
 func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, err error) {
+	if token == "" {
+		return record{}, false, nil
+	}
 	key := m.store.key(token)
 	b, found, err := m.store.findOpen(ctx, key)
 	if err != nil {
