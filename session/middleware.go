@@ -58,7 +58,7 @@ func (m *Manager) loadAndTouch(w http.ResponseWriter, r *http.Request) (context.
 	if err != nil || s.raw == nil || !m.touchDue(s.touched) {
 		return ctx, err
 	}
-	rec, ok := m.decode(s.raw)
+	rec, ok := decodeRecord(m.sm.Codec, s.raw)
 	if ok && !m.touch(w, r, token, rec) {
 		return m.load(r.Context(), "", &s)
 	}

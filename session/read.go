@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -80,7 +82,7 @@ func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, 
 	if !found {
 		return record{}, false, nil
 	}
-	rec, ok = m.decode(b)
+	rec, ok = decodeRecord(m.sm.Codec, b)
 	if !ok {
 		m.logUnreadable(ctx)
 	}
@@ -98,14 +100,14 @@ func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, 
 	return rec, true, nil
 }
 
-// decode reads the identity, and nothing else where the record is ours. It reports
-// whether the record is readable.
-func (m *Manager) decode(b []byte) (record, bool) {
-	if m.own && ownRecord(b) {
+// decodeRecord reads the identity, and nothing else where the record is ours. It
+// reports whether the record is readable.
+func decodeRecord(c scs.Codec, b []byte) (record, bool) {
+	if _, own := c.(codec); own && ownRecord(b) {
 		h, err := decodeHeader(b)
 		return record{header: h, raw: b}, err == nil
 	}
-	deadline, values, err := m.sm.Codec.Decode(b)
+	deadline, values, err := c.Decode(b)
 	if err != nil {
 		return record{}, false
 	}

@@ -144,18 +144,11 @@ func (s *store) endedRecord(ctx context.Context, b []byte) (bool, error) {
 	if s.signOuts.none() {
 		return false, nil
 	}
-	if _, own := s.sm.Codec.(codec); own && ownRecord(b) {
-		h, err := decodeHeader(b)
-		if err != nil {
-			return false, nil
-		}
-		return s.ended(ctx, h.identity)
-	}
-	_, values, err := s.sm.Codec.Decode(b)
-	if err != nil {
+	rec, ok := decodeRecord(s.sm.Codec, b)
+	if !ok {
 		return false, nil
 	}
-	return s.ended(ctx, identityOf(values[identityKey]))
+	return s.ended(ctx, rec.identity)
 }
 
 // discard deletes the record of a session that was ended everywhere. It needs no
