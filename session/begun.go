@@ -34,8 +34,7 @@ const maxScopes = 256
 
 func (b Begun) encode() []byte {
 	out := append(make([]byte, 0, 512), begunVersion)
-	// Microseconds, as the order of tabs opened together is the order in which they
-	// go.
+	// Microseconds, so that tabs that were opened together keep their order.
 	out = binary.BigEndian.AppendUint64(out, uint64(b.At.UnixMicro()))
 	for _, s := range [...]string{b.Pending.Provider, b.Pending.Handle, b.Pending.Secret, b.ReturnTo} {
 		out = wire.AppendString(out, s)
@@ -58,9 +57,6 @@ func decodeBegun(p []byte) (Begun, error) {
 	}
 	for n := r.Uvarint(); n > 0 && !r.Bad && len(b.Wanted) < maxScopes; n-- {
 		b.Wanted = append(b.Wanted, r.Text())
-	}
-	if r.Rest != "" {
-		b.Pending.Scopes = make([]string, 0, 4) // more than most ask for
 	}
 	for r.Rest != "" && len(b.Pending.Scopes) < maxScopes {
 		b.Pending.Scopes = append(b.Pending.Scopes, r.Text())

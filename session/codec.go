@@ -13,7 +13,7 @@ import (
 
 // A record is
 //
-//	1 byte    recordV2
+//	1 byte    recordVersion
 //	8 bytes   deadline, in milliseconds since 1970, big-endian
 //	8 bytes   when its use was last recorded, the same way
 //	uvarint   length of the identity, 0 for nobody
@@ -22,21 +22,15 @@ import (
 //	...       the application's values in gob, nothing if there are none
 //
 // Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
-// 0xf7, so records of other codecs are told apart by it. recordV1 was without the
-// position and is still read, as position 0. The bytes after recordV2 up to recordLast
-// are for later versions.
+// 0xf7, so the first byte tells this format from other codecs. A record of a later
+// version does not decode: its user has to sign in again, or comes back to a replica of
+// that version.
 const (
-	recordV1   = 0xb1
-	recordV2   = 0xb2
-	recordLast = 0xbf
+	recordVersion = 0xb2
 
 	touchedAt  = 9
 	headerSize = 17
 )
-
-// errNewer says that a later version of this package wrote the record. Whoever
-// meets it is not signed in here: it happens while replicas are being upgraded.
-var errNewer = errors.New("session: record of a newer version")
 
 // errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
@@ -46,27 +40,19 @@ type codec struct{}
 
 // Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	b := make([]byte, 0, 256)
-	b = append(b, recordV2)
+	b := append(make([]byte, 0, 256), recordVersion)
 	b = wire.AppendTime(b, deadline)
 	b = wire.AppendTime(b, time.Now())
-	rest := len(values)
+	var user []byte
 	if i := identityOf(values[identityKey]); signedIn(i.user) {
-		user := binary.AppendUvarint(make([]byte, 0, 256), i.position)
-		user = appendUser(user, i.user)
-		b = binary.AppendUvarint(b, uint64(len(user)))
-		b = append(b, user...)
-		rest--
-	} else {
-		b = append(b, 0)
-	}
-	if rest == 0 {
-		return b, nil
-	}
-	if rest < len(values) {
-		// values is the live session, which goes on holding the identity.
+		user = appendUser(binary.AppendUvarint(nil, i.position), i.user)
+		// The caller's map is the live session, which goes on holding the identity.
 		values = maps.Clone(values)
 		delete(values, identityKey)
+	}
+	b = wire.AppendString(b, string(user))
+	if len(values) == 0 {
+		return b, nil
 	}
 	buf := bytes.NewBuffer(b)
 	if err := gob.NewEncoder(buf).Encode(values); err != nil {
@@ -77,7 +63,7 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 
 // Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
-	if len(b) == 0 || b[0] < recordV1 || b[0] > recordLast {
+	if !ownRecord(b) {
 		return decodeGob(b)
 	}
 	h, err := decodeHeader(b)
@@ -128,14 +114,11 @@ type header struct {
 	rest     []byte // the application's values
 }
 
-// ownRecord reports whether b is a record of this package, in a version known here.
-func ownRecord(b []byte) bool { return len(b) > 0 && b[0] >= recordV1 && b[0] <= recordV2 }
+// ownRecord reports whether b is a record of this package, in this version.
+func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
 
 // decodeHeader copies the identity out of b, in one allocation.
 func decodeHeader(b []byte) (header, error) {
-	if len(b) > 0 && b[0] > recordV2 && b[0] <= recordLast {
-		return header{}, errNewer
-	}
 	if len(b) < headerSize || !ownRecord(b) {
 		return header{}, errMalformed
 	}
@@ -153,9 +136,7 @@ func decodeHeader(b []byte) (header, error) {
 		return h, nil
 	}
 	r := &wire.Reader{Rest: string(b[headerSize+n : end])}
-	if b[0] != recordV1 {
-		h.position = r.Uvarint()
-	}
+	h.position = r.Uvarint()
 	h.user = readUser(r)
 	if !r.Done() {
 		return header{}, errMalformed

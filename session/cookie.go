@@ -14,6 +14,13 @@ const tokenLength = 43
 // whose ids need not be scs's.
 const maxForeignToken = 256
 
+// defaultName is the name of the session's cookie, and the beginning of those of pending
+// sign-ins, where the configuration has no name.
+const defaultName = "xsignin"
+
+// pendingInfix is only in the names of pending sign-ins.
+const pendingInfix = "-pending-"
+
 // hostPrefix is what makes browsers hold a cookie to this host, to https and to
 // the path "/".
 func hostPrefix(secure bool) string {
@@ -80,15 +87,15 @@ func (m *Manager) plausible(value string) bool {
 	return true
 }
 
-// An id is random, and no processor foretells branches on its characters: there are none.
 func isBase64URL(s string) bool {
-	// A bit for each character: digits and the hyphen, letters and the underscore.
-	allowed := [4]uint64{0x3ff200000000000, 0x7fffffe87fffffe, 0, 0}
-	all := uint64(1)
 	for i := range len(s) {
-		all &= allowed[s[i]>>6] >> (s[i] & 63)
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
 	}
-	return all == 1
+	return true
 }
 
 // writeCookie sends the session's id to the browser.

@@ -2,14 +2,15 @@ package session
 
 import (
 	"context"
-	"time"
 
-	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
 // UserIn is the user in a session's value.
 func UserIn(value any) provider.User { return identityOf(value).user }
+
+// Identity is the value under which a session with our codec keeps u.
+func Identity(u provider.User) any { return identity{user: u} }
 
 // SetPageSize makes pages of n entries.
 func (s *SignOuts) SetPageSize(n int) { s.pageSize = n }
@@ -19,7 +20,7 @@ func (s *SignOuts) End(ctx context.Context, userID string) error { return s.end(
 
 // Ended reports whether a session of the position has been ended.
 func (s *SignOuts) Ended(ctx context.Context, userID string, position uint64) (bool, error) {
-	return s.ended(ctx, userID, position, time.Now())
+	return s.ended(ctx, userID, position)
 }
 
 // Position is what somebody who signs in now has to know.
@@ -29,10 +30,4 @@ func (s *SignOuts) Position(ctx context.Context) (uint64, error) { return s.posi
 func (s *SignOuts) Known() (closed, open int) {
 	l := s.list.Load()
 	return len(l.closed), len(l.open)
-}
-
-// RecordV1 writes a record as versions without positions did.
-func RecordV1(deadline time.Time, u provider.User) []byte {
-	b := wire.AppendTime(wire.AppendTime([]byte{recordV1}, deadline), time.Now())
-	return append(b, wire.AppendString(nil, string(appendUser(nil, u)))...)
 }

@@ -182,6 +182,17 @@ var modes = []mode{
 	}},
 }
 
+// eachMode runs a test for each of the modes.
+func eachMode(t *testing.T, test func(*testing.T, mode)) {
+	t.Helper()
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, mode)
+		})
+	}
+}
+
 func user(subject string) provider.User {
 	return provider.User{
 		Provider: "x", ID: "id-" + subject, Subject: subject, Username: subject + "_at_x", Name: "Name of " + subject,

@@ -40,17 +40,14 @@ type identity struct {
 	position uint64
 }
 
-// Versions of an encoded identity. The first had no position.
-const (
-	identityV1 = 1
-	identityV2 = 2
-)
+// identityVersion begins an encoded identity.
+const identityVersion = 2
 
 // encode is for foreign codecs. It is a base64 string, because that is what every
 // codec can carry: gob without registration, and JSON, which would give back another
 // type for bytes.
 func (i identity) encode() string {
-	b := wire.AppendTime([]byte{identityV2}, i.touched)
+	b := wire.AppendTime([]byte{identityVersion}, i.touched)
 	b = binary.AppendUvarint(b, i.position)
 	return base64.RawStdEncoding.EncodeToString(appendUser(b, i.user))
 }
@@ -62,12 +59,9 @@ func decodeIdentity(s string) (identity, error) {
 	}
 	r := &wire.Reader{Rest: string(b)}
 	version := r.Byte()
-	i := identity{touched: r.Time()}
-	if version == identityV2 {
-		i.position = r.Uvarint()
-	}
+	i := identity{touched: r.Time(), position: r.Uvarint()}
 	i.user = readUser(r)
-	if r.Bad || version != identityV1 && version != identityV2 || r.Rest != "" {
+	if !r.Done() || version != identityVersion {
 		return identity{}, errMalformed
 	}
 	return i, nil
@@ -78,8 +72,6 @@ func identityOf(value any) identity {
 	switch v := value.(type) {
 	case identity:
 		return v
-	case provider.User:
-		return identity{user: v}
 	case string:
 		if i, err := decodeIdentity(v); err == nil {
 			return i

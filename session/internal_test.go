@@ -18,7 +18,7 @@ func TestSpentHandlesAreBounded(t *testing.T) {
 		if !s.add(fmt.Sprint(i), now) {
 			t.Fatalf("%d counts as spent", i)
 		}
-		if len(s.known) > 100 || len(s.order) > 201 {
+		if len(s.known) > 100 || len(s.order) > 100 {
 			t.Fatalf("%d known, %d in order", len(s.known), len(s.order))
 		}
 	}

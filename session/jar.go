@@ -87,7 +87,7 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 	}
 	return &Jar{
 		box:    box,
-		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, "xsignin") + "-pending-",
+		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix,
 		secure: cfg.Secure,
 		now:    cfg.Now,
 		spent:  newSpent(maxSpent),
@@ -308,9 +308,7 @@ func (j *Jar) open(name, value string) (Begun, error) {
 // the callback's address shows to whoever reads it.
 func (j *Jar) name(handle string) string {
 	sum := hashToken(handle)
-	var digits [handleDigits]byte
-	base64.RawURLEncoding.Encode(digits[:], sum[:handleDigits*6/8])
-	return j.prefix + string(digits[:])
+	return j.prefix + base64.RawURLEncoding.EncodeToString(sum[:handleDigits*6/8])
 }
 
 func (j *Jar) clear(w http.ResponseWriter, name string) {

@@ -19,27 +19,18 @@ func (m *Manager) load(ctx context.Context, token string, s *seen) (context.Cont
 		*s = seen{}
 		return m.sm.Load(ctx, "")
 	}
-	c := &loadCodec{Codec: m.sm.Codec, m: m, ctx: ctx}
+	c := &loadCodec{Codec: m.sm.Codec, m: m}
 	sm := *m.sm
 	sm.IdleTimeout = 0
 	sm.Codec = c
-	// The codec sees what the filter would decode another time.
-	sm.Store = unfiltered{m.store}
 	loaded, err := sm.Load(ctx, token)
 	*s = c.seen
-	switch {
-	case c.seen.unreadable:
+	if c.seen.unreadable {
 		m.logUnreadable(ctx)
-		return sm.Load(ctx, "")
-	case c.ended:
-		m.store.discard(ctx, m.store.key(token))
 		return sm.Load(ctx, "")
 	}
 	return loaded, err
 }
-
-// errSignedOut keeps scs from taking up a session that was ended everywhere.
-var errSignedOut = errors.New("session: the session was ended everywhere")
 
 // seen is a record as it was read, and when its use was last recorded.
 type seen struct {
@@ -51,10 +42,8 @@ type seen struct {
 // loadCodec notes what a record says besides its values.
 type loadCodec struct {
 	scs.Codec
-	m     *Manager
-	ctx   context.Context // of the one load that it is for
-	seen  seen
-	ended bool
+	m    *Manager
+	seen seen
 }
 
 func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
@@ -66,11 +55,6 @@ func (c *loadCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	if values == nil {
 		// scs would panic on the first Put.
 		values = make(map[string]any)
-	}
-	if c.ended, err = c.m.store.ended(c.ctx, identityOf(values[identityKey])); err != nil {
-		return time.Time{}, nil, err
-	} else if c.ended {
-		return time.Time{}, nil, errSignedOut
 	}
 	c.seen = seen{raw: b, touched: c.m.touchedTime(b, values)}
 	return deadline, values, nil

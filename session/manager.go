@@ -25,9 +25,9 @@ const maxLifetime = 100 * 365 * 24 * time.Hour
 // Config says how [New] keeps sessions. The zero value is a working
 // configuration for plain http on one process.
 type Config struct {
-	// Store keeps the records: any of scs's stores. Nil means memory: at
-	// most 300 bytes for a session of nothing but its user, and all is forgotten when the
-	// process ends. Replicas share it; another
+	// Store keeps the records: any of scs's stores. Nil means memory. There a session
+	// that holds only its user takes at most 380 bytes, and all sessions end with the
+	// process. Replicas share it; another
 	// application must not, see [Manager]. A call to a store that takes contexts (an
 	// [scs.CtxStore]) is given up after 5 seconds; any other store has to bound its calls
 	// itself, or requests hang for as long as it does.
@@ -119,9 +119,9 @@ func New(cfg Config) (*Manager, error) {
 		fault("Config.IdleTimeout %v is negative: leave it unset for none", cfg.IdleTimeout)
 	}
 	if cfg.CookieName == "" {
-		cfg.CookieName = hostPrefix(cfg.Secure) + "xsignin"
+		cfg.CookieName = hostPrefix(cfg.Secure) + defaultName
 	}
-	if strings.Contains(cfg.CookieName, "-pending-") {
+	if strings.Contains(cfg.CookieName, pendingInfix) {
 		fault("Config.CookieName %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
 	}
 	if (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {

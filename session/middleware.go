@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 )
@@ -56,15 +55,11 @@ func (m *Manager) loadAndTouch(w http.ResponseWriter, r *http.Request) (context.
 	token, _ := m.token(r)
 	var s seen
 	ctx, err := m.load(r.Context(), token, &s)
-	if err != nil || s.raw == nil || !m.touchDue(s.touched, time.Now()) {
+	if err != nil || s.raw == nil || !m.touchDue(s.touched) {
 		return ctx, err
 	}
-	key := m.store.key(token)
-	if !m.claimTouch(key) {
-		return ctx, nil
-	}
-	rec, ok := m.decode(s.raw)
-	if ok && !m.touch(w, r, token, key, rec) {
+	rec, ok := decodeRecord(m.sm.Codec, s.raw)
+	if ok && !m.touch(w, r, token, rec) {
 		return m.load(r.Context(), "", &s)
 	}
 	return ctx, nil

@@ -2,64 +2,55 @@ package session
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 )
 
-// What an application hands over here may hold secrets: keys, or a store with its
-// password. So configurations say how they print. Format has the first word with
-// every verb, %#v included.
+// The types here hold secrets, or a store that may hold its password. Format keeps
+// them out of whatever fmt prints, with every verb, and LogValue out of the log.
 
-// String returns a description without secrets.
-func (c JarConfig) String() string {
-	return fmt.Sprintf("JarConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
+// format writes what v shows in a log.
+func format(f fmt.State, v slog.LogValuer) { _, _ = io.WriteString(f, v.LogValue().String()) }
+
+func described(layout string, args ...any) slog.Value {
+	return slog.StringValue(fmt.Sprintf(layout, args...))
 }
 
-// Format implements [fmt.Formatter], so that no verb prints a secret.
-func (c JarConfig) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+// Format implements [fmt.Formatter].
+func (c JarConfig) Format(f fmt.State, _ rune) { format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c JarConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+func (c JarConfig) LogValue() slog.Value {
+	return described("JarConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
+}
 
-// String returns a description without what is in the store.
-func (c Config) String() string {
-	return fmt.Sprintf("Config(store %T, lifetime %v, idle %v, cookie %q, secure %t)",
+// Format implements [fmt.Formatter].
+func (c Config) Format(f fmt.State, _ rune) { format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c Config) LogValue() slog.Value {
+	return described("Config(store %T, lifetime %v, idle %v, cookie %q, secure %t)",
 		c.Store, c.Lifetime, c.IdleTimeout, c.CookieName, c.Secure)
 }
 
-// Format implements [fmt.Formatter], so that no verb prints what is in the store.
-func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+// Format implements [fmt.Formatter].
+func (c SignOutsConfig) Format(f fmt.State, _ rune) { format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// String returns a description without what is in the store.
-func (c SignOutsConfig) String() string {
-	return fmt.Sprintf("SignOutsConfig(store %T, lifetime %v)", c.Store, c.Lifetime)
+func (c SignOutsConfig) LogValue() slog.Value {
+	return described("SignOutsConfig(store %T, lifetime %v)", c.Store, c.Lifetime)
 }
 
-// Format implements [fmt.Formatter], so that no verb prints what is in the store.
-func (c SignOutsConfig) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+// Format implements [fmt.Formatter].
+func (s *SignOuts) Format(f fmt.State, _ rune) { format(f, s) }
 
 // LogValue implements [slog.LogValuer].
-func (c SignOutsConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+func (s *SignOuts) LogValue() slog.Value { return described("SignOuts(store %T)", s.store) }
 
-// String returns a description without what is in the store.
-func (s *SignOuts) String() string { return fmt.Sprintf("SignOuts(store %T)", s.store) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is in the store.
-func (s *SignOuts) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+// Format implements [fmt.Formatter].
+func (b Begun) Format(f fmt.State, _ rune) { format(f, b) }
 
 // LogValue implements [slog.LogValuer].
-func (s *SignOuts) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// String returns a description without the secret and the handle.
-func (b Begun) String() string {
-	return fmt.Sprintf("Begun(%v, return to %q, at %v)", b.Pending, b.ReturnTo, b.At)
+func (b Begun) LogValue() slog.Value {
+	return described("Begun(%v, return to %q, at %v)", b.Pending, b.ReturnTo, b.At)
 }
-
-// Format implements [fmt.Formatter], so that no verb prints the secret.
-func (b Begun) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(b.String())) }
-
-// LogValue implements [slog.LogValuer]. Without it a JSON handler would show the
-// secret, which a pending sign-in encodes.
-func (b Begun) LogValue() slog.Value { return slog.StringValue(b.String()) }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -25,9 +27,6 @@ func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, o
 		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
-	if token == "" {
-		return provider.User{}, false, nil
-	}
 	rec, ok, err := m.find(ctx, token)
 	return rec.user, ok, err
 }
@@ -51,17 +50,12 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 		return m.userIn(ctx)
 	}
 	token, _ := m.token(r)
-	if token == "" {
-		return provider.User{}, false, nil
-	}
 	rec, ok, err := m.find(ctx, token)
-	if err != nil || !ok {
-		return provider.User{}, false, err
+	if ok && m.touchDue(rec.touched) {
+		ok = m.touch(w, r, token, rec)
 	}
-	if m.touchDue(rec.touched, rec.read) {
-		if key := m.store.key(token); m.claimTouch(key) && !m.touch(w, r, token, key, rec) {
-			return provider.User{}, false, nil
-		}
+	if !ok {
+		return provider.User{}, false, err
 	}
 	return rec.user, true, nil
 }
@@ -69,49 +63,51 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 // record is what reading a session's identity finds.
 type record struct {
 	header
-	raw  []byte
-	read time.Time // when it was
+	raw []byte
 	// values are set if the whole record had to be decoded.
 	values map[string]any
 }
 
-// find reads the record of a signed-in user. It allocates for the store's key, unless the
-// store is our own, and for the user.
+// find reads the record of a signed-in user; nobody has the empty token. It allocates
+// for the store's key and for the user.
 func (m *Manager) find(ctx context.Context, token string) (rec record, ok bool, err error) {
-	b, found, now, err := m.store.findToken(ctx, token)
+	if token == "" {
+		return record{}, false, nil
+	}
+	key := m.store.key(token)
+	b, found, err := m.store.findOpen(ctx, key)
 	if err != nil {
 		return record{}, false, fmt.Errorf("session: reading: %w", err)
 	}
 	if !found {
 		return record{}, false, nil
 	}
-	rec, ok = m.decode(b)
-	rec.read = now
+	rec, ok = decodeRecord(m.sm.Codec, b)
 	if !ok {
 		m.logUnreadable(ctx)
 	}
 	if !signedIn(rec.user) {
 		return record{}, false, nil
 	}
-	ended, err := m.store.endedAt(ctx, rec.identity, now)
+	ended, err := m.store.ended(ctx, rec.identity)
 	if err != nil {
 		return record{}, false, err
 	}
 	if ended {
-		m.store.discard(ctx, m.store.key(token))
+		m.store.discard(ctx, key)
 		return record{}, false, nil
 	}
 	return rec, true, nil
 }
 
-// decode reads the identity, and nothing else where the record is ours. It reports
-// whether the record is readable.
-func (m *Manager) decode(b []byte) (record, bool) {
-	if m.own && ownRecord(b) {
+// decodeRecord reads the identity, and nothing else where the record is ours. It
+// reports whether the record is readable.
+func decodeRecord(c scs.Codec, b []byte) (record, bool) {
+	if _, own := c.(codec); own && ownRecord(b) {
 		h, err := decodeHeader(b)
 		return record{header: h, raw: b}, err == nil
 	}
-	deadline, values, err := m.sm.Codec.Decode(b)
+	deadline, values, err := c.Decode(b)
 	if err != nil {
 		return record{}, false
 	}

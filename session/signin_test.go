@@ -14,28 +14,25 @@ import (
 
 func TestAVisitorIsSignedInUntilSigningOut(t *testing.T) {
 	t.Parallel()
-	for _, mode := range modes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			spy := newSpy()
-			m, wrap := mode.make(t, spy)
-			b := serve(t, wrap(site(t, m)))
-			b.want("/me", " false")
-			b.want("/login/ann", "")
-			b.want("/me", "ann true")
-			old := b.cookie()
-			b.want("/login/bob", "")
-			b.want("/me", "bob true")
-			wantUser(t, m, old, "")
-			last := b.cookie()
-			b.want("/logout", "")
-			if b.cookie() != "" {
-				t.Error("the cookie is still there")
-			}
-			b.want("/me", " false")
-			wantUser(t, m, last, "")
-		})
-	}
+	eachMode(t, func(t *testing.T, mode mode) {
+		spy := newSpy()
+		m, wrap := mode.make(t, spy)
+		b := serve(t, wrap(site(t, m)))
+		b.want("/me", " false")
+		b.want("/login/ann", "")
+		b.want("/me", "ann true")
+		old := b.cookie()
+		b.want("/login/bob", "")
+		b.want("/me", "bob true")
+		wantUser(t, m, old, "")
+		last := b.cookie()
+		b.want("/logout", "")
+		if b.cookie() != "" {
+			t.Error("the cookie is still there")
+		}
+		b.want("/me", " false")
+		wantUser(t, m, last, "")
+	})
 }
 
 func TestTheCookieIsAsTightAsItsSchemeAllows(t *testing.T) {
@@ -73,30 +70,27 @@ func TestSignedInOverTLS(t *testing.T) {
 
 func TestAPlantedSessionIDDoesNotGetTheSignIn(t *testing.T) {
 	t.Parallel()
-	for _, mode := range modes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			m, wrap := mode.make(t, newSpy())
-			h := wrap(site(t, m))
-			// The attacker has a session of his own, and plants its id.
-			w, r := request(m, "")
-			m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/planted"))
-			planted := sent(t, w).Value
-			w, r = request(m, planted)
-			h.ServeHTTP(w, withPath(r, "/login/ann"))
-			if c := sent(t, w); c.Value == planted {
-				t.Error("the id was not renewed")
-			}
-			wantUser(t, m, planted, "")
-			// An id that nobody has given out is not taken over either.
-			made := strings.Repeat("A", 43)
-			w, r = request(m, made)
-			h.ServeHTTP(w, withPath(r, "/login/ann"))
-			if c := sent(t, w); c.Value == made {
-				t.Error("a made-up id was taken")
-			}
-		})
-	}
+	eachMode(t, func(t *testing.T, mode mode) {
+		m, wrap := mode.make(t, newSpy())
+		h := wrap(site(t, m))
+		// The attacker has a session of his own, and plants its id.
+		w, r := request(m, "")
+		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/planted"))
+		planted := sent(t, w).Value
+		w, r = request(m, planted)
+		h.ServeHTTP(w, withPath(r, "/login/ann"))
+		if c := sent(t, w); c.Value == planted {
+			t.Error("the id was not renewed")
+		}
+		wantUser(t, m, planted, "")
+		// An id that nobody has given out is not taken over either.
+		made := strings.Repeat("A", 43)
+		w, r = request(m, made)
+		h.ServeHTTP(w, withPath(r, "/login/ann"))
+		if c := sent(t, w); c.Value == made {
+			t.Error("a made-up id was taken")
+		}
+	})
 }
 
 func withPath(r *http.Request, path string) *http.Request {
@@ -245,75 +239,69 @@ func TestASessionOfNobodyIsRefused(t *testing.T) {
 
 func TestSigningOutWithoutASessionOnlyClearsACookieThatWasSent(t *testing.T) {
 	t.Parallel()
-	for _, mode := range modes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			for cookie, cleared := range map[string]bool{
-				"": false, "garbage": true, strings.Repeat("A", 43): true,
-			} {
-				spy := newSpy()
-				m, wrap := mode.make(t, spy)
-				w, r := request(m, cookie)
-				wrap(site(t, m)).ServeHTTP(w, withPath(r, "/logout"))
-				for _, c := range w.Result().Cookies() {
-					if c.Value != "" || c.MaxAge >= 0 {
-						t.Errorf("%q: %s", cookie, c)
-					}
-				}
-				if got := len(w.Result().Cookies()) > 0; got != cleared {
-					t.Errorf("cookie %q: cleared %t, want %t", cookie, got, cleared)
-				}
-				if n := spy.count("commit"); n != 0 {
-					t.Errorf("cookie %q: %d writes", cookie, n)
+	eachMode(t, func(t *testing.T, mode mode) {
+		for cookie, cleared := range map[string]bool{
+			"": false, "garbage": true, strings.Repeat("A", 43): true,
+		} {
+			spy := newSpy()
+			m, wrap := mode.make(t, spy)
+			w, r := request(m, cookie)
+			wrap(site(t, m)).ServeHTTP(w, withPath(r, "/logout"))
+			for _, c := range w.Result().Cookies() {
+				if c.Value != "" || c.MaxAge >= 0 {
+					t.Errorf("%q: %s", cookie, c)
 				}
 			}
-		})
-	}
+			if got := len(w.Result().Cookies()) > 0; got != cleared {
+				t.Errorf("cookie %q: cleared %t, want %t", cookie, got, cleared)
+			}
+			if n := spy.count("commit"); n != 0 {
+				t.Errorf("cookie %q: %d writes", cookie, n)
+			}
+		}
+	})
 }
 
 func TestASignOutThatFailsCanBeTriedAgain(t *testing.T) {
 	t.Parallel()
-	for _, mode := range modes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			spy := newSpy()
-			m, wrap := mode.make(t, spy)
-			token := signIn(t, m, "ann")
-			w, r := request(m, token)
-			var err error
-			wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				spy.reset(failing)
-				err = m.SignOut(w, r)
-				spy.reset(nil)
-				if u, _, _ := m.Read(r.Context(), r); u != user("ann") {
-					t.Errorf("this request is not ann's any more, but %q's", u.Subject)
-				}
-			})).ServeHTTP(w, r)
-			if !errors.Is(err, errStore) {
-				t.Errorf("%v", err)
+	eachMode(t, func(t *testing.T, mode mode) {
+		spy := newSpy()
+		m, wrap := mode.make(t, spy)
+		token := signIn(t, m, "ann")
+		w, r := request(m, token)
+		var err error
+		wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			spy.reset(failing)
+			err = m.SignOut(w, r)
+			spy.reset(nil)
+			if u, _, _ := m.Read(r.Context(), r); u != user("ann") {
+				t.Errorf("this request is not ann's any more, but %q's", u.Subject)
 			}
-			if strings.Contains(err.Error(), token) {
-				t.Error("the error shows the session id")
-			}
-			if c := w.Result().Cookies(); len(c) != 0 {
-				t.Errorf("the browser was told %v", c)
-			}
-			wantUser(t, m, token, "ann")
+		})).ServeHTTP(w, r)
+		if !errors.Is(err, errStore) {
+			t.Errorf("%v", err)
+		}
+		if strings.Contains(err.Error(), token) {
+			t.Error("the error shows the session id")
+		}
+		if c := w.Result().Cookies(); len(c) != 0 {
+			t.Errorf("the browser was told %v", c)
+		}
+		wantUser(t, m, token, "ann")
 
-			w, r = request(m, token)
-			wrap(site(t, m)).ServeHTTP(w, withPath(r, "/logout"))
-			cleared := w.Result().Cookies()
-			if w.Code != http.StatusOK || len(cleared) == 0 {
-				t.Errorf("trying again: %d, %v", w.Code, cleared)
+		w, r = request(m, token)
+		wrap(site(t, m)).ServeHTTP(w, withPath(r, "/logout"))
+		cleared := w.Result().Cookies()
+		if w.Code != http.StatusOK || len(cleared) == 0 {
+			t.Errorf("trying again: %d, %v", w.Code, cleared)
+		}
+		for _, c := range cleared {
+			if c.Value != "" || c.MaxAge >= 0 {
+				t.Errorf("trying again: %s", c)
 			}
-			for _, c := range cleared {
-				if c.Value != "" || c.MaxAge >= 0 {
-					t.Errorf("trying again: %s", c)
-				}
-			}
-			wantUser(t, m, token, "")
-		})
-	}
+		}
+		wantUser(t, m, token, "")
+	})
 }
 
 func TestSigningInAfterTheAnswerHasBegunFails(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -87,8 +86,6 @@ type SignOuts struct {
 	base   context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	// calls bounds those to the store.
-	calls bounded.Calls
 
 	mu      sync.Mutex    // guards what follows, and writes to list
 	flight  chan struct{} // closed at the end of the read under way; nil if there is none
@@ -162,14 +159,11 @@ func (s *SignOuts) Close(ctx context.Context) error {
 }
 
 // ended reports whether the session of userID that knows the position has been ended
-// everywhere. A nil SignOuts has ended none. It neither locks nor allocates where the
+// everywhere. It neither locks nor allocates where the
 // list is fresh.
-func (s *SignOuts) ended(ctx context.Context, userID string, position uint64, now time.Time) (bool, error) {
-	if s == nil {
-		return false, nil
-	}
+func (s *SignOuts) ended(ctx context.Context, userID string, position uint64) (bool, error) {
 	list := s.list.Load()
-	if !list.younger(renewAfter, now) {
+	if !list.younger(renewAfter, time.Now()) {
 		var err error
 		if list, err = s.renew(ctx); err != nil {
 			return false, err

@@ -214,8 +214,8 @@ func (s *SignOuts) head(ctx context.Context) (signOutHead, error) {
 }
 
 func (s *SignOuts) get(ctx context.Context, name string) (tokenstore.Entry, error) {
-	call := s.calls.Begin(ctx, callTime)
-	defer call.End()
+	call, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	e, err := s.store.Get(call, signOutsKey(name))
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return e, err // which is not for people

@@ -19,9 +19,8 @@ const (
 type spent struct {
 	mu    sync.Mutex // guards what follows
 	known map[[sha256.Size]byte]struct{}
-	// order holds known's keys, oldest first, from head on.
+	// order holds known's keys, oldest first.
 	order []spentHandle
-	head  int
 	max   int
 }
 
@@ -40,7 +39,7 @@ func (s *spent) add(handle string, now time.Time) bool {
 	sum := hashToken(handle)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.head < len(s.order) && now.After(s.order[s.head].until) {
+	for len(s.order) > 0 && now.After(s.order[0].until) {
 		s.drop()
 	}
 	if _, ok := s.known[sum]; ok {
@@ -49,17 +48,12 @@ func (s *spent) add(handle string, now time.Time) bool {
 	if len(s.known) >= s.max {
 		s.drop()
 	}
-	// Moving only when half is empty makes it cheap on average.
-	if s.head > 0 && s.head >= len(s.order)/2 {
-		s.order = s.order[:copy(s.order, s.order[s.head:])]
-		s.head = 0
-	}
 	s.known[sum] = struct{}{}
 	s.order = append(s.order, spentHandle{sum, now.Add(spentTime)})
 	return true
 }
 
 func (s *spent) drop() {
-	delete(s.known, s.order[s.head].sum)
-	s.head++
+	delete(s.known, s.order[0].sum)
+	s.order = s.order[1:]
 }

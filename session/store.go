@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-
-	"github.com/xsignin/xsignin/internal/bounded"
 )
 
 const (
@@ -52,21 +50,8 @@ type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
 	sm   *scs.SessionManager
-	// memory is base, or nil if it is another store.
-	memory *memory
 	// signOuts may be nil.
 	signOuts *SignOuts
-	// calls bounds those to ctx.
-	calls bounded.Calls
-}
-
-// unfiltered is a store that also finds sessions that were ended everywhere, for who
-// looks at that.
-type unfiltered struct{ *store }
-
-// FindCtx implements [scs.CtxStore].
-func (s unfiltered) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
-	return s.findOpen(ctx, key)
 }
 
 // iterableStore is a store whose base can list its records.
@@ -82,7 +67,6 @@ func wrapStore(sm *scs.SessionManager) *store {
 	}
 	s := &store{base: sm.Store, sm: sm}
 	s.ctx, _ = s.base.(scs.CtxStore)
-	s.memory, _ = s.base.(*memory)
 	sm.Store = s
 	switch s.base.(type) {
 	case scs.IterableStore, scs.IterableCtxStore:
@@ -147,36 +131,12 @@ func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) 
 	return b, true, nil
 }
 
-// findToken is findOpen for the session of a token. It also tells the time, as it is when
-// the store has answered: its callers need it, and a clock is read once for all of them.
-func (s *store) findToken(ctx context.Context, token string) (b []byte, found bool, now time.Time, err error) {
-	if s.memory == nil || !s.sm.HashTokenInStore {
-		b, found, err = s.findOpen(ctx, s.key(token))
-		return b, found, time.Now(), err
-	}
-	// What every request does need not go by way of a string.
-	key := memoryKey(hashToken(token))
-	now = time.Now()
-	if b, found = s.memory.find(&key, now); !found || isTombstone(b) {
-		return nil, false, now, nil
-	}
-	return b, true, now, nil
-}
-
 // ended reports whether the session of i was ended everywhere.
 func (s *store) ended(ctx context.Context, i identity) (bool, error) {
-	if s.signOuts == nil {
+	if s.signOuts == nil || !signedIn(i.user) {
 		return false, nil
 	}
-	return s.endedAt(ctx, i, time.Now())
-}
-
-// endedAt is ended for who has looked at the clock already.
-func (s *store) endedAt(ctx context.Context, i identity, now time.Time) (bool, error) {
-	if !signedIn(i.user) {
-		return false, nil
-	}
-	return s.signOuts.ended(ctx, i.user.Subject, i.position, now)
+	return s.signOuts.ended(ctx, i.user.Subject, i.position)
 }
 
 // endedRecord is ended for a record. One that does not decode is for others to judge.
@@ -184,18 +144,11 @@ func (s *store) endedRecord(ctx context.Context, b []byte) (bool, error) {
 	if s.signOuts.none() {
 		return false, nil
 	}
-	if _, own := s.sm.Codec.(codec); own && ownRecord(b) {
-		h, err := decodeHeader(b)
-		if err != nil {
-			return false, nil
-		}
-		return s.ended(ctx, h.identity)
-	}
-	_, values, err := s.sm.Codec.Decode(b)
-	if err != nil {
+	rec, ok := decodeRecord(s.sm.Codec, b)
+	if !ok {
 		return false, nil
 	}
-	return s.ended(ctx, identityOf(values[identityKey]))
+	return s.ended(ctx, rec.identity)
 }
 
 // discard deletes the record of a session that was ended everywhere. It needs no
@@ -216,8 +169,8 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
-		after := s.calls.Begin(context.WithoutCancel(ctx), storeTime)
-		defer after.End()
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
 		var lookErr error
 		ended, lookErr = s.sweep(after, key, stone)
 		err = join(err, lookErr)
@@ -309,27 +262,27 @@ func finish(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.FindCtx(call, key)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.FindCtx(ctx, key)
 	}
 	return s.base.Find(key)
 }
 
 func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.CommitCtx(call, key, b, expiry)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.CommitCtx(ctx, key, b, expiry)
 	}
 	return s.base.Commit(key, b, expiry)
 }
 
 func (s *store) delete(ctx context.Context, key string) error {
 	if s.ctx != nil {
-		call := s.calls.Begin(ctx, storeTime)
-		defer call.End()
-		return s.ctx.DeleteCtx(call, key)
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		return s.ctx.DeleteCtx(ctx, key)
 	}
 	return s.base.Delete(key)
 }

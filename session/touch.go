@@ -48,14 +48,9 @@ func (t *touches) claim(key string, now time.Time, interval time.Duration) bool 
 
 // touchDue reports whether a session whose use was last recorded at touched has to
 // be touched.
-func (m *Manager) touchDue(touched, now time.Time) bool {
+func (m *Manager) touchDue(touched time.Time) bool {
 	idle := m.sm.IdleTimeout
-	return idle > 0 && now.Sub(touched) >= idle/touchShare
-}
-
-// claimTouch reports whether this request is the one to touch the session.
-func (m *Manager) claimTouch(key string) bool {
-	return m.touches.claim(key, time.Now(), m.sm.IdleTimeout/touchShare)
+	return idle > 0 && time.Since(touched) >= idle/touchShare
 }
 
 // expiry is when a session that is used now ends, unless it is used again.
@@ -68,10 +63,15 @@ func (m *Manager) expiry(deadline time.Time) time.Time {
 	return deadline
 }
 
-// touch records that the session is used, in the store and in the browser. It
-// reports false if the session has ended meanwhile. A store that cannot write signs
-// nobody out: that is logged, and tried again later.
-func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token, key string, rec record) (alive bool) {
+// touch records that the session is used, in the store and in the browser, unless
+// another request has just done so. It reports false if the session has ended
+// meanwhile. A store that cannot write signs nobody out: that is logged, and tried
+// again later.
+func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token string, rec record) (alive bool) {
+	key := m.store.key(token)
+	if !m.touches.claim(key, time.Now(), m.sm.IdleTimeout/touchShare) {
+		return true
+	}
 	// A visitor does not wait for long for what is not theirs.
 	ctx, cancel := context.WithTimeout(reportEnded(r.Context()), storeTime)
 	defer cancel()
@@ -84,15 +84,11 @@ func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token, key strin
 	case errors.Is(err, errEnded):
 		return false
 	case err != nil:
-		m.logTouch(ctx, err)
+		m.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
 	default:
 		m.writeCookie(w, token, expiry, persist)
 	}
 	return true
-}
-
-func (m *Manager) logTouch(ctx context.Context, err error) {
-	m.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
 }
 
 // touched returns the record with its use recorded now, and whether its cookie

@@ -85,7 +85,7 @@ func runMillion(o options) (rep report, err error) {
 		return rep, err
 	}
 	times := 1 / rep.measured[0].times(rep.measured[1])
-	rep.want(bytes <= 300, "at most 300 B each", "%.0f B", bytes)
+	rep.want(bytes <= 380, "at most 380 B each", "%.0f B", bytes)
 	rep.want(times <= 3, "lookup within 3 times that of 1,000", "%.2f times", times)
 	return rep, nil
 }
