@@ -61,7 +61,7 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 		refreshAhead: c.RefreshAhead, lease: c.Lease, timeout: c.Timeout,
 		events: c.Events, log: c.Logger, now: c.Now,
 	}
-	p.users.slots, p.users.most = newSlotMap(), maxUsers
+	p.users.slots, p.users.most = make(map[tokenstore.Key]*slot), maxUsers
 	p.base, p.cancel = context.WithCancel(context.Background())
 	p.stopping, p.stop = context.WithCancel(context.Background())
 	return p
@@ -177,7 +177,7 @@ func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err er
 }
 
 // String returns a description without secrets.
-func (p *Pool) String() string { return fmt.Sprintf("client.Pool(%d users)", p.users.count.Load()) }
+func (p *Pool) String() string { return fmt.Sprintf("client.Pool(%d users)", p.users.len()) }
 
 // Format implements [fmt.Formatter], so that no verb prints what is inside.
 func (p *Pool) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
