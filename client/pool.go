@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -39,8 +38,6 @@ type Pool struct {
 	now          func() time.Time
 
 	users table
-	// calls bounds those to the store.
-	calls bounded.Calls
 
 	// base is the context of work in the background; it ends with Close. Requests'
 	// contexts would end a refresh halfway.
