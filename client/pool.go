@@ -88,13 +88,7 @@ func (p *Pool) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, 
 // account may have signed in on another replica. A token without AccountID serves any
 // account, and an empty accountID takes any token.
 func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
-	// In one piece: handlers have one made for each request.
-	c := &struct {
-		http.Client
-		transport
-	}{transport: transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
-	c.Transport = &c.transport
-	return &c.Client
+	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
 }
 
 // Close stops background work and waits for the refreshes under way, so that none

@@ -42,9 +42,7 @@ func (p *Pool) MissingScopesOf(ctx context.Context, u provider.User, scopes ...s
 	s := p.users.get(u.Key())
 	known := s.cur.Load()
 	if known != nil && known.again == nil {
-		if !s.touched.Load() {
-			s.touched.Store(true)
-		}
+		s.touched.Store(true)
 		missing, err := lacking(known.token, u.ID, scopes)
 		if (len(missing) == 0 && err == nil) || !s.mayReread(u.SignedInAt, p.now()) {
 			return missing, err

@@ -187,10 +187,7 @@ func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 	now := p.now()
 	if s := p.users.find(key); s != nil {
 		if c := s.cur.Load(); c.good(now) {
-			// Only when it is not set: requests of one user share the cache line.
-			if !s.touched.Load() {
-				s.touched.Store(true)
-			}
+			s.touched.Store(true)
 			if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
 				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
 				p.begin(key, goal{early: true})
