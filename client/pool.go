@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -167,11 +166,10 @@ func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err er
 	p.log.LogAttrs(p.base, level, "client: "+text, attrs...)
 }
 
-// String returns a description without secrets.
-func (p *Pool) String() string { return fmt.Sprintf("client.Pool(%d users)", p.users.len()) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (p *Pool) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+// Format implements [fmt.Formatter], so that no verb prints a token.
+func (p *Pool) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client.Pool(%d users)", p.users.len())
+}
 
 // LogValue implements [slog.LogValuer].
-func (p *Pool) LogValue() slog.Value { return slog.StringValue(p.String()) }
+func (p *Pool) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -244,7 +244,7 @@ func TestRedacted(t *testing.T) {
 		if r.AccessToken != "" || r.TokenSecret != "" || r.RefreshToken != "" {
 			t.Error("a secret is left")
 		}
-		if r.IsOAuth1() != token.IsOAuth1() || r.Refreshable() != token.Refreshable() || r.String() != token.String() {
+		if r.IsOAuth1() != token.IsOAuth1() || r.Refreshable() != token.Refreshable() || fmt.Sprint(r) != fmt.Sprint(token) {
 			t.Errorf("%v became %v", token, r)
 		}
 	}

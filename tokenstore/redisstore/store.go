@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -164,11 +165,8 @@ func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, erro
 	return keys, nil
 }
 
-// String returns a description without the client.
-func (s Store) String() string { return "redisstore.Store" }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+// Format implements [fmt.Formatter], so that no verb prints the client's options.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
 // hash names the key of a user's entries. The digest keeps names short, and users' ids
 // out of lists of them.

@@ -169,11 +169,8 @@ func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, erro
 	return keys, nil
 }
 
-// String returns a description without the data source.
-func (s Store) String() string { return fmt.Sprintf("sqlstore.Store(%v)", s.dialect) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+// Format implements [fmt.Formatter], so that no verb prints the data source.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "sqlstore.Store(%v)", s.dialect) }
 
 // exec runs a statement about key and reports whether it found a row to change.
 func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstore.Key, args ...any) (done bool, err error) {
