@@ -92,19 +92,20 @@ func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, 
 
 // Put implements [tokenstore.Store].
 func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
-	version := rand.Text()
-	// A copy, because a call that its context ended may still be sending.
-	_, err := s.run(ctx, "write an entry", putScript, key, version, string(value), key.UserID)
-	if err != nil {
-		return "", err
-	}
-	return tokenstore.Version(version), nil
+	return s.write(ctx, "write an entry", key, value)
 }
 
 // Replace implements [tokenstore.Store].
 func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	return s.write(ctx, "replace an entry", key, value, string(v))
+}
+
+// write runs writeScript. replaced is the version to replace, or nothing.
+func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
 	version := rand.Text()
-	done, err := s.run(ctx, "replace an entry", replaceScript, key, version, string(value), key.UserID, string(v))
+	// A copy of value, because a call that its context ended may still be sending.
+	args := append([]any{version, string(value), key.UserID}, replaced...)
+	done, err := s.run(ctx, doing, writeScript, key, args...)
 	if err != nil {
 		return "", err
 	}
