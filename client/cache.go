@@ -152,50 +152,65 @@ func (s *slot) drop() {
 }
 
 // table holds the slots. When it is full it drops those that were not used again
-// since the last time, so that users who stay away do not pile up; what it drops is
-// read from the store when they come back.
+// since the last time, so that users who stay away do not pile up. A dropped token is
+// read from the store when its user comes back.
 type table struct {
-	slots    *slotMap
-	count    atomic.Int64
-	most     int64
-	sweeping atomic.Bool
+	most int // slots; newPool sets it
+
+	mu    sync.RWMutex // guards slots
+	slots map[tokenstore.Key]*slot
 }
 
 // find returns the slot of a key, or nil.
-func (t *table) find(key tokenstore.Key) *slot { return t.slots.load(key) }
+func (t *table) find(key tokenstore.Key) *slot {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.slots[key]
+}
 
-// get returns the slot of key, a new one where there is none.
+// get returns the slot of key. It adds a new one if there is none.
 func (t *table) get(key tokenstore.Key) *slot {
 	if s := t.find(key); s != nil {
 		return s
 	}
-	s := &slot{key: key}
-	have, loaded := t.slots.loadOrStore(s)
-	if !loaded && t.count.Add(1) > t.most && t.sweeping.CompareAndSwap(false, true) {
-		t.sweep(s)
-		t.sweeping.Store(false)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.slots[key]; s != nil {
+		return s
 	}
-	return have
+	s := &slot{key: key}
+	t.slots[key] = s
+	t.sweep(s)
+	return s
 }
 
-// sweep makes room for a tenth of the slots. Only where the first round does not
-// find as many, a second one drops what is in use.
+// len returns the number of slots.
+func (t *table) len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.slots)
+}
+
+// sweep drops a tenth of the slots of a table that is too full, but never keep. Only
+// if the first pass does not find as many, a second pass drops slots that are in use.
+// t.mu must be held.
 func (t *table) sweep(keep *slot) {
+	if len(t.slots) <= t.most {
+		return
+	}
 	for range 2 {
-		t.slots.each(func(s *slot) bool {
-			if t.count.Load() <= t.most-t.most/10 {
-				return false
+		for key, s := range t.slots {
+			if len(t.slots) <= t.most-t.most/10 {
+				return
 			}
 			if s != keep && !s.touched.Swap(false) && s.die() {
-				t.slots.delete(s.key)
-				t.count.Add(-1)
+				delete(t.slots, key)
 			}
-			return true
-		})
+		}
 	}
 }
 
-// die reports whether s could be taken out of use. A slot with work under way
+// die reports whether s could be taken out of use. A slot with work in progress
 // stays.
 func (s *slot) die() bool {
 	s.mu.Lock()

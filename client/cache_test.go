@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/xsignin/xsignin/provider"
@@ -29,10 +30,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 		clients(0, 1000)
-		n := 0
-		w.pool.users.slots.each(func(*slot) bool { n++; return true })
-		if count := w.pool.users.count.Load(); n > 100 || int64(n) != count {
-			w.Errorf("%d users in memory, counted as %d", n, count)
+		if n := w.pool.users.len(); n > 100 {
+			w.Errorf("%d users in memory", n)
 		}
 		// Who is active stays.
 		w.signIn()
@@ -47,6 +46,39 @@ func TestMemoryIsBounded(t *testing.T) {
 			w.Errorf("%d reads for 200 new users: the active one was dropped", got)
 		}
 	})
+}
+
+// remove takes a slot out of the table, as a sweep does.
+func (t *table) remove(key tokenstore.Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.slots, key)
+}
+
+// TestSlotsAreReadWhileOthersWrite runs lookups during insertions and sweeps.
+func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	users := table{most: 100, slots: make(map[tokenstore.Key]*slot)}
+	busy := users.get(user)
+	busy.flight = new(flight)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				key := tokenstore.Key{Provider: fmt.Sprint(g), UserID: fmt.Sprint(i)}
+				if s := users.get(key); s.key != key {
+					t.Errorf("the slot of %q is that of %q", key, s.key)
+				}
+				if users.find(user) != busy || users.get(user) != busy {
+					t.Error("a slot with a refresh in progress was dropped")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := users.len(); n > 100 {
+		t.Errorf("%d slots", n)
+	}
 }
 
 func TestSlotsWithWorkStay(t *testing.T) {
@@ -77,7 +109,7 @@ func TestDeadSlot(t *testing.T) {
 		done := make(chan error, 2)
 		go func() { _, err := w.do(); done <- err }()
 		go func() { done <- w.pool.Refresh(w.Context(), user) }()
-		go w.pool.users.slots.delete(user)
+		go w.pool.users.remove(user)
 		for range 2 {
 			if err := <-done; err != nil {
 				w.Error(err)
@@ -178,7 +210,7 @@ func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
 					t.Fatal("the slot is in use")
 				}
 				// The table lets go of it a moment after it has died.
-				go w.pool.users.slots.delete(user)
+				go w.pool.users.remove(user)
 				if err := use(w); err != nil {
 					t.Error(err)
 				}

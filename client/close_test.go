@@ -57,7 +57,7 @@ func TestCloseWaits(t *testing.T) {
 			"Do":            func() error { _, err := w.do(); return err },
 			"Put":           func() error { return w.pool.Put(w.Context(), user, tokenstore.Token{}) },
 			"Token":         func() error { _, err := w.pool.Token(w.Context(), user); return err },
-			"MissingScopes": func() error { _, err := w.pool.MissingScopes(w.Context(), user); return err },
+			"MissingScopes": func() error { _, err := w.pool.MissingScopes(w.Context(), person); return err },
 			"Refresh":       func() error { return w.pool.Refresh(w.Context(), user) },
 			"Revoke":        func() error { return w.pool.Revoke(w.Context(), user) },
 			"Usable":        func() error { return w.pool.Usable(w.Context(), user) },

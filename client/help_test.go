@@ -20,7 +20,10 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-var user = tokenstore.Key{Provider: "x", UserID: "12"}
+var (
+	user   = tokenstore.Key{Provider: "x", UserID: "12"}
+	person = provider.User{Provider: user.Provider, Subject: user.UserID}
+)
 
 // service is a provider and its API in one, with X's rotation: each refresh token
 // works once.

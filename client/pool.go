@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -39,8 +37,6 @@ type Pool struct {
 	now          func() time.Time
 
 	users table
-	// calls bounds those to the store.
-	calls bounded.Calls
 
 	// base is the context of work in the background; it ends with Close. Requests'
 	// contexts would end a refresh halfway.
@@ -61,7 +57,7 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 		refreshAhead: c.RefreshAhead, lease: c.Lease, timeout: c.Timeout,
 		events: c.Events, log: c.Logger, now: c.Now,
 	}
-	p.users.slots, p.users.most = newSlotMap(), maxUsers
+	p.users.slots, p.users.most = make(map[tokenstore.Key]*slot), maxUsers
 	p.base, p.cancel = context.WithCancel(context.Background())
 	p.stopping, p.stop = context.WithCancel(context.Background())
 	return p
@@ -91,13 +87,7 @@ func (p *Pool) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, 
 // account may have signed in on another replica. A token without AccountID serves any
 // account, and an empty accountID takes any token.
 func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
-	// In one piece: handlers have one made for each request.
-	c := &struct {
-		http.Client
-		transport
-	}{transport: transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
-	c.Transport = &c.transport
-	return &c.Client
+	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
 }
 
 // Close stops background work and waits for the refreshes under way, so that none
@@ -176,11 +166,10 @@ func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err er
 	p.log.LogAttrs(p.base, level, "client: "+text, attrs...)
 }
 
-// String returns a description without secrets.
-func (p *Pool) String() string { return fmt.Sprintf("client.Pool(%d users)", p.users.count.Load()) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (p *Pool) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+// Format implements [fmt.Formatter], so that no verb prints a token.
+func (p *Pool) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client.Pool(%d users)", p.users.len())
+}
 
 // LogValue implements [slog.LogValuer].
-func (p *Pool) LogValue() slog.Value { return slog.StringValue(p.String()) }
+func (p *Pool) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -185,7 +185,7 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, tokenErr := w.pool.Token(t.Context(), user)
-		_, scopesErr := w.pool.MissingScopes(t.Context(), user, "tweet.read")
+		_, scopesErr := w.pool.MissingScopes(t.Context(), person, "tweet.read")
 		_, resealErr := w.pool.Reseal(t.Context())
 		for name, err := range map[string]error{
 			"a request": w.wantErr(ErrUnavailable), "Token": tokenErr, "MissingScopes": scopesErr,

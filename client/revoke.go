@@ -88,18 +88,18 @@ func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token
 	return t, unread, err
 }
 
-// get reads the store, for a caller who waits.
+// get reads the store on behalf of a caller that waits.
 func (p *Pool) get(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
-	call := p.calls.Begin(ctx, p.storeTimeout())
-	defer call.End()
-	return p.vault.Get(call, key)
+	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
+	defer cancel()
+	return p.vault.Get(ctx, key)
 }
 
-// put writes to the store, for a caller who waits.
+// put writes to the store on behalf of a caller that waits.
 func (p *Pool) put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
-	call := p.calls.Begin(ctx, p.storeTimeout())
-	defer call.End()
-	_, err := p.vault.Put(call, key, t)
+	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
+	defer cancel()
+	_, err := p.vault.Put(ctx, key, t)
 	return err
 }
 

@@ -17,34 +17,27 @@ const (
 	maxAsked = 8
 )
 
-// MissingScopes returns those of scopes that the user's token lacks, whether or not it
-// has expired. An OAuth 1.0a token has no scopes and lacks none: the application's access
-// level, which the provider alone knows, decides at each call.
+// MissingScopes returns those of scopes that the token of u lacks, whether or not the
+// token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
+// access level, which the provider alone knows, decides at each call.
 //
-// The store is read where nothing is in memory yet, and where the token in memory lacks
-// one: a consent that another replica has just stored is seen. The latter is done at most
-// once in three seconds for a user; in between, what is in memory counts, and so it does
-// while the store does not answer. [ErrSignInAgain] says that there is no token, or that
-// the provider has refused it.
-func (p *Pool) MissingScopes(ctx context.Context, key tokenstore.Key, scopes ...string) ([]string, error) {
-	return p.MissingScopesOf(ctx, provider.User{Provider: key.Provider, Subject: key.UserID}, scopes...)
-}
-
-// MissingScopesOf is [Pool.MissingScopes] for a session of u. A sign-in that was not asked
-// for before, by its SignedInAt, has the store read at once, so that a visitor who comes
-// back from the consent is not refused by a replica that has read the store a moment ago;
-// eight of them at most in three seconds. [ErrSignInAgain] is also the answer where the
-// token is of another account than u.ID, see [Pool.ClientOf].
-func (p *Pool) MissingScopesOf(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+// MissingScopes reads the store if no token is in memory, and if the token in memory
+// lacks a scope, so that it sees a consent that another replica has just stored. The
+// latter reads happen once in three seconds for a user. In between, and while the store
+// does not answer, the token in memory counts. A new sign-in, by u.SignedInAt, reads the
+// store at once, at most eight times in three seconds. So a visitor who comes back from
+// the consent is not refused by a replica that has just read the store.
+//
+// [ErrSignInAgain] says that there is no token, that the provider has refused it, or that
+// it is of another account than u.ID, see [Pool.ClientOf]. An empty u.ID takes any account.
+func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
 	s := p.users.get(u.Key())
 	known := s.cur.Load()
 	if known != nil && known.again == nil {
-		if !s.touched.Load() {
-			s.touched.Store(true)
-		}
+		s.touched.Store(true)
 		missing, err := lacking(known.token, u.ID, scopes)
 		if (len(missing) == 0 && err == nil) || !s.mayReread(u.SignedInAt, p.now()) {
 			return missing, err

@@ -14,7 +14,7 @@ import (
 // missing is what the token of a session lacks, or the error's text.
 func (w *world) missing(u provider.User, scopes ...string) string {
 	u.Provider, u.Subject = user.Provider, user.UserID
-	got, err := w.pool.MissingScopesOf(w.Context(), u, scopes...)
+	got, err := w.pool.MissingScopes(w.Context(), u, scopes...)
 	if err != nil {
 		return err.Error()
 	}
@@ -81,9 +81,9 @@ func TestMissingScopes(t *testing.T) {
 		w.consent("tweet.read", "dm.read")
 		w.wantMissing(anybody, "", 1, "dm.read")
 		w.wantToken("access-2")
-		got, err := w.pool.MissingScopes(w.Context(), user, "tweet.read", "dm.write")
+		got, err := w.pool.MissingScopes(w.Context(), person, "tweet.read", "dm.write")
 		if err != nil || len(got) != 1 || got[0] != "dm.write" {
-			w.Errorf("by the key: %v, %v", got, err)
+			w.Errorf("any account: %v, %v", got, err)
 		}
 		w.signInWith(tokenstore.Token{SignInAgain: true})
 		time.Sleep(3 * time.Second)

@@ -187,10 +187,7 @@ func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 	now := p.now()
 	if s := p.users.find(key); s != nil {
 		if c := s.cur.Load(); c.good(now) {
-			// Only when it is not set: requests of one user share the cache line.
-			if !s.touched.Load() {
-				s.touched.Store(true)
-			}
+			s.touched.Store(true)
 			if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
 				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
 				p.begin(key, goal{early: true})
@@ -244,10 +241,7 @@ func (p *Pool) unknownProvider(key tokenstore.Key) error {
 	return fmt.Errorf("client: no provider is named %q; there are %q, and Config.Providers names more", key.Provider, slices.Sorted(maps.Keys(p.providers)))
 }
 
-// String returns a description without secrets.
-func (t *transport) String() string {
-	return fmt.Sprintf("client of %q for user %q", t.key.Provider, t.key.UserID)
+// Format implements [fmt.Formatter], so that a printed http.Client shows no token.
+func (t *transport) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client of %q for user %q", t.key.Provider, t.key.UserID)
 }
-
-// Format implements [fmt.Formatter], so that a printed http.Client shows no more.
-func (t *transport) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }

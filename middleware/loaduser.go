@@ -28,20 +28,13 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 // A request that was loaded already, for the same session manager, comes back as it is.
 // What another kit in the same process knows of the visitor counts for nothing here.
 func (m *Middleware) Load(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	return m.load(w, r, nil)
-}
-
-// load is Load. The piece is new, or nil.
-func (m *Middleware) load(w http.ResponseWriter, r *http.Request, p *requestctx.Piece) (*http.Request, error) {
 	if req := requestctx.From(r.Context()); req != nil && req.Sessions == m.sessions {
 		return r, nil
 	}
-	u, _, err := m.sessions.Load(w, r) // the zero User where nobody is
+	u, _, err := m.sessions.Load(w, r) // the zero User if no user is signed in
 	if err != nil {
 		return nil, err
 	}
-	if p == nil {
-		p = new(requestctx.Piece)
-	}
-	return p.Fill(r, requestctx.Request{Sessions: m.sessions, User: u, Clients: m.clients}), nil
+	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.sessions, User: u, Clients: m.clients})
+	return r.WithContext(ctx), nil
 }

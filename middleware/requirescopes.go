@@ -28,7 +28,7 @@ import (
 // that it does not cover is answered with 403 by X's API, which the client passes on.
 //
 // What is known of a token is in memory, so that a request reads no store; where a scope is
-// missing the store is read as [client.Pool.MissingScopesOf] says, so that a consent on
+// missing the store is read as [client.Pool.MissingScopes] says, so that a consent on
 // another replica is seen.
 //
 // RequireScopes declares the scopes to the login ([Config].DeclareScopes), which asks for
@@ -54,7 +54,7 @@ func (m *Middleware) RequireWith(scopes ...string) Decision {
 			return loaded, refusal
 		}
 		req := requestctx.From(loaded.Context())
-		missing, err := m.clients.MissingScopesOf(r.Context(), req.User, scopes...)
+		missing, err := m.clients.MissingScopes(r.Context(), req.User, scopes...)
 		switch {
 		case errors.Is(err, client.ErrSignInAgain):
 			return nil, m.again(r, req, scopes)

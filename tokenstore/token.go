@@ -63,8 +63,8 @@ func (t Token) Redacted() Token {
 	return t
 }
 
-// String returns a description without secrets.
-func (t Token) String() string {
+// Format implements [fmt.Formatter]. Every verb prints a description without secrets.
+func (t Token) Format(f fmt.State, _ rune) {
 	kind := "OAuth 2.0"
 	if t.IsOAuth1() {
 		kind = "OAuth 1.0a"
@@ -73,16 +73,13 @@ func (t Token) String() string {
 	if !t.Expiry.IsZero() {
 		expiry = t.Expiry.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("token(%s, account %s, expires %s, refreshable %t, scopes %v)",
+	_, _ = fmt.Fprintf(f, "token(%s, account %s, expires %s, refreshable %t, scopes %v)",
 		kind, t.AccountID, expiry, t.Refreshable(), t.Scopes)
 }
 
-// Format implements [fmt.Formatter], so that no verb prints a secret.
-func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
-
 // LogValue implements [slog.LogValuer].
-func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+func (t Token) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
-// MarshalJSON writes the description of [Token.String], not the token. A [Vault]
-// is the way to store one.
-func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
+// MarshalJSON writes the description of [Token.Format], not the token. Use a [Vault] to
+// store tokens.
+func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }

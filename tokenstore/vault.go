@@ -205,11 +205,8 @@ func keyData(key Key) []byte {
 	return append(b, key.UserID...)
 }
 
-// String returns a description without secrets.
-func (v Vault) String() string { return fmt.Sprintf("tokenstore.Vault(%T)", v.store) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (v Vault) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
+// Format implements [fmt.Formatter], so that no verb prints a secret.
+func (v Vault) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "tokenstore.Vault(%T)", v.store) }
 
 // LogValue implements [slog.LogValuer].
-func (v Vault) LogValue() slog.Value { return slog.StringValue(v.String()) }
+func (v Vault) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(v)) }

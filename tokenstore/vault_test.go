@@ -2,7 +2,6 @@ package tokenstore
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,43 +56,6 @@ func TestVaultKeepsTokens(t *testing.T) {
 				t.Error("the store holds the token in clear")
 			}
 		})
-	}
-}
-
-// TestVaultOpensOlderEntries: what the format before this one has sealed.
-func TestVaultOpensOlderEntries(t *testing.T) {
-	m := NewMemory()
-	v := vault(t, m, secret('a'))
-	for sealed, want := range map[string]Token{
-		"AZd0MBZRw4gLmvhshirTsqeSDb+qutGGqj893oB3uRsJzOIHQYRgHnAgfNtRv16vr+IbSpbxpjlW06m23YjL5qKKyO8xMBZoy9GDHb2D3L/pwiMk4VUEOvJCjCH4SCf7" +
-			"ZfKyD6NKs01zMZO4DSxV+H6p5Yw/NfdksIQD+5PN+9lYeyFErnJHTAGOHngwya8Zpb6C/uXPvsDqWRjdnk6KQNCQMeAysVzuydd8eojuOVUFSle56OHiV1snpFyAyF/X" +
-			"9zXY/z3r4MOMCT8=": oauth2Token(),
-		"AZd0MBbmy3tja3utLslPO+EdAomrTcKrlkrqodxBR6/TPRz/l04Pc+PBTGz/DR/HOAkfIlee6jQ8rIluxImDlHMHR9F/4ZlLPM/62Q==": {
-			AccessToken: "access", TokenSecret: "token-secret", AccountID: "12",
-		},
-		"AZd0MBbjRZmu3+Ju48Ze9MynX141iRFXPyVjTkywrZ1o7BkR5fd/xCSdsBQSQFyzbaDVeNY+V1vwwsIsYFXRKnka+Lua6jUXRirrrLPokAD3": {
-			SignInAgain: true, ObtainedAt: oauth2Token().ObtainedAt,
-		},
-	} {
-		value, err := base64.StdEncoding.DecodeString(sealed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		version, err := m.Put(t.Context(), key, value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, _, err := v.Get(t.Context(), key)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%+v, %v, want %+v", got, err, want)
-		}
-		// The next write has the new format.
-		if _, err := v.Replace(t.Context(), key, version, got); err != nil {
-			t.Fatal(err)
-		}
-		if again, _, err := v.Get(t.Context(), key); err != nil || !reflect.DeepEqual(again, want) {
-			t.Errorf("written again: %+v, %v, want %+v", again, err, want)
-		}
 	}
 }
 
@@ -186,11 +148,9 @@ func TestVaultDamagedEntry(t *testing.T) {
 		"empty":             {},
 		"random":            []byte(strings.Repeat("junk", 20)),
 		"sealed nothing":    v.box.Seal(nil, keyData(key)),
-		"sealed no JSON":    v.box.Seal([]byte("\x01{secret"), keyData(key)),
 		"sealed half":       v.box.Seal([]byte("\x02\x00secret"), keyData(key)),
 		"sealed other flag": v.box.Seal(append([]byte("\x02\x02"), make([]byte, 28)...), keyData(key)),
 		"sealed a time":     v.box.Seal(append([]byte("\x02\x00\x7f"), make([]byte, 27)...), keyData(key)),
-		"sealed other JSON": v.box.Seal([]byte(`{"a":"x"}`)[:0], keyData(key)),
 	} {
 		if _, err := m.Put(t.Context(), key, value); err != nil {
 			t.Fatal(err)
@@ -284,7 +244,7 @@ func TestRedacted(t *testing.T) {
 		if r.AccessToken != "" || r.TokenSecret != "" || r.RefreshToken != "" {
 			t.Error("a secret is left")
 		}
-		if r.IsOAuth1() != token.IsOAuth1() || r.Refreshable() != token.Refreshable() || r.String() != token.String() {
+		if r.IsOAuth1() != token.IsOAuth1() || r.Refreshable() != token.Refreshable() || fmt.Sprint(r) != fmt.Sprint(token) {
 			t.Errorf("%v became %v", token, r)
 		}
 	}
@@ -320,14 +280,10 @@ func FuzzDecodeToken(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:len(b)-1])
-	f.Add([]byte("\x01{\"e\":\"2026-08-22T12:00:00Z\",\"x\":true}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		token, err := decodeToken(b)
 		if err != nil {
 			return
-		}
-		if !inCalendar(token.Expiry) || !inCalendar(token.ObtainedAt) {
-			return // JSON's zone offset took it out of the calendar
 		}
 		again, err := encodeToken(token)
 		if err != nil {

@@ -28,7 +28,9 @@ type account struct {
 	signedInAt time.Time
 }
 
-func (a account) key() tokenstore.Key { return tokenstore.Key{Provider: a.provider, UserID: a.id} }
+func (a account) key() tokenstore.Key { return a.user().Key() }
+
+func (a account) user() provider.User { return provider.User{Provider: a.provider, Subject: a.id} }
 
 func (s *storage) remember(ctx context.Context, u provider.User, api string) error {
 	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO xpost_accounts VALUES (?, ?, ?, ?, ?, ?)`,

@@ -34,7 +34,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing, err := c.pool.MissingScopes(ctx, a.key(), scopes...)
+	missing, err := c.pool.MissingScopes(ctx, a.user(), scopes...)
 	if err != nil {
 		return nil, err
 	}

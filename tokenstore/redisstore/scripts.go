@@ -13,26 +13,15 @@ import "github.com/redis/go-redis/v9"
 // need memory ask for it by their first write: a full Redis refuses it, and a script
 // that has written something is not refused any more.
 
-// putScript takes the new version, the value and the user's id.
-var putScript = redis.NewScript(`
-local key, provider, new, value, user = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if redis.call('HGET', key, 'version:' .. provider) == new then
-  return 1
-end
-redis.call('HSET', key, 'version:' .. provider, new, 'value:' .. provider, value, 'user:' .. provider, user)
-redis.call('HDEL', key, 'lease:' .. provider, 'until:' .. provider)
-return 1
-`)
-
-// replaceScript takes the new version, the value, the user's id and the version to
-// replace, empty for no entry, and returns 0 if the entry is not in it.
-var replaceScript = redis.NewScript(`
+// writeScript takes the new version, the value and the user's id. With the version to
+// replace, which is empty for no entry, it returns 0 if the entry is in another version.
+var writeScript = redis.NewScript(`
 local key, provider, new, value, user, old = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now = redis.call('HGET', key, 'version:' .. provider)
 if now == new then
   return 1
 end
-if now ~= old and (now or old ~= '') then
+if old and now ~= old and (now or old ~= '') then
   return 0
 end
 redis.call('HSET', key, 'version:' .. provider, new, 'value:' .. provider, value, 'user:' .. provider, user)

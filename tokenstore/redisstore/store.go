@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -91,19 +92,20 @@ func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, 
 
 // Put implements [tokenstore.Store].
 func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
-	version := rand.Text()
-	// A copy, because a call that its context ended may still be sending.
-	_, err := s.run(ctx, "write an entry", putScript, key, version, string(value), key.UserID)
-	if err != nil {
-		return "", err
-	}
-	return tokenstore.Version(version), nil
+	return s.write(ctx, "write an entry", key, value)
 }
 
 // Replace implements [tokenstore.Store].
 func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	return s.write(ctx, "replace an entry", key, value, string(v))
+}
+
+// write runs writeScript. replaced is the version to replace, or nothing.
+func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
 	version := rand.Text()
-	done, err := s.run(ctx, "replace an entry", replaceScript, key, version, string(value), key.UserID, string(v))
+	// A copy of value, because a call that its context ended may still be sending.
+	args := append([]any{version, string(value), key.UserID}, replaced...)
+	done, err := s.run(ctx, doing, writeScript, key, args...)
 	if err != nil {
 		return "", err
 	}
@@ -164,11 +166,8 @@ func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, erro
 	return keys, nil
 }
 
-// String returns a description without the client.
-func (s Store) String() string { return "redisstore.Store" }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+// Format implements [fmt.Formatter], so that no verb prints the client's options.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
 // hash names the key of a user's entries. The digest keeps names short, and users' ids
 // out of lists of them.

@@ -86,7 +86,7 @@ func (d Dialect) statements(prefix string) statements {
 			WHERE $row AND version = $3 AND (lease IS NULL OR lease_until <= $now)`),
 		left:    text(`SELECT COALESCE($left, 0) FROM $table WHERE $row AND version = $3`),
 		release: text(`UPDATE $table SET lease = NULL, lease_until = NULL WHERE $row AND lease = $3`),
-		keys:    text(`SELECT provider FROM $table WHERE user_id = $1 ORDER BY provider`),
+		keys:    text(`SELECT user_id, provider FROM $table WHERE user_id = $1 ORDER BY provider`),
 		// Two, because nothing comes before the entry whose key is empty.
 		first: text(`SELECT user_id, provider FROM $table ORDER BY user_id, provider LIMIT $1`),
 		next: text(`SELECT user_id, provider FROM $table WHERE (user_id, provider) > ($1, $2)

@@ -146,34 +146,11 @@ func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.L
 
 // Keys implements [tokenstore.Lister], by an index.
 func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	var keys []tokenstore.Key
-	err := s.do(ctx, "list a user's entries", func() error {
-		keys = nil
-		rows, err := s.db.QueryContext(ctx, s.text.keys, []byte(userID))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var provider []byte
-			if err := rows.Scan(&provider); err != nil {
-				return err
-			}
-			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: userID})
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, nil
+	return s.query(ctx, "list a user's entries", s.text.keys, []byte(userID))
 }
 
-// String returns a description without the data source.
-func (s Store) String() string { return fmt.Sprintf("sqlstore.Store(%v)", s.dialect) }
-
-// Format implements [fmt.Formatter], so that no verb prints what is inside.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+// Format implements [fmt.Formatter], so that no verb prints the data source.
+func (s Store) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "sqlstore.Store(%v)", s.dialect) }
 
 // exec runs a statement about key and reports whether it found a row to change.
 func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstore.Key, args ...any) (done bool, err error) {
@@ -193,6 +170,31 @@ func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstor
 		return err
 	})
 	return done, err
+}
+
+// query runs a statement that selects the keys of entries.
+func (s *Store) query(ctx context.Context, doing, statement string, args ...any) ([]tokenstore.Key, error) {
+	var keys []tokenstore.Key
+	err := s.do(ctx, doing, func() error {
+		keys = nil
+		rows, err := s.db.QueryContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var user, provider []byte
+			if err := rows.Scan(&user, &provider); err != nil {
+				return err
+			}
+			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: string(user)})
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
 }
 
 // notNil keeps drivers from writing NULL for an empty value.

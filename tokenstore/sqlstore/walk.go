@@ -15,31 +15,15 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 	if limit < 1 {
 		return nil, "", errors.New("sqlstore: a page has at least one key")
 	}
-	query, args := s.text.first, []any{limit}
+	statement, args := s.text.first, []any{limit}
 	if after != "" {
 		from, err := parseCursor(after)
 		if err != nil {
 			return nil, "", err
 		}
-		query, args = s.text.next, []any{[]byte(from.UserID), []byte(from.Provider), limit}
+		statement, args = s.text.next, []any{[]byte(from.UserID), []byte(from.Provider), limit}
 	}
-	var keys []tokenstore.Key
-	err := s.do(ctx, "walk through the entries", func() error {
-		keys = nil
-		rows, err := s.db.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var user, provider []byte
-			if err := rows.Scan(&user, &provider); err != nil {
-				return err
-			}
-			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: string(user)})
-		}
-		return rows.Err()
-	})
+	keys, err := s.query(ctx, "walk through the entries", statement, args...)
 	if err != nil {
 		return nil, "", err
 	}

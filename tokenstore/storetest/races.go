@@ -30,6 +30,25 @@ func (s *subject) atOnce(f func(s *subject, i int)) {
 	all.Wait()
 }
 
+// oneWins runs f in a crowd, and returns the number of the goroutine that got no error.
+// There must be one, and all others must get want.
+func (s *subject) oneWins(what string, want error, f func(s *subject, i int) error) int {
+	s.t.Helper()
+	errs := make([]error, crowd)
+	s.atOnce(func(s *subject, i int) { errs[i] = f(s, i) })
+	winner, won := 0, 0
+	for i, err := range errs {
+		if err == nil {
+			winner = i
+			won++
+			continue
+		}
+		s.is(what, err, want)
+	}
+	s.must(won == 1, "%s: %d of %d succeeded, want 1", what, won, crowd)
+	return winner
+}
+
 func raceRules() []rule {
 	return []rule{
 		{
@@ -38,23 +57,13 @@ func raceRules() []rule {
 			func(s *subject) {
 				v := s.put(key(), "one")
 				for range 3 {
-					var won atomic.Int32
-					var value atomic.Pointer[string]
-					var version atomic.Pointer[tokenstore.Version]
-					s.atOnce(func(s *subject, i int) {
-						mine := strconv.Itoa(i)
-						next, err := s.Replace(s.ctx, key(), v, []byte(mine))
-						if err == nil {
-							won.Add(1)
-							value.Store(&mine)
-							version.Store(&next)
-							return
-						}
-						s.is("Replace", err, tokenstore.ErrConflict)
+					versions := make([]tokenstore.Version, crowd)
+					winner := s.oneWins("Replace", tokenstore.ErrConflict, func(s *subject, i int) (err error) {
+						versions[i], err = s.Replace(s.ctx, key(), v, []byte(strconv.Itoa(i)))
+						return err
 					})
-					s.must(won.Load() == 1, "%d of %d writes to one version succeeded, want 1", won.Load(), crowd)
-					v = *version.Load()
-					s.holds(key(), *value.Load(), v)
+					v = versions[winner]
+					s.holds(key(), strconv.Itoa(winner), v)
 				}
 			},
 		},
@@ -63,16 +72,10 @@ func raceRules() []rule {
 			"Of all that make one entry at the same time, by Replace with the zero Version, one succeeds, and the others get ErrConflict.",
 			func(s *subject) {
 				for range 3 {
-					var won atomic.Int32
-					s.atOnce(func(s *subject, i int) {
+					s.oneWins("Replace with the zero Version", tokenstore.ErrConflict, func(s *subject, i int) error {
 						_, err := s.Replace(s.ctx, key(), "", []byte(strconv.Itoa(i)))
-						if err == nil {
-							won.Add(1)
-							return
-						}
-						s.is("Replace with the zero Version", err, tokenstore.ErrConflict)
+						return err
 					})
-					s.must(won.Load() == 1, "%d of %d made the entry, want 1", won.Load(), crowd)
 					s.remove(key())
 				}
 			},
@@ -105,19 +108,12 @@ func raceRules() []rule {
 			func(s *subject) {
 				v := s.put(key(), "one")
 				for range 3 {
-					var won atomic.Int32
-					var id atomic.Pointer[tokenstore.LeaseID]
-					s.atOnce(func(s *subject, _ int) {
-						mine, err := s.Lease(s.ctx, key(), v, long)
-						if err == nil {
-							won.Add(1)
-							id.Store(&mine)
-							return
-						}
-						s.is("Lease", err, tokenstore.ErrLeased)
+					ids := make([]tokenstore.LeaseID, crowd)
+					winner := s.oneWins("Lease", tokenstore.ErrLeased, func(s *subject, i int) (err error) {
+						ids[i], err = s.Lease(s.ctx, key(), v, long)
+						return err
 					})
-					s.must(won.Load() == 1, "%d of %d got the lease, want 1", won.Load(), crowd)
-					s.release(key(), *id.Load())
+					s.release(key(), ids[winner])
 				}
 			},
 		},
