@@ -122,8 +122,8 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 
 	// From here on a visitor who closes the tab must not leave half of it: X's code is
 	// spent by the first question.
-	ctx := h.calls.Begin(context.WithoutCancel(r.Context()), h.cfg.Timeout)
-	defer ctx.End()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	defer cancel()
 	user, token, err = p.Finish(ctx, begun.Pending, query)
 	if err != nil {
 		return none, nothing, nil, err

@@ -40,7 +40,6 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/bounded"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -137,8 +136,7 @@ type Handlers struct {
 	byName map[string]provider.Provider
 	apart  map[string]bool // providers whose callback is CallbackOf's
 	cross  *http.CrossOriginProtection
-	host   string        // of cfg.Origin, without its port
-	calls  bounded.Calls // bounds the work of a request
+	host   string // of cfg.Origin, without its port
 
 	otherHost sync.Once // says that visitors come to another one
 

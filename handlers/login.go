@@ -58,8 +58,8 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		h.lookAtHost(r)
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
 		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.Home)
-		ctx := h.calls.Begin(r.Context(), h.cfg.Timeout)
-		defer ctx.End()
+		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
+		defer cancel()
 
 		redirect, pending, err := h.begin(ctx, r, p, wanted)
 		now := h.cfg.Now()
