@@ -223,8 +223,6 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 	return s
 }
 
-var paramShape = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
 // api checks who signed in and where credentials may go, of a provider by configuration.
 func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who Who,
 	tr http.RoundTripper, timeout time.Duration, now func() time.Time,

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -22,17 +23,11 @@ type flow struct {
 	oauth     *oauth2.Config
 	scopes    []string
 	identity  []string // asked for at every sign-in
-	separator string   // between scopes
 	authorize string
 	page      string // pageFor scopes
 	revokeURL string
 	issuer    string
-	pkce      bool
-	// queryToken is the query parameter that carries the access token, in place of the
-	// Authorization header.
-	queryToken string
-	// tokenByGET asks the token endpoint with GET.
-	tokenByGET bool
+	quirks    quirks
 	// anyForm takes answers of the token endpoint that are no JSON, and errors with the
 	// status of a success.
 	anyForm bool
@@ -82,7 +77,7 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 	}
 	// Both are base64url, which stands in a query as it is.
 	redirect := page + "&state=" + p.Handle
-	if f.pkce {
+	if !f.quirks.noPKCE {
 		redirect += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
 	}
 	return redirect, p, nil
@@ -97,7 +92,7 @@ func (f *flow) pageFor(scopes []string) string {
 		Endpoint: oauth2.Endpoint{AuthURL: f.authorize},
 	}
 	if len(scopes) > 0 {
-		page.Scopes = []string{strings.Join(scopes, f.separator)}
+		page.Scopes = []string{strings.Join(scopes, cmp.Or(f.quirks.separator, " "))}
 	}
 	// X has answered 400 to scopes joined by "+", which Go's encoder writes. A plus
 	// sign in a value is encoded, so each one left stands for a blank; AuthorizeURL's own
@@ -173,7 +168,7 @@ func (f *flow) spend(ctx context.Context, code, verifier, redirectURI string) (t
 	c := f.svc.call(ctx, "token", code, verifier)
 	defer c.stop()
 	var options []oauth2.AuthCodeOption
-	if f.pkce {
+	if !f.quirks.noPKCE {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
 	// Not a copy: x/oauth2 keeps a cache in it.
@@ -210,7 +205,7 @@ func (f *flow) refresh(ctx context.Context, t tokenstore.Token, weigh judge) (to
 func (f *flow) carried(c *call) context.Context {
 	client := c.client()
 	client.Transport = unread{c}
-	if f.tokenByGET {
+	if f.quirks.tokenByGET {
 		client.Transport = asGET{unread{c}}
 	}
 	return context.WithValue(c.ctx, oauth2.HTTPClient, client)
@@ -247,7 +242,7 @@ func (f *flow) meaning(next judge) judge {
 }
 
 // send attaches the access token as RFC 6750 has it: by the header (2.1), or by a query
-// parameter (2.3) where that is configured.
+// parameter (2.3) where the preset says so.
 func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.IsOAuth1() {
 		closeBody(r)
@@ -260,12 +255,12 @@ func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request)
 	own := r.WithContext(r.Context())
 	own.Header = ownHeader(r)
 	own.Host = ""
-	if f.queryToken != "" {
+	if f.quirks.tokenParam != "" {
 		own.Header.Del("Authorization")
 		u := *r.URL
 		own.URL = &u
 		q := own.URL.Query()
-		q.Set(f.queryToken, t.AccessToken)
+		q.Set(f.quirks.tokenParam, t.AccessToken)
 		own.URL.RawQuery = q.Encode()
 	} else {
 		bear(own, t)

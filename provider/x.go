@@ -97,10 +97,8 @@ func NewX(cfg XConfig) (*X, error) {
 		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, svc.endpoint("/2/oauth2/token"), cfg.ClientSecret == ""),
 		scopes:    scopes,
 		identity:  identity,
-		separator: " ",
 		authorize: authorize.String(),
 		revokeURL: svc.endpoint("/2/oauth2/revoke"),
-		pkce:      true,
 	}
 	f.page = f.pageFor(f.scopes)
 	return &X{f}, nil
