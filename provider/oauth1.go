@@ -60,7 +60,7 @@ type OAuth1Config struct {
 }
 
 // OAuth1 signs people in with a provider by OAuth 1.0a. Make it with [NewOAuth1].
-// Goroutines may share it. It implements [Provider], [Profiler] and [Refuser]; its tokens
+// Goroutines may share it. It implements [Provider] and [Refuser]; its tokens
 // do not expire by themselves.
 type OAuth1 struct{ *oauth1App }
 
@@ -74,7 +74,6 @@ type oauth1App struct {
 var (
 	_ Provider = (*OAuth1)(nil)
 	_ Returner = (*OAuth1)(nil)
-	_ Profiler = (*OAuth1)(nil)
 	_ Refuser  = (*OAuth1)(nil)
 )
 
@@ -152,7 +151,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	return u, t, nil
 }
 
-// Profile implements [Profiler] by UserURL or Who. A token that [OAuth1Config.Refused]
+// Profile asks for the account of t, by UserURL or Who. A token that [OAuth1Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))

@@ -88,7 +88,7 @@ type OAuth2Config struct {
 }
 
 // OAuth2 signs people in with a provider by OAuth 2.0. Make it with [NewOAuth2].
-// Goroutines may share it. It implements [Provider], [Refresher], [Revoker], [Profiler]
+// Goroutines may share it. It implements [Provider], [Refresher], [Revoker]
 // and [Refuser].
 type OAuth2 struct{ *oauth2App }
 
@@ -104,7 +104,6 @@ var (
 	_ Returner  = (*OAuth2)(nil)
 	_ Refresher = (*OAuth2)(nil)
 	_ Revoker   = (*OAuth2)(nil)
-	_ Profiler  = (*OAuth2)(nil)
 	_ Refuser   = (*OAuth2)(nil)
 )
 
@@ -223,7 +222,7 @@ func (o *OAuth2) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	return u, t, nil
 }
 
-// Profile implements [Profiler] by UserURL or Who. A token that [OAuth2Config.Refused]
+// Profile asks for the account of t, by UserURL or Who. A token that [OAuth2Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth2) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))

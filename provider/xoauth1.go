@@ -55,7 +55,7 @@ type XOAuth1Config struct {
 }
 
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
-// may share it. It implements [Provider], [Revoker], [Profiler], [Refuser] and [Prover]; its
+// may share it. It implements [Provider], [Revoker], [Refuser] and [Prover]; its
 // tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
@@ -68,7 +68,6 @@ type xoauth1App struct {
 var (
 	_ Provider = (*XOAuth1)(nil)
 	_ Revoker  = (*XOAuth1)(nil)
-	_ Profiler = (*XOAuth1)(nil)
 	_ Refuser  = (*XOAuth1)(nil)
 	_ Prover   = (*XOAuth1)(nil)
 	_ Returner = (*XOAuth1)(nil)
