@@ -41,15 +41,6 @@ type Finding struct {
 	Fix     string `json:"fix"`
 }
 
-// String returns the finding as a line.
-func (f Finding) String() string {
-	where := ""
-	if f.Provider != "" {
-		where = f.Provider + ": "
-	}
-	return fmt.Sprintf("%s: %s%s %s", f.Severity, where, f.Problem, f.Fix)
-}
-
 // defaultAPIURL is the provider package's.
 const defaultAPIURL = "https://api.x.com"
 
