@@ -22,6 +22,7 @@ import (
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -159,13 +160,13 @@ const (
 )
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.
-func (c Config) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
-		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
-}
+func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+func (c Config) LogValue() slog.Value {
+	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
+		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
+}
 
 // checked is a Config whose own fields hold up; the rooms check theirs.
 type checked struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -340,4 +342,7 @@ func (k *Kit) Close(ctx context.Context) error {
 }
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.
-func (k Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }
+func (k Kit) Format(f fmt.State, _ rune) { redact.Format(f, k) }
+
+// LogValue implements [slog.LogValuer].
+func (k Kit) LogValue() slog.Value { return redact.Value("xsignin.Kit(%v)", k.cfg.Config) }

@@ -64,7 +64,7 @@ type OAuth1Config struct {
 // do not expire by themselves.
 type OAuth1 struct{ *oauth1App }
 
-// oauth1App is what an OAuth1 holds: see print.go.
+// oauth1App is what an OAuth1 holds: see redact.go.
 type oauth1App struct {
 	*flow1
 	ask     Who

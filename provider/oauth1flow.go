@@ -14,7 +14,7 @@ import (
 )
 
 // flow1 is one application registered for OAuth 1.0a: what X and every other provider
-// share. It is what a provider holds: see print.go.
+// share. It is what a provider holds: see redact.go.
 type flow1 struct {
 	svc   *service
 	oauth *oauth1.Config

@@ -92,7 +92,7 @@ type OAuth2Config struct {
 // and [Refuser].
 type OAuth2 struct{ *oauth2App }
 
-// oauth2App is what an OAuth2 holds: see print.go.
+// oauth2App is what an OAuth2 holds: see redact.go.
 type oauth2App struct {
 	*flow
 	ask     Who

@@ -17,7 +17,7 @@ import (
 )
 
 // flow is one application registered for OAuth 2.0: what X and every other provider
-// share. It is what a provider holds: see print.go.
+// share. It is what a provider holds: see redact.go.
 type flow struct {
 	svc       *service
 	oauth     *oauth2.Config

@@ -14,8 +14,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -149,15 +147,6 @@ type Pending struct {
 	// Scopes are the scopes asked for.
 	Scopes []string `json:"c,omitempty"`
 }
-
-// String returns a description without the secret and the handle.
-func (p Pending) String() string { return fmt.Sprintf("pending(%s)", p.Provider) }
-
-// Format implements [fmt.Formatter], so that no verb prints the secret.
-func (p Pending) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
-
-// LogValue implements [slog.LogValuer].
-func (p Pending) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // User is somebody whom a provider vouches for.
 type User struct {

@@ -59,7 +59,7 @@ type XOAuth1Config struct {
 // tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
-// xoauth1App is what an XOAuth1 holds: see print.go.
+// xoauth1App is what an XOAuth1 holds: see redact.go.
 type xoauth1App struct {
 	*flow1
 	profile bool
