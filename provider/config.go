@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/xsignin/xsignin/internal/scope"
 )
 
 const (
@@ -159,10 +161,6 @@ func (c *checker) timeout(d time.Duration) time.Duration {
 	return d
 }
 
-// scopeShape is scope-token of RFC 6749, 3.3, less the comma: no scope of X's has one,
-// and lists joined by commas are a common mistake.
-var scopeShape = regexp.MustCompile(`^[!#-+\--\[\]-~]+$`)
-
 // identityScopes are what X's GET /2/users/me needs, both of them.
 var identityScopes = []string{"tweet.read", "users.read"}
 
@@ -185,7 +183,7 @@ func (c *checker) scopes(scopes []string, atX bool) []string {
 func (c *checker) scopeList(field string, scopes []string) bool {
 	good := true
 	for i, s := range scopes {
-		if !scopeShape.MatchString(s) {
+		if !scope.Valid(s) {
 			good = false
 			c.fault(fmt.Sprintf("%s[%d]", field, i), "is not one scope: give each scope as an element of its own, without commas and blanks")
 		}

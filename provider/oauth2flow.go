@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -61,7 +62,7 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 		}
 		scopes = unique(slices.Concat(scopes, opt.MoreScopes))
 		for _, s := range scopes {
-			if !scopeShape.MatchString(s) {
+			if !scope.Valid(s) {
 				return "", Pending{}, f.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
 			}
 		}
