@@ -13,6 +13,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -82,7 +83,7 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 func (k *Kit) checkRequest(r *http.Request) []Finding {
 	var found []Finding
 	public := k.cfg.public
-	if public.Scheme == "http" && !loopback(public.Hostname()) {
+	if public.Scheme == "http" && !loopback.Is(public.Hostname()) {
 		found = append(found, Finding{
 			Code: "plain_http", Severity: Warning,
 			Problem: "PublicURL is plain http: sessions and sign-ins go over the network in clear.",
@@ -123,7 +124,7 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 			Problem: "PublicURL is http, but this request came by https.",
 			Fix:     "Set PublicURL to the https address, and register that callback at X.",
 		})
-	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback(hostname(host))):
+	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback.Is(hostname(host))):
 		found = append(found, Finding{
 			Code: "public_url_scheme", Severity: Warning,
 			Problem: "PublicURL is https, but this request came by http.",

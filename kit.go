@@ -14,6 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
@@ -89,7 +90,7 @@ func New(cfg Config) (*Kit, error) {
 	if len(c.Keys) == 0 {
 		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
 	}
-	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
+	if c.public.Scheme == "http" && !loopback.Is(c.public.Hostname()) {
 		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
 	}
 	for _, half := range halves {

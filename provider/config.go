@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/scope"
 )
 
@@ -88,7 +89,7 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 		c.fault(field, "has a fragment: leave out the # and what follows")
 	case strings.Contains(value, "?") && !queryAllowed:
 		c.fault(field, "has a query: leave out the ? and what follows")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
 		c.fault(field, "is http: use https, or a loopback host such as 127.0.0.1 for tests")
 	}
 	return u

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -69,14 +68,4 @@ func normalHost(u *url.URL) string {
 		return host
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// loopback reports whether host is this machine by name or by number.
-func loopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
