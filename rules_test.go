@@ -34,7 +34,7 @@ var rooms = [][]string{
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "page", "internal/bounded", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/wants", "internal/wire"},
+	{"event", "page", "internal/bounded", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/wants", "internal/wire", "internal/xplatform"},
 	// Imports no other room, so that it shares none of their misreadings of X.
 	{"xtest"},
 	// For tests of several modules.

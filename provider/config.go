@@ -2,7 +2,6 @@ package provider
 
 import (
 	"cmp"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,10 +13,10 @@ import (
 
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
 const (
-	defaultAPIURL       = "https://api.x.com"
 	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
 	defaultTimeout      = 10 * time.Second
 )
@@ -97,7 +96,7 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 
 // xAPI is address for the place of X's API, under which the paths of its versions are.
 func (c *checker) xAPI(value string) *url.URL {
-	u := c.address("APIURL", value, defaultAPIURL, false)
+	u := c.address("APIURL", value, xplatform.APIURL, false)
 	if u == nil {
 		return nil
 	}
@@ -256,12 +255,4 @@ func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]
 		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
 	}
 	return svc, who
-}
-
-// looksLikeClientID reports whether key has the shape of X's OAuth 2.0 client ids,
-// which people put in the place of the consumer key. It is an observation and no
-// rule, so it serves for hints only.
-func looksLikeClientID(key string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(key, "="))
-	return err == nil && strings.HasSuffix(string(b), ":1:ci")
 }
