@@ -47,9 +47,6 @@ func (s hostSet) has(u *url.URL) bool {
 	if u == nil || u.User != nil || u.Opaque != "" || u.Host == "" {
 		return false
 	}
-	if u.Scheme == "https" && strings.IndexByte(u.Host, ':') < 0 && s.https[u.Host] {
-		return true // as it is written nearly always
-	}
 	switch strings.ToLower(u.Scheme) {
 	case "https":
 		return s.https[normalHost(u)]
