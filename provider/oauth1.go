@@ -93,21 +93,14 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	svc.secrets = []string{cfg.ConsumerSecret}
 	dead := cfg.Refused
 	if dead == nil {
 		dead = deadOAuth1
 	}
+	at := oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL}
+	refusal := func(_ *flow1, c *call) *Error { return c.failure(judgeProblem) }
 	return &OAuth1{&oauth1App{
-		flow1: &flow1{
-			svc:     svc,
-			refusal: func(_ *flow1, c *call) *Error { return c.failure(judgeProblem) },
-			oauth: &oauth1.Config{
-				ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
-				Endpoint: oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL},
-				Noncer:   noncer{},
-			},
-		},
+		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, refusal),
 		ask:     ask,
 		refused: dead,
 	}}, nil

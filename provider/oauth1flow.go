@@ -22,6 +22,14 @@ type flow1 struct {
 	refusal func(*flow1, *call) *Error
 }
 
+// newFlow1 makes the flow of an application with the endpoints at.
+func newFlow1(svc *service, key, secret, callback string, at oauth1.Endpoint, refusal func(*flow1, *call) *Error) *flow1 {
+	svc.secrets = []string{secret}
+	return &flow1{svc: svc, refusal: refusal, oauth: &oauth1.Config{
+		ConsumerKey: key, ConsumerSecret: secret, CallbackURL: callback, Endpoint: at, Noncer: noncer{},
+	}}
+}
+
 // begin fetches a request token.
 func (f *flow1) begin(ctx context.Context) (*url.URL, Pending, error) {
 	c := f.svc.call(ctx, "request_token")

@@ -309,7 +309,7 @@ func (f *flow) revokeOne(ctx context.Context, hint, token string) error {
 	if err != nil {
 		return c.unreached()
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", formType)
 	if !inBody {
 		// RFC 6749, 2.3.1 encodes both parts before they are joined.
 		r.SetBasicAuth(url.QueryEscape(f.oauth.ClientID), url.QueryEscape(f.oauth.ClientSecret))

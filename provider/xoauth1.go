@@ -96,7 +96,6 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 		return nil, err
 	}
 	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
-	svc.secrets = []string{cfg.ConsumerSecret}
 	requestToken := svc.endpoint("/oauth/request_token")
 	if cfg.AccessType != "" {
 		// dghubble/oauth1 signs the query of this address, and X takes the parameter from
@@ -107,19 +106,13 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 	if cfg.AlwaysAsk {
 		page = "/oauth/authorize"
 	}
+	at := oauth1.Endpoint{
+		RequestTokenURL: requestToken,
+		AuthorizeURL:    svc.endpoint(page),
+		AccessTokenURL:  svc.endpoint("/oauth/access_token"),
+	}
 	return &XOAuth1{&xoauth1App{
-		flow1: &flow1{
-			svc: svc, refusal: xRefusal,
-			oauth: &oauth1.Config{
-				ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
-				Endpoint: oauth1.Endpoint{
-					RequestTokenURL: requestToken,
-					AuthorizeURL:    svc.endpoint(page),
-					AccessTokenURL:  svc.endpoint("/oauth/access_token"),
-				},
-				Noncer: noncer{},
-			},
-		},
+		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, xRefusal),
 		profile: cfg.FetchProfile,
 	}}, nil
 }
