@@ -1,9 +1,9 @@
 package xsignin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -40,22 +42,6 @@ type Finding struct {
 	Problem string `json:"problem"`
 	Fix     string `json:"fix"`
 }
-
-// String returns the finding as a line.
-func (f Finding) String() string {
-	where := ""
-	if f.Provider != "" {
-		where = f.Provider + ": "
-	}
-	return fmt.Sprintf("%s: %s%s %s", f.Severity, where, f.Problem, f.Fix)
-}
-
-// defaultAPIURL is the provider package's.
-const defaultAPIURL = "https://api.x.com"
-
-// clockTolerance is what X allows a signature's timestamp to be off. X does not document
-// it; reporters failed at five minutes.
-const clockTolerance = 5 * time.Minute
 
 // Check looks for what deployments get wrong, and says how to mend each: the public URL
 // against a request as it arrives, this machine's clock against X's, kinds of credentials
@@ -91,7 +77,7 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 func (k *Kit) checkRequest(r *http.Request) []Finding {
 	var found []Finding
 	public := k.cfg.public
-	if public.Scheme == "http" && !loopback(public.Hostname()) {
+	if public.Scheme == "http" && !loopback.Is(public.Hostname()) {
 		found = append(found, Finding{
 			Code: "plain_http", Severity: Warning,
 			Problem: "PublicURL is plain http: sessions and sign-ins go over the network in clear.",
@@ -132,7 +118,7 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 			Problem: "PublicURL is http, but this request came by https.",
 			Fix:     "Set PublicURL to the https address, and register that callback at X.",
 		})
-	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback(hostname(host))):
+	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback.Is(hostname(host))):
 		found = append(found, Finding{
 			Code: "public_url_scheme", Severity: Warning,
 			Problem: "PublicURL is https, but this request came by http.",
@@ -148,14 +134,14 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 func (k *Kit) checkShapes() []Finding {
 	var found []Finding
 	atX := k.cfg.APIURL == "" || hostname(k.cfg.APIURL) == "api.x.com"
-	if id := k.cfg.ClientID; atX && id != "" && !isClientID(id) {
+	if id := k.cfg.ClientID; atX && id != "" && !xplatform.IsClientID(id) {
 		found = append(found, Finding{
 			Code: "client_id_shape", Severity: Warning, Provider: "x",
 			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
 			Fix:     "The API key and secret belong into ConsumerKey and ConsumerSecret; the client id is under OAuth 2.0 in X's console.",
 		})
 	}
-	if isClientID(k.cfg.ConsumerKey) {
+	if xplatform.IsClientID(k.cfg.ConsumerKey) {
 		found = append(found, Finding{
 			Code: "consumer_key_shape", Severity: Fault, Provider: "x-oauth1",
 			Problem: "ConsumerKey is an OAuth 2.0 client id.",
@@ -211,18 +197,10 @@ func (k *Kit) readSessions(ctx context.Context, key string) error {
 	return err
 }
 
-func isClientID(id string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
-	return err == nil && strings.HasSuffix(string(b), ":1:ci")
-}
-
 // checkClock compares clocks by the Date of any answer of the API. The second result says
 // whether there was one.
 func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
-	api := k.cfg.APIURL
-	if api == "" {
-		api = defaultAPIURL
-	}
+	api := cmp.Or(k.cfg.APIURL, xplatform.APIURL)
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
 	if err != nil {
 		return nil, true
@@ -251,13 +229,13 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 	if err != nil {
 		return nil, true
 	}
-	if skew := time.Since(theirs); skew.Abs() > clockTolerance/2 {
+	if skew := time.Since(theirs); skew.Abs() > xplatform.MaxClockSkew/2 {
 		f := Finding{
 			Code: "clock_skew", Severity: Warning,
 			Problem: fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
 			Fix:     "Keep the clock right by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
 		}
-		if skew.Abs() > clockTolerance {
+		if skew.Abs() > xplatform.MaxClockSkew {
 			f.Severity = Fault
 		}
 		return []Finding{f}, true

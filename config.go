@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -22,6 +21,8 @@ import (
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -159,13 +160,13 @@ const (
 )
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.
-func (c Config) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
-		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
-}
+func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+func (c Config) LogValue() slog.Value {
+	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
+		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
+}
 
 // checked is a Config whose own fields hold up; the rooms check theirs.
 type checked struct {
@@ -187,7 +188,7 @@ func (c Config) check() (checked, error) {
 		hint := ", such as https://example.com"
 		if hostShape.MatchString(c.PublicURL) { // what does not look like a host may be a secret in the wrong field
 			scheme, host := "https", c.PublicURL
-			if host, _, _ := strings.Cut(host, "/"); loopback(hostname(host)) {
+			if host, _, _ := strings.Cut(host, "/"); loopback.Is(hostname(host)) {
 				scheme = "http"
 			}
 			hint = fmt.Sprintf(", and %s has no scheme: write %s://%s", host, scheme, host)
@@ -242,7 +243,7 @@ func (c Config) check() (checked, error) {
 		switch {
 		case c.Tokens != nil:
 			fault("Config.Keys is empty, and Tokens is set: after a restart nobody could read what is stored. `openssl rand -base64 32` makes a key")
-		case !loopback(k.public.Hostname()):
+		case !loopback.Is(k.public.Hostname()):
 			fault("Config.Keys is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
 		default:
 			k.secrets = [][]byte{[]byte(rand.Text() + rand.Text())}
@@ -260,7 +261,7 @@ func (c checked) halves() []string {
 	}
 	_, forgets := sessions.(*memstore.MemStore)
 	stored := sessions != nil && !forgets
-	switch away := !loopback(c.public.Hostname()); {
+	switch away := !loopback.Is(c.public.Hostname()); {
 	case away && stored && c.Tokens == nil:
 		found = append(found, "sessions are stored and tokens are not: after a restart, and on another replica, who is signed in cannot call X and has to sign in again. Set Tokens too")
 	case away && !stored && c.Tokens != nil:
@@ -292,11 +293,4 @@ func origin(u *url.URL) string {
 func nowhere(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || (err == nil && ip.Unmap().IsUnspecified())
-}
-
-// loopback reports whether host is this machine.
-func loopback(host string) bool {
-	host = strings.ToLower(host)
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
 }

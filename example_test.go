@@ -346,7 +346,7 @@ func ExampleKit_Check() {
 		log.Fatal(err)
 	}
 	for _, f := range kit.Check(context.Background(), nil) {
-		fmt.Println(f)
+		fmt.Printf("%s: %s: %s %s\n", f.Severity, f.Provider, f.Problem, f.Fix)
 	}
 	// Output: fault: x-oauth1: The callback is not registered at X. Register exactly http://127.0.0.1:8080/auth/callback in the application's settings: X compares to the letter.
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -87,7 +90,7 @@ func New(cfg Config) (*Kit, error) {
 	if len(c.Keys) == 0 {
 		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
 	}
-	if c.public.Scheme == "http" && !loopback(c.public.Hostname()) {
+	if c.public.Scheme == "http" && !loopback.Is(c.public.Hostname()) {
 		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
 	}
 	for _, half := range halves {
@@ -340,4 +343,7 @@ func (k *Kit) Close(ctx context.Context) error {
 }
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.
-func (k Kit) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "xsignin.Kit(%v)", k.cfg.Config) }
+func (k Kit) Format(f fmt.State, _ rune) { redact.Format(f, k) }
+
+// LogValue implements [slog.LogValuer].
+func (k Kit) LogValue() slog.Value { return redact.Value("xsignin.Kit(%v)", k.cfg.Config) }

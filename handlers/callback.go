@@ -96,9 +96,9 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name string) bool, a *attempt) (user provider.User, token tokenstore.Token, missing []string, err error) {
 	var none provider.User
 	var nothing tokenstore.Token
-	query, handle, err := parseCallback(r)
-	if err != nil {
-		return none, nothing, nil, err
+	query, handle := parseCallback(r)
+	if handle == "" {
+		return none, nothing, nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
 	begun, err := h.cfg.Pending.Take(w, r, handle)
 	if err != nil {
@@ -192,17 +192,9 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	return nil
 }
 
-// parseCallback reads the callback's query and the handle of its sign-in.
-func parseCallback(r *http.Request) (query url.Values, handle string, err error) {
-	if query, handle = readCallback(r); handle == "" {
-		// Whatever is wrong here, it is no answer to a sign-in of this browser.
-		return nil, "", &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
-	}
-	return query, handle, nil
-}
-
-// readCallback is parseCallback, with no handle where something is wrong.
-func readCallback(r *http.Request) (query url.Values, handle string) {
+// parseCallback reads the callback's query and the handle of its sign-in. The handle is
+// empty if the query is not that of a callback.
+func parseCallback(r *http.Request) (query url.Values, handle string) {
 	if len(r.URL.RawQuery) > maxCallbackQuery {
 		return nil, ""
 	}

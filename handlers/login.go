@@ -9,6 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -117,9 +118,7 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 		return nil, nil
 	}
 	// What a provider once answered with need not be what may be asked.
-	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool {
-		return s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`",\`, r) })
-	}), nil
+	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 
 // wanted are the scopes that an address names, each once. It reports false at the first that

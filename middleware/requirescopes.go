@@ -9,6 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/internal/scope"
 )
 
 // RequireScopes is [Middleware.RequireUser] for what needs more than a sign-in: it lets
@@ -42,7 +43,7 @@ func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Han
 // is made once for a route, and asked at each request.
 func (m *Middleware) RequireWith(scopes ...string) Decision {
 	for _, s := range scopes {
-		if !isScope(s) {
+		if !scope.Valid(s) {
 			panic("middleware: RequireScopes: " + strconv.Quote(s) + " is not one scope: give each scope as an argument of its own")
 		}
 	}
@@ -83,12 +84,4 @@ func insufficient(missing []string) *Refusal {
 			MissingScopes: missing,
 		},
 	}
-}
-
-// isScope reports whether s is a scope-token of RFC 6749, 3.3. A comma would be one, but no
-// provider has it in a scope, and many people between two.
-func isScope(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || r == '"' || r == '\\' || r == ','
-	})
 }

@@ -79,27 +79,25 @@ func notDigit(r rune) bool { return r < '0' || r > '9' }
 // else was asked for. It is strict about the id, which everything hangs on, and drops
 // what it cannot use of the rest.
 func parseAccount(body []byte) (a account, problem string) {
-	object, ok := jsonObject(body)
+	answer, ok := jsonObject(body)
 	if !ok {
 		return a, "the answer is not a JSON object"
 	}
-	inner := object.get("data")
-	if len(inner) == 0 || inner[0] != '{' {
+	data, ok := answer["data"].(object)
+	if !ok {
 		return a, "the answer has no data"
 	}
-	data := jsonInside(inner)
 	// Servers that speak X's protocol may write the id as a number; as text it keeps
 	// every digit.
-	id := data.get("id")
-	a.id = jsonScalar(id)
-	number := len(id) > 0 && id[0] != '"'
+	a.id = scalarOf(data["id"])
+	_, number := data["id"].(json.Number)
 	if !accountID.MatchString(a.id) || number && strings.ContainsFunc(a.id, notDigit) {
 		return account{}, "the answer has no usable id"
 	}
-	a.username = plain(data.get("username"), 50)
-	a.name = displayName(jsonString(data.get("name")), 200)
-	a.avatar = avatarURL(jsonString(data.get("profile_image_url")))
-	a.email = emailAddress(plain(data.get("confirmed_email"), 1000))
+	a.username = plain(data["username"], 50)
+	a.name = displayName(stringOf(data["name"]), 200)
+	a.avatar = avatarURL(stringOf(data["profile_image_url"]))
+	a.email = emailAddress(plain(data["confirmed_email"], 1000))
 	return a, ""
 }
 
@@ -116,4 +114,4 @@ func displayName(s string, n int) string {
 }
 
 // plain is a text of an account, on one line and bounded.
-func plain(b json.RawMessage, n int) string { return clip(oneLine(jsonString(b)), n) }
+func plain(v any, n int) string { return clip(oneLine(stringOf(v)), n) }

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"cmp"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,10 +10,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
 const (
-	defaultAPIURL       = "https://api.x.com"
 	defaultAuthorizeURL = "https://x.com/i/oauth2/authorize"
 	defaultTimeout      = 10 * time.Second
 )
@@ -86,7 +88,7 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 		c.fault(field, "has a fragment: leave out the # and what follows")
 	case strings.Contains(value, "?") && !queryAllowed:
 		c.fault(field, "has a query: leave out the ? and what follows")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
 		c.fault(field, "is http: use https, or a loopback host such as 127.0.0.1 for tests")
 	}
 	return u
@@ -94,7 +96,7 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 
 // xAPI is address for the place of X's API, under which the paths of its versions are.
 func (c *checker) xAPI(value string) *url.URL {
-	u := c.address("APIURL", value, defaultAPIURL, false)
+	u := c.address("APIURL", value, xplatform.APIURL, false)
 	if u == nil {
 		return nil
 	}
@@ -159,10 +161,6 @@ func (c *checker) timeout(d time.Duration) time.Duration {
 	return d
 }
 
-// scopeShape is scope-token of RFC 6749, 3.3, less the comma: no scope of X's has one,
-// and lists joined by commas are a common mistake.
-var scopeShape = regexp.MustCompile(`^[!#-+\--\[\]-~]+$`)
-
 // identityScopes are what X's GET /2/users/me needs, both of them.
 var identityScopes = []string{"tweet.read", "users.read"}
 
@@ -185,7 +183,7 @@ func (c *checker) scopes(scopes []string, atX bool) []string {
 func (c *checker) scopeList(field string, scopes []string) bool {
 	good := true
 	for i, s := range scopes {
-		if !scopeShape.MatchString(s) {
+		if !scope.Valid(s) {
 			good = false
 			c.fault(fmt.Sprintf("%s[%d]", field, i), "is not one scope: give each scope as an element of its own, without commas and blanks")
 		}
@@ -223,8 +221,6 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 	return s
 }
 
-var paramShape = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
 // api checks who signed in and where credentials may go, of a provider by configuration.
 func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who Who,
 	tr http.RoundTripper, timeout time.Duration, now func() time.Time,
@@ -259,12 +255,4 @@ func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]
 		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
 	}
 	return svc, who
-}
-
-// looksLikeClientID reports whether key has the shape of X's OAuth 2.0 client ids,
-// which people put in the place of the consumer key. It is an observation and no
-// rule, so it serves for hints only.
-func looksLikeClientID(key string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(key, "="))
-	return err == nil && strings.HasSuffix(string(b), ":1:ci")
 }

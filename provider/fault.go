@@ -98,51 +98,45 @@ func (f *fault) addText(text string) {
 const maxErrors = 16
 
 func parseJSONFault(body []byte) fault {
-	object, ok := jsonObject(body)
+	answer, ok := jsonObject(body)
 	if !ok {
 		return fault{form: formNone}
 	}
 	f := fault{form: formJSON}
 	// RFC 6749, 5.2. X's first API put a sentence where the RFC has a code.
 	// Others have a number there.
-	if e := jsonScalar(object.get("error")); strings.Contains(e, " ") {
+	if e := scalarOf(answer["error"]); strings.Contains(e, " ") {
 		f.addText(e)
 	} else {
 		f.addCode(e)
 	}
-	f.addText(jsonString(object.get("error_description")))
-	f.add(object)
-	switch errs := object.get("errors"); {
-	case len(errs) == 0:
-	case errs[0] == '[':
-		list := jsonArray(errs)
-		for _, e := range list[:min(len(list), maxErrors)] {
-			if one, ok := jsonObject(e); ok {
-				f.add(one)
-			} else {
-				f.addText(jsonString(e))
-			}
+	f.addText(stringOf(answer["error_description"]))
+	f.add(answer)
+	errs, ok := answer["errors"].([]any)
+	if !ok {
+		errs = []any{answer["errors"]}
+	}
+	for _, e := range errs[:min(len(errs), maxErrors)] {
+		if one, ok := e.(object); ok {
+			f.add(one)
+		} else {
+			f.addText(stringOf(e))
 		}
-	case errs[0] == '{':
-		one, _ := jsonObject(errs)
-		f.add(one)
-	default:
-		f.addText(jsonString(errs))
 	}
 	return f
 }
 
 // add reads a problem document (RFC 9457) or one of X's own errors.
-func (f *fault) add(object jsonFields) {
-	f.addCode(jsonScalar(object.get("code")))
-	f.addText(jsonString(object.get("detail")))
-	f.addText(jsonString(object.get("message")))
-	f.addText(jsonString(object.get("title")))
-	if t := jsonString(object.get("type")); f.problem == "" && strings.Contains(t, "/problems/") {
+func (f *fault) add(o object) {
+	f.addCode(scalarOf(o["code"]))
+	f.addText(stringOf(o["detail"]))
+	f.addText(stringOf(o["message"]))
+	f.addText(stringOf(o["title"]))
+	if t := stringOf(o["type"]); f.problem == "" && strings.Contains(t, "/problems/") {
 		f.problem = path.Base(t)
 	}
 	if f.reason == "" {
-		f.reason = jsonString(object.get("reason"))
+		f.reason = stringOf(o["reason"])
 	}
 }
 

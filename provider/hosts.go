@@ -2,7 +2,6 @@ package provider
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -48,9 +47,6 @@ func (s hostSet) has(u *url.URL) bool {
 	if u == nil || u.User != nil || u.Opaque != "" || u.Host == "" {
 		return false
 	}
-	if u.Scheme == "https" && strings.IndexByte(u.Host, ':') < 0 && s.https[u.Host] {
-		return true // as it is written nearly always
-	}
 	switch strings.ToLower(u.Scheme) {
 	case "https":
 		return s.https[normalHost(u)]
@@ -69,14 +65,4 @@ func normalHost(u *url.URL) string {
 		return host
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// loopback reports whether host is this machine by name or by number.
-func loopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }

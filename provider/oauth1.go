@@ -60,11 +60,11 @@ type OAuth1Config struct {
 }
 
 // OAuth1 signs people in with a provider by OAuth 1.0a. Make it with [NewOAuth1].
-// Goroutines may share it. It implements [Provider], [Profiler] and [Refuser]; its tokens
+// Goroutines may share it. It implements [Provider] and [Refuser]; its tokens
 // do not expire by themselves.
 type OAuth1 struct{ *oauth1App }
 
-// oauth1App is what an OAuth1 holds: see print.go.
+// oauth1App is what an OAuth1 holds: see redact.go.
 type oauth1App struct {
 	*flow1
 	ask     Who
@@ -74,7 +74,6 @@ type oauth1App struct {
 var (
 	_ Provider = (*OAuth1)(nil)
 	_ Returner = (*OAuth1)(nil)
-	_ Profiler = (*OAuth1)(nil)
 	_ Refuser  = (*OAuth1)(nil)
 )
 
@@ -94,21 +93,14 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	svc.secrets = []string{cfg.ConsumerSecret}
 	dead := cfg.Refused
 	if dead == nil {
 		dead = deadOAuth1
 	}
+	at := oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL}
+	refusal := func(_ *flow1, c *call) *Error { return c.failure(judgeProblem) }
 	return &OAuth1{&oauth1App{
-		flow1: &flow1{
-			svc:     svc,
-			refusal: func(_ *flow1, c *call) *Error { return c.failure(judgeProblem) },
-			oauth: &oauth1.Config{
-				ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
-				Endpoint: oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL},
-				Noncer:   noncer{},
-			},
-		},
+		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, refusal),
 		ask:     ask,
 		refused: dead,
 	}}, nil
@@ -152,7 +144,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	return u, t, nil
 }
 
-// Profile implements [Profiler] by UserURL or Who. A token that [OAuth1Config.Refused]
+// Profile asks for the account of t, by UserURL or Who. A token that [OAuth1Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))

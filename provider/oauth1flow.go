@@ -14,12 +14,20 @@ import (
 )
 
 // flow1 is one application registered for OAuth 1.0a: what X and every other provider
-// share. It is what a provider holds: see print.go.
+// share. It is what a provider holds: see redact.go.
 type flow1 struct {
 	svc   *service
 	oauth *oauth1.Config
 	// refusal makes the error for a token call that was not granted.
 	refusal func(*flow1, *call) *Error
+}
+
+// newFlow1 makes the flow of an application with the endpoints at.
+func newFlow1(svc *service, key, secret, callback string, at oauth1.Endpoint, refusal func(*flow1, *call) *Error) *flow1 {
+	svc.secrets = []string{secret}
+	return &flow1{svc: svc, refusal: refusal, oauth: &oauth1.Config{
+		ConsumerKey: key, ConsumerSecret: secret, CallbackURL: callback, Endpoint: at, Noncer: noncer{},
+	}}
 }
 
 // begin fetches a request token.

@@ -38,9 +38,6 @@ type OAuth2Config struct {
 	AuthorizeURL string
 	// TokenURL is the token endpoint, by https, or by http on a loopback host. Required.
 	TokenURL string
-	// TokenByGET asks TokenURL with GET, which RFC 6749 does not allow and which puts
-	// secrets into addresses: for providers that document nothing else.
-	TokenByGET bool
 	// RevokeURL is the revocation endpoint (RFC 7009). Empty: tokens are not revoked and
 	// end by themselves.
 	RevokeURL string
@@ -49,9 +46,6 @@ type OAuth2Config struct {
 	// its own callback off as this one's. Set it where the provider sends iss. Empty: iss
 	// is not looked at.
 	Issuer string
-	// NoPKCE leaves PKCE out (RFC 7636), for providers that refuse parameters that they
-	// do not know. Most ignore them.
-	NoPKCE bool
 
 	// Scopes are asked for where [Options.Scopes] is empty. Empty: none, which lets the
 	// provider choose.
@@ -59,9 +53,6 @@ type OAuth2Config struct {
 	// IdentityScopes are those of Scopes without which the provider does not tell who
 	// signed in. They are added to [Options.Scopes].
 	IdentityScopes []string
-	// ScopeSeparator stands between scopes. Default: a blank (RFC 6749, 3.3); some
-	// providers want a comma. Answers may have either.
-	ScopeSeparator string
 	// Codes says what error codes of TokenURL mean that RFC 6749 does not know: one of the
 	// kinds, such as [ErrExpired] for a spent code, or an [*Error] with Kind and Reason.
 	// Only [ErrTokenRefused] at a refresh makes users sign in again. RFC 6749's own codes
@@ -81,10 +72,6 @@ type OAuth2Config struct {
 	APIURL string
 	// APIHosts are further hosts, by https, such as "upload.example.com".
 	APIHosts []string
-	// TokenParam is the query parameter that carries the access token, for APIs that do
-	// not read the Authorization header (RFC 6750, 2.3). Default: the header. Such a
-	// token is in the logs of whatever the request passes.
-	TokenParam string
 	// Refused reports whether an answer of the API says that the token is refused for
 	// good: see [Refuser]. Default: status 401 with error="invalid_token" (RFC 6750, 3.1).
 	Refused func(resp *http.Response, body []byte) bool
@@ -96,14 +83,16 @@ type OAuth2Config struct {
 	Timeout time.Duration
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
+
+	quirks quirks
 }
 
 // OAuth2 signs people in with a provider by OAuth 2.0. Make it with [NewOAuth2].
-// Goroutines may share it. It implements [Provider], [Refresher], [Revoker], [Profiler]
+// Goroutines may share it. It implements [Provider], [Refresher], [Revoker]
 // and [Refuser].
 type OAuth2 struct{ *oauth2App }
 
-// oauth2App is what an OAuth2 holds: see print.go.
+// oauth2App is what an OAuth2 holds: see redact.go.
 type oauth2App struct {
 	*flow
 	ask     Who
@@ -115,7 +104,6 @@ var (
 	_ Returner  = (*OAuth2)(nil)
 	_ Refresher = (*OAuth2)(nil)
 	_ Revoker   = (*OAuth2)(nil)
-	_ Profiler  = (*OAuth2)(nil)
 	_ Refuser   = (*OAuth2)(nil)
 )
 
@@ -136,12 +124,6 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 	}
 	c.scopeList("Scopes", cfg.Scopes)
 	c.scopeList("IdentityScopes", cfg.IdentityScopes)
-	if cfg.ScopeSeparator == "" {
-		cfg.ScopeSeparator = " "
-	}
-	if cfg.TokenParam != "" && !paramShape.MatchString(cfg.TokenParam) {
-		c.fault("TokenParam", "is not the name of a parameter, such as access_token")
-	}
 	codes := c.codes(cfg.Codes)
 	svc, ask := c.api(cfg.Name, cfg.UserURL, cfg.APIURL, cfg.APIHosts, cfg.User, cfg.Who, cfg.Transport, cfg.Timeout, cfg.Now)
 	if err := c.err(); err != nil {
@@ -152,19 +134,16 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 		dead = invalidToken
 	}
 	f := &flow{
-		svc:        svc,
-		oauth:      client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, cfg.TokenURL, cfg.SecretInBody || cfg.ClientSecret == ""),
-		scopes:     unique(cfg.Scopes),
-		identity:   unique(cfg.IdentityScopes),
-		separator:  cfg.ScopeSeparator,
-		authorize:  cfg.AuthorizeURL,
-		revokeURL:  cfg.RevokeURL,
-		issuer:     cfg.Issuer,
-		pkce:       !cfg.NoPKCE,
-		queryToken: cfg.TokenParam,
-		tokenByGET: cfg.TokenByGET,
-		anyForm:    true,
-		codes:      codes,
+		svc:       svc,
+		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, cfg.TokenURL, cfg.SecretInBody || cfg.ClientSecret == ""),
+		scopes:    unique(cfg.Scopes),
+		identity:  unique(cfg.IdentityScopes),
+		authorize: cfg.AuthorizeURL,
+		revokeURL: cfg.RevokeURL,
+		issuer:    cfg.Issuer,
+		quirks:    cfg.quirks,
+		anyForm:   true,
+		codes:     codes,
 	}
 	f.page = f.pageFor(f.scopes)
 	return &OAuth2{&oauth2App{
@@ -243,15 +222,15 @@ func (o *OAuth2) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	return u, t, nil
 }
 
-// Profile implements [Profiler] by UserURL or Who. A token that [OAuth2Config.Refused]
+// Profile asks for the account of t, by UserURL or Who. A token that [OAuth2Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth2) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))
 }
 
 // Send implements [Provider]: r's copy carries the access token in the Authorization
-// header (RFC 6750, 2.1), in place of any of r's own, or in [OAuth2Config.TokenParam],
-// and goes to the host of r.URL, whatever r.Host says. A nil base is the provider's own
+// header (RFC 6750, 2.1), in place of any of r's own, and goes to the host of r.URL,
+// whatever r.Host says. A nil base is the provider's own
 // transport.
 func (o *OAuth2) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	return o.send(base, t, r)

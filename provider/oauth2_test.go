@@ -162,7 +162,7 @@ func TestXByConfiguration(t *testing.T) {
 func TestOAuth2Switches(t *testing.T) {
 	s := newServer(t)
 	o := s.oauth2(t, func(c *provider.OAuth2Config) {
-		c.NoPKCE, c.SecretInBody, c.ScopeSeparator = true, true, ","
+		c.SecretInBody = true
 		c.AuthorizeURL += "?access_type=offline&note=a+b"
 	})
 	redirect, p, err := o.Begin(ctx, provider.Options{Scopes: []string{"calendar"}})
@@ -172,13 +172,13 @@ func TestOAuth2Switches(t *testing.T) {
 	page, _ := url.Parse(redirect)
 	q := page.Query()
 	// Without the identity scope the sign-in could not end.
-	if q.Get("scope") != "calendar,profile" || q.Has("code_challenge") || q.Get("access_type") != "offline" || q.Get("note") != "a b" {
+	if q.Get("scope") != "calendar profile" || q.Get("access_type") != "offline" || q.Get("note") != "a b" {
 		t.Errorf("the consent page is %s", redirect)
 	}
 	if _, _, err := o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}}); err != nil {
 		t.Fatal(err)
 	}
-	if r := s.requests()[0]; r.header.Get("Authorization") != "" || r.form().Get("client_secret") != clientSecret || r.form().Has("code_verifier") {
+	if r := s.requests()[0]; r.header.Get("Authorization") != "" || r.form().Get("client_secret") != clientSecret {
 		t.Errorf("the exchange sent %v", r.form())
 	}
 	o = s.oauth2(t, func(c *provider.OAuth2Config) { c.ClientSecret = "" })
@@ -513,7 +513,6 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 		"RevokeURL":      func(c *provider.OAuth2Config) { c.RevokeURL = "revoke" },
 		"Scopes[1]":      func(c *provider.OAuth2Config) { c.Scopes = []string{"a", "b c"} },
 		"Codes":          func(c *provider.OAuth2Config) { c.Codes = map[string]error{"1": errors.New("mine")} },
-		"TokenParam":     func(c *provider.OAuth2Config) { c.TokenParam = "a&b" },
 		"APIHosts[0]":    func(c *provider.OAuth2Config) { c.APIHosts = []string{"https://a.example"} },
 		"Timeout":        func(c *provider.OAuth2Config) { c.Timeout = -1 },
 		"ClientSecret":   func(c *provider.OAuth2Config) { c.ClientSecret = "SECRET\n" },

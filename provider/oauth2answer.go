@@ -24,11 +24,11 @@ func asJSON(body []byte) []byte {
 	for k := range form {
 		fields[k] = form.Get(k)
 	}
-	object, err := json.Marshal(fields)
+	converted, err := json.Marshal(fields)
 	if err != nil {
 		return body
 	}
-	return object
+	return converted
 }
 
 // withoutCallback opens JSONP, name( {...} );, and leaves anything else alone.
@@ -45,8 +45,14 @@ func withoutCallback(body []byte) []byte {
 
 // saysError reports whether body is an error and has no token.
 func saysError(body []byte) bool {
-	object, ok := jsonObject(body)
-	return ok && object.get("error") != nil && jsonString(object.get("access_token")) == ""
+	answer, ok := jsonObject(body)
+	return ok && isError(answer)
+}
+
+// isError reports whether answer is an error and has no token.
+func isError(answer object) bool {
+	_, failed := answer["error"]
+	return failed && stringOf(answer["access_token"]) == ""
 }
 
 // asGET sends what x/oauth2 posts as the query of a GET, for endpoints that know nothing

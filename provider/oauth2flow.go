@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -12,27 +13,22 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // flow is one application registered for OAuth 2.0: what X and every other provider
-// share. It is what a provider holds: see print.go.
+// share. It is what a provider holds: see redact.go.
 type flow struct {
 	svc       *service
 	oauth     *oauth2.Config
 	scopes    []string
 	identity  []string // asked for at every sign-in
-	separator string   // between scopes
 	authorize string
 	page      string // pageFor scopes
 	revokeURL string
 	issuer    string
-	pkce      bool
-	// queryToken is the query parameter that carries the access token, in place of the
-	// Authorization header.
-	queryToken string
-	// tokenByGET asks the token endpoint with GET.
-	tokenByGET bool
+	quirks    quirks
 	// anyForm takes answers of the token endpoint that are no JSON, and errors with the
 	// status of a success.
 	anyForm bool
@@ -66,7 +62,7 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 		}
 		scopes = unique(slices.Concat(scopes, opt.MoreScopes))
 		for _, s := range scopes {
-			if !scopeShape.MatchString(s) {
+			if !scope.Valid(s) {
 				return "", Pending{}, f.svc.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
 			}
 		}
@@ -82,7 +78,7 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 	}
 	// Both are base64url, which stands in a query as it is.
 	redirect := page + "&state=" + p.Handle
-	if f.pkce {
+	if !f.quirks.noPKCE {
 		redirect += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
 	}
 	return redirect, p, nil
@@ -97,7 +93,7 @@ func (f *flow) pageFor(scopes []string) string {
 		Endpoint: oauth2.Endpoint{AuthURL: f.authorize},
 	}
 	if len(scopes) > 0 {
-		page.Scopes = []string{strings.Join(scopes, f.separator)}
+		page.Scopes = []string{strings.Join(scopes, cmp.Or(f.quirks.separator, " "))}
 	}
 	// X has answered 400 to scopes joined by "+", which Go's encoder writes. A plus
 	// sign in a value is encoded, so each one left stands for a blank; AuthorizeURL's own
@@ -173,7 +169,7 @@ func (f *flow) spend(ctx context.Context, code, verifier, redirectURI string) (t
 	c := f.svc.call(ctx, "token", code, verifier)
 	defer c.stop()
 	var options []oauth2.AuthCodeOption
-	if f.pkce {
+	if !f.quirks.noPKCE {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
 	// Not a copy: x/oauth2 keeps a cache in it.
@@ -210,7 +206,7 @@ func (f *flow) refresh(ctx context.Context, t tokenstore.Token, weigh judge) (to
 func (f *flow) carried(c *call) context.Context {
 	client := c.client()
 	client.Transport = unread{c}
-	if f.tokenByGET {
+	if f.quirks.tokenByGET {
 		client.Transport = asGET{unread{c}}
 	}
 	return context.WithValue(c.ctx, oauth2.HTTPClient, client)
@@ -247,7 +243,7 @@ func (f *flow) meaning(next judge) judge {
 }
 
 // send attaches the access token as RFC 6750 has it: by the header (2.1), or by a query
-// parameter (2.3) where that is configured.
+// parameter (2.3) where the preset says so.
 func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.IsOAuth1() {
 		closeBody(r)
@@ -260,12 +256,12 @@ func (f *flow) send(base http.RoundTripper, t tokenstore.Token, r *http.Request)
 	own := r.WithContext(r.Context())
 	own.Header = ownHeader(r)
 	own.Host = ""
-	if f.queryToken != "" {
+	if f.quirks.tokenParam != "" {
 		own.Header.Del("Authorization")
 		u := *r.URL
 		own.URL = &u
 		q := own.URL.Query()
-		q.Set(f.queryToken, t.AccessToken)
+		q.Set(f.quirks.tokenParam, t.AccessToken)
 		own.URL.RawQuery = q.Encode()
 	} else {
 		bear(own, t)
@@ -313,7 +309,7 @@ func (f *flow) revokeOne(ctx context.Context, hint, token string) error {
 	if err != nil {
 		return c.unreached()
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", formType)
 	if !inBody {
 		// RFC 6749, 2.3.1 encodes both parts before they are joined.
 		r.SetBasicAuth(url.QueryEscape(f.oauth.ClientID), url.QueryEscape(f.oauth.ClientSecret))

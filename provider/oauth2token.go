@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -21,27 +20,27 @@ const (
 
 // parseToken reads RFC 6749, 5.1. Its Scopes are nil where the answer has none.
 func parseToken(body []byte, now time.Time) (t tokenstore.Token, problem string) {
-	object, ok := jsonObject(body)
+	answer, ok := jsonObject(body)
 	if !ok {
 		return t, "the answer is not a JSON object"
 	}
-	if object.get("error") != nil && jsonString(object.get("access_token")) == "" {
+	if isError(answer) {
 		return t, "the answer is an error with the status of a success"
 	}
-	access := jsonString(object.get("access_token"))
+	access := stringOf(answer["access_token"])
 	if access == "" || strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return t, "the answer has no usable access_token"
 	}
 	// X says "bearer". Any other type would have to be used in another way (RFC 6749,
 	// 7.1).
-	if kind := jsonString(object.get("token_type")); kind != "" && !strings.EqualFold(kind, "bearer") {
+	if kind := stringOf(answer["token_type"]); kind != "" && !strings.EqualFold(kind, "bearer") {
 		return t, "the answer's token_type is not bearer"
 	}
 	return tokenstore.Token{
 		AccessToken:  access,
-		RefreshToken: jsonString(object.get("refresh_token")),
-		Expiry:       expiry(object.get("expires_in"), now),
-		Scopes:       grantedScopes(object.get("scope")),
+		RefreshToken: stringOf(answer["refresh_token"]),
+		Expiry:       expiry(answer["expires_in"], now),
+		Scopes:       grantedScopes(answer["scope"]),
 		ObtainedAt:   now,
 	}, ""
 }
@@ -50,8 +49,8 @@ func parseToken(body []byte, now time.Time) (t tokenstore.Token, problem string)
 // is never: X then refuses the token with 401, and package client refreshes it. Zero
 // and less is now, which is not an error, since a refresh token may have come along
 // that exists nowhere else. The most is ten years.
-func expiry(raw json.RawMessage, now time.Time) time.Time {
-	seconds, err := strconv.ParseFloat(strings.TrimSpace(jsonScalar(raw)), 64)
+func expiry(v any, now time.Time) time.Time {
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(scalarOf(v)), 64)
 	switch {
 	case err != nil && !math.IsInf(seconds, 0), math.IsNaN(seconds):
 		return time.Time{}
@@ -66,10 +65,12 @@ func expiry(raw json.RawMessage, now time.Time) time.Time {
 // grantedScopes reads scope: words separated by blanks (RFC 6749, 3.3), or by commas,
 // or a JSON array, as other servers have it. It is nil where there is none, and has
 // the first 256 where there are more.
-func grantedScopes(raw json.RawMessage) []string {
-	words := []string{jsonString(raw)}
-	for _, e := range jsonArray(raw) {
-		words = append(words, jsonString(e))
+func grantedScopes(v any) []string {
+	words := []string{stringOf(v)}
+	if list, ok := v.([]any); ok {
+		for _, e := range list {
+			words = append(words, stringOf(e))
+		}
 	}
 	list := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ',' || r <= ' ' })
 	if len(list) == 0 {

@@ -14,8 +14,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -27,9 +25,8 @@ import (
 // by one protocol. Goroutines may share a Provider.
 //
 // A provider whose tokens can be renewed is also a [Refresher], one that can take
-// tokens back is also a [Revoker], one that can ask for the profile of a token's
-// account is also a [Profiler], one whose API says when it refuses a token for good is
-// also a [Refuser]. One that can vouch for who signed in with a program of the
+// tokens back is also a [Revoker], one whose API says when it refuses a token for good
+// is also a [Refuser]. One that can vouch for who signed in with a program of the
 // application's own, on a phone or a desktop, is also an [Exchanger] or a [Prover].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part
@@ -83,13 +80,6 @@ type Refuser interface {
 	// limit is none, and neither is a bare 401. body is the beginning of resp's body, at
 	// most 4 KiB; Refused neither reads nor closes resp.Body.
 	Refused(resp *http.Response, body []byte) bool
-}
-
-// Profiler is a provider that can be asked whose token it is.
-type Profiler interface {
-	// Profile asks the provider's API for the account behind t: one call, which X
-	// bills and limits.
-	Profile(ctx context.Context, t tokenstore.Token) (User, error)
 }
 
 // Returner is a provider that tells where it sends the browser back to, so that a sign-in is
@@ -157,15 +147,6 @@ type Pending struct {
 	// Scopes are the scopes asked for.
 	Scopes []string `json:"c,omitempty"`
 }
-
-// String returns a description without the secret and the handle.
-func (p Pending) String() string { return fmt.Sprintf("pending(%s)", p.Provider) }
-
-// Format implements [fmt.Formatter], so that no verb prints the secret.
-func (p Pending) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
-
-// LogValue implements [slog.LogValuer].
-func (p Pending) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // User is somebody whom a provider vouches for.
 type User struct {

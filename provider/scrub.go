@@ -147,9 +147,9 @@ var secretKeys = []string{"access_token", "refresh_token", "id_token", "oauth_to
 // secretsIn finds the secrets of an answer, a JSON object or a form.
 func secretsIn(body []byte) []string {
 	var found []string
-	if object, ok := jsonObject(body); ok {
+	if answer, ok := jsonObject(body); ok {
 		for _, k := range secretKeys {
-			if s := jsonString(object.get(k)); s != "" {
+			if s := stringOf(answer[k]); s != "" {
 				found = append(found, s)
 			}
 		}

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/xsignin/xsignin/internal/bounded"
 )
 
 // maxBody bounds what is read of an answer, after decompression. X's answers to the
@@ -34,7 +32,6 @@ type service struct {
 	transport http.RoundTripper
 	timeout   time.Duration
 	now       func() time.Time
-	calls     bounded.Calls // bounds those to the provider
 	// secrets are the application's own, kept out of every error.
 	secrets []string
 }
@@ -76,7 +73,8 @@ func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 2
 type call struct {
 	svc     *service
 	op      string
-	ctx     *bounded.Call
+	ctx     context.Context //nolint:containedctx // of the one request
+	stop    context.CancelFunc
 	secrets []string // that the request carries, besides the application's own
 	all     []string // see hidden
 	// searched: the answer's own secrets are among them.
@@ -90,15 +88,12 @@ type call struct {
 }
 
 // call begins a call with the service's deadline. secrets are what the request
-// carries besides the application's own.
+// carries besides the application's own. Whoever begins a call stops it.
 func (s *service) call(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{svc: s, op: op, secrets: secrets}
-	c.ctx = s.calls.Begin(ctx, s.timeout)
+	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
-
-// stop ends the call. Nothing of it goes on then.
-func (c *call) stop() { c.ctx.End() }
 
 // client is a client for a library: no cookies, no redirects.
 func (c *call) client() *http.Client {

@@ -58,7 +58,7 @@ type XConfig struct {
 }
 
 // X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
-// it. It implements [Provider], [Refresher], [Revoker], [Profiler] and [Exchanger]. It is no
+// it. It implements [Provider], [Refresher], [Revoker] and [Exchanger]. It is no
 // [Prover]: a bearer token does not say which application it was given to.
 type X struct{ *flow }
 
@@ -67,7 +67,6 @@ var (
 	_ Returner  = (*X)(nil)
 	_ Refresher = (*X)(nil)
 	_ Revoker   = (*X)(nil)
-	_ Profiler  = (*X)(nil)
 	_ Exchanger = (*X)(nil)
 )
 
@@ -97,10 +96,8 @@ func NewX(cfg XConfig) (*X, error) {
 		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, svc.endpoint("/2/oauth2/token"), cfg.ClientSecret == ""),
 		scopes:    scopes,
 		identity:  identity,
-		separator: " ",
 		authorize: authorize.String(),
 		revokeURL: svc.endpoint("/2/oauth2/revoke"),
-		pkce:      true,
 	}
 	f.page = f.pageFor(f.scopes)
 	return &X{f}, nil
@@ -175,7 +172,8 @@ func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (U
 	return x.svc.user(a), t, nil
 }
 
-// Profile implements [Profiler]. The address is asked for where t has the scope
+// Profile asks X for the account of t, by one users/me call, which X bills and limits.
+// The address is asked for where t has the scope
 // users.email. An error 401 is [ErrUnavailable]: only a refresh tells a refused token
 // from an outage at X.
 func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {

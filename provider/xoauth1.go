@@ -55,11 +55,11 @@ type XOAuth1Config struct {
 }
 
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
-// may share it. It implements [Provider], [Revoker], [Profiler], [Refuser] and [Prover]; its
+// may share it. It implements [Provider], [Revoker], [Refuser] and [Prover]; its
 // tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
-// xoauth1App is what an XOAuth1 holds: see print.go.
+// xoauth1App is what an XOAuth1 holds: see redact.go.
 type xoauth1App struct {
 	*flow1
 	profile bool
@@ -68,7 +68,6 @@ type xoauth1App struct {
 var (
 	_ Provider = (*XOAuth1)(nil)
 	_ Revoker  = (*XOAuth1)(nil)
-	_ Profiler = (*XOAuth1)(nil)
 	_ Refuser  = (*XOAuth1)(nil)
 	_ Prover   = (*XOAuth1)(nil)
 	_ Returner = (*XOAuth1)(nil)
@@ -97,7 +96,6 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 		return nil, err
 	}
 	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
-	svc.secrets = []string{cfg.ConsumerSecret}
 	requestToken := svc.endpoint("/oauth/request_token")
 	if cfg.AccessType != "" {
 		// dghubble/oauth1 signs the query of this address, and X takes the parameter from
@@ -108,19 +106,13 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 	if cfg.AlwaysAsk {
 		page = "/oauth/authorize"
 	}
+	at := oauth1.Endpoint{
+		RequestTokenURL: requestToken,
+		AuthorizeURL:    svc.endpoint(page),
+		AccessTokenURL:  svc.endpoint("/oauth/access_token"),
+	}
 	return &XOAuth1{&xoauth1App{
-		flow1: &flow1{
-			svc: svc, refusal: xRefusal,
-			oauth: &oauth1.Config{
-				ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
-				Endpoint: oauth1.Endpoint{
-					RequestTokenURL: requestToken,
-					AuthorizeURL:    svc.endpoint(page),
-					AccessTokenURL:  svc.endpoint("/oauth/access_token"),
-				},
-				Noncer: noncer{},
-			},
-		},
+		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, xRefusal),
 		profile: cfg.FetchProfile,
 	}}, nil
 }

@@ -46,9 +46,10 @@ func (x *XOAuth1) accessToken(ctx context.Context, p Pending, verifier string) (
 	return t, a, nil
 }
 
-// Profile implements [Profiler]. X's answer has no address with OAuth 1.0a. A token
-// that X calls invalid (code 89) is [ErrTokenRefused]; any other error 401 is
-// [ErrUnavailable], as X has answered so to good tokens.
+// Profile asks X for the account of t, by one users/me call, which X bills and limits.
+// X's answer has no address with OAuth 1.0a. A token that X calls invalid (code 89) is
+// [ErrTokenRefused]. Any other error 401 is [ErrUnavailable], as X has answered so to
+// good tokens.
 func (x *XOAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	a, err := x.svc.usersMe(ctx, t, false, x.Send, judgeKept)
 	if err != nil {

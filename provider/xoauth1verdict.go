@@ -2,18 +2,15 @@ package provider
 
 import (
 	"net/http"
-	"time"
-)
 
-// maxSkew is how far the clocks may be apart before they are blamed. X does not say
-// what it allows; people whose clock was off by more than this failed.
-const maxSkew = 5 * time.Minute
+	"github.com/xsignin/xsignin/internal/xplatform"
+)
 
 // xRefusal makes the error for a token call that X did not grant.
 func xRefusal(f *flow1, c *call) *Error {
 	e := c.failure(judgeOAuth1)
 	const hint = "; the consumer key has the shape of an OAuth 2.0 client id"
-	if e.Reason == ReasonCredentials && looksLikeClientID(f.oauth.ConsumerKey) {
+	if e.Reason == ReasonCredentials && xplatform.IsClientID(f.oauth.ConsumerKey) {
 		e.Detail = clip(e.Detail, maxDetail-len(hint)) + hint
 	}
 	return e
@@ -93,5 +90,5 @@ func (x *XOAuth1) Refused(resp *http.Response, body []byte) bool {
 // clockOff reports whether the answer's Date is far from the time that was signed.
 func clockOff(c *call) bool {
 	date, err := http.ParseTime(c.answer.header.Get("Date"))
-	return err == nil && date.Sub(c.sent).Abs() > maxSkew
+	return err == nil && date.Sub(c.sent).Abs() > xplatform.MaxClockSkew
 }

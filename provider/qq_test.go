@@ -1,11 +1,7 @@
 package provider_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,62 +10,6 @@ import (
 
 	"github.com/xsignin/xsignin/provider"
 )
-
-// qq is sign-in with QQ by configuration. What QQ's documentation
-// (wiki.connect.qq.com, "使用Authorization_Code获取Access_Token" and "获取用户OpenID") has
-// of its own: the token endpoint is asked with GET and answers with a form, its errors
-// come as JSONP with status 200 and a number, scopes are joined by commas, the API takes
-// the token as a parameter, and who signed in takes two questions, the first answered
-// with JSONP.
-func qq(appID, appKey, callback string, transport http.RoundTripper) (*provider.OAuth2, error) {
-	return provider.NewOAuth2(provider.OAuth2Config{
-		Name: "qq", ClientID: appID, ClientSecret: appKey, SecretInBody: true, CallbackURL: callback,
-		AuthorizeURL: "https://graph.qq.com/oauth2.0/authorize",
-		TokenURL:     "https://graph.qq.com/oauth2.0/token", TokenByGET: true,
-		Scopes: []string{"get_user_info"}, ScopeSeparator: ",", NoPKCE: true,
-		Codes:  map[string]error{"100019": provider.ErrExpired, "100020": provider.ErrExpired},
-		APIURL: "https://graph.qq.com", TokenParam: "access_token",
-		Who: func(ctx context.Context, client *http.Client) (provider.User, error) {
-			var me struct{ OpenID string }
-			if err := ask(ctx, client, "https://graph.qq.com/oauth2.0/me", &me); err != nil {
-				return provider.User{}, err
-			}
-			var user struct {
-				Ret      int
-				Nickname string
-				Picture  string `json:"figureurl_qq_1"`
-			}
-			info := "https://graph.qq.com/user/get_user_info?" + url.Values{"oauth_consumer_key": {appID}, "openid": {me.OpenID}}.Encode()
-			if err := ask(ctx, client, info, &user); err != nil {
-				return provider.User{}, err
-			}
-			if user.Ret != 0 {
-				return provider.User{}, fmt.Errorf("get_user_info answers %d", user.Ret)
-			}
-			return provider.User{ID: me.OpenID, Name: user.Nickname, AvatarURL: user.Picture}, nil
-		},
-		Transport: transport,
-	})
-}
-
-// ask decodes an answer of QQ's into v: JSON, or JSONP as callback( {...} );
-func ask(ctx context.Context, client *http.Client, address string, v any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("callback("))
-	return json.Unmarshal(bytes.TrimRight(body, "); \n"), v)
-}
 
 func TestQQByConfiguration(t *testing.T) {
 	const openID = "A6E5B1D0E2F34C7788991A2B3C4D5E6F"
@@ -102,14 +42,16 @@ func TestQQByConfiguration(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"ret":0,"msg":"","nickname":"小企鹅","figureurl_qq_1":"http://q.example/40"}`)
 	})
-	o, err := qq(clientID, clientSecret, callbackURL, roundTripFunc(func(r *http.Request) (*http.Response, error) {
+	cfg := provider.QQ(clientID, clientSecret, callbackURL)
+	cfg.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		asked = append(asked, r)
 		r = r.Clone(r.Context())
 		r.Host = r.URL.Host
 		w := httptest.NewRecorder()
 		fake.ServeHTTP(w, r)
 		return w.Result(), nil
-	}))
+	})
+	o, err := provider.NewOAuth2(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,9 +71,19 @@ func TestQQByConfiguration(t *testing.T) {
 	if fresh, err := o.Refresh(ctx, token); err != nil || fresh.AccessToken != newAccess || fresh.RefreshToken != newRefresh {
 		t.Errorf("Refresh: %v, %v", fresh, err)
 	}
-	_, p, err := o.Begin(ctx, provider.Options{})
+	redirect, p, err := o.Begin(ctx, provider.Options{MoreScopes: []string{"list_album"}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	page, err := url.Parse(redirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := page.Query(); q.Get("scope") != "get_user_info,list_album" || q.Has("code_challenge") || q.Has("code_challenge_method") {
+		t.Errorf("the consent page is %s", redirect)
+	}
+	if asked[0].URL.Query().Has("code_verifier") {
+		t.Error("the exchange sent a code_verifier")
 	}
 	_, _, err = o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {"spent"}})
 	if e := failed(t, err, provider.ErrExpired); e.Code != "100020" {
