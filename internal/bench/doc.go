@@ -1,13 +1,6 @@
-// Command bench measures the kit beside the libraries that do the same work, in one run.
+// Package bench compares the kit with libraries that do the same work. It has tests only.
 //
-//	go run ./internal/bench                 # every row; a few minutes
-//	go run ./internal/bench -rows signed-in,api -rounds 12
-//	go run ./internal/bench -md internal/bench/TABLE.md -svg docs/bench.svg
-//
-// Contenders of a row take turns, in another order each round; a ratio is that of two times
-// of one round, and what is shown is the median of all rounds. So what slows the machine
-// down for a while slows all of them.
-//
-// Times are shown. What must not get worse is how often the kit allocates, which does not
-// depend on the machine: the tests of this package fail above the stated numbers.
-package main
+// The benchmarks measure time. The script compare runs them and prints the comparison, and
+// README.md has the figures. The tests in gate_test.go limit the allocations, which do not
+// depend on the machine.
+package bench

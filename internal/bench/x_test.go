@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// fakeX is a transport that answers as X does, without a network.
+type fakeX struct {
+	calls     atomic.Int64
+	refreshes atomic.Int64
+}
+
+// Tokens have the length of X's own. The number makes them differ from each other.
+const (
+	tokenResponse = `{"token_type":"bearer","expires_in":7200,` +
+		`"access_token":"QWNjZXNzVG9rZW5PZlRoZUxlbmd0aE9mWHNPd25Ub2tlbnM6MTc2M%012d",` +
+		`"scope":"tweet.read users.read offline.access",` +
+		`"refresh_token":"UmVmcmVzaFRva2VuT2ZUaGVMZW5ndGhPZlhzT3duVG9rZW5zOjE3N%012d"}`
+	userResponse = `{"data":{"id":"1529384756102938475","name":"Somebody Here","username":"somebody_here",` +
+		`"profile_image_url":"https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg"}}`
+	apiResponse = `{"data":[{"id":"1","text":"hello"}]}`
+
+	requestTokenResponse = `oauth_token=Z6eEdO8MOmk394WozF5oKyuAv%017d&` +
+		`oauth_token_secret=Kd75W4OQfb2oJTV0vzGzeXftVAwgMnEK9MumzYcM&oauth_callback_confirmed=true`
+	accessTokenResponse = `oauth_token=1529384756102938475-PawwsQ8jXNBtRGzqlVZ8yiHBKPZZ8W&` +
+		`oauth_token_secret=LegWmRgHkRTYrAL8Ta6obKTRyP7JQ7l0vaJyB2CZ&` +
+		`user_id=1529384756102938475&screen_name=somebody_here`
+	verifyResponse = `{"id":1529384756102938475,"id_str":"1529384756102938475",` +
+		`"name":"Somebody Here","screen_name":"somebody_here",` +
+		`"profile_image_url_https":"https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg"}`
+)
+
+// RoundTrip implements [http.RoundTripper].
+func (x *fakeX) RoundTrip(r *http.Request) (*http.Response, error) {
+	call := x.calls.Add(1)
+	contentType, body := "application/json; charset=utf-8", apiResponse
+	switch r.URL.Path {
+	case "/2/oauth2/token":
+		form, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(string(form), "grant_type=refresh_token") {
+			x.refreshes.Add(1)
+		}
+		body = fmt.Sprintf(tokenResponse, call, call)
+	case "/2/users/me":
+		body = userResponse
+	case "/1.1/account/verify_credentials.json":
+		body = verifyResponse
+	case "/oauth/request_token":
+		contentType, body = "text/html;charset=utf-8", fmt.Sprintf(requestTokenResponse, call)
+	case "/oauth/access_token":
+		contentType, body = "text/html;charset=utf-8", accessTokenResponse
+	}
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)), Request: r,
+	}, nil
+}
