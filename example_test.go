@@ -239,7 +239,7 @@ func ExampleConfig_onSignIn() {
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
 	cfg.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
-		row, ok := rows[s.User.ID]
+		row, ok := rows[s.User.AccountID]
 		if !ok {
 			return provider.ErrNotAllowed
 		}

@@ -278,7 +278,7 @@ type Account struct {
 
 // Accounts lists what a user holds: at most one token for each of the kit's providers, in
 // their order. subject is what the application calls the user, [provider.User].Subject,
-// which differs from User.ID where OnSignIn chose it.
+// which differs from User.AccountID where OnSignIn chose it.
 func (k *Kit) Accounts(ctx context.Context, subject string) ([]Account, error) {
 	var accounts []Account
 	for _, p := range k.providers {
@@ -321,7 +321,7 @@ func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return 
 
 // SignOutEverywhere ends every session of a user: on this replica when it returns, and on
 // the others within five seconds while the token store answers. subject is what the
-// application calls the user, [provider.User].Subject, which differs from User.ID where
+// application calls the user, [provider.User].Subject, which differs from User.AccountID where
 // OnSignIn chose it. Then, unless Config.KeepTokens, the user's tokens are revoked at
 // X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
 // visitors have Path + "/logout"; this is for the application: a changed password, a

@@ -24,7 +24,7 @@ func TestKit(t *testing.T) {
 				t.Errorf("the callback redirects to %q", a.Redirect())
 			}
 			var user provider.User
-			if err := json.Unmarshal([]byte(b.Get("/me").Text), &user); err != nil || user.ID != xtest.DefaultUserID {
+			if err := json.Unmarshal([]byte(b.Get("/me").Text), &user); err != nil || user.AccountID != xtest.DefaultUserID {
 				t.Errorf("user %v, %v", user, err)
 			}
 			if a := b.Get("/api"); a.StatusCode != http.StatusOK {

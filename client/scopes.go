@@ -38,7 +38,7 @@ func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...str
 	known := s.cur.Load()
 	if known != nil && known.again == nil {
 		s.touched.Store(true)
-		missing, err := lacking(known.token, u.ID, scopes)
+		missing, err := lacking(known.token, u.AccountID, scopes)
 		if (len(missing) == 0 && err == nil) || !s.mayReread(u.SignedInAt, p.now()) {
 			return missing, err
 		}
@@ -48,7 +48,7 @@ func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...str
 	s.mu.Unlock()
 	if pending != nil {
 		// The store's entry is older than what we hold.
-		return lacking(pending.token, u.ID, scopes)
+		return lacking(pending.token, u.AccountID, scopes)
 	}
 	var t tokenstore.Token
 	var v tokenstore.Version
@@ -65,14 +65,14 @@ func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...str
 		s.learn(known, &cached{again: err}, gen)
 		return nil, err
 	case err != nil && known != nil && known.again == nil && ctx.Err() == nil:
-		return lacking(known.token, u.ID, scopes)
+		return lacking(known.token, u.AccountID, scopes)
 	case err != nil:
 		return nil, err
 	}
 	if known == nil || known.again != nil || known.token.AccessToken != t.AccessToken || !slices.Equal(known.token.Scopes, t.Scopes) {
 		s.learn(known, p.remember(t, p.now(), 0), gen)
 	}
-	return lacking(t, u.ID, scopes)
+	return lacking(t, u.AccountID, scopes)
 }
 
 // lacking returns what t lacks, for a session of accountID; "" is any.

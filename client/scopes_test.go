@@ -100,7 +100,7 @@ func TestAUserWhoLacksAScopeCostsFewReads(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		w.wantToken("access-1")
-		u := provider.User{ID: "12", SignedInAt: time.Now()}
+		u := provider.User{AccountID: "12", SignedInAt: time.Now()}
 		w.wantMissing(u, "dm.read", 1, "dm.read")
 		for range 100 {
 			w.wantMissing(u, "dm.read", 0, "dm.read")
@@ -113,7 +113,7 @@ func TestAUserWhoLacksAScopeCostsFewReads(t *testing.T) {
 		// The visitor comes back from X: a session of another sign-in, seen at once.
 		w.consent("tweet.read", "dm.read")
 		w.wantMissing(u, "dm.read", 0, "dm.read")
-		back := provider.User{ID: "12", SignedInAt: time.Now()}
+		back := provider.User{AccountID: "12", SignedInAt: time.Now()}
 		w.wantMissing(back, "", 1, "dm.read")
 		w.wantMissing(u, "", 0, "dm.read")
 	})
@@ -164,13 +164,13 @@ func TestMissingScopesWhileTheStoreIsAway(t *testing.T) {
 func TestMissingScopesOfAnotherAccount(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
-		w.wantMissing(provider.User{ID: "13"}, "another account", 1, "tweet.read")
-		w.wantMissing(provider.User{ID: "12"}, "", 0, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "13"}, "another account", 1, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "12"}, "", 0, "tweet.read")
 		// The account has signed in on another replica.
 		token := w.x.signIn()
 		token.AccountID = "13"
 		w.signInWith(token)
-		w.wantMissing(provider.User{ID: "13"}, "", 1, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "13"}, "", 1, "tweet.read")
 	})
 }
 

@@ -141,12 +141,12 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.Provider, s SignIn) (provider.User, error) {
 	var none provider.User
 	user, token, r := s.User, s.Token, s.Request
-	if user.ID == "" || user.Provider != p.Name() {
-		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks ID or Provider"))
+	if user.AccountID == "" || user.Provider != p.Name() {
+		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks AccountID or Provider"))
 	}
 	if user.Subject == "" {
 		// Ids are unique with their provider only.
-		user.Subject = p.Name() + ":" + user.ID
+		user.Subject = p.Name() + ":" + user.AccountID
 	}
 	if user.SignedInAt.IsZero() {
 		// Sessions are told apart by it.

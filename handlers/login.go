@@ -113,7 +113,7 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case own && t.AccountID != "" && t.AccountID != user.ID:
+	case own && t.AccountID != "" && t.AccountID != user.AccountID:
 		// The application links several accounts, and this token is another's.
 		return nil, nil
 	}

@@ -152,7 +152,7 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 // SignOutEverywhere ends every session of a user, whatever provider they signed in with:
 // in this process when it returns, and on the other replicas within five seconds, see
 // [session.NewSignOuts]. subject is what the application calls the user,
-// [provider.User].Subject, which differs from User.ID where OnSignIn chose it. Then the
+// [provider.User].Subject, which differs from User.AccountID where OnSignIn chose it. Then the
 // user's tokens go, as in a sign-out by [Handlers.Logout]: best effort, within two seconds.
 //
 // A sign-in that the user has begun in another browser, and finishes afterwards, is a new

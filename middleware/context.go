@@ -28,5 +28,5 @@ func Client(ctx context.Context) *http.Client {
 	if req == nil || !req.SignedIn() {
 		return client.Nobody()
 	}
-	return req.Clients.ClientOf(req.User.Key(), req.User.ID)
+	return req.Clients.ClientOf(req.User.Key(), req.User.AccountID)
 }

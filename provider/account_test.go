@@ -66,24 +66,24 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 		body string
 		want provider.User
 	}{
-		"an id above 2^53":          {`{"data":{"id":"1788000000000000001"}}`, provider.User{ID: "1788000000000000001"}},
-		"an id as a number":         {`{"data":{"id":1788000000000000001}}`, provider.User{ID: "1788000000000000001"}},
-		"fields of other types":     {`{"data":{"id":"1","name":5,"username":{},"profile_image_url":[],"confirmed_email":7}}`, provider.User{ID: "1"}},
-		"a picture by script":       {`{"data":{"id":"1","profile_image_url":"javascript:alert(1)"}}`, provider.User{ID: "1"}},
-		"a picture that is no URL":  {`{"data":{"id":"1","profile_image_url":"http://%zz"}}`, provider.User{ID: "1"}},
-		"a picture with a path":     {`{"data":{"id":"1","profile_image_url":"/a.jpg"}}`, provider.User{ID: "1"}},
-		"no address":                {`{"data":{"id":"1","confirmed_email":"nobody"}}`, provider.User{ID: "1"}},
-		"an address that is a book": {`{"data":{"id":"1","confirmed_email":"a@` + long + `"}}`, provider.User{ID: "1"}},
-		"a name of several lines":   {`{"data":{"id":"1","name":" a\r\n\tb\u0000c "}}`, provider.User{ID: "1", Name: "a b c"}},
-		"a Persian name":            {`{"data":{"id":"1","name":"نگین می\u200cخواهد"}}`, provider.User{ID: "1", Name: "نگین می\u200cخواهد"}},
-		"a joined emoji":            {`{"data":{"id":"1","name":"👩\u200d💻 Ada \u2764\ufe0f\u200d🔥"}}`, provider.User{ID: "1", Name: "👩\u200d💻 Ada ❤\ufe0f\u200d🔥"}},
-		"joiners at the ends":       {`{"data":{"id":"1","name":"\u200d \u200ca\u200d \u200c"}}`, provider.User{ID: "1", Name: "a"}},
-		"a name of joiners alone":   {`{"data":{"id":"1","name":"\u200c\u200d"}}`, provider.User{ID: "1"}},
-		"a name of joiners cut":     {`{"data":{"id":"1","name":"` + long[:196] + `c\u200db"}}`, provider.User{ID: "1", Name: long[:196] + "c"}},
-		"a name turned around":      {`{"data":{"id":"1","name":"a\u202eb\u2066c"}}`, provider.User{ID: "1", Name: "a b c"}},
-		"joiners in other fields":   {`{"data":{"id":"1","username":"a\u200db"}}`, provider.User{ID: "1", Username: "a b"}},
-		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{ID: "1", Name: long[:200]}},
-		"errors beside the data":    {`{"data":{"id":"1","username":"u"},"errors":[{"title":"x"}],"includes":{}}`, provider.User{ID: "1", Username: "u"}},
+		"an id above 2^53":          {`{"data":{"id":"1788000000000000001"}}`, provider.User{AccountID: "1788000000000000001"}},
+		"an id as a number":         {`{"data":{"id":1788000000000000001}}`, provider.User{AccountID: "1788000000000000001"}},
+		"fields of other types":     {`{"data":{"id":"1","name":5,"username":{},"profile_image_url":[],"confirmed_email":7}}`, provider.User{AccountID: "1"}},
+		"a picture by script":       {`{"data":{"id":"1","profile_image_url":"javascript:alert(1)"}}`, provider.User{AccountID: "1"}},
+		"a picture that is no URL":  {`{"data":{"id":"1","profile_image_url":"http://%zz"}}`, provider.User{AccountID: "1"}},
+		"a picture with a path":     {`{"data":{"id":"1","profile_image_url":"/a.jpg"}}`, provider.User{AccountID: "1"}},
+		"no address":                {`{"data":{"id":"1","confirmed_email":"nobody"}}`, provider.User{AccountID: "1"}},
+		"an address that is a book": {`{"data":{"id":"1","confirmed_email":"a@` + long + `"}}`, provider.User{AccountID: "1"}},
+		"a name of several lines":   {`{"data":{"id":"1","name":" a\r\n\tb\u0000c "}}`, provider.User{AccountID: "1", Name: "a b c"}},
+		"a Persian name":            {`{"data":{"id":"1","name":"نگین می\u200cخواهد"}}`, provider.User{AccountID: "1", Name: "نگین می\u200cخواهد"}},
+		"a joined emoji":            {`{"data":{"id":"1","name":"👩\u200d💻 Ada \u2764\ufe0f\u200d🔥"}}`, provider.User{AccountID: "1", Name: "👩\u200d💻 Ada ❤\ufe0f\u200d🔥"}},
+		"joiners at the ends":       {`{"data":{"id":"1","name":"\u200d \u200ca\u200d \u200c"}}`, provider.User{AccountID: "1", Name: "a"}},
+		"a name of joiners alone":   {`{"data":{"id":"1","name":"\u200c\u200d"}}`, provider.User{AccountID: "1"}},
+		"a name of joiners cut":     {`{"data":{"id":"1","name":"` + long[:196] + `c\u200db"}}`, provider.User{AccountID: "1", Name: long[:196] + "c"}},
+		"a name turned around":      {`{"data":{"id":"1","name":"a\u202eb\u2066c"}}`, provider.User{AccountID: "1", Name: "a b c"}},
+		"joiners in other fields":   {`{"data":{"id":"1","username":"a\u200db"}}`, provider.User{AccountID: "1", Username: "a b"}},
+		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{AccountID: "1", Name: long[:200]}},
+		"errors beside the data":    {`{"data":{"id":"1","username":"u"},"errors":[{"title":"x"}],"includes":{}}`, provider.User{AccountID: "1", Username: "u"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -92,7 +92,7 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x", c.want.ID, fixed()
+			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x", c.want.AccountID, fixed()
 			if got != c.want {
 				t.Errorf("user is %+v, want %+v", got, c.want)
 			}
@@ -117,7 +117,7 @@ func TestProfileOfAnOAuth1TokenTellsARefusedTokenFromAnOutage(t *testing.T) {
 	s := newServer(t)
 	x := s.xoauth1(t)
 	user, err := x.Profile(ctx, token)
-	if err != nil || user.ID != "2244994945" || user.Provider != "x-oauth1" || user.Name != "X Developers" {
+	if err != nil || user.AccountID != "2244994945" || user.Provider != "x-oauth1" || user.Name != "X Developers" {
 		t.Fatalf("user is %+v (%v)", user, err)
 	}
 	verifySignature(t, s.URL, s.last(t), tokenSecret)
@@ -146,7 +146,7 @@ func TestOtherServersMayHaveIDsOfAnotherShape(t *testing.T) {
 		s := newServer(t)
 		s.reply("/2/users/me", 200, `{"data":{"id":`+written+`,"username":"a"}}`)
 		user, _, err := signIn(t, s.x(t), provider.Options{})
-		if err != nil || user.ID != want || user.Subject != want {
+		if err != nil || user.AccountID != want || user.Subject != want {
 			t.Errorf("%s: %v, %v", written, user, err)
 		}
 	}

@@ -132,14 +132,14 @@ var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 // vouch makes what a mapping gave a User: strict about the id, which everything hangs on,
 // and dropping what it cannot use of the rest.
 func (s *service) vouch(u User) (User, error) {
-	if !idShape.MatchString(u.ID) {
+	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
 			Kind: ErrUnavailable, Provider: s.name, Op: "user",
-			Detail: "the mapping gave no usable User.ID: it has to be the account's lasting id, of at most 255 printable ASCII characters",
+			Detail: "the mapping gave no usable User.AccountID: it has to be the account's lasting id, of at most 255 printable ASCII characters",
 		}
 	}
 	return User{
-		Provider: s.name, ID: u.ID, SignedInAt: s.now(),
+		Provider: s.name, AccountID: u.AccountID, SignedInAt: s.now(),
 		Username: clip(oneLine(u.Username), 200), Name: displayName(u.Name, 200),
 		AvatarURL: avatarURL(u.AvatarURL), Email: emailAddress(clip(oneLine(u.Email), 1000)),
 	}, nil

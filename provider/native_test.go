@@ -44,7 +44,7 @@ func TestACodeOfAProgramIsExchangedWithItsOwnRedirectURI(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if user.ID != xtest.DefaultUserID || token.AccountID != user.ID || token.RefreshToken != "" || !token.HasScopes("tweet.read", "users.read", "users.email") {
+			if user.AccountID != xtest.DefaultUserID || token.AccountID != user.AccountID || token.RefreshToken != "" || !token.HasScopes("tweet.read", "users.read", "users.email") {
 				t.Errorf("%v, %v", user, token)
 			}
 			if user.Email != "" {
@@ -142,7 +142,7 @@ func TestEveryAnswerToAProofHasOneMeaning(t *testing.T) {
 			}
 			user, token, err := x1.Prove(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret})
 			var pe *provider.Error
-			if !errors.As(err, &pe) || !errors.Is(pe.Kind, tt.kind) || pe.Reason != tt.reason || user.ID != "" || token.AccessToken != "" {
+			if !errors.As(err, &pe) || !errors.Is(pe.Kind, tt.kind) || pe.Reason != tt.reason || user.AccountID != "" || token.AccessToken != "" {
 				t.Errorf("%v", err)
 			}
 			if err != nil && strings.Contains(err.Error(), "SECRET") {
@@ -163,7 +163,7 @@ func TestAProofIsSignedWithTheAppsOwnKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if user.ID != "2244994945" || token.AccountID != user.ID || token.Scopes != nil || token.AccessToken != accessToken || token.TokenSecret != tokenSecret || token.ObtainedAt.IsZero() {
+	if user.AccountID != "2244994945" || token.AccountID != user.AccountID || token.Scopes != nil || token.AccessToken != accessToken || token.TokenSecret != tokenSecret || token.ObtainedAt.IsZero() {
 		t.Errorf("%v, %v", user, token)
 	}
 	if len(s.seen) != 1 || s.seen[0].method != http.MethodGet ||

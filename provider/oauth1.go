@@ -140,7 +140,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	t.AccountID = u.ID
+	t.AccountID = u.AccountID
 	return u, t, nil
 }
 

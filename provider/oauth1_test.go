@@ -45,7 +45,7 @@ func TestOAuth1SignsInByConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (provider.User{Provider: "example1", ID: "7", Username: "ada", SignedInAt: fixed()}); user != want {
+	if want := (provider.User{Provider: "example1", AccountID: "7", Username: "ada", SignedInAt: fixed()}); user != want {
 		t.Errorf("user %+v, want %+v", user, want)
 	}
 	if token.AccessToken != accessToken || token.TokenSecret != tokenSecret || token.AccountID != "7" {
@@ -106,7 +106,7 @@ func TestOAuth1KnowsADeadToken(t *testing.T) {
 	token := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	s := newServer(t)
 	o := s.oauth1(t)
-	if u, err := o.Profile(ctx, token); err != nil || u.ID != "7" {
+	if u, err := o.Profile(ctx, token); err != nil || u.AccountID != "7" {
 		t.Errorf("Profile: %+v, %v", u, err)
 	}
 	s.replyHeader("/user", reply{status: 401, header: map[string]string{"WWW-Authenticate": `OAuth realm="x",oauth_problem="token_revoked"`}})

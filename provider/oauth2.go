@@ -60,7 +60,7 @@ type OAuth2Config struct {
 	Codes map[string]error
 
 	// UserURL is asked with GET for who signed in, and User makes a [User] of its answer:
-	// ID at least, and Username, Name, AvatarURL and Email where there are any. Give Email
+	// AccountID at least, and Username, Name, AvatarURL and Email where there are any. Give Email
 	// only where the provider has confirmed it. Other fields are ignored.
 	UserURL string
 	User    func(body []byte) (User, error)
@@ -218,7 +218,7 @@ func (o *OAuth2) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	t.AccountID = u.ID
+	t.AccountID = u.AccountID
 	return u, t, nil
 }
 

@@ -25,7 +25,7 @@ func exampleUser(body []byte) (provider.User, error) {
 	if err := json.Unmarshal(body, &u); err != nil {
 		return provider.User{}, err
 	}
-	return provider.User{ID: u.ID.String(), Username: u.Login, Name: u.Name, AvatarURL: u.Avatar, Email: u.Email}, nil
+	return provider.User{AccountID: u.ID.String(), Username: u.Login, Name: u.Name, AvatarURL: u.Avatar, Email: u.Email}, nil
 }
 
 func (s *server) oauth2Config() provider.OAuth2Config {
@@ -82,13 +82,13 @@ func TestOAuth2SignsInByConfiguration(t *testing.T) {
 	}
 	// The id is longer than a float64 holds; a line end in a name would end a header.
 	want := provider.User{
-		Provider: "example", ID: "9007199254740993", Username: "ada", Name: "Ada Lovelace",
+		Provider: "example", AccountID: "9007199254740993", Username: "ada", Name: "Ada Lovelace",
 		AvatarURL: "https://img.example/a.png", Email: "ada@example.com", SignedInAt: fixed(),
 	}
 	if user != want {
 		t.Errorf("user %+v, want %+v", user, want)
 	}
-	if token.AccessToken != accessToken || token.RefreshToken != refreshToken || token.AccountID != user.ID ||
+	if token.AccessToken != accessToken || token.RefreshToken != refreshToken || token.AccountID != user.AccountID ||
 		!token.Expiry.Equal(fixed().Add(2*time.Hour)) || !token.HasScopes("users.read") {
 		t.Errorf("token %v", token)
 	}
@@ -114,7 +114,7 @@ func TestXByConfiguration(t *testing.T) {
 			Data struct{ ID, Username, Name string }
 		}
 		err := json.Unmarshal(body, &a)
-		return provider.User{ID: a.Data.ID, Username: a.Data.Username, Name: a.Data.Name}, err
+		return provider.User{AccountID: a.Data.ID, Username: a.Data.Username, Name: a.Data.Name}, err
 	}
 	two, err := provider.NewOAuth2(provider.OAuth2Config{
 		Name: "other", ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
@@ -141,7 +141,7 @@ func TestXByConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", p.Name(), err)
 		}
-		if u.ID != xtest.SecondUserID || u.Username != xtest.SecondUserName || u.Provider != p.Name() || u.Subject != "" || got.AccountID != u.ID {
+		if u.AccountID != xtest.SecondUserID || u.Username != xtest.SecondUserName || u.Provider != p.Name() || u.Subject != "" || got.AccountID != u.AccountID {
 			t.Errorf("%s: user %+v, token %v", p.Name(), u, got)
 		}
 		token = got
@@ -415,10 +415,10 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 		if err != nil || resp.StatusCode != http.StatusNotFound {
 			return provider.User{}, errors.New("want 404")
 		}
-		return provider.User{ID: "7", AvatarURL: "javascript:alert(1)", Email: "none", Subject: "mine", Provider: "x"}, nil
+		return provider.User{AccountID: "7", AvatarURL: "javascript:alert(1)", Email: "none", Subject: "mine", Provider: "x"}, nil
 	}))
 	user, _, err := signIn2(t, o)
-	if want := (provider.User{Provider: "example", ID: "7", SignedInAt: fixed()}); err != nil || user != want {
+	if want := (provider.User{Provider: "example", AccountID: "7", SignedInAt: fixed()}); err != nil || user != want {
 		t.Errorf("user %+v, %v", user, err)
 	}
 	if len(s.requests()) != 3 {
@@ -426,7 +426,7 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	}
 	o = s.oauth2(t, steps(func(ctx context.Context, c *http.Client) (provider.User, error) {
 		_, err := get(ctx, c, elsewhere.URL+"/user")
-		return provider.User{ID: "7"}, err
+		return provider.User{AccountID: "7"}, err
 	}))
 	_, _, err = signIn2(t, o)
 	failed(t, err, provider.ErrRefused)
@@ -449,7 +449,7 @@ func TestOAuth2KnowsADeadToken(t *testing.T) {
 	token := tokenstore.Token{AccessToken: accessToken}
 	s := newServer(t)
 	o := s.oauth2(t)
-	if u, err := o.Profile(ctx, token); err != nil || u.ID != "9007199254740993" {
+	if u, err := o.Profile(ctx, token); err != nil || u.AccountID != "9007199254740993" {
 		t.Errorf("Profile: %+v, %v", u, err)
 	}
 	s.replyHeader("/user", reply{status: 401, header: map[string]string{"WWW-Authenticate": `Bearer realm="x", error="invalid_token"`}})

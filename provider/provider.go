@@ -42,8 +42,8 @@ type Provider interface {
 	// refused before the provider is asked anything. A refusal by the user is
 	// [ErrDenied].
 	//
-	// The User has Provider and ID. Its Subject is ID with X's providers alone; any
-	// other provider leaves it empty, and handlers make it <name>:<ID>.
+	// The User has Provider and AccountID. Its Subject is AccountID with X's providers alone; any
+	// other provider leaves it empty, and handlers make it <name>:<AccountID>.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
 
 	// Accepts reports whether u is on the provider's API, so that credentials may
@@ -152,12 +152,12 @@ type Pending struct {
 type User struct {
 	// Provider is the name of the provider that vouches.
 	Provider string `json:"provider"`
-	// ID is the provider's id of the account. It never changes; X's are decimal
+	// AccountID is the provider's id of the account. It never changes; X's are decimal
 	// numbers of up to 19 digits, too long for a JSON number.
-	ID string `json:"id"`
+	AccountID string `json:"id"`
 	// Subject is the application's name for this user, which tokens are kept under.
-	// X's providers set it to ID, so that both protocols give one subject. Any other
-	// provider leaves it empty; handlers then make it <name>:<ID>, since ids are unique
+	// X's providers set it to AccountID, so that both protocols give one subject. Any other
+	// provider leaves it empty; handlers then make it <name>:<AccountID>, since ids are unique
 	// only with their provider. An OnSignIn hook may set another.
 	Subject string `json:"subject"`
 	// Username is the handle without its "@". It can change, and pass to somebody

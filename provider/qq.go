@@ -67,7 +67,7 @@ func qqUser(ctx context.Context, client *http.Client, appID string) (User, error
 	if profile.Ret != 0 {
 		return User{}, fmt.Errorf("get_user_info answers %d", profile.Ret)
 	}
-	return User{ID: me.OpenID, Name: profile.Nickname, AvatarURL: profile.Picture}, nil
+	return User{AccountID: me.OpenID, Name: profile.Nickname, AvatarURL: profile.Picture}, nil
 }
 
 // qqGet decodes an answer of QQ, JSON or JSONP, into v.

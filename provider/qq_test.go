@@ -59,7 +59,7 @@ func TestQQByConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if user.ID != openID || user.Name != "小企鹅" || user.AvatarURL != "http://q.example/40" || user.Provider != "qq" {
+	if user.AccountID != openID || user.Name != "小企鹅" || user.AvatarURL != "http://q.example/40" || user.Provider != "qq" {
 		t.Errorf("user %+v", user)
 	}
 	if token.AccessToken != accessToken || token.RefreshToken != refreshToken || token.Expiry.IsZero() {

@@ -77,7 +77,7 @@ func TestASignInByOAuth2CostsTwoCalls(t *testing.T) {
 	if n := upstream(sim); n != 2 {
 		t.Errorf("X was asked %d times, want 2", n)
 	}
-	if user.ID != xtest.SecondUserID || user.Username != xtest.SecondUserName || token.AccountID != user.ID || !token.HasScopes(p.Scopes...) {
+	if user.AccountID != xtest.SecondUserID || user.Username != xtest.SecondUserName || token.AccountID != user.AccountID || !token.HasScopes(p.Scopes...) {
 		t.Errorf("user is %v, token %v", user, token)
 	}
 
@@ -85,12 +85,12 @@ func TestASignInByOAuth2CostsTwoCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fresh.RefreshToken == token.RefreshToken || !sim.Live(fresh.AccessToken) || fresh.AccountID != user.ID {
+	if fresh.RefreshToken == token.RefreshToken || !sim.Live(fresh.AccessToken) || fresh.AccountID != user.AccountID {
 		t.Errorf("the refreshed token is %v", fresh)
 	}
 	_, err = x.Refresh(ctx, token)
 	failed(t, err, provider.ErrTokenRefused)
-	if got, err := x.Profile(ctx, fresh); err != nil || got.ID != user.ID {
+	if got, err := x.Profile(ctx, fresh); err != nil || got.AccountID != user.AccountID {
 		t.Errorf("profile is %v (%v)", got, err)
 	}
 	for range 2 {
@@ -116,10 +116,10 @@ func TestASignInByOAuth1CostsTwoCalls(t *testing.T) {
 	if n := upstream(sim); n != 2 {
 		t.Errorf("X was asked %d times, want 2", n)
 	}
-	if user.ID != xtest.SecondUserID || user.Username != xtest.SecondUserName || token.AccountID != user.ID {
+	if user.AccountID != xtest.SecondUserID || user.Username != xtest.SecondUserName || token.AccountID != user.AccountID {
 		t.Errorf("user is %v, token %v", user, token)
 	}
-	if got, err := y.Profile(ctx, token); err != nil || got.ID != user.ID || got.Name == "" {
+	if got, err := y.Profile(ctx, token); err != nil || got.AccountID != user.AccountID || got.Name == "" {
 		t.Errorf("profile is %v (%v)", got, err)
 	}
 	for range 2 {
@@ -271,7 +271,7 @@ func TestAPINSignsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	user, _, err := y.FinishPIN(ctx, p, pin)
-	if err != nil || user.ID != xtest.DefaultUserID {
+	if err != nil || user.AccountID != xtest.DefaultUserID {
 		t.Fatalf("user is %v (%v)", user, err)
 	}
 	_, _, err = y.FinishPIN(ctx, p, pin)
@@ -282,7 +282,7 @@ func TestAnAnswerWithoutAnIDCostsOneCallMore(t *testing.T) {
 	sim, _, y := simulated(t, xtest.Switches{OmitUserID: true})
 	p, callback := approved(t, sim, y, provider.Options{})
 	user, _, err := y.Finish(ctx, p, callback)
-	if err != nil || user.ID != xtest.SecondUserID || upstream(sim) != 3 {
+	if err != nil || user.AccountID != xtest.SecondUserID || upstream(sim) != 3 {
 		t.Errorf("user is %v (%v) after %d calls", user, err, upstream(sim))
 	}
 }

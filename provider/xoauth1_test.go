@@ -37,7 +37,7 @@ func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 	if got := authParams(t, finish); finish.path != "/oauth/access_token" || got["oauth_token"] != requestToken || got["oauth_verifier"] != verifier {
 		t.Errorf("access_token was %s with %v", finish.path, got)
 	}
-	if want := (provider.User{Provider: "x-oauth1", ID: "6253282", Subject: "6253282", Username: "xapi", SignedInAt: fixed()}); user != want {
+	if want := (provider.User{Provider: "x-oauth1", AccountID: "6253282", Subject: "6253282", Username: "xapi", SignedInAt: fixed()}); user != want {
 		t.Errorf("user is %+v, want %+v", user, want)
 	}
 	if token.AccessToken != accessToken || token.TokenSecret != tokenSecret || token.AccountID != "6253282" || !token.Expiry.IsZero() || !token.ObtainedAt.Equal(fixed()) {
@@ -113,7 +113,7 @@ func TestFinishPIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	user, _, err := x.FinishPIN(ctx, p, " 1234567\n")
-	if err != nil || user.ID != "6253282" || authParams(t, s.last(t))["oauth_verifier"] != "1234567" {
+	if err != nil || user.AccountID != "6253282" || authParams(t, s.last(t))["oauth_verifier"] != "1234567" {
 		t.Errorf("user is %v (%v)", user, err)
 	}
 	_, _, err = x.FinishPIN(ctx, p, "  ")
@@ -262,14 +262,14 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 		kind    error
 		calls   int
 	}{
-		"wanted":                     {true, "", `{"data":{"id":"6253282","username":"new","name":"N"}}`, 200, provider.User{ID: "6253282", Username: "new", Name: "N"}, nil, 3},
-		"needed":                     {false, withoutID, `{"data":{"id":"6253282","username":"u"}}`, 200, provider.User{ID: "6253282", Username: "u"}, nil, 3},
+		"wanted":                     {true, "", `{"data":{"id":"6253282","username":"new","name":"N"}}`, 200, provider.User{AccountID: "6253282", Username: "new", Name: "N"}, nil, 3},
+		"needed":                     {false, withoutID, `{"data":{"id":"6253282","username":"u"}}`, 200, provider.User{AccountID: "6253282", Username: "u"}, nil, 3},
 		"of another account":         {true, "", `{"data":{"id":"1","username":"u"}}`, 200, provider.User{}, provider.ErrUnavailable, 3},
 		"wanted and not given":       {true, "", noCredits, 402, provider.User{}, provider.ErrRefused, 3},
 		"needed and not given":       {false, withoutID, page, 503, provider.User{}, provider.ErrUnavailable, 3},
 		"needed and token gone":      {false, withoutID, code("89", "x"), 401, provider.User{}, provider.ErrUnavailable, 3},
-		"not needed with a line end": {false, "user_id=5&oauth_token=a&oauth_token_secret=b\r\n", "", 500, provider.User{ID: "5"}, nil, 2},
-		"not needed without name":    {false, "oauth_token=a&oauth_token_secret=b&user_id=5", "", 500, provider.User{ID: "5"}, nil, 2},
+		"not needed with a line end": {false, "user_id=5&oauth_token=a&oauth_token_secret=b\r\n", "", 500, provider.User{AccountID: "5"}, nil, 2},
+		"not needed without name":    {false, "oauth_token=a&oauth_token_secret=b&user_id=5", "", 500, provider.User{AccountID: "5"}, nil, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -288,8 +288,8 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 				}
 				return
 			}
-			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x-oauth1", c.want.ID, fixed()
-			if err != nil || user != c.want || token.AccountID != c.want.ID {
+			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x-oauth1", c.want.AccountID, fixed()
+			if err != nil || user != c.want || token.AccountID != c.want.AccountID {
 				t.Errorf("user is %+v, token %v (%v), want %+v", user, token, err, c.want)
 			}
 			if strings.ContainsAny(token.TokenSecret, "\r\n") {

@@ -54,7 +54,7 @@ func TestARecordIsSmall(t *testing.T) {
 	t.Parallel()
 	codec := newManager(t, session.Config{}).SCS().Codec
 	u := user("ann")
-	text := len(u.Provider + u.ID + u.Subject + u.Username + u.Name + u.AvatarURL + u.Email)
+	text := len(u.Provider + u.AccountID + u.Subject + u.Username + u.Name + u.AvatarURL + u.Email)
 	b, err := codec.Encode(time.Now(), map[string]any{"xsignin": session.Identity(u)})
 	if err != nil || len(b) > text+40 {
 		t.Errorf("%d bytes for %d bytes of text, %v", len(b), text, err)

@@ -195,7 +195,7 @@ func eachMode(t *testing.T, test func(*testing.T, mode)) {
 
 func user(subject string) provider.User {
 	return provider.User{
-		Provider: "x", ID: "id-" + subject, Subject: subject, Username: subject + "_at_x", Name: "Name of " + subject,
+		Provider: "x", AccountID: "id-" + subject, Subject: subject, Username: subject + "_at_x", Name: "Name of " + subject,
 		AvatarURL: "https://pbs.example/" + subject + ".jpg", Email: subject + "@example.org",
 		SignedInAt: time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC),
 	}

@@ -15,7 +15,7 @@ const identityKey = "xsignin"
 
 // appendUser writes the fields of u.
 func appendUser(b []byte, u provider.User) []byte {
-	for _, s := range [...]string{u.Provider, u.ID, u.Subject, u.Username, u.Name, u.AvatarURL, u.Email} {
+	for _, s := range [...]string{u.Provider, u.AccountID, u.Subject, u.Username, u.Name, u.AvatarURL, u.Email} {
 		b = wire.AppendString(b, s)
 	}
 	return wire.AppendTime(b, u.SignedInAt)
@@ -23,7 +23,7 @@ func appendUser(b []byte, u provider.User) []byte {
 
 func readUser(r *wire.Reader) provider.User {
 	var u provider.User
-	for _, s := range [...]*string{&u.Provider, &u.ID, &u.Subject, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
+	for _, s := range [...]*string{&u.Provider, &u.AccountID, &u.Subject, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
 		*s = r.Text()
 	}
 	u.SignedInAt = r.Time()

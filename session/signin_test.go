@@ -229,7 +229,7 @@ func TestAStoreThatStaysAwayFailsTheSignIn(t *testing.T) {
 func TestASessionOfNobodyIsRefused(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, session.Config{})
-	for _, u := range []provider.User{{}, {Provider: "x", ID: "1"}, {Subject: "1"}} {
+	for _, u := range []provider.User{{}, {Provider: "x", AccountID: "1"}, {Subject: "1"}} {
 		w, r := request(m, "")
 		if err := m.SignIn(w, r, u); err == nil || len(w.Result().Cookies()) != 0 {
 			t.Errorf("%+v: %v", u, err)

@@ -13,7 +13,7 @@ import (
 
 // SignOutEverywhere ends every session of a user: here when it returns, and on the other
 // replicas within five seconds, see [NewSignOuts]. subject is what the application calls
-// the user, [provider.User].Subject, which differs from User.ID where the application chose it.
+// the user, [provider.User].Subject, which differs from User.AccountID where the application chose it.
 // Records stay in the store until they are met or expire; they open nothing.
 //
 // A sign-in that the user has begun and not finished is a new one when it ends, and

@@ -83,7 +83,7 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	}
 	signIn := func(m *session.Manager, subject string) *http.Request {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-		if err := m.SignIn(w, r, provider.User{Provider: "x", ID: subject, Subject: subject}); err != nil {
+		if err := m.SignIn(w, r, provider.User{Provider: "x", AccountID: subject, Subject: subject}); err != nil {
 			t.Fatal(err)
 		}
 		r.AddCookie(w.Result().Cookies()[0])

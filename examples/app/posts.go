@@ -93,7 +93,7 @@ func (a *app) ask(r *http.Request, call func(*api, context.Context, string, stri
 	if err != nil {
 		return list{}, err
 	}
-	return call(x, r.Context(), user(r).ID, r.URL.Query().Get("page"))
+	return call(x, r.Context(), user(r).AccountID, r.URL.Query().Get("page"))
 }
 
 func (a *app) showPosts(w http.ResponseWriter, r *http.Request, l list, err error, v view) {

@@ -45,7 +45,7 @@ func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	}, xecho.LoadUser(kit.Middleware()))
 	e.GET("/me", func(c echo.Context) error {
 		user, _ := xecho.User(c)
-		posts, err := hello.LatestPosts(c.Request().Context(), xecho.Client(c), user.ID)
+		posts, err := hello.LatestPosts(c.Request().Context(), xecho.Client(c), user.AccountID)
 		if errors.Is(err, client.ErrSignInAgain) {
 			return c.Redirect(http.StatusSeeOther, kit.LoginURL(user.Provider, "/me"))
 		}

@@ -57,7 +57,7 @@ const (
 func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonce string) (id string, err error) {
 	var refusal error
 	err = u.inTx(ctx, func(tx *sql.Conn) error {
-		owner, err := one(ctx, tx, "SELECT user_id FROM accounts WHERE x_id = ?", account.ID)
+		owner, err := one(ctx, tx, "SELECT user_id FROM accounts WHERE x_id = ?", account.AccountID)
 		if err != nil {
 			return err
 		}
@@ -109,14 +109,14 @@ func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonc
 			return errors.Join(err, errNotListed)
 		}
 		id = owner
-		_, err = tx.ExecContext(ctx, "UPDATE accounts SET username = ? WHERE x_id = ?", account.Username, account.ID)
+		_, err = tx.ExecContext(ctx, "UPDATE accounts SET username = ? WHERE x_id = ?", account.Username, account.AccountID)
 		return err
 	})
 	return id, errors.Join(err, refusal)
 }
 
 func addAccount(ctx context.Context, tx *sql.Conn, account provider.User, owner string) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO accounts (x_id, user_id, username) VALUES (?, ?, ?)", account.ID, owner, account.Username)
+	_, err := tx.ExecContext(ctx, "INSERT INTO accounts (x_id, user_id, username) VALUES (?, ?, ?)", account.AccountID, owner, account.Username)
 	return err
 }
 
@@ -129,10 +129,10 @@ func (u *users) admits(ctx context.Context, tx *sql.Conn, account provider.User)
 		switch {
 		case err != nil:
 			return false, err
-		case holder == account.ID:
+		case holder == account.AccountID:
 			return true, nil
 		case holder == "" && handle == strings.ToLower(account.Username):
-			_, err := tx.ExecContext(ctx, "INSERT INTO allowed (handle, x_id) VALUES (?, ?)", handle, account.ID)
+			_, err := tx.ExecContext(ctx, "INSERT INTO allowed (handle, x_id) VALUES (?, ?)", handle, account.AccountID)
 			return err == nil, err
 		}
 	}

@@ -74,7 +74,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 		LoginURL           string // where signing in again helps
 	}{Replica: r.number, Of: replicas, Where: r.store.Where}
 	if v.User, v.SignedIn = xsignin.User(req.Context()); v.SignedIn {
-		posts, err := hello.LatestPosts(req.Context(), xsignin.Client(req.Context()), v.User.ID)
+		posts, err := hello.LatestPosts(req.Context(), xsignin.Client(req.Context()), v.User.AccountID)
 		if errors.Is(err, client.ErrSignInAgain) {
 			v.LoginURL = r.kit.LoginURL(v.User.Provider, "/")
 		} else if err != nil {

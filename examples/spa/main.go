@@ -85,7 +85,7 @@ func (a *app) account(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) posts(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
-	posts, err := hello.LatestPosts(r.Context(), xsignin.Client(r.Context()), user.ID)
+	posts, err := hello.LatestPosts(r.Context(), xsignin.Client(r.Context()), user.AccountID)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -34,7 +34,7 @@ func (a account) user() provider.User { return provider.User{Provider: a.provide
 
 func (s *storage) remember(ctx context.Context, u provider.User, api string) error {
 	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO xpost_accounts VALUES (?, ?, ?, ?, ?, ?)`,
-		u.Provider, u.ID, u.Username, u.Name, api, u.SignedInAt.UnixNano())
+		u.Provider, u.AccountID, u.Username, u.Name, api, u.SignedInAt.UnixNano())
 	return err
 }
 

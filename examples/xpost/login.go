@@ -37,7 +37,7 @@ func login(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	a := account{provider: u.Provider, id: u.ID, username: u.Username, name: u.Name, api: c.cfg.apiURL, signedInAt: u.SignedInAt}
+	a := account{provider: u.Provider, id: u.AccountID, username: u.Username, name: u.Name, api: c.cfg.apiURL, signedInAt: u.SignedInAt}
 	d := c.describe(context.WithoutCancel(ctx), a)
 	d.Current = true
 	return result{d, func(w io.Writer) {

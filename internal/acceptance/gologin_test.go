@@ -34,7 +34,7 @@ func TestHandlersAfterGologinsConvention(t *testing.T) {
 			if (err1 == nil) != (user.Provider == "x-oauth1") || (err2 == nil) != (user.Provider == "x") {
 				t.Errorf("%s: %v, %v", user.Provider, err1, err2)
 			}
-			_, _ = io.WriteString(w, user.ID+" "+back)
+			_, _ = io.WriteString(w, user.AccountID+" "+back)
 		})
 		c.Failure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			err := gologin.ErrorFromContext(r.Context())

@@ -171,7 +171,7 @@ func TestOnSignInDecides(t *testing.T) {
 		s := newSite(t, func(c *xsignin.Config) {
 			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
 				s.User.Subject = "account-7"
-				s.User.ID = "1"
+				s.User.AccountID = "1"
 				return nil
 			}
 		})
@@ -369,7 +369,7 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	}))))
 	s.Mux.Handle("/both", staff.Kit.LoadUser(s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
-		_, _ = w.Write([]byte(u.ID))
+		_, _ = w.Write([]byte(u.AccountID))
 	}))))
 	b := s.browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
@@ -421,7 +421,7 @@ type nobody struct{ stranger }
 
 func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {
 	u, token, err := p.stranger.Finish(ctx, pending, q)
-	u.ID = ""
+	u.AccountID = ""
 	return u, token, err
 }
 

@@ -157,7 +157,7 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
 				t.Fatalf("status %d: %s", a.StatusCode, a.Text)
 			}
-			if a.StatusCode != http.StatusOK || !doc.SignedIn || doc.User.ID != xtest.SecondUserID || doc.User.Subject != "row-7" ||
+			if a.StatusCode != http.StatusOK || !doc.SignedIn || doc.User.AccountID != xtest.SecondUserID || doc.User.Subject != "row-7" ||
 				doc.User.Username != xtest.SecondUserName || doc.User.Provider != f["provider"] || doc.LogoutURL != "/auth/logout" {
 				t.Errorf("status %d, %s", a.StatusCode, a.Text)
 			}
@@ -170,7 +170,7 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if n := s.upstreamCalls() - before; n != tt.calls {
 				t.Errorf("X was asked %d times, want %d", n, tt.calls)
 			}
-			if asked.ID != xtest.SecondUserID || returnTo != "" {
+			if asked.AccountID != xtest.SecondUserID || returnTo != "" {
 				t.Errorf("OnSignIn was asked about %+v, who goes to %q", asked, returnTo)
 			}
 			if kinds := s.Told(); len(kinds) != 1 || kinds[0] != event.SignInDone {

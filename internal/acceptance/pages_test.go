@@ -115,7 +115,7 @@ func pageSite(t *testing.T, pages page.Func) *site {
 	return newSite(t, func(c *xsignin.Config) {
 		c.Pages, c.Interstitial = pages, xsignin.InterstitialPhones
 		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
-			if in.User.ID == xtest.SecondUserID {
+			if in.User.AccountID == xtest.SecondUserID {
 				return provider.ErrNotAllowed
 			}
 			return nil

@@ -92,7 +92,7 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 	first.Mux.Handle("/second/", second.Kit)
 	first.Mux.Handle("/second-me", second.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
-		_, _ = io.WriteString(w, u.ID)
+		_, _ = io.WriteString(w, u.AccountID)
 	})))
 	b := first.browser()
 	consent := b.Begin("/second/login")

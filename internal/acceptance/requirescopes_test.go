@@ -25,7 +25,7 @@ import (
 func (s *site) scoped(path string, scopes ...string) {
 	s.Mux.Handle(path, s.Kit.RequireScopes(scopes...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := xsignin.User(r.Context())
-		_, _ = io.WriteString(w, path+" for "+u.ID)
+		_, _ = io.WriteString(w, path+" for "+u.AccountID)
 	})))
 }
 

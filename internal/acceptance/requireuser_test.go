@@ -171,7 +171,7 @@ func TestLoadUserBeforeRequireUserReadsTheSessionOnce(t *testing.T) {
 		s.Sessions.SetFail(errors.New("away"))
 		s.Kit.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			u, _ := xsignin.User(r.Context())
-			_, _ = io.WriteString(w, u.ID)
+			_, _ = io.WriteString(w, u.AccountID)
 		})).ServeHTTP(w, r)
 	})))
 	if a := b.Get("/both"); a.Text != xtest.DefaultUserID {

@@ -50,7 +50,7 @@ func kitAPIRequests(tb testing.TB, x http.RoundTripper) []rival {
 	now := time.Now()
 	if _, err := vault.Put(context.Background(), user.Key(), tokenstore.Token{
 		AccessToken: "access", RefreshToken: "refresh", Expiry: now.Add(2 * time.Hour), ObtainedAt: now,
-		Scopes: []string{"tweet.read", "users.read", "offline.access"}, AccountID: user.ID,
+		Scopes: []string{"tweet.read", "users.read", "offline.access"}, AccountID: user.AccountID,
 	}); err != nil {
 		tb.Fatal(err)
 	}

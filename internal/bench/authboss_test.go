@@ -21,7 +21,7 @@ func authbossRequest(tb testing.TB, name string) rival {
 	ab.Config.Core.Logger = bossLog{}
 	w := newResponse()
 	if err := state.WriteState(w, bossValues{r: get(tb, "/", "")}, []authboss.ClientStateEvent{
-		{Kind: authboss.ClientStateEventPut, Key: authboss.SessionKey, Value: user.ID},
+		{Kind: authboss.ClientStateEventPut, Key: authboss.SessionKey, Value: user.AccountID},
 	}); err != nil {
 		tb.Fatal(err)
 	}
@@ -42,10 +42,10 @@ func (u *bossUser) PutPID(id string) { u.id = id }
 type bossUsers struct{}
 
 func (bossUsers) Load(_ context.Context, id string) (authboss.User, error) {
-	if id != user.ID {
+	if id != user.AccountID {
 		return nil, authboss.ErrUserNotFound
 	}
-	return &bossUser{user.ID, user.Username}, nil
+	return &bossUser{user.AccountID, user.Username}, nil
 }
 
 func (bossUsers) Save(context.Context, authboss.User) error { return errors.ErrUnsupported }

@@ -43,7 +43,7 @@ func gorillaRequest(tb testing.TB, name string, keys ...[]byte) rival {
 func gothicRequest(tb testing.TB, name string) rival {
 	gothic.Store = sessions.NewCookieStore(secret('g'))
 	value, err := json.Marshal(goth.User{
-		Provider: "twitterv2", UserID: user.ID, NickName: user.Username, Name: user.Name,
+		Provider: "twitterv2", UserID: user.AccountID, NickName: user.Username, Name: user.Name,
 		AvatarURL: user.AvatarURL,
 	})
 	if err != nil {

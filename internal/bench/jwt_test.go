@@ -26,7 +26,7 @@ func jwtRequest(tb testing.TB, name string) rival {
 	key, now := secret('j'), time.Now()
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:  user.ID,
+			Subject:  user.AccountID,
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Hour)),
 		},
 		Username: user.Username, Name: user.Name, Avatar: user.AvatarURL,
@@ -61,7 +61,7 @@ func pkgzRequest(tb testing.TB, name string) rival {
 		func(string, string) (bool, error) { return false, nil }))
 	w := newResponse()
 	if _, err := service.TokenService().Set(w, token.Claims{
-		User: &token.User{ID: "x_" + user.ID, Name: user.Username, Picture: user.AvatarURL},
+		User: &token.User{ID: "x_" + user.AccountID, Name: user.Username, Picture: user.AvatarURL},
 		RegisteredClaims: jwt.RegisteredClaims{
 			ID: "1", Issuer: "bench", Audience: jwt.ClaimStrings{"bench"},
 		},

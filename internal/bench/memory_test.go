@@ -60,8 +60,8 @@ func newUsers(tb testing.TB, m *session.Manager, n int) (u users, bytes float64)
 	for i := range n {
 		w.reset()
 		one := user
-		one.ID = fmt.Sprintf("1529384756%09d", i)
-		one.Subject = one.ID
+		one.AccountID = fmt.Sprintf("1529384756%09d", i)
+		one.Subject = one.AccountID
 		if err := m.SignIn(w, r, one); err != nil {
 			tb.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func gologinSignIn1(tb testing.TB, x http.RoundTripper) rival {
 		HTTPClient: &http.Client{Transport: x},
 	}
 	success := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got, err := twitter.UserFromContext(r.Context()); err != nil || got.IDStr != user.ID {
+		if got, err := twitter.UserFromContext(r.Context()); err != nil || got.IDStr != user.AccountID {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}

@@ -94,7 +94,7 @@ func (a *handApp) fetchUser(ctx context.Context, code, verifier string) error {
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		return err
 	}
-	if got.Data.ID != user.ID {
+	if got.Data.ID != user.AccountID {
 		return errors.New("another user")
 	}
 	return nil

@@ -39,6 +39,6 @@ func scsRequest(tb testing.TB, name string, store scs.Store, idle time.Duration)
 // store it.
 func userFields() map[string]string {
 	return map[string]string{
-		"id": user.ID, "username": user.Username, "name": user.Name, "avatar": user.AvatarURL,
+		"id": user.AccountID, "username": user.Username, "name": user.Name, "avatar": user.AvatarURL,
 	}
 }

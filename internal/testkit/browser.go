@@ -170,7 +170,7 @@ func (b *Browser) Who() string {
 	if doc.User == nil {
 		return ""
 	}
-	return doc.User.ID
+	return doc.User.AccountID
 }
 
 // Cookies returns the names of the cookies that the browser would send to the site.

@@ -44,7 +44,7 @@ func GitHub(cfg Config) (*provider.OAuth2, error) {
 			if err != nil {
 				return provider.User{}, err
 			}
-			user := provider.User{ID: strconv.FormatInt(u.GetID(), 10), Username: u.GetLogin(), Name: u.GetName(), AvatarURL: u.GetAvatarURL()}
+			user := provider.User{AccountID: strconv.FormatInt(u.GetID(), 10), Username: u.GetLogin(), Name: u.GetName(), AvatarURL: u.GetAvatarURL()}
 			if email {
 				user.Email, err = confirmed(ctx, client)
 			}

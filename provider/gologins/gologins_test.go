@@ -151,9 +151,9 @@ func TestGitHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := provider.User{
-		Provider: "github", ID: "583231", Username: "octocat", Name: "The Octocat", AvatarURL: "https://avatars.example/1", SignedInAt: user.SignedInAt,
+		Provider: "github", AccountID: "583231", Username: "octocat", Name: "The Octocat", AvatarURL: "https://avatars.example/1", SignedInAt: user.SignedInAt,
 	}
-	if user != want || token.AccountID != user.ID || !token.Expiry.IsZero() || !token.HasScopes("user:email") {
+	if user != want || token.AccountID != user.AccountID || !token.Expiry.IsZero() || !token.HasScopes("user:email") {
 		t.Errorf("user %+v, token %v", user, token)
 	}
 	if got := h.asked(); !slices.Equal(got, []string{"github.com/login/oauth/access_token", "api.github.com/user"}) {
@@ -186,7 +186,7 @@ func TestGitHubKeepsItsAddressesAndLimits(t *testing.T) {
 	cfg.Scopes = []string{"user"}
 	p := made(t, gologins.GitHub, cfg)
 	// There is no /user/emails: status 404.
-	if u, err := p.Profile(t.Context(), tokenstore.Token{AccessToken: accessToken}); err != nil || u.ID != "7" || u.Email != "" {
+	if u, err := p.Profile(t.Context(), tokenstore.Token{AccessToken: accessToken}); err != nil || u.AccountID != "7" || u.Email != "" {
 		t.Errorf("without the addresses: %+v, %v", u, err)
 	}
 	h.ServeMux = http.NewServeMux()
@@ -217,7 +217,7 @@ func TestGoogle(t *testing.T) {
 		t.Errorf("the consent page has %v", q)
 	}
 	want := provider.User{
-		Provider: "google", ID: "110169484474386276334", Name: "Ada Lovelace", Email: "ada@example.com",
+		Provider: "google", AccountID: "110169484474386276334", Name: "Ada Lovelace", Email: "ada@example.com",
 		AvatarURL: "https://img.example/a", SignedInAt: user.SignedInAt,
 	}
 	if user != want || token.RefreshToken != refreshToken || token.Expiry.IsZero() {

@@ -33,7 +33,7 @@ func Google(cfg Config) (*provider.OAuth2, error) {
 			if err != nil {
 				return provider.User{}, err
 			}
-			user := provider.User{ID: u.Id, Name: u.Name, AvatarURL: u.Picture}
+			user := provider.User{AccountID: u.Id, Name: u.Name, AvatarURL: u.Picture}
 			if u.VerifiedEmail != nil && *u.VerifiedEmail {
 				user.Email = u.Email
 			}

@@ -30,7 +30,7 @@ func TestMovedTokensWork(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			kept = old{user.ID, token, secret}
+			kept = old{user.AccountID, token, secret}
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		})
 		cfg.Logger = slog.New(slog.DiscardHandler)

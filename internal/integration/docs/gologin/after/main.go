@@ -37,7 +37,7 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 
 func photos(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
-	resp, err := xsignin.Client(r.Context()).Get("https://api.x.com/2/users/" + user.ID + "/tweets")
+	resp, err := xsignin.Client(r.Context()).Get("https://api.x.com/2/users/" + user.AccountID + "/tweets")
 	if err != nil {
 		log.Print(err)
 		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)

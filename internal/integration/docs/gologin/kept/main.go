@@ -73,13 +73,13 @@ func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.H
 func withTwitterUser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := xsignin.User(r.Context())
-		id, err := strconv.ParseInt(user.ID, 10, 64)
+		id, err := strconv.ParseInt(user.AccountID, 10, 64)
 		if err != nil {
 			http.Error(w, "This is no account of X.", http.StatusInternalServerError)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(twitter.WithUser(r.Context(), &api.User{
-			ID: id, IDStr: user.ID, ScreenName: user.Username, Name: user.Name,
+			ID: id, IDStr: user.AccountID, ScreenName: user.Username, Name: user.Name,
 			ProfileImageURLHttps: user.AvatarURL, Email: user.Email,
 		})))
 	})
