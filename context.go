@@ -17,7 +17,7 @@ func User(ctx context.Context) (provider.User, bool) { return middleware.User(ct
 // refuses to send any elsewhere; it reads the token at the first request, not before, and
 // renews it when it expires. [client.ErrSignInAgain] says that X no longer takes the
 // token, or that the stored one is of another account that the application gave the same
-// Subject.
+// ID.
 //
 // It is never nil: where nobody is signed in, every request fails with
 // [client.ErrNoUser].

@@ -243,7 +243,7 @@ func ExampleConfig_onSignIn() {
 		if !ok {
 			return provider.ErrNotAllowed
 		}
-		s.User.Subject = row
+		s.User.ID = row
 		return nil
 	}
 	kit, err := xsignin.New(cfg)

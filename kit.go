@@ -277,12 +277,12 @@ type Account struct {
 }
 
 // Accounts lists what a user holds: at most one token for each of the kit's providers, in
-// their order. subject is what the application calls the user, [provider.User].Subject,
+// their order. userID is the application's id of the user, [provider.User].ID,
 // which differs from User.AccountID where OnSignIn chose it.
-func (k *Kit) Accounts(ctx context.Context, subject string) ([]Account, error) {
+func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	var accounts []Account
 	for _, p := range k.providers {
-		key := Key{Provider: p.Name(), UserID: subject}
+		key := Key{Provider: p.Name(), UserID: userID}
 		t, err := k.clients.Token(ctx, key)
 		switch {
 		case err == nil:
@@ -320,8 +320,8 @@ func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.
 func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return k.clients.Reseal(ctx) }
 
 // SignOutEverywhere ends every session of a user: on this replica when it returns, and on
-// the others within five seconds while the token store answers. subject is what the
-// application calls the user, [provider.User].Subject, which differs from User.AccountID where
+// the others within five seconds while the token store answers. userID is the application's
+// id of the user, [provider.User].ID, which differs from User.AccountID where
 // OnSignIn chose it. Then, unless Config.KeepTokens, the user's tokens are revoked at
 // X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
 // visitors have Path + "/logout"; this is for the application: a changed password, a
@@ -332,8 +332,8 @@ func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return 
 //
 // An error means that the sign-out could not be written to the token store. Nothing is
 // claimed then, and the tokens are as they were.
-func (k *Kit) SignOutEverywhere(ctx context.Context, subject string) error {
-	return k.handlers.SignOutEverywhere(ctx, subject)
+func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
+	return k.handlers.SignOutEverywhere(ctx, userID)
 }
 
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after

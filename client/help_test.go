@@ -22,7 +22,7 @@ import (
 
 var (
 	user   = tokenstore.Key{Provider: "x", UserID: "12"}
-	person = provider.User{Provider: user.Provider, Subject: user.UserID}
+	person = provider.User{Provider: user.Provider, ID: user.UserID}
 )
 
 // service is a provider and its API in one, with X's rotation: each refresh token

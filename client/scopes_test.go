@@ -13,7 +13,7 @@ import (
 
 // missing is what the token of a session lacks, or the error's text.
 func (w *world) missing(u provider.User, scopes ...string) string {
-	u.Provider, u.Subject = user.Provider, user.UserID
+	u.Provider, u.ID = user.Provider, user.UserID
 	got, err := w.pool.MissingScopes(w.Context(), u, scopes...)
 	if err != nil {
 		return err.Error()

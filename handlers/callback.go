@@ -72,11 +72,11 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 		now := h.cfg.Now()
 		h.cfg.Events.Tell(r.Context(), event.Event{
 			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun),
-			Provider: user.Provider, UserID: user.Subject,
+			Provider: user.Provider, UserID: user.ID,
 		})
-		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.Subject))
+		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
 		if len(missing) > 0 {
-			h.cfg.Logger.InfoContext(r.Context(), "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.Subject, "missing", missing)
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.ID, "missing", missing)
 			h.answerFailure(w, r, failure, a, &NotGrantedError{Provider: user.Provider, Scopes: missing})
 			return
 		}
@@ -144,9 +144,9 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 	if user.AccountID == "" || user.Provider != p.Name() {
 		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks AccountID or Provider"))
 	}
-	if user.Subject == "" {
+	if user.ID == "" {
 		// Ids are unique with their provider only.
-		user.Subject = p.Name() + ":" + user.AccountID
+		user.ID = p.Name() + ":" + user.AccountID
 	}
 	if user.SignedInAt.IsZero() {
 		// Sessions are told apart by it.
@@ -165,11 +165,11 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 			}
 			return none, internal(fmt.Errorf("OnSignIn: %w", err))
 		}
-		if asked.User.Subject == "" {
-			return none, internal(errors.New("OnSignIn left User.Subject empty"))
+		if asked.User.ID == "" {
+			return none, internal(errors.New("OnSignIn left User.ID empty"))
 		}
-		// The hook chooses the subject; what X said is not its to change.
-		user.Subject = asked.User.Subject
+		// The hook chooses the id; what X said is not its to change.
+		user.ID = asked.User.ID
 	}
 	if err := h.save(ctx, w, r, user, token); err != nil {
 		return none, internal(err)

@@ -60,7 +60,7 @@ type Config struct {
 
 	// OnSignIn is asked after the provider has vouched for a user and before anything
 	// is saved. It may refuse by an error - [provider.ErrNotAllowed] gives a page that
-	// says so, any other the page of an internal fault - and may set User.Subject to
+	// says so, any other the page of an internal fault - and may set User.ID to
 	// the application's own name for the user. Nil lets everybody in. The token of a user
 	// who is refused is forgotten here and not revoked at X: with OAuth 1.0a it may be the
 	// very one that an earlier sign-in left.
@@ -115,7 +115,7 @@ type Config struct {
 
 // SignIn is what an OnSignIn hook decides about.
 type SignIn struct {
-	// User is who signs in. The hook may set User.Subject, which must not be empty; other
+	// User is who signs in. The hook may set User.ID, which must not be empty; other
 	// changes are ignored.
 	User provider.User
 	// Token is the permission that comes with it. It holds secrets. Changes are ignored.

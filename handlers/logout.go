@@ -129,7 +129,7 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 	ctx := context.WithoutCancel(r.Context())
 	user, ok, err := h.cfg.Sessions.Read(ctx, r)
 	if err == nil && ok && everywhere {
-		err = h.cfg.Sessions.SignOutEverywhere(ctx, user.Subject)
+		err = h.cfg.Sessions.SignOutEverywhere(ctx, user.ID)
 	}
 	if err != nil {
 		return internal(err)
@@ -144,15 +144,15 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 	// A sign-in that was begun before must not end after.
 	h.cfg.Pending.Clear(w, r)
 	if ok {
-		h.signedOut(ctx, begun, user.Provider, user.Subject, everywhere)
+		h.signedOut(ctx, begun, user.Provider, user.ID, everywhere)
 	}
 	return nil
 }
 
 // SignOutEverywhere ends every session of a user, whatever provider they signed in with:
 // in this process when it returns, and on the other replicas within five seconds, see
-// [session.NewSignOuts]. subject is what the application calls the user,
-// [provider.User].Subject, which differs from User.AccountID where OnSignIn chose it. Then the
+// [session.NewSignOuts]. userID is the application's id of the user,
+// [provider.User].ID, which differs from User.AccountID where OnSignIn chose it. Then the
 // user's tokens go, as in a sign-out by [Handlers.Logout]: best effort, within two seconds.
 //
 // A sign-in that the user has begun in another browser, and finishes afterwards, is a new
@@ -160,12 +160,12 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 //
 // An error means that the list of sign-outs could not be written. Nothing is claimed then,
 // and the tokens are as they were.
-func (h *Handlers) SignOutEverywhere(ctx context.Context, subject string) error {
+func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
-	if err := h.cfg.Sessions.SignOutEverywhere(ctx, subject); err != nil {
+	if err := h.cfg.Sessions.SignOutEverywhere(ctx, userID); err != nil {
 		return err
 	}
-	h.signedOut(context.WithoutCancel(ctx), begun, "", subject, true)
+	h.signedOut(context.WithoutCancel(ctx), begun, "", userID, true)
 	return nil
 }
 

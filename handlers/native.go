@@ -115,9 +115,9 @@ func (h *Handlers) Native() http.Handler {
 		}
 		h.cfg.Events.Tell(r.Context(), event.Event{
 			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
-			Provider: user.Provider, UserID: user.Subject,
+			Provider: user.Provider, UserID: user.ID,
 		})
-		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.Subject, "native", true)
+		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.ID, "native", true)
 		user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
 		h.sessionIs(w, &user)
 	})

@@ -23,7 +23,7 @@ type account struct {
 
 func (s *service) user(a account) User {
 	return User{
-		Provider: s.name, AccountID: a.id, Subject: a.id, Username: a.username,
+		Provider: s.name, AccountID: a.id, ID: a.id, Username: a.username,
 		Name: a.name, AvatarURL: a.avatar, Email: a.email, SignedInAt: s.now(),
 	}
 }

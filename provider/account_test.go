@@ -92,7 +92,7 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x", c.want.AccountID, fixed()
+			c.want.Provider, c.want.ID, c.want.SignedInAt = "x", c.want.AccountID, fixed()
 			if got != c.want {
 				t.Errorf("user is %+v, want %+v", got, c.want)
 			}
@@ -146,7 +146,7 @@ func TestOtherServersMayHaveIDsOfAnotherShape(t *testing.T) {
 		s := newServer(t)
 		s.reply("/2/users/me", 200, `{"data":{"id":`+written+`,"username":"a"}}`)
 		user, _, err := signIn(t, s.x(t), provider.Options{})
-		if err != nil || user.AccountID != want || user.Subject != want {
+		if err != nil || user.AccountID != want || user.ID != want {
 			t.Errorf("%s: %v, %v", written, user, err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // configuration prints without its secret.
 type OAuth1Config struct {
 	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
-	// every token's key and of [User.Subject], so it stays as it is. Required.
+	// every token's key and of [User.ID], so it stays as it is. Required.
 	Name string
 	// ConsumerKey and ConsumerSecret are what the provider gave the application. Required.
 	ConsumerKey, ConsumerSecret string

@@ -17,7 +17,7 @@ import (
 // APIURL. A configuration prints without its secret.
 type OAuth2Config struct {
 	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
-	// every token's key and of [User.Subject], so it stays as it is. Required.
+	// every token's key and of [User.ID], so it stays as it is. Required.
 	Name string
 	// ClientID and ClientSecret are what the provider gave the application. Without a
 	// secret the client id goes in the body. ClientID is required.

@@ -141,7 +141,7 @@ func TestXByConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", p.Name(), err)
 		}
-		if u.AccountID != xtest.SecondUserID || u.Username != xtest.SecondUserName || u.Provider != p.Name() || u.Subject != "" || got.AccountID != u.AccountID {
+		if u.AccountID != xtest.SecondUserID || u.Username != xtest.SecondUserName || u.Provider != p.Name() || u.ID != "" || got.AccountID != u.AccountID {
 			t.Errorf("%s: user %+v, token %v", p.Name(), u, got)
 		}
 		token = got
@@ -415,7 +415,7 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 		if err != nil || resp.StatusCode != http.StatusNotFound {
 			return provider.User{}, errors.New("want 404")
 		}
-		return provider.User{AccountID: "7", AvatarURL: "javascript:alert(1)", Email: "none", Subject: "mine", Provider: "x"}, nil
+		return provider.User{AccountID: "7", AvatarURL: "javascript:alert(1)", Email: "none", ID: "mine", Provider: "x"}, nil
 	}))
 	user, _, err := signIn2(t, o)
 	if want := (provider.User{Provider: "example", AccountID: "7", SignedInAt: fixed()}); err != nil || user != want {

@@ -42,7 +42,7 @@ type Provider interface {
 	// refused before the provider is asked anything. A refusal by the user is
 	// [ErrDenied].
 	//
-	// The User has Provider and AccountID. Its Subject is AccountID with X's providers alone; any
+	// The User has Provider and AccountID. Its ID is AccountID with X's providers alone; any
 	// other provider leaves it empty, and handlers make it <name>:<AccountID>.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
 
@@ -155,11 +155,11 @@ type User struct {
 	// AccountID is the provider's id of the account. It never changes; X's are decimal
 	// numbers of up to 19 digits, too long for a JSON number.
 	AccountID string `json:"id"`
-	// Subject is the application's name for this user, which tokens are kept under.
-	// X's providers set it to AccountID, so that both protocols give one subject. Any other
+	// ID is the application's id of this user, which tokens are kept under.
+	// X's providers set it to AccountID, so that both protocols give one id. Any other
 	// provider leaves it empty; handlers then make it <name>:<AccountID>, since ids are unique
 	// only with their provider. An OnSignIn hook may set another.
-	Subject string `json:"subject"`
+	ID string `json:"subject"`
 	// Username is the handle without its "@". It can change, and pass to somebody
 	// else: never key on it.
 	Username string `json:"username"`
@@ -178,5 +178,5 @@ type User struct {
 
 // Key is the key that the user's token with this provider is stored under.
 func (u User) Key() tokenstore.Key {
-	return tokenstore.Key{Provider: u.Provider, UserID: u.Subject}
+	return tokenstore.Key{Provider: u.Provider, UserID: u.ID}
 }

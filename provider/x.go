@@ -39,7 +39,7 @@ type XConfig struct {
 	Scopes []string
 	// APIURL is the address of X's API, by https, or by http on a loopback host. It may
 	// have a path. Default https://api.x.com. Whatever answers there is believed as X is: its
-	// ids are [User.Subject] as they come. So another server that speaks X's protocol does
+	// ids are [User.ID] as they come. So another server that speaks X's protocol does
 	// not belong into one application with X, whose users it could name as its own.
 	APIURL string
 	// AuthorizeURL is the consent page, by https, or by http on a loopback host. It may

@@ -111,7 +111,7 @@ func TestFinishSignsIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantUser := provider.User{
-				Provider: "x", AccountID: "2244994945", Subject: "2244994945", Username: "XDevelopers", Name: "X Developers",
+				Provider: "x", AccountID: "2244994945", ID: "2244994945", Username: "XDevelopers", Name: "X Developers",
 				AvatarURL: "https://pbs.example/a_normal.jpg", Email: "not@asked.example", SignedInAt: fixed(),
 			}
 			if user != wantUser {

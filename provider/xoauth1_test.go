@@ -37,7 +37,7 @@ func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 	if got := authParams(t, finish); finish.path != "/oauth/access_token" || got["oauth_token"] != requestToken || got["oauth_verifier"] != verifier {
 		t.Errorf("access_token was %s with %v", finish.path, got)
 	}
-	if want := (provider.User{Provider: "x-oauth1", AccountID: "6253282", Subject: "6253282", Username: "xapi", SignedInAt: fixed()}); user != want {
+	if want := (provider.User{Provider: "x-oauth1", AccountID: "6253282", ID: "6253282", Username: "xapi", SignedInAt: fixed()}); user != want {
 		t.Errorf("user is %+v, want %+v", user, want)
 	}
 	if token.AccessToken != accessToken || token.TokenSecret != tokenSecret || token.AccountID != "6253282" || !token.Expiry.IsZero() || !token.ObtainedAt.Equal(fixed()) {
@@ -288,7 +288,7 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 				}
 				return
 			}
-			c.want.Provider, c.want.Subject, c.want.SignedInAt = "x-oauth1", c.want.AccountID, fixed()
+			c.want.Provider, c.want.ID, c.want.SignedInAt = "x-oauth1", c.want.AccountID, fixed()
 			if err != nil || user != c.want || token.AccountID != c.want.AccountID {
 				t.Errorf("user is %+v, token %v (%v), want %+v", user, token, err, c.want)
 			}

@@ -20,7 +20,7 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 	codec := newManager(t, session.Config{}).SCS().Codec
 	deadline := time.Date(2030, 1, 2, 3, 4, 5, 678e6, time.UTC)
 	long := user(strings.Repeat("ö", 3000))
-	bare := provider.User{Provider: "x", Subject: "1"}
+	bare := provider.User{Provider: "x", ID: "1"}
 	for _, values := range []map[string]any{
 		{},
 		{"xsignin": session.Identity(user("ann"))},
@@ -54,7 +54,7 @@ func TestARecordIsSmall(t *testing.T) {
 	t.Parallel()
 	codec := newManager(t, session.Config{}).SCS().Codec
 	u := user("ann")
-	text := len(u.Provider + u.AccountID + u.Subject + u.Username + u.Name + u.AvatarURL + u.Email)
+	text := len(u.Provider + u.AccountID + u.ID + u.Username + u.Name + u.AvatarURL + u.Email)
 	b, err := codec.Encode(time.Now(), map[string]any{"xsignin": session.Identity(u)})
 	if err != nil || len(b) > text+40 {
 		t.Errorf("%d bytes for %d bytes of text, %v", len(b), text, err)

@@ -195,7 +195,7 @@ func eachMode(t *testing.T, test func(*testing.T, mode)) {
 
 func user(subject string) provider.User {
 	return provider.User{
-		Provider: "x", AccountID: "id-" + subject, Subject: subject, Username: subject + "_at_x", Name: "Name of " + subject,
+		Provider: "x", AccountID: "id-" + subject, ID: subject, Username: subject + "_at_x", Name: "Name of " + subject,
 		AvatarURL: "https://pbs.example/" + subject + ".jpg", Email: subject + "@example.org",
 		SignedInAt: time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC),
 	}
@@ -225,10 +225,10 @@ func site(t testing.TB, m *session.Manager) *http.ServeMux {
 		if again != u || okAgain != ok || err != nil {
 			t.Errorf("Read gives %v, %t, %v; Load gave %v, %t", again, okAgain, err, u, ok)
 		}
-		if ok && u != user(u.Subject) {
+		if ok && u != user(u.ID) {
 			t.Errorf("the identity came back changed: %+v", u)
 		}
-		fmt.Fprintf(w, "%s %t", u.Subject, ok)
+		fmt.Fprintf(w, "%s %t", u.ID, ok)
 	})
 	mux.HandleFunc("/put/{value}", func(w http.ResponseWriter, r *http.Request) {
 		m.SCS().Put(r.Context(), "value", r.PathValue("value"))
@@ -331,7 +331,7 @@ func wantUser(t testing.TB, m *session.Manager, token, subject string) {
 	t.Helper()
 	_, r := request(m, token)
 	u, ok, err := m.Read(r.Context(), r)
-	if err != nil || u.Subject != subject || ok != (subject != "") {
-		t.Fatalf("Read gives %q, %t, %v; want %q", u.Subject, ok, err, subject)
+	if err != nil || u.ID != subject || ok != (subject != "") {
+		t.Fatalf("Read gives %q, %t, %v; want %q", u.ID, ok, err, subject)
 	}
 }

@@ -15,7 +15,7 @@ const identityKey = "xsignin"
 
 // appendUser writes the fields of u.
 func appendUser(b []byte, u provider.User) []byte {
-	for _, s := range [...]string{u.Provider, u.AccountID, u.Subject, u.Username, u.Name, u.AvatarURL, u.Email} {
+	for _, s := range [...]string{u.Provider, u.AccountID, u.ID, u.Username, u.Name, u.AvatarURL, u.Email} {
 		b = wire.AppendString(b, s)
 	}
 	return wire.AppendTime(b, u.SignedInAt)
@@ -23,7 +23,7 @@ func appendUser(b []byte, u provider.User) []byte {
 
 func readUser(r *wire.Reader) provider.User {
 	var u provider.User
-	for _, s := range [...]*string{&u.Provider, &u.AccountID, &u.Subject, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
+	for _, s := range [...]*string{&u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
 		*s = r.Text()
 	}
 	u.SignedInAt = r.Time()
@@ -81,7 +81,7 @@ func identityOf(value any) identity {
 }
 
 // signedIn reports whether u is somebody.
-func signedIn(u provider.User) bool { return u.Provider != "" && u.Subject != "" }
+func signedIn(u provider.User) bool { return u.Provider != "" && u.ID != "" }
 
 // identityIn returns what the session that ctx holds says, whether it has ended since
 // or not.

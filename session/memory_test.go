@@ -143,7 +143,7 @@ func TestMemoryIsShared(t *testing.T) {
 // TestASessionTakesLittleMemory: [Config.Store] promises so.
 func TestASessionTakesLittleMemory(t *testing.T) {
 	user := provider.User{
-		Provider: "x", AccountID: "1529384756102938475", Subject: "1529384756102938475", Username: "somebody_here", Name: "Somebody Here",
+		Provider: "x", AccountID: "1529384756102938475", ID: "1529384756102938475", Username: "somebody_here", Name: "Somebody Here",
 		AvatarURL: "https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg", SignedInAt: time.Now(),
 	}
 	record, err := codec{}.Encode(time.Now().Add(time.Hour), map[string]any{identityKey: identity{user: user}})

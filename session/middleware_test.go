@@ -204,11 +204,11 @@ func TestTwoManagersDoNotMixTheirSessions(t *testing.T) {
 	token := signIn(t, users, "ann")
 	w, r := request(users, token)
 	users.LoadAndSave(admins.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, _, _ := users.Read(r.Context(), r); u.Subject != "ann" {
-			t.Errorf("%q", u.Subject)
+		if u, _, _ := users.Read(r.Context(), r); u.ID != "ann" {
+			t.Errorf("%q", u.ID)
 		}
 		if u, ok, _ := admins.Read(r.Context(), r); ok {
-			t.Errorf("%q is an admin", u.Subject)
+			t.Errorf("%q is an admin", u.ID)
 		}
 	}))).ServeHTTP(w, r)
 }

@@ -13,7 +13,7 @@ import (
 //
 // The session gets a new id, and the old id is dead, so that nobody who planted it
 // shares the sign-in. Values that the application keeps in the session stay, unless
-// somebody with another Subject was signed in, or the session was ended everywhere:
+// a user with another ID was signed in, or the session was ended everywhere:
 // then they are dropped.
 //
 // The record is in the store when SignIn returns. The cookie is written here, or by
@@ -22,7 +22,7 @@ import (
 // ended.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User) error {
 	if !signedIn(u) {
-		return errors.New("session: signing in: the user has no provider or no subject")
+		return errors.New("session: signing in: the user has no provider or no id")
 	}
 	if answerBegun(w) {
 		return errors.New("session: signing in: the answer has begun, so the cookie cannot be sent")
@@ -54,7 +54,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	if err := m.sm.RenewToken(ctx); err != nil {
 		return fmt.Errorf("session: signing in: ending the old session: %w", err)
 	}
-	if ended || signedIn(prev.user) && prev.user.Subject != u.Subject {
+	if ended || signedIn(prev.user) && prev.user.ID != u.ID {
 		if err := m.sm.Clear(ctx); err != nil {
 			return fmt.Errorf("session: signing in: %w", err)
 		}

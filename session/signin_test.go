@@ -192,7 +192,7 @@ func TestNothingRemainsOfASignInThatFails(t *testing.T) {
 						for key, v := range values {
 							m.SCS().Put(ctx, key, v)
 						}
-						if u, _, _ := m.Read(ctx, r); u.Subject == "bob" {
+						if u, _, _ := m.Read(ctx, r); u.ID == "bob" {
 							t.Errorf("call %d: the store has a session of bob", k)
 						}
 					}
@@ -229,7 +229,7 @@ func TestAStoreThatStaysAwayFailsTheSignIn(t *testing.T) {
 func TestASessionOfNobodyIsRefused(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, session.Config{})
-	for _, u := range []provider.User{{}, {Provider: "x", AccountID: "1"}, {Subject: "1"}} {
+	for _, u := range []provider.User{{}, {Provider: "x", AccountID: "1"}, {ID: "1"}} {
 		w, r := request(m, "")
 		if err := m.SignIn(w, r, u); err == nil || len(w.Result().Cookies()) != 0 {
 			t.Errorf("%+v: %v", u, err)
@@ -275,7 +275,7 @@ func TestASignOutThatFailsCanBeTriedAgain(t *testing.T) {
 			err = m.SignOut(w, r)
 			spy.reset(nil)
 			if u, _, _ := m.Read(r.Context(), r); u != user("ann") {
-				t.Errorf("this request is not ann's any more, but %q's", u.Subject)
+				t.Errorf("this request is not ann's any more, but %q's", u.ID)
 			}
 		})).ServeHTTP(w, r)
 		if !errors.Is(err, errStore) {

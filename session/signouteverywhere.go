@@ -12,21 +12,21 @@ import (
 )
 
 // SignOutEverywhere ends every session of a user: here when it returns, and on the other
-// replicas within five seconds, see [NewSignOuts]. subject is what the application calls
-// the user, [provider.User].Subject, which differs from User.AccountID where the application chose it.
+// replicas within five seconds, see [NewSignOuts]. userID is the application's id of
+// the user, [provider.User].ID, which differs from User.AccountID where the application chose it.
 // Records stay in the store until they are met or expire; they open nothing.
 //
 // A sign-in that the user has begun and not finished is a new one when it ends, and
 // stays. An error means that nothing may have changed: the list could not be read or
 // written, or the Manager was made without one.
-func (m *Manager) SignOutEverywhere(ctx context.Context, subject string) error {
+func (m *Manager) SignOutEverywhere(ctx context.Context, userID string) error {
 	switch {
 	case m.store.signOuts == nil:
 		return errors.New("session: signing out everywhere: the manager has no list of sign-outs: set SignOuts in its configuration")
-	case subject == "":
-		return errors.New("session: signing out everywhere: the user has no Subject")
+	case userID == "":
+		return errors.New("session: signing out everywhere: the user has no ID")
 	}
-	if err := m.store.signOuts.end(ctx, subject); err != nil {
+	if err := m.store.signOuts.end(ctx, userID); err != nil {
 		return fmt.Errorf("session: signing out everywhere: %w", err)
 	}
 	return nil

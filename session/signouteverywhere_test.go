@@ -244,7 +244,7 @@ func TestIterateLeavesOutWhatWasEnded(t *testing.T) {
 	var found []string
 	err := m.SCS().Iterate(context.Background(), func(ctx context.Context) error {
 		u, _, err := m.Read(ctx, nil)
-		found = append(found, u.Subject)
+		found = append(found, u.ID)
 		return err
 	})
 	if err != nil || len(found) != 1 || found[0] != "bob" {

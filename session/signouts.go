@@ -57,7 +57,7 @@ type SignOutsConfig struct {
 // given it, by [Config] or [OverConfig], take no older session of such a user for
 // open. Goroutines may share a SignOuts, and Managers may.
 //
-// The list holds the first half of a SHA-256 of each user's Subject and a position,
+// The list holds the first half of a SHA-256 of each user's ID and a position,
 // which goes up with each sign-out. A session knows the position at which the list
 // stood when its user signed in, and has ended if the list has the user further up. No
 // clock tells which of the two came first, so who signs in again is signed in, on any

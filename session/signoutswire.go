@@ -34,7 +34,7 @@ const (
 	signOutSize     = 16 + 8 + 8
 )
 
-// signOutKey is the first half of the SHA-256 of a Subject.
+// signOutKey is the first half of the SHA-256 of a user's ID.
 type signOutKey [16]byte
 
 type signOut struct {

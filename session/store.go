@@ -136,7 +136,7 @@ func (s *store) ended(ctx context.Context, i identity) (bool, error) {
 	if s.signOuts == nil || !signedIn(i.user) {
 		return false, nil
 	}
-	return s.signOuts.ended(ctx, i.user.Subject, i.position)
+	return s.signOuts.ended(ctx, i.user.ID, i.position)
 }
 
 // endedRecord is ended for a record. One that does not decode is for others to judge.

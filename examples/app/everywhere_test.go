@@ -83,7 +83,7 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	}
 	signIn := func(m *session.Manager, subject string) *http.Request {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-		if err := m.SignIn(w, r, provider.User{Provider: "x", AccountID: subject, Subject: subject}); err != nil {
+		if err := m.SignIn(w, r, provider.User{Provider: "x", AccountID: subject, ID: subject}); err != nil {
 			t.Fatal(err)
 		}
 		r.AddCookie(w.Result().Cookies()[0])
@@ -92,7 +92,7 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	want := func(m *session.Manager, r *http.Request, signedIn bool) {
 		t.Helper()
 		if u, ok, err := m.Read(r.Context(), r); ok != signedIn || err != nil {
-			t.Errorf("%q is signed in: %t, %v; want %t", u.Subject, ok, err, signedIn)
+			t.Errorf("%q is signed in: %t, %v; want %t", u.ID, ok, err, signedIn)
 		}
 	}
 

@@ -18,7 +18,7 @@ type held struct {
 // held lists the tokens of the visitor.
 func (a *app) held(r *http.Request) ([]held, error) {
 	u := user(r)
-	accounts, err := a.kit.Accounts(r.Context(), u.Subject)
+	accounts, err := a.kit.Accounts(r.Context(), u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -83,5 +83,5 @@ func (a *app) disconnectToken(w http.ResponseWriter, r *http.Request) {
 // formKey is the key of the visitor's own token with the provider that a form names: a
 // form can name nobody else's.
 func formKey(r *http.Request) xsignin.Key {
-	return xsignin.Key{Provider: r.PostFormValue("provider"), UserID: user(r).Subject}
+	return xsignin.Key{Provider: r.PostFormValue("provider"), UserID: user(r).ID}
 }

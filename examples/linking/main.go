@@ -113,11 +113,11 @@ func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.users.signIn(ctx, s.User, visitor.Subject, wishOf(s.ReturnTo))
+	id, err := a.users.signIn(ctx, s.User, visitor.ID, wishOf(s.ReturnTo))
 	if err != nil {
 		return err
 	}
-	s.User.Subject = id
+	s.User.ID = id
 	return nil
 }
 
@@ -170,7 +170,7 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 		if way.Provider != r.PostFormValue("provider") {
 			continue
 		}
-		nonce, err := a.users.wish(r.Context(), user.Subject)
+		nonce, err := a.users.wish(r.Context(), user.ID)
 		if err != nil {
 			fail(w, err)
 			return
@@ -188,7 +188,7 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	account := r.PostFormValue("account")
-	err := a.users.unlink(r.Context(), user.Subject, account)
+	err := a.users.unlink(r.Context(), user.ID, account)
 	if errors.Is(err, errLast) {
 		a.show(w, r, http.StatusConflict, "This is the only account that lets you in here. Link another one first.")
 		return
@@ -197,7 +197,7 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	held, err := a.kit.Accounts(r.Context(), user.Subject)
+	held, err := a.kit.Accounts(r.Context(), user.ID)
 	if err != nil {
 		fail(w, err)
 		return
@@ -242,7 +242,7 @@ func (a *app) show(w http.ResponseWriter, r *http.Request, status int, tell stri
 	}{Ways: a.ways, Tell: tell}
 	var signedIn bool
 	if v.User, signedIn = xsignin.User(r.Context()); signedIn {
-		v.ID = v.User.Subject
+		v.ID = v.User.ID
 		var err error
 		if v.Name, err = a.users.name(r.Context(), v.ID); err == nil {
 			v.Accounts, err = a.users.accounts(r.Context(), v.ID)

@@ -81,7 +81,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 			log.Print(err)
 		}
 		v.Posts, v.Trouble = len(posts), err != nil
-		if held, err := r.kit.Accounts(req.Context(), v.User.Subject); err == nil && len(held) > 0 && !held[0].Token.Expiry.IsZero() {
+		if held, err := r.kit.Accounts(req.Context(), v.User.ID); err == nil && len(held) > 0 && !held[0].Token.Expiry.IsZero() {
 			v.Expires = &held[0].Token.Expiry
 		}
 	}

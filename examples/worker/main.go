@@ -128,7 +128,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 		Jobs             []shown
 	}{}
 	if v.User, v.SignedIn = xsignin.User(r.Context()); v.SignedIn {
-		all, err := a.jobs.of(r.Context(), v.User.Subject)
+		all, err := a.jobs.of(r.Context(), v.User.ID)
 		if err != nil {
 			fail(w, err)
 			return
@@ -137,7 +137,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 			v.Jobs = append(v.Jobs, shown{j})
 		}
 		// The jobs tell that something was not posted, the token whether that is mended.
-		accounts, err := a.kit.Accounts(r.Context(), v.User.Subject)
+		accounts, err := a.kit.Accounts(r.Context(), v.User.ID)
 		if err != nil {
 			fail(w, err)
 			return
@@ -191,7 +191,7 @@ func (a *app) change(w http.ResponseWriter, r *http.Request) {
 	case what == "again":
 		err = a.jobs.again(r.Context(), id, user.Key(), a.now())
 	default:
-		err = a.jobs.remove(r.Context(), id, user.Subject)
+		err = a.jobs.remove(r.Context(), id, user.ID)
 	}
 	if err != nil {
 		fail(w, err)

@@ -170,7 +170,7 @@ func TestOnSignInDecides(t *testing.T) {
 	t.Run("it may choose what the application calls the user", func(t *testing.T) {
 		s := newSite(t, func(c *xsignin.Config) {
 			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
-				s.User.Subject = "account-7"
+				s.User.ID = "account-7"
 				s.User.AccountID = "1"
 				return nil
 			}
@@ -239,7 +239,7 @@ func TestOnSignInDecides(t *testing.T) {
 	}
 	t.Run("a subject is needed", func(t *testing.T) {
 		s := newSite(t, func(c *xsignin.Config) {
-			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = ""; return nil }
+			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = ""; return nil }
 		})
 		b := s.browser()
 		if a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)); a.StatusCode != http.StatusServiceUnavailable {
@@ -385,7 +385,7 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 // own, and the token of the one that signed in last is stored.
 func TestASessionActsForItsOwnAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
-		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = "one"; return nil }
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "one"; return nil }
 	})
 	first, second := s.browser(), s.browser()
 	first.SignIn("/auth/login", xtest.DefaultUserID)
@@ -412,7 +412,7 @@ func (p stranger) Begin(ctx context.Context, opt provider.Options) (string, prov
 func (p stranger) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {
 	pending.Provider = "x"
 	u, token, err := p.Provider.Finish(ctx, pending, q)
-	u.Provider, u.Subject = "other", ""
+	u.Provider, u.ID = "other", ""
 	return u, token, err
 }
 

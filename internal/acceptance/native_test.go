@@ -141,7 +141,7 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			s := nativeSite(t, func(c *xsignin.Config) {
 				c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
 					asked, returnTo = in.User, in.ReturnTo
-					in.User.Subject = "row-7"
+					in.User.ID = "row-7"
 					return nil
 				}
 			})
@@ -157,7 +157,7 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if err := json.Unmarshal([]byte(a.Text), &doc); err != nil {
 				t.Fatalf("status %d: %s", a.StatusCode, a.Text)
 			}
-			if a.StatusCode != http.StatusOK || !doc.SignedIn || doc.User.AccountID != xtest.SecondUserID || doc.User.Subject != "row-7" ||
+			if a.StatusCode != http.StatusOK || !doc.SignedIn || doc.User.AccountID != xtest.SecondUserID || doc.User.ID != "row-7" ||
 				doc.User.Username != xtest.SecondUserName || doc.User.Provider != f["provider"] || doc.LogoutURL != "/auth/logout" {
 				t.Errorf("status %d, %s", a.StatusCode, a.Text)
 			}

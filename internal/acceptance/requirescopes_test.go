@@ -113,7 +113,7 @@ func TestConsentForMoreLater(t *testing.T) {
 // accounts one name, the token that is stored may be of the one that is not signed in here.
 func TestConsentForMoreLeavesOutTheScopesOfAnotherAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
-		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.Subject = "both"; return nil }
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "both"; return nil }
 	})
 	s.scoped("/post", "tweet.write")
 	s.scoped("/like", "like.write")

@@ -17,7 +17,7 @@ const appURL = "http://127.0.0.1:8080"
 
 // user is the signed-in user of every benchmark.
 var user = provider.User{
-	Provider: "x", AccountID: "1529384756102938475", Subject: "1529384756102938475",
+	Provider: "x", AccountID: "1529384756102938475", ID: "1529384756102938475",
 	Username: "somebody_here", Name: "Somebody Here",
 	AvatarURL:  "https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg",
 	SignedInAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),

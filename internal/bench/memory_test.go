@@ -61,7 +61,7 @@ func newUsers(tb testing.TB, m *session.Manager, n int) (u users, bytes float64)
 		w.reset()
 		one := user
 		one.AccountID = fmt.Sprintf("1529384756%09d", i)
-		one.Subject = one.AccountID
+		one.ID = one.AccountID
 		if err := m.SignIn(w, r, one); err != nil {
 			tb.Fatal(err)
 		}

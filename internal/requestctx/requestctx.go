@@ -39,7 +39,7 @@ type Callback struct {
 }
 
 // SignedIn reports whether User is a signed-in user.
-func (r *Request) SignedIn() bool { return r.User.Provider != "" && r.User.Subject != "" }
+func (r *Request) SignedIn() bool { return r.User.Provider != "" && r.User.ID != "" }
 
 // With returns a context that carries req. The context is req itself, so req must not be
 // used for another context.

@@ -299,7 +299,7 @@ func TestBothInOneKit(t *testing.T) {
 			_ = resp.Body.Close()
 			_, _ = io.WriteString(w, resp.Status+" ")
 		}
-		_, _ = io.WriteString(w, u.Subject)
+		_, _ = io.WriteString(w, u.ID)
 	})))
 	site.Config.Handler = mux
 	site.Start()

@@ -95,7 +95,7 @@ func request(cookie *http.Cookie) *http.Request {
 
 func (r *replica) signIn(user string) (*http.Cookie, error) {
 	w := httptest.NewRecorder()
-	err := r.SignIn(w, request(nil), provider.User{Provider: "x", AccountID: user, Subject: "x:" + user, Username: user, SignedInAt: time.Now()})
+	err := r.SignIn(w, request(nil), provider.User{Provider: "x", AccountID: user, ID: "x:" + user, Username: user, SignedInAt: time.Now()})
 	if err != nil {
 		return nil, err
 	}

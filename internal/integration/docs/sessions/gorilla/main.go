@@ -60,10 +60,10 @@ type shop struct{ store sessions.Store }
 func (s *shop) own(r *http.Request) *sessions.Session {
 	user, _ := xsignin.User(r.Context())
 	session, _ := s.store.Get(r, "shop") // a cookie that cannot be read gives a new session
-	if owner, _ := session.Values["owner"].(string); owner != "" && owner != user.Subject {
+	if owner, _ := session.Values["owner"].(string); owner != "" && owner != user.ID {
 		clear(session.Values)
 	}
-	session.Values["owner"] = user.Subject
+	session.Values["owner"] = user.ID
 	return session
 }
 
