@@ -154,12 +154,12 @@ type User struct {
 	Provider string `json:"provider"`
 	// AccountID is the provider's id of the account. It never changes; X's are decimal
 	// numbers of up to 19 digits, too long for a JSON number.
-	AccountID string `json:"id"`
+	AccountID string `json:"account_id"`
 	// ID is the application's id of this user, which tokens are kept under.
 	// X's providers set it to AccountID, so that both protocols give one id. Any other
 	// provider leaves it empty; handlers then make it <name>:<AccountID>, since ids are unique
 	// only with their provider. An OnSignIn hook may set another.
-	ID string `json:"subject"`
+	ID string `json:"id"`
 	// Username is the handle without its "@". It can change, and pass to somebody
 	// else: never key on it.
 	Username string `json:"username"`

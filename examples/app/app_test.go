@@ -165,11 +165,14 @@ func TestJSON(t *testing.T) {
 			}
 			b.signIn(protocol)
 
-			var me struct{ ID, Username, Provider, Subject string }
+			var me struct {
+				ID, Username, Provider string
+				AccountID              string `json:"account_id"`
+			}
 			if resp := b.json("/me", &me); resp.StatusCode != http.StatusOK {
 				t.Errorf("/me: %d", resp.StatusCode)
 			}
-			if me.ID != xtest.DefaultUserID || me.Username != xtest.DefaultUserName || me.Provider == "" {
+			if me.AccountID != xtest.DefaultUserID || me.ID == "" || me.Username != xtest.DefaultUserName || me.Provider == "" {
 				t.Errorf("/me: %+v", me)
 			}
 			var timeline struct {
