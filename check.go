@@ -24,10 +24,10 @@ type Severity string
 
 // The severities.
 const (
-	// Fault: sign-in does not work.
-	Fault Severity = "fault"
-	// Warning: sign-in may not work, or not for everybody.
-	Warning Severity = "warning"
+	// SeverityError: sign-in does not work.
+	SeverityError Severity = "fault"
+	// SeverityWarning: sign-in may not work, or not for everybody.
+	SeverityWarning Severity = "warning"
 )
 
 // Finding is something that [Kit.Check] found amiss.
@@ -79,14 +79,14 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 	public := k.cfg.public
 	if public.Scheme == "http" && !loopback.Is(public.Hostname()) {
 		found = append(found, Finding{
-			Code: "plain_http", Severity: Warning,
+			Code: "plain_http", Severity: SeverityWarning,
 			Problem: "PublicURL is plain http: sessions and sign-ins go over the network in clear.",
 			Fix:     "Serve the site by https, and register that callback at X.",
 		})
 	}
 	if sm := k.cfg.Sessions; sm != nil && !sm.HashTokenInStore {
 		found = append(found, Finding{
-			Code: "sessions_in_clear", Severity: Warning,
+			Code: "sessions_in_clear", Severity: SeverityWarning,
 			Problem: "The application's session manager stores session ids in clear: a stolen store opens sessions.",
 			Fix:     "Set HashTokenInStore on the scs.SessionManager in Config.Sessions.",
 		})
@@ -100,7 +100,7 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 	}
 	if !sameHost(public, host) {
 		found = append(found, Finding{
-			Code: "public_url_host", Severity: Warning,
+			Code: "public_url_host", Severity: SeverityWarning,
 			Problem: fmt.Sprintf("PublicURL names the host %s, but this request came to %s.", public.Host, host),
 			Fix: "Set PublicURL to what visitors type. If a proxy changes the Host header on the way, nothing is amiss; " +
 				"localhost and 127.0.0.1 are two hosts, and cookies of one do not reach the other.",
@@ -114,13 +114,13 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 	switch {
 	case public.Scheme == "http" && arrived == "https":
 		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: Fault,
+			Code: "public_url_scheme", Severity: SeverityError,
 			Problem: "PublicURL is http, but this request came by https.",
 			Fix:     "Set PublicURL to the https address, and register that callback at X.",
 		})
 	case public.Scheme == "https" && arrived == "http" && (proto != "" || loopback.Is(hostname(host))):
 		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: Warning,
+			Code: "public_url_scheme", Severity: SeverityWarning,
 			Problem: "PublicURL is https, but this request came by http.",
 			Fix:     "Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
 		})
@@ -136,14 +136,14 @@ func (k *Kit) checkShapes() []Finding {
 	atX := k.cfg.APIURL == "" || hostname(k.cfg.APIURL) == "api.x.com"
 	if id := k.cfg.ClientID; atX && id != "" && !xplatform.IsClientID(id) {
 		found = append(found, Finding{
-			Code: "client_id_shape", Severity: Warning, Provider: "x",
+			Code: "client_id_shape", Severity: SeverityWarning, Provider: "x",
 			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
 			Fix:     "The API key and secret belong into ConsumerKey and ConsumerSecret; the client id is under OAuth 2.0 in X's console.",
 		})
 	}
 	if xplatform.IsClientID(k.cfg.ConsumerKey) {
 		found = append(found, Finding{
-			Code: "consumer_key_shape", Severity: Fault, Provider: "x-oauth1",
+			Code: "consumer_key_shape", Severity: SeverityError, Provider: "x-oauth1",
 			Problem: "ConsumerKey is an OAuth 2.0 client id.",
 			Fix:     "Use the API key and secret here, and the client id in ClientID.",
 		})
@@ -161,7 +161,7 @@ func (k *Kit) checkStores(ctx context.Context) []Finding {
 	fault := func(code, what, fix string, err error) {
 		if err != nil && ctx.Err() == nil { // else it is the caller who has gone
 			found = append(found, Finding{
-				Code: code, Severity: Fault, Problem: fmt.Sprintf("The %s store cannot be read: %v.", what, err),
+				Code: code, Severity: SeverityError, Problem: fmt.Sprintf("The %s store cannot be read: %v.", what, err),
 				Fix: fix + ", see docs/stores.md. If none is missing, look at the database and its address.",
 			})
 		}
@@ -219,7 +219,7 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 	resp, err := c.Do(req)
 	if err != nil {
 		return []Finding{{
-			Code: "unreachable", Severity: Fault,
+			Code: "unreachable", Severity: SeverityError,
 			Problem: "X's API could not be reached from this machine.",
 			Fix:     "Check APIURL, name resolution, the firewall and the proxy settings of Transport.",
 		}}, false
@@ -231,12 +231,12 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 	}
 	if skew := time.Since(theirs); skew.Abs() > xplatform.MaxClockSkew/2 {
 		f := Finding{
-			Code: "clock_skew", Severity: Warning,
+			Code: "clock_skew", Severity: SeverityWarning,
 			Problem: fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
 			Fix:     "Keep the clock right by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
 		}
 		if skew.Abs() > xplatform.MaxClockSkew {
-			f.Severity = Fault
+			f.Severity = SeverityError
 		}
 		return []Finding{f}, true
 	}
@@ -252,7 +252,7 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 		_, _, err = p.Begin(ctx, provider.Options{})
 	case *provider.X:
 		const self = "self-check"
-		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), Handle: self, Secret: strings.Repeat("self-check-", 4)},
+		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), State: self, Secret: strings.Repeat("self-check-", 4)},
 			url.Values{"state": {self}, "code": {self}})
 		if errors.Is(err, provider.ErrExpired) {
 			// The code is unknown, as it should be, and the credentials are good.
@@ -269,7 +269,7 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 
 // explain turns a probe's error into a finding.
 func (k *Kit) explain(name string, err error) Finding {
-	f := Finding{Severity: Fault, Provider: name}
+	f := Finding{Severity: SeverityError, Provider: name}
 	var pe *provider.Error
 	if !errors.As(err, &pe) {
 		pe = &provider.Error{Kind: err}
@@ -292,10 +292,10 @@ func (k *Kit) explain(name string, err error) Finding {
 		f.Code, f.Problem = "access", "The application's plan, project or permissions do not allow sign-in."
 		f.Fix = "Attach the application to a project in X's console and switch on user authentication."
 	case errors.Is(err, provider.ErrRateLimited):
-		f.Code, f.Severity, f.Problem = "rate_limited", Warning, "X limits this application's calls at the moment."
+		f.Code, f.Severity, f.Problem = "rate_limited", SeverityWarning, "X limits this application's calls at the moment."
 		f.Fix = "Wait, and check again."
 	case errors.Is(err, provider.ErrUnavailable):
-		f.Code, f.Severity, f.Problem = "unavailable", Warning, "X gave no usable answer."
+		f.Code, f.Severity, f.Problem = "unavailable", SeverityWarning, "X gave no usable answer."
 		f.Fix = "Check again later; if it stays, check APIURL."
 	default:
 		f.Code, f.Problem = "refused", "X refused: "+err.Error()+"."

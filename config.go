@@ -62,7 +62,7 @@ type Config struct {
 	// sign-ins under way and the stored tokens; the newest seals, all open. Without keys
 	// New makes random ones on a loopback PublicURL, and fails elsewhere, and where Tokens
 	// is set: what is stored could not be read again.
-	// `openssl rand -base64 32` makes one; [Kit.Reseal] tells how to replace one.
+	// `openssl rand -base64 32` makes one; [Kit.ReencryptTokens] tells how to replace one.
 	Keys []string
 	// Tokens stores tokens, sealed, and the list of users who were signed out everywhere.
 	// The default is memory, for one process, which forgets both when it ends. Replicas
@@ -253,7 +253,7 @@ func (c Config) check() (checked, error) {
 }
 
 // halves says what is configured by half: it works, and not for long.
-func (c checked) halves() []string {
+func (c checked) configWarnings() []string {
 	var found []string
 	sessions := c.SessionStore
 	if c.Sessions != nil {

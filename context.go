@@ -15,7 +15,7 @@ func User(ctx context.Context) (provider.User, bool) { return middleware.User(ct
 // Client returns the client of the user who is signed in, from the context of a request
 // that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
 // refuses to send any elsewhere; it reads the token at the first request, not before, and
-// renews it when it expires. [client.ErrSignInAgain] says that X no longer takes the
+// renews it when it expires. [client.ErrReauthRequired] says that X no longer takes the
 // token, or that the stored one is of another account that the application gave the same
 // ID.
 //

@@ -137,7 +137,7 @@ func ExampleClient() {
 		}
 		resp, err := xsignin.Client(r.Context()).Do(req)
 		switch {
-		case errors.Is(err, client.ErrSignInAgain):
+		case errors.Is(err, client.ErrReauthRequired):
 			http.Redirect(w, r, "/auth/login", http.StatusSeeOther)
 			return
 		case err != nil:
@@ -312,7 +312,7 @@ func ExampleKit_ClientFor() {
 	fmt.Println(resp.StatusCode)
 
 	_, err = kit.ClientFor(xsignin.Key{Provider: "x", UserID: "0"}).Get("https://api.x.com/2/users/me")
-	fmt.Println("nobody's token:", errors.Is(err, client.ErrSignInAgain))
+	fmt.Println("nobody's token:", errors.Is(err, client.ErrReauthRequired))
 	// Output:
 	// 201
 	// nobody's token: true

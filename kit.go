@@ -31,7 +31,7 @@ type Kit struct {
 	sessions  *session.Manager
 	signOuts  *session.SignOuts
 	handlers  *handlers.Handlers
-	clients   *client.Pool
+	clients   *client.Manager
 	gate      *middleware.Middleware
 	misplaced *sync.Once // says that the kit is mounted elsewhere than at Config.Path
 }
@@ -44,7 +44,7 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	halves := c.halves() // before session.Over wraps the store
+	halves := c.configWarnings() // before session.FromSCS wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func New(cfg Config) (*Kit, error) {
 		return nil, err
 	}
 	if c.Sessions != nil {
-		k.sessions, err = session.Over(c.Sessions, session.OverConfig{Logger: c.Logger, SignOuts: k.signOuts})
+		k.sessions, err = session.FromSCS(c.Sessions, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
 	} else {
 		k.sessions, err = session.New(session.Config{
 			Store: c.SessionStore, CookieName: c.CookieName, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
@@ -78,8 +78,8 @@ func New(cfg Config) (*Kit, error) {
 		return nil, err
 	}
 	k.clients, err = client.New(client.Config{
-		Vault: vault, Providers: k.providers, Transport: c.Transport, RefreshAhead: c.RefreshAhead,
-		Events: c.Events, Logger: c.Logger,
+		Vault: vault, Providers: k.providers, Transport: c.Transport, RefreshBefore: c.RefreshAhead,
+		OnEvent: c.Events, Logger: c.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -151,16 +151,16 @@ func (k *Kit) mount() error {
 	if c.Sessions != nil {
 		name = c.Sessions.Cookie.Name
 	}
-	jar, err := session.NewJar(session.JarConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
+	jar, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
 	if err != nil {
 		return err
 	}
 	path := c.public.EscapedPath() + c.Path
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Interstitial, Native: c.Native, KeepTokens: c.KeepTokens,
-		Path: path, Home: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
-		Pages: c.Pages, Events: c.Events, Logger: c.Logger,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Interstitial, Native: c.Native, KeepTokensOnLogout: c.KeepTokens,
+		Path: path, DefaultReturnTo: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
+		Pages: c.Pages, OnEvent: c.Events, Logger: c.Logger,
 	})
 	if err != nil {
 		return inOurNames(err)
@@ -168,7 +168,7 @@ func (k *Kit) mount() error {
 	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{
 		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
-		LoginPath: path + "/login", SignInPath: c.signIn, LoginPathOf: h.LoginPath, DeclareScopes: h.DeclareScopes,
+		LoginPath: path + "/login", SignInPath: c.signIn, LoginPathOf: h.LoginPath, AllowScopes: h.AllowScopes,
 	})
 	if err != nil {
 		return err
@@ -264,13 +264,13 @@ func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
 
 // ClientFor returns the client of a user who need not be present: a background job's. The
-// token is read and refreshed when a request is made; [client.ErrSignInAgain] says that
+// token is read and refreshed when a request is made; [client.ErrReauthRequired] says that
 // only the user can help.
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
 
 // Account is one way in which a user is connected.
 type Account struct {
-	// Key names the token, for [Kit.ClientFor], [Kit.Refresh] and [Kit.Disconnect].
+	// Key names the token, for [Kit.ClientFor], [Kit.RefreshToken] and [Kit.RevokeToken].
 	Key Key
 	// Token has the scopes, the expiry and the state, and no secrets.
 	Token tokenstore.Token
@@ -294,30 +294,32 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	return accounts, nil
 }
 
-// Refresh renews a token now, whatever its expiry. A refresh that is under way already is
+// RefreshToken renews a token now, whatever its expiry. A refresh that is under way already is
 // waited for instead. [client.ErrNotRefreshable] says that the token needs none, or has
 // nothing to be renewed with.
-func (k *Kit) Refresh(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
+func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
-// Disconnect takes a token back: at the provider, best effort, within two seconds, and here
+// RevokeToken takes a token back: at the provider, best effort, within two seconds, and here
 // whatever the provider says. Sessions go on: who is signed in by that very token comes to
 // the login when the client is next used, where X may let them through unasked.
-func (k *Kit) Disconnect(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
+func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
-// Reseal seals every stored token anew with the first of Config.Keys, while requests and
+// ReencryptTokens seals every stored token anew with the first of Config.Keys, while requests and
 // refreshes go on. It is the third of four steps by which a key is replaced without
 // anybody noticing, the others being restarts of one replica after the other:
 //
 //	Keys: []string{old}        // so far
 //	Keys: []string{old, fresh} // 1. everywhere: all can read what fresh seals
 //	Keys: []string{fresh, old} // 2. everywhere: fresh seals
-//	kit.Reseal(ctx)            // 3. on one replica, until it returns nil
+//	kit.ReencryptTokens(ctx)            // 3. on one replica, until it returns nil
 //	Keys: []string{fresh}      // 4. everywhere, ten minutes after 2 at the earliest
 //
 // The ten minutes are for sign-ins under way. The token store has to be a
-// [tokenstore.Walker], as the kit's own are. See [tokenstore.Vault.Reseal] for what is
+// [tokenstore.Walker], as the kit's own are. See [tokenstore.Vault.Reencrypt] for what is
 // counted and what the error tells.
-func (k *Kit) Reseal(ctx context.Context) (tokenstore.Resealed, error) { return k.clients.Reseal(ctx) }
+func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
+	return k.clients.Reencrypt(ctx)
+}
 
 // SignOutEverywhere ends every session of a user: on this replica when it returns, and on
 // the others within five seconds while the token store answers. userID is the application's

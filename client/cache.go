@@ -39,7 +39,7 @@ const maxSpread = 30 * time.Second
 // ahead is how long before its expiry t is refreshed at the latest, and by how much
 // that may be earlier. A token that lives shorter than the configured time, and would
 // be refreshed without end, is refreshed in the middle of its life.
-func (p *Pool) ahead(t tokenstore.Token) (d, spread time.Duration) {
+func (p *Manager) ahead(t tokenstore.Token) (d, spread time.Duration) {
 	d = p.refreshAhead
 	spread = min(d/10, maxSpread)
 	if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
@@ -53,7 +53,7 @@ func (p *Pool) ahead(t tokenstore.Token) (d, spread time.Duration) {
 
 // remember makes a cached of a token that was read or obtained at now; refusals is
 // how many refreshes in a row a 401 has caused.
-func (p *Pool) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
+func (p *Manager) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
 	c := &cached{token: t, refusals: refusals}
 	if !t.Expiry.IsZero() && t.RefreshToken != "" {
 		d, spread := p.ahead(t)
@@ -85,10 +85,10 @@ type slot struct {
 	mu sync.Mutex // guards all below, and every write of cur
 	// dead: no longer in the table; look the key up again.
 	dead bool
-	// gen counts the changes that others made here: what a flight read before one of
+	// gen counts the changes that others made here: what a call read before one of
 	// them is not kept after it.
 	gen     uint64
-	flight  *flight
+	call    *refreshCall
 	unsaved *unsaved
 	// refused is the version that the provider refused where that could not be
 	// written to the store, so that it is not asked again.
@@ -215,7 +215,7 @@ func (t *table) sweep(keep *slot) {
 func (s *slot) die() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight != nil || s.unsaved != nil || s.dead {
+	if s.call != nil || s.unsaved != nil || s.dead {
 		return false
 	}
 	s.dead = true

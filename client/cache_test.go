@@ -60,7 +60,7 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	users := table{most: 100, slots: make(map[tokenstore.Key]*slot)}
 	busy := users.get(user)
-	busy.flight = new(flight)
+	busy.call = new(refreshCall)
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
@@ -82,7 +82,7 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 }
 
 func TestSlotsWithWorkStay(t *testing.T) {
-	s := &slot{flight: &flight{}}
+	s := &slot{call: &refreshCall{}}
 	if s.die() {
 		t.Error("a slot with a flight was dropped")
 	}
@@ -101,7 +101,7 @@ func TestDeadSlot(t *testing.T) {
 		w.signIn()
 		s := w.pool.users.get(user)
 		s.die()
-		if _, _, err := w.pool.join(s, goal{}); !errors.Is(err, errDead) {
+		if _, _, err := w.pool.join(s, refreshRequest{}); !errors.Is(err, errDead) {
 			w.Errorf("join: %v", err)
 		}
 		// Dropped between lookup and use: the caller looks again. They spin meanwhile, so
@@ -150,14 +150,14 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		}
 		var out bytes.Buffer
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "pool", w.pool)
-		if !strings.Contains(out.String(), "client.Pool(1 users)") {
+		if !strings.Contains(out.String(), "client.Manager(1 users)") {
 			w.Errorf("slog prints %s", out.String())
 		}
 	})
 }
 
 func TestErrorTexts(t *testing.T) {
-	for _, err := range []error{ErrSignInAgain, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, new(Pool).unknownProvider(user), new(Pool).unknownProvider(tokenstore.Key{}),
+	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, new(Manager).unknownProvider(user), new(Manager).unknownProvider(tokenstore.Key{}),
 		signInAgain(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
@@ -171,7 +171,7 @@ func BenchmarkClient(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: x})
+	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: api{x}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func BenchmarkClient(b *testing.B) {
 // TestASlotDroppedBetweenLookAndUse: a sweep takes it out of use at the worst moment.
 func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
 	for name, use := range map[string]func(*world) error{
-		"a request": func(w *world) error { _, err := w.pool.acquire(w.Context(), user, goal{}); return err },
+		"a request": func(w *world) error { _, err := w.pool.acquire(w.Context(), user, refreshRequest{}); return err },
 		"a refresh": func(w *world) error { return w.pool.Refresh(w.Context(), user) },
 	} {
 		t.Run(name, func(t *testing.T) {

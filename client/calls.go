@@ -10,7 +10,7 @@ import (
 // Put stores the token of a sign-in and forgets what was known of the user. A
 // refresh of the token before, here or in another process, does not overwrite it.
 // On error it may or may not be stored.
-func (p *Pool) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
+func (p *Manager) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
 	if p.closed.Load() {
 		return ErrClosed
 	}
@@ -31,8 +31,8 @@ func (p *Pool) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) 
 // and whether the user has to sign in again, for showing. It reads the store at
 // each call, so it sees what another replica wrote and lets requests use it; while
 // the store does not answer it returns what this process knows. It refreshes
-// nothing. Without an entry the error is [ErrSignInAgain].
-func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token, error) {
+// nothing. Without an entry the error is [ErrReauthRequired].
+func (p *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token, error) {
 	if p.closed.Load() {
 		return tokenstore.Token{}, ErrClosed
 	}
@@ -65,7 +65,7 @@ func (p *Pool) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token,
 // under way, here or in another process, its result counts. It returns when ctx
 // ends, but the refresh goes on. A token that cannot be refreshed and still works
 // is an error too.
-func (p *Pool) Refresh(ctx context.Context, key tokenstore.Key) error {
+func (p *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if p.providers[key.Provider] == nil {
 		return p.unknownProvider(key)
 	}
@@ -73,7 +73,7 @@ func (p *Pool) Refresh(ctx context.Context, key tokenstore.Key) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f, started, err := p.join(p.users.get(key), goal{force: true})
+		f, started, err := p.join(p.users.get(key), refreshRequest{force: true})
 		if errors.Is(err, errDead) {
 			continue
 		}
@@ -91,11 +91,11 @@ func (p *Pool) Refresh(ctx context.Context, key tokenstore.Key) error {
 	}
 }
 
-// Usable returns [ErrSignInAgain] if this process knows that the user has to sign
+// NeedsReauth returns [ErrReauthRequired] if this process knows that the user has to sign
 // in again and the store, which it then reads, says so still. Otherwise it returns
 // nil and, where nothing is known against the token, reads nothing: a request may
 // still find it refused. It is for every page of a signed-in user.
-func (p *Pool) Usable(ctx context.Context, key tokenstore.Key) error {
+func (p *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
 	if p.closed.Load() {
 		return ErrClosed
 	}
@@ -114,7 +114,7 @@ func (p *Pool) Usable(ctx context.Context, key tokenstore.Key) error {
 	if err != nil {
 		return storeError(err)
 	}
-	if t.SignInAgain || refused != "" && v == refused {
+	if t.NeedsReauth || refused != "" && v == refused {
 		return known.again
 	}
 	s.forget(known)

@@ -17,8 +17,8 @@ import (
 func TestNewRefuses(t *testing.T) {
 	x := newService()
 	_, err := New(Config{
-		Providers:    []provider.Provider{x, nil, x},
-		RefreshAhead: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
+		Providers:     []provider.Provider{x, nil, x},
+		RefreshBefore: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
 	})
 	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `two of Config.Providers are named "x"`, "RefreshAhead is negative", "Config.Lease (5s)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	if p.transport == http.DefaultTransport || p.refreshAhead != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
 		t.Errorf("defaults: %v %v %v", p.refreshAhead, p.lease, p.timeout)
 	}
-	if _, err := p.Client(user).Get("https://api.test/"); !errors.Is(err, ErrSignInAgain) {
+	if _, err := p.Client(user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
 		t.Error(err)
 	}
 	if err := p.Close(t.Context()); err != nil {
@@ -66,14 +66,14 @@ func TestPut(t *testing.T) {
 	})
 }
 
-// What a flight read before a sign-in is not kept after it.
+// What a call read before a sign-in is not kept after it.
 func TestPutDuringRead(t *testing.T) {
 	for _, bad := range []bool{false, true} {
 		bubble(t, func(w *world) {
 			if !bad {
 				w.signIn()
 			} else {
-				w.signInWith(tokenstore.Token{SignInAgain: true})
+				w.signInWith(tokenstore.Token{NeedsReauth: true})
 			}
 			once := true
 			w.store.after = func(op string) error {
@@ -92,7 +92,7 @@ func TestPutDuringRead(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	bubble(t, func(w *world) {
-		if _, err := w.pool.Token(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+		if _, err := w.pool.Token(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("no entry: %v", err)
 		}
 		want := w.signIn()
@@ -199,7 +199,7 @@ func TestRefreshUnseen(t *testing.T) {
 		synctest.Wait()
 		w.wantToken("a")
 	})
-	bubble(t, func(w *world) { // Refresh joins a flight that only reads
+	bubble(t, func(w *world) { // Refresh joins a call that only reads
 		w.signIn()
 		w.store.hook(func(_ context.Context, op string) error { time.Sleep(time.Second); return nil })
 		go w.wantToken("access-1")
@@ -209,7 +209,7 @@ func TestRefreshUnseen(t *testing.T) {
 		}
 		w.wantAsked(1)
 	})
-	bubble(t, func(w *world) { // a request joins a flight that fails
+	bubble(t, func(w *world) { // a request joins a call that fails
 		w.signIn()
 		time.Sleep(3 * time.Hour)
 		w.x.during = func(context.Context) error { time.Sleep(time.Second); return errors.New("no route") }
@@ -224,13 +224,13 @@ func TestUsable(t *testing.T) {
 	bubble(t, func(w *world) {
 		usable := func(want error) {
 			w.Helper()
-			if err := w.pool.Usable(w.Context(), user); !errors.Is(err, want) {
+			if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, want) {
 				w.Errorf("Usable: %v, want %v", err, want)
 			}
 		}
 		usable(nil)
-		w.wantErr(ErrSignInAgain)
-		usable(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
+		usable(ErrReauthRequired)
 		w.store.away()
 		usable(ErrUnavailable)
 		w.store.hook(nil)
@@ -245,8 +245,8 @@ func TestUsable(t *testing.T) {
 		}
 		w.x.set(func(s *service) { clear(s.refresh) })
 		time.Sleep(3 * time.Hour)
-		w.wantErr(ErrSignInAgain)
-		usable(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
+		usable(ErrReauthRequired)
 		w.signIn()
 		usable(nil)
 	})
@@ -255,7 +255,7 @@ func TestUsable(t *testing.T) {
 func TestPutUndo(t *testing.T) {
 	put := func(w *world) func() error {
 		w.Helper()
-		undo, err := w.pool.PutUndo(w.Context(), user, w.x.signIn())
+		undo, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn())
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestPutUndo(t *testing.T) {
 			w.Error(err)
 		}
 		w.wantGone()
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		w.wantRevoked("access-1")
 	})
 	bubble(t, func(w *world) { // an earlier sign-in
@@ -325,7 +325,7 @@ func TestPutUndo(t *testing.T) {
 	for _, op := range []string{"get", "put"} {
 		bubble(t, func(w *world) {
 			w.store.away(op)
-			if undo, err := w.pool.PutUndo(w.Context(), user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) {
+			if undo, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) {
 				w.Errorf("%s away: %v", op, err)
 			}
 		})
@@ -336,8 +336,8 @@ func TestPutUndo(t *testing.T) {
 func TestPutUndoAfterAnError(t *testing.T) {
 	put := func(ctx context.Context, w *world) {
 		w.Helper()
-		if undo, err := w.pool.PutUndo(ctx, user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
-			w.Errorf("PutUndo: %v", err)
+		if undo, err := w.pool.PutWithRollback(ctx, user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
+			w.Errorf("PutWithRollback: %v", err)
 		}
 	}
 	afterPut := func(w *world, f func()) {
@@ -355,7 +355,7 @@ func TestPutUndoAfterAnError(t *testing.T) {
 		put(ctx, w)
 		w.wantGone()
 		w.wantRevoked("access-1")
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 	})
 	bubble(t, func(w *world) { // nothing was there, and nothing was written
 		w.store.before = func(_ context.Context, op string) error {

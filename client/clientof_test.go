@@ -33,7 +33,7 @@ func (w *world) wantAs(account, want string) {
 
 func (w *world) wantAnother(account string) {
 	w.Helper()
-	if got, err := w.doAs(account); !errors.Is(err, ErrSignInAgain) || !errors.Is(err, errAnother) {
+	if got, err := w.doAs(account); !errors.Is(err, ErrReauthRequired) || !errors.Is(err, errAnother) {
 		w.Errorf("as %q: made with %q, %v, want another account's", account, got, err)
 	}
 }
@@ -54,7 +54,7 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 		_, _, before := w.x.count()
 		w.wantAnother("34")
 		b := newBody("text")
-		if _, err := w.pool.ClientOf(user, "34").Post("https://api.test/p", "", b); !errors.Is(err, ErrSignInAgain) || !b.closed {
+		if _, err := w.pool.ClientOf(user, "34").Post("https://api.test/p", "", b); !errors.Is(err, ErrReauthRequired) || !b.closed {
 			w.Errorf("Post: %v; body closed: %t", err, b.closed)
 		}
 		if _, _, calls := w.x.count(); calls != before {
@@ -97,7 +97,7 @@ func TestARetryActsForTheSameAccount(t *testing.T) {
 		b := newBody("text")
 		r, _ := http.NewRequestWithContext(w.Context(), "POST", "https://api.test/p", strings.NewReader("text"))
 		r.GetBody = func() (io.ReadCloser, error) { return b, nil }
-		if resp, err := w.pool.ClientOf(user, "12").Do(r); !errors.Is(err, ErrSignInAgain) || !errors.Is(err, errAnother) || !b.closed {
+		if resp, err := w.pool.ClientOf(user, "12").Do(r); !errors.Is(err, ErrReauthRequired) || !errors.Is(err, errAnother) || !b.closed {
 			w.Errorf("Do = %v, %v; body closed: %t", resp, err, b.closed)
 		}
 		if _, _, calls := w.x.count(); strings.Contains(calls, "access-2") {
@@ -113,7 +113,7 @@ func TestARetryActsForTheSameAccount(t *testing.T) {
 func TestTheHotPathAllocatesNothing(t *testing.T) {
 	x := newService()
 	vault := newVault(t, tokenstore.NewMemory())
-	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: x})
+	pool, err := New(Config{Vault: vault, Providers: []provider.Provider{x}, Transport: api{x}})
 	if err != nil {
 		t.Fatal(err)
 	}

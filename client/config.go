@@ -13,14 +13,14 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config is what a [Pool] is made of. [New] copies it.
+// Config is what a [Manager] is made of. [New] copies it.
 type Config struct {
 	// Vault keeps the tokens. Required.
 	Vault *tokenstore.Vault
 	// Providers are those whose tokens are in Vault; at least one, no name
 	// twice, and none that begins with a dot.
 	Providers []provider.Provider
-	// Transport carries requests to the API. Nil: a transport of the Pool's own,
+	// Transport carries requests to the API. Nil: a transport of the Manager's own,
 	// which uses the environment's proxy settings like [http.DefaultTransport]. It
 	// is not used for refreshes and revocations, which providers send themselves.
 	Transport http.RoundTripper
@@ -29,7 +29,7 @@ type Config struct {
 	// tenth, at most 30 seconds, is added, so that tokens obtained together are not
 	// refreshed together. A token whose whole life is not longer is refreshed in the
 	// middle of it. Default: 5 minutes.
-	RefreshAhead time.Duration
+	RefreshBefore time.Duration
 	// Lease is how long one process has the sole right to refresh a token: if it
 	// dies, the others wait that long. It must be more than a second longer than
 	// Timeout, so that no process speaks to X after its lease. Default: 30 seconds.
@@ -39,7 +39,7 @@ type Config struct {
 	// the API: their contexts do. Default: 10 seconds.
 	Timeout time.Duration
 	// Events is told of refreshes and revocations. Nil: nobody is.
-	Events event.Func
+	OnEvent event.Func
 	// Logger gets lines with the keys provider, user_id and err, never a secret.
 	// Nil: nothing is logged.
 	Logger *slog.Logger
@@ -58,8 +58,8 @@ const (
 	maxUsers = 100_000
 )
 
-// New returns a Pool. Its error tells every fault of c at once.
-func New(c Config) (*Pool, error) {
+// New returns a Manager. Its error tells every fault of c at once.
+func New(c Config) (*Manager, error) {
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("client: "+format, args...))
@@ -92,7 +92,7 @@ func New(c Config) (*Pool, error) {
 			*d = byDefault
 		}
 	}
-	duration("RefreshAhead", &c.RefreshAhead, 5*time.Minute)
+	duration("RefreshAhead", &c.RefreshBefore, 5*time.Minute)
 	duration("Lease", &c.Lease, 30*time.Second)
 	duration("Timeout", &c.Timeout, 10*time.Second)
 	if c.Timeout+leaseMargin >= c.Lease {
@@ -116,7 +116,7 @@ func New(c Config) (*Pool, error) {
 	return newPool(c, providers, own), nil
 }
 
-// newTransport is [http.DefaultTransport] as net/http documents it, but the Pool's
+// newTransport is [http.DefaultTransport] as net/http documents it, but the Manager's
 // own, and with idle connections enough for one host that all requests go to.
 func newTransport() *http.Transport {
 	return &http.Transport{

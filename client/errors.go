@@ -11,13 +11,13 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Errors of requests and of a [Pool]'s methods. net/http wraps what a request
+// Errors of requests and of a [Manager]'s methods. net/http wraps what a request
 // fails with in a [*url.Error]; test with [errors.Is].
 var (
-	// ErrSignInAgain: there is no token, or the provider refused it for good, or it is
-	// of another account, see [Pool.ClientOf]. Send the user to sign in; nothing else
+	// ErrReauthRequired: there is no token, or the provider refused it for good, or it is
+	// of another account, see [Manager.ClientOf]. Send the user to sign in; nothing else
 	// helps.
-	ErrSignInAgain = errors.New("client: the user has to sign in again")
+	ErrReauthRequired = errors.New("client: the user has to sign in again")
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the
 	// token store does not answer. Try again later. The cause is inside: where it is
 	// a [*provider.Error], its RetryAt says when.
@@ -26,11 +26,11 @@ var (
 	ErrNoUser = errors.New("client: nobody is signed in for this request; ask for a user before calling the API")
 	// ErrForeignHost is what every [*ForeignHostError] is.
 	ErrForeignHost = errors.New("client: the address is not on the provider's API")
-	// ErrNotRefreshable: [Pool.Refresh] was asked to renew a token that has no refresh
+	// ErrNotRefreshable: [Manager.Refresh] was asked to renew a token that has no refresh
 	// token. It goes on working.
 	ErrNotRefreshable = errors.New("client: this token cannot be refreshed: it came without a refresh token; " +
 		"OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do")
-	// ErrClosed: the [Pool] was closed.
+	// ErrClosed: the [Manager] was closed.
 	ErrClosed = errors.New("client: the pool is closed; make requests before Close")
 )
 
@@ -56,7 +56,7 @@ func foreign(name string, u *url.URL) error {
 	return &ForeignHostError{Provider: name, Origin: u.Scheme + "://" + u.Host}
 }
 
-func signInAgain(why error) error { return fmt.Errorf("%w: %w", ErrSignInAgain, why) }
+func signInAgain(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
 
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 

@@ -76,9 +76,9 @@ func (s *service) Finish(context.Context, provider.Pending, url.Values) (provide
 	panic("not used")
 }
 
-func (s *service) Accepts(u *url.URL) bool { return u.Scheme == "https" && u.Host == "api.test" }
+func (s *service) AllowsURL(u *url.URL) bool { return u.Scheme == "https" && u.Host == "api.test" }
 
-func (s *service) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	out := r.Clone(r.Context())
 	// Add, so that a test sees whether the caller's header was taken away.
 	out.Header.Add("Authorization", "Bearer "+t.AccessToken)
@@ -126,8 +126,10 @@ func (s *service) Revoke(ctx context.Context, t tokenstore.Token) error {
 	return ctx.Err()
 }
 
-// RoundTrip is the API.
-func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+// api carries requests to the API that a service plays.
+type api struct{ *service }
+
+func (s api) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		closeBody(r)
 		return nil, err
@@ -177,7 +179,7 @@ type world struct {
 	x      *service
 	store  *hookStore
 	vault  *tokenstore.Vault
-	pool   *Pool
+	pool   *Manager
 	mu     sync.Mutex
 	events []event.Event
 	log    bytes.Buffer
@@ -195,9 +197,9 @@ func newWorld(t *testing.T, x *service, store tokenstore.Store, secrets ...strin
 	w := &world{T: t, x: x, store: &hookStore{Store: store, counts: map[string]int{}}}
 	w.vault = newVault(t, w.store, secrets...)
 	p, err := New(Config{
-		Vault: w.vault, Providers: []provider.Provider{x}, Transport: x,
+		Vault: w.vault, Providers: []provider.Provider{x}, Transport: api{x},
 		Logger: slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Events: func(_ context.Context, e event.Event) {
+		OnEvent: func(_ context.Context, e event.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)

@@ -95,7 +95,7 @@ func TestAppRefused(t *testing.T) {
 		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRefused, Status: 401} })
 		w.wantErr(ErrUnavailable)
 		w.wantEvents("refresh_failed:app_refused")
-		if w.stored().SignInAgain || !strings.Contains(w.logged(), "level=ERROR") {
+		if w.stored().NeedsReauth || !strings.Contains(w.logged(), "level=ERROR") {
 			w.Error("a refused application was taken for a refused token, or not logged as an error")
 		}
 	})

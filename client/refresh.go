@@ -28,7 +28,7 @@ const (
 
 // ask spends t's refresh token. asked is when the lease was asked for, so that the
 // lease outlives the call however slow the store was.
-func (p *Pool) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
+func (p *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
 	deadline := time.Now().Add(p.timeout)
 	if end := asked.Add(p.lease - leaseMargin); end.Before(deadline) {
 		deadline = end
@@ -60,7 +60,7 @@ func (p *Pool) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tok
 }
 
 // failed notes a refresh that may go better later and returns what callers get.
-func (p *Pool) failed(s *slot, began time.Time, err error) error {
+func (p *Manager) failed(s *slot, began time.Time, err error) error {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
 		// The operator has to mend it.
@@ -105,9 +105,9 @@ func (s *slot) tooSoon(now time.Time) error {
 
 // refuse records that only a new sign-in helps, in the store so that no process
 // asks the provider again. It returns nil where the entry has changed meanwhile.
-func (p *Pool) refuse(s *slot, gen uint64, v tokenstore.Version, t tokenstore.Token, why error) error {
+func (p *Manager) refuse(s *slot, gen uint64, v tokenstore.Version, t tokenstore.Token, why error) error {
 	mark := t.Redacted()
-	mark.SignInAgain = true
+	mark.NeedsReauth = true
 	ctx, cancel := p.storeContext()
 	defer cancel()
 	_, err := p.vault.Replace(ctx, s.key, v, mark)
@@ -130,7 +130,7 @@ func (p *Pool) refuse(s *slot, gen uint64, v tokenstore.Version, t tokenstore.To
 	}
 	if !told {
 		p.logLine(slog.LevelInfo, "the user has to sign in again", s.key, why)
-		p.tell(p.base, event.SignInAgain, s.key, 0, why)
+		p.tell(p.base, event.NeedsReauth, s.key, 0, why)
 	}
 	return out
 }

@@ -209,18 +209,18 @@ func TestRefusal(t *testing.T) {
 		token := w.signIn()
 		w.x.set(func(s *service) { delete(s.refresh, token.RefreshToken) })
 		time.Sleep(3 * time.Hour)
-		err := w.wantErr(ErrSignInAgain)
+		err := w.wantErr(ErrReauthRequired)
 		if !errors.Is(err, provider.ErrTokenRefused) {
 			w.Errorf("the cause is not inside: %v", err)
 		}
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		other := newWorld(w.T, w.x, w.store.Store)
-		other.wantErr(ErrSignInAgain)
+		other.wantErr(ErrReauthRequired)
 		w.wantAsked(1)
 		w.wantEvents("sign_in_again:token_refused")
 		other.wantEvents("")
 		got := w.stored()
-		if !got.SignInAgain || got.AccessToken != "" || got.RefreshToken != "" || got.AccountID != "12" || len(got.Scopes) != 1 {
+		if !got.NeedsReauth || got.AccessToken != "" || got.RefreshToken != "" || got.AccountID != "12" || len(got.Scopes) != 1 {
 			w.Errorf("stored %+v with secrets %t", got, got.AccessToken+got.RefreshToken != "")
 		}
 		// A sign-in on another replica mends it at once.
@@ -251,17 +251,17 @@ func TestRefusalCannotBeStored(t *testing.T) {
 		w.x.set(func(s *service) { delete(s.refresh, token.RefreshToken) })
 		time.Sleep(3 * time.Hour)
 		w.store.away("replace")
-		w.wantErr(ErrSignInAgain)
-		w.wantErr(ErrSignInAgain)
-		if err := w.pool.Usable(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+		w.wantErr(ErrReauthRequired)
+		w.wantErr(ErrReauthRequired)
+		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("Usable: %v", err)
 		}
-		if w.stored().SignInAgain {
+		if w.stored().NeedsReauth {
 			w.Fatal("the mark was stored")
 		}
 		w.store.hook(nil)
-		w.wantErr(ErrSignInAgain)
-		if !w.stored().SignInAgain {
+		w.wantErr(ErrReauthRequired)
+		if !w.stored().NeedsReauth {
 			w.Error("the mark was not stored when the store was back")
 		}
 		w.wantAsked(1)
@@ -289,7 +289,7 @@ func TestRefusalOvertaken(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signInWith(tokenstore.Token{AccessToken: "a", Expiry: time.Now()})
 		w.store.away("replace")
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		w.store.hook(func(_ context.Context, op string) error {
 			if op == "replace" {
 				w.signIn()
@@ -313,10 +313,10 @@ func TestNothingToRefreshWith(t *testing.T) {
 		time.Sleep(2*time.Hour - time.Second)
 		w.wantToken("access-1")
 		time.Sleep(time.Second)
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		w.wantAsked(0)
 		w.wantEvents("sign_in_again:no_refresh_token")
-		if !w.stored().SignInAgain {
+		if !w.stored().NeedsReauth {
 			w.Error("not stored")
 		}
 	})
@@ -324,10 +324,10 @@ func TestNothingToRefreshWith(t *testing.T) {
 
 func TestNoEntry(t *testing.T) {
 	bubble(t, func(w *world) {
-		if err := w.wantErr(ErrSignInAgain); !errors.Is(err, tokenstore.ErrNotFound) {
+		if err := w.wantErr(ErrReauthRequired); !errors.Is(err, tokenstore.ErrNotFound) {
 			w.Errorf("the cause is not inside: %v", err)
 		}
-		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+		if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("Refresh: %v", err)
 		}
 		w.signIn()
@@ -340,7 +340,7 @@ func TestUnreadableEntries(t *testing.T) {
 		if _, err := w.store.Store.Put(w.Context(), user, []byte("damaged")); err != nil {
 			w.Fatal(err)
 		}
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		foreign, err := tokenstore.NewVault(w.store.Store, []byte(strings.Repeat("z", 32)))
 		if err != nil {
 			w.Fatal(err)

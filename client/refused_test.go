@@ -15,7 +15,7 @@ import (
 // refuser is a service whose API says "dead" where it refuses a token for good.
 type refuser struct{ *service }
 
-func (refuser) Refused(resp *http.Response, body []byte) bool {
+func (refuser) RejectsToken(resp *http.Response, body []byte) bool {
 	if len(body) > 4<<10 {
 		panic("more than 4 KiB")
 	}
@@ -24,7 +24,7 @@ func (refuser) Refused(resp *http.Response, body []byte) bool {
 	return refused
 }
 
-// refusing makes w's provider a [provider.Refuser] whose API gives every token the
+// refusing makes w's provider a [provider.TokenRejecter] whose API gives every token the
 // answer 401 with body.
 func (w *world) refusing(body string) {
 	w.pool.providers["x"] = refuser{w.x}
@@ -47,7 +47,7 @@ func TestRefusedByTheAPI(t *testing.T) {
 		w.signInWith(oauth1)
 		w.refusing("dead and gone")
 		for range 3 {
-			err := w.wantErr(ErrSignInAgain)
+			err := w.wantErr(ErrReauthRequired)
 			if !errors.Is(err, provider.ErrTokenRefused) && !errors.Is(err, errMarked) {
 				w.Errorf("request: %v", err)
 			}
@@ -55,10 +55,10 @@ func TestRefusedByTheAPI(t *testing.T) {
 		w.wantCalls(1)
 		w.wantAsked(0)
 		w.wantEvents("sign_in_again:token_refused")
-		if got := w.stored(); !got.SignInAgain || got.AccessToken+got.TokenSecret != "" || got.AccountID != "12" {
+		if got := w.stored(); !got.NeedsReauth || got.AccessToken+got.TokenSecret != "" || got.AccountID != "12" {
 			w.Errorf("stored: %v", got)
 		}
-		if err := w.pool.Usable(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("Usable: %v", err)
 		}
 		// The user signs in again.
@@ -76,7 +76,7 @@ func TestRefusedByTheAPIWithManyRequests(t *testing.T) {
 		w.refusing("dead")
 		done := make(chan bool)
 		for range 100 {
-			go func() { w.wantErr(ErrSignInAgain); done <- true }()
+			go func() { w.wantErr(ErrReauthRequired); done <- true }()
 		}
 		for range 100 {
 			<-done
@@ -91,7 +91,7 @@ func TestRefusedByTheAPIAfterABody(t *testing.T) {
 		w.signInWith(oauth1)
 		w.refusing("dead")
 		_, err := w.pool.Client(user).Post("https://api.test/p", "", newBody("text"))
-		if !errors.Is(err, ErrSignInAgain) {
+		if !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("Post: %v", err)
 		}
 		w.wantEvents("sign_in_again:token_refused")
@@ -140,7 +140,7 @@ func TestRefusedByTheAPIWhileTheStoreIsAway(t *testing.T) {
 		w.store.away()
 		w.wantToken("401")
 		w.store.hook(nil)
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		w.wantEvents("sign_in_again:token_refused")
 	})
 	bubble(t, func(w *world) { // for writes: this process knows
@@ -148,12 +148,12 @@ func TestRefusedByTheAPIWhileTheStoreIsAway(t *testing.T) {
 		w.refusing("dead")
 		w.store.away("replace")
 		for range 3 {
-			w.wantErr(ErrSignInAgain)
+			w.wantErr(ErrReauthRequired)
 		}
 		w.wantCalls(1)
 		w.store.hook(nil)
-		w.wantErr(ErrSignInAgain)
-		if !w.stored().SignInAgain {
+		w.wantErr(ErrReauthRequired)
+		if !w.stored().NeedsReauth {
 			w.Error("the mark is not stored")
 		}
 		w.wantCalls(1)
@@ -228,7 +228,7 @@ func TestAnswersThatRefuseNothingGoOnWhole(t *testing.T) {
 					w.Errorf("the body cannot be closed: %v", err)
 				}
 				synctest.Wait()
-				if w.stored().SignInAgain {
+				if w.stored().NeedsReauth {
 					w.Error("the token is marked")
 				}
 			})

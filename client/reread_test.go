@@ -55,7 +55,7 @@ func TestASignOutElsewhereEndsATokenWithoutExpiry(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		_, _, before := w.x.count()
 		for range 3 {
-			w.wantErr(ErrSignInAgain)
+			w.wantErr(ErrReauthRequired)
 		}
 		if _, _, calls := w.x.count(); calls != before {
 			w.Errorf("a request was sent:\n%s", calls)
@@ -106,7 +106,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 		}
 		w.wantToken("access-0")
 		synctest.Wait()
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 	})
 	eternal(t, func(w *world) { // it is back, and all is as before: requests wait for the reading again
 		w.store.away()
@@ -123,7 +123,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 			w.Fatal(err)
 		}
 		time.Sleep(time.Nanosecond)
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 	})
 	eternal(t, func(w *world) { // the caller leaves
 		w.store.hook(func(ctx context.Context, _ string) error { <-ctx.Done(); return errAway })
@@ -137,7 +137,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// TestALateCallerDoesNotReadAgain: it found the token wanting, and comes to the flight
+// TestALateCallerDoesNotReadAgain: it found the token wanting, and comes to the call
 // that mended that when it has ended.
 func TestALateCallerDoesNotReadAgain(t *testing.T) {
 	bubble(t, func(w *world) {
@@ -145,7 +145,7 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 		w.wantToken("access-1")
 		s := w.pool.users.get(user)
 		old := s.cur.Load()
-		for name, g := range map[string]goal{"no token": {}, "a stale one": {stale: old}, "a bad one": {bad: "access-1"}} {
+		for name, g := range map[string]refreshRequest{"no token": {}, "a stale one": {stale: old}, "a bad one": {bad: "access-1"}} {
 			s.drop()
 			w.signIn()
 			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
@@ -160,7 +160,7 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 				t.Errorf("%s: %d reads", name, n)
 			}
 		}
-		if _, started, _ := w.pool.join(s, goal{stale: s.cur.Load()}); !started {
+		if _, started, _ := w.pool.join(s, refreshRequest{stale: s.cur.Load()}); !started {
 			t.Error("what memory holds now was taken for the store's")
 		}
 	})

@@ -21,7 +21,7 @@ import (
 //
 // Its error means that the token may still be stored; the provider was asked all
 // the same if the token was known. Once begun, Revoke does not stop when ctx ends.
-func (p *Pool) Revoke(ctx context.Context, key tokenstore.Key) error {
+func (p *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	if p.closed.Load() {
 		return ErrClosed
 	}
@@ -58,13 +58,13 @@ func (p *Pool) Revoke(ctx context.Context, key tokenstore.Key) error {
 
 // tombstone stands in an entry between the taking of its token and its removal.
 // Having no ObtainedAt, it is not the mark of a refusal that settle may overwrite.
-var tombstone = tokenstore.Token{SignInAgain: true}
+var tombstone = tokenstore.Token{NeedsReauth: true}
 
 // take removes the entry and returns the token that was in it when it went: with
 // Get and Delete alone, a refresh could store another token in between, which
 // would be deleted and never revoked. unread is why the token is not known, err why
 // it may still be there.
-func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
+func (p *Manager) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
 	for range 5 {
 		var v tokenstore.Version
 		t, v, err = p.get(ctx, key)
@@ -72,7 +72,7 @@ func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token
 			unread = err
 			break
 		}
-		if t.SignInAgain {
+		if t.NeedsReauth {
 			break
 		}
 		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, tombstone) })
@@ -89,14 +89,14 @@ func (p *Pool) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token
 }
 
 // get reads the store on behalf of a caller that waits.
-func (p *Pool) get(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
+func (p *Manager) get(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
 	defer cancel()
 	return p.vault.Get(ctx, key)
 }
 
 // put writes to the store on behalf of a caller that waits.
-func (p *Pool) put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
+func (p *Manager) put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
 	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
 	defer cancel()
 	_, err := p.vault.Put(ctx, key, t)

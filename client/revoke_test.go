@@ -33,7 +33,7 @@ func TestRevoke(t *testing.T) {
 		w.wantGone()
 		w.wantRevoked("access-1")
 		w.wantEvents("revoked")
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		if err := w.revoke(); err != nil {
 			w.Errorf("without an entry: %v", err)
 		}
@@ -80,8 +80,8 @@ func (hanging) Revoke(ctx context.Context, _ tokenstore.Token) error { <-ctx.Don
 
 func TestRevokeMarkedEntry(t *testing.T) {
 	bubble(t, func(w *world) {
-		w.signInWith(tokenstore.Token{SignInAgain: true})
-		w.wantErr(ErrSignInAgain)
+		w.signInWith(tokenstore.Token{NeedsReauth: true})
+		w.wantErr(ErrReauthRequired)
 		if err := w.revoke(); err != nil {
 			w.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestRevokeDropsMemoryFirst(t *testing.T) {
 		if c := w.pool.users.find(user).cur.Load(); c != nil {
 			w.Error("the token is in memory again")
 		}
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 	})
 }
 
@@ -201,7 +201,7 @@ func TestRevokeUnsavedToken(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.wantGone()
 		w.wantRevoked("access-2 access-1")
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 	})
 	bubble(t, func(w *world) { // it is stored while Revoke waits for it
 		w.signIn()
@@ -251,13 +251,13 @@ func TestRevokeDuringFlight(t *testing.T) {
 				w.wantErr(ErrUnavailable)
 				w.store.hook(nil)
 				time.Sleep(saveMost)
-			} else if !errors.Is(err, ErrSignInAgain) {
+			} else if !errors.Is(err, ErrReauthRequired) {
 				w.Errorf("the request: %v", err)
 			}
 			synctest.Wait()
 			w.wantGone()
 			w.wantRevoked("access-1 access-2")
-			w.wantErr(ErrSignInAgain)
+			w.wantErr(ErrReauthRequired)
 		})
 	}
 }

@@ -49,7 +49,7 @@ var errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out
 
 // settle writes u to the store unless something else was written since. Its error
 // is the store's, and set for unsettled only.
-func (p *Pool) settle(s *slot, u *unsaved) (outcome, error) {
+func (p *Manager) settle(s *slot, u *unsaved) (outcome, error) {
 	u.lock()
 	defer u.unlock()
 	if u.how != unsettled {
@@ -75,7 +75,7 @@ func (p *Pool) settle(s *slot, u *unsaved) (outcome, error) {
 		case there.AccessToken == u.token.AccessToken:
 			// An earlier attempt whose answer did not arrive.
 			return p.saved(s, u), nil
-		case there.SignInAgain && !u.old.ObtainedAt.IsZero() && there.ObtainedAt.Equal(u.old.ObtainedAt):
+		case there.NeedsReauth && !u.old.ObtainedAt.IsZero() && there.ObtainedAt.Equal(u.old.ObtainedAt):
 			// While the store was away from here, another process was refused the refresh
 			// token that was spent for u. That says nothing against u.
 			u.base = v
@@ -88,7 +88,7 @@ func (p *Pool) settle(s *slot, u *unsaved) (outcome, error) {
 	}
 }
 
-func (p *Pool) saved(s *slot, u *unsaved) outcome {
+func (p *Manager) saved(s *slot, u *unsaved) outcome {
 	u.how = settled
 	s.mu.Lock()
 	if s.unsaved == u {
@@ -106,7 +106,7 @@ func (p *Pool) saved(s *slot, u *unsaved) outcome {
 }
 
 // superseded gives u's token back to the provider: nobody will use it.
-func (p *Pool) superseded(s *slot, u *unsaved) outcome {
+func (p *Manager) superseded(s *slot, u *unsaved) outcome {
 	u.how = lost
 	s.mu.Lock()
 	if s.unsaved == u {
@@ -126,7 +126,7 @@ func (p *Pool) superseded(s *slot, u *unsaved) outcome {
 
 // keep holds u in memory and goes on saving it. It reports whether requests may
 // use it meanwhile.
-func (p *Pool) keep(s *slot, u *unsaved, err error) bool {
+func (p *Manager) keep(s *slot, u *unsaved, err error) bool {
 	p.logLine(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", s.key, err)
 	u.lock()
 	sure := !u.unsure
@@ -140,7 +140,7 @@ func (p *Pool) keep(s *slot, u *unsaved, err error) bool {
 	s.mu.Unlock()
 	p.wg.Go(func() {
 		for wait, going := saveFirst, true; going; wait = min(2*wait, saveMost) {
-			// When the Pool is closed there is one more attempt, the last.
+			// When the Manager is closed there is one more attempt, the last.
 			going = p.pause(wait)
 			how, err := p.settle(s, u)
 			if how != unsettled {
@@ -156,7 +156,7 @@ func (p *Pool) keep(s *slot, u *unsaved, err error) bool {
 
 // revokeAt takes t back at the provider if that is possible, and returns the
 // provider's error.
-func (p *Pool) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
+func (p *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
 	r, ok := p.providers[key.Provider].(provider.Revoker)
 	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
 		return nil

@@ -115,7 +115,7 @@ func TestRefusalOfTheSpentToken(t *testing.T) {
 		w.wantToken("access-2")
 		time.Sleep(time.Minute)
 		other := newWorld(w.T, w.x, w.store.Store)
-		other.wantErr(ErrSignInAgain)
+		other.wantErr(ErrReauthRequired)
 		w.store.hook(nil)
 		time.Sleep(saveMost)
 		other.wantToken("access-2")
@@ -143,7 +143,7 @@ func TestOvertakenAtSave(t *testing.T) {
 		},
 		"a sign-out elsewhere": {
 			func(w *world) { _ = w.store.Store.Delete(w.Context(), user) },
-			func(w *world) { w.wantErr(ErrSignInAgain); w.wantRevoked("access-2") },
+			func(w *world) { w.wantErr(ErrReauthRequired); w.wantRevoked("access-2") },
 		},
 		"a sign-out here": {
 			func(w *world) {
@@ -152,7 +152,7 @@ func TestOvertakenAtSave(t *testing.T) {
 				}
 				w.x.set(func(s *service) { s.refresh["refresh-1"] = true }) // X was faster
 			},
-			func(w *world) { w.wantErr(ErrSignInAgain); w.wantRevoked("access-1 access-2") },
+			func(w *world) { w.wantErr(ErrReauthRequired); w.wantRevoked("access-1 access-2") },
 		},
 		"a sign-in with other keys": {
 			func(w *world) {
@@ -199,7 +199,7 @@ func TestOvertakenWhileStoreAway(t *testing.T) {
 		w.wantRevoked("access-2")
 		w.wantToken("access-3")
 	})
-	bubble(t, func(w *world) { // the next flight settles it, not the saver
+	bubble(t, func(w *world) { // the next call settles it, not the saver
 		w.signIn()
 		time.Sleep(3 * time.Hour)
 		w.store.away("replace")
@@ -238,7 +238,7 @@ func TestUnsureWhatChanged(t *testing.T) {
 			w.store.hook(nil)
 			time.Sleep(saveMost)
 			if out {
-				w.wantErr(ErrSignInAgain)
+				w.wantErr(ErrReauthRequired)
 				w.wantRevoked("access-2")
 			} else {
 				w.wantToken("access-2")
@@ -254,7 +254,7 @@ func TestSupersededNotRevoked(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		w.x.set(func(s *service) { s.revokeErr = errors.New("no route") })
 		w.x.during = func(context.Context) error { return w.store.Store.Delete(w.Context(), user) }
-		w.wantErr(ErrSignInAgain)
+		w.wantErr(ErrReauthRequired)
 		synctest.Wait()
 		w.wantEvents("refresh_failed:superseded revoke_failed:unavailable")
 	})

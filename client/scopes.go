@@ -28,9 +28,9 @@ const (
 // store at once, at most eight times in three seconds. So a visitor who comes back from
 // the consent is not refused by a replica that has just read the store.
 //
-// [ErrSignInAgain] says that there is no token, that the provider has refused it, or that
-// it is of another account than u.ID, see [Pool.ClientOf]. An empty u.ID takes any account.
-func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+// [ErrReauthRequired] says that there is no token, that the provider has refused it, or that
+// it is of another account than u.ID, see [Manager.ClientOf]. An empty u.ID takes any account.
+func (p *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -57,11 +57,11 @@ func (p *Pool) MissingScopes(ctx context.Context, u provider.User, scopes ...str
 	switch {
 	case err != nil:
 		err = storeError(err)
-	case t.SignInAgain || (refused != "" && v == refused):
+	case t.NeedsReauth || (refused != "" && v == refused):
 		err = signInAgain(errMarked)
 	}
 	switch {
-	case errors.Is(err, ErrSignInAgain):
+	case errors.Is(err, ErrReauthRequired):
 		s.learn(known, &cached{again: err}, gen)
 		return nil, err
 	case err != nil && known != nil && known.again == nil && ctx.Err() == nil:
@@ -111,7 +111,7 @@ func (s *slot) mayReread(signedIn, now time.Time) bool {
 func (s *slot) learn(known, c *cached, gen uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gen == gen && !s.dead && s.flight == nil && s.unsaved == nil {
+	if s.gen == gen && !s.dead && s.call == nil && s.unsaved == nil {
 		s.cur.CompareAndSwap(known, c)
 	}
 }

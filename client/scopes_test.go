@@ -85,10 +85,10 @@ func TestMissingScopes(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0] != "dm.write" {
 			w.Errorf("any account: %v, %v", got, err)
 		}
-		w.signInWith(tokenstore.Token{SignInAgain: true})
+		w.signInWith(tokenstore.Token{NeedsReauth: true})
 		time.Sleep(3 * time.Second)
 		w.wantMissing(anybody, "sign in again", 1, "like.read")
-		if err := w.pool.Usable(w.Context(), user); !errors.Is(err, ErrSignInAgain) {
+		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("what was learnt is not known: %v", err)
 		}
 	})

@@ -14,18 +14,18 @@ import (
 // for after the time that Put itself took.
 const undoTimeout = 2 * time.Second
 
-// PutUndo is [Pool.Put] for a caller with another step to take. If that fails, undo
+// PutWithRollback is [Manager.Put] for a caller with another step to take. If that fails, undo
 // puts back what was there before, the token of an earlier sign-in, or else deletes
-// the new token and revokes it at the provider as [Pool.Revoke] does. Where the store is
+// the new token and revokes it at the provider as [Manager.Revoke] does. Where the store is
 // away and the token may stay in it, it is revoked all the same. What somebody has written
-// since is left alone. PutUndo reads the entry first; where that fails, nothing is written
+// since is left alone. PutWithRollback reads the entry first; where that fails, nothing is written
 // and the new token is not revoked, as it may be the one that is stored.
 //
 // Where the store answers the writing with an error it may have been done all the
-// same. PutUndo then undoes it itself, for at most two seconds and also where ctx has
+// same. PutWithRollback then undoes it itself, for at most two seconds and also where ctx has
 // ended, before it returns the error; a store that is away for longer may be left with
 // the token.
-func (p *Pool) PutUndo(ctx context.Context, key tokenstore.Key, t tokenstore.Token) (undo func(context.Context) error, err error) {
+func (p *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token) (undo func(context.Context) error, err error) {
 	before, _, err := p.get(ctx, key)
 	had := err == nil
 	// An entry that nobody can read is as good as none.
@@ -56,7 +56,7 @@ func (p *Pool) PutUndo(ctx context.Context, key tokenstore.Key, t tokenstore.Tok
 
 // revokeUnused revokes the token of a sign-in that failed, but not where there was one
 // before: X's OAuth 1.0a gives an account that signs in again the token it had.
-func (p *Pool) revokeUnused(ctx context.Context, key tokenstore.Key, t tokenstore.Token, had bool) {
+func (p *Manager) revokeUnused(ctx context.Context, key tokenstore.Key, t tokenstore.Token, had bool) {
 	if had {
 		return
 	}
@@ -64,7 +64,7 @@ func (p *Pool) revokeUnused(ctx context.Context, key tokenstore.Key, t tokenstor
 }
 
 // undoPut takes t out of the store again, and reports whether it was there.
-func (p *Pool) undoPut(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
+func (p *Manager) undoPut(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
 	if s := p.users.find(key); s != nil {
 		s.drop()
 		defer s.drop()
@@ -77,7 +77,7 @@ func (p *Pool) undoPut(ctx context.Context, key tokenstore.Key, t, before tokens
 }
 
 // putBack takes t out of the store, and reports whether it was there.
-func (p *Pool) putBack(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
+func (p *Manager) putBack(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
 	defer cancel()
 	now, v, err := p.vault.Get(ctx, key)

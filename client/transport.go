@@ -18,7 +18,7 @@ import (
 
 // transport sends the requests of one user.
 type transport struct {
-	pool     *Pool
+	pool     *Manager
 	provider provider.Provider // nil where no provider has the key's name
 	key      tokenstore.Key
 	account  string // the only account to act for; empty: any
@@ -39,14 +39,14 @@ func (t *transport) roundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, t.pool.unknownProvider(t.key)
 	}
-	if !t.provider.Accepts(r.URL) {
+	if !t.provider.AllowsURL(r.URL) {
 		closeBody(r)
 		return nil, foreign(t.key.Provider, r.URL)
 	}
 	c, err := t.pool.token(r.Context(), t.key)
 	if err == nil && t.another(c) {
 		// Another replica may have seen the account's own sign-in.
-		if c, err = t.pool.acquire(r.Context(), t.key, goal{stale: c}); err == nil && t.another(c) {
+		if c, err = t.pool.acquire(r.Context(), t.key, refreshRequest{stale: c}); err == nil && t.another(c) {
 			err = signInAgain(errAnother)
 		}
 	}
@@ -55,7 +55,7 @@ func (t *transport) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	out := withoutAuthorization(r)
-	resp, err := t.provider.Send(t.pool.transport, c.token, out)
+	resp, err := t.provider.RoundTrip(t.pool.transport, c.token, out)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
@@ -70,7 +70,7 @@ func (t *transport) another(c *cached) bool {
 // unauthorized deals with a 401 for a token that should be valid.
 func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
 	p := t.pool
-	want := goal{bad: c.token.AccessToken}
+	want := refreshRequest{bad: c.token.AccessToken}
 	if p.refreshable(t.key, c.token) {
 		if p.now().Before(c.quietUntil) {
 			return resp, nil
@@ -91,7 +91,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		return resp, nil
 	}
 	fresh, err := p.acquire(r.Context(), t.key, want)
-	if errors.Is(err, ErrSignInAgain) || r.Context().Err() != nil {
+	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
 	}
@@ -113,7 +113,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		closeBody(again)
 		return nil, signInAgain(errAnother)
 	}
-	answer, err := t.provider.Send(p.transport, fresh.token, again)
+	answer, err := t.provider.RoundTrip(p.transport, fresh.token, again)
 	if err == nil && answer.StatusCode < http.StatusBadRequest {
 		p.calm(t.key, fresh)
 	}
@@ -123,7 +123,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 // calm lets the next 401 cause a refresh again: that the new token works shows that the old
 // one was dead, and that the API is not refusing good ones. A limit or an outage shows
 // neither.
-func (p *Pool) calm(key tokenstore.Key, c *cached) {
+func (p *Manager) calm(key tokenstore.Key, c *cached) {
 	s := p.users.find(key)
 	if s == nil || c.refusals == 0 {
 		return
@@ -141,7 +141,7 @@ const maxRefusal = 4 << 10
 // refused returns the error for an answer by which the provider refuses the token for
 // good, or nil. resp's body is afterwards as it was.
 func (t *transport) refused(resp *http.Response) error {
-	refuser, ok := t.provider.(provider.Refuser)
+	refuser, ok := t.provider.(provider.TokenRejecter)
 	if !ok || resp.Body == nil {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (t *transport) refused(resp *http.Response) error {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), body}
 	// The provider is lent the head alone, and cannot change what the application reads.
-	if !refuser.Refused(resp, bytes.Clone(head)) {
+	if !refuser.RejectsToken(resp, bytes.Clone(head)) {
 		return nil
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
@@ -180,7 +180,7 @@ func withoutAuthorization(r *http.Request) *http.Request {
 }
 
 // token returns the token to send a request with. It is the hot path.
-func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
+func (p *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -190,7 +190,7 @@ func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 			s.touched.Store(true)
 			if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
 				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
-				p.begin(key, goal{early: true})
+				p.begin(key, refreshRequest{early: true})
 			}
 			if !c.rereadAt.IsZero() && !now.Before(c.rereadAt) {
 				return p.reread(ctx, s, c)
@@ -198,20 +198,20 @@ func (p *Pool) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
 			return c, nil
 		}
 	}
-	return p.acquire(ctx, key, goal{})
+	return p.acquire(ctx, key, refreshRequest{})
 }
 
 // reread returns what the store holds now in c's place, c being due for that. While
 // the store is away that is c, and only those that come before it is known to be away
 // wait for it.
-func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
+func (p *Manager) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
 	if next := s.nextReread.Load(); next > c.rereadAt.UnixNano() {
 		if now := p.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
-			p.begin(s.key, goal{stale: c})
+			p.begin(s.key, refreshRequest{stale: c})
 		}
 		return c, nil
 	}
-	fresh, err := p.acquire(ctx, s.key, goal{stale: c})
+	fresh, err := p.acquire(ctx, s.key, refreshRequest{stale: c})
 	if err == nil && fresh != c {
 		return fresh, nil
 	}
@@ -229,12 +229,12 @@ func (p *Pool) reread(ctx context.Context, s *slot, c *cached) (*cached, error) 
 }
 
 // refreshable reports whether the provider can be asked for a token in t's place.
-func (p *Pool) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
+func (p *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
 	_, ok := p.providers[key.Provider].(provider.Refresher)
 	return ok && t.RefreshToken != ""
 }
 
-func (p *Pool) unknownProvider(key tokenstore.Key) error {
+func (p *Manager) unknownProvider(key tokenstore.Key) error {
 	if key.Provider == "" {
 		return errors.New("client: the key names no provider: use user.Key() of the user who signed in")
 	}

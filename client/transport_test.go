@@ -121,7 +121,7 @@ func TestUnauthorizedMany(t *testing.T) {
 		}
 		w.wantAsked(1)
 		// A request that was under way with the old token asks for no refresh.
-		if c, err := w.pool.acquire(w.Context(), user, goal{bad: "access-1"}); err != nil || c.token.AccessToken != "access-2" {
+		if c, err := w.pool.acquire(w.Context(), user, refreshRequest{bad: "access-1"}); err != nil || c.token.AccessToken != "access-2" {
 			w.Errorf("acquire = %v, %v", c, err)
 		}
 		w.wantAsked(1)
@@ -185,7 +185,7 @@ func TestUnauthorizedAndRefused(t *testing.T) {
 		w.signIn()
 		w.kill("access-1")
 		w.x.set(func(s *service) { delete(s.refresh, "refresh-1") })
-		err := w.wantErr(ErrSignInAgain)
+		err := w.wantErr(ErrReauthRequired)
 		if !errors.As(err, new(*url.Error)) {
 			w.Errorf("%T", err)
 		}
@@ -390,4 +390,4 @@ type onServer struct {
 	host string
 }
 
-func (o *onServer) Accepts(u *url.URL) bool { return u.Scheme == "https" && u.Host == o.host }
+func (o *onServer) AllowsURL(u *url.URL) bool { return u.Scheme == "https" && u.Host == o.host }

@@ -58,7 +58,7 @@ func (s *site) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-func (s *site) replica() *client.Pool {
+func (s *site) replica() *client.Manager {
 	s.t.Helper()
 	pool, err := client.New(client.Config{
 		Vault: s.vault, Providers: []provider.Provider{s.p}, Transport: s.x.Transport(), Now: s.clock,
@@ -74,7 +74,7 @@ func (s *site) replica() *client.Pool {
 	return pool
 }
 
-func (s *site) signIn(pool *client.Pool) tokenstore.Key {
+func (s *site) signIn(pool *client.Manager) tokenstore.Key {
 	s.t.Helper()
 	to, pending, err := s.p.Begin(s.t.Context(), provider.Options{})
 	if err != nil {
@@ -118,7 +118,7 @@ func status(c *http.Client) (int, error) {
 	return resp.StatusCode, nil
 }
 
-func (s *site) want200(pool *client.Pool, key tokenstore.Key) {
+func (s *site) want200(pool *client.Manager, key tokenstore.Key) {
 	s.t.Helper()
 	if got, err := status(pool.Client(key)); err != nil || got != 200 {
 		s.t.Errorf("users/me: %d, %v", got, err)
@@ -168,8 +168,8 @@ func TestAtX(t *testing.T) {
 	if s.x.Live(third.AccessToken) || s.x.Live(third.RefreshToken) {
 		t.Error("X still takes the token")
 	}
-	for _, pool := range []*client.Pool{one, two} {
-		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrSignInAgain) {
+	for _, pool := range []*client.Manager{one, two} {
+		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("after the sign-out: %v", err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestAppRevokedAtX(t *testing.T) {
 	s.want200(pool, key)
 	s.x.RevokeApp(xtest.DefaultUserID)
 	for range 3 {
-		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrSignInAgain) {
+		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("request: %v", err)
 		}
 	}
@@ -217,7 +217,7 @@ func TestAppRevokedAtXWithOAuth1(t *testing.T) {
 	asked := s.x.Count("GET", "/1.1/account/verify_credentials.json")
 	for range 3 {
 		resp, err := pool.Client(key).Get("https://api.x.com/1.1/account/verify_credentials.json")
-		if !errors.Is(err, client.ErrSignInAgain) {
+		if !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("request: %v, %v", resp, err)
 		}
 	}

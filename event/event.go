@@ -31,8 +31,8 @@ const (
 	// RefreshFailed: a refresh did not give a token. Cause says why; the old
 	// token may still serve.
 	RefreshFailed Kind = "refresh_failed"
-	// SignInAgain: the provider refused the token for good. Told once a token.
-	SignInAgain Kind = "sign_in_again"
+	// NeedsReauth: the provider refused the token for good. Told once a token.
+	NeedsReauth Kind = "sign_in_again"
 	// Revoked: a token was revoked at the provider.
 	Revoked Kind = "revoked"
 	// RevokeFailed: the provider could not be told. The token is deleted here.

@@ -70,7 +70,7 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 			return
 		}
 		now := h.cfg.Now()
-		h.cfg.Events.Tell(r.Context(), event.Event{
+		h.cfg.OnEvent.Tell(r.Context(), event.Event{
 			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun),
 			Provider: user.Provider, UserID: user.ID,
 		})
@@ -106,10 +106,10 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 	}
 	p, ok := h.byName[begun.Pending.Provider]
 	if !ok {
-		// Begun before a deployment that dropped this provider.
+		// PendingSignIn before a deployment that dropped this provider.
 		return none, nothing, nil, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
 	}
-	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.Home)
+	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
 	a.wanted = slices.Clone(begun.Wanted)
 
 	if !ours(p.Name()) {
@@ -179,7 +179,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 
 // save keeps the token and the session: both or neither.
 func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token) error {
-	undo, err := h.cfg.Clients.PutUndo(ctx, user.Key(), token)
+	undo, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@
 // way here.
 //
 // A login may be asked for more scopes than usual, as middleware.RequireScopes does: see
-// [Handlers.Login] and [Handlers.DeclareScopes].
+// [Handlers.Login] and [Handlers.AllowScopes].
 //
 // Most programs mount the root package's Kit, which puts these together.
 package handlers
@@ -54,9 +54,9 @@ type Config struct {
 	// Sessions keeps who is signed in. Required.
 	Sessions *session.Manager
 	// Pending keeps the sign-ins under way. Required.
-	Pending *session.Jar
+	Pending *session.PendingStore
 	// Clients keeps the tokens. Required.
-	Clients *client.Pool
+	Clients *client.Manager
 
 	// OnSignIn is asked after the provider has vouched for a user and before anything
 	// is saved. It may refuse by an error - [provider.ErrNotAllowed] gives a page that
@@ -66,7 +66,7 @@ type Config struct {
 	// very one that an earlier sign-in left.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are those that the parameter scope of a login may name, besides the ones
-	// declared by [Handlers.DeclareScopes]: an address that anybody can make up must not
+	// declared by [Handlers.AllowScopes]: an address that anybody can make up must not
 	// ask a visitor for what the application does not use. What a provider asks for by its
 	// own configuration need not be here.
 	Scopes []string
@@ -87,14 +87,14 @@ type Config struct {
 	Path string
 	// Home is where a visitor goes who came from nowhere in particular. The default is
 	// "/".
-	Home string
+	DefaultReturnTo string
 	// Origin is the site's own origin, such as https://example.com, for the protection
 	// of Logout behind a proxy that changes the Host header, and to say in the log, once, that
 	// visitors come to another host, where the cookie of a sign-in stays. It may be empty.
 	Origin string
 	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
 	// away. By default a sign-out revokes and deletes them.
-	KeepTokens bool
+	KeepTokensOnLogout bool
 	// Timeout bounds one callback, with all that is asked of the provider and the
 	// stores. The default is 25 seconds. Undoing what a callback had saved when it failed
 	// comes on top, each call to a store for 5 seconds at most; the default leaves room for
@@ -106,7 +106,7 @@ type Config struct {
 	Pages page.Func
 
 	// Events is told of sign-ins and sign-outs. It may be nil.
-	Events event.Func
+	OnEvent event.Func
 	// Logger tells the operator why a sign-in failed. The default is [slog.Default].
 	Logger *slog.Logger
 	// Now is the clock. The default is [time.Now].
@@ -172,10 +172,10 @@ func New(cfg Config) (*Handlers, error) {
 		}
 	}
 	if cfg.Sessions == nil {
-		fault("Config.Sessions is missing: pass session.New or session.Over")
+		fault("Config.Sessions is missing: pass session.New or session.FromSCS")
 	}
 	if cfg.Pending == nil {
-		fault("Config.Pending is missing: pass session.NewJar")
+		fault("Config.Pending is missing: pass session.NewPendingStore")
 	}
 	if cfg.Clients == nil {
 		fault("Config.Clients is missing: pass client.New")
@@ -184,9 +184,9 @@ func New(cfg Config) (*Handlers, error) {
 	if !strings.HasPrefix(cfg.Path, "/") || strings.ContainsAny(cfg.Path, "?#\\") {
 		fault("Config.Path must be a path that begins with a slash")
 	}
-	cfg.Home = cmp.Or(cfg.Home, "/")
-	if localPath(cfg.Home, "", "") == "" {
-		fault("Config.Home must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.Home)
+	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
+	if localPath(cfg.DefaultReturnTo, "", "") == "" {
+		fault("Config.Home must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.DefaultReturnTo)
 	}
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
@@ -212,14 +212,14 @@ func New(cfg Config) (*Handlers, error) {
 		return nil, errors.Join(errs...)
 	}
 	h.cfg = cfg
-	h.DeclareScopes(cfg.Scopes...)
+	h.AllowScopes(cfg.Scopes...)
 	return h, nil
 }
 
-// DeclareScopes adds to the scopes that the parameter scope of a login may name.
+// AllowScopes adds to the scopes that the parameter scope of a login may name.
 // middleware.Config has a field for it, so that each RequireScopes declares what it needs.
 // Call it when the program starts, on every replica: a visitor may come to any of them.
-func (h *Handlers) DeclareScopes(scopes ...string) {
+func (h *Handlers) AllowScopes(scopes ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.declared == nil {
@@ -296,7 +296,7 @@ func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level
 		attrs = append(attrs, slog.String("fix", fix))
 	}
 	h.cfg.Logger.LogAttrs(r.Context(), loud, "xsignin: sign-in failed", attrs...)
-	h.cfg.Events.Tell(r.Context(), event.Event{
+	h.cfg.OnEvent.Tell(r.Context(), event.Event{
 		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
 	})
 }
@@ -310,7 +310,7 @@ func (h *Handlers) answerFailure(w http.ResponseWriter, r *http.Request, failure
 	p := ProblemOf(err)
 	if p.Code == "denied" {
 		// Whoever was asked for more, or for another sign-in, still is who they were.
-		if _, ok, err := h.cfg.Sessions.Read(r.Context(), r); err == nil && ok {
+		if _, ok, err := h.cfg.Sessions.Get(r.Context(), r); err == nil && ok {
 			p.Title = "Nothing has changed"
 			p.Detail = "You said no at X. You are signed in as before, and what worked before still works. " +
 				"You can try again whenever you like."

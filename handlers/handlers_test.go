@@ -151,7 +151,7 @@ func TestLoginOptionsReachX(t *testing.T) {
 }
 
 func TestNewTellsEveryFault(t *testing.T) {
-	_, err := handlers.New(handlers.Config{Path: "auth", Home: "https://evil.example", Origin: "no origin", Timeout: -time.Second})
+	_, err := handlers.New(handlers.Config{Path: "auth", DefaultReturnTo: "https://evil.example", Origin: "no origin", Timeout: -time.Second})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -220,7 +220,7 @@ func TestASignInThatBeganBeforeAProviderWasDropped(t *testing.T) {
 func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
 	h := newSite(t)
 	done := make(chan event.Event, 8)
-	h.cfg.Events = func(_ context.Context, e event.Event) { done <- e }
+	h.cfg.OnEvent = func(_ context.Context, e event.Event) { done <- e }
 	h.mount(nil, nil)
 	callback := h.consent("/auth/login")
 	reached, hold := make(chan struct{}), make(chan struct{})

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 )
 
@@ -38,7 +38,7 @@ const (
 // holds reports whether r's visitor gets the page.
 func (i Interstitial) holds(r *http.Request) bool {
 	// Who cannot read a page is sent on in any case.
-	return wants.Page(r) && (i == InterstitialAlways || i == InterstitialPhones && phone(r))
+	return requestkind.Page(r) && (i == InterstitialAlways || i == InterstitialPhones && phone(r))
 }
 
 // phone reports whether r says that it comes from a phone.
@@ -55,6 +55,6 @@ func (h *Handlers) sendOn(w http.ResponseWriter, r *http.Request, redirect strin
 	h.cfg.Pages.Show(w, r, page.Page{
 		Kind: page.Interstitial, Title: "One moment",
 		Text: "The sign-in opens by itself, in this browser. If it does not, use the button.",
-		Link: redirect, Label: "Continue", Follow: true, Home: h.cfg.Home,
+		Link: redirect, Label: "Continue", Follow: true, Home: h.cfg.DefaultReturnTo,
 	})
 }

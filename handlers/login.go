@@ -9,8 +9,8 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
-	"github.com/xsignin/xsignin/internal/wants"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 )
@@ -24,7 +24,7 @@ import (
 // The parameter scope, with blanks between scopes, asks for more than usual: for the named
 // scopes, those that are configured, and those that the token has which the visitor's user
 // holds with this provider, so that none is lost. Only declared scopes may be named (see
-// [Handlers.DeclareScopes]); others get a page with status 400, and nothing is changed. A
+// [Handlers.AllowScopes]); others get a page with status 400, and nothing is changed. A
 // provider by OAuth 1.0a has no scopes and asks for none.
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
@@ -43,13 +43,13 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		wanted, ok := h.wanted(query["scope"])
 		if !ok {
 			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not declared", "provider", name,
-				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.DeclareScopes to middleware.New")
+				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.AllowScopes to middleware.New")
 			h.problem(w, r, unknownScope(), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
 			return
 		}
 		if !pageLoad(r) {
 			login := h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), wanted)
-			if wants.HTMX(r) {
+			if requestkind.HTMX(r) {
 				w.Header().Set("HX-Redirect", login)
 				return
 			}
@@ -58,14 +58,14 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		}
 		h.lookAtHost(r)
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
-		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.Home)
+		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
 		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 		defer cancel()
 
 		redirect, pending, err := h.begin(ctx, r, p, wanted)
 		now := h.cfg.Now()
 		if err == nil {
-			if err = h.cfg.Pending.Put(w, r, session.Begun{
+			if err = h.cfg.Pending.Put(w, r, session.PendingSignIn{
 				Pending: pending, ReturnTo: a.returnTo, Wanted: wanted, At: now,
 			}); err != nil {
 				err = internal(err)
@@ -75,7 +75,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			h.fail(w, r, failure, a, err)
 			return
 		}
-		h.cfg.Events.Tell(r.Context(), event.Event{
+		h.cfg.OnEvent.Tell(r.Context(), event.Event{
 			Kind: event.SignInBegun, Time: now, Duration: now.Sub(a.begun), Provider: name,
 		})
 		h.sendOn(w, r, redirect)
@@ -101,7 +101,7 @@ func (h *Handlers) begin(ctx context.Context, r *http.Request, p provider.Provid
 // held are the scopes of the token that the visitor's user has with the named provider:
 // the new token takes its place.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
-	user, ok, err := h.cfg.Sessions.Read(ctx, r)
+	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 	user.Provider = name
 	t, err := h.cfg.Clients.Token(ctx, user.Key())
 	switch {
-	case errors.Is(err, client.ErrSignInAgain):
+	case errors.Is(err, client.ErrReauthRequired):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -144,7 +144,7 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 // one of the visitor's places for sign-ins under way. What says nothing is let through.
 func pageLoad(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "" || mode == "navigate") && !framed(r) && !wants.HTMX(r) &&
+	return (mode == "" || mode == "navigate") && !framed(r) && !requestkind.HTMX(r) &&
 		!strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") && r.Header.Get("Purpose") != "prefetch"
 }
 

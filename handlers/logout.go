@@ -14,7 +14,7 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -44,18 +44,18 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		if r.Method != http.MethodPost {
-			if _, ok, err := h.cfg.Sessions.Read(r.Context(), r); err == nil && !ok {
+			if _, ok, err := h.cfg.Sessions.Get(r.Context(), r); err == nil && !ok {
 				h.cfg.Pages.Show(w, r, page.Page{
 					Kind:  page.SignedOut,
 					Title: "You are not signed in", Text: "There is nothing to sign out of in this browser.",
-					Link: h.cfg.Home, Label: "Back to the site",
+					Link: h.cfg.DefaultReturnTo, Label: "Back to the site",
 				})
 				return
 			}
 			ask := page.Page{
 				Kind:  page.SignOut,
 				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
-				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.Home,
+				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.DefaultReturnTo,
 			}
 			if h.cfg.Sessions.HasSignOuts() {
 				ask.Text = "You will be signed out of this site in this browser, or everywhere: in all browsers and devices where you are signed in here. You stay signed in at X."
@@ -86,10 +86,10 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 		switch {
 		case success != nil:
 			success.ServeHTTP(w, r)
-		case wants.JSON(r):
+		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.Home))
+			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo))
 		}
 	})
 }
@@ -127,7 +127,7 @@ func (h *Handlers) everywhere(r *http.Request) (bool, error) {
 func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bool) error {
 	begun := h.cfg.Now()
 	ctx := context.WithoutCancel(r.Context())
-	user, ok, err := h.cfg.Sessions.Read(ctx, r)
+	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err == nil && ok && everywhere {
 		err = h.cfg.Sessions.SignOutEverywhere(ctx, user.ID)
 	}
@@ -172,11 +172,11 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 // signedOut does what remains when the sessions have ended. provider is empty if nobody's
 // browser asked.
 func (h *Handlers) signedOut(ctx context.Context, begun time.Time, provider, userID string, everywhere bool) {
-	if !h.cfg.KeepTokens {
+	if !h.cfg.KeepTokensOnLogout {
 		h.revoke(ctx, userID)
 	}
 	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", provider, "user_id", userID, "everywhere", everywhere)
-	h.cfg.Events.Tell(ctx, event.Event{
+	h.cfg.OnEvent.Tell(ctx, event.Event{
 		Kind: event.SignedOut, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(begun),
 		Provider: provider, UserID: userID, Everywhere: everywhere,
 	})

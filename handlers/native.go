@@ -49,11 +49,11 @@ func (n NativeClients) check(providers []provider.Provider, origin, path string)
 		}
 	}
 	can := func(has func(provider.Provider) bool) bool { return slices.ContainsFunc(providers, has) }
-	if len(n.RedirectURIs) > 0 && !can(func(p provider.Provider) bool { _, ok := p.(provider.Exchanger); return ok }) {
+	if len(n.RedirectURIs) > 0 && !can(func(p provider.Provider) bool { _, ok := p.(provider.CodeExchanger); return ok }) {
 		errs = append(errs, errors.New("handlers: Config.Native.RedirectURIs is set, and no provider is a provider.Exchanger: pass provider.NewX"))
 	}
-	if n.TokenPairs && !can(func(p provider.Provider) bool { _, ok := p.(provider.Prover); return ok }) {
-		errs = append(errs, errors.New("handlers: Config.Native.TokenPairs is set, and no provider is a provider.Prover: pass provider.NewXOAuth1"))
+	if n.TokenPairs && !can(func(p provider.Provider) bool { _, ok := p.(provider.TokenVerifier); return ok }) {
+		errs = append(errs, errors.New("handlers: Config.Native.TokenPairs is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1"))
 	}
 	return errs
 }
@@ -113,7 +113,7 @@ func (h *Handlers) Native() http.Handler {
 			h.failNative(w, r, a, err)
 			return
 		}
-		h.cfg.Events.Tell(r.Context(), event.Event{
+		h.cfg.OnEvent.Tell(r.Context(), event.Event{
 			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
 			Provider: user.Provider, UserID: user.ID,
 		})
@@ -154,15 +154,15 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (provider.User, tokenstore.Token, error), error) {
 	unsupported := mistake(http.StatusBadRequest, "unsupported", "This provider does not take sign-ins of this kind here.")
 	if g.isPair() {
-		prover, ok := p.(provider.Prover)
+		prover, ok := p.(provider.TokenVerifier)
 		if !ok || !h.cfg.Native.TokenPairs {
 			return nil, unsupported
 		}
 		return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
-			return prover.Prove(ctx, tokenstore.Token{AccessToken: g.token, TokenSecret: g.secret})
+			return prover.VerifyToken(ctx, tokenstore.Token{AccessToken: g.token, TokenSecret: g.secret})
 		}, nil
 	}
-	exchanger, ok := p.(provider.Exchanger)
+	exchanger, ok := p.(provider.CodeExchanger)
 	if !ok || len(h.cfg.Native.RedirectURIs) == 0 {
 		return nil, unsupported
 	}
@@ -170,7 +170,7 @@ func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (p
 		return nil, mistake(http.StatusBadRequest, "unknown_redirect_uri", "The redirect_uri is not one that this site knows.")
 	}
 	return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
-		return exchanger.Exchange(ctx, g.code, g.verifier, g.redirectURI)
+		return exchanger.ExchangeCode(ctx, g.code, g.verifier, g.redirectURI)
 	}, nil
 }
 

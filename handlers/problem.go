@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -224,12 +224,12 @@ func (h *Handlers) problem(w http.ResponseWriter, r *http.Request, p Problem, re
 func (h *Handlers) problemPage(w http.ResponseWriter, r *http.Request, kind page.Kind, p Problem, retry string) {
 	p.RetryURL = retry
 	p.SetRetryAfter(w.Header(), h.cfg.Now())
-	if wants.JSON(r) {
+	if requestkind.JSON(r) {
 		p.Write(w)
 		return
 	}
 	answer := page.Page{
-		Kind: kind, Status: p.Status, Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Home: h.cfg.Home,
+		Kind: kind, Status: p.Status, Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt, Home: h.cfg.DefaultReturnTo,
 	}
 	if retry != "" {
 		answer.Link, answer.Label = retry, label(p)

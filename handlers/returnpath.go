@@ -115,7 +115,7 @@ func encodeQuery(q string) string {
 // withReturn adds return_to and scope to a login path.
 func (h *Handlers) withReturn(login, returnTo string, scopes []string) string {
 	q := url.Values{}
-	if returnTo != "" && returnTo != h.cfg.Home {
+	if returnTo != "" && returnTo != h.cfg.DefaultReturnTo {
 		q.Set("return_to", returnTo)
 	}
 	if len(scopes) > 0 {

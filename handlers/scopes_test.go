@@ -27,7 +27,7 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 		}
 		cfg := middleware.Config{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, LoginPathOf: hs.LoginPath}
 		if declared {
-			cfg.DeclareScopes = hs.DeclareScopes
+			cfg.AllowScopes = hs.AllowScopes
 		}
 		mw, err := middleware.New(cfg)
 		if err != nil {

@@ -22,7 +22,7 @@ func User(ctx context.Context) (provider.User, bool) {
 // Client returns the client of the user who is signed in, from the context of a request
 // that went through [Middleware.Load] or [Middleware.Require]. It is never nil: where
 // nobody is signed in, every request fails with [client.ErrNoUser]. See
-// [client.Pool.ClientOf].
+// [client.Manager.ClientOf].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {

@@ -28,7 +28,7 @@ type Config struct {
 	// Sessions says who is signed in. Required.
 	Sessions *session.Manager
 	// Clients makes the signed-in user's client. Required.
-	Clients *client.Pool
+	Clients *client.Manager
 	// LoginPath is where a page load is sent when nobody is signed in. It gets the
 	// parameter return_to. The default is /auth/login.
 	LoginPath string
@@ -39,11 +39,11 @@ type Config struct {
 	// LoginPathOf says where a user signs in again whose token with the named provider was
 	// refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
-	// DeclareScopes is told of the scopes of each RequireScopes when that is made, so
+	// AllowScopes is told of the scopes of each RequireScopes when that is made, so
 	// that the login lets them be asked for by its parameter scope: pass the method of that
 	// name of handlers.Handlers. Nil tells nobody; the login then refuses scopes that it
 	// does not know from its own configuration.
-	DeclareScopes func(scopes ...string)
+	AllowScopes func(scopes ...string)
 	// Pages shows pages in the application's own words and looks. Nil means the default
 	// ones.
 	Pages page.Func
@@ -54,7 +54,7 @@ type Config struct {
 // Middleware holds what the decisions need. Goroutines may share it.
 type Middleware struct {
 	sessions  *session.Manager
-	clients   *client.Pool
+	clients   *client.Manager
 	loginPath string
 	signIn    func(path string) bool
 	pathOf    func(provider string) string
@@ -68,7 +68,7 @@ type Middleware struct {
 func New(cfg Config) (*Middleware, error) {
 	var errs []error
 	if cfg.Sessions == nil {
-		errs = append(errs, errors.New("middleware: Config.Sessions is missing: pass session.New or session.Over"))
+		errs = append(errs, errors.New("middleware: Config.Sessions is missing: pass session.New or session.FromSCS"))
 	}
 	if cfg.Clients == nil {
 		errs = append(errs, errors.New("middleware: Config.Clients is missing: pass client.New"))
@@ -85,8 +85,8 @@ func New(cfg Config) (*Middleware, error) {
 	if cfg.LoginPathOf == nil {
 		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
 	}
-	if cfg.DeclareScopes == nil {
-		cfg.DeclareScopes = func(...string) {}
+	if cfg.AllowScopes == nil {
+		cfg.AllowScopes = func(...string) {}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -96,7 +96,7 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	return &Middleware{
 		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, signIn: cfg.SignInPath, pathOf: cfg.LoginPathOf,
-		declare: cfg.DeclareScopes, log: cfg.Logger, pages: cfg.Pages,
+		declare: cfg.AllowScopes, log: cfg.Logger, pages: cfg.Pages,
 	}, nil
 }
 

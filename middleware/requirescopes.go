@@ -29,10 +29,10 @@ import (
 // that it does not cover is answered with 403 by X's API, which the client passes on.
 //
 // What is known of a token is in memory, so that a request reads no store; where a scope is
-// missing the store is read as [client.Pool.MissingScopes] says, so that a consent on
+// missing the store is read as [client.Manager.MissingScopes] says, so that a consent on
 // another replica is seen.
 //
-// RequireScopes declares the scopes to the login ([Config].DeclareScopes), which asks for
+// RequireScopes declares the scopes to the login ([Config].AllowScopes), which asks for
 // no others by its URL. Make it when the program starts, on every replica, and not during a
 // request. It panics for a scope that is none, such as two in one string.
 func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
@@ -57,7 +57,7 @@ func (m *Middleware) RequireWith(scopes ...string) Decision {
 		req := requestctx.From(loaded.Context())
 		missing, err := m.clients.MissingScopes(r.Context(), req.User, scopes...)
 		switch {
-		case errors.Is(err, client.ErrSignInAgain):
+		case errors.Is(err, client.ErrReauthRequired):
 			return nil, m.again(r, req, scopes)
 		case err != nil:
 			m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
-	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 )
 
@@ -55,8 +55,8 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 	if !req.SignedIn() {
 		return nil, m.refuse(r, notSignedIn("Sign in to continue."), m.loginPath, scopes)
 	}
-	switch err := m.clients.Usable(r.Context(), req.User.Key()); {
-	case errors.Is(err, client.ErrSignInAgain):
+	switch err := m.clients.NeedsReauth(r.Context(), req.User.Key()); {
+	case errors.Is(err, client.ErrReauthRequired):
 		return nil, m.again(r, req, scopes)
 	case err != nil:
 		m.log.ErrorContext(r.Context(), "xsignin: token not read", "err", err)
@@ -150,7 +150,7 @@ func (m *Middleware) again(r *http.Request, req *requestctx.Request, scopes []st
 // refuse fits f to who asks. login is where the visitor is sent.
 func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []string) *Refusal {
 	if m.signIn(requestPath(r)) {
-		return m.noWayIn(r)
+		return m.loginLoop(r)
 	}
 	if f.Header == nil {
 		f.Header = make(http.Header)
@@ -158,19 +158,19 @@ func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []
 	f.Header.Set("Cache-Control", "no-store")
 	f.Problem.LoginURL = loginURL(login, "", scopes)
 	switch {
-	case wants.Page(r):
+	case requestkind.Page(r):
 		f.Problem.LoginURL = loginURL(login, requestURI(r), scopes)
 		f.Status = http.StatusSeeOther
 		f.Header.Set("Location", f.Problem.LoginURL)
 		f.Header.Del("WWW-Authenticate")
-	case wants.HTMX(r):
+	case requestkind.HTMX(r):
 		// The fragment that htmx asked for is no page to come back to; the page that
 		// it is on is.
 		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
 			f.Problem.LoginURL = loginURL(login, on.RequestURI(), scopes)
 		}
 		f.Header.Set("HX-Redirect", f.Problem.LoginURL)
-	case wants.Form(r):
+	case requestkind.Form(r):
 		f.kind, f.show = page.Kind(f.Problem.Code), m.pages
 		f.Problem.Detail += " What you sent was not saved."
 	}
@@ -178,7 +178,7 @@ func (m *Middleware) refuse(r *http.Request, f *Refusal, login string, scopes []
 }
 
 // noWayIn is the refusal at the login itself, where a redirect would lead around for ever.
-func (m *Middleware) noWayIn(r *http.Request) *Refusal {
+func (m *Middleware) loginLoop(r *http.Request) *Refusal {
 	m.misplaced.Do(func() {
 		m.log.ErrorContext(r.Context(), "xsignin: nobody can sign in: RequireUser stands around the login, or the login is not mounted", "login", m.loginPath,
 			"fix", "mount the kit at its own path, outside RequireUser and RequireScopes")
@@ -189,7 +189,7 @@ func (m *Middleware) noWayIn(r *http.Request) *Refusal {
 		Detail: "You are not at fault. This is for the people who run the site to mend; they will find the reason in its log.",
 		Code:   "internal",
 	}}
-	if wants.Page(r) || wants.Form(r) {
+	if requestkind.Page(r) || requestkind.Form(r) {
 		f.kind, f.show = page.Internal, m.pages
 	}
 	return f
@@ -203,7 +203,7 @@ func (m *Middleware) temporary(r *http.Request) *Refusal {
 		Code:   "internal", RetryAfter: 5 * time.Second,
 	}}
 	f.Problem.SetRetryAfter(f.Header, time.Time{})
-	if wants.Page(r) || wants.Form(r) {
+	if requestkind.Page(r) || requestkind.Form(r) {
 		f.kind, f.show = page.Temporary, m.pages
 	}
 	return f

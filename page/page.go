@@ -70,8 +70,8 @@ const (
 	// NotSignedIn answers a form that was sent while nobody was signed in. A page load is
 	// sent to the login instead.
 	NotSignedIn Kind = "not_signed_in"
-	// SignInAgain answers a form that was sent while X no longer took the user's token.
-	SignInAgain Kind = "sign_in_again"
+	// NeedsReauth answers a form that was sent while X no longer took the user's token.
+	NeedsReauth Kind = "sign_in_again"
 	// InsufficientScope answers a form that was sent by a user whose token lacks a permission.
 	InsufficientScope Kind = "insufficient_scope"
 	// Temporary: who is signed in cannot be told, since a store of this site is away.

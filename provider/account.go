@@ -35,7 +35,7 @@ func (s *service) user(a account) User {
 // for.
 func (s *service) usersMe(ctx context.Context, t tokenstore.Token, email bool,
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error),
-	weigh judge,
+	weigh classifier,
 ) (account, error) {
 	c := s.call(ctx, "users/me", t.AccessToken, t.RefreshToken, t.TokenSecret)
 	defer c.stop()

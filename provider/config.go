@@ -222,9 +222,9 @@ func (c *checker) service(name string, api *url.URL, hosts []string, tr http.Rou
 }
 
 // api checks who signed in and where credentials may go, of a provider by configuration.
-func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who Who,
+func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who FetchUser,
 	tr http.RoundTripper, timeout time.Duration, now func() time.Time,
-) (*service, Who) {
+) (*service, FetchUser) {
 	switch {
 	case who != nil && (userURL != "" || user != nil):
 		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")

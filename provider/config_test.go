@@ -117,7 +117,7 @@ func TestAConfigurationIsCopied(t *testing.T) {
 	if err != nil || fmt.Sprint(p.Scopes) != "[tweet.read users.read]" {
 		t.Errorf("scopes are %v (%v)", p.Scopes, err)
 	}
-	if u, _ := url.Parse("https://changed/"); x.Accepts(u) {
+	if u, _ := url.Parse("https://changed/"); x.AllowsURL(u) {
 		t.Error("a changed host is accepted")
 	}
 }
@@ -184,12 +184,12 @@ func TestAccepts(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if x.Accepts(u) != want || y.Accepts(u) != want {
-						t.Errorf("%s: accepted %t and %t, want %t", raw, x.Accepts(u), y.Accepts(u), want)
+					if x.AllowsURL(u) != want || y.AllowsURL(u) != want {
+						t.Errorf("%s: accepted %t and %t, want %t", raw, x.AllowsURL(u), y.AllowsURL(u), want)
 					}
 				}
 			}
-			if x.Accepts(nil) || x.Accepts(&url.URL{Scheme: "https", Host: "api.x.com", Opaque: "//evil.example/"}) {
+			if x.AllowsURL(nil) || x.AllowsURL(&url.URL{Scheme: "https", Host: "api.x.com", Opaque: "//evil.example/"}) {
 				t.Error("what is no address is accepted")
 			}
 		})

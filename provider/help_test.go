@@ -179,7 +179,7 @@ func signIn(t *testing.T, x *provider.X, opt provider.Options) (provider.User, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	return x.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}})
+	return x.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}})
 }
 
 // signIn1 goes through a whole OAuth 1.0a sign-in.

@@ -17,10 +17,10 @@ import (
 // Who asks a provider's API who signed in. client attaches the user's credentials, goes
 // to the provider's API hosts alone, follows no redirect and reads at most 1 MiB of an
 // answer.
-type Who func(ctx context.Context, client *http.Client) (User, error)
+type FetchUser func(ctx context.Context, client *http.Client) (User, error)
 
 // userAt is the Who that makes one GET and maps its answer.
-func userAt(address string, user func(body []byte) (User, error)) Who {
+func userAt(address string, user func(body []byte) (User, error)) FetchUser {
 	return func(ctx context.Context, client *http.Client) (User, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 		if err != nil {
@@ -89,8 +89,8 @@ func (a *asker) stop() {
 }
 
 // who asks and checks what comes of it.
-func (s *service) who(ctx context.Context, t tokenstore.Token, ask Who,
-	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error), weigh judge,
+func (s *service) who(ctx context.Context, t tokenstore.Token, ask FetchUser,
+	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error), weigh classifier,
 ) (User, error) {
 	a := &asker{ctx: ctx, svc: s, token: t, send: send}
 	defer a.stop()
@@ -105,7 +105,7 @@ func (s *service) who(ctx context.Context, t tokenstore.Token, ask Who,
 }
 
 // failure makes the error for a Who that failed with err.
-func (a *asker) failure(err error, weigh judge) *Error {
+func (a *asker) failure(err error, weigh classifier) *Error {
 	c := a.last()
 	var own *Error
 	if errors.As(err, &own) {
@@ -166,7 +166,7 @@ func emailAddress(e string) string {
 }
 
 // judgeFresh weighs a refused question for who signed in, right after the exchange.
-func judgeFresh(c *call, f fault) verdict {
+func classifyNewToken(c *call, f fault) verdict {
 	h := c.answer.header
 	challenge := h.Get("WWW-Authenticate")
 	switch {
@@ -187,11 +187,11 @@ func judgeFresh(c *call, f fault) verdict {
 
 // judgeStored weighs a refused question with a token from the store. dead is the
 // provider's own word for a token that is refused for good.
-func judgeStored(dead func(*http.Response, []byte) bool) judge {
+func classifyStored(dead func(*http.Response, []byte) bool) classifier {
 	return func(c *call, f fault) verdict {
 		if dead(&http.Response{StatusCode: c.answer.status, Header: c.answer.header, Body: http.NoBody}, c.answer.body) {
 			return tokenRefused
 		}
-		return judgeFresh(c, f)
+		return classifyNewToken(c, f)
 	}
 }

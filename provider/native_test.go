@@ -40,7 +40,7 @@ func TestACodeOfAProgramIsExchangedWithItsOwnRedirectURI(t *testing.T) {
 			})
 			sim.SetCallbacks(xtest.DefaultCallback, nativeURI)
 			code, verifier := programCode(t, sim, id, "tweet.read", "users.read", "users.email")
-			user, token, err := x.Exchange(ctx, code, verifier, nativeURI)
+			user, token, err := x.ExchangeCode(ctx, code, verifier, nativeURI)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestTheAddressComesWhereBothAskForIt(t *testing.T) {
 	})
 	sim.SetCallbacks(nativeURI)
 	code, verifier := programCode(t, sim, xtest.DefaultClientID, "tweet.read", "users.read", "users.email")
-	if user, _, err := x.Exchange(ctx, code, verifier, nativeURI); err != nil || user.Email == "" {
+	if user, _, err := x.ExchangeCode(ctx, code, verifier, nativeURI); err != nil || user.Email == "" {
 		t.Errorf("%q, %v", user.Email, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestScopesThatNobodyNamedAreNotMadeUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := x.Exchange(ctx, theCode, verifier, nativeURI)
+	_, token, err := x.ExchangeCode(ctx, theCode, verifier, nativeURI)
 	if err != nil || token.Scopes != nil {
 		t.Errorf("%v, %v", token.Scopes, err)
 	}
@@ -88,12 +88,12 @@ func TestScopesThatNobodyNamedAreNotMadeUp(t *testing.T) {
 func TestNothingMissingIsSentToX(t *testing.T) {
 	sim, x, x1 := simulated(t, xtest.Switches{})
 	for _, g := range [][3]string{{"", "v", "r"}, {"c", "", "r"}, {"c", "v", ""}} {
-		if _, _, err := x.Exchange(ctx, g[0], g[1], g[2]); !errors.Is(err, provider.ErrRefused) {
+		if _, _, err := x.ExchangeCode(ctx, g[0], g[1], g[2]); !errors.Is(err, provider.ErrRefused) {
 			t.Errorf("%v", err)
 		}
 	}
 	for _, token := range []tokenstore.Token{{}, {AccessToken: "a"}, {TokenSecret: "b"}} {
-		if _, _, err := x1.Prove(ctx, token); !errors.Is(err, provider.ErrRefused) {
+		if _, _, err := x1.VerifyToken(ctx, token); !errors.Is(err, provider.ErrRefused) {
 			t.Errorf("%v", err)
 		}
 	}
@@ -105,10 +105,10 @@ func TestNothingMissingIsSentToX(t *testing.T) {
 // TestABearerTokenProvesNothing: X takes one from anybody's application.
 func TestABearerTokenProvesNothing(t *testing.T) {
 	_, x, x1 := simulated(t, xtest.Switches{})
-	if _, ok := any(x).(provider.Prover); ok {
+	if _, ok := any(x).(provider.TokenVerifier); ok {
 		t.Error("X by OAuth 2.0 is a Prover")
 	}
-	if _, ok := any(x1).(provider.Exchanger); ok {
+	if _, ok := any(x1).(provider.CodeExchanger); ok {
 		t.Error("X by OAuth 1.0a is an Exchanger")
 	}
 }
@@ -140,7 +140,7 @@ func TestEveryAnswerToAProofHasOneMeaning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			user, token, err := x1.Prove(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret})
+			user, token, err := x1.VerifyToken(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret})
 			var pe *provider.Error
 			if !errors.As(err, &pe) || !errors.Is(pe.Kind, tt.kind) || pe.Reason != tt.reason || user.AccountID != "" || token.AccessToken != "" {
 				t.Errorf("%v", err)
@@ -159,7 +159,7 @@ func TestAProofIsSignedWithTheAppsOwnKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What the caller claims of the account counts for nothing.
-	user, token, err := x1.Prove(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret, AccountID: "1", Scopes: []string{"dm.write"}})
+	user, token, err := x1.VerifyToken(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret, AccountID: "1", Scopes: []string{"dm.write"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type OAuth1Config struct {
 	UserURL string
 	User    func(body []byte) (User, error)
 	// Who is in the place of UserURL and User where one GET does not do.
-	Who Who
+	Who FetchUser
 	// APIURL is the address of the provider's API, by https, or by http on a loopback
 	// host: the user's credentials go to its host, to UserURL's and to APIHosts, and
 	// nowhere else. Default: UserURL. Required with Who.
@@ -45,7 +45,7 @@ type OAuth1Config struct {
 	// APIHosts are further hosts, by https, such as "upload.example.com".
 	APIHosts []string
 	// Refused reports whether an answer of the API says that the token is refused for
-	// good: see [Refuser]. Default: status 401 with oauth_problem token_revoked,
+	// good: see [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
 	// token_rejected or token_expired, in the body or in WWW-Authenticate.
 	Refused func(resp *http.Response, body []byte) bool
 
@@ -60,21 +60,21 @@ type OAuth1Config struct {
 }
 
 // OAuth1 signs people in with a provider by OAuth 1.0a. Make it with [NewOAuth1].
-// Goroutines may share it. It implements [Provider] and [Refuser]; its tokens
+// Goroutines may share it. It implements [Provider] and [TokenRejecter]; its tokens
 // do not expire by themselves.
 type OAuth1 struct{ *oauth1App }
 
 // oauth1App is what an OAuth1 holds: see redact.go.
 type oauth1App struct {
 	*flow1
-	ask     Who
+	ask     FetchUser
 	refused func(*http.Response, []byte) bool
 }
 
 var (
-	_ Provider = (*OAuth1)(nil)
-	_ Returner = (*OAuth1)(nil)
-	_ Refuser  = (*OAuth1)(nil)
+	_ Provider      = (*OAuth1)(nil)
+	_ Returner      = (*OAuth1)(nil)
+	_ TokenRejecter = (*OAuth1)(nil)
 )
 
 // NewOAuth1 makes a provider. It checks all of cfg and reports every fault at once, each
@@ -98,7 +98,7 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 		dead = deadOAuth1
 	}
 	at := oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL}
-	refusal := func(_ *flow1, c *call) *Error { return c.failure(judgeProblem) }
+	refusal := func(_ *flow1, c *call) *Error { return c.failure(classifyProblem) }
 	return &OAuth1{&oauth1App{
 		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, refusal),
 		ask:     ask,
@@ -109,9 +109,9 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 // Name implements [Provider].
 func (o *OAuth1) Name() string { return o.svc.name }
 
-// Accepts implements [Provider]: the hosts of [OAuth1Config.APIURL] and
+// AllowsURL implements [Provider]: the hosts of [OAuth1Config.APIURL] and
 // [OAuth1Config.UserURL], and by https those of [OAuth1Config.APIHosts].
-func (o *OAuth1) Accepts(u *url.URL) bool { return o.svc.hosts.has(u) }
+func (o *OAuth1) AllowsURL(u *url.URL) bool { return o.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes one call, for a request token (RFC 5849, 2.1),
 // and insists that the provider confirms the callback. The options are X's.
@@ -136,7 +136,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	u, err := o.svc.who(ctx, t, o.ask, o.send, judgeFresh)
+	u, err := o.svc.who(ctx, t, o.ask, o.send, classifyNewToken)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -147,16 +147,16 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 // Profile asks for the account of t, by UserURL or Who. A token that [OAuth1Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))
+	return o.svc.who(ctx, t, o.ask, o.send, classifyStored(o.refused))
 }
 
-// Send implements [Provider] by the rules of [XOAuth1.Send].
-func (o *OAuth1) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+// RoundTrip implements [Provider] by the rules of [XOAuth1.RoundTrip].
+func (o *OAuth1) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	return o.send(base, t, r)
 }
 
-// Refused implements [Refuser] by [OAuth1Config.Refused].
-func (o *OAuth1) Refused(resp *http.Response, body []byte) bool { return o.refused(resp, body) }
+// RejectsToken implements [TokenRejecter] by [OAuth1Config.Refused].
+func (o *OAuth1) RejectsToken(resp *http.Response, body []byte) bool { return o.refused(resp, body) }
 
 // problemIn is the word of OAuth 1.0's Problem Reporting extension, which many providers
 // keep to, in the body or in WWW-Authenticate.
@@ -183,7 +183,7 @@ func deadOAuth1(resp *http.Response, body []byte) bool {
 }
 
 // judgeProblem weighs a refused call of a provider's own endpoints.
-func judgeProblem(c *call, f fault) verdict {
+func classifyProblem(c *call, f fault) verdict {
 	switch problemIn(c.answer.header, c.answer.body) {
 	case "timestamp_refused":
 		return refused(ReasonClock)

@@ -94,7 +94,7 @@ func TestOAuth1Refusals(t *testing.T) {
 		s.reply(c.path, c.status, c.body)
 		_, p, err := o.Begin(ctx, provider.Options{})
 		if err == nil {
-			_, _, err = o.Finish(ctx, p, url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {verifier}})
+			_, _, err = o.Finish(ctx, p, url.Values{"oauth_token": {p.State}, "oauth_verifier": {verifier}})
 		}
 		if e := failed(t, err, c.kind); e.Reason != c.reason {
 			t.Errorf("%s %d %s: %v", c.path, c.status, c.body, err)
@@ -113,7 +113,7 @@ func TestOAuth1KnowsADeadToken(t *testing.T) {
 	_, err := o.Profile(ctx, token)
 	failed(t, err, provider.ErrTokenRefused)
 	for body, want := range map[string]bool{"oauth_problem=token_rejected": true, "oauth_problem=timestamp_refused": false, "": false} {
-		if got := o.Refused(&http.Response{StatusCode: 401, Header: http.Header{}}, []byte(body)); got != want {
+		if got := o.RejectsToken(&http.Response{StatusCode: 401, Header: http.Header{}}, []byte(body)); got != want {
 			t.Errorf("Refused of %q is %t", body, got)
 		}
 	}

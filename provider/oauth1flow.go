@@ -40,8 +40,8 @@ func (f *flow1) begin(ctx context.Context) (*url.URL, Pending, error) {
 	f.drive(c, nil, func(success, failure http.Handler) http.Handler {
 		return login.LoginHandler(cfg, success, failure)
 	}, func(ctx context.Context) (err error) {
-		if p.Handle, p.Secret, err = login.RequestTokenFromContext(ctx); err == nil {
-			redirect, err = cfg.AuthorizationURL(p.Handle)
+		if p.State, p.Secret, err = login.RequestTokenFromContext(ctx); err == nil {
+			redirect, err = cfg.AuthorizationURL(p.State)
 		}
 		return err
 	})
@@ -60,10 +60,10 @@ func (f *flow1) verifier(p Pending, callback url.Values) (string, error) {
 		return "", &Error{Kind: kind, Provider: f.svc.name, Op: "callback"}
 	}
 	mine := p.Provider == f.svc.name && p.Secret != ""
-	if mine && same(single(callback, "denied"), p.Handle) {
+	if mine && same(single(callback, "denied"), p.State) {
 		return fail(ErrDenied)
 	}
-	if !mine || !same(single(callback, "oauth_token"), p.Handle) {
+	if !mine || !same(single(callback, "oauth_token"), p.State) {
 		return fail(ErrOtherBrowser)
 	}
 	verifier := single(callback, "oauth_verifier")
@@ -76,14 +76,14 @@ func (f *flow1) verifier(p Pending, callback url.Values) (string, error) {
 // exchange trades the request token and the verifier for a token. The call has the whole
 // answer.
 func (f *flow1) exchange(ctx context.Context, p Pending, verifier string) (tokenstore.Token, *call, error) {
-	c := f.svc.call(ctx, "access_token", p.Handle, p.Secret, verifier)
+	c := f.svc.call(ctx, "access_token", p.State, p.Secret, verifier)
 	defer c.stop()
-	query := url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {verifier}}
+	query := url.Values{"oauth_token": {p.State}, "oauth_verifier": {verifier}}
 	t := tokenstore.Token{ObtainedAt: f.svc.now()}
 	f.drive(c, query, func(success, failure http.Handler) http.Handler {
 		next := login.CallbackHandler(f.config(c), success, failure)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(login.WithRequestToken(r.Context(), p.Handle, p.Secret)))
+			next.ServeHTTP(w, r.WithContext(login.WithRequestToken(r.Context(), p.State, p.Secret)))
 		})
 	}, func(ctx context.Context) (err error) {
 		t.AccessToken, t.TokenSecret, err = login.AccessTokenFromContext(ctx)

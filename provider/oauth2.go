@@ -65,7 +65,7 @@ type OAuth2Config struct {
 	UserURL string
 	User    func(body []byte) (User, error)
 	// Who is in the place of UserURL and User where one GET does not do.
-	Who Who
+	Who FetchUser
 	// APIURL is the address of the provider's API, by https, or by http on a loopback
 	// host: the user's credentials go to its host, to UserURL's and to APIHosts, and
 	// nowhere else. Default: UserURL. Required with Who.
@@ -73,7 +73,7 @@ type OAuth2Config struct {
 	// APIHosts are further hosts, by https, such as "upload.example.com".
 	APIHosts []string
 	// Refused reports whether an answer of the API says that the token is refused for
-	// good: see [Refuser]. Default: status 401 with error="invalid_token" (RFC 6750, 3.1).
+	// good: see [TokenRejecter]. Default: status 401 with error="invalid_token" (RFC 6750, 3.1).
 	Refused func(resp *http.Response, body []byte) bool
 
 	// Transport carries the provider's own calls. Default: one of its own, set up as
@@ -89,22 +89,22 @@ type OAuth2Config struct {
 
 // OAuth2 signs people in with a provider by OAuth 2.0. Make it with [NewOAuth2].
 // Goroutines may share it. It implements [Provider], [Refresher], [Revoker]
-// and [Refuser].
+// and [TokenRejecter].
 type OAuth2 struct{ *oauth2App }
 
 // oauth2App is what an OAuth2 holds: see redact.go.
 type oauth2App struct {
 	*flow
-	ask     Who
+	ask     FetchUser
 	refused func(*http.Response, []byte) bool
 }
 
 var (
-	_ Provider  = (*OAuth2)(nil)
-	_ Returner  = (*OAuth2)(nil)
-	_ Refresher = (*OAuth2)(nil)
-	_ Revoker   = (*OAuth2)(nil)
-	_ Refuser   = (*OAuth2)(nil)
+	_ Provider      = (*OAuth2)(nil)
+	_ Returner      = (*OAuth2)(nil)
+	_ Refresher     = (*OAuth2)(nil)
+	_ Revoker       = (*OAuth2)(nil)
+	_ TokenRejecter = (*OAuth2)(nil)
 )
 
 // NewOAuth2 makes a provider. It checks all of cfg and reports every fault at once, each
@@ -184,9 +184,9 @@ func invalidToken(resp *http.Response, _ []byte) bool {
 // Name implements [Provider].
 func (o *OAuth2) Name() string { return o.svc.name }
 
-// Accepts implements [Provider]: the hosts of [OAuth2Config.APIURL] and
+// AllowsURL implements [Provider]: the hosts of [OAuth2Config.APIURL] and
 // [OAuth2Config.UserURL], and by https those of [OAuth2Config.APIHosts].
-func (o *OAuth2) Accepts(u *url.URL) bool { return o.svc.hosts.has(u) }
+func (o *OAuth2) AllowsURL(u *url.URL) bool { return o.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes a state of 256 random bits and a PKCE verifier
 // (RFC 7636, S256), and speaks to nobody. To [Options.Scopes] it adds
@@ -214,7 +214,7 @@ func (o *OAuth2) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	u, err := o.svc.who(ctx, t, o.ask, o.send, judgeFresh)
+	u, err := o.svc.who(ctx, t, o.ask, o.send, classifyNewToken)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -225,19 +225,19 @@ func (o *OAuth2) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 // Profile asks for the account of t, by UserURL or Who. A token that [OAuth2Config.Refused]
 // recognises as dead is [ErrTokenRefused].
 func (o *OAuth2) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return o.svc.who(ctx, t, o.ask, o.send, judgeStored(o.refused))
+	return o.svc.who(ctx, t, o.ask, o.send, classifyStored(o.refused))
 }
 
-// Send implements [Provider]: r's copy carries the access token in the Authorization
+// RoundTrip implements [Provider]: r's copy carries the access token in the Authorization
 // header (RFC 6750, 2.1), in place of any of r's own, and goes to the host of r.URL,
 // whatever r.Host says. A nil base is the provider's own
 // transport.
-func (o *OAuth2) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+func (o *OAuth2) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	return o.send(base, t, r)
 }
 
-// Refused implements [Refuser] by [OAuth2Config.Refused].
-func (o *OAuth2) Refused(resp *http.Response, body []byte) bool { return o.refused(resp, body) }
+// RejectsToken implements [TokenRejecter] by [OAuth2Config.Refused].
+func (o *OAuth2) RejectsToken(resp *http.Response, body []byte) bool { return o.refused(resp, body) }
 
 // Refresh implements [Refresher]. It makes one call and does not try again, since many
 // refresh tokens work once. The new token keeps t's account, and t's refresh token and
@@ -254,7 +254,7 @@ func (o *OAuth2) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.To
 		if f.has("invalid_grant") {
 			return tokenRefused
 		}
-		return judgeClient(c, f)
+		return classifyClient(c, f)
 	})
 }
 

@@ -57,7 +57,7 @@ func signIn2(t *testing.T, o *provider.OAuth2) (provider.User, tokenstore.Token,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}})
+	return o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}})
 }
 
 func TestOAuth2SignsInByConfiguration(t *testing.T) {
@@ -72,11 +72,11 @@ func TestOAuth2SignsInByConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := page.Query()
-	if q.Get("state") != p.Handle || q.Get("scope") != "profile email" || q.Get("client_id") != clientID || q.Get("redirect_uri") != callbackURL ||
+	if q.Get("state") != p.State || q.Get("scope") != "profile email" || q.Get("client_id") != clientID || q.Get("redirect_uri") != callbackURL ||
 		q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" || strings.Contains(redirect, "+") {
 		t.Errorf("the consent page is %s", redirect)
 	}
-	user, token, err := o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}})
+	user, token, err := o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestOAuth2Switches(t *testing.T) {
 	if q.Get("scope") != "calendar profile" || q.Get("access_type") != "offline" || q.Get("note") != "a b" {
 		t.Errorf("the consent page is %s", redirect)
 	}
-	if _, _, err := o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}}); err != nil {
+	if _, _, err := o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}}); err != nil {
 		t.Fatal(err)
 	}
 	if r := s.requests()[0]; r.header.Get("Authorization") != "" || r.form().Get("client_secret") != clientSecret {
@@ -270,15 +270,15 @@ func TestOAuth2IssuerStopsAMixUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, iss := range [][]string{nil, {""}, {"https://id.example/"}, {"https://evil.example"}, {"https://id.example", "https://id.example"}} {
-		_, _, err := o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}, "iss": iss})
+		_, _, err := o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}, "iss": iss})
 		failed(t, err, provider.ErrOtherBrowser)
-		_, _, err = o.Finish(ctx, p, url.Values{"state": {p.Handle}, "error": {"access_denied"}, "iss": iss})
+		_, _, err = o.Finish(ctx, p, url.Values{"state": {p.State}, "error": {"access_denied"}, "iss": iss})
 		failed(t, err, provider.ErrOtherBrowser)
 	}
 	if n := len(s.requests()); n != 0 {
 		t.Fatalf("a callback of another issuer cost %d requests", n)
 	}
-	if _, _, err := o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}, "iss": {"https://id.example"}}); err != nil {
+	if _, _, err := o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}, "iss": {"https://id.example"}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -291,7 +291,7 @@ func TestACodeGoesToTheProviderThatBegan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback := url.Values{"state": {p.Handle}, "code": {theCode}}
+	callback := url.Values{"state": {p.State}, "code": {theCode}}
 	_, _, err = first.Finish(ctx, p, callback)
 	failed(t, err, provider.ErrOtherBrowser)
 	if _, _, err := second.Finish(ctx, p, callback); err != nil {
@@ -393,7 +393,7 @@ func TestOAuth2WhoSignedInCannotBeTold(t *testing.T) {
 
 func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	s, elsewhere := newServer(t), newServer(t)
-	steps := func(f provider.Who) func(*provider.OAuth2Config) {
+	steps := func(f provider.FetchUser) func(*provider.OAuth2Config) {
 		return func(c *provider.OAuth2Config) { c.UserURL, c.User, c.Who, c.APIURL = "", nil, f, s.URL }
 	}
 	get := func(ctx context.Context, c *http.Client, address string) (*http.Response, error) {
@@ -466,7 +466,7 @@ func TestOAuth2KnowsADeadToken(t *testing.T) {
 	s.reply("/user", 401, `{"message":"Bad credentials"}`)
 	_, err = own.Profile(ctx, token)
 	failed(t, err, provider.ErrTokenRefused)
-	if own.Refused(&http.Response{StatusCode: 503}, []byte("Bad credentials")) || !own.Refused(&http.Response{StatusCode: 401}, []byte("Bad credentials")) {
+	if own.RejectsToken(&http.Response{StatusCode: 503}, []byte("Bad credentials")) || !own.RejectsToken(&http.Response{StatusCode: 401}, []byte("Bad credentials")) {
 		t.Error("Refused does not ask the configured function")
 	}
 }
@@ -485,7 +485,7 @@ func TestOAuth2SendsCredentialsToItsAPIAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.Accepts(u) != want {
+		if o.AllowsURL(u) != want {
 			t.Errorf("Accepts(%s) is %t", address, !want)
 		}
 	}

@@ -72,12 +72,12 @@ func (f *flow) begin(opt Options) (string, Pending, error) {
 	_, _ = rand.Read(random) // Never fails: see crypto/rand.
 	p := Pending{
 		Provider: f.svc.name,
-		Handle:   base64.RawURLEncoding.EncodeToString(random),
+		State:    base64.RawURLEncoding.EncodeToString(random),
 		Secret:   oauth2.GenerateVerifier(),
 		Scopes:   slices.Clone(scopes),
 	}
 	// Both are base64url, which stands in a query as it is.
-	redirect := page + "&state=" + p.Handle
+	redirect := page + "&state=" + p.State
 	if !f.quirks.noPKCE {
 		redirect += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
 	}
@@ -105,14 +105,14 @@ func (f *flow) pageFor(scopes []string) string {
 // code takes the code out of a callback that belongs to p.
 func (f *flow) code(p Pending, callback url.Values) (string, error) {
 	fail := func(kind error, reason Reason) error {
-		secrets := append([]string{p.Handle, p.Secret, single(callback, "code")}, f.svc.secrets...)
+		secrets := append([]string{p.State, p.Secret, single(callback, "code")}, f.svc.secrets...)
 		return &Error{
 			Kind: kind, Reason: reason, Provider: f.svc.name, Op: "callback",
 			Code:   codeText(single(callback, "error"), secrets),
 			Detail: detailText(single(callback, "error_description"), secrets),
 		}
 	}
-	if p.Provider != f.svc.name || p.Secret == "" || !same(single(callback, "state"), p.Handle) {
+	if p.Provider != f.svc.name || p.Secret == "" || !same(single(callback, "state"), p.State) {
 		return "", fail(ErrOtherBrowser, "")
 	}
 	// RFC 9207, 2.4: simple string comparison, and errors have it too.
@@ -179,11 +179,11 @@ func (f *flow) spend(ctx context.Context, code, verifier, redirectURI string) (t
 	// x/oauth2 makes the request; the answer is read here. x/oauth2 prints bodies in its
 	// errors, reckons with time.Now and fails a whole answer for an odd lifetime.
 	_, _ = cfg.Exchange(f.carried(c), code, options...)
-	return f.granted(c, judgeCode)
+	return f.granted(c, classifyCode)
 }
 
 // refresh spends t's refresh token, in one call.
-func (f *flow) refresh(ctx context.Context, t tokenstore.Token, weigh judge) (tokenstore.Token, error) {
+func (f *flow) refresh(ctx context.Context, t tokenstore.Token, weigh classifier) (tokenstore.Token, error) {
 	c := f.svc.call(ctx, "refresh", t.RefreshToken, t.AccessToken)
 	defer c.stop()
 	source := f.oauth.TokenSource(f.carried(c), &oauth2.Token{RefreshToken: t.RefreshToken})
@@ -213,7 +213,7 @@ func (f *flow) carried(c *call) context.Context {
 }
 
 // granted reads the answer of the token endpoint.
-func (f *flow) granted(c *call, weigh judge) (tokenstore.Token, error) {
+func (f *flow) granted(c *call, weigh classifier) (tokenstore.Token, error) {
 	failed := c.err != nil || !c.answer.ok()
 	if f.anyForm && c.answer != nil {
 		c.hidden() // of the answer as it came
@@ -231,7 +231,7 @@ func (f *flow) granted(c *call, weigh judge) (tokenstore.Token, error) {
 }
 
 // meaning looks into the configured codes before it asks next.
-func (f *flow) meaning(next judge) judge {
+func (f *flow) meaning(next classifier) classifier {
 	return func(c *call, ft fault) verdict {
 		for _, code := range ft.codes {
 			if v, ok := f.codes[code]; ok {
@@ -326,7 +326,7 @@ func (f *flow) revokeOne(ctx context.Context, hint, token string) error {
 	gone := false
 	e := c.failure(func(c *call, ft fault) verdict {
 		gone = ft.has("invalid_token", "invalid_grant") || ft.says("value passed for the token was invalid")
-		return judgeClient(c, ft)
+		return classifyClient(c, ft)
 	})
 	if gone {
 		return nil

@@ -5,18 +5,18 @@ import (
 )
 
 // judgeCode weighs a refused code exchange.
-func judgeCode(c *call, f fault) verdict {
+func classifyCode(c *call, f fault) verdict {
 	if f.has("invalid_grant") || f.says("authorization code was invalid", "code verifier did not match") {
 		return expired
 	}
 	if f.says("redirect_uri", "redirect uri") {
 		return refused(ReasonCallback)
 	}
-	return judgeClient(c, f)
+	return classifyClient(c, f)
 }
 
 // judgeClient weighs what the token and revocation endpoints have in common.
-func judgeClient(c *call, f fault) verdict {
+func classifyClient(c *call, f fault) verdict {
 	switch {
 	case f.has("invalid_client", "unauthorized_client"),
 		// Everything else that is required is always sent: what X misses is the client id.

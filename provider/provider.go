@@ -26,8 +26,8 @@ import (
 //
 // A provider whose tokens can be renewed is also a [Refresher], one that can take
 // tokens back is also a [Revoker], one whose API says when it refuses a token for good
-// is also a [Refuser]. One that can vouch for who signed in with a program of the
-// application's own, on a phone or a desktop, is also an [Exchanger] or a [Prover].
+// is also a [TokenRejecter]. One that can vouch for who signed in with a program of the
+// application's own, on a phone or a desktop, is also an [CodeExchanger] or a [TokenVerifier].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part
 	// of every token's key, of paths, events and log lines.
@@ -46,14 +46,14 @@ type Provider interface {
 	// other provider leaves it empty, and handlers make it <name>:<AccountID>.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
 
-	// Accepts reports whether u is on the provider's API, so that credentials may
+	// AllowsURL reports whether u is on the provider's API, so that credentials may
 	// go there.
-	Accepts(u *url.URL) bool
+	AllowsURL(u *url.URL) bool
 
-	// Send sends a copy of r with t's credentials over base and returns the answer
-	// as it came. It does not check [Provider.Accepts]; package client does. Like
+	// RoundTrip sends a copy of r with t's credentials over base and returns the answer
+	// as it came. It does not check [Provider.AllowsURL]; package client does. Like
 	// every [http.RoundTripper] it closes r.Body, and it retries nothing.
-	Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
+	RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
 }
 
 // Refresher is a provider whose tokens can be renewed.
@@ -71,15 +71,15 @@ type Revoker interface {
 	Revoke(ctx context.Context, t tokenstore.Token) error
 }
 
-// Refuser is a provider whose API's answers tell a token that is dead from an outage.
+// TokenRejecter is a provider whose API's answers tell a token that is dead from an outage.
 // Package client asks it about tokens without a refresh token, since for others only
 // a refresh is proof.
-type Refuser interface {
-	// Refused reports whether resp, an answer to [Provider.Send], says that the token
+type TokenRejecter interface {
+	// RejectsToken reports whether resp, an answer to [Provider.RoundTrip], says that the token
 	// is refused for good. Only the provider's own word for that counts: an outage or a
 	// limit is none, and neither is a bare 401. body is the beginning of resp's body, at
-	// most 4 KiB; Refused neither reads nor closes resp.Body.
-	Refused(resp *http.Response, body []byte) bool
+	// most 4 KiB; RejectsToken neither reads nor closes resp.Body.
+	RejectsToken(resp *http.Response, body []byte) bool
 }
 
 // Returner is a provider that tells where it sends the browser back to, so that a sign-in is
@@ -91,28 +91,28 @@ type Returner interface {
 	CallbackURL() string
 }
 
-// Exchanger is a provider that can end a sign-in which a program of the application's own
+// CodeExchanger is a provider that can end a sign-in which a program of the application's own
 // began, on a phone or a desktop, with an authorization code (RFC 8252).
-type Exchanger interface {
-	// Exchange spends code, which the provider gave to the application for redirectURI,
+type CodeExchanger interface {
+	// ExchangeCode spends code, which the provider gave to the application for redirectURI,
 	// with the PKCE verifier (RFC 7636) that the program kept. The three come from a
 	// stranger, and the provider's answer is what proves them. That the code was meant for
 	// this sign-in and no other is for the program to see to, by state and verifier; that
 	// redirectURI belongs to the application is for the caller.
 	//
 	// What is returned is that of [Provider.Finish].
-	Exchange(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
+	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 
-// Prover is a provider that can tell whether a token was given to this very application,
+// TokenVerifier is a provider that can tell whether a token was given to this very application,
 // and so whether its bearer may sign in by it. That a token works is no such proof: where
 // anybody's application can use it, somebody who runs another one could sign in as its
 // users.
-type Prover interface {
-	// Prove asks the provider whose t is, which only has its credentials, in a way that
+type TokenVerifier interface {
+	// VerifyToken asks the provider whose t is, which only has its credentials, in a way that
 	// fails with the token of another application. It returns the token as it is to be
 	// kept. [ErrTokenRefused] means that the provider does not take it.
-	Prove(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error)
+	VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error)
 }
 
 // Options are the wishes of one sign-in. The zero value is the common case.
@@ -138,9 +138,9 @@ type Options struct {
 type Pending struct {
 	// Provider is the name of the provider that began.
 	Provider string `json:"p"`
-	// Handle is what the callback names the sign-in by: the state of OAuth 2.0, the
+	// State is what the callback names the sign-in by: the state of OAuth 2.0, the
 	// request token of OAuth 1.0a.
-	Handle string `json:"h"`
+	State string `json:"h"`
 	// Secret is what the callback does not carry: the PKCE verifier, or the request
 	// token's secret.
 	Secret string `json:"s"`

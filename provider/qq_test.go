@@ -85,12 +85,12 @@ func TestQQByConfiguration(t *testing.T) {
 	if asked[0].URL.Query().Has("code_verifier") {
 		t.Error("the exchange sent a code_verifier")
 	}
-	_, _, err = o.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {"spent"}})
+	_, _, err = o.Finish(ctx, p, url.Values{"state": {p.State}, "code": {"spent"}})
 	if e := failed(t, err, provider.ErrExpired); e.Code != "100020" {
 		t.Errorf("a spent code: %v", err)
 	}
 	// QQ's window closes when the user says no; a browser that comes back says so.
-	_, _, err = o.Finish(ctx, p, url.Values{"state": {p.Handle}, "usercancel": {"1"}})
+	_, _, err = o.Finish(ctx, p, url.Values{"state": {p.State}, "usercancel": {"1"}})
 	if !errors.Is(err, provider.ErrDenied) {
 		t.Errorf("the user said no: %v", err)
 	}

@@ -166,8 +166,8 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 	paths := []string{"/2/oauth2/token", "/2/oauth2/revoke", "/2/users/me", "/oauth/request_token", "/oauth/access_token", "/1.1/oauth/invalidate_token.json", "/user"}
 	token := tokenstore.Token{AccessToken: accessToken, RefreshToken: refreshToken}
 	token1 := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
-	p := provider.Pending{Provider: "x", Handle: "SECRET-state", Secret: "SECRET-pkce+/ &"}
-	p1 := provider.Pending{Provider: "x-oauth1", Handle: requestToken, Secret: requestSecret}
+	p := provider.Pending{Provider: "x", State: "SECRET-state", Secret: "SECRET-pkce+/ &"}
+	p1 := provider.Pending{Provider: "x-oauth1", State: requestToken, Secret: requestSecret}
 	for name, body := range bodies {
 		for _, status := range []int{200, 302, 400, 401, 402, 403, 429, 500} {
 			t.Run(fmt.Sprintf("%s with status %d", name, status), func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 					})
 				}
 				var errs [14]error
-				_, _, errs[0] = x.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {theCode}})
+				_, _, errs[0] = x.Finish(ctx, p, url.Values{"state": {p.State}, "code": {theCode}})
 				_, errs[1] = x.Refresh(ctx, token)
 				_, errs[2] = x.Profile(ctx, token)
 				_, _, errs[3] = y.Begin(ctx, provider.Options{})
@@ -190,7 +190,7 @@ func TestAnswersThatRepeatSecretsAreScrubbed(t *testing.T) {
 				_, errs[5] = y.Profile(ctx, token1)
 				errs[6] = x.Revoke(ctx, token)
 				errs[7] = y.Revoke(ctx, token1)
-				_, _, errs[8] = o.Finish(ctx, provider.Pending{Provider: o.Name(), Handle: p.Handle, Secret: p.Secret}, url.Values{"state": {p.Handle}, "code": {theCode}})
+				_, _, errs[8] = o.Finish(ctx, provider.Pending{Provider: o.Name(), State: p.State, Secret: p.Secret}, url.Values{"state": {p.State}, "code": {theCode}})
 				_, errs[9] = o.Refresh(ctx, token)
 				_, errs[10] = o.Profile(ctx, token)
 				_, _, errs[11] = o1.Begin(ctx, provider.Options{})
@@ -219,7 +219,7 @@ func TestAVisitorCannotHideWhatXSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = x.Finish(ctx, p, url.Values{"state": {p.Handle}, "code": {code}})
+		_, _, err = x.Finish(ctx, p, url.Values{"state": {p.State}, "code": {code}})
 		if e := failed(t, err, provider.ErrRefused); e.Detail != "Missing valid authorization header" || e.Code != "invalid_client" {
 			t.Errorf("code %q: detail %q, code %q", code, e.Detail, e.Code)
 		}

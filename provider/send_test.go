@@ -42,7 +42,7 @@ func TestSendPutsTheTokenOnACopy(t *testing.T) {
 			r.Header.Set("Authorization", "Bearer of-its-own")
 			r.Header.Set("Content-Type", "application/json")
 			before := r.Clone(ctx)
-			resp, err := c.p.Send(nil, c.token, r)
+			resp, err := c.p.RoundTrip(nil, c.token, r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestSendSignsForms(t *testing.T) {
 			r.Body = body
 			r.ContentLength = int64(len(form.Encode()))
 			r.Header.Set("Content-Type", kind)
-			resp, err := s.xoauth1(t).Send(nil, oauth1Token, r)
+			resp, err := s.xoauth1(t).RoundTrip(nil, oauth1Token, r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +104,7 @@ func TestSendFillsInWhatARequestLeavesOut(t *testing.T) {
 	s := newServer(t)
 	s.reply("/", 200, "")
 	u, _ := url.Parse(s.URL)
-	resp, err := s.xoauth1(t).Send(http.DefaultTransport, oauth1Token, &http.Request{URL: u})
+	resp, err := s.xoauth1(t).RoundTrip(http.DefaultTransport, oauth1Token, &http.Request{URL: u})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestSendFillsInWhatARequestLeavesOut(t *testing.T) {
 		t.Errorf("method is %s", got.method)
 	}
 	verifySignature(t, s.URL, got, tokenSecret)
-	if resp, err = s.x(t).Send(http.DefaultTransport, stored(), &http.Request{URL: u}); err != nil {
+	if resp, err = s.x(t).RoundTrip(http.DefaultTransport, stored(), &http.Request{URL: u}); err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
@@ -150,7 +150,7 @@ func TestSendClosesTheBodyWhateverHappens(t *testing.T) {
 			r := httptest.NewRequest("POST", s.URL+"/x", nil)
 			r.Body = body
 			r.Header.Set("Content-Type", c.kind)
-			_, err := c.p.Send(refuse, c.token, r)
+			_, err := c.p.RoundTrip(refuse, c.token, r)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) || body.closed == 0 {
 				t.Errorf("error is %v, body closed %d times", err, body.closed)
 			}
@@ -170,7 +170,7 @@ func TestSendReturnsTheAnswerAsItCame(t *testing.T) {
 		token tokenstore.Token
 	}{{s.x(t), stored()}, {s.xoauth1(t), oauth1Token}} {
 		r, _ := http.NewRequest("GET", s.URL+"/x", nil)
-		resp, err := c.p.Send(nil, c.token, r)
+		resp, err := c.p.RoundTrip(nil, c.token, r)
 		if err != nil || resp.StatusCode != 302 {
 			t.Fatalf("%v, %v", resp, err)
 		}

@@ -13,7 +13,7 @@ type verdict struct {
 func refused(r Reason) verdict { return verdict{ErrRefused, r} }
 
 // judge weighs the answer of c, whose body is f, where its status does not decide.
-type judge func(c *call, f fault) verdict
+type classifier func(c *call, f fault) verdict
 
 var (
 	expired      = verdict{kind: ErrExpired}
@@ -24,7 +24,7 @@ var (
 // failure makes the error for a call that did not succeed. The status decides first,
 // where it means the same at every endpoint; weigh decides the rest, and is given no
 // pages.
-func (c *call) failure(weigh judge) *Error {
+func (c *call) failure(weigh classifier) *Error {
 	if c.answer == nil || c.err != nil {
 		if c.answer != nil && c.answer.status == http.StatusTooManyRequests {
 			return c.limited("", "")

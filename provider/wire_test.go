@@ -25,7 +25,7 @@ func calls(x *provider.X, y *provider.XOAuth1) map[string]func(context.Context) 
 	token1 := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	return map[string]func(context.Context) error{
 		"token": func(ctx context.Context) error {
-			p := provider.Pending{Provider: "x", Handle: "h", Secret: "s"}
+			p := provider.Pending{Provider: "x", State: "h", Secret: "s"}
 			_, _, err := x.Finish(ctx, p, url.Values{"state": {"h"}, "code": {theCode}})
 			return err
 		},
@@ -37,7 +37,7 @@ func calls(x *provider.X, y *provider.XOAuth1) map[string]func(context.Context) 
 			return err
 		},
 		"access_token": func(ctx context.Context) error {
-			p := provider.Pending{Provider: "x-oauth1", Handle: "h", Secret: "s"}
+			p := provider.Pending{Provider: "x-oauth1", State: "h", Secret: "s"}
 			_, _, err := y.Finish(ctx, p, url.Values{"oauth_token": {"h"}, "oauth_verifier": {verifier}})
 			return err
 		},

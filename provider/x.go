@@ -46,7 +46,7 @@ type XConfig struct {
 	// have a query, which is kept. Default https://x.com/i/oauth2/authorize; the page
 	// under twitter.com has other cookies, so people would have to sign in again.
 	AuthorizeURL string
-	// APIHosts are further hosts, by https, that credentials may go to: see [X.Accepts].
+	// APIHosts are further hosts, by https, that credentials may go to: see [X.AllowsURL].
 	APIHosts []string
 	// Transport carries the provider's own calls. Default: one of its own, set up as
 	// [http.DefaultTransport]. Cookies are not kept and redirects not followed.
@@ -58,16 +58,16 @@ type XConfig struct {
 }
 
 // X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
-// it. It implements [Provider], [Refresher], [Revoker] and [Exchanger]. It is no
-// [Prover]: a bearer token does not say which application it was given to.
+// it. It implements [Provider], [Refresher], [Revoker] and [CodeExchanger]. It is no
+// [TokenVerifier]: a bearer token does not say which application it was given to.
 type X struct{ *flow }
 
 var (
-	_ Provider  = (*X)(nil)
-	_ Returner  = (*X)(nil)
-	_ Refresher = (*X)(nil)
-	_ Revoker   = (*X)(nil)
-	_ Exchanger = (*X)(nil)
+	_ Provider      = (*X)(nil)
+	_ Returner      = (*X)(nil)
+	_ Refresher     = (*X)(nil)
+	_ Revoker       = (*X)(nil)
+	_ CodeExchanger = (*X)(nil)
 )
 
 // NewX makes a provider. It checks all of cfg and reports every fault at once, each
@@ -106,11 +106,11 @@ func NewX(cfg XConfig) (*X, error) {
 // Name implements [Provider].
 func (x *X) Name() string { return x.svc.name }
 
-// Accepts implements [Provider]. Accepted are, by https, the host of
+// AllowsURL implements [Provider]. Accepted are, by https, the host of
 // [XConfig.APIURL], the hosts of [XConfig.APIHosts], and with X's own API all four of
 // its names: api and upload, under x.com and twitter.com. By http it is only APIURL's
 // own host and port, where that is a loopback one. A URL with user info never is.
-func (x *X) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
+func (x *X) AllowsURL(u *url.URL) bool { return x.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes a state of 256 random bits (X refuses more
 // than 500 characters) and a PKCE verifier (RFC 7636, S256), and speaks to nobody. To
@@ -143,12 +143,12 @@ func (x *X) Finish(ctx context.Context, p Pending, callback url.Values) (User, t
 	return x.identify(ctx, t, p.Scopes)
 }
 
-// Exchange implements [Exchanger], with the two calls of [X.Finish]. redirectURI has to be
+// ExchangeCode implements [CodeExchanger], with the two calls of [X.Finish]. redirectURI has to be
 // registered with the app at X, and the program has to have used the app's client id.
 //
 // The scopes are those that X granted; where its answer names none they are unknown. The
 // address is asked for where the program asked for users.email and [XConfig.Scopes] has it.
-func (x *X) Exchange(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error) {
+func (x *X) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error) {
 	if code == "" || verifier == "" || redirectURI == "" {
 		return User{}, tokenstore.Token{}, x.svc.misuse("token", ReasonOther, "the code, the verifier or the redirect URI is missing")
 	}
@@ -164,7 +164,7 @@ func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (U
 	// Asked and granted: a provider that grants more than was asked is not taken up on
 	// it.
 	email := slices.Contains(asked, "users.email") && t.HasScopes("users.email")
-	a, err := x.svc.usersMe(ctx, t, email, x.ask, judgeX)
+	a, err := x.svc.usersMe(ctx, t, email, x.ask, classifyX)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -177,7 +177,7 @@ func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (U
 // users.email. An error 401 is [ErrUnavailable]: only a refresh tells a refused token
 // from an outage at X.
 func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	a, err := x.svc.usersMe(ctx, t, t.HasScopes("users.email"), x.ask, judgeX)
+	a, err := x.svc.usersMe(ctx, t, t.HasScopes("users.email"), x.ask, classifyX)
 	if err != nil {
 		return User{}, err
 	}

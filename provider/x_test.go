@@ -34,15 +34,15 @@ func TestBeginMakesTheAddressOfTheConsentPage(t *testing.T) {
 	}
 	sum := sha256.Sum256([]byte(p.Secret))
 	for k, want := range map[string]string{
-		"response_type": "code", "client_id": clientID, "redirect_uri": callbackURL, "state": p.Handle,
+		"response_type": "code", "client_id": clientID, "redirect_uri": callbackURL, "state": p.State,
 		"code_challenge": base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method": "S256",
 	} {
 		if got := u.Query()[k]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want %q", k, got, want)
 		}
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`).MatchString(p.Handle) {
-		t.Errorf("the state is %q, want 256 bits in base64url", p.Handle)
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`).MatchString(p.State) {
+		t.Errorf("the state is %q, want 256 bits in base64url", p.State)
 	}
 	if len(p.Secret) < 43 || p.Provider != "x" || !slices.Equal(p.Scopes, []string{"tweet.read", "users.read", "offline.access"}) {
 		t.Errorf("pending is %+v with %d bytes of secret", p, len(p.Secret))
@@ -51,7 +51,7 @@ func TestBeginMakesTheAddressOfTheConsentPage(t *testing.T) {
 		t.Error("the verifier is in the address")
 	}
 	_, again, _ := x.Begin(ctx, provider.Options{})
-	if again.Handle == p.Handle || again.Secret == p.Secret {
+	if again.State == p.State || again.Secret == p.Secret {
 		t.Error("two sign-ins share a secret")
 	}
 	if len(s.requests()) != 0 {
@@ -193,13 +193,13 @@ func TestFinishRefusesACallbackBeforeXIsAsked(t *testing.T) {
 	}{
 		"with another state":             {nil, func(provider.Pending) url.Values { return url.Values{"state": {"other"}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
 		"without a state":                {nil, func(provider.Pending) url.Values { return url.Values{"code": {theCode}} }, provider.ErrOtherBrowser, ""},
-		"with two states":                {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.Handle, "b"}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
+		"with two states":                {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.State, "b"}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
 		"with an empty pending":          {func(p *provider.Pending) { *p = provider.Pending{} }, func(provider.Pending) url.Values { return url.Values{"state": {""}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
-		"with a pending without handle":  {func(p *provider.Pending) { p.Handle = "" }, func(provider.Pending) url.Values { return url.Values{"state": {""}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
+		"with a pending without handle":  {func(p *provider.Pending) { p.State = "" }, func(provider.Pending) url.Values { return url.Values{"state": {""}, "code": {theCode}} }, provider.ErrOtherBrowser, ""},
 		"with a pending of another kind": {func(p *provider.Pending) { p.Provider = "y" }, ok2, provider.ErrOtherBrowser, ""},
 		"with a pending without secret":  {func(p *provider.Pending) { p.Secret = "" }, ok2, provider.ErrOtherBrowser, ""},
-		"without a code":                 {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.Handle}} }, provider.ErrDenied, ""},
-		"with two codes":                 {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.Handle}, "code": {"a", "b"}} }, provider.ErrDenied, ""},
+		"without a code":                 {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.State}} }, provider.ErrDenied, ""},
+		"with two codes":                 {nil, func(p provider.Pending) url.Values { return url.Values{"state": {p.State}, "code": {"a", "b"}} }, provider.ErrDenied, ""},
 		"that says access_denied":        {nil, said("access_denied"), provider.ErrDenied, ""},
 		"that says invalid_scope":        {nil, said("invalid_scope"), provider.ErrRefused, provider.ReasonScope},
 		"that says unauthorized_client":  {nil, said("unauthorized_client"), provider.ErrRefused, provider.ReasonCredentials},
@@ -227,13 +227,13 @@ func TestFinishRefusesACallbackBeforeXIsAsked(t *testing.T) {
 }
 
 func ok2(p provider.Pending) url.Values {
-	return url.Values{"state": {p.Handle}, "code": {theCode}}
+	return url.Values{"state": {p.State}, "code": {theCode}}
 }
 
 // said is a callback that belongs to the sign-in and reports an error. It has a code
 // too, which must not be used, and repeats secrets.
 func said(word string) func(provider.Pending) url.Values {
 	return func(p provider.Pending) url.Values {
-		return url.Values{"state": {p.Handle}, "error": {word}, "code": {theCode}, "error_description": {"see " + theCode + clientSecret}}
+		return url.Values{"state": {p.State}, "error": {word}, "code": {theCode}, "error_description": {"see " + theCode + clientSecret}}
 	}
 }

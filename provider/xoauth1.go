@@ -42,7 +42,7 @@ type XOAuth1Config struct {
 	// answer has id and handle.
 	FetchProfile bool
 	// APIHosts are further hosts, by https, that credentials may go to: see
-	// [XOAuth1.Accepts].
+	// [XOAuth1.AllowsURL].
 	APIHosts []string
 	// Transport carries the provider's own calls. Default: one of its own, set up as
 	// [http.DefaultTransport]. Cookies are not kept and redirects not followed.
@@ -55,7 +55,7 @@ type XOAuth1Config struct {
 }
 
 // XOAuth1 signs people in with X by OAuth 1.0a. Make it with [NewXOAuth1]. Goroutines
-// may share it. It implements [Provider], [Revoker], [Refuser] and [Prover]; its
+// may share it. It implements [Provider], [Revoker], [TokenRejecter] and [TokenVerifier]; its
 // tokens do not expire, so there is nothing to refresh.
 type XOAuth1 struct{ *xoauth1App }
 
@@ -66,11 +66,11 @@ type xoauth1App struct {
 }
 
 var (
-	_ Provider = (*XOAuth1)(nil)
-	_ Revoker  = (*XOAuth1)(nil)
-	_ Refuser  = (*XOAuth1)(nil)
-	_ Prover   = (*XOAuth1)(nil)
-	_ Returner = (*XOAuth1)(nil)
+	_ Provider      = (*XOAuth1)(nil)
+	_ Revoker       = (*XOAuth1)(nil)
+	_ TokenRejecter = (*XOAuth1)(nil)
+	_ TokenVerifier = (*XOAuth1)(nil)
+	_ Returner      = (*XOAuth1)(nil)
 )
 
 // NewXOAuth1 makes a provider. It checks all of cfg and reports every fault at once,
@@ -120,8 +120,8 @@ func NewXOAuth1(cfg XOAuth1Config) (*XOAuth1, error) {
 // Name implements [Provider].
 func (x *XOAuth1) Name() string { return x.svc.name }
 
-// Accepts implements [Provider], by the rule of [X.Accepts].
-func (x *XOAuth1) Accepts(u *url.URL) bool { return x.svc.hosts.has(u) }
+// AllowsURL implements [Provider], by the rule of [X.AllowsURL].
+func (x *XOAuth1) AllowsURL(u *url.URL) bool { return x.svc.hosts.has(u) }
 
 // Begin implements [Provider]. It makes one call, for a request token (RFC 5849, 2.1),
 // and insists that X confirms the callback. [Options.Scopes] is not for OAuth 1.0a.
@@ -164,5 +164,5 @@ func (x *XOAuth1) CallbackURL() string { return x.oauth.CallbackURL }
 // showed. Blanks around it do no harm. X takes a PIN once; a wrong one is [ErrExpired],
 // none is [ErrDenied].
 func (x *XOAuth1) FinishPIN(ctx context.Context, p Pending, pin string) (User, tokenstore.Token, error) {
-	return x.Finish(ctx, p, url.Values{"oauth_token": {p.Handle}, "oauth_verifier": {strings.TrimSpace(pin)}})
+	return x.Finish(ctx, p, url.Values{"oauth_token": {p.State}, "oauth_verifier": {strings.TrimSpace(pin)}})
 }

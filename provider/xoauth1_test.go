@@ -19,7 +19,7 @@ func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if redirect != s.URL+"/oauth/authenticate?oauth_token="+requestToken || p.Provider != "x-oauth1" || p.Handle != requestToken || p.Secret != requestSecret {
+	if redirect != s.URL+"/oauth/authenticate?oauth_token="+requestToken || p.Provider != "x-oauth1" || p.State != requestToken || p.Secret != requestSecret {
 		t.Errorf("redirect is %s, pending %v", redirect, p)
 	}
 	begin := s.last(t)
@@ -65,8 +65,8 @@ func TestOAuth1BeginPassesItsWishesOn(t *testing.T) {
 	if want := s.URL + "/p/oauth/authorize?force_login=true&oauth_token=a%2Bb&screen_name=jack%26x"; redirect != want {
 		t.Errorf("redirect is %s, want %s", redirect, want)
 	}
-	if p.Handle != "a+b" || p.Secret != "c" || p.Provider != "other-1" || x.Name() != "other-1" {
-		t.Errorf("pending is %v with handle %q", p, p.Handle)
+	if p.State != "a+b" || p.Secret != "c" || p.Provider != "other-1" || x.Name() != "other-1" {
+		t.Errorf("pending is %v with handle %q", p, p.State)
 	}
 	got := s.last(t)
 	verifySignature(t, s.URL, got, "")
@@ -76,7 +76,7 @@ func TestOAuth1BeginPassesItsWishesOn(t *testing.T) {
 }
 
 func TestOAuth1FinishRefusesACallbackBeforeXIsAsked(t *testing.T) {
-	p := provider.Pending{Provider: "x-oauth1", Handle: requestToken, Secret: requestSecret}
+	p := provider.Pending{Provider: "x-oauth1", State: requestToken, Secret: requestSecret}
 	for name, c := range map[string]struct {
 		p        provider.Pending
 		callback url.Values
@@ -87,7 +87,7 @@ func TestOAuth1FinishRefusesACallbackBeforeXIsAsked(t *testing.T) {
 		"with two tokens":           {p, url.Values{"oauth_token": {requestToken, "b"}, "oauth_verifier": {verifier}}, provider.ErrOtherBrowser},
 		"with nothing":              {p, nil, provider.ErrOtherBrowser},
 		"with an empty pending":     {provider.Pending{}, url.Values{"oauth_token": {""}, "oauth_verifier": {verifier}}, provider.ErrOtherBrowser},
-		"of another provider":       {provider.Pending{Provider: "x", Handle: requestToken, Secret: requestSecret}, url.Values{"oauth_token": {requestToken}, "oauth_verifier": {verifier}}, provider.ErrOtherBrowser},
+		"of another provider":       {provider.Pending{Provider: "x", State: requestToken, Secret: requestSecret}, url.Values{"oauth_token": {requestToken}, "oauth_verifier": {verifier}}, provider.ErrOtherBrowser},
 		"denied elsewhere":          {p, url.Values{"denied": {"other"}}, provider.ErrOtherBrowser},
 		"denied with empty pending": {provider.Pending{Provider: "x-oauth1", Secret: "s"}, url.Values{"denied": {""}}, provider.ErrOtherBrowser},
 		"denied":                    {p, url.Values{"denied": {requestToken}}, provider.ErrDenied},
@@ -181,7 +181,7 @@ func TestEveryAnswerToARequestTokenHasOneMeaning(t *testing.T) {
 			s.reply("/oauth/request_token", c.status, c.body)
 			redirect, p, err := s.xoauth1(t).Begin(ctx, provider.Options{})
 			c.check(t, err, "request_token")
-			if redirect != "" || p.Handle != "" || p.Secret != "" || len(s.requests()) != 1 {
+			if redirect != "" || p.State != "" || p.Secret != "" || len(s.requests()) != 1 {
 				t.Errorf("%q and %v after %d requests", redirect, p, len(s.requests()))
 			}
 		})
@@ -352,11 +352,11 @@ func TestCode89AloneRefusesAnOAuth1Token(t *testing.T) {
 		{429, `{"errors":[{"code":89}]}`, false},
 		{503, `{"errors":[{"code":89}]}`, false},
 	} {
-		if got := x.Refused(&http.Response{StatusCode: c.status}, []byte(c.body)); got != c.want {
+		if got := x.RejectsToken(&http.Response{StatusCode: c.status}, []byte(c.body)); got != c.want {
 			t.Errorf("%d %s: %t", c.status, c.body, got)
 		}
 	}
-	if _, is := any(newServer(t).x(t)).(provider.Refuser); is {
+	if _, is := any(newServer(t).x(t)).(provider.TokenRejecter); is {
 		t.Error("an OAuth 2.0 token is refused by an answer of the API")
 	}
 }

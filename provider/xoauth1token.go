@@ -15,7 +15,7 @@ func (x *XOAuth1) finish(ctx context.Context, p Pending, verifier string) (User,
 		return User{}, tokenstore.Token{}, err
 	}
 	if x.profile || a.id == "" {
-		full, err := x.svc.usersMe(ctx, t, false, x.Send, judgeSigned)
+		full, err := x.svc.usersMe(ctx, t, false, x.RoundTrip, classifySigned)
 		if err != nil {
 			return User{}, tokenstore.Token{}, err
 		}
@@ -51,23 +51,23 @@ func (x *XOAuth1) accessToken(ctx context.Context, p Pending, verifier string) (
 // [ErrTokenRefused]. Any other error 401 is [ErrUnavailable], as X has answered so to
 // good tokens.
 func (x *XOAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	a, err := x.svc.usersMe(ctx, t, false, x.Send, judgeKept)
+	a, err := x.svc.usersMe(ctx, t, false, x.RoundTrip, classifyStoredOAuth1)
 	if err != nil {
 		return User{}, err
 	}
 	return x.svc.user(a), nil
 }
 
-// Prove implements [Prover], by one users/me call, which X bills and limits. Its signature
+// VerifyToken implements [TokenVerifier], by one users/me call, which X bills and limits. Its signature
 // carries the consumer key, and X takes a token with the key of its own application only.
 //
 // Any error 401 but one for the clock or the access level is [ErrTokenRefused]: the token
 // and its secret come from a stranger, and X does not always say what it has against them.
-func (x *XOAuth1) Prove(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
+func (x *XOAuth1) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		return User{}, tokenstore.Token{}, x.svc.misuse("users/me", ReasonOther, "the token is not an OAuth 1.0a token")
 	}
-	a, err := x.svc.usersMe(ctx, t, false, x.Send, judgeProof)
+	a, err := x.svc.usersMe(ctx, t, false, x.RoundTrip, classifyProof)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -88,7 +88,7 @@ func (x *XOAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if err != nil {
 		return c.unreached()
 	}
-	resp, err := x.Send(c, t, r)
+	resp, err := x.RoundTrip(c, t, r)
 	if err == nil {
 		_ = resp.Body.Close()
 	}

@@ -47,7 +47,7 @@ func judgeOAuth1(c *call, f fault) verdict {
 }
 
 // judgeSigned weighs a refused users/me call right after a sign-in.
-func judgeSigned(c *call, f fault) verdict {
+func classifySigned(c *call, f fault) verdict {
 	switch v := judgeOAuth1(c, f); {
 	case v.reason != "" && v.reason != ReasonOther:
 		return v
@@ -62,16 +62,16 @@ func judgeSigned(c *call, f fault) verdict {
 }
 
 // judgeKept weighs a refused users/me call with a token from the store.
-func judgeKept(c *call, f fault) verdict {
+func classifyStoredOAuth1(c *call, f fault) verdict {
 	if f.has("89") {
 		return tokenRefused
 	}
-	return judgeSigned(c, f)
+	return classifySigned(c, f)
 }
 
 // judgeProof weighs a refused users/me call with a token that a stranger brought.
-func judgeProof(c *call, f fault) verdict {
-	v := judgeSigned(c, f)
+func classifyProof(c *call, f fault) verdict {
+	v := classifySigned(c, f)
 	switch {
 	case v.reason == ReasonClock, v.reason == ReasonAccess, f.says("temporarily unavailable"):
 		return v
@@ -81,9 +81,9 @@ func judgeProof(c *call, f fault) verdict {
 	return v
 }
 
-// Refused implements [Refuser]: an error 401 with code 89, in whichever form X writes
+// RejectsToken implements [TokenRejecter]: an error 401 with code 89, in whichever form X writes
 // it. Any other 401 is none, as X has answered so to good tokens.
-func (x *XOAuth1) Refused(resp *http.Response, body []byte) bool {
+func (x *XOAuth1) RejectsToken(resp *http.Response, body []byte) bool {
 	return resp.StatusCode == http.StatusUnauthorized && parseFault(body).has("89")
 }
 

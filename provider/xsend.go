@@ -6,10 +6,10 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Send implements [Provider]: r's copy carries the access token as RFC 6750, 2.1 has
+// RoundTrip implements [Provider]: r's copy carries the access token as RFC 6750, 2.1 has
 // it, in place of any Authorization of r's own, and goes to the host of r.URL, whatever
 // r.Host says. A nil base is the provider's own transport.
-func (x *X) Send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+func (x *X) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	return x.send(base, t, r)
 }
 
@@ -23,7 +23,7 @@ func (x *X) ask(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*h
 }
 
 // judgeX weighs a refused users/me call.
-func judgeX(c *call, f fault) verdict {
+func classifyX(c *call, f fault) verdict {
 	switch {
 	case c.answer.status == http.StatusUnauthorized:
 		return unavailable

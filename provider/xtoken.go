@@ -20,15 +20,15 @@ func (x *X) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, 
 	if t.RefreshToken == "" {
 		return tokenstore.Token{}, x.svc.misuse("refresh", ReasonScope, "the token has no refresh token: ask for the scope offline.access at sign-in")
 	}
-	return x.refresh(ctx, t, judgeRefresh)
+	return x.refresh(ctx, t, classifyRefresh)
 }
 
 // judgeRefresh weighs a refused refresh.
-func judgeRefresh(c *call, f fault) verdict {
+func classifyRefresh(c *call, f fault) verdict {
 	if f.has("invalid_grant", "invalid_token") || f.has("invalid_request") && tokenInvalid(f) {
 		return tokenRefused
 	}
-	return judgeClient(c, f)
+	return classifyClient(c, f)
 }
 
 // tokenInvalid reports whether an invalid_request is about the token: X says "Value passed

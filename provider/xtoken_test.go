@@ -16,7 +16,7 @@ import (
 func stored() tokenstore.Token {
 	return tokenstore.Token{
 		AccessToken: accessToken, RefreshToken: refreshToken, Expiry: fixed(), Scopes: []string{"tweet.read", "users.read", "offline.access"},
-		AccountID: "2244994945", ObtainedAt: fixed().Add(-2 * time.Hour), SignInAgain: true,
+		AccountID: "2244994945", ObtainedAt: fixed().Add(-2 * time.Hour), NeedsReauth: true,
 	}
 }
 
@@ -37,7 +37,7 @@ func TestRefreshTakesTheNewTokenAndKeepsWhatTheAnswerDoesNotSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.AccessToken != newAccess || got.RefreshToken != newRefresh || !slices.Equal(got.Scopes, []string{"a"}) || got.AccountID != "2244994945" ||
-				!got.Expiry.Equal(fixed().Add(2*time.Hour)) || !got.ObtainedAt.Equal(fixed()) || got.SignInAgain {
+				!got.Expiry.Equal(fixed().Add(2*time.Hour)) || !got.ObtainedAt.Equal(fixed()) || got.NeedsReauth {
 				t.Errorf("token is %v", got)
 			}
 			got, err = x.Refresh(ctx, stored())

@@ -26,7 +26,7 @@ func BenchmarkIdentity(b *testing.B) {
 		b.Run(c.name+"/Read", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok, err := c.m.Read(r.Context(), r); !ok || err != nil {
+				if _, ok, err := c.m.Get(r.Context(), r); !ok || err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -43,13 +43,13 @@ func BenchmarkIdentity(b *testing.B) {
 		b.Run(c.name+"/Read, garbage", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				c.m.Read(garbage.Context(), garbage)
+				c.m.Get(garbage.Context(), garbage)
 			}
 		})
 		b.Run(c.name+"/LoadAndSave", func(b *testing.B) {
 			b.ReportAllocs()
 			next := c.m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if _, ok, err := c.m.Read(r.Context(), r); !ok || err != nil {
+				if _, ok, err := c.m.Get(r.Context(), r); !ok || err != nil {
 					b.Error(err)
 				}
 			}))
@@ -71,7 +71,7 @@ func (h headerOnly) Header() http.Header { return h.header }
 func TestReadingTheIdentityIsCheap(t *testing.T) {
 	m := newManager(t, session.Config{Store: memstore.NewWithCleanupInterval(0)})
 	_, r := request(m, signIn(t, m, "ann"))
-	if n := testing.AllocsPerRun(200, func() { m.Read(r.Context(), r) }); n > 5 {
+	if n := testing.AllocsPerRun(200, func() { m.Get(r.Context(), r) }); n > 5 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -67,7 +67,7 @@ func TestNewReadsTheRecordsOfScs(t *testing.T) {
 	spy := newSpy()
 	sm := scs.New()
 	sm.Store, sm.HashTokenInStore, sm.Cookie.Name = spy, true, "xsignin"
-	over, err := session.Over(sm, session.OverConfig{Logger: quiet()})
+	over, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

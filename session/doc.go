@@ -2,13 +2,13 @@
 // and the sign-ins that a browser has under way.
 //
 // A [Manager] is made by [New], with a store, a cookie and a codec of its own, or
-// by [Over], which joins the session manager that an application already has.
+// by [FromSCS], which joins the session manager that an application already has.
 // [Manager.SignIn] and [Manager.SignOut] change who is signed in;
-// [Manager.Load] and [Manager.Read] say who it is. An application that keeps
+// [Manager.Load] and [Manager.Get] say who it is. An application that keeps
 // values of its own in the session mounts [Manager.LoadAndSave] and uses
 // [Manager.SCS].
 //
-// A [Jar] keeps pending sign-ins in sealed cookies.
+// A [PendingStore] keeps pending sign-ins in sealed cookies.
 //
 // [SignOuts] is the list of users who were signed out everywhere:
 // [Manager.SignOutEverywhere] ends all sessions of a user, in this process at once and in

@@ -70,11 +70,11 @@ func FuzzSignOutHead(f *testing.F) {
 
 // FuzzBegun: what the inside of a pending sign-in's cookie says is what is written again.
 func FuzzBegun(f *testing.F) {
-	whole := Begun{
-		Pending:  provider.Pending{Provider: "x", Handle: "handle", Secret: "verifier", Scopes: []string{"a", "b"}},
+	whole := PendingSignIn{
+		Pending:  provider.Pending{Provider: "x", State: "handle", Secret: "verifier", Scopes: []string{"a", "b"}},
 		ReturnTo: "/photos", Wanted: []string{"c"}, At: time.UnixMilli(1900000000123),
 	}
-	for _, seed := range [][]byte{nil, {0}, {1}, whole.encode(), Begun{}.encode(), whole.encode()[:20]} {
+	for _, seed := range [][]byte{nil, {0}, {1}, whole.encode(), PendingSignIn{}.encode(), whole.encode()[:20]} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

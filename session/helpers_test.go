@@ -142,7 +142,7 @@ func newOver(t testing.TB, store scs.Store) *session.Manager {
 	sm := scs.New()
 	sm.Store = store
 	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }
-	m, err := session.Over(sm, session.OverConfig{Logger: quiet()})
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func site(t testing.TB, m *session.Manager) *http.ServeMux {
 			fail(w, err)
 			return
 		}
-		again, okAgain, err := m.Read(r.Context(), r)
+		again, okAgain, err := m.Get(r.Context(), r)
 		if again != u || okAgain != ok || err != nil {
 			t.Errorf("Read gives %v, %t, %v; Load gave %v, %t", again, okAgain, err, u, ok)
 		}
@@ -330,7 +330,7 @@ func sent(t testing.TB, w *httptest.ResponseRecorder) *http.Cookie {
 func wantUser(t testing.TB, m *session.Manager, token, subject string) {
 	t.Helper()
 	_, r := request(m, token)
-	u, ok, err := m.Read(r.Context(), r)
+	u, ok, err := m.Get(r.Context(), r)
 	if err != nil || u.ID != subject || ok != (subject != "") {
 		t.Fatalf("Read gives %q, %t, %v; want %q", u.ID, ok, err, subject)
 	}

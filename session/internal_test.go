@@ -73,8 +73,8 @@ func TestWireReadsNothingPastTheEnd(t *testing.T) {
 	}
 }
 
-func begunOf(handle string) Begun {
-	return Begun{At: time.Now(), Pending: provider.Pending{Provider: "x", Handle: handle, Secret: "s", Scopes: []string{"scope"}}}
+func begunOf(handle string) PendingSignIn {
+	return PendingSignIn{At: time.Now(), Pending: provider.Pending{Provider: "x", State: handle, Secret: "s", Scopes: []string{"scope"}}}
 }
 
 func TestScsShowsItsKey(t *testing.T) {

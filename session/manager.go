@@ -62,9 +62,9 @@ type Config struct {
 	SignOuts *SignOuts
 }
 
-// OverConfig is what [Over] needs besides the manager that it joins. The zero value
+// FromSCSConfig is what [FromSCS] needs besides the manager that it joins. The zero value
 // works.
-type OverConfig struct {
+type FromSCSConfig struct {
 	// Logger gets what no caller is told, see [Config.Logger]. Nil means
 	// [slog.Default].
 	Logger *slog.Logger
@@ -72,7 +72,7 @@ type OverConfig struct {
 	SignOuts *SignOuts
 }
 
-// Manager knows who is signed in. Make one with [New] or [Over]. Goroutines may
+// Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
 // share it.
 //
 // A session does not say which Manager made it: any Manager over the same store takes
@@ -158,12 +158,12 @@ func New(cfg Config) (*Manager, error) {
 	return m, m.join(cfg.SignOuts)
 }
 
-// Over joins the session manager that an application already has: its cookie,
+// FromSCS joins the session manager that an application already has: its cookie,
 // codec, lifetimes and error function stay. Its LoadAndSave, or ours, may be
 // mounted around the package's users or not; where one is, it writes the record
 // and the cookie, and where none is, the methods here do.
 //
-// Over puts a wrapper around sm.Store, which ends sessions for good (see the
+// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the
 // package comment). So call it before sm is used, do not replace sm.Store
 // afterwards, and keep the concrete store yourself if you need its own methods.
 // Calling it again for the same sm is harmless; a list of sign-outs is everybody's then.
@@ -175,7 +175,7 @@ func New(cfg Config) (*Manager, error) {
 // It fails if sm is not whole, if it has another list of sign-outs already, or if its cookie is SameSite=Strict: browsers do not
 // send such a cookie to the page that a provider's answer leads to, so who has just
 // signed in would be sent to sign in again, without end.
-func Over(sm *scs.SessionManager, cfg OverConfig) (*Manager, error) {
+func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	switch {
 	case sm == nil:
 		return nil, errors.New("session: the session manager is nil")

@@ -45,7 +45,7 @@ func TestTheSettingsReachScs(t *testing.T) {
 func TestOverNeedsAWholeManager(t *testing.T) {
 	t.Parallel()
 	for _, sm := range []*scs.SessionManager{nil, {}, {Store: newSpy()}, {Store: newSpy(), Codec: scs.GobCodec{}}} {
-		if _, err := session.Over(sm, session.OverConfig{Logger: quiet()}); err == nil {
+		if _, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()}); err == nil {
 			t.Errorf("%+v was taken", sm)
 		}
 	}
@@ -59,7 +59,7 @@ func TestOverRefusesACookieThatDoesNotComeBackFromX(t *testing.T) {
 		sm := scs.New()
 		sm.Cookie.SameSite = mode
 		store := sm.Store
-		_, err := session.Over(sm, session.OverConfig{})
+		_, err := session.FromSCS(sm, session.FromSCSConfig{})
 		if (err == nil) != taken {
 			t.Errorf("SameSite %d: %v", mode, err)
 		}
@@ -75,7 +75,7 @@ func TestOverLogsWhereItIsTold(t *testing.T) {
 	spy := newSpy()
 	sm := scs.New()
 	sm.Store, sm.ErrorFunc = spy, nil
-	m, err := session.Over(sm, session.OverConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestAStoreThatIsAwayIsAnErrorOfReading(t *testing.T) {
 	token := signIn(t, m, "ann")
 	spy.reset(failing)
 	w, r := request(m, token)
-	if _, ok, err := m.Read(r.Context(), r); ok || err == nil {
+	if _, ok, err := m.Get(r.Context(), r); ok || err == nil {
 		t.Errorf("%t, %v", ok, err)
 	}
 	if _, ok, err := m.Load(w, r); ok || err == nil {

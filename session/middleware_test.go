@@ -204,10 +204,10 @@ func TestTwoManagersDoNotMixTheirSessions(t *testing.T) {
 	token := signIn(t, users, "ann")
 	w, r := request(users, token)
 	users.LoadAndSave(admins.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, _, _ := users.Read(r.Context(), r); u.ID != "ann" {
+		if u, _, _ := users.Get(r.Context(), r); u.ID != "ann" {
 			t.Errorf("%q", u.ID)
 		}
-		if u, ok, _ := admins.Read(r.Context(), r); ok {
+		if u, ok, _ := admins.Get(r.Context(), r); ok {
 			t.Errorf("%q is an admin", u.ID)
 		}
 	}))).ServeHTTP(w, r)
@@ -272,10 +272,10 @@ func TestADestroyedSessionClearsTheCookie(t *testing.T) {
 
 func TestJustScsStays(t *testing.T) {
 	t.Parallel()
-	// Over leaves the application's settings alone.
+	// FromSCS leaves the application's settings alone.
 	sm := scs.New()
 	sm.Cookie.Name, sm.Lifetime = "mine", time.Hour
-	m, err := session.Over(sm, session.OverConfig{Logger: quiet()})
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// Read returns who is signed in to the session that r's cookie names. ok is false
+// Get returns who is signed in to the session that r's cookie names. ok is false
 // if nobody is. It is one store read, none without a cookie or with one that scs
 // never made, and it writes nothing, but that it deletes the record of a session that was
 // ended everywhere: a session with an idle timeout does not live longer for it. [Manager.Load] is for the requests of a visitor.
@@ -22,7 +22,7 @@ import (
 // A record that does not decode, or is of a newer version of this package, is
 // nobody's. An error means that the store could not answer, or that the list of
 // sign-outs could not, see [NewSignOuts].
-func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
+func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	if m.loaded(ctx) {
 		return m.userIn(ctx)
 	}
@@ -31,7 +31,7 @@ func (m *Manager) Read(ctx context.Context, r *http.Request) (u provider.User, o
 	return rec.user, ok, err
 }
 
-// Load is [Manager.Read] for a visitor's request: with an idle timeout it also
+// Load is [Manager.Get] for a visitor's request: with an idle timeout it also
 // records that the session is used, in the store and in the cookie, at most once
 // in a sixteenth of the timeout. It still reads the store once. Call it before the
 // answer begins. Without an idle timeout it writes nothing.

@@ -37,7 +37,7 @@ func TestOverKeepsTheIdentityInAnyCodec(t *testing.T) {
 	sm := scs.New()
 	spy := newSpy()
 	sm.Store, sm.Codec, sm.IdleTimeout = spy, jsonCodec{}, idle
-	m, err := session.Over(sm, session.OverConfig{Logger: quiet()})
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

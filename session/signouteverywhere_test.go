@@ -20,7 +20,7 @@ func everywhere(t testing.TB, m *session.Manager) (*session.SignOuts, *noteStore
 	t.Helper()
 	store := newNotes()
 	s := newSignOuts(t, store)
-	if _, err := session.Over(m.SCS(), session.OverConfig{Logger: quiet(), SignOuts: s}); err != nil {
+	if _, err := session.FromSCS(m.SCS(), session.FromSCSConfig{Logger: quiet(), SignOuts: s}); err != nil {
 		t.Fatal(err)
 	}
 	return s, store
@@ -121,7 +121,7 @@ func TestALongRequestSeesTheSignOut(t *testing.T) {
 	mux := site(t, m)
 	mux.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) {
 		signOutEverywhere(t, m, "ann")
-		if _, ok, err := m.Read(r.Context(), r); ok || err != nil {
+		if _, ok, err := m.Get(r.Context(), r); ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
 		if _, ok, err := m.Load(w, r); ok || err != nil {
@@ -202,7 +202,7 @@ func TestWithoutTheListNobodyIsVouchedFor(t *testing.T) {
 		_, notes := everywhere(t, m)
 		notes.set(errStore, nil)
 		_, r := request(m, token)
-		if _, _, err := m.Read(r.Context(), r); !errors.Is(err, errStore) {
+		if _, _, err := m.Get(r.Context(), r); !errors.Is(err, errStore) {
 			t.Errorf("Read: %v", err)
 		}
 		w, r := request(m, token)
@@ -226,7 +226,7 @@ func TestWithoutTheListNobodyIsVouchedFor(t *testing.T) {
 		}
 		// Who has no session needs no list.
 		_, r = request(m, "")
-		if _, ok, err := m.Read(r.Context(), r); ok || err != nil {
+		if _, ok, err := m.Get(r.Context(), r); ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
 		notes.set(nil, nil)
@@ -243,7 +243,7 @@ func TestIterateLeavesOutWhatWasEnded(t *testing.T) {
 	signOutEverywhere(t, m, "ann")
 	var found []string
 	err := m.SCS().Iterate(context.Background(), func(ctx context.Context) error {
-		u, _, err := m.Read(ctx, nil)
+		u, _, err := m.Get(ctx, nil)
 		found = append(found, u.ID)
 		return err
 	})
@@ -262,7 +262,7 @@ func TestAManagerWithoutAListSaysSo(t *testing.T) {
 	if err := m.SignOutEverywhere(t.Context(), ""); err == nil || !m.HasSignOuts() {
 		t.Errorf("%v", err)
 	}
-	if _, err := session.Over(m.SCS(), session.OverConfig{SignOuts: newSignOuts(t, newNotes())}); err == nil {
+	if _, err := session.FromSCS(m.SCS(), session.FromSCSConfig{SignOuts: newSignOuts(t, newNotes())}); err == nil {
 		t.Error("two lists for one store")
 	}
 }

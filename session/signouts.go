@@ -42,7 +42,7 @@ type SignOutsConfig struct {
 	Store tokenstore.Store
 
 	// Lifetime is the longest that a session lasts, [Config.Lifetime] or that of the
-	// manager given to [Over]: a user is on the list for as long and a day more. Zero
+	// manager given to [FromSCS]: a user is on the list for as long and a day more. Zero
 	// means [DefaultLifetime]. An application that moves the deadlines of its sessions
 	// beyond that (scs's SetDeadline), or has shortened it while sessions were open, sets it
 	// to the longest of them: a session that outlives the list's entry is open again.
@@ -54,7 +54,7 @@ type SignOutsConfig struct {
 }
 
 // SignOuts is the list of users who were signed out everywhere. Managers that are
-// given it, by [Config] or [OverConfig], take no older session of such a user for
+// given it, by [Config] or [FromSCSConfig], take no older session of such a user for
 // open. Goroutines may share a SignOuts, and Managers may.
 //
 // The list holds the first half of a SHA-256 of each user's ID and a position,
@@ -106,7 +106,7 @@ type SignOuts struct {
 //
 // While the store does not answer the last list that was read serves on, and the log
 // tells. A process that has never read it, or that finds it unreadable, vouches for
-// nobody: [Manager.Read] and the others return an error, since an open session might be
+// nobody: [Manager.Get] and the others return an error, since an open session might be
 // one that was ended.
 //
 // The keys of its entries begin with a dot, so that they are no provider's. The list

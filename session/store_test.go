@@ -134,8 +134,8 @@ func TestTheStoreKeepsItsAbilities(t *testing.T) {
 		if _, found, _ := store.Find("k"); found {
 			t.Errorf("%s: it is still there", c.name)
 		}
-		// Over again, over ours: one wrapper is enough.
-		if _, err := session.Over(m.SCS(), session.OverConfig{Logger: quiet()}); err != nil || m.SCS().Store != store {
+		// FromSCS again, over ours: one wrapper is enough.
+		if _, err := session.FromSCS(m.SCS(), session.FromSCSConfig{Logger: quiet()}); err != nil || m.SCS().Store != store {
 			t.Errorf("%s: wrapped again, %v", c.name, err)
 		}
 	}
@@ -225,14 +225,14 @@ func TestNoSignOutStopsHalfWay(t *testing.T) {
 		_ = m.SignOut(w, r)
 		spy.reset(nil)
 		_, r = request(m, token)
-		_, before, err := m.Read(r.Context(), r)
+		_, before, err := m.Get(r.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w, r = request(m, token)
 		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/late"))
 		_, r = request(m, token)
-		_, after, err := m.Read(r.Context(), r)
+		_, after, err := m.Get(r.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +312,7 @@ func TestACallToTheStoreIsBounded(t *testing.T) {
 	store.hung.Store(true)
 	synctest.Test(t, func(t *testing.T) {
 		for what, f := range map[string]func(w http.ResponseWriter, r *http.Request) error{
-			"Read":    func(_ http.ResponseWriter, r *http.Request) error { _, _, err := m.Read(r.Context(), r); return err },
+			"Read":    func(_ http.ResponseWriter, r *http.Request) error { _, _, err := m.Get(r.Context(), r); return err },
 			"Load":    func(w http.ResponseWriter, r *http.Request) error { _, _, err := m.Load(w, r); return err },
 			"SignIn":  func(w http.ResponseWriter, r *http.Request) error { return m.SignIn(w, r, user("ann")) },
 			"SignOut": m.SignOut,

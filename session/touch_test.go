@@ -182,7 +182,7 @@ func TestASavedSessionNeedsNoTouch(t *testing.T) {
 		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/value"))
 		time.Sleep(idle / 32)
 		// Another replica, which does not remember this one's touches.
-		other, err := session.Over(m.SCS(), session.OverConfig{Logger: quiet()})
+		other, err := session.FromSCS(m.SCS(), session.FromSCSConfig{Logger: quiet()})
 		if err != nil {
 			t.Fatal(err)
 		}

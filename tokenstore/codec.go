@@ -27,7 +27,7 @@ const signInAgain = 1
 
 func encodeToken(t Token) ([]byte, error) {
 	var again byte
-	if t.SignInAgain {
+	if t.NeedsReauth {
 		again = signInAgain
 	}
 	b := []byte{tokenFormat, again}
@@ -66,7 +66,7 @@ func decodeToken(b []byte) (Token, error) {
 	}
 	r := wire.Reader{Rest: string(b[1:])}
 	again := r.Byte()
-	t := Token{SignInAgain: again == signInAgain}
+	t := Token{NeedsReauth: again == signInAgain}
 	for _, at := range [...]*time.Time{&t.Expiry, &t.ObtainedAt} {
 		seconds := r.Uint64()
 		nanos := r.Take(4)

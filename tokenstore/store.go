@@ -139,7 +139,7 @@ type Lister interface {
 type Cursor string
 
 // Walker is what a [Store] may do besides: go through all its entries, page by page,
-// as [Vault.Reseal] does. Callers find it by a type assertion.
+// as [Vault.Reencrypt] does. Callers find it by a type assertion.
 //
 // What [Store] demands of methods holds here too.
 type Walker interface {

@@ -31,9 +31,9 @@ type Token struct {
 	AccountID string
 	// ObtainedAt is when the provider gave this token.
 	ObtainedAt time.Time
-	// SignInAgain records that the provider refused the token for good, so that it
+	// NeedsReauth records that the provider refused the token for good, so that it
 	// is asked once and not at every request. Only a new sign-in helps.
-	SignInAgain bool
+	NeedsReauth bool
 
 	// What the secrets told, for a token without them; see [Token.Redacted].
 	wasOAuth1, wasRefreshable bool

@@ -43,7 +43,7 @@ func (e *UnknownKeyError) Error() string {
 //
 //  1. Add the new secret at the end, on every replica. Now all can open what it seals.
 //  2. Move it to the front, on every replica. Now it seals what is written.
-//  3. Call [Vault.Reseal], on one replica, until it returns nil. Now no token needs the
+//  3. Call [Vault.Reencrypt], on one replica, until it returns nil. Now no token needs the
 //     old one.
 //  4. Take the old secret away, on every replica.
 //
@@ -97,14 +97,14 @@ func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
 
 // Put stores t whatever was there, like [Store.Put]: the write of a sign-in. It refuses a
 // key without a provider or a user, and a token without an access token, unless that is
-// the mark SignInAgain: nobody could use them.
+// the mark NeedsReauth: nobody could use them.
 func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 	switch {
 	case key.isNote():
 		return "", errNote
 	case key.Provider == "" || key.UserID == "":
 		return "", errors.New("tokenstore: the key lacks its provider or its user: use the Key of the user who signed in")
-	case t.AccessToken == "" && !t.SignInAgain:
+	case t.AccessToken == "" && !t.NeedsReauth:
 		return "", errors.New("tokenstore: the token has no access token; one from Redacted, as the kit gives out, has none any more")
 	}
 	value, err := v.seal(key, t)

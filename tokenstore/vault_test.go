@@ -40,7 +40,7 @@ func TestVaultKeepsTokens(t *testing.T) {
 		"little":        {AccessToken: "a"},
 		"OAuth 2.0":     oauth2Token(),
 		"OAuth 1.0a":    {AccessToken: "12-a", TokenSecret: "s", AccountID: "12"},
-		"sign in again": {SignInAgain: true, AccountID: "12", Scopes: []string{"a"}},
+		"sign in again": {NeedsReauth: true, AccountID: "12", Scopes: []string{"a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			version, err := v.Put(t.Context(), key, want)
@@ -289,7 +289,7 @@ func FuzzDecodeToken(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was decoded does not encode: %v", err)
 		}
-		if got, err := decodeToken(again); err != nil || !got.Expiry.Equal(token.Expiry) || got.AccessToken != token.AccessToken || got.SignInAgain != token.SignInAgain {
+		if got, err := decodeToken(again); err != nil || !got.Expiry.Equal(token.Expiry) || got.AccessToken != token.AccessToken || got.NeedsReauth != token.NeedsReauth {
 			t.Errorf("%x came back as %x, %v", b, again, err)
 		}
 	})
@@ -354,7 +354,7 @@ func TestPutRefusesWhatNobodyCouldUse(t *testing.T) {
 			t.Errorf("%s: stored, %v", name, err)
 		}
 	}
-	for _, token := range []Token{token, {SignInAgain: true}} {
+	for _, token := range []Token{token, {NeedsReauth: true}} {
 		if _, err := v.Put(t.Context(), good, token); err != nil {
 			t.Error(err)
 		}

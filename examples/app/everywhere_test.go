@@ -91,7 +91,7 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	}
 	want := func(m *session.Manager, r *http.Request, signedIn bool) {
 		t.Helper()
-		if u, ok, err := m.Read(r.Context(), r); ok != signedIn || err != nil {
+		if u, ok, err := m.Get(r.Context(), r); ok != signedIn || err != nil {
 			t.Errorf("%q is signed in: %t, %v; want %t", u.ID, ok, err, signedIn)
 		}
 	}

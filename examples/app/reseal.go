@@ -11,7 +11,7 @@ import (
 )
 
 // reseal seals every stored token anew with the newest secret, while replicas serve. It
-// needs neither a listener nor X, and so no kit: a program with one calls its Reseal.
+// needs neither a listener nor X, and so no kit: a program with one calls its ReencryptTokens.
 func reseal(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {
@@ -29,8 +29,8 @@ func reseal(ctx context.Context, env func(string) string, stdout io.Writer, log 
 	if err != nil {
 		return err
 	}
-	n, err := vault.Reseal(ctx)
+	n, err := vault.Reencrypt(ctx)
 	_, _ = fmt.Fprintf(stdout, "Sealed anew with the newest secret: %d. Sealed with it before: %d. Left as they are: %d busy, %d of a secret that is missing, %d damaged\n",
-		n.Resealed, n.Newest, n.Busy, n.UnknownKey, n.Unreadable)
+		n.Reencrypted, n.Newest, n.Busy, n.UnknownKey, n.Unreadable)
 	return err
 }

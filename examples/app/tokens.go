@@ -56,7 +56,7 @@ func (a *app) refreshToken(w http.ResponseWriter, r *http.Request) {
 	if a.cfg.forgotten(user(r)) {
 		err = errForgotten
 	} else {
-		err = a.kit.Refresh(r.Context(), formKey(r))
+		err = a.kit.RefreshToken(r.Context(), formKey(r))
 	}
 	if err != nil {
 		a.fail(w, r, err)
@@ -67,7 +67,7 @@ func (a *app) refreshToken(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) disconnectToken(w http.ResponseWriter, r *http.Request) {
 	key := formKey(r)
-	if err := a.kit.Disconnect(r.Context(), key); err != nil {
+	if err := a.kit.RevokeToken(r.Context(), key); err != nil {
 		a.fail(w, r, err)
 		return
 	}

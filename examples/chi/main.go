@@ -44,7 +44,7 @@ func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	me := func(w http.ResponseWriter, r *http.Request) {
 		user, _ := xsignin.User(r.Context())
 		posts, err := hello.LatestPosts(r.Context(), xsignin.Client(r.Context()), user.AccountID)
-		if errors.Is(err, client.ErrSignInAgain) {
+		if errors.Is(err, client.ErrReauthRequired) {
 			http.Redirect(w, r, kit.LoginURL(user.Provider, "/me"), http.StatusSeeOther)
 			return
 		}

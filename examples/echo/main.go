@@ -46,7 +46,7 @@ func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	e.GET("/me", func(c echo.Context) error {
 		user, _ := xecho.User(c)
 		posts, err := hello.LatestPosts(c.Request().Context(), xecho.Client(c), user.AccountID)
-		if errors.Is(err, client.ErrSignInAgain) {
+		if errors.Is(err, client.ErrReauthRequired) {
 			return c.Redirect(http.StatusSeeOther, kit.LoginURL(user.Provider, "/me"))
 		}
 		if err != nil {

@@ -46,7 +46,7 @@ func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	r.GET("/me", xgin.RequireUser(kit.Middleware()), func(c *gin.Context) {
 		user, _ := xgin.User(c)
 		posts, err := hello.LatestPosts(c.Request.Context(), xgin.Client(c), user.AccountID)
-		if errors.Is(err, client.ErrSignInAgain) {
+		if errors.Is(err, client.ErrReauthRequired) {
 			c.Redirect(http.StatusSeeOther, kit.LoginURL(user.Provider, "/me"))
 			return
 		}

@@ -109,7 +109,7 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, all
 // onSignIn gives the user the application's own name, or refuses. Nothing is saved yet. The
 // callback's request carries the session of before: that is who wants to link.
 func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
-	visitor, _, err := a.kit.Sessions().Read(ctx, s.Request)
+	visitor, _, err := a.kit.Sessions().Get(ctx, s.Request)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 		if h.Token.AccountID != account {
 			continue // another account's
 		}
-		if err := a.kit.Disconnect(r.Context(), h.Key); err != nil {
+		if err := a.kit.RevokeToken(r.Context(), h.Key); err != nil {
 			fail(w, err)
 			return
 		}

@@ -366,11 +366,11 @@ func TestMetrics(t *testing.T) {
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.signIn(oauth1, second, http.StatusForbidden)
 	key := tokenstore.Key{Provider: "x", UserID: "1"}
-	if err := s.kit.Refresh(t.Context(), key); err != nil {
+	if err := s.kit.RefreshToken(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
 	s.x.RevokeApp(first)
-	_ = s.kit.Refresh(t.Context(), key)
+	_ = s.kit.RefreshToken(t.Context(), key)
 	resp, err := http.Get(s.url + "/metrics")
 	if err != nil {
 		t.Fatal(err)

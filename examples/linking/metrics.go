@@ -49,7 +49,7 @@ func (m *metrics) count(_ context.Context, e xsignin.Event) {
 	case event.SignInDone, event.SignInFailed:
 		m.signIns.WithLabelValues(e.Provider, e.Cause).Inc()
 		m.durations.WithLabelValues(e.Provider).Observe(e.Duration.Seconds())
-	case event.Refreshed, event.RefreshFailed, event.SignInAgain:
+	case event.Refreshed, event.RefreshFailed, event.NeedsReauth:
 		m.refreshes.WithLabelValues(e.Provider, string(e.Kind)).Inc()
 	}
 }

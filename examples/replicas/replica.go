@@ -75,7 +75,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 	}{Replica: r.number, Of: replicas, Where: r.store.Where}
 	if v.User, v.SignedIn = xsignin.User(req.Context()); v.SignedIn {
 		posts, err := hello.LatestPosts(req.Context(), xsignin.Client(req.Context()), v.User.AccountID)
-		if errors.Is(err, client.ErrSignInAgain) {
+		if errors.Is(err, client.ErrReauthRequired) {
 			v.LoginURL = r.kit.LoginURL(v.User.Provider, "/")
 		} else if err != nil {
 			log.Print(err)
@@ -91,7 +91,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 
 func (r *replica) refresh(w http.ResponseWriter, req *http.Request) {
 	user, _ := xsignin.User(req.Context())
-	if err := r.kit.Refresh(req.Context(), user.Key()); err != nil {
+	if err := r.kit.RefreshToken(req.Context(), user.Key()); err != nil {
 		log.Print(err) // the page shows how the token is
 	}
 	http.Redirect(w, req, "/", http.StatusSeeOther)

@@ -141,7 +141,7 @@ func (a *app) post(w http.ResponseWriter, r *http.Request) {
 
 // fail answers a request that could not ask X.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, client.ErrSignInAgain) {
+	if errors.Is(err, client.ErrReauthRequired) {
 		// RequireUser has let the request through: it knows since this moment only that X
 		// no longer takes the token. Asked again, it gives the refusal that fits who asks.
 		if _, refusal := a.kit.Middleware().Require(w, r); refusal != nil {

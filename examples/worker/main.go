@@ -144,7 +144,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Parked = true
 		for _, account := range accounts {
-			if account.Key == v.User.Key() && !account.Token.SignInAgain {
+			if account.Key == v.User.Key() && !account.Token.NeedsReauth {
 				v.Parked = false
 			}
 		}

@@ -143,7 +143,7 @@ func (w *worker) send(ctx context.Context, j *job) {
 func (w *worker) failed(j *job, err error) {
 	var dial *net.OpError
 	switch {
-	case errors.Is(err, client.ErrSignInAgain):
+	case errors.Is(err, client.ErrReauthRequired):
 		// Nothing was posted, and nothing will be until the user has been here.
 		j.State, j.Note = parked, noteParked
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, client.ErrClosed),

@@ -146,8 +146,8 @@ func (c *call) describe(ctx context.Context, a account) described {
 		return d
 	}
 	t, err := c.pool.Token(ctx, a.key())
-	if err == nil && t.SignInAgain {
-		err = client.ErrSignInAgain
+	if err == nil && t.NeedsReauth {
+		err = client.ErrReauthRequired
 	}
 	if err != nil {
 		d.Problem = c.explain(err).Message

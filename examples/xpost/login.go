@@ -48,7 +48,7 @@ func login(ctx context.Context, c *call) (result, error) {
 
 // save keeps the token and the name of who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
-	undo, err := c.pool.PutUndo(ctx, u.Key(), t)
+	undo, err := c.pool.PutWithRollback(ctx, u.Key(), t)
 	if err != nil {
 		return err
 	}

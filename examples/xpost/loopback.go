@@ -73,7 +73,7 @@ func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	state := r.URL.Query().Get("state")
-	if subtle.ConstantTimeCompare([]byte(state), []byte(l.pending.Handle)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(state), []byte(l.pending.State)) != 1 {
 		showPage(w, http.StatusBadRequest, "This is not the sign-in under way", "Open the address that xpost has printed.")
 		return
 	}

@@ -117,7 +117,7 @@ func unsure(err error) error {
 	switch {
 	case errors.As(err, &x) && x.Status < 500,
 		// These come before anything is sent.
-		errors.Is(err, client.ErrSignInAgain), errors.Is(err, client.ErrUnavailable),
+		errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrUnavailable),
 		errors.Is(err, client.ErrForeignHost), errors.As(err, &pe):
 		return err
 	}

@@ -89,7 +89,7 @@ func explain(err error, opt options) problem {
 		return problem{Code: "not_refreshable", Message: "this token cannot be refreshed: those of OAuth 1.0a do not expire, those of OAuth 2.0 need the scope offline.access"}
 	case errors.Is(err, client.ErrForeignHost):
 		return problem{Code: "foreign_host", Message: "the address is not on X's API, so no credentials were sent there and nothing was asked"}
-	case errors.Is(err, client.ErrSignInAgain):
+	case errors.Is(err, client.ErrReauthRequired):
 		return problem{Code: "sign_in_again", Message: "X no longer accepts this sign-in: run " + login}
 	case errors.As(err, &x):
 		return explainRefusal(x, login)

@@ -16,7 +16,7 @@ type rooms struct {
 	*storage
 	oauth2 *provider.X       // nil without X_CLIENT_ID
 	oauth1 *provider.XOAuth1 // nil without X_CONSUMER_KEY
-	pool   *client.Pool
+	pool   *client.Manager
 	// notRevoked is why X could not be told of a revocation, if it could not.
 	notRevoked error
 }
@@ -50,7 +50,7 @@ func openRooms(ctx context.Context, w world, cfg config) (k *rooms, err error) {
 	}
 	k.pool, err = client.New(client.Config{
 		Vault: k.vault, Providers: providers,
-		Events: func(_ context.Context, e event.Event) {
+		OnEvent: func(_ context.Context, e event.Event) {
 			if e.Kind == event.RevokeFailed {
 				k.notRevoked = e.Err
 			}

@@ -319,7 +319,7 @@ func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokensto
 	switch {
 	case who != "" && leaves && done:
 		t.Errorf("%s: told to be signed out, and still is signed in", st.name)
-	case who != "" && !has && !(w.refreshLost() && token.SignInAgain):
+	case who != "" && !has && !(w.refreshLost() && token.NeedsReauth):
 		t.Errorf("%s: signed in without a token: %v", st.name, token)
 	case who != "" && has && !w.works(token) && !w.refreshLost():
 		t.Errorf("%s: the stored token is dead at X: %v", st.name, token)

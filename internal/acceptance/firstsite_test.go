@@ -219,7 +219,7 @@ func TestAKeyThatNamesNoProvider(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		for _, err := range []error{err, s.Kit.Refresh(t.Context(), key)} {
+		for _, err := range []error{err, s.Kit.RefreshToken(t.Context(), key)} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v: %v", key, err)
 			}

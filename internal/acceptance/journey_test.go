@@ -126,7 +126,7 @@ func TestBothTokensOfAUserLieSideBySide(t *testing.T) {
 			t.Errorf("%v: status %d", a.Key, resp.StatusCode)
 		}
 	}
-	if err := s.Kit.Disconnect(t.Context(), accounts[0].Key); err != nil {
+	if err := s.Kit.RevokeToken(t.Context(), accounts[0].Key); err != nil {
 		t.Fatal(err)
 	}
 	if accounts, _ = s.Kit.Accounts(t.Context(), xtest.DefaultUserID); len(accounts) != 1 {
@@ -506,7 +506,7 @@ func TestATokenThatXRefusesSendsTheUserToTheLogin(t *testing.T) {
 				b.SignIn(p.login, xtest.DefaultUserID)
 				s.X.RevokeApp(xtest.DefaultUserID)
 				time.Sleep(3 * time.Hour)
-				if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, client.ErrSignInAgain.Error()) {
+				if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, client.ErrReauthRequired.Error()) {
 					t.Errorf("the first use: status %d, body %s", a.StatusCode, a.Text)
 				}
 				asked := len(s.X.Requests())
@@ -544,7 +544,7 @@ func TestATokenIsRefreshedWhenItsTwoHoursAreOver(t *testing.T) {
 			t.Errorf("X was asked for tokens %d times, want 6", n)
 		}
 		key := s.Tokens.Keys()[0]
-		if err := s.Kit.Refresh(context.Background(), key); err != nil {
+		if err := s.Kit.RefreshToken(context.Background(), key); err != nil {
 			t.Errorf("Refresh: %v", err)
 		}
 		if n := s.X.Count(http.MethodPost, "/2/oauth2/token"); n != 7 {

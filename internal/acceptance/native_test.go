@@ -196,7 +196,7 @@ func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
 	}
 	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}
-	if err := s.Kit.Refresh(t.Context(), key); err != nil {
+	if err := s.Kit.RefreshToken(t.Context(), key); err != nil {
 		t.Error(err)
 	}
 	accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID)
@@ -490,7 +490,7 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 		"codes that nobody can check": {func(c *xsignin.Config) {
 			c.ClientID, c.ClientSecret, c.Native.RedirectURIs = "", "", []string{nativeURI}
 		}, "provider.Exchanger"},
-		"pairs that nobody can prove": {func(c *xsignin.Config) { c.ConsumerKey, c.ConsumerSecret, c.Native.TokenPairs = "", "", true }, "provider.Prover"},
+		"pairs that nobody can prove": {func(c *xsignin.Config) { c.ConsumerKey, c.ConsumerSecret, c.Native.TokenPairs = "", "", true }, "provider.TokenVerifier"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := xsignin.Config{

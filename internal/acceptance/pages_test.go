@@ -93,9 +93,9 @@ var everyPage = []wayToPage{
 	{page.NotSignedIn, false, 401, func(_ *site, b *browser) answer {
 		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
-	{page.SignInAgain, true, 401, func(s *site, b *browser) answer {
+	{page.NeedsReauth, true, 401, func(s *site, b *browser) answer {
 		s.X.RevokeApp(xtest.DefaultUserID)
-		if err := s.Kit.Refresh(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
+		if err := s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
 			s.T.Error("X took a revoked token")
 		}
 		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")

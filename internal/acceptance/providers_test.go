@@ -67,14 +67,14 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 	}
 	for _, a := range accounts {
 		// Each refresh token is good at its own application alone.
-		if err := s.Kit.Refresh(context.Background(), a.Key); err != nil {
+		if err := s.Kit.RefreshToken(context.Background(), a.Key); err != nil {
 			t.Errorf("%s: %v", a.Key.Provider, err)
 		}
 		if status := me(a); status != http.StatusOK {
 			t.Errorf("%s: status %d", a.Key.Provider, status)
 		}
 	}
-	if err := s.Kit.Disconnect(context.Background(), accounts[1].Key); err != nil {
+	if err := s.Kit.RevokeToken(context.Background(), accounts[1].Key); err != nil {
 		t.Fatal(err)
 	}
 	if status := me(accounts[0]); status != http.StatusOK {

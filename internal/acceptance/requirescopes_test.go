@@ -467,7 +467,7 @@ func TestRequireScopesWithATokenThatIsOfNoUse(t *testing.T) {
 		s.scoped("/post", "tweet.write")
 		b := s.browser()
 		b.SignIn("/auth/login", xtest.DefaultUserID)
-		if err := s.Kit.Disconnect(t.Context(), s.Tokens.Keys()[0]); err != nil {
+		if err := s.Kit.RevokeToken(t.Context(), s.Tokens.Keys()[0]); err != nil {
 			t.Fatal(err)
 		}
 		if a := b.Get(b.Approve(b.consent("/post"), xtest.DefaultUserID)); a.Redirect() != "/post" {

@@ -23,7 +23,7 @@ func BenchmarkSessionsInMemory(b *testing.B) {
 			rival{"", func() error {
 				header[0] = users.cookie(random.IntN(n))
 				r.Header["Cookie"] = header
-				_, ok, err := m.Read(context.Background(), r)
+				_, ok, err := m.Get(context.Background(), r)
 				if err == nil && !ok {
 					err = errSignedOut
 				}

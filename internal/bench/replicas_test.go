@@ -110,7 +110,7 @@ func refreshes(t *testing.T, db database, n, expiries int) int64 {
 	var clock atomic.Int64
 	clock.Store(time.Now().UnixNano())
 	now := func() time.Time { return time.Unix(0, clock.Load()) }
-	var pools []*client.Pool
+	var pools []*client.Manager
 	for range n {
 		pools = append(pools, newPool(t, db.tokens(), x, now))
 	}
@@ -139,7 +139,7 @@ func refreshes(t *testing.T, db database, n, expiries int) int64 {
 }
 
 // newPool returns the clients of one replica.
-func newPool(t *testing.T, store tokenstore.Store, x http.RoundTripper, now func() time.Time) *client.Pool {
+func newPool(t *testing.T, store tokenstore.Store, x http.RoundTripper, now func() time.Time) *client.Manager {
 	t.Helper()
 	vault, err := tokenstore.NewVault(store, secret('v'))
 	if err != nil {

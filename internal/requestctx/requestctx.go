@@ -27,7 +27,7 @@ type Request struct {
 	// User is the signed-in user, or the zero User.
 	User provider.User
 	// Clients makes the user's client when the client is asked for, not before.
-	Clients *client.Pool
+	Clients *client.Manager
 	// Callback is set behind a callback only.
 	Callback *Callback
 }

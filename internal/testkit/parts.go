@@ -19,9 +19,9 @@ type Parts struct {
 	X *xtest.X
 	// Providers are x and x-oauth1.
 	Providers []provider.Provider
-	Clients   *client.Pool
+	Clients   *client.Manager
 	Sessions  *session.Manager
-	Pending   *session.Jar
+	Pending   *session.PendingStore
 }
 
 // NewParts returns the parts of a site at publicURL, with everything in memory. They log
@@ -60,7 +60,7 @@ func NewParts(t *testing.T, publicURL string) *Parts {
 	})
 	p.Sessions, err = session.New(session.Config{Logger: log})
 	must(err)
-	p.Pending, err = session.NewJar(session.JarConfig{Secrets: [][]byte{secret}})
+	p.Pending, err = session.NewPendingStore(session.PendingStoreConfig{Secrets: [][]byte{secret}})
 	must(err)
 	return p
 }

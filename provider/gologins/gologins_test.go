@@ -136,7 +136,7 @@ func (h *hosts) signIn(t *testing.T, p provider.Provider, code string) (url.Valu
 		t.Fatal(err)
 	}
 	h.challenge = u.Query().Get("code_challenge")
-	user, token, err := p.Finish(t.Context(), pending, url.Values{"state": {pending.Handle}, "code": {code}})
+	user, token, err := p.Finish(t.Context(), pending, url.Values{"state": {pending.State}, "code": {code}})
 	if err != nil && strings.Contains(err.Error(), "SECRET") {
 		t.Errorf("a secret shows in %v", err)
 	}

@@ -67,7 +67,7 @@ func (f *fleet) lost(first []*process, user string, asked int) {
 	f.happened()
 	f.burst(first, user, 25).want(f.t, outcomes{signInAgain: 25 * len(first)})
 	f.wantRefreshes(asked)
-	if !f.stored(user).SignInAgain {
+	if !f.stored(user).NeedsReauth {
 		f.t.Error("that the user has to sign in again is not stored")
 	}
 	f.x.answered()
@@ -77,7 +77,7 @@ func (f *fleet) lost(first []*process, user string, asked int) {
 	}
 	f.wantRefreshes(asked)
 	f.x.answered().want(f.t, outcomes{})
-	f.happened().want(f.t, outcomes{string(event.SignInAgain): 1})
+	f.happened().want(f.t, outcomes{string(event.NeedsReauth): 1})
 
 	f.signIn(user)
 	f.burst(f.workers, user, 25).want(f.t, outcomes{good: n})

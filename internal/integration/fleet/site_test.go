@@ -54,7 +54,7 @@ func newSite(t *testing.T, x *localX, b backend) *site {
 		}
 		resp, err := xsignin.Client(r.Context()).Do(req)
 		switch {
-		case errors.Is(err, client.ErrSignInAgain):
+		case errors.Is(err, client.ErrReauthRequired):
 			http.Redirect(w, r, kit.LoginURL("x", "/me"), http.StatusSeeOther)
 			return
 		case errors.Is(err, client.ErrUnavailable):

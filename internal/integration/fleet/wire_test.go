@@ -27,7 +27,7 @@ type command struct {
 // answer is a line of a worker. Without an ID it is an event.
 type answer struct {
 	ID       int
-	Event    string        // "ready", what "block" named, "visitor left", or an event of the Pool
+	Event    string        // "ready", what "block" named, "visitor left", or an event of the client.Manager
 	Err      string        // why the command failed
 	Addr     string        // "serve"
 	Reads    int64         // "reads": how often the store was read

@@ -20,10 +20,10 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// worker is a replica: a process with a Pool of its own.
+// worker is a replica: a process with a client.Manager of its own.
 type worker struct {
 	x      string
-	pool   *client.Pool
+	pool   *client.Manager
 	store  *watchedStore
 	load   *load
 	skew   time.Duration
@@ -69,7 +69,7 @@ func work(in io.Reader, out io.Writer) error {
 	return end()
 }
 
-// open makes the Pool as an application does that uses the rooms.
+// open makes the client.Manager as an application does that uses the rooms.
 func (w *worker) open(s setup) (end func() error, err error) {
 	store, closeStore, err := s.Backend.open()
 	if err != nil {
@@ -89,7 +89,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 	}
 	w.pool, err = client.New(client.Config{
 		Vault: vault, Providers: []provider.Provider{x}, Lease: s.Lease, Timeout: s.Timeout, Now: w.now,
-		Events: func(_ context.Context, e event.Event) { w.say(string(e.Kind)) },
+		OnEvent: func(_ context.Context, e event.Event) { w.say(string(e.Kind)) },
 	})
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (w *worker) request(ctx context.Context, user string) string {
 	}
 	resp, err := w.pool.Client(keyOf(user)).Do(r)
 	switch {
-	case errors.Is(err, client.ErrSignInAgain):
+	case errors.Is(err, client.ErrReauthRequired):
 		return signInAgain
 	case errors.Is(err, client.ErrUnavailable):
 		return unavailable

@@ -332,7 +332,7 @@ func (s *siege) lostTokens() map[string]bool {
 			s.t.Errorf("a token that is stored does not open: %v", err)
 			continue
 		}
-		if !token.SignInAgain && token.RefreshToken != "" && !s.x.Live(token.RefreshToken) {
+		if !token.NeedsReauth && token.RefreshToken != "" && !s.x.Live(token.RefreshToken) {
 			lost[token.AccountID] = true
 		}
 	}

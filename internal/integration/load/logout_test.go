@@ -140,7 +140,7 @@ func TestLogoutIsFinal(t *testing.T) {
 					signIns.Add(1)
 					oneLogout(t, one, two, cookie)
 					for _, r := range replicas {
-						_, ok, err := r.Read(t.Context(), request(cookie))
+						_, ok, err := r.Get(t.Context(), request(cookie))
 						if err != nil {
 							t.Error(err)
 						}

@@ -17,7 +17,7 @@ func TestOfSevenTabsTheFiveNewestComplete(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]int{{2, 3, 4, 5, 6}, {6, 5, 4, 3, 2}, {4, 2, 6, 3, 5}} {
 		clock := newClock()
-		j := newJar(t, session.JarConfig{Now: clock.Now})
+		j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 		v := newVisitor(t)
 		for i := range 7 {
 			clock.advance(time.Microsecond)
@@ -27,7 +27,7 @@ func TestOfSevenTabsTheFiveNewestComplete(t *testing.T) {
 			t.Errorf("%d cookies", v.cookies())
 		}
 		for _, i := range order {
-			if b, err := v.take(j, fmt.Sprint("tab ", i)); err != nil || b.Pending.Handle != fmt.Sprint("tab ", i) {
+			if b, err := v.take(j, fmt.Sprint("tab ", i)); err != nil || b.Pending.State != fmt.Sprint("tab ", i) {
 				t.Errorf("tab %d: %v, %v", i, b, err)
 			}
 		}
@@ -41,7 +41,7 @@ func TestOfSevenTabsTheFiveNewestComplete(t *testing.T) {
 func TestWhatCannotBeUsedIsClearedFirst(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.JarConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 	v := newVisitor(t)
 	v.put(j, begun("stale"))
 	clock.advance(9 * time.Minute)
@@ -63,7 +63,7 @@ func TestWhatCannotBeUsedIsClearedFirst(t *testing.T) {
 
 func TestPuttingAHandleAgainTakesItsOwnPlace(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{})
+	j := newJar(t, session.PendingStoreConfig{})
 	v := newVisitor(t)
 	for range 10 {
 		v.put(j, begun("one"))
@@ -76,7 +76,7 @@ func TestPuttingAHandleAgainTakesItsOwnPlace(t *testing.T) {
 
 func TestABrowserFullOfCookiesIsCleared(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{})
+	j := newJar(t, session.PendingStoreConfig{})
 	v := newVisitor(t)
 	var all []string
 	for i := range 100 {
@@ -119,7 +119,7 @@ func TestABrowserFullOfCookiesIsCleared(t *testing.T) {
 func (v *visitor) cookieHeader() string { return v.request().Header.Get("Cookie") }
 
 // usual is a sign-in as X by OAuth 2.0 makes it, with a return path of n bytes.
-func usual(tab, n int) session.Begun {
+func usual(tab, n int) session.PendingSignIn {
 	b := begun(fmt.Sprintf("%043d", tab))
 	b.Pending.Secret = strings.Repeat("v", 43)
 	b.ReturnTo = "/" + strings.Repeat("r", n-1)
@@ -132,7 +132,7 @@ func TestTheCookiesOfAllTabsStayBelowWhatProxiesTake(t *testing.T) {
 		path, complete int
 	}{{len("/tab/3"), 5}, {300, 5}, {512, 3}} {
 		clock := newClock()
-		j := newJar(t, session.JarConfig{Now: clock.Now, Secure: true})
+		j := newJar(t, session.PendingStoreConfig{Now: clock.Now, Secure: true})
 		v := newVisitor(t)
 		for i := range 7 {
 			clock.advance(time.Second)
@@ -149,7 +149,7 @@ func TestTheCookiesOfAllTabsStayBelowWhatProxiesTake(t *testing.T) {
 		}
 	}
 	// The newest is kept whatever its size, and takes the room of the others.
-	j := newJar(t, session.JarConfig{})
+	j := newJar(t, session.PendingStoreConfig{})
 	v := newVisitor(t)
 	v.put(j, begun("old"))
 	big := begun("big")
@@ -162,7 +162,7 @@ func TestTheCookiesOfAllTabsStayBelowWhatProxiesTake(t *testing.T) {
 
 func TestTheHeadersOfAnAnswerStayBelow4KB(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{Secure: true})
+	j := newJar(t, session.PendingStoreConfig{Secure: true})
 	r := httptest.NewRequest("GET", "https://app.example/", nil)
 	var planted []string
 	for i := range 200 {
@@ -183,7 +183,7 @@ func TestTheHeadersOfAnAnswerStayBelow4KB(t *testing.T) {
 func TestPlantedCookiesKeepNoUsableOnesInTheBrowser(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.JarConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 	v := newVisitor(t)
 	for i := range 8 {
 		clock.advance(time.Second)
@@ -205,7 +205,7 @@ func TestPlantedCookiesKeepNoUsableOnesInTheBrowser(t *testing.T) {
 
 func TestACookieStaysBelowWhatBrowsersTake(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{Secure: true})
+	j := newJar(t, session.PendingStoreConfig{Secure: true})
 	for _, c := range []struct {
 		n, kept int
 	}{{512, 512}, {513, 0}, {100000, 0}} {
@@ -217,7 +217,7 @@ func TestACookieStaysBelowWhatBrowsersTake(t *testing.T) {
 		if n := len(w.Header().Get("Set-Cookie")); n >= 4096 {
 			t.Errorf("%d bytes", n)
 		}
-		got, err := v.take(j, b.Pending.Handle)
+		got, err := v.take(j, b.Pending.State)
 		if err != nil || len(got.ReturnTo) != c.kept {
 			t.Errorf("%d came back as %d, %v", c.n, len(got.ReturnTo), err)
 		}
@@ -230,7 +230,7 @@ func TestACookieStaysBelowWhatBrowsersTake(t *testing.T) {
 	many.Pending.Scopes = make([]string, 300)
 	wanted := begun("handle")
 	wanted.Wanted = make([]string, 300)
-	for name, b := range map[string]session.Begun{"a long secret": big, "many scopes": many, "many wanted": wanted, "no handle": begun("")} {
+	for name, b := range map[string]session.PendingSignIn{"a long secret": big, "many scopes": many, "many wanted": wanted, "no handle": begun("")} {
 		if err := j.Put(w, r, b); err == nil || len(w.Result().Cookies()) != 0 || strings.Contains(err.Error(), "ssss") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -17,11 +17,11 @@ func described(layout string, args ...any) slog.Value {
 }
 
 // Format implements [fmt.Formatter].
-func (c JarConfig) Format(f fmt.State, _ rune) { format(f, c) }
+func (c PendingStoreConfig) Format(f fmt.State, _ rune) { format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c JarConfig) LogValue() slog.Value {
-	return described("JarConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
+func (c PendingStoreConfig) LogValue() slog.Value {
+	return described("PendingStoreConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
 }
 
 // Format implements [fmt.Formatter].
@@ -48,9 +48,9 @@ func (s *SignOuts) Format(f fmt.State, _ rune) { format(f, s) }
 func (s *SignOuts) LogValue() slog.Value { return described("SignOuts(store %T)", s.store) }
 
 // Format implements [fmt.Formatter].
-func (b Begun) Format(f fmt.State, _ rune) { format(f, b) }
+func (b PendingSignIn) Format(f fmt.State, _ rune) { format(f, b) }
 
 // LogValue implements [slog.LogValuer].
-func (b Begun) LogValue() slog.Value {
+func (b PendingSignIn) LogValue() slog.Value {
 	return described("Begun(%v, return to %q, at %v)", b.Pending, b.ReturnTo, b.At)
 }

@@ -20,8 +20,8 @@ const (
 	pollMost  = time.Second
 )
 
-// goal says what a flight is for. The zero goal is any token that has not expired.
-type goal struct {
+// refreshRequest says what a refreshCall is for. The zero value asks for any token that has not expired.
+type refreshRequest struct {
 	// bad is an access token that will not do, although it has not expired.
 	bad string
 	// dead is not nil where the provider's API has said that bad is refused for good.
@@ -36,9 +36,9 @@ type goal struct {
 	early bool
 }
 
-// flight is the one piece of work on a user's token in this process. It belongs to
-// the Pool: those who wait for it may leave.
-type flight struct {
+// refreshCall is the one piece of work on a user's token in this process. It belongs to
+// the Manager: those who wait for it may leave.
+type refreshCall struct {
 	done chan struct{}
 	// Set before done is closed.
 	res *cached
@@ -51,48 +51,48 @@ var errDead = errors.New("client: slot was dropped")
 
 // meets reports whether requests with the goal g may use c, which is in memory. c may be
 // nil.
-func (g goal) meets(c *cached, now time.Time) bool {
+func (g refreshRequest) meets(c *cached, now time.Time) bool {
 	return !g.force && !g.early && c.good(now) && c != g.stale && c.token.AccessToken != g.bad
 }
 
-// errMet says that a flight for this goal has just ended.
+// errMet says that a call for this request has just ended.
 var errMet = errors.New("client: the token in memory will do")
 
-// join returns the flight under way for s, or starts one for g.
-func (p *Pool) join(s *slot, g goal) (f *flight, started bool, err error) {
+// join returns the call in progress for s, or starts one for g.
+func (p *Manager) join(s *slot, g refreshRequest) (f *refreshCall, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
 		return nil, false, errDead
 	}
-	if s.flight != nil {
-		return s.flight, false, nil
+	if s.call != nil {
+		return s.call, false, nil
 	}
-	// Whoever found the token wanting may come here only after a flight has mended that.
+	// Whoever found the token wanting may come here only after a call has done that.
 	if g.meets(s.cur.Load(), p.now()) {
 		return nil, false, errMet
 	}
-	f = &flight{done: make(chan struct{})}
+	f = &refreshCall{done: make(chan struct{})}
 	if !p.spawn(func() { p.run(s, f, g) }) {
 		return nil, false, ErrClosed
 	}
-	s.flight = f
+	s.call = f
 	return f, true, nil
 }
 
-func (p *Pool) run(s *slot, f *flight, g goal) {
-	f.res, f.refreshed, f.err = p.fly(s, g)
+func (p *Manager) run(s *slot, f *refreshCall, g refreshRequest) {
+	f.res, f.refreshed, f.err = p.refresh(s, g)
 	s.mu.Lock()
-	s.flight = nil
+	s.call = nil
 	s.mu.Unlock()
 	close(f.done)
 }
 
-// begin starts a flight that nobody waits for, unless one is under way.
-func (p *Pool) begin(key tokenstore.Key, g goal) { _, _, _ = p.join(p.users.get(key), g) }
+// begin starts a call that nobody waits for, unless one is under way.
+func (p *Manager) begin(key tokenstore.Key, g refreshRequest) { _, _, _ = p.join(p.users.get(key), g) }
 
 // acquire returns a token that meets g, and waits for it until ctx ends.
-func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached, error) {
+func (p *Manager) acquire(ctx context.Context, key tokenstore.Key, g refreshRequest) (*cached, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -116,7 +116,7 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 		switch {
 		case f.err == nil && (started || f.res.token.AccessToken != g.bad):
 			return f.res, nil
-		case f.err != nil && (started || errors.Is(f.err, ErrSignInAgain)):
+		case f.err != nil && (started || errors.Is(f.err, ErrReauthRequired)):
 			return nil, f.err
 		case f.err != nil && !errors.Is(f.err, ErrNotRefreshable):
 			// Another's goal was not reached; ours may be.
@@ -128,9 +128,9 @@ func (p *Pool) acquire(ctx context.Context, key tokenstore.Key, g goal) (*cached
 	}
 }
 
-// fly reads the entry and refreshes its token if g needs that, as the design's
+// refresh reads the entry and refreshes its token if g needs that, as the design's
 // "A refresh happens once" has it.
-func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
+func (p *Manager) refresh(s *slot, g refreshRequest) (res *cached, refreshed bool, err error) {
 	began, poll := time.Now(), pollFirst
 	var left time.Duration // of another's lease
 	var held time.Time     // when it was first seen
@@ -151,10 +151,10 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 
 		tok, v, err := p.read(s.key)
 		now := p.now()
-		if err == nil && tok.SignInAgain {
+		if err == nil && tok.NeedsReauth {
 			err = signInAgain(errMarked)
 		}
-		if errors.Is(err, ErrSignInAgain) {
+		if errors.Is(err, ErrReauthRequired) {
 			if !s.publish(&cached{again: err}, gen) {
 				continue
 			}
@@ -264,7 +264,7 @@ func (p *Pool) fly(s *slot, g goal) (res *cached, refreshed bool, err error) {
 }
 
 // read reads the entry; its error is what callers get.
-func (p *Pool) read(key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
+func (p *Manager) read(key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
 	ctx, cancel := p.storeContext()
 	defer cancel()
 	t, v, err := p.vault.Get(ctx, key)
@@ -274,14 +274,14 @@ func (p *Pool) read(key tokenstore.Key) (tokenstore.Token, tokenstore.Version, e
 	return t, v, nil
 }
 
-func (p *Pool) leaseEntry(key tokenstore.Key, v tokenstore.Version) (tokenstore.LeaseID, error) {
+func (p *Manager) leaseEntry(key tokenstore.Key, v tokenstore.Version) (tokenstore.LeaseID, error) {
 	ctx, cancel := p.storeContext()
 	defer cancel()
 	return p.vault.Lease(ctx, key, v, p.lease)
 }
 
 // release gives a lease back so that others need not wait for its end.
-func (p *Pool) release(key tokenstore.Key, id tokenstore.LeaseID) {
+func (p *Manager) release(key tokenstore.Key, id tokenstore.LeaseID) {
 	ctx, cancel := p.storeContext()
 	defer cancel()
 	if err := p.vault.Release(ctx, key, id); err != nil {

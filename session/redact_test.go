@@ -30,7 +30,7 @@ type openTokens struct {
 func TestConfigurationsPrintNoSecrets(t *testing.T) {
 	t.Parallel()
 	const word = "SECRET-SECRET-SECRET-SECRET-SECRET"
-	jar := session.JarConfig{Secrets: [][]byte{[]byte(word)}, Secure: true}
+	jar := session.PendingStoreConfig{Secrets: [][]byte{[]byte(word)}, Secure: true}
 	cfg := session.Config{Store: openStore{Password: word}}
 	list := session.SignOutsConfig{Store: openTokens{Password: word}}
 	signOuts, err := session.NewSignOuts(list)

@@ -65,9 +65,9 @@ func entry(t *testing.T, s Store, k Key) Entry {
 }
 
 // reseals checks what a Reseal with secrets b, the newest, and a counts.
-func reseals(t *testing.T, s Store, want Resealed) error {
+func reseals(t *testing.T, s Store, want Reencrypted) error {
 	t.Helper()
-	got, err := vault(t, s, secret('b'), secret('a')).Reseal(t.Context())
+	got, err := vault(t, s, secret('b'), secret('a')).Reencrypt(t.Context())
 	if got != want {
 		t.Errorf("Reseal counts %+v, want %+v", got, want)
 	}
@@ -105,7 +105,7 @@ func TestReseal(t *testing.T) {
 		keep(k)
 	}
 
-	err := reseals(t, m, Resealed{Resealed: 2, Newest: 1, UnknownKey: 3, Unreadable: 3})
+	err := reseals(t, m, Reencrypted{Reencrypted: 2, Newest: 1, UnknownKey: 3, Unreadable: 3})
 	ids := make(map[string]bool)
 	for _, letter := range []byte("cd") {
 		_, _, err := vault(t, m, secret('b')).Get(t.Context(), of(fmt.Sprintf("missing %c %d", letter, letter-'c'+1)))
@@ -131,10 +131,10 @@ func TestReseal(t *testing.T) {
 		}
 	}
 	// With the secrets back there is nothing to complain of.
-	if got, err := vault(t, m, secret('b'), secret('a'), secret('c'), secret('d')).Reseal(t.Context()); err != nil || got.Resealed != 3 {
+	if got, err := vault(t, m, secret('b'), secret('a'), secret('c'), secret('d')).Reencrypt(t.Context()); err != nil || got.Reencrypted != 3 {
 		t.Errorf("with all secrets: %+v, %v", got, err)
 	}
-	if err := reseals(t, m, Resealed{Newest: 6, Unreadable: 3}); err != nil {
+	if err := reseals(t, m, Reencrypted{Newest: 6, Unreadable: 3}); err != nil {
 		t.Errorf("again: %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestResealNamesFewOfManyMissingSecrets(t *testing.T) {
 	for i := range 20 {
 		put(t, m, of(fmt.Sprint(i)), byte(100+i))
 	}
-	err := reseals(t, m, Resealed{UnknownKey: 20})
+	err := reseals(t, m, Reencrypted{UnknownKey: 20})
 	if err == nil || strings.Count(err.Error(), "\n") != maxNamed || !strings.Contains(err.Error(), "4 more secrets") {
 		t.Errorf("Reseal: %v", err)
 	}
@@ -155,7 +155,7 @@ func TestResealGoesThroughAllPages(t *testing.T) {
 	for i := range 2*resealPage + 10 {
 		put(t, m, of(fmt.Sprint(i)), 'a')
 	}
-	if err := reseals(t, m, Resealed{Resealed: 2*resealPage + 10}); err != nil {
+	if err := reseals(t, m, Reencrypted{Reencrypted: 2*resealPage + 10}); err != nil {
 		t.Error(err)
 	}
 }
@@ -167,7 +167,7 @@ func TestResealDoesNotDecode(t *testing.T) {
 	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, keyData(key))); err != nil {
 		t.Fatal(err)
 	}
-	if err := reseals(t, m, Resealed{Resealed: 1}); err != nil {
+	if err := reseals(t, m, Reencrypted{Reencrypted: 1}); err != nil {
 		t.Error(err)
 	}
 	if got, err := vault(t, m, secret('b')).open(key, entry(t, m, key).Value); err != nil || !bytes.Equal(got, newer) {
@@ -178,11 +178,11 @@ func TestResealDoesNotDecode(t *testing.T) {
 func TestResealWaitsForLeases(t *testing.T) {
 	for _, test := range []struct {
 		lease time.Duration
-		want  Resealed
+		want  Reencrypted
 		took  time.Duration
 	}{
-		{30 * time.Second, Resealed{Resealed: maxWaiting + 1}, 30 * time.Second},
-		{10 * time.Minute, Resealed{Busy: maxWaiting, Resealed: 1}, time.Minute},
+		{30 * time.Second, Reencrypted{Reencrypted: maxWaiting + 1}, 30 * time.Second},
+		{10 * time.Minute, Reencrypted{Busy: maxWaiting, Reencrypted: 1}, time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := NewMemory()
@@ -227,7 +227,7 @@ func TestResealMeetsOthers(t *testing.T) {
 			}
 			return nil
 		}
-		if err := reseals(t, s, Resealed{Gone: 1, Newest: 1, Resealed: 1, Busy: 1}); err == nil {
+		if err := reseals(t, s, Reencrypted{Gone: 1, Newest: 1, Reencrypted: 1, Busy: 1}); err == nil {
 			t.Error("what is busy is no error")
 		}
 	})
@@ -246,7 +246,7 @@ func TestResealStopsWhenTheStoreFails(t *testing.T) {
 			}
 			return nil
 		}
-		if err := reseals(t, s, Resealed{Resealed: 1}); !errors.Is(err, away) {
+		if err := reseals(t, s, Reencrypted{Reencrypted: 1}); !errors.Is(err, away) {
 			t.Errorf("%s fails: %v", op, err)
 		}
 		// Nobody waits for a lease that is left over.
@@ -269,8 +269,8 @@ func TestResealEndsBetweenTwoEntries(t *testing.T) {
 			}
 			return nil
 		}
-		got, err := vault(t, s, secret('b'), secret('a')).Reseal(ctx)
-		if !errors.Is(err, context.Canceled) || got.Resealed != 2 {
+		got, err := vault(t, s, secret('b'), secret('a')).Reencrypt(ctx)
+		if !errors.Is(err, context.Canceled) || got.Reencrypted != 2 {
 			t.Errorf("cancelled in %s: %+v, %v", op, got, err)
 		}
 		opens(t, s.Memory, of("1"))
@@ -284,7 +284,7 @@ func TestResealEndsBetweenTwoEntries(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		began := time.Now()
-		if _, err := vault(t, m, secret('b'), secret('a')).Reseal(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
+		if _, err := vault(t, m, secret('b'), secret('a')).Reencrypt(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
 			t.Errorf("Reseal ends after %v: %v", time.Since(began), err)
 		}
 	})
@@ -292,7 +292,7 @@ func TestResealEndsBetweenTwoEntries(t *testing.T) {
 
 func TestAbilitiesThatAStoreLacks(t *testing.T) {
 	v := vault(t, struct{ Store }{NewMemory()}, secret('a'))
-	if got, err := v.Reseal(t.Context()); got != (Resealed{}) || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {
+	if got, err := v.Reencrypt(t.Context()); got != (Reencrypted{}) || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {
 		t.Errorf("Reseal = %+v, %v", got, err)
 	}
 	if got, err := v.Keys(t.Context(), "12"); got != nil || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {

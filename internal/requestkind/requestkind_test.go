@@ -1,11 +1,11 @@
-package wants_test
+package requestkind_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/xsignin/xsignin/internal/wants"
+	"github.com/xsignin/xsignin/internal/requestkind"
 )
 
 func TestWhoAsks(t *testing.T) {
@@ -43,16 +43,16 @@ func TestWhoAsks(t *testing.T) {
 			for k, v := range tt.header {
 				r.Header.Set(k, v)
 			}
-			if got := wants.Page(r); got != tt.page {
+			if got := requestkind.Page(r); got != tt.page {
 				t.Errorf("Page = %t, want %t", got, tt.page)
 			}
-			if got := wants.JSON(r); got != tt.json {
+			if got := requestkind.JSON(r); got != tt.json {
 				t.Errorf("JSON = %t, want %t", got, tt.json)
 			}
-			if got, want := wants.Form(r), tt.name == "a form that is sent"; got != want {
+			if got, want := requestkind.Form(r), tt.name == "a form that is sent"; got != want {
 				t.Errorf("Form = %t, want %t", got, want)
 			}
-			if got := wants.HTMX(r); got != tt.htmx {
+			if got := requestkind.HTMX(r); got != tt.htmx {
 				t.Errorf("HTMX = %t, want %t", got, tt.htmx)
 			}
 		})

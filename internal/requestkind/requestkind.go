@@ -1,6 +1,6 @@
-// Package wants tells who sent a request, so that a redirect goes only to
+// Package requestkind tells who sent a request, so that a redirect goes only to
 // somebody who can follow it, and a page only to somebody who can read it.
-package wants
+package requestkind
 
 import (
 	"net/http"

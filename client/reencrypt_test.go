@@ -33,7 +33,7 @@ func TestARefreshInFlightDuringReseal(t *testing.T) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
 		other := newWorld(w.T, w.x, w.store.Store)
-		var resealed tokenstore.Resealed
+		var resealed tokenstore.Reencrypted
 		var all sync.WaitGroup
 		w.x.during = func(context.Context) error {
 			w.x.set(func(s *service) { s.during = nil })
@@ -43,7 +43,7 @@ func TestARefreshInFlightDuringReseal(t *testing.T) {
 			}
 			all.Go(func() {
 				var err error
-				if resealed, err = newVault(w.T, w.store.Store, "n", "k").Reseal(w.Context()); err != nil {
+				if resealed, err = newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil {
 					w.Errorf("Reseal: %v", err)
 				}
 			})
@@ -57,7 +57,7 @@ func TestARefreshInFlightDuringReseal(t *testing.T) {
 		}
 		w.wantToken("access-2")
 		all.Wait()
-		if want := (tokenstore.Resealed{Resealed: 1}); resealed != want {
+		if want := (tokenstore.Reencrypted{Reencrypted: 1}); resealed != want {
 			w.Errorf("Reseal counted %+v, want %+v", resealed, want)
 		}
 		if got := w.sealedAnew(user).RefreshToken; got != "refresh-2" {
@@ -78,7 +78,7 @@ func TestResealBetweenRefreshAndSave(t *testing.T) {
 		w.store.away("replace")
 		w.wantToken("access-2")
 		time.Sleep(time.Minute)
-		if got, err := newVault(w.T, w.store.Store, "n", "k").Reseal(w.Context()); err != nil || got.Resealed != 1 {
+		if got, err := newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil || got.Reencrypted != 1 {
 			w.Fatalf("Reseal: %+v, %v", got, err)
 		}
 		w.store.hook(nil)
@@ -152,11 +152,11 @@ func TestRotationWhileRunning(t *testing.T) {
 		var resealed atomic.Int32
 		for i := range replicas {
 			reseals.Go(func() {
-				got, err := replicas[i].Load().pool.Reseal(w.Context())
-				if err != nil || got.Resealed+got.Newest != len(keys) {
+				got, err := replicas[i].Load().pool.Reencrypt(w.Context())
+				if err != nil || got.Reencrypted+got.Newest != len(keys) {
 					w.Errorf("Reseal: %+v, %v", got, err)
 				}
-				resealed.Add(int32(got.Resealed))
+				resealed.Add(int32(got.Reencrypted))
 			})
 		}
 		reseals.Wait()
@@ -186,17 +186,17 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 		}
 		_, tokenErr := w.pool.Token(t.Context(), user)
 		_, scopesErr := w.pool.MissingScopes(t.Context(), person, "tweet.read")
-		_, resealErr := w.pool.Reseal(t.Context())
+		_, resealErr := w.pool.Reencrypt(t.Context())
 		for name, err := range map[string]error{
 			"a request": w.wantErr(ErrUnavailable), "Token": tokenErr, "MissingScopes": scopesErr,
 			"Refresh": w.pool.Refresh(t.Context(), user), "Reseal": resealErr,
 		} {
 			var unknown *tokenstore.UnknownKeyError
-			if !errors.As(err, &unknown) || errors.Is(err, ErrSignInAgain) || (name != "Reseal") != errors.Is(err, ErrUnavailable) {
+			if !errors.As(err, &unknown) || errors.Is(err, ErrReauthRequired) || (name != "Reseal") != errors.Is(err, ErrUnavailable) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if err := w.pool.Usable(t.Context(), user); err != nil {
+		if err := w.pool.NeedsReauth(t.Context(), user); err != nil {
 			t.Errorf("Usable: %v", err)
 		}
 		after, err := w.store.Store.Get(t.Context(), user)
@@ -213,7 +213,7 @@ func TestResealOfAClosedPool(t *testing.T) {
 		if err := w.pool.Close(w.Context()); err != nil {
 			w.Fatal(err)
 		}
-		if _, err := w.pool.Reseal(w.Context()); !errors.Is(err, ErrClosed) {
+		if _, err := w.pool.Reencrypt(w.Context()); !errors.Is(err, ErrClosed) {
 			w.Errorf("Reseal: %v", err)
 		}
 	})

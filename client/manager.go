@@ -14,7 +14,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Pool gives clients that act for users, and keeps their tokens fresh. It holds a
+// Manager gives clients that act for users, and keeps their tokens fresh. It holds a
 // token in memory, so that the store is not read once a request: the store is read
 // once per token until it expires or X refuses it, or every five minutes for one that
 // does not expire, as those of OAuth 1.0a. While the store is away the token in memory
@@ -23,8 +23,8 @@ import (
 // an entry is therefore seen at the next reading, when the token in memory fails, or
 // at the calls that say so.
 //
-// Goroutines may share a Pool. It prints no secret.
-type Pool struct {
+// Goroutines may share a Manager. It prints no secret.
+type Manager struct {
 	vault        *tokenstore.Vault
 	providers    map[string]provider.Provider
 	transport    http.RoundTripper
@@ -51,11 +51,11 @@ type Pool struct {
 	wg       sync.WaitGroup
 }
 
-func newPool(c Config, providers map[string]provider.Provider, own *http.Transport) *Pool {
-	p := &Pool{
+func newPool(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
+	p := &Manager{
 		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
-		refreshAhead: c.RefreshAhead, lease: c.Lease, timeout: c.Timeout,
-		events: c.Events, log: c.Logger, now: c.Now,
+		refreshAhead: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
+		events: c.OnEvent, log: c.Logger, now: c.Now,
 	}
 	p.users.slots, p.users.most = make(map[tokenstore.Key]*slot), maxUsers
 	p.base, p.cancel = context.WithCancel(context.Background())
@@ -75,27 +75,27 @@ func newPool(c Config, providers map[string]provider.Provider, own *http.Transpo
 // A 401 for a token that should be valid makes one refresh and, where the request
 // has no body or a GetBody, one retry; it is passed on where a refresh is not
 // possible at the moment. Nothing else is retried. Where the token has no refresh
-// token, a 401 is passed on as well, unless the provider is a [provider.Refuser] and
+// token, a 401 is passed on as well, unless the provider is a [provider.TokenRejecter] and
 // finds in its first 4 KiB that the token is refused for good: that is
-// [ErrSignInAgain], and the provider is not asked again.
-func (p *Pool) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, "") }
+// [ErrReauthRequired], and the provider is not asked again.
+func (p *Manager) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, "") }
 
-// ClientOf is [Pool.Client] for a session of the account accountID: an application may
+// ClientOf is [Manager.Client] for a session of the account accountID: an application may
 // link several accounts to one subject, and the token that is stored is that of the
 // last to sign in. Where its AccountID names another account, requests fail with
-// [ErrSignInAgain] and nothing is sent; the store is read before that is said, as the
+// [ErrReauthRequired] and nothing is sent; the store is read before that is said, as the
 // account may have signed in on another replica. A token without AccountID serves any
 // account, and an empty accountID takes any token.
-func (p *Pool) ClientOf(key tokenstore.Key, accountID string) *http.Client {
+func (p *Manager) ClientOf(key tokenstore.Key, accountID string) *http.Client {
 	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
 }
 
 // Close stops background work and waits for the refreshes under way, so that none
 // is cut off between X and the store. When ctx ends before they do, they are
 // cancelled and Close returns ctx's error; a token may be lost by that. In any case
-// no goroutine of the Pool is left when it returns. Requests and calls made
+// no goroutine of the Manager is left when it returns. Requests and calls made
 // afterwards fail with [ErrClosed]. Closing twice is harmless.
-func (p *Pool) Close(ctx context.Context) error {
+func (p *Manager) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closed.Swap(true) {
 		p.stop()
@@ -119,8 +119,8 @@ func (p *Pool) Close(ctx context.Context) error {
 	return err
 }
 
-// spawn runs f in the background, unless the Pool is closed.
-func (p *Pool) spawn(f func()) bool {
+// spawn runs f in the background, unless the Manager is closed.
+func (p *Manager) spawn(f func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed.Load() {
@@ -130,8 +130,8 @@ func (p *Pool) spawn(f func()) bool {
 	return true
 }
 
-// pause waits for d, and reports false when the Pool is closed before.
-func (p *Pool) pause(d time.Duration) bool {
+// pause waits for d, and reports false when the Manager is closed before.
+func (p *Manager) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -142,15 +142,15 @@ func (p *Pool) pause(d time.Duration) bool {
 	}
 }
 
-// storeContext is for one call to the store on behalf of the Pool.
-func (p *Pool) storeContext() (context.Context, context.CancelFunc) {
+// storeContext is for one call to the store on behalf of the Manager.
+func (p *Manager) storeContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.base, p.storeTimeout())
 }
 
-func (p *Pool) storeTimeout() time.Duration { return min(storeTimeout, p.timeout) }
+func (p *Manager) storeTimeout() time.Duration { return min(storeTimeout, p.timeout) }
 
 // tell fills in an event and passes it on.
-func (p *Pool) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
+func (p *Manager) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
 	e := event.Event{Kind: kind, Time: p.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
 	if err != nil {
 		e.Cause = cause(err)
@@ -158,7 +158,7 @@ func (p *Pool) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, to
 	p.events.Tell(ctx, e)
 }
 
-func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
+func (p *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
 	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))
@@ -167,9 +167,9 @@ func (p *Pool) logLine(level slog.Level, text string, key tokenstore.Key, err er
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.
-func (p *Pool) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "client.Pool(%d users)", p.users.len())
+func (p *Manager) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client.Manager(%d users)", p.users.len())
 }
 
 // LogValue implements [slog.LogValuer].
-func (p *Pool) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
+func (p *Manager) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Resealed counts what a [Vault.Reseal] found. An entry that is written at the same time
+// Reencrypted counts what a [Vault.Reencrypt] found. An entry that is written at the same time
 // may be counted twice.
-type Resealed struct {
-	// Resealed tokens were sealed anew with the newest secret.
-	Resealed int
+type Reencrypted struct {
+	// Reencrypted tokens were sealed anew with the newest secret.
+	Reencrypted int
 	// Newest ones were sealed with it already, and were left alone.
 	Newest int
 	// Gone ones were deleted meanwhile.
@@ -46,7 +46,7 @@ const (
 	maxNamed = 16
 )
 
-// Reseal seals every token anew with the newest secret that is not sealed with it
+// Reencrypt seals every token anew with the newest secret that is not sealed with it
 // already. When it returns nil no token needs an older secret, as long as all
 // replicas seal with the newest: see [Vault] for how a secret is replaced.
 //
@@ -61,10 +61,10 @@ const (
 // is no [Walker] gives [errors.ErrUnsupported]. When ctx ends it returns ctx's error once
 // the entry under way is whole, after a few seconds at most. In any case the counts say
 // what was done; what was resealed stays so.
-func (v *Vault) Reseal(ctx context.Context) (Resealed, error) {
+func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 	w, ok := v.store.(Walker)
 	if !ok {
-		return Resealed{}, fmt.Errorf("tokenstore: %T cannot go through its entries: %w", v.store, errors.ErrUnsupported)
+		return Reencrypted{}, fmt.Errorf("tokenstore: %T cannot go through its entries: %w", v.store, errors.ErrUnsupported)
 	}
 	r := resealing{vault: v, missing: make(map[string]bool)}
 	for after := Cursor(""); ; {
@@ -92,10 +92,10 @@ func (v *Vault) Reseal(ctx context.Context) (Resealed, error) {
 	}
 }
 
-// resealing is one run of Reseal.
+// resealing is one run of Reencrypt.
 type resealing struct {
 	vault   *Vault
-	count   Resealed
+	count   Reencrypted
 	missing map[string]bool // ids of secrets
 	waiting []Key           // leased by others
 }
@@ -112,7 +112,7 @@ func (r *resealing) visit(ctx context.Context, key Key) error {
 	var unknown *UnknownKeyError
 	switch {
 	case err == nil:
-		r.count.Resealed++
+		r.count.Reencrypted++
 	case errors.Is(err, errNewest):
 		r.count.Newest++
 	case errors.Is(err, ErrNotFound):

@@ -32,22 +32,22 @@ func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
-func newJar(t testing.TB, cfg session.JarConfig) *session.Jar {
+func newJar(t testing.TB, cfg session.PendingStoreConfig) *session.PendingStore {
 	t.Helper()
 	if cfg.Secrets == nil {
 		cfg.Secrets = [][]byte{secret(1)}
 	}
-	j, err := session.NewJar(cfg)
+	j, err := session.NewPendingStore(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return j
 }
 
-func begun(handle string) session.Begun {
-	return session.Begun{
+func begun(handle string) session.PendingSignIn {
+	return session.PendingSignIn{
 		Pending: provider.Pending{
-			Provider: "x", Handle: handle, Secret: "verifier of " + handle,
+			Provider: "x", State: handle, Secret: "verifier of " + handle,
 			Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		},
 		ReturnTo: "/photos?page=2", Wanted: []string{"users.read"},
@@ -77,7 +77,7 @@ func (v *visitor) request() *http.Request {
 	return r
 }
 
-func (v *visitor) put(j *session.Jar, b session.Begun) *httptest.ResponseRecorder {
+func (v *visitor) put(j *session.PendingStore, b session.PendingSignIn) *httptest.ResponseRecorder {
 	v.t.Helper()
 	w := httptest.NewRecorder()
 	if err := j.Put(w, v.request(), b); err != nil {
@@ -87,7 +87,7 @@ func (v *visitor) put(j *session.Jar, b session.Begun) *httptest.ResponseRecorde
 	return w
 }
 
-func (v *visitor) take(j *session.Jar, handle string) (session.Begun, error) {
+func (v *visitor) take(j *session.PendingStore, handle string) (session.PendingSignIn, error) {
 	w := httptest.NewRecorder()
 	b, err := j.Take(w, v.request(), handle)
 	v.jar.SetCookies(v.url, w.Result().Cookies())
@@ -108,7 +108,7 @@ func TestAPendingSignInIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		c := newClock()
-		j := newJar(t, session.JarConfig{Now: c.Now, Secure: secure})
+		j := newJar(t, session.PendingStoreConfig{Now: c.Now, Secure: secure})
 		v := newVisitor(t)
 		w := v.put(j, begun("handle"))
 		cookie := sent(t, w)
@@ -143,7 +143,7 @@ func TestAPendingSignInIsTakenOnce(t *testing.T) {
 
 func TestOfManyTakesOneWins(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{})
+	j := newJar(t, session.PendingStoreConfig{})
 	for range 100 {
 		v := newVisitor(t)
 		v.put(j, begun(fmt.Sprint("handle ", time.Now().UnixNano())))
@@ -181,7 +181,7 @@ func TestAPendingSignInLivesTenMinutes(t *testing.T) {
 		{-time.Minute - time.Second, provider.ErrExpired},
 	} {
 		clock := newClock()
-		j := newJar(t, session.JarConfig{Now: clock.Now})
+		j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 		v := newVisitor(t)
 		v.put(j, begun("handle"))
 		clock.advance(c.age)
@@ -200,7 +200,7 @@ func TestAPendingSignInLivesTenMinutes(t *testing.T) {
 func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.JarConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 	v := newVisitor(t)
 	_, err := v.take(j, "handle")
 	wantKind(t, err, provider.ErrOtherBrowser)
@@ -236,7 +236,7 @@ func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 func TestClearEndsTheSignInsUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
-		j := newJar(t, session.JarConfig{Secure: secure})
+		j := newJar(t, session.PendingStoreConfig{Secure: secure})
 		v, bystander := newVisitor(t), newVisitor(t)
 		handles := []string{"1", "2", "3", "4", "5"}
 		for _, handle := range handles {
@@ -274,7 +274,7 @@ func TestClearEndsTheSignInsUnderWay(t *testing.T) {
 
 func TestClearIsBoundedAndBeginsWithWhatCanBeUsed(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{})
+	j := newJar(t, session.PendingStoreConfig{})
 	v := newVisitor(t)
 	name, value := oneCookie(v, j, "handle")
 	r := httptest.NewRequest("GET", "/", nil)
@@ -295,7 +295,7 @@ func TestClearIsBoundedAndBeginsWithWhatCanBeUsed(t *testing.T) {
 func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.JarConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 	_, stale := oneCookie(newVisitor(t), j, "handle")
 	clock.advance(11 * time.Minute)
 	_, other := oneCookie(newVisitor(t), j, "other")
@@ -314,7 +314,7 @@ func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 		t.Errorf("%v, %v", err, w.Header())
 	}
 	w = httptest.NewRecorder()
-	if b, err := j.Take(w, planted(append(junk, good)...), "handle"); err != nil || b.Pending.Handle != "handle" {
+	if b, err := j.Take(w, planted(append(junk, good)...), "handle"); err != nil || b.Pending.State != "handle" {
 		t.Errorf("%v", err)
 	}
 	if c := sent(t, w); c.Name != name || c.MaxAge >= 0 {
@@ -332,16 +332,16 @@ func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 	}
 }
 
-func oneCookie(v *visitor, j *session.Jar, handle string) (name, value string) {
+func oneCookie(v *visitor, j *session.PendingStore, handle string) (name, value string) {
 	c := sent(v.t, v.put(j, begun(handle)))
 	return c.Name, c.Value
 }
 
 func TestASecretCanBeReplacedWhileSignInsAreUnderWay(t *testing.T) {
 	t.Parallel()
-	old := newJar(t, session.JarConfig{Secrets: [][]byte{secret(1)}})
-	both := newJar(t, session.JarConfig{Secrets: [][]byte{secret(2), secret(1)}})
-	now := newJar(t, session.JarConfig{Secrets: [][]byte{secret(2)}})
+	old := newJar(t, session.PendingStoreConfig{Secrets: [][]byte{secret(1)}})
+	both := newJar(t, session.PendingStoreConfig{Secrets: [][]byte{secret(2), secret(1)}})
+	now := newJar(t, session.PendingStoreConfig{Secrets: [][]byte{secret(2)}})
 	v := newVisitor(t)
 	v.put(old, begun("from old"))
 	if _, err := v.take(both, "from old"); err != nil {
@@ -362,7 +362,7 @@ func TestASecretCanBeReplacedWhileSignInsAreUnderWay(t *testing.T) {
 func TestAJarNeedsASecret(t *testing.T) {
 	t.Parallel()
 	for _, secrets := range [][][]byte{nil, {[]byte("short")}} {
-		if _, err := session.NewJar(session.JarConfig{Secrets: secrets}); err == nil || !strings.HasPrefix(err.Error(), "session: ") {
+		if _, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: secrets}); err == nil || !strings.HasPrefix(err.Error(), "session: ") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -370,7 +370,7 @@ func TestAJarNeedsASecret(t *testing.T) {
 
 func TestAJarPrintsNoSecret(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{Secrets: [][]byte{[]byte("sssssssssssssssssssssssssssssssss")}})
+	j := newJar(t, session.PendingStoreConfig{Secrets: [][]byte{[]byte("sssssssssssssssssssssssssssssssss")}})
 	v := newVisitor(t)
 	v.put(j, begun("handle"))
 	b, err := v.take(j, "handle")
@@ -384,7 +384,7 @@ func TestAJarPrintsNoSecret(t *testing.T) {
 
 func TestTabsInARealBrowser(t *testing.T) {
 	t.Parallel()
-	j := newJar(t, session.JarConfig{Secure: true})
+	j := newJar(t, session.PendingStoreConfig{Secure: true})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/begin/{handle}", func(w http.ResponseWriter, r *http.Request) {
 		if err := j.Put(w, r, begun(r.PathValue("handle"))); err != nil {
@@ -414,7 +414,7 @@ func TestTabsInARealBrowser(t *testing.T) {
 }
 
 func FuzzTake(f *testing.F) {
-	j := newJar(f, session.JarConfig{})
+	j := newJar(f, session.PendingStoreConfig{})
 	w := httptest.NewRecorder()
 	if err := j.Put(w, httptest.NewRequest("GET", "/", nil), begun("handle")); err != nil {
 		f.Fatal(err)
@@ -426,8 +426,8 @@ func FuzzTake(f *testing.F) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Cookie", cookies)
 		w := httptest.NewRecorder()
-		if b, err := j.Take(w, r, handle); err == nil && b.Pending.Handle != handle {
-			t.Errorf("%q gave %q", handle, b.Pending.Handle)
+		if b, err := j.Take(w, r, handle); err == nil && b.Pending.State != handle {
+			t.Errorf("%q gave %q", handle, b.Pending.State)
 		}
 		if err := j.Put(w, r, begun("new")); err != nil {
 			t.Error(err)

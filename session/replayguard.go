@@ -16,7 +16,7 @@ const (
 )
 
 // spent remembers the handles that this process has taken.
-type spent struct {
+type replayGuard struct {
 	mu    sync.Mutex // guards what follows
 	known map[[sha256.Size]byte]struct{}
 	// order holds known's keys, oldest first.
@@ -29,13 +29,13 @@ type spentHandle struct {
 	until time.Time
 }
 
-func newSpent(max int) *spent {
-	return &spent{known: make(map[[sha256.Size]byte]struct{}), max: max}
+func newSpent(max int) *replayGuard {
+	return &replayGuard{known: make(map[[sha256.Size]byte]struct{}), max: max}
 }
 
 // add reports whether handle was not spent before. Of several callers with one
 // handle exactly one gets true.
-func (s *spent) add(handle string, now time.Time) bool {
+func (s *replayGuard) add(handle string, now time.Time) bool {
 	sum := hashToken(handle)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *spent) add(handle string, now time.Time) bool {
 	return true
 }
 
-func (s *spent) drop() {
+func (s *replayGuard) drop() {
 	delete(s.known, s.order[0].sum)
 	s.order = s.order[1:]
 }

@@ -41,8 +41,8 @@ const (
 	handleDigits = 16
 )
 
-// JarConfig says how [NewJar] keeps pending sign-ins.
-type JarConfig struct {
+// PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
+type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest
 	// first. The newest seals, all open, so that a secret can be replaced while
 	// sign-ins are under way.
@@ -58,9 +58,9 @@ type JarConfig struct {
 	Now func() time.Time
 }
 
-// Jar keeps the pending sign-ins of a browser in the browser: each in a cookie of
+// PendingStore keeps the pending sign-ins of a browser in the browser: each in a cookie of
 // its own, so that tabs do not disturb each other, sealed with AES-256-GCM, HttpOnly
-// and SameSite=Lax. It writes to no store. Goroutines may share a Jar.
+// and SameSite=Lax. It writes to no store. Goroutines may share a PendingStore.
 //
 // A pending sign-in is used once, at most [PendingLifetime] old, and there are five
 // to a browser, fewer if their cookies would take more than 3,500 bytes of a
@@ -68,16 +68,16 @@ type JarConfig struct {
 // bytes each. That it is used once is remembered by this process, for the last 65,536
 // sign-ins; a cookie that its owner saved and presents again to another replica, or
 // after a restart, is stopped only by X, whose codes and request tokens work once.
-type Jar struct {
+type PendingStore struct {
 	box    *seal.Box
 	prefix string
 	secure bool
 	now    func() time.Time
-	spent  *spent
+	spent  *replayGuard
 }
 
-// NewJar makes a jar. It fails if a secret is missing or too short.
-func NewJar(cfg JarConfig) (*Jar, error) {
+// NewPendingStore makes a jar. It fails if a secret is missing or too short.
+func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	box, err := seal.New(cfg.Secrets, "xsignin pending")
 	if err != nil {
 		return nil, fmt.Errorf("session: the jar's secrets: %w", err)
@@ -85,7 +85,7 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Jar{
+	return &PendingStore{
 		box:    box,
 		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix,
 		secure: cfg.Secure,
@@ -101,8 +101,8 @@ func NewJar(cfg JarConfig) (*Jar, error) {
 //
 // It fails if b has no handle, or is too long for a cookie: what a browser would
 // drop without a word had better fail here.
-func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
-	if b.Pending.Handle == "" {
+func (j *PendingStore) Put(w http.ResponseWriter, r *http.Request, b PendingSignIn) error {
+	if b.Pending.State == "" {
 		return errors.New("session: a pending sign-in needs a handle")
 	}
 	if len(b.ReturnTo) > MaxReturnTo {
@@ -111,7 +111,7 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 	if b.At.IsZero() {
 		b.At = j.now()
 	}
-	name := j.name(b.Pending.Handle)
+	name := j.name(b.Pending.State)
 	value := base64.RawURLEncoding.EncodeToString(j.box.Seal(b.encode(), []byte(name)))
 	c := j.cookie(name, value)
 	c.MaxAge = int(PendingLifetime / time.Second)
@@ -132,18 +132,18 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, b Begun) error {
 //
 // A browser may send several cookies of one name, where another host of the site
 // can plant one in front (only a name with "__Host-" is safe from that, see
-// [JarConfig.Secure]): the first of eight that is good is taken.
+// [PendingStoreConfig.Secure]): the first of eight that is good is taken.
 //
 // The error is a [*provider.Error]. Without a cookie, or with one that does not open
 // or is another sign-in's, it is [provider.ErrOtherBrowser]; the cause names the
 // secret's id if the jar lacks it. Too old, or taken before, it is
 // [provider.ErrExpired]. Of several calls at the same time one succeeds.
-func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun, error) {
+func (j *PendingStore) Take(w http.ResponseWriter, r *http.Request, handle string) (PendingSignIn, error) {
 	if handle == "" {
-		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
 	name := j.name(handle)
-	var taken Begun
+	var taken PendingSignIn
 	var fault *provider.Error
 	tried, ok := 0, false
 	eachCookie(r, func(n, value string) bool {
@@ -169,7 +169,7 @@ func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun
 	case fault == nil:
 		fault = &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
-	return Begun{}, fault
+	return PendingSignIn{}, fault
 }
 
 // Clear ends the sign-ins that the browser has under way, as whoever signs out does
@@ -179,7 +179,7 @@ func (j *Jar) Take(w http.ResponseWriter, r *http.Request, handle string) (Begun
 //
 // One answer clears at most 20 cookies, those first that can be used; Put leaves a
 // browser with five of them.
-func (j *Jar) Clear(w http.ResponseWriter, r *http.Request) {
+func (j *PendingStore) Clear(w http.ResponseWriter, r *http.Request) {
 	usables, others := j.sent(r)
 	now := j.now()
 	var names []string
@@ -194,18 +194,18 @@ func (j *Jar) Clear(w http.ResponseWriter, r *http.Request) {
 }
 
 // take spends the sign-in in a cookie's value.
-func (j *Jar) take(name, value, handle string) (Begun, *provider.Error) {
+func (j *PendingStore) take(name, value, handle string) (PendingSignIn, *provider.Error) {
 	b, err := j.open(name, value)
 	if err != nil {
-		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: err}
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: err}
 	}
 	// The name holds only a part of the handle's hash.
-	if subtle.ConstantTimeCompare([]byte(b.Pending.Handle), []byte(handle)) != 1 {
-		return Begun{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	if subtle.ConstantTimeCompare([]byte(b.Pending.State), []byte(handle)) != 1 {
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	}
 	now := j.now()
 	if !usable(b.At, now) || !j.spent.add(handle, now) {
-		return Begun{}, &provider.Error{Kind: provider.ErrExpired, Provider: b.Pending.Provider, Op: "callback"}
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: b.Pending.Provider, Op: "callback"}
 	}
 	return b, nil
 }
@@ -217,7 +217,7 @@ func usable(at, now time.Time) bool {
 }
 
 // surplus lists the cookies that have to go when c comes.
-func (j *Jar) surplus(r *http.Request, c *http.Cookie) []string {
+func (j *PendingStore) surplus(r *http.Request, c *http.Cookie) []string {
 	keep, out := j.sent(r)
 	keep = slices.DeleteFunc(keep, func(k kept) bool { return k.name == c.Name })
 	out = slices.DeleteFunc(out, func(name string) bool { return name == c.Name })
@@ -248,8 +248,8 @@ type kept struct {
 
 // sent sorts the jar's cookies in a request into those that can be used and the
 // names of the others, each in the order sent. It looks at a bounded number of
-// them. A name may come with several values (see [Jar.Take]); one of them is enough.
-func (j *Jar) sent(r *http.Request) (usables []kept, others []string) {
+// them. A name may come with several values (see [PendingStore.Take]); one of them is enough.
+func (j *PendingStore) sent(r *http.Request) (usables []kept, others []string) {
 	values, now := 0, j.now()
 	var names []string
 	found := make(map[string]bool) // whether it can be used
@@ -267,7 +267,7 @@ func (j *Jar) sent(r *http.Request) (usables []kept, others []string) {
 		}
 		if b, err := j.open(name, value); err == nil && usable(b.At, now) {
 			found[name] = true
-			usables = append(usables, kept{name, b.Pending.Handle, b.At, sentSize(name, value)})
+			usables = append(usables, kept{name, b.Pending.State, b.At, sentSize(name, value)})
 		}
 		return true
 	})
@@ -284,40 +284,40 @@ func sentSize(name, value string) int { return len(name) + len("=") + len(value)
 
 // ours reports whether the jar can have made a cookie of this name. Longer ones are
 // left alone: clearing them would take more room than an answer has.
-func (j *Jar) ours(name string) bool {
+func (j *PendingStore) ours(name string) bool {
 	return strings.HasPrefix(name, j.prefix) && len(name) <= len(j.prefix)+handleDigits
 }
 
 // open unseals the value of a cookie.
-func (j *Jar) open(name, value string) (Begun, error) {
+func (j *PendingStore) open(name, value string) (PendingSignIn, error) {
 	if len(value) > maxCookie {
-		return Begun{}, errMalformed
+		return PendingSignIn{}, errMalformed
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
-		return Begun{}, errMalformed
+		return PendingSignIn{}, errMalformed
 	}
 	plain, err := j.box.Open(sealed, []byte(name))
 	if err != nil {
-		return Begun{}, err
+		return PendingSignIn{}, err
 	}
 	return decodeBegun(plain)
 }
 
 // name is the name of a handle's cookie. It does not give the handle away, which
 // the callback's address shows to whoever reads it.
-func (j *Jar) name(handle string) string {
+func (j *PendingStore) name(handle string) string {
 	sum := hashToken(handle)
 	return j.prefix + base64.RawURLEncoding.EncodeToString(sum[:handleDigits*6/8])
 }
 
-func (j *Jar) clear(w http.ResponseWriter, name string) {
+func (j *PendingStore) clear(w http.ResponseWriter, name string) {
 	c := j.cookie(name, "")
 	c.MaxAge = -1 // without Expires, which would add a third to the line
 	replaceCookie(w.Header(), name, c.String())
 }
 
-func (j *Jar) cookie(name, value string) *http.Cookie {
+func (j *PendingStore) cookie(name, value string) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: "/", Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

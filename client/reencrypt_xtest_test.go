@@ -58,8 +58,8 @@ func TestResealWhileXIsAsked(t *testing.T) {
 	<-reached
 	other := turnedAway{Memory: m, once: new(sync.Once), told: make(chan struct{})}
 	all.Go(func() {
-		got, err := secretsVault(t, other, "nk").Reseal(t.Context())
-		if err != nil || got != (tokenstore.Resealed{Resealed: 1}) {
+		got, err := secretsVault(t, other, "nk").Reencrypt(t.Context())
+		if err != nil || got != (tokenstore.Reencrypted{Reencrypted: 1}) {
 			t.Errorf("Reseal = %+v, %v", got, err)
 		}
 	})

@@ -8,12 +8,12 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// MaxReturnTo is the longest [Begun.ReturnTo], in bytes, that a [Jar] keeps. It
+// MaxReturnTo is the longest [PendingSignIn.ReturnTo], in bytes, that a [PendingStore] keeps. It
 // leaves room in a request's headers for the sign-ins of several tabs.
 const MaxReturnTo = 512
 
-// Begun is what a browser keeps of a sign-in that it has begun.
-type Begun struct {
+// PendingSignIn is what a browser keeps of a sign-in that it has begun.
+type PendingSignIn struct {
 	// Pending is what the provider needs to finish.
 	Pending provider.Pending
 	// ReturnTo is where to go afterwards. The jar keeps it as it is; whether it is
@@ -32,11 +32,11 @@ const begunVersion = 2
 // maxScopes bounds what a cookie makes us allocate.
 const maxScopes = 256
 
-func (b Begun) encode() []byte {
+func (b PendingSignIn) encode() []byte {
 	out := append(make([]byte, 0, 512), begunVersion)
 	// Microseconds, so that tabs that were opened together keep their order.
 	out = binary.BigEndian.AppendUint64(out, uint64(b.At.UnixMicro()))
-	for _, s := range [...]string{b.Pending.Provider, b.Pending.Handle, b.Pending.Secret, b.ReturnTo} {
+	for _, s := range [...]string{b.Pending.Provider, b.Pending.State, b.Pending.Secret, b.ReturnTo} {
 		out = wire.AppendString(out, s)
 	}
 	out = binary.AppendUvarint(out, uint64(len(b.Wanted)))
@@ -48,11 +48,11 @@ func (b Begun) encode() []byte {
 	return out
 }
 
-func decodeBegun(p []byte) (Begun, error) {
+func decodeBegun(p []byte) (PendingSignIn, error) {
 	r := &wire.Reader{Rest: string(p)}
 	version := r.Byte()
-	b := Begun{At: time.UnixMicro(int64(r.Uint64())).UTC()}
-	for _, s := range [...]*string{&b.Pending.Provider, &b.Pending.Handle, &b.Pending.Secret, &b.ReturnTo} {
+	b := PendingSignIn{At: time.UnixMicro(int64(r.Uint64())).UTC()}
+	for _, s := range [...]*string{&b.Pending.Provider, &b.Pending.State, &b.Pending.Secret, &b.ReturnTo} {
 		*s = r.Text()
 	}
 	for n := r.Uvarint(); n > 0 && !r.Bad && len(b.Wanted) < maxScopes; n-- {
@@ -62,7 +62,7 @@ func decodeBegun(p []byte) (Begun, error) {
 		b.Pending.Scopes = append(b.Pending.Scopes, r.Text())
 	}
 	if !r.Done() || version != begunVersion {
-		return Begun{}, errMalformed
+		return PendingSignIn{}, errMalformed
 	}
 	return b, nil
 }
