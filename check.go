@@ -59,7 +59,7 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	found := k.checkRequest(r)
 	found = append(found, k.checkShapes()...)
 	found = append(found, k.checkStores(ctx)...)
-	if k.cfg.ClientID == "" && k.cfg.ConsumerKey == "" {
+	if k.cfg.ClientID == "" && k.cfg.OAuth1.ConsumerKey == "" {
 		return found // other providers are not X's
 	}
 	clock, reached := k.checkClock(ctx)
@@ -84,11 +84,11 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 			Fix:     "Serve the site by https, and register that callback at X.",
 		})
 	}
-	if sm := k.cfg.Sessions; sm != nil && !sm.HashTokenInStore {
+	if sm := k.cfg.Session.Manager; sm != nil && !sm.HashTokenInStore {
 		found = append(found, Finding{
 			Code: "sessions_in_clear", Severity: SeverityWarning,
 			Problem: "The application's session manager stores session ids in clear: a stolen store opens sessions.",
-			Fix:     "Set HashTokenInStore on the scs.SessionManager in Config.Sessions.",
+			Fix:     "Set HashTokenInStore on the scs.SessionManager in Config.Session.Manager.",
 		})
 	}
 	if r == nil {
@@ -133,7 +133,7 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 // does not promise it, and another server's ids look as they like.
 func (k *Kit) checkShapes() []Finding {
 	var found []Finding
-	atX := k.cfg.APIURL == "" || hostname(k.cfg.APIURL) == "api.x.com"
+	atX := k.cfg.X.APIURL == "" || hostname(k.cfg.X.APIURL) == "api.x.com"
 	if id := k.cfg.ClientID; atX && id != "" && !xplatform.IsClientID(id) {
 		found = append(found, Finding{
 			Code: "client_id_shape", Severity: SeverityWarning, Provider: "x",
@@ -141,7 +141,7 @@ func (k *Kit) checkShapes() []Finding {
 			Fix:     "The API key and secret belong into ConsumerKey and ConsumerSecret; the client id is under OAuth 2.0 in X's console.",
 		})
 	}
-	if xplatform.IsClientID(k.cfg.ConsumerKey) {
+	if xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey) {
 		found = append(found, Finding{
 			Code: "consumer_key_shape", Severity: SeverityError, Provider: "x-oauth1",
 			Problem: "ConsumerKey is an OAuth 2.0 client id.",
@@ -168,10 +168,10 @@ func (k *Kit) checkStores(ctx context.Context) []Finding {
 	}
 	nothing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
 	fault("session_store", "session", "If a table is missing, make it: scs makes no tables", k.readSessions(ctx, nothing))
-	if k.cfg.Tokens != nil {
+	if k.cfg.TokenStore != nil {
 		ctx, cancel := context.WithTimeout(ctx, storeTime)
 		defer cancel()
-		if _, err := k.cfg.Tokens.Get(ctx, Key{Provider: ".check", UserID: nothing}); !errors.Is(err, tokenstore.ErrNotFound) {
+		if _, err := k.cfg.TokenStore.Get(ctx, Key{Provider: ".check", UserID: nothing}); !errors.Is(err, tokenstore.ErrNotFound) {
 			fault("token_store", "token", "If a table is missing, make it as the store's own documentation says", err)
 		}
 	}
@@ -180,9 +180,9 @@ func (k *Kit) checkStores(ctx context.Context) []Finding {
 
 // readSessions looks for key in the session store.
 func (k *Kit) readSessions(ctx context.Context, key string) error {
-	store := k.cfg.SessionStore
-	if k.cfg.Sessions != nil {
-		store = k.cfg.Sessions.Store
+	store := k.cfg.Session.Store
+	if k.cfg.Session.Manager != nil {
+		store = k.cfg.Session.Manager.Store
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -200,12 +200,12 @@ func (k *Kit) readSessions(ctx context.Context, key string) error {
 // checkClock compares clocks by the Date of any answer of the API. The second result says
 // whether there was one.
 func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
-	api := cmp.Or(k.cfg.APIURL, xplatform.APIURL)
+	api := cmp.Or(k.cfg.X.APIURL, xplatform.APIURL)
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
 	if err != nil {
 		return nil, true
 	}
-	base := k.cfg.Transport
+	base := k.cfg.X.Transport
 	if base == nil {
 		own := &http.Transport{Proxy: http.ProxyFromEnvironment}
 		defer own.CloseIdleConnections()

@@ -56,13 +56,15 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"a clock that is slow", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Method: http.MethodHead, Status: 404, Header: http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}})
 		}, nil, []string{"clock_skew", "NTP"}},
-		{"session ids in clear", func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, scs.New() }, nil, nil, []string{"sessions_in_clear", "HashTokenInStore"}},
-		{"wrong client credentials", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Native App"}},
-		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
-		{"wrong consumer credentials", func(c *xsignin.Config) { c.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare ConsumerKey and ConsumerSecret with the API key"}},
+		{"session ids in clear", func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, scs.New() }, nil, nil, []string{"sessions_in_clear", "HashTokenInStore"}},
+		{"wrong client credentials", func(c *xsignin.Config) {
+			c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "wrong", "", ""
+		}, nil, nil, []string{"credentials", "Native App"}},
+		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
+		{"wrong consumer credentials", func(c *xsignin.Config) { c.OAuth1.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare ConsumerKey and ConsumerSecret with the API key"}},
 		{"a callback that is not registered", nil, func(x *xtest.X) { x.SetCallbacks("http://localhost:8080/auth/callback") }, nil, []string{"callback", "http://127.0.0.1:8080/auth/callback"}},
 		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "ConsumerKey"}},
-		{"a client id for an API key", func(c *xsignin.Config) { c.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},
+		{"a client id for an API key", func(c *xsignin.Config) { c.OAuth1.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},
 		{"X that cannot be reached", nil, func(x *xtest.X) { x.Fail(xtest.Fault{CutAfter: -1}) }, nil, []string{"unreachable", "firewall"}},
 		{"X that is down", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 503}) }, nil, []string{"unavailable", "later"}},
 		{"X that limits", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 429}) }, nil, []string{"rate_limited", "Wait"}},
@@ -124,7 +126,7 @@ func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
 
 func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
 	s := testkit.NewSite(t, func(c *xsignin.Config) {
-		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = "", "", "", ""
+		c.ClientID, c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "", "", "", ""
 		c.Providers = []provider.Provider{other{}}
 	})
 	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 || len(s.X.Requests()) != 0 {
@@ -156,7 +158,7 @@ func TestCheckReadsTheStores(t *testing.T) {
 
 	sessions := scs.New()
 	sessions.HashTokenInStore, sessions.Store = true, s.Sessions
-	joined := testkit.NewSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sessions })
+	joined := testkit.NewSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, sessions })
 	if found := joined.Kit.Check(t.Context(), nil); len(found) != 1 || found[0].Code != "session_store" {
 		t.Errorf("an application's own sessions: %v", found)
 	}
@@ -171,7 +173,7 @@ func (hungStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
 }
 
 func TestCheckGivesUpAStoreThatHangs(t *testing.T) {
-	s := testkit.NewSite(t, func(c *xsignin.Config) { c.SessionStore = hungStore{} })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Session.Store = hungStore{} })
 	s.Bubble(func() {
 		if found := s.Kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
 			t.Errorf("%v", found)

@@ -28,112 +28,145 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config says what [New] puts together. Only PublicURL and one pair of credentials are
-// required, and Keys where PublicURL is not a loopback address. New copies what it keeps.
+// Config configures a [Kit]. PublicURL and one pair of credentials are required. Secrets are
+// required too, unless PublicURL is a loopback address. [New] copies what it keeps.
 type Config struct {
-	// PublicURL is how visitors reach the site, such as https://example.com, perhaps
-	// with a path. The callback at X is PublicURL + Path + "/callback", cookies are
-	// Secure where it is https, and nothing of it is ever taken from a request.
+	// PublicURL is the address of the site as visitors see it, such as https://example.com,
+	// with or without a path. The callback to register at X is PublicURL + Paths.Base +
+	// "/callback". Cookies are Secure if PublicURL is https. No part of it is ever taken
+	// from a request.
 	PublicURL string
-	// Path is where the kit is mounted: letters, digits, hyphens, underscores, dots and
-	// slashes. The default is "/auth".
-	Path string
-	// Home is where visitors go who came from nowhere in particular. The default is the
-	// path of PublicURL, or "/".
-	Home string
-
-	// ClientID and ClientSecret are the OAuth 2.0 credentials of the application at X;
-	// the provider is called "x". An empty secret means a public client (Native App,
-	// Single Page App).
+	// ClientID and ClientSecret are the application's OAuth 2.0 credentials at X. The
+	// provider's name is "x". Public clients (Native App, Single Page App) have no secret.
 	ClientID, ClientSecret string
-	// Scopes are asked for at an OAuth 2.0 sign-in. The default is tweet.read, users.read
-	// and offline.access: without the last one X gives no refresh token, and the client
-	// stops working after two hours. What only some pages need is better asked for there,
-	// by [Kit.RequireScopes].
+	// OAuth1 has the application's OAuth 1.0a credentials at X. The provider's name is
+	// "x-oauth1".
+	OAuth1 OAuth1Config
+	// Scopes are requested at an OAuth 2.0 sign-in. The default is tweet.read, users.read
+	// and offline.access. Without offline.access X issues no refresh token, and the client
+	// stops working after two hours. Use [Kit.RequireScopes] for scopes that only some
+	// pages need.
 	Scopes []string
-	// ConsumerKey and ConsumerSecret are the OAuth 1.0a credentials of the application at
-	// X; the provider is called "x-oauth1".
-	ConsumerKey, ConsumerSecret string
-	// Providers are further ways to sign in. The first of all providers - x, x-oauth1,
-	// then these - answers at Path + "/login", each at Path + "/login/<name>".
+	// Providers are additional providers. The first of all providers (x, x-oauth1, then
+	// these) is used at Paths.Base + "/login". Each is used at Paths.Base + "/login/<name>".
 	Providers []provider.Provider
 
-	// Keys are secrets of at least 32 bytes, newest first. They seal the cookies of
-	// sign-ins under way and the stored tokens; the newest seals, all open. Without keys
-	// New makes random ones on a loopback PublicURL, and fails elsewhere, and where Tokens
-	// is set: what is stored could not be read again.
-	// `openssl rand -base64 32` makes one; [Kit.ReencryptTokens] tells how to replace one.
-	Keys []string
-	// Tokens stores tokens, sealed, and the list of users who were signed out everywhere.
-	// The default is memory, for one process, which forgets both when it ends. Replicas
-	// that share SessionStore share Tokens too: one that does not learns nothing of the
-	// others' sign-outs. Kits of different applications at X do not: a token is kept under
-	// its provider's name and its user, and each would take the other's for its own.
-	Tokens tokenstore.Store
-	// SessionStore stores sessions: any store of scs. The default is memory, for one
-	// process. A store is one kit's: another kit over the same store would take its
-	// visitors for its own.
-	SessionStore scs.Store
-	// CookieName is the name of the session's cookie. The default is __Host-xsignin where
-	// PublicURL is https, and xsignin elsewhere. Two kits on one host need two names.
-	CookieName string
-	// SessionLifetime is how long a session lasts at most; the default is 14 days.
-	// SessionIdle ends a session that is not used for so long; the default 0 means never.
-	// Sessions that are open when SessionLifetime is shortened keep the end that they have.
-	// Where that was more than 14 days, shorten it no further than to that until they have
-	// ended: a user is on the list of those who were signed out everywhere for
-	// SessionLifetime, or 14 days if that is more, and a day.
-	SessionLifetime, SessionIdle time.Duration
-	// Sessions joins the application's own scs manager, with its cookie, store and
-	// lifetimes, instead of CookieName, SessionStore, SessionLifetime and SessionIdle. New
-	// wraps its Store, so that a session that was signed out cannot come back. Its cookie
-	// must be Secure where PublicURL is https, and not SameSite=Strict; set its
-	// HashTokenInStore, so that a stolen store opens no session.
-	Sessions *scs.SessionManager
+	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
+	// of pending sign-ins and the stored tokens: the newest seals, all of them open. Without
+	// Secrets, New makes a random one if PublicURL is a loopback address and TokenStore is
+	// not set. Otherwise New fails, because stored tokens could not be read after a restart.
+	// `openssl rand -base64 32` makes a secret. [Kit.ReencryptTokens] describes how to
+	// replace one.
+	Secrets []string
+	// TokenStore stores the sealed tokens, and the list of users who were signed out
+	// everywhere. The default is memory, for one process. Replicas that share Session.Store
+	// must share TokenStore too. Kits of different applications at X must not share one:
+	// tokens are stored by provider name and user.
+	TokenStore tokenstore.Store
+	// Session configures the sessions.
+	Session SessionConfig
+	// Paths has the kit's paths.
+	Paths Paths
+	// X has the addresses of X, for tests and proxies.
+	X XEndpoints
 
-	// OnSignIn decides who may sign in and what the application calls them; see
-	// [handlers.Config]. Nil lets everybody in.
+	// OnSignIn decides who may sign in, and sets the application's id of the user. See
+	// [handlers.Config]. By default everyone may sign in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
-	// Success answers the callback of a sign-in that has worked, in place of the redirect to
-	// where the visitor came from, which [handlers.ReturnPath] tells it. [User] and [Client]
-	// work in it, and gologin's readers of tokens; see package handlers. Failure answers a
-	// login or a callback that has failed, in place of the page: gologin.ErrorFromContext has
-	// the error, and [handlers.ProblemOf] the words. Both are for programs that have such
-	// handlers; Pages changes how failures look.
-	Success, Failure http.Handler
-	// LoginOptions gives the options of a sign-in, such as ForceLogin, from its request.
+	// OnEvent is called for each event, for metrics and traces. It may be nil.
+	OnEvent event.Func
+	// Pages configures the pages that the kit shows.
+	Pages PagesConfig
+	// LoginOptions returns the options of a sign-in, such as ForceLogin, for its request.
 	LoginOptions func(r *http.Request) provider.Options
-	// Interstitial sends visitors to X by way of a small page, for phones whose X app would
-	// take the link over and end the sign-in in another browser. The default is
-	// InterstitialNever; InterstitialPhones is for sites that many open on a phone.
-	Interstitial Interstitial
-	// Native lets programs of the application's own, on phones and desktops, sign in at
-	// Path + "/native"; see [handlers.Handlers.Native]. By default nothing is there.
-	Native NativeClients
-	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
-	// away. By default a sign-out revokes and deletes them.
-	KeepTokens bool
-
-	// APIURL is where X's API is, with OAuth 1.0a; the default is https://api.x.com. The paths
-	// of X's versions, such as /2, are the calls' own and no part of it.
-	// AuthorizeURL is OAuth 2.0's consent page; the default is
-	// https://x.com/i/oauth2/authorize. Plain http is allowed on loopback addresses.
-	APIURL, AuthorizeURL string
-	// Transport carries every request to X. The default is one of the kit's own.
-	Transport http.RoundTripper
-	// RefreshAhead is how long before its expiry a token is refreshed. The default is 5
-	// minutes.
-	RefreshAhead time.Duration
-
-	// Pages shows what visitors get to see of the kit - the question before a sign-out, a
-	// page for each failure - in the application's own words and looks; see package page.
-	// Nil means the default pages.
-	Pages func(w http.ResponseWriter, r *http.Request, p Page)
-
-	// Events is told what happens, for metrics and traces. It may be nil.
-	Events event.Func
-	// Logger is the kit's log. The default is [slog.Default]. It gets no secrets.
+	// Success answers the callback of a successful sign-in, in place of the redirect to the
+	// return path ([handlers.ReturnPath]). [User], [Client] and gologin's token readers work
+	// in it; see package handlers. Failure answers a failed login or callback, in place of
+	// the page: gologin.ErrorFromContext returns the error, and [handlers.ProblemOf] its
+	// texts. To change how failures look, use Pages instead.
+	Success, Failure http.Handler
+	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
 	Logger *slog.Logger
+	// Advanced has settings that few applications need.
+	Advanced Advanced
+}
+
+// OAuth1Config has the OAuth 1.0a credentials of the application at X.
+type OAuth1Config struct {
+	// ConsumerKey and ConsumerSecret are called API key and secret in X's console.
+	ConsumerKey, ConsumerSecret string
+}
+
+// SessionConfig configures the sessions: set Manager, or the other fields, or none.
+type SessionConfig struct {
+	// Store is any session store of scs. The default is memory, for one process. Two
+	// kits must not share a store, unless each may take the other's users as its own.
+	Store scs.Store
+	// CookieName is the name of the session cookie. The default is __Host-xsignin if
+	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
+	CookieName string
+	// Lifetime is the longest time that a session lasts. The default is 14 days.
+	// Shortening Lifetime does not affect existing sessions. If it was more than 14 days,
+	// do not shorten it below 14 days until those sessions have ended: a sign-out everywhere
+	// is remembered for Lifetime or 14 days, whichever is longer, and one day more.
+	Lifetime time.Duration
+	// IdleTimeout ends a session that has not been used for so long. The default 0 means
+	// never.
+	IdleTimeout time.Duration
+	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
+	// New wraps its Store, so that a session that was signed out cannot come back. Its
+	// cookie must be Secure if PublicURL is https, and must not be SameSite=Strict. Set its
+	// HashTokenInStore, so that a stolen store opens no session.
+	Manager *scs.SessionManager
+}
+
+// Paths has the kit's paths on the site.
+type Paths struct {
+	// Base is where the kit is mounted. It consists of letters, digits, hyphens,
+	// underscores, dots and slashes. The default is "/auth".
+	Base string
+	// DefaultReturnTo is used when a login had no return_to. The default is the path of
+	// PublicURL, or "/".
+	DefaultReturnTo string
+}
+
+// XEndpoints has the addresses of X.
+type XEndpoints struct {
+	// APIURL is the address of X's API, for both protocols. The default is
+	// https://api.x.com. It does not include X's version paths, such as /2. Plain http is
+	// allowed for loopback addresses.
+	APIURL string
+	// AuthorizeURL is OAuth 2.0's consent page. The default is
+	// https://x.com/i/oauth2/authorize.
+	AuthorizeURL string
+	// Transport carries every request to X. By default the kit makes a transport.
+	Transport http.RoundTripper
+}
+
+// PagesConfig configures the pages that the kit shows.
+type PagesConfig struct {
+	// Render shows the kit's pages (the question before a sign-out, and a page for each
+	// failure) with the application's texts and layout; see package page. Nil means the
+	// default pages.
+	Render func(w http.ResponseWriter, r *http.Request, p Page)
+	// Interstitial sends visitors to X through a small page. It is for phones whose X app
+	// would open the link and end the sign-in in another browser. The default is
+	// InterstitialNever; InterstitialPhones suits sites with many visitors on phones.
+	Interstitial Interstitial
+}
+
+// Advanced has settings that few applications need.
+type Advanced struct {
+	// Native lets the application's own programs on phones and desktops sign in at
+	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default that path answers
+	// 404.
+	Native NativeClients
+	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
+	// for users who are away. By default a sign-out revokes and deletes them.
+	KeepTokensOnLogout bool
+	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
+	// minutes.
+	RefreshBefore time.Duration
 }
 
 // Names that an application would otherwise look for in the rooms.
@@ -152,7 +185,7 @@ type (
 	Key = tokenstore.Key
 )
 
-// The values of Config.Interstitial.
+// The values of Config.Pages.Interstitial.
 const (
 	InterstitialNever  = handlers.InterstitialNever
 	InterstitialPhones = handlers.InterstitialPhones
@@ -165,7 +198,7 @@ func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 // LogValue implements [slog.LogValuer].
 func (c Config) LogValue() slog.Value {
 	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
-		c.PublicURL, c.ClientID, c.ConsumerKey, len(c.Keys))
+		c.PublicURL, c.ClientID, c.OAuth1.ConsumerKey, len(c.Secrets))
 }
 
 // checked is a Config whose own fields hold up; the rooms check theirs.
@@ -202,49 +235,49 @@ func (c Config) check() (checked, error) {
 		public.Path, public.RawPath = strings.TrimRight(public.Path, "/"), ""
 		k.public = public
 	}
-	k.Path = strings.TrimRight(cmp.Or(c.Path, "/auth"), "/")
+	k.Paths.Base = strings.TrimRight(cmp.Or(c.Paths.Base, "/auth"), "/")
 	if k.public != nil {
-		if site, _, ok := strings.Cut(k.public.Path+"/", k.Path+"/callback/"); ok {
+		if site, _, ok := strings.Cut(k.public.Path+"/", k.Paths.Base+"/callback/"); ok {
 			fault("Config.PublicURL is the site and not its callback, which the kit puts together: write %s", (&url.URL{Scheme: k.public.Scheme, Host: k.public.Host, Path: site}).String())
 		}
 	}
-	if !pathShape.MatchString(k.Path) || path.Clean(k.Path) != k.Path {
-		fault("Config.Path must begin with a slash, name at least one segment, and have only letters, digits, hyphens, underscores and dots in it")
+	if !pathShape.MatchString(k.Paths.Base) || path.Clean(k.Paths.Base) != k.Paths.Base {
+		fault("Config.Paths.Base must begin with a slash, name at least one segment, and have only letters, digits, hyphens, underscores and dots in it")
 	}
-	if c.ClientID == "" && c.ConsumerKey == "" && len(c.Providers) == 0 {
+	if c.ClientID == "" && c.OAuth1.ConsumerKey == "" && len(c.Providers) == 0 {
 		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a). Is its environment variable set?")
 	}
 	if c.ClientID == "" && c.ClientSecret != "" {
 		fault("Config.ClientSecret is set without ClientID")
 	}
-	if (c.ConsumerKey == "") != (c.ConsumerSecret == "") {
-		fault("Config.ConsumerKey and ConsumerSecret belong together: one of them is missing")
+	if (c.OAuth1.ConsumerKey == "") != (c.OAuth1.ConsumerSecret == "") {
+		fault("Config.OAuth1.ConsumerKey and ConsumerSecret belong together: one of them is missing")
 	}
-	if c.Sessions != nil {
-		if c.SessionStore != nil || c.CookieName != "" || c.SessionLifetime != 0 || c.SessionIdle != 0 {
-			fault("Config.Sessions brings its own store, cookie and lifetimes: leave SessionStore, CookieName, SessionLifetime and SessionIdle unset")
+	if c.Session.Manager != nil {
+		if c.Session.Store != nil || c.Session.CookieName != "" || c.Session.Lifetime != 0 || c.Session.IdleTimeout != 0 {
+			fault("Config.Session.Manager brings its own store, cookie and lifetimes: leave the other fields of Config.Session unset")
 		}
-		if k.public != nil && k.public.Scheme == "https" && !c.Sessions.Cookie.Secure {
-			fault("Config.Sessions.Cookie.Secure is false, and PublicURL is https: set it, or the session goes over http in clear")
+		if k.public != nil && k.public.Scheme == "https" && !c.Session.Manager.Cookie.Secure {
+			fault("Config.Session.Manager.Cookie.Secure is false, and PublicURL is https: set it, or the session goes over http in clear")
 		}
 	}
 	k.Logger = cmp.Or(c.Logger, slog.Default())
-	for i, key := range c.Keys {
+	for i, key := range c.Secrets {
 		if len(key) < 32 {
 			hint := ""
 			if key == "" {
 				hint = " Is its environment variable set?"
 			}
-			fault("Config.Keys[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one.%s", i, len(key), hint)
+			fault("Config.Secrets[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one.%s", i, len(key), hint)
 		}
 		k.secrets = append(k.secrets, []byte(key))
 	}
-	if len(c.Keys) == 0 && k.public != nil {
+	if len(c.Secrets) == 0 && k.public != nil {
 		switch {
-		case c.Tokens != nil:
-			fault("Config.Keys is empty, and Tokens is set: after a restart nobody could read what is stored. `openssl rand -base64 32` makes a key")
+		case c.TokenStore != nil:
+			fault("Config.Secrets is empty, and Tokens is set: after a restart nobody could read what is stored. `openssl rand -base64 32` makes a key")
 		case !loopback.Is(k.public.Hostname()):
-			fault("Config.Keys is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
+			fault("Config.Secrets is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
 		default:
 			k.secrets = [][]byte{[]byte(rand.Text() + rand.Text())}
 		}
@@ -255,19 +288,19 @@ func (c Config) check() (checked, error) {
 // halves says what is configured by half: it works, and not for long.
 func (c checked) configWarnings() []string {
 	var found []string
-	sessions := c.SessionStore
-	if c.Sessions != nil {
-		sessions = c.Sessions.Store
+	sessions := c.Session.Store
+	if c.Session.Manager != nil {
+		sessions = c.Session.Manager.Store
 	}
 	_, forgets := sessions.(*memstore.MemStore)
 	stored := sessions != nil && !forgets
 	switch away := !loopback.Is(c.public.Hostname()); {
-	case away && stored && c.Tokens == nil:
+	case away && stored && c.TokenStore == nil:
 		found = append(found, "sessions are stored and tokens are not: after a restart, and on another replica, who is signed in cannot call X and has to sign in again. Set Tokens too")
-	case away && !stored && c.Tokens != nil:
-		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, nobody is signed in. Set SessionStore too")
+	case away && !stored && c.TokenStore != nil:
+		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, nobody is signed in. Set Session.Store too")
 	}
-	if c.ClientID != "" && len(c.Scopes) > 0 && !slices.Contains(c.Scopes, "offline.access") && (c.KeepTokens || c.Tokens != nil) {
+	if c.ClientID != "" && len(c.Scopes) > 0 && !slices.Contains(c.Scopes, "offline.access") && (c.Advanced.KeepTokensOnLogout || c.TokenStore != nil) {
 		found = append(found, "tokens are kept and Scopes lacks offline.access: X gives no refresh token, and after two hours the user has to sign in again")
 	}
 	return found

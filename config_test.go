@@ -19,7 +19,7 @@ import (
 
 func TestNewTellsEveryFault(t *testing.T) {
 	good := func() xsignin.Config {
-		return xsignin.Config{PublicURL: "https://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)}}
+		return xsignin.Config{PublicURL: "https://site.example", ClientID: "id", Secrets: []string{strings.Repeat("k", 32)}}
 	}
 	tests := []struct {
 		name string
@@ -32,38 +32,38 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"localhost without its scheme", func(c *xsignin.Config) { c.PublicURL = "localhost:8080/app" }, []string{"write http://localhost:8080/app"}},
 		{"a site without its scheme", func(c *xsignin.Config) { c.PublicURL = "site.example" }, []string{"site.example has no scheme: write https://site.example"}},
 		{"the callback in its place", func(c *xsignin.Config) { c.PublicURL = "https://site.example/auth/callback" }, []string{"Config.PublicURL is the site and not its callback", "write https://site.example"}},
-		{"a provider's callback below a path in its place", func(c *xsignin.Config) { c.Path, c.PublicURL = "/in", "https://site.example/app/in/callback/x" }, []string{"write https://site.example/app"}},
+		{"a provider's callback below a path in its place", func(c *xsignin.Config) { c.Paths.Base, c.PublicURL = "/in", "https://site.example/app/in/callback/x" }, []string{"write https://site.example/app"}},
 		{"another scheme", func(c *xsignin.Config) { c.PublicURL = "ftp://site.example" }, []string{"Config.PublicURL must be an absolute"}},
 		{"a public URL that does not parse", func(c *xsignin.Config) { c.PublicURL = "https://a b" }, []string{"Config.PublicURL must be an absolute"}},
 		{"a port without a host", func(c *xsignin.Config) { c.PublicURL = "http://:8080" }, []string{"Config.PublicURL names no host", "Write http://localhost:8080 "}},
 		{"all addresses", func(c *xsignin.Config) { c.PublicURL = "http://0.0.0.0:8080" }, []string{"Config.PublicURL names no host", "Write http://localhost:8080 "}},
 		{"all addresses of IPv6", func(c *xsignin.Config) { c.PublicURL = "http://[::]:8080" }, []string{"Config.PublicURL names no host", "Write http://localhost:8080 "}},
-		{"all addresses, without a port and keys", func(c *xsignin.Config) { c.PublicURL, c.Keys = "http://[::ffff:0.0.0.0]", nil }, []string{"Config.PublicURL names no host", "Write http://localhost:80 "}},
+		{"all addresses, without a port and keys", func(c *xsignin.Config) { c.PublicURL, c.Secrets = "http://[::ffff:0.0.0.0]", nil }, []string{"Config.PublicURL names no host", "Write http://localhost:80 "}},
 		{"a query in it", func(c *xsignin.Config) { c.PublicURL = "https://site.example?a" }, []string{"and nothing else"}},
 		{"a user in it", func(c *xsignin.Config) { c.PublicURL = "https://u:p@site.example" }, []string{"and nothing else"}},
-		{"no keys off loopback", func(c *xsignin.Config) { c.Keys = nil }, []string{"Config.Keys is empty"}},
-		{"a short key", func(c *xsignin.Config) { c.Keys = append(c.Keys, "short") }, []string{"Config.Keys[1] has 5 bytes"}},
-		{"a key whose variable is not set", func(c *xsignin.Config) { c.Keys = []string{""} }, []string{"environment variable"}},
-		{"half a pair", func(c *xsignin.Config) { c.ConsumerKey = "key" }, []string{"belong together"}},
+		{"no keys off loopback", func(c *xsignin.Config) { c.Secrets = nil }, []string{"Config.Secrets is empty"}},
+		{"a short key", func(c *xsignin.Config) { c.Secrets = append(c.Secrets, "short") }, []string{"Config.Secrets[1] has 5 bytes"}},
+		{"a key whose variable is not set", func(c *xsignin.Config) { c.Secrets = []string{""} }, []string{"environment variable"}},
+		{"half a pair", func(c *xsignin.Config) { c.OAuth1.ConsumerKey = "key" }, []string{"belong together"}},
 		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
-		{"a path that is relative", func(c *xsignin.Config) { c.Path = "auth" }, []string{"Config.Path must begin"}},
-		{"a path with a query", func(c *xsignin.Config) { c.Path = "/auth?x" }, []string{"Config.Path"}},
-		{"a path that is all", func(c *xsignin.Config) { c.Path = "/" }, []string{"Config.Path"}},
-		{"a path with a wildcard", func(c *xsignin.Config) { c.Path = "/{x}" }, []string{"Config.Path"}},
-		{"a path with a pattern that is none", func(c *xsignin.Config) { c.Path = "/{" }, []string{"Config.Path"}},
-		{"a path that leads up", func(c *xsignin.Config) { c.Path = "/a/../b" }, []string{"Config.Path"}},
+		{"a path that is relative", func(c *xsignin.Config) { c.Paths.Base = "auth" }, []string{"Config.Paths.Base must begin"}},
+		{"a path with a query", func(c *xsignin.Config) { c.Paths.Base = "/auth?x" }, []string{"Config.Paths.Base"}},
+		{"a path that is all", func(c *xsignin.Config) { c.Paths.Base = "/" }, []string{"Config.Paths.Base"}},
+		{"a path with a wildcard", func(c *xsignin.Config) { c.Paths.Base = "/{x}" }, []string{"Config.Paths.Base"}},
+		{"a path with a pattern that is none", func(c *xsignin.Config) { c.Paths.Base = "/{" }, []string{"Config.Paths.Base"}},
+		{"a path that leads up", func(c *xsignin.Config) { c.Paths.Base = "/a/../b" }, []string{"Config.Paths.Base"}},
 		{"stored tokens without keys", func(c *xsignin.Config) {
-			c.PublicURL, c.Keys, c.Tokens = "http://127.0.0.1", nil, tokenstore.NewMemory()
-		}, []string{"Config.Keys is empty, and Tokens is set"}},
-		{"an application's cookie by http", func(c *xsignin.Config) { c.Sessions = scs.New() }, []string{"Config.Sessions.Cookie.Secure"}},
-		{"a home elsewhere", func(c *xsignin.Config) { c.Home = "//evil.example" }, []string{"xsignin: Config.Home must be a path on this site", `"//evil.example"`}},
-		{"an API with a version", func(c *xsignin.Config) { c.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.APIURL has a path", "write https://api.x.com"}},
-		{"two kinds of sessions", func(c *xsignin.Config) { c.Sessions, c.SessionStore = scs.New(), memstore.New() }, []string{"Config.Sessions brings its own"}},
-		{"an API by http", func(c *xsignin.Config) { c.APIURL = "http://api.example" }, []string{"APIURL is http"}},
+			c.PublicURL, c.Secrets, c.TokenStore = "http://127.0.0.1", nil, tokenstore.NewMemory()
+		}, []string{"Config.Secrets is empty, and Tokens is set"}},
+		{"an application's cookie by http", func(c *xsignin.Config) { c.Session.Manager = scs.New() }, []string{"Config.Session.Manager.Cookie.Secure"}},
+		{"a home elsewhere", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path on this site", `"//evil.example"`}},
+		{"an API with a version", func(c *xsignin.Config) { c.X.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.X.APIURL has a path", "write https://api.x.com"}},
+		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager brings its own"}},
+		{"an API by http", func(c *xsignin.Config) { c.X.APIURL = "http://api.example" }, []string{"APIURL is http"}},
 		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"xsignin: Config.Scopes lacks tweet.read"}},
 		{"faults of both providers", func(c *xsignin.Config) {
-			c.Scopes, c.ConsumerKey, c.ConsumerSecret = []string{"a,b"}, "k k", "s"
-		}, []string{"xsignin: Config.Scopes[0]", "xsignin: Config.ConsumerKey has blanks"}},
+			c.Scopes, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = []string{"a,b"}, "k k", "s"
+		}, []string{"xsignin: Config.Scopes[0]", "xsignin: Config.OAuth1.ConsumerKey has blanks"}},
 		{"two providers of one name", func(c *xsignin.Config) {
 			x, err := provider.NewX(provider.XConfig{ClientID: "other", CallbackURL: "https://site.example/auth/callback"})
 			if err != nil {
@@ -71,9 +71,9 @@ func TestNewTellsEveryFault(t *testing.T) {
 			}
 			c.Providers = []provider.Provider{x}
 		}, []string{`"x"`}},
-		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.CookieName", "pending sign-ins"}},
-		{"a lifetime that is negative", func(c *xsignin.Config) { c.SessionLifetime = -1 }, []string{"xsignin: Config.SessionLifetime -1ns is negative"}},
-		{"a refresh after the expiry", func(c *xsignin.Config) { c.RefreshAhead = -1 }, []string{"RefreshAhead"}},
+		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.Session.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.Session.CookieName", "pending sign-ins"}},
+		{"a lifetime that is negative", func(c *xsignin.Config) { c.Session.Lifetime = -1 }, []string{"xsignin: Config.Session.Lifetime -1ns is negative"}},
+		{"a refresh after the expiry", func(c *xsignin.Config) { c.Advanced.RefreshBefore = -1 }, []string{"RefreshBefore"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,9 +113,9 @@ func TestWithoutKeysOnLoopbackThereIsOneWarning(t *testing.T) {
 
 func TestAFaultOfBothProvidersIsToldOnce(t *testing.T) {
 	_, err := xsignin.New(xsignin.Config{
-		PublicURL: "http://localhost:8080", ClientID: "id", ConsumerKey: "key", ConsumerSecret: "secret", APIURL: "http://api.example",
+		PublicURL: "http://localhost:8080", ClientID: "id", OAuth1: xsignin.OAuth1Config{ConsumerKey: "key", ConsumerSecret: "secret"}, X: xsignin.XEndpoints{APIURL: "http://api.example"},
 	})
-	if err == nil || strings.Count(err.Error(), "xsignin: Config.APIURL is http") != 1 {
+	if err == nil || strings.Count(err.Error(), "xsignin: Config.X.APIURL is http") != 1 {
 		t.Errorf("the error: %v", err)
 	}
 }
@@ -123,9 +123,9 @@ func TestAFaultOfBothProvidersIsToldOnce(t *testing.T) {
 func TestANewThatFailsDoesNotWarn(t *testing.T) {
 	for name, edit := range map[string]func(*xsignin.Config){
 		"a provider's fault":  func(c *xsignin.Config) { c.Scopes = []string{"tweet.write"} },
-		"the handlers' fault": func(c *xsignin.Config) { c.Home = "//evil.example" },
+		"the handlers' fault": func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" },
 		"over plain http": func(c *xsignin.Config) {
-			c.PublicURL, c.Keys, c.RefreshAhead = "http://site.example", []string{strings.Repeat("k", 32)}, -1
+			c.PublicURL, c.Secrets, c.Advanced.RefreshBefore = "http://site.example", []string{strings.Repeat("k", 32)}, -1
 		},
 	} {
 		var log bytes.Buffer
@@ -140,8 +140,8 @@ func TestANewThatFailsDoesNotWarn(t *testing.T) {
 func TestPlainHTTPOffLoopbackIsSaidAloud(t *testing.T) {
 	var log bytes.Buffer
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL: "http://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)},
-		Logger: slog.New(slog.NewTextHandler(&log, nil)), Transport: xtest.New(xtest.Config{}).Transport(),
+		PublicURL: "http://site.example", ClientID: "id", Secrets: []string{strings.Repeat("k", 32)},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)), X: xsignin.XEndpoints{Transport: xtest.New(xtest.Config{}).Transport()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,15 +173,15 @@ func TestTheCallbackIsPublicURLToTheLetter(t *testing.T) {
 
 func TestKeysRotate(t *testing.T) {
 	oldKey, newKey := strings.Repeat("o", 32), strings.Repeat("n", 32)
-	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Keys = []string{oldKey} })
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Secrets = []string{oldKey} })
 	b := s.Browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
 	underWay := b.Approve(b.Begin("/auth/login?return_to=/after"), xtest.DefaultUserID)
 
 	// The same browser, stores and X, and another process.
 	rotated := testkit.NewSite(t, func(c *xsignin.Config) {
-		c.Keys = []string{newKey, oldKey}
-		c.Tokens, c.SessionStore, c.Transport = s.Tokens, s.Sessions, s.X.Transport()
+		c.Secrets = []string{newKey, oldKey}
+		c.TokenStore, c.Session.Store, c.X.Transport = s.Tokens, s.Sessions, s.X.Transport()
 	})
 	b.Client.Transport = testkit.InProcess{Handler: rotated.Mux}
 	if got := b.Who(); got != xtest.DefaultUserID {
@@ -209,24 +209,26 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		want string // in the one warning; "" for none
 	}{
 		{"the quick start, deployed", func(*xsignin.Config) {}, ""},
-		{"sessions alone", func(c *xsignin.Config) { c.SessionStore = storeOfOnesOwn{} }, "Set Tokens too"},
-		{"tokens alone", func(c *xsignin.Config) { c.Tokens = tokenstore.NewMemory() }, "Set SessionStore too"},
-		{"both", func(c *xsignin.Config) { c.SessionStore, c.Tokens = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
-		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.SessionStore = "http://localhost:8080", storeOfOnesOwn{} }, ""},
-		{"an application's sessions alone", func(c *xsignin.Config) { c.Sessions = over }, "Set Tokens too"},
-		{"an application's sessions in memory", func(c *xsignin.Config) { c.Sessions = own() }, ""},
-		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Sessions, c.Tokens = own(), tokenstore.NewMemory() }, "Set SessionStore too"},
-		{"kept tokens that nothing renews", func(c *xsignin.Config) { c.KeepTokens, c.Scopes = true, []string{"tweet.read", "users.read"} }, "offline.access"},
-		{"kept tokens with the usual scopes", func(c *xsignin.Config) { c.KeepTokens = true }, ""},
+		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set Tokens too"},
+		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokenstore.NewMemory() }, "Set Session.Store too"},
+		{"both", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
+		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
+		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set Tokens too"},
+		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = own() }, ""},
+		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = own(), tokenstore.NewMemory() }, "Set Session.Store too"},
+		{"kept tokens that nothing renews", func(c *xsignin.Config) {
+			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read"}
+		}, "offline.access"},
+		{"kept tokens with the usual scopes", func(c *xsignin.Config) { c.Advanced.KeepTokensOnLogout = true }, ""},
 		{"kept tokens that can be renewed", func(c *xsignin.Config) {
-			c.KeepTokens, c.Scopes = true, []string{"tweet.read", "users.read", "offline.access"}
+			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read", "offline.access"}
 		}, ""},
 		{"tokens that need not be renewed", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read"} }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			c := xsignin.Config{
-				PublicURL: "https://site.example", ClientID: "id", Keys: []string{strings.Repeat("k", 32)},
+				PublicURL: "https://site.example", ClientID: "id", Secrets: []string{strings.Repeat("k", 32)},
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			}
 			tt.edit(&c)

@@ -6,7 +6,7 @@
 //		PublicURL:    "https://example.com",
 //		ClientID:     os.Getenv("X_CLIENT_ID"),
 //		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-//		Keys:         strings.Fields(os.Getenv("SECRET_KEYS")),
+//		Secrets:         strings.Fields(os.Getenv("SECRETS")),
 //	})
 //	mux.Handle("/auth/", kit)
 //	mux.Handle("/photos", kit.RequireUser(photos))

@@ -35,7 +35,7 @@ func exampleConfig(x *xtest.X) xsignin.Config {
 		PublicURL:    "http://127.0.0.1:8080",
 		ClientID:     xtest.DefaultClientID,
 		ClientSecret: xtest.DefaultClientSecret,
-		Transport:    x.Transport(),
+		X:            xsignin.XEndpoints{Transport: x.Transport()},
 		Logger:       slog.New(slog.DiscardHandler),
 	}
 }
@@ -264,7 +264,7 @@ func ExampleConfig_onSignIn() {
 func ExampleKit_Accounts() {
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+	cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -295,7 +295,7 @@ func ExampleKit_ClientFor() {
 	kit, err := xsignin.New(func() xsignin.Config {
 		cfg := exampleConfig(x)
 		cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
-		cfg.KeepTokens = true // a sign-out ends the session, not the job
+		cfg.Advanced.KeepTokensOnLogout = true // a sign-out ends the session, not the job
 		return cfg
 	}())
 	if err != nil {
@@ -323,7 +323,7 @@ func ExampleConfig_events() {
 	count := make(map[event.Kind]int)
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.Events = func(_ context.Context, e xsignin.Event) { count[e.Kind]++ }
+	cfg.OnEvent = func(_ context.Context, e xsignin.Event) { count[e.Kind]++ }
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -340,7 +340,7 @@ func ExampleConfig_events() {
 func ExampleKit_Check() {
 	x := xtest.New(xtest.Config{Callbacks: []string{"http://localhost:8080/auth/callback"}})
 	cfg := exampleConfig(x)
-	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+	cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -357,7 +357,7 @@ func ExampleConfig_sessions() {
 	x := xtest.New(xtest.Config{})
 	sessions := scs.New()
 	cfg := exampleConfig(x)
-	cfg.Sessions = sessions
+	cfg.Session.Manager = sessions
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -382,7 +382,7 @@ func ExampleConfig_sessions() {
 func ExampleConfig_pages() {
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.Pages = func(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
+	cfg.Pages.Render = func(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
 		// An application has a matcher of its own, such as golang.org/x/text/language.
 		german := strings.HasPrefix(r.Header.Get("Accept-Language"), "de")
 		w.Header().Add("Vary", "Accept-Language")
@@ -416,7 +416,7 @@ func ExampleConfig_pagesOfOnesOwn() {
 {{else if .Label}}<a href="{{.Link}}">{{.Label}}</a>{{end}}`))
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.Pages = func(w http.ResponseWriter, _ *http.Request, p xsignin.Page) {
+	cfg.Pages.Render = func(w http.ResponseWriter, _ *http.Request, p xsignin.Page) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
 		if err := own.Execute(w, p); err != nil {
 			log.Print(err)
@@ -447,7 +447,7 @@ func ExampleNativeClients() {
 	const redirect = "com.example.app:/callback" // registered at X too
 	x := xtest.New(xtest.Config{Callbacks: []string{redirect}})
 	cfg := exampleConfig(x)
-	cfg.Native = xsignin.NativeClients{RedirectURIs: []string{redirect}}
+	cfg.Advanced.Native = xsignin.NativeClients{RedirectURIs: []string{redirect}}
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -23,7 +23,7 @@ import (
 )
 
 // Kit is "Sign in with X", put together. It is the http.Handler of the paths under
-// Config.Path, and makes the middleware. Goroutines may share it.
+// Config.Paths.Base, and makes the middleware. Goroutines may share it.
 type Kit struct {
 	cfg       checked
 	mux       *http.ServeMux
@@ -33,7 +33,7 @@ type Kit struct {
 	handlers  *handlers.Handlers
 	clients   *client.Manager
 	gate      *middleware.Middleware
-	misplaced *sync.Once // says that the kit is mounted elsewhere than at Config.Path
+	misplaced *sync.Once // says that the kit is mounted elsewhere than at Config.Paths.Base
 }
 
 // New puts a kit together from the rooms. The error tells every fault of cfg that it can
@@ -49,24 +49,24 @@ func New(cfg Config) (*Kit, error) {
 	if k.providers, err = c.makeProviders(); err != nil {
 		return nil, err
 	}
-	store := c.Tokens
+	store := c.TokenStore
 	if store == nil {
 		store = tokenstore.NewMemory()
 	}
 	// Not less than the default: sessions from before somebody shortened it go on as long as
 	// they were to.
-	lifetime := max(session.DefaultLifetime, c.SessionLifetime)
-	if c.Sessions != nil {
-		lifetime = max(lifetime, c.Sessions.Lifetime)
+	lifetime := max(session.DefaultLifetime, c.Session.Lifetime)
+	if c.Session.Manager != nil {
+		lifetime = max(lifetime, c.Session.Manager.Lifetime)
 	}
 	if k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger}); err != nil {
 		return nil, err
 	}
-	if c.Sessions != nil {
-		k.sessions, err = session.FromSCS(c.Sessions, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
+	if c.Session.Manager != nil {
+		k.sessions, err = session.FromSCS(c.Session.Manager, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
 	} else {
 		k.sessions, err = session.New(session.Config{
-			Store: c.SessionStore, CookieName: c.CookieName, Lifetime: c.SessionLifetime, IdleTimeout: c.SessionIdle,
+			Store: c.Session.Store, CookieName: c.Session.CookieName, Lifetime: c.Session.Lifetime, IdleTimeout: c.Session.IdleTimeout,
 			Secure: c.public.Scheme == "https", Logger: c.Logger, SignOuts: k.signOuts,
 		})
 	}
@@ -78,8 +78,8 @@ func New(cfg Config) (*Kit, error) {
 		return nil, err
 	}
 	k.clients, err = client.New(client.Config{
-		Vault: vault, Providers: k.providers, Transport: c.Transport, RefreshBefore: c.RefreshAhead,
-		OnEvent: c.Events, Logger: c.Logger,
+		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
+		OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func New(cfg Config) (*Kit, error) {
 	if err := k.mount(); err != nil {
 		return nil, errors.Join(err, k.clients.Close(context.Background()))
 	}
-	if len(c.Keys) == 0 {
+	if len(c.Secrets) == 0 {
 		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
 	}
 	if c.public.Scheme == "http" && !loopback.Is(c.public.Hostname()) {
@@ -106,14 +106,14 @@ func (c checked) makeProviders() ([]provider.Provider, error) {
 	if c.ClientID != "" {
 		x, err := provider.NewX(provider.XConfig{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.callback(), Scopes: c.Scopes,
-			APIURL: c.APIURL, AuthorizeURL: c.AuthorizeURL, Transport: c.Transport,
+			APIURL: c.X.APIURL, AuthorizeURL: c.X.AuthorizeURL, Transport: c.X.Transport,
 		})
 		all, errs = append(all, x), append(errs, err)
 	}
-	if c.ConsumerKey != "" {
+	if c.OAuth1.ConsumerKey != "" {
 		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
-			ConsumerKey: c.ConsumerKey, ConsumerSecret: c.ConsumerSecret, CallbackURL: c.callback(),
-			APIURL: c.APIURL, Transport: c.Transport,
+			ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: c.callback(),
+			APIURL: c.X.APIURL, Transport: c.X.Transport,
 		})
 		all, errs = append(all, x), append(errs, err)
 	}
@@ -128,9 +128,12 @@ func (c checked) makeProviders() ([]provider.Provider, error) {
 func inOurNames(err error) error {
 	var faults []error
 	seen := map[string]bool{}
-	names := strings.NewReplacer("provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.",
-		"session: Config.Lifetime", "xsignin: Config.SessionLifetime", "session: Config.IdleTimeout", "xsignin: Config.SessionIdle",
-		"session: Config.", "xsignin: Config.", "handlers: Config.", "xsignin: Config.")
+	names := strings.NewReplacer("provider: XConfig.APIURL", "xsignin: Config.X.APIURL", "provider: XOAuth1Config.APIURL", "xsignin: Config.X.APIURL",
+		"provider: XConfig.AuthorizeURL", "xsignin: Config.X.AuthorizeURL",
+		"provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.OAuth1.",
+		"session: Config.", "xsignin: Config.Session.", "handlers: Config.DefaultReturnTo", "xsignin: Config.Paths.DefaultReturnTo",
+		"handlers: Config.Interstitial", "xsignin: Config.Pages.Interstitial", "handlers: Config.Native", "xsignin: Config.Advanced.Native",
+		"handlers: Config.", "xsignin: Config.")
 	for line := range strings.Lines(err.Error()) {
 		fault := strings.TrimSuffix(names.Replace(line), "\n")
 		if !seen[fault] {
@@ -142,50 +145,50 @@ func inOurNames(err error) error {
 }
 
 // callback is the URL to register at X.
-func (c checked) callback() string { return c.public.String() + c.Path + "/callback" }
+func (c checked) callback() string { return c.public.String() + c.Paths.Base + "/callback" }
 
 // mount makes the handlers and their paths.
 func (k *Kit) mount() error {
 	c := k.cfg
-	name := strings.TrimPrefix(c.CookieName, "__Host-")
-	if c.Sessions != nil {
-		name = c.Sessions.Cookie.Name
+	name := strings.TrimPrefix(c.Session.CookieName, "__Host-")
+	if c.Session.Manager != nil {
+		name = c.Session.Manager.Cookie.Name
 	}
 	jar, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
 	if err != nil {
 		return err
 	}
-	path := c.public.EscapedPath() + c.Path
+	path := c.public.EscapedPath() + c.Paths.Base
 	h, err := handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Interstitial, Native: c.Native, KeepTokensOnLogout: c.KeepTokens,
-		Path: path, DefaultReturnTo: cmp.Or(c.Home, c.public.EscapedPath()+"/"), Origin: origin(c.public),
-		Pages: c.Pages, OnEvent: c.Events, Logger: c.Logger,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
+		Path: path, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, c.public.EscapedPath()+"/"), Origin: origin(c.public),
+		Pages: c.Pages.Render, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
 		return inOurNames(err)
 	}
 	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages, Logger: c.Logger,
+		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages.Render, Logger: c.Logger,
 		LoginPath: path + "/login", SignInPath: c.signIn, LoginPathOf: h.LoginPath, AllowScopes: h.AllowScopes,
 	})
 	if err != nil {
 		return err
 	}
 	k.mux = http.NewServeMux()
-	k.mux.Handle(c.Path+"/login", h.Login(k.providers[0].Name(), c.Failure))
+	k.mux.Handle(c.Paths.Base+"/login", h.Login(k.providers[0].Name(), c.Failure))
 	for _, p := range k.providers {
-		k.mux.Handle(c.Path+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
+		k.mux.Handle(c.Paths.Base+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
 		if h.HasCallback(p.Name()) {
-			k.mux.Handle(c.Path+"/callback/"+p.Name(), h.CallbackOf(p.Name(), c.Success, c.Failure))
+			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), h.CallbackOf(p.Name(), c.Success, c.Failure))
 		}
 	}
-	k.mux.Handle(c.Path+"/callback", h.Callback(c.Success, c.Failure))
-	k.mux.Handle(c.Path+"/logout", h.Logout(nil, nil))
-	k.mux.Handle(c.Path+"/session", h.Session())
-	if len(c.Native.RedirectURIs) > 0 || c.Native.TokenPairs {
-		k.mux.Handle(c.Path+"/native", h.Native())
+	k.mux.Handle(c.Paths.Base+"/callback", h.Callback(c.Success, c.Failure))
+	k.mux.Handle(c.Paths.Base+"/logout", h.Logout(nil, nil))
+	k.mux.Handle(c.Paths.Base+"/session", h.Session())
+	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {
+		k.mux.Handle(c.Paths.Base+"/native", h.Native())
 	}
 	k.mux.Handle("/", h.NotFound())
 	return nil
@@ -193,26 +196,26 @@ func (k *Kit) mount() error {
 
 // signIn reports whether path is of the login or the callback, with or without PublicURL's.
 func (c checked) signIn(path string) bool {
-	way, own := strings.CutPrefix(strings.TrimPrefix(path, c.public.Path), c.Path+"/")
+	way, own := strings.CutPrefix(strings.TrimPrefix(path, c.public.Path), c.Paths.Base+"/")
 	way, _, _ = strings.Cut(way, "/")
 	return own && (way == "login" || way == "callback")
 }
 
 // ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session under
-// Config.Path, and native where Config.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path,
-// and not with one of Config.Path: it answers 404 to other paths, and the log tells of the first.
+// Config.Paths.Base, and native where Config.Advanced.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path,
+// and not with one of Config.Paths.Base: it answers 404 to other paths, and the log tells of the first.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	prefix := k.cfg.public.Path
 	switch {
-	case prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Path+"/"):
+	case prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Paths.Base+"/"):
 		http.StripPrefix(prefix, k.mux).ServeHTTP(w, r)
-	case r.URL.Path == k.cfg.Path || strings.HasPrefix(r.URL.Path, k.cfg.Path+"/"):
+	case r.URL.Path == k.cfg.Paths.Base || strings.HasPrefix(r.URL.Path, k.cfg.Paths.Base+"/"):
 		k.mux.ServeHTTP(w, r)
 	default:
 		k.misplaced.Do(func() {
 			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
-				"path", strings.Trim(strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)]), `"`), "config_path", k.cfg.Path,
-				"fix", "mount the kit at Config.Path and a slash, and without http.StripPrefix: it needs the whole path")
+				"path", strings.Trim(strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)]), `"`), "config_path", k.cfg.Paths.Base,
+				"fix", "mount the kit at Config.Paths.Base and a slash, and without http.StripPrefix: it needs the whole path")
 		})
 		// The mux would redirect a path without a slash in front.
 		k.handlers.NotFound().ServeHTTP(w, r)
@@ -246,7 +249,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 // is on this site, without scheme and host. The name is not looked up: the page behind a
 // link for a provider that the kit does not have answers 404.
 func (k *Kit) LoginURL(name, returnTo string) string {
-	login := k.cfg.public.EscapedPath() + k.cfg.Path + "/login"
+	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
 	if name != "" && name != k.providers[0].Name() {
 		login += "/" + name
 	}
@@ -304,7 +307,7 @@ func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.client
 // the login when the client is next used, where X may let them through unasked.
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
-// ReencryptTokens seals every stored token anew with the first of Config.Keys, while requests and
+// ReencryptTokens seals every stored token anew with the first of Config.Secrets, while requests and
 // refreshes go on. It is the third of four steps by which a key is replaced without
 // anybody noticing, the others being restarts of one replica after the other:
 //
@@ -324,7 +327,7 @@ func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, erro
 // SignOutEverywhere ends every session of a user: on this replica when it returns, and on
 // the others within five seconds while the token store answers. userID is the application's
 // id of the user, [provider.User].ID, which differs from User.AccountID where
-// OnSignIn chose it. Then, unless Config.KeepTokens, the user's tokens are revoked at
+// OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are revoked at
 // X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
 // visitors have Path + "/logout"; this is for the application: a changed password, a
 // banned user, a phone that was lost.

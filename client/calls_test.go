@@ -20,7 +20,7 @@ func TestNewRefuses(t *testing.T) {
 		Providers:     []provider.Provider{x, nil, x},
 		RefreshBefore: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
 	})
-	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `two of Config.Providers are named "x"`, "RefreshAhead is negative", "Config.Lease (5s)"} {
+	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `two of Config.Providers are named "x"`, "RefreshBefore is negative", "Config.Lease (5s)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in: %v", want, err)
 		}

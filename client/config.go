@@ -24,7 +24,7 @@ type Config struct {
 	// which uses the environment's proxy settings like [http.DefaultTransport]. It
 	// is not used for refreshes and revocations, which providers send themselves.
 	Transport http.RoundTripper
-	// RefreshAhead is how long before its expiry a token is refreshed in the
+	// RefreshBefore is how long before its expiry a token is refreshed in the
 	// background, while requests go on with the old one. A random part of up to a
 	// tenth, at most 30 seconds, is added, so that tokens obtained together are not
 	// refreshed together. A token whose whole life is not longer is refreshed in the
@@ -92,7 +92,7 @@ func New(c Config) (*Manager, error) {
 			*d = byDefault
 		}
 	}
-	duration("RefreshAhead", &c.RefreshBefore, 5*time.Minute)
+	duration("RefreshBefore", &c.RefreshBefore, 5*time.Minute)
 	duration("Lease", &c.Lease, 30*time.Second)
 	duration("Timeout", &c.Timeout, 10*time.Second)
 	if c.Timeout+leaseMargin >= c.Lease {

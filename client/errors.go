@@ -71,7 +71,7 @@ func storeError(err error) error {
 	if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) {
 		return signInAgain(err)
 	}
-	// That a secret is missing from Keys is here too: the operator can bring it back,
+	// That a secret is missing from Secrets is here too: the operator can bring it back,
 	// and a sign-in would overwrite a token that is not lost.
 	return unavailable(err)
 }

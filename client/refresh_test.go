@@ -350,10 +350,10 @@ func TestUnreadableEntries(t *testing.T) {
 		}
 		// The operator can bring the secret back; a sign-in would overwrite the token.
 		err = w.wantErr(ErrUnavailable)
-		if !errors.As(err, new(*tokenstore.UnknownKeyError)) || !strings.Contains(w.logged(), "back to the end of Keys") {
+		if !errors.As(err, new(*tokenstore.UnknownKeyError)) || !strings.Contains(w.logged(), "back to the end of Secrets") {
 			w.Errorf("the cause is not told: %v", err)
 		}
-		if !strings.Contains(w.logged(), "client: a secret is missing from Keys") || strings.Contains(w.logged(), "does not answer") {
+		if !strings.Contains(w.logged(), "client: a secret is missing from Secrets") || strings.Contains(w.logged(), "does not answer") {
 			w.Errorf("the headline is another: %s", w.logged())
 		}
 	})
@@ -383,7 +383,7 @@ func TestRefreshBeforeExpiry(t *testing.T) {
 	})
 }
 
-func TestRefreshAheadIsSpread(t *testing.T) {
+func TestRefreshBeforeIsSpread(t *testing.T) {
 	bubble(t, func(w *world) {
 		now := time.Now()
 		seen := map[time.Duration]bool{}

@@ -163,7 +163,7 @@ func (p *Manager) refresh(s *slot, g refreshRequest) (res *cached, refreshed boo
 		if err != nil {
 			text := "the token store does not answer"
 			if errors.As(err, new(*tokenstore.UnknownKeyError)) {
-				text = "a secret is missing from Keys, and the token cannot be read"
+				text = "a secret is missing from Secrets, and the token cannot be read"
 			}
 			p.logLine(slog.LevelError, text, s.key, err)
 			return nil, refreshed, err

@@ -123,7 +123,7 @@ type SignIn struct {
 	// Request is the callback's request, or that of [Handlers.Native], whose body is spent.
 	Request *http.Request
 	// ReturnTo is where the visitor goes afterwards: the checked parameter return_to of the
-	// login, or Config.Home; "" from [Handlers.Native]. It was sealed into this very sign-in
+	// login, or Config.DefaultReturnTo; "" from [Handlers.Native]. It was sealed into this very sign-in
 	// when it was begun, so it can tell a hook what the sign-in is for, as a cookie cannot.
 	// Whoever gets a visitor to follow a link can have chosen it: what must not be made up
 	// belongs there as a random word that the application knows. Changes are ignored.
@@ -186,7 +186,7 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
 	if localPath(cfg.DefaultReturnTo, "", "") == "" {
-		fault("Config.Home must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.DefaultReturnTo)
+		fault("Config.DefaultReturnTo must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.DefaultReturnTo)
 	}
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {

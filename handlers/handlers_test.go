@@ -156,7 +156,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"Config.Providers is empty", "Config.Sessions", "Config.Pending", "Config.Clients", "Config.Path", "Config.Home", "Config.Origin", "Config.Timeout",
+		"Config.Providers is empty", "Config.Sessions", "Config.Pending", "Config.Clients", "Config.Path", "Config.DefaultReturnTo", "Config.Origin", "Config.Timeout",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)

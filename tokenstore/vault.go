@@ -29,8 +29,8 @@ type UnknownKeyError struct {
 
 // Error implements error.
 func (e *UnknownKeyError) Error() string {
-	return fmt.Sprintf("tokenstore: the token was sealed with the secret of id %[1]s, which is not in Keys; "+
-		"add the secret with id %[1]s back to the end of Keys, on every replica", e.ID)
+	return fmt.Sprintf("tokenstore: the token was sealed with the secret of id %[1]s, which is not in Secrets; "+
+		"add the secret with id %[1]s back to the end of Secrets, on every replica", e.ID)
 }
 
 // Vault keeps tokens in a [Store]. It encodes and seals them with AES-256-GCM, so

@@ -38,21 +38,19 @@ type way struct {
 func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) {
 	counters := newCounters()
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL:      cfg.publicURL,
-		ClientID:       cfg.clientID,
-		ClientSecret:   cfg.clientSecret,
-		Scopes:         cfg.scopes,
-		ConsumerKey:    cfg.consumerKey,
-		ConsumerSecret: cfg.consumerSecret,
-		APIURL:         cfg.apiURL,
-		AuthorizeURL:   cfg.authorizeURL,
-		RefreshAhead:   cfg.refreshAhead,
-		Interstitial:   cfg.interstitial,
-		Keys:           store.Keys,
-		SessionStore:   store.Sessions,
-		Tokens:         store.Tokens,
-		Logger:         log,
-		Events:         counters.tell,
+		PublicURL:    cfg.publicURL,
+		ClientID:     cfg.clientID,
+		ClientSecret: cfg.clientSecret,
+		Scopes:       cfg.scopes,
+		OAuth1:       xsignin.OAuth1Config{ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret},
+		X:            xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
+		Advanced:     xsignin.Advanced{RefreshBefore: cfg.refreshAhead},
+		Pages:        xsignin.PagesConfig{Interstitial: cfg.interstitial},
+		Secrets:      store.Keys,
+		Session:      xsignin.SessionConfig{Store: store.Sessions},
+		TokenStore:   store.Tokens,
+		Logger:       log,
+		OnEvent:      counters.tell,
 	})
 	if err != nil {
 		return nil, inVariables(err)

@@ -20,7 +20,7 @@ const usage = `app is a complete application that signs people in with X.
 	go run ./examples/app reseal
 
 Without credentials it brings a local simulator of X along and works offline.
-reseal seals every stored token anew with the newest of SECRET_KEYS, while replicas
+reseal seals every stored token anew with the newest of SECRETS, while replicas
 serve, and ends: status 0 says that no token needs an older one. Everything is set by
 environment variables:
 
@@ -57,7 +57,7 @@ environment variables:
                      Tables are made at the start
   REDIS_URL          redis://:PASSWORD@HOST:6379/0 keeps them in Redis instead, for any
                      number of replicas. rediss:// is by TLS
-  SECRET_KEYS        secrets of at least 32 bytes each, newest first, separated by commas
+  SECRETS        secrets of at least 32 bytes each, newest first, separated by commas
                      or spaces. They seal tokens and cookies: the newest seals, all open.
                      openssl rand -base64 32 makes one. Default, only where PUBLIC_URL is
                      a loopback address: for SQLite those in a file beside the database,
@@ -120,7 +120,7 @@ func readConfig(env func(string) string) (config, error) {
 		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
 		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
 		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
-		keys:           strings.FieldsFunc(get("SECRET_KEYS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }),
+		keys:           strings.FieldsFunc(get("SECRETS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }),
 	}
 
 	host, _, err := net.SplitHostPort(c.addr)
@@ -189,21 +189,21 @@ func readConfig(env func(string) string) (config, error) {
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}
-	if len(c.keys) == 0 && get("SECRET_KEYS") != "" {
-		fault("SECRET_KEYS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
+	if len(c.keys) == 0 && get("SECRETS") != "" {
+		fault("SECRETS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
 	}
 	for i, key := range c.keys {
 		if len(key) < keyfile.Min {
-			fault("SECRET_KEYS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), keyfile.Min)
+			fault("SECRETS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), keyfile.Min)
 		}
 	}
 	c.place = storage.ReadPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
 	switch {
 	case len(c.keys) > 0:
 	case !onLoopback:
-		fault("SECRET_KEYS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
+		fault("SECRETS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
 	case c.place.Shared():
-		fault("SECRET_KEYS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.Variable)
+		fault("SECRETS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.Variable)
 	}
 	if !onLoopback && c.local() {
 		fault("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: the simulator serves a PUBLIC_URL on a loopback address only")
@@ -217,17 +217,17 @@ func readConfig(env func(string) string) (config, error) {
 // variables are the fields of the kit's configuration, as its errors name them, and where
 // this application reads them from.
 var variables = []struct{ field, variable string }{
-	{"Config.ConsumerKey ", "X_CONSUMER_KEY"},
-	{"Config.ConsumerSecret ", "X_CONSUMER_SECRET"},
+	{"Config.OAuth1.ConsumerKey ", "X_CONSUMER_KEY"},
+	{"Config.OAuth1.ConsumerSecret ", "X_CONSUMER_SECRET"},
 	{"Config.ClientID ", "X_CLIENT_ID"},
 	{"Config.ClientSecret ", "X_CLIENT_SECRET"},
-	{"Config.APIURL ", "X_API_URL"},
-	{"Config.AuthorizeURL ", "X_AUTHORIZE_URL"},
+	{"Config.X.APIURL ", "X_API_URL"},
+	{"Config.X.AuthorizeURL ", "X_AUTHORIZE_URL"},
 	{"Config.Scopes", "X_SCOPES"},
 	{"Config.CallbackURL ", "PUBLIC_URL"},
 	{"Config.PublicURL ", "PUBLIC_URL"},
-	{"Config.RefreshAhead ", "X_REFRESH_AHEAD"},
-	{"Config.Keys", "SECRET_KEYS"},
+	{"Config.Advanced.RefreshBefore ", "X_REFRESH_AHEAD"},
+	{"Config.Secrets", "SECRETS"},
 }
 
 // inVariables makes a configError of what the kit found wrong, where a variable is behind

@@ -26,7 +26,7 @@ func TestTheDatabaseIsAwayForAWhile(t *testing.T) {
 			server, at := open(t)
 			front := newBalancer(t)
 			x, env := outsideX(t, front.URL)
-			front.put(0, launch(t, t.TempDir(), append(env, at, "SECRET_KEYS="+replicaKey("a"))...).at)
+			front.put(0, launch(t, t.TempDir(), append(env, at, "SECRETS="+replicaKey("a"))...).at)
 			one, two := newBrowser(t, front.URL), newBrowser(t, front.URL)
 			one.signIn("OAuth 2.0")
 			two.signIn("OAuth 1.0a")

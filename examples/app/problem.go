@@ -56,7 +56,7 @@ func problemOf(err error) problem {
 		p.Status, p.Code = http.StatusServiceUnavailable, "key_missing"
 		p.Title = "A key of this site is missing"
 		p.Detail = "Your tokens are stored, sealed with the secret of id " + unknown.ID + ", which this application does not have. " +
-			"Whoever runs it can put it back, last in SECRET_KEYS or in the key file; nothing was deleted. Or sign in again for new tokens."
+			"Whoever runs it can put it back, last in SECRETS or in the key file; nothing was deleted. Or sign in again for new tokens."
 	case errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrNoUser):
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"

@@ -13,7 +13,7 @@ func TestSignOutEverywhereReachesAllReplicas(t *testing.T) {
 		front := newBalancer(t)
 		x, env := outsideX(t, front.URL)
 		x.AddUser(xtest.User{ID: "100", Username: "person100"})
-		for i, app := range startTogether(t, replicas, append(env, at, "SECRET_KEYS="+replicaKey("a"))) {
+		for i, app := range startTogether(t, replicas, append(env, at, "SECRETS="+replicaKey("a"))) {
 			front.put(i, app.at)
 		}
 		here, there, somebody := newBrowser(t, front.URL), newBrowser(t, front.URL), newBrowser(t, front.URL)

@@ -33,7 +33,7 @@ func TestReplicasShareEverything(t *testing.T) {
 		front := newBalancer(t)
 		_, env := outsideX(t, front.URL)
 		// All at once: each finds no tables.
-		for i, app := range startTogether(t, replicas, append(env, at, "SECRET_KEYS="+replicaKey("a"))) {
+		for i, app := range startTogether(t, replicas, append(env, at, "SECRETS="+replicaKey("a"))) {
 			front.put(i, app.at)
 		}
 		for i, protocol := range protocols {

@@ -67,7 +67,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		old, young := replicaKey("o"), replicaKey("y")
 		var apps []*instance
 		for i := range replicas {
-			apps = append(apps, launch(t, dir, append(env, "SECRET_KEYS="+old)...))
+			apps = append(apps, launch(t, dir, append(env, "SECRETS="+old)...))
 			front.put(i, apps[i].at)
 		}
 		var people []*browser
@@ -93,14 +93,14 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			{"the old one is dropped", young},
 		} {
 			if step.keys == young {
-				resealed(t, append(env, "SECRET_KEYS="+young+","+old), "Sealed anew with the newest secret: 5. Sealed with it before: 0. ")
-				resealed(t, append(env, "SECRET_KEYS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 5. ")
+				resealed(t, append(env, "SECRETS="+young+","+old), "Sealed anew with the newest secret: 5. Sealed with it before: 0. ")
+				resealed(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 5. ")
 			}
 			before := l.answers.Load()
 			for i := range apps {
 				terminate(t, apps[i].cmd)
 				me.get("/timeline").want(http.StatusOK)
-				apps[i] = launch(t, dir, append(env, "SECRET_KEYS="+step.keys)...)
+				apps[i] = launch(t, dir, append(env, "SECRETS="+step.keys)...)
 				front.put(i, apps[i].at)
 				for range replicas {
 					me.get("/timeline").want(http.StatusOK)

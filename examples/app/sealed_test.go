@@ -80,7 +80,7 @@ func (s *tap) noted() []string {
 
 // Whoever reads the database, or a copy of it, can use neither a session nor a token.
 func TestNothingIsStoredInClear(t *testing.T) {
-	keys := "SECRET_KEYS=" + replicaKey("s")
+	keys := "SECRETS=" + replicaKey("s")
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()

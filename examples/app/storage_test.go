@@ -47,7 +47,7 @@ func TestPlaces(t *testing.T) {
 	} {
 		long := strings.Repeat("k", keyfile.Min)
 		cfg, err := readConfig(func(name string) string {
-			return map[string]string{"DATABASE_URL": c.database, "REDIS_URL": c.redis, "SECRET_KEYS": long}[name]
+			return map[string]string{"DATABASE_URL": c.database, "REDIS_URL": c.redis, "SECRETS": long}[name]
 		})
 		if c.fault == "" {
 			if err != nil || cfg.place != c.want {
@@ -76,7 +76,7 @@ func TestWhatIsSharedNeedsKeys(t *testing.T) {
 		{"PUBLIC_URL": "https://example.com", "X_CLIENT_ID": "a"},
 	} {
 		_, err := readConfig(func(name string) string { return env[name] })
-		if err == nil || !strings.HasPrefix(err.Error(), "SECRET_KEYS: is missing") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), "SECRETS: is missing") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v: %v", env, err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 	emptied, short := file("emptied", ""), file("short", "")
 	file("emptied"+keyfile.Suffix, "\n")
 	file("short"+keyfile.Suffix, "abc\n")
-	keys := "SECRET_KEYS=" + replicaKey("k")
+	keys := "SECRETS=" + replicaKey("k")
 	for _, c := range []struct {
 		name string
 		env  []string
@@ -111,8 +111,8 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		{"below a file", []string{"DATABASE_URL=sqlite://" + text + "/app.db"}, []string{"app: DATABASE_URL: ", "cannot be written"}},
 		{"not writable", []string{"DATABASE_URL=sqlite://" + sealed}, []string{"app: DATABASE_URL: ", "cannot be written"}},
 		{"not a database", []string{"DATABASE_URL=sqlite://" + text}, []string{"app: DATABASE_URL: ", "cannot be used as a database"}},
-		{"an empty key file", []string{"DATABASE_URL=sqlite://" + emptied}, []string{"app: SECRET_KEYS: ", "is empty"}},
-		{"a short key", []string{"DATABASE_URL=sqlite://" + short}, []string{"app: SECRET_KEYS: ", "shorter than 32"}},
+		{"an empty key file", []string{"DATABASE_URL=sqlite://" + emptied}, []string{"app: SECRETS: ", "is empty"}},
+		{"a short key", []string{"DATABASE_URL=sqlite://" + short}, []string{"app: SECRETS: ", "shorter than 32"}},
 		{"no PostgreSQL", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app", keys}, []string{"app: DATABASE_URL: ", "cannot be used"}},
 		{"a bad setting", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app?sslmode=no", keys}, []string{"app: DATABASE_URL: ", "is not understood"}},
 		{"no Redis", []string{"REDIS_URL=redis://:secret@127.0.0.1:1", keys}, []string{"app: REDIS_URL: ", "cannot be used"}},

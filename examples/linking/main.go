@@ -41,12 +41,12 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 	allow := strings.FieldsFunc(strings.ToLower(env("ALLOW")), func(r rune) bool { return r == ',' || r == ' ' || r == '@' })
 	end := func() error { return nil }
 	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
-		if base, ok := strings.CutSuffix(cfg.AuthorizeURL, "/i/oauth2/authorize"); ok && cfg.Transport != nil {
+		if base, ok := strings.CutSuffix(cfg.X.AuthorizeURL, "/i/oauth2/authorize"); ok && cfg.X.Transport != nil {
 			// The local X by its address, where it serves OAuth 1.0a's page as well.
-			cfg.APIURL, cfg.Transport = base, nil
-			cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+			cfg.X.APIURL, cfg.X.Transport = base, nil
+			cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 		}
-		store, err := storage.Open(ctx, at, cfg.Keys, slog.Default())
+		store, err := storage.Open(ctx, at, cfg.Secrets, slog.Default())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -81,16 +81,16 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, all
 	}
 	counted := newMetrics()
 	a := &app{users: table, pages: frame.New("linking", cfg, pageText)}
-	cfg.Keys, cfg.SessionStore, cfg.Tokens = store.Keys, store.Sessions, store.Tokens
-	cfg.OnSignIn, cfg.Pages, cfg.LoginOptions = a.onSignIn, a.page, loginOptions
-	cfg.Events = counted.count
+	cfg.Secrets, cfg.Session.Store, cfg.TokenStore = store.Keys, store.Sessions, store.Tokens
+	cfg.OnSignIn, cfg.Pages.Render, cfg.LoginOptions = a.onSignIn, a.page, loginOptions
+	cfg.OnEvent = counted.count
 	if a.kit, err = xsignin.New(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.ClientID != "" {
 		a.ways = append(a.ways, way{"x", "OAuth 2.0", a.kit.LoginURL("x", "")})
 	}
-	if cfg.ConsumerKey != "" {
+	if cfg.OAuth1.ConsumerKey != "" {
 		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", a.kit.LoginURL("x-oauth1", "")})
 	}
 

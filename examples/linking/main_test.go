@@ -83,8 +83,7 @@ func (s *site) restart(allow ...string) {
 	s.Helper()
 	a, err := newApp(s.Context(), xsignin.Config{
 		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
-		Transport: s.x.Transport(), Logger: slog.New(slog.DiscardHandler),
+		OAuth1: xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret}, X: xsignin.XEndpoints{Transport: s.x.Transport()}, Logger: slog.New(slog.DiscardHandler),
 	}, s.store, allow, func() time.Time { return s.now })
 	if err != nil {
 		s.Fatal(err)

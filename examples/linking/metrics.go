@@ -41,7 +41,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// count is the kit's Config.Events.
+// count is the kit's Config.OnEvent.
 func (m *metrics) count(_ context.Context, e xsignin.Event) {
 	switch e.Kind {
 	case event.SignInBegun:

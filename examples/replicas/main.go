@@ -44,8 +44,8 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 		faults = append(faults, errors.New("DATABASE_URL: is memory:, which replicas cannot share"))
 	}
 	lasting := env("DATABASE_URL") != "" || env("REDIS_URL") != ""
-	if at.Shared() && env("SECRET_KEYS") == "" {
-		faults = append(faults, errors.New("SECRET_KEYS: is missing: after a restart nobody could read what is stored. openssl rand -base64 32 makes one"))
+	if at.Shared() && env("SECRETS") == "" {
+		faults = append(faults, errors.New("SECRETS: is missing: after a restart nobody could read what is stored. openssl rand -base64 32 makes one"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err
@@ -61,9 +61,9 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 
 	var all []*replica
 	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
-		if len(cfg.Keys) == 0 && !lasting {
+		if len(cfg.Secrets) == 0 && !lasting {
 			// All replicas have the same, or one could not read what another wrote.
-			cfg.Keys = []string{rand.Text() + rand.Text()}
+			cfg.Secrets = []string{rand.Text() + rand.Text()}
 		}
 		var err error
 		if all, err = startAll(ctx, cfg, at); err != nil {
@@ -83,7 +83,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 func startAll(ctx context.Context, cfg xsignin.Config, at storage.Place) ([]*replica, error) {
 	var all []*replica
 	for n := range replicas {
-		store, err := storage.Open(ctx, at, cfg.Keys, slog.Default())
+		store, err := storage.Open(ctx, at, cfg.Secrets, slog.Default())
 		if err != nil {
 			return nil, errors.Join(err, endAll(ctx, all))
 		}

@@ -43,7 +43,7 @@ func TestStartsWithoutKeys(t *testing.T) {
 func TestWrongVariables(t *testing.T) {
 	t.Parallel()
 	for _, env := range []map[string]string{
-		{"DATABASE_URL": "memory:"}, {"DATABASE_URL": "nonsense"}, {"DATABASE_URL": "postgres://u@h/d", "SECRET_KEYS": ""},
+		{"DATABASE_URL": "memory:"}, {"DATABASE_URL": "nonsense"}, {"DATABASE_URL": "postgres://u@h/d", "SECRETS": ""},
 		{"REDIS_URL": "redis://h"},
 	} {
 		env["ADDR"] = "127.0.0.1:0"
@@ -71,7 +71,7 @@ func newSite(t *testing.T, at storage.Place) *site {
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
 	all, err := startAll(t.Context(), xsignin.Config{
 		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		Keys: []string{strings.Repeat("k", 32)}, Transport: s.x.Transport(), Logger: slog.New(slog.DiscardHandler),
+		Secrets: []string{strings.Repeat("k", 32)}, X: xsignin.XEndpoints{Transport: s.x.Transport()}, Logger: slog.New(slog.DiscardHandler),
 	}, at)
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ type replica struct {
 
 // startReplica serves a replica on a port of 127.0.0.1.
 func startReplica(number int, cfg xsignin.Config, store *storage.Storage) (*replica, error) {
-	cfg.Keys, cfg.SessionStore, cfg.Tokens = store.Keys, store.Sessions, store.Tokens
+	cfg.Secrets, cfg.Session.Store, cfg.TokenStore = store.Keys, store.Sessions, store.Tokens
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func newSite(t *testing.T) *site {
 	url := "http://" + srv.Listener.Addr().String()
 	x := xtest.New(xtest.Config{Callbacks: []string{url + "/auth/callback"}})
 	h, kit, err := newApp(xsignin.Config{
-		PublicURL: url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, Transport: x.Transport(),
+		PublicURL: url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, X: xsignin.XEndpoints{Transport: x.Transport()},
 	})
 	if err != nil {
 		t.Fatal(err)

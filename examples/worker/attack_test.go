@@ -23,7 +23,7 @@ import (
 func TestUnderAttack(t *testing.T) {
 	var a *app
 	build := func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
-		store, err := storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "worker.db")}, cfg.Keys, slog.New(slog.DiscardHandler))
+		store, err := storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "worker.db")}, cfg.Secrets, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return nil, nil, err
 		}

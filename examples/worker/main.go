@@ -40,7 +40,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 	at := storage.Place{Kind: storage.InSQLite, At: cmp.Or(env("DATABASE"), "worker.db"), Variable: "DATABASE"}
 	end := func() error { return nil }
 	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
-		store, err := storage.Open(ctx, at, cfg.Keys, slog.Default())
+		store, err := storage.Open(ctx, at, cfg.Secrets, slog.Default())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -76,10 +76,10 @@ type app struct {
 }
 
 func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, now func() time.Time) (*app, error) {
-	cfg.Keys, cfg.SessionStore, cfg.Tokens = store.Keys, store.Sessions, store.Tokens
+	cfg.Secrets, cfg.Session.Store, cfg.TokenStore = store.Keys, store.Sessions, store.Tokens
 	cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
 	// A sign-out ends the session, and the jobs go on.
-	cfg.KeepTokens = true
+	cfg.Advanced.KeepTokensOnLogout = true
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		return nil, err

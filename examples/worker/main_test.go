@@ -73,7 +73,7 @@ func newSite(t *testing.T) *site {
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
 	s.cfg = xsignin.Config{
-		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, Transport: s.x.Transport(),
+		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, X: xsignin.XEndpoints{Transport: s.x.Transport()},
 	}
 	s.store, err = storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "worker.db")}, nil, slog.Default())
 	if err != nil {

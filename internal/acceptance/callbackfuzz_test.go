@@ -29,9 +29,9 @@ func FuzzCallback(f *testing.F) {
 	}
 	x := xtest.New(xtest.Config{})
 	cfg := testkit.Config(x)
-	cfg.ConsumerKey, cfg.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
+	cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 	store := memstore.NewWithCleanupInterval(0)
-	cfg.SessionStore = store
+	cfg.Session.Store = store
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		f.Fatal(err)

@@ -162,7 +162,7 @@ var journeys = []journey{
 	{name: "sign-in again", login: "/auth/login", provider: "x", steps: []step{
 		oauth2In, {"call", calling}, {"second sign-in", later(time.Minute, signingIn)}, {"call", calling}, signOut,
 	}},
-	{name: "idle timeout", login: "/auth/login", provider: "x", edit: func(c *xsignin.Config) { c.SessionIdle = 24 * time.Hour }, steps: []step{
+	{name: "idle timeout", login: "/auth/login", provider: "x", edit: func(c *xsignin.Config) { c.Session.IdleTimeout = 24 * time.Hour }, steps: []step{
 		oauth2In, {"request that is recorded", later(3*time.Hour, reading)}, signOut,
 	}},
 	{name: "program with a code", login: "/auth/login", provider: "x", steps: []step{
@@ -177,9 +177,9 @@ var journeys = []journey{
 func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 	plan := testkit.NewFaultPlan()
 	s := nativeSite(t, func(c *xsignin.Config) {
-		c.SessionStore = plan.SessionStore(c.SessionStore.(*testkit.SessionStore))
-		c.Tokens = plan.TokenStore(c.Tokens.(*testkit.TokenStore))
-		c.Transport = plan.Transport(c.Transport)
+		c.Session.Store = plan.SessionStore(c.Session.Store.(*testkit.SessionStore))
+		c.TokenStore = plan.TokenStore(c.TokenStore.(*testkit.TokenStore))
+		c.X.Transport = plan.Transport(c.X.Transport)
 		if j.edit != nil {
 			j.edit(c)
 		}

@@ -36,7 +36,7 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 			when xsignin.Interstitial
 			page bool
 		}{{"never", xsignin.InterstitialNever, false}, {"phones", xsignin.InterstitialPhones, tt.phone}, {"always", xsignin.InterstitialAlways, tt.always}} {
-			s := newSite(t, func(c *xsignin.Config) { c.Interstitial = how.when })
+			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = how.when })
 			a := s.browser().Get("/auth/login", tt.headers...)
 			if how.page != (a.StatusCode == http.StatusOK && a.Onward() != "") || how.page == (a.StatusCode == http.StatusSeeOther) {
 				t.Errorf("%s, %s: status %d to %q", tt.name, how.name, a.StatusCode, a.Redirect())
@@ -48,7 +48,7 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 func TestASignInByThePage(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {
-			s := newSite(t, func(c *xsignin.Config) { c.Interstitial = xsignin.InterstitialAlways })
+			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = xsignin.InterstitialAlways })
 			b := s.browser()
 			a := b.Get(p.login + "?return_to=/deep")
 			for name, want := range map[string]string{
@@ -79,7 +79,7 @@ func TestASignInByThePage(t *testing.T) {
 // TestThePagesPolicyAllowsItsScriptAlone: it names the script by its hash, and the script is
 // the same for everybody.
 func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.Interstitial = xsignin.InterstitialAlways })
+	s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = xsignin.InterstitialAlways })
 	b := s.browser()
 	a, again := b.Get("/auth/login"), b.Get("/auth/login/x-oauth1?return_to=/a")
 	scripts := regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`).FindAllStringSubmatch(a.Text, -1)
@@ -126,8 +126,8 @@ func TestACallbackInAnotherBrowserSaysSo(t *testing.T) {
 }
 
 func TestAnInterstitialThatIsNone(t *testing.T) {
-	_, err := xsignin.New(xsignin.Config{PublicURL: "http://127.0.0.1", ClientID: "id", Interstitial: 7})
-	if err == nil || !strings.Contains(err.Error(), "Config.Interstitial") {
+	_, err := xsignin.New(xsignin.Config{PublicURL: "http://127.0.0.1", ClientID: "id", Pages: xsignin.PagesConfig{Interstitial: 7}})
+	if err == nil || !strings.Contains(err.Error(), "Config.Pages.Interstitial") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -273,7 +273,7 @@ func TestTheApplicationsOwnSessions(t *testing.T) {
 			own := scs.New()
 			own.HashTokenInStore = true
 			own.Store = memstore.NewWithCleanupInterval(0)
-			s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, own })
+			s := newSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, own })
 			if s.Kit.Sessions().SCS() != own {
 				t.Error("it is another manager")
 			}
@@ -360,7 +360,7 @@ func TestLoginURL(t *testing.T) {
 // staff, one mounted in the other.
 func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	staff := newSite(t, func(c *xsignin.Config) {
-		c.CookieName = "staff"
+		c.Session.CookieName = "staff"
 		c.OnSignIn = func(context.Context, *xsignin.SignIn) error { return provider.ErrNotAllowed }
 	})
 	s := newSite(t)
@@ -428,7 +428,7 @@ func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Valu
 func TestNobodySignsInWithoutAnID(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		x, err := provider.NewX(provider.XConfig{
-			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -445,7 +445,7 @@ func TestNobodySignsInWithoutAnID(t *testing.T) {
 func TestTwoKitsOnOneHost(t *testing.T) {
 	first := newSite(t)
 	second := newSite(t, func(c *xsignin.Config) {
-		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
+		c.Session.CookieName, c.Paths.Base, c.Secrets = "second", "/second", []string{strings.Repeat("2", 32)}
 	})
 	first.Mux.Handle("/second/", second.Kit)
 	b := first.browser()
@@ -460,7 +460,7 @@ func TestTwoKitsOnOneHost(t *testing.T) {
 func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		x, err := provider.NewX(provider.XConfig{
-			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -481,7 +481,7 @@ func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 }
 
 func TestKeepTokens(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.KeepTokens = true })
+	s := newSite(t, func(c *xsignin.Config) { c.Advanced.KeepTokensOnLogout = true })
 	b := s.browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
 	b.Send(http.MethodPost, "/auth/logout", url.Values{})

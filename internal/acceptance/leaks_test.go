@@ -63,7 +63,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 		return &countedConn{Conn: c, open: &open}, nil
 	}}
 	s := newSite(t, func(c *xsignin.Config) {
-		c.Transport, c.APIURL, c.AuthorizeURL = tr, srv.URL, srv.URL+"/i/oauth2/authorize"
+		c.X.Transport, c.X.APIURL, c.X.AuthorizeURL = tr, srv.URL, srv.URL+"/i/oauth2/authorize"
 	})
 	s.X = srv.X
 	s.X.SetCallbacks(s.Public + "/auth/callback")

@@ -27,7 +27,7 @@ const nativeURI = "com.example.app:/callback"
 // nativeSite is a site that programs may sign in to, in both ways.
 func nativeSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	s := newSite(t, append([]func(*xsignin.Config){func(c *xsignin.Config) {
-		c.Native = xsignin.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
+		c.Advanced.Native = xsignin.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
 	}}, edit...)...)
 	s.X.SetCallbacks(s.Public+"/auth/callback", nativeURI, "http://127.0.0.1:8765/cb")
 	return s
@@ -328,12 +328,12 @@ func TestWithoutConfigurationNoProgramSignsIn(t *testing.T) {
 		t.Errorf("status %d, %s", a.StatusCode, a.Text)
 	}
 	t.Run("codes alone", func(t *testing.T) {
-		s := nativeSite(t, func(c *xsignin.Config) { c.Native.TokenPairs = false })
+		s := nativeSite(t, func(c *xsignin.Config) { c.Advanced.Native.TokenPairs = false })
 		b := s.browser()
 		s.isProblem(b, b.native(s.pair(xtest.DefaultUserID)), http.StatusBadRequest, "unsupported")
 	})
 	t.Run("pairs alone", func(t *testing.T) {
-		s := nativeSite(t, func(c *xsignin.Config) { c.Native.RedirectURIs = nil })
+		s := nativeSite(t, func(c *xsignin.Config) { c.Advanced.Native.RedirectURIs = nil })
 		b := s.browser()
 		s.isProblem(b, b.native(s.code(xtest.DefaultUserID)), http.StatusBadRequest, "unsupported")
 	})
@@ -480,22 +480,25 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 		edit func(*xsignin.Config)
 		want string
 	}{
-		"a path":                  {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{"/callback"} }, "Config.Native.RedirectURIs[0]"},
-		"a scheme alone":          {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{nativeURI, "com.example:"} }, "Config.Native.RedirectURIs[1]"},
-		"a fragment":              {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{"a:/b#"} }, "Config.Native.RedirectURIs[0]"},
-		"the site's own callback": {func(c *xsignin.Config) { c.Native.RedirectURIs = []string{"HTTP://127.0.0.1:8080/auth/callback"} }, "own callback"},
+		"a path":         {func(c *xsignin.Config) { c.Advanced.Native.RedirectURIs = []string{"/callback"} }, "Config.Advanced.Native.RedirectURIs[0]"},
+		"a scheme alone": {func(c *xsignin.Config) { c.Advanced.Native.RedirectURIs = []string{nativeURI, "com.example:"} }, "Config.Advanced.Native.RedirectURIs[1]"},
+		"a fragment":     {func(c *xsignin.Config) { c.Advanced.Native.RedirectURIs = []string{"a:/b#"} }, "Config.Advanced.Native.RedirectURIs[0]"},
+		"the site's own callback": {func(c *xsignin.Config) {
+			c.Advanced.Native.RedirectURIs = []string{"HTTP://127.0.0.1:8080/auth/callback"}
+		}, "own callback"},
 		"the site's own callback for one provider": {func(c *xsignin.Config) {
-			c.Native.RedirectURIs = []string{"http://127.0.0.1:8080/auth/callback/x"}
+			c.Advanced.Native.RedirectURIs = []string{"http://127.0.0.1:8080/auth/callback/x"}
 		}, "own callback"},
 		"codes that nobody can check": {func(c *xsignin.Config) {
-			c.ClientID, c.ClientSecret, c.Native.RedirectURIs = "", "", []string{nativeURI}
+			c.ClientID, c.ClientSecret, c.Advanced.Native.RedirectURIs = "", "", []string{nativeURI}
 		}, "provider.Exchanger"},
-		"pairs that nobody can prove": {func(c *xsignin.Config) { c.ConsumerKey, c.ConsumerSecret, c.Native.TokenPairs = "", "", true }, "provider.TokenVerifier"},
+		"pairs that nobody can prove": {func(c *xsignin.Config) {
+			c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret, c.Advanced.Native.TokenPairs = "", "", true
+		}, "provider.TokenVerifier"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := xsignin.Config{
-				PublicURL: "http://127.0.0.1:8080", ClientID: "a", ClientSecret: "b", ConsumerKey: "c", ConsumerSecret: "d",
-				Logger: slog.New(slog.DiscardHandler),
+				PublicURL: "http://127.0.0.1:8080", ClientID: "a", ClientSecret: "b", OAuth1: xsignin.OAuth1Config{ConsumerKey: "c", ConsumerSecret: "d"}, Logger: slog.New(slog.DiscardHandler),
 			}
 			tt.edit(&cfg)
 			if _, err := xsignin.New(cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -515,7 +518,7 @@ func FuzzNative(f *testing.F) {
 	}
 	x := xtest.New(xtest.Config{})
 	cfg := testkit.Config(x)
-	cfg.Native.RedirectURIs = []string{nativeURI}
+	cfg.Advanced.Native.RedirectURIs = []string{nativeURI}
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		f.Fatal(err)

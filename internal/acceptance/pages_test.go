@@ -113,7 +113,7 @@ var everyPage = []wayToPage{
 // pageSite is a site with a Pages hook that does not let the second user in.
 func pageSite(t *testing.T, pages page.Func) *site {
 	return newSite(t, func(c *xsignin.Config) {
-		c.Pages, c.Interstitial = pages, xsignin.InterstitialPhones
+		c.Pages.Render, c.Pages.Interstitial = pages, xsignin.InterstitialPhones
 		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
 			if in.User.AccountID == xtest.SecondUserID {
 				return provider.ErrNotAllowed

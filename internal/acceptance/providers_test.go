@@ -22,7 +22,7 @@ import (
 func brand(t *testing.T, c *xsignin.Config) *provider.X {
 	t.Helper()
 	x, err := provider.NewX(provider.XConfig{
-		Name: "x-brand", ClientID: xtest.DefaultPublicClientID, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.Transport,
+		Name: "x-brand", ClientID: xtest.DefaultPublicClientID, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +85,8 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 	first := newSite(t)
 	second := newSite(t, func(c *xsignin.Config) {
-		c.ClientID, c.ClientSecret, c.ConsumerKey, c.ConsumerSecret = xtest.DefaultPublicClientID, "", "", ""
-		c.CookieName, c.Path, c.Keys = "second", "/second", []string{strings.Repeat("2", 32)}
+		c.ClientID, c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = xtest.DefaultPublicClientID, "", "", ""
+		c.Session.CookieName, c.Paths.Base, c.Secrets = "second", "/second", []string{strings.Repeat("2", 32)}
 	})
 	second.X.SetCallbacks(second.Public + "/second/callback")
 	first.Mux.Handle("/second/", second.Kit)
@@ -145,7 +145,7 @@ func otherProviderAt(t *testing.T, c *xsignin.Config, name, callback string) (*p
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		_, _ = io.WriteString(w, `{"id":"7","name":"Ada"}`)
+		_, _ = io.WriteString(w, `{"account_id":"7","name":"Ada"}`)
 	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)

@@ -390,7 +390,7 @@ func TestALongAddressKeepsItsScopes(t *testing.T) {
 func TestAnotherReplicaSeesTheConsent(t *testing.T) {
 	s := newSite(t)
 	other := newSite(t, func(c *xsignin.Config) {
-		c.Transport, c.SessionStore, c.Tokens = testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}, s.Sessions, s.Tokens
+		c.X.Transport, c.Session.Store, c.TokenStore = testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}, s.Sessions, s.Tokens
 	})
 	for _, replica := range []*site{s, other} {
 		replica.scoped("/post", "tweet.write")

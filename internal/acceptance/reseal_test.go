@@ -59,7 +59,7 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 		return sealed
 	})
 	for range 2 {
-		if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "try again later") || !strings.Contains(a.Text, "Keys") {
+		if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "try again later") || !strings.Contains(a.Text, "Secrets") {
 			t.Errorf("a call to X: status %d, %s", a.StatusCode, a.Text)
 		}
 		if a := b.Get("/me"); a.StatusCode != http.StatusOK || b.Who() == "" {
@@ -107,9 +107,9 @@ func TestKitReseals(t *testing.T) {
 	store := tokenstore.NewMemory()
 	with := func(letters ...string) *site {
 		return newSite(t, func(c *xsignin.Config) {
-			c.Tokens, c.Keys = store, nil
+			c.TokenStore, c.Secrets = store, nil
 			for _, letter := range letters {
-				c.Keys = append(c.Keys, strings.Repeat(letter, 32))
+				c.Secrets = append(c.Secrets, strings.Repeat(letter, 32))
 			}
 		})
 	}

@@ -27,7 +27,7 @@ import (
 func (s *site) replica(edit ...func(*xsignin.Config)) *site {
 	s.T.Helper()
 	other := newSite(s.T, append([]func(*xsignin.Config){func(c *xsignin.Config) {
-		c.SessionStore, c.Tokens, c.Transport = s.Sessions, s.Tokens, testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
+		c.Session.Store, c.TokenStore, c.X.Transport = s.Sessions, s.Tokens, testkit.WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
 	}}, edit...)...)
 	other.X, other.Sessions, other.Tokens = s.X, s.Sessions, s.Tokens
 	return other
@@ -217,7 +217,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		}
 	})
 	t.Run("the tokens may stay", func(t *testing.T) {
-		s := newSite(t, func(c *xsignin.Config) { c.KeepTokens = true })
+		s := newSite(t, func(c *xsignin.Config) { c.Advanced.KeepTokensOnLogout = true })
 		b := s.browser()
 		b.SignIn("/auth/login", xtest.DefaultUserID)
 		b.Send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}})
@@ -248,7 +248,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 // middleware.
 func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	sm := scs.New()
-	s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.Sessions = nil, sm })
+	s := newSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, sm })
 	s.Mux.Handle("/renew", sm.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sm.Put(r.Context(), "cart", "full")
 		if err := sm.RenewToken(r.Context()); err != nil {
@@ -297,11 +297,11 @@ func TestAReplicaThatNeverReadTheListLetsNobodyIn(t *testing.T) {
 }
 
 // TestASignOutEverywhereOutlivesSessionsOfALongerLifetime: sessions keep the end that they
-// were made with when a deployment shortens Config.SessionLifetime, as operators do right
+// were made with when a deployment shortens Config.Session.Lifetime, as operators do right
 // before they sign somebody out everywhere.
 func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 	a := newSite(t)
-	short := func(c *xsignin.Config) { c.SessionLifetime = time.Hour }
+	short := func(c *xsignin.Config) { c.Session.Lifetime = time.Hour }
 	b := a.replica(short)
 	synctest.Test(t, func(t *testing.T) {
 		defer a.Close()
@@ -327,7 +327,7 @@ func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 // TestSessionsThatNeverEnd: the longest duration there is does not end at once.
 func TestSessionsThatNeverEnd(t *testing.T) {
 	for name, sessions := range map[string]scs.Store{"in memory": nil, "in a store": memstore.NewWithCleanupInterval(0)} {
-		s := newSite(t, func(c *xsignin.Config) { c.SessionStore, c.SessionLifetime = sessions, math.MaxInt64 })
+		s := newSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Lifetime = sessions, math.MaxInt64 })
 		b := s.browser()
 		b.SignIn("/auth/login", xtest.DefaultUserID)
 		if b.Who() == "" {

@@ -68,9 +68,9 @@ func Serve(t *testing.T, build Build, s Site) *Site {
 	srv := httptest.NewUnstartedServer(nil)
 	public := "https://" + srv.Listener.Addr().String()
 	app, kit, err := build(xsignin.Config{
-		PublicURL: public, Transport: x.Transport(), Keys: []string{strings.Repeat("k", 32)}, Logger: slog.New(slog.DiscardHandler),
+		PublicURL: public, X: xsignin.XEndpoints{Transport: x.Transport()}, Secrets: []string{strings.Repeat("k", 32)}, Logger: slog.New(slog.DiscardHandler),
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+		OAuth1: xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func apiRequest(name string, client func() *http.Client) rival {
 // as handlers do, and a rival that keeps one client.
 func kitAPIRequests(tb testing.TB, x http.RoundTripper) []rival {
 	store := tokenstore.NewMemory()
-	kit := newKit(tb, func(c *xsignin.Config) { c.Transport, c.Tokens = x, store })
+	kit := newKit(tb, func(c *xsignin.Config) { c.X.Transport, c.TokenStore = x, store })
 	vault, err := tokenstore.NewVault(store, secret('a'))
 	if err != nil {
 		tb.Fatal(err)

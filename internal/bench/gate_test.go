@@ -44,7 +44,7 @@ func TestARequestOverAStoreAllocates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := start(t)
 			store := db.sessions(nil)
-			kit := newKit(t, func(c *xsignin.Config) { c.SessionStore = store })
+			kit := newKit(t, func(c *xsignin.Config) { c.Session.Store = store })
 			h, r := guarded(kit), signIn(t, kit)
 			driver := db.driverRead(t).allocations(t)
 			atMost(t, "more than the driver", request("xsignin", h, r).allocations(t)-driver, 12)
@@ -64,7 +64,7 @@ func TestARequestOverAStoreMakesOneRoundTrip(t *testing.T) {
 			const n = 50
 			var counted trips
 			store := start(t).sessions(&counted)
-			kit := newKit(t, func(c *xsignin.Config) { c.SessionStore = store })
+			kit := newKit(t, func(c *xsignin.Config) { c.Session.Store = store })
 			r := request("xsignin", guarded(kit), signIn(t, kit))
 			all, writes := counted.all.Load(), counted.writes.Load()
 			if all == 0 || writes == 0 {

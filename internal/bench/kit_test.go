@@ -31,7 +31,7 @@ func newKit(tb testing.TB, configure func(*xsignin.Config)) *xsignin.Kit {
 	tb.Helper()
 	cfg := xsignin.Config{
 		PublicURL: appURL, ClientID: "client", ClientSecret: "client-secret",
-		Keys: []string{string(secret('a'))}, Logger: slog.New(slog.DiscardHandler),
+		Secrets: []string{string(secret('a'))}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if configure != nil {
 		configure(&cfg)

@@ -37,7 +37,7 @@ func benchmarkReplicas(b *testing.B, start func(testing.TB) database) {
 	var key string
 	for range replicaCounts[len(replicaCounts)-1] {
 		store := db.sessions(nil)
-		kit := newKit(b, func(c *xsignin.Config) { c.SessionStore, c.Tokens = store, db.tokens() })
+		kit := newKit(b, func(c *xsignin.Config) { c.Session.Store, c.TokenStore = store, db.tokens() })
 		if r == nil {
 			r = signIn(b, kit)
 			full, err := db.key()

@@ -23,11 +23,11 @@ func BenchmarkSignedIn(b *testing.B) {
 
 // kitVariants returns the kit with the two settings that could slow each request down.
 func kitVariants(tb testing.TB) []rival {
-	idle := func(c *xsignin.Config) { c.SessionIdle = time.Hour }
+	idle := func(c *xsignin.Config) { c.Session.IdleTimeout = time.Hour }
 	tenSecrets := func(c *xsignin.Config) {
-		c.Keys = nil
+		c.Secrets = nil
 		for i := range byte(10) {
-			c.Keys = append(c.Keys, string(secret('a'+i)))
+			c.Secrets = append(c.Secrets, string(secret('a'+i)))
 		}
 	}
 	return []rival{

@@ -38,15 +38,15 @@ func param(location, name string) string {
 
 // kitSignIn2 is the kit's sign-in by OAuth 2.0. It starts a session and saves the token.
 func kitSignIn2(tb testing.TB, x http.RoundTripper) rival {
-	kit := newKit(tb, func(c *xsignin.Config) { c.Transport = x })
+	kit := newKit(tb, func(c *xsignin.Config) { c.X.Transport = x })
 	return signInRival(tb, "xsignin", kit, "/auth/login", replyOAuth2)
 }
 
 // kitSignIn1 is the kit's sign-in by OAuth 1.0a. It starts a session and saves the token.
 func kitSignIn1(tb testing.TB, x http.RoundTripper) rival {
 	kit := newKit(tb, func(c *xsignin.Config) {
-		c.Transport = x
-		c.ConsumerKey, c.ConsumerSecret = "consumer", "consumer-secret"
+		c.X.Transport = x
+		c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "consumer", "consumer-secret"
 	})
 	return signInRival(tb, "xsignin", kit, "/auth/login/x-oauth1", replyOAuth1)
 }

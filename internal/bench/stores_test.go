@@ -34,7 +34,7 @@ func BenchmarkPostgres(b *testing.B) { benchmarkStore(b, newPostgres) }
 func benchmarkStore(b *testing.B, start func(testing.TB) database) {
 	db := start(b)
 	store := db.sessions(nil)
-	kit := kitRequest(b, "xsignin", func(c *xsignin.Config) { c.SessionStore = store })
+	kit := kitRequest(b, "xsignin", func(c *xsignin.Config) { c.Session.Store = store })
 	run(b, kit, db.driverRead(b),
 		rival{"empty-round-trip", db.ping},
 		scsRequest(b, "scs-gob", store, 0),

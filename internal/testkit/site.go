@@ -43,14 +43,13 @@ type Site struct {
 // Config returns a configuration for both protocols of x. It logs nothing.
 func Config(x *xtest.X) xsignin.Config {
 	return xsignin.Config{
-		PublicURL:      "http://127.0.0.1:8080",
-		ClientID:       xtest.DefaultClientID,
-		ClientSecret:   xtest.DefaultClientSecret,
-		ConsumerKey:    xtest.DefaultConsumerKey,
-		ConsumerSecret: xtest.DefaultConsumerSecret,
-		Keys:           []string{strings.Repeat("k", 32)},
-		Transport:      x.Transport(),
-		Logger:         slog.New(slog.DiscardHandler),
+		PublicURL:    "http://127.0.0.1:8080",
+		ClientID:     xtest.DefaultClientID,
+		ClientSecret: xtest.DefaultClientSecret,
+		OAuth1:       xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
+		Secrets:      []string{strings.Repeat("k", 32)},
+		X:            xsignin.XEndpoints{Transport: x.Transport()},
+		Logger:       slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -66,10 +65,10 @@ func NewSite(t *testing.T, edit ...func(*xsignin.Config)) *Site {
 		Tokens:   &TokenStore{Store: tokenstore.NewMemory(), held: make(map[tokenstore.Key][]byte)},
 	}
 	cfg := Config(s.X)
-	cfg.Transport = WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
-	cfg.SessionStore, cfg.Tokens = s.Sessions, s.Tokens
+	cfg.X.Transport = WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
+	cfg.Session.Store, cfg.TokenStore = s.Sessions, s.Tokens
 	cfg.Logger = slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cfg.Events = func(_ context.Context, e event.Event) {
+	cfg.OnEvent = func(_ context.Context, e event.Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.events = append(s.events, e)

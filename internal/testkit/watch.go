@@ -192,11 +192,11 @@ func (s *Site) noSecretCameOut(cfg xsignin.Config) {
 		}
 	}
 	s.mu.Unlock()
-	for _, key := range cfg.Keys {
+	for _, key := range cfg.Secrets {
 		s.Watch.Secret("a key", key)
 	}
 	s.Watch.Secret("the client secret", cfg.ClientSecret)
-	s.Watch.Secret("the consumer secret", cfg.ConsumerSecret)
+	s.Watch.Secret("the consumer secret", cfg.OAuth1.ConsumerSecret)
 	s.Watch.Secret("the Basic credentials", base64.StdEncoding.EncodeToString([]byte(cfg.ClientID+":"+cfg.ClientSecret)))
 	for _, found := range s.Watch.find() {
 		s.T.Error(found)

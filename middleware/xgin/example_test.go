@@ -29,7 +29,7 @@ func Example() {
 		PublicURL:    srv.URL,
 		ClientID:     xtest.DefaultClientID,
 		ClientSecret: xtest.DefaultClientSecret,
-		Transport:    x.Transport(),
+		X:            xsignin.XEndpoints{Transport: x.Transport()},
 		Logger:       slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

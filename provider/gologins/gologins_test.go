@@ -283,7 +283,7 @@ func TestBothInOneKit(t *testing.T) {
 	cfg := h.config()
 	cfg.CallbackURL = public + "/auth/callback"
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL: public, Transport: h,
+		PublicURL: public, X: xsignin.XEndpoints{Transport: h},
 		Providers: []provider.Provider{made(t, gologins.GitHub, cfg), made(t, gologins.Google, cfg)},
 	})
 	if err != nil {

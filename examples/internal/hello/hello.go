@@ -41,7 +41,7 @@ func (v View) Initial() string {
 func Template(name string, cfg xsignin.Config) *template.Template {
 	return template.Must(template.New(name).Funcs(template.FuncMap{
 		"example": func() string { return name },
-		"local":   func() bool { return cfg.Transport != nil },
+		"local":   func() bool { return cfg.X.Transport != nil },
 	}).Parse(text))
 }
 

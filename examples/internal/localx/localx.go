@@ -28,29 +28,28 @@ const drainTimeout = 10 * time.Second
 //
 //	X_CLIENT_ID, X_CLIENT_SECRET        OAuth 2.0
 //	X_CONSUMER_KEY, X_CONSUMER_SECRET   OAuth 1.0a
-//	SECRET_KEYS                         xsignin.Config.Keys, separated by commas or spaces
+//	SECRETS                         xsignin.Config.Secrets, separated by commas or spaces
 //
 // With neither a client id nor a consumer key a local X answers instead, for whom
 // publicURL's callback is registered; the second result is then its server, which the caller
-// closes, and nil otherwise. It stands in for api.x.com by Config.Transport, so that an
+// closes, and nil otherwise. It stands in for api.x.com by Config.X.Transport, so that an
 // example calls the same URLs either way. Only the page on which a user says yes needs its
 // address: a browser opens it.
 func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.Server) {
 	cfg := xsignin.Config{
-		PublicURL:      publicURL,
-		ClientID:       env("X_CLIENT_ID"),
-		ClientSecret:   env("X_CLIENT_SECRET"),
-		ConsumerKey:    env("X_CONSUMER_KEY"),
-		ConsumerSecret: env("X_CONSUMER_SECRET"),
-		Keys:           strings.FieldsFunc(env("SECRET_KEYS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }),
+		PublicURL:    publicURL,
+		ClientID:     env("X_CLIENT_ID"),
+		ClientSecret: env("X_CLIENT_SECRET"),
+		OAuth1:       xsignin.OAuth1Config{ConsumerKey: env("X_CONSUMER_KEY"), ConsumerSecret: env("X_CONSUMER_SECRET")},
+		Secrets:      strings.FieldsFunc(env("SECRETS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }),
 	}
-	if cfg.ClientID != "" || cfg.ConsumerKey != "" {
+	if cfg.ClientID != "" || cfg.OAuth1.ConsumerKey != "" {
 		return cfg, nil
 	}
 	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}})
 	cfg.ClientID, cfg.ClientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret
-	cfg.AuthorizeURL = x.URL + "/i/oauth2/authorize"
-	cfg.Transport = x.Transport()
+	cfg.X.AuthorizeURL = x.URL + "/i/oauth2/authorize"
+	cfg.X.Transport = x.Transport()
 	return cfg, x
 }
 

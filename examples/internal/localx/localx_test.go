@@ -15,13 +15,13 @@ func env(vars map[string]string) func(string) string {
 
 func TestConfig(t *testing.T) {
 	for _, vars := range []map[string]string{
-		{"X_CLIENT_ID": "id", "X_CLIENT_SECRET": "secret", "SECRET_KEYS": "a, b"},
-		{"X_CONSUMER_KEY": "key", "X_CONSUMER_SECRET": "secret", "SECRET_KEYS": "a b"},
+		{"X_CLIENT_ID": "id", "X_CLIENT_SECRET": "secret", "SECRETS": "a, b"},
+		{"X_CONSUMER_KEY": "key", "X_CONSUMER_SECRET": "secret", "SECRETS": "a b"},
 	} {
 		cfg, x := localx.Config("http://127.0.0.1:1", env(vars))
-		if x != nil || cfg.Transport != nil || cfg.AuthorizeURL != "" || cfg.ClientID != vars["X_CLIENT_ID"] ||
-			cfg.ClientSecret != vars["X_CLIENT_SECRET"] || cfg.ConsumerKey != vars["X_CONSUMER_KEY"] ||
-			cfg.ConsumerSecret != vars["X_CONSUMER_SECRET"] || len(cfg.Keys) != 2 {
+		if x != nil || cfg.X.Transport != nil || cfg.X.AuthorizeURL != "" || cfg.ClientID != vars["X_CLIENT_ID"] ||
+			cfg.ClientSecret != vars["X_CLIENT_SECRET"] || cfg.OAuth1.ConsumerKey != vars["X_CONSUMER_KEY"] ||
+			cfg.OAuth1.ConsumerSecret != vars["X_CONSUMER_SECRET"] || len(cfg.Secrets) != 2 {
 			t.Errorf("%v: %v", vars, cfg)
 		}
 	}
@@ -30,7 +30,7 @@ func TestConfig(t *testing.T) {
 		t.Fatal("no local X")
 	}
 	defer x.Close()
-	if cfg.Transport == nil || !strings.HasPrefix(cfg.AuthorizeURL, x.URL) {
+	if cfg.X.Transport == nil || !strings.HasPrefix(cfg.X.AuthorizeURL, x.URL) {
 		t.Errorf("%v", cfg)
 	}
 }

@@ -60,7 +60,7 @@ func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Stor
 	s.Keys = keys
 	if len(s.Keys) == 0 && at.Kind == InSQLite {
 		if s.Keys, err = keysBeside(at.At, log); err != nil {
-			return nil, errors.Join(fmt.Errorf("SECRET_KEYS: %w", err), s.close())
+			return nil, errors.Join(fmt.Errorf("SECRETS: %w", err), s.close())
 		}
 	}
 	if s.sweep != nil {

@@ -106,7 +106,7 @@ func inEach(t *testing.T, stream http.HandlerFunc, test func(s *site)) {
 				s.x.SetCallbacks(s.url + "/auth/callback")
 				kit, err := xsignin.New(xsignin.Config{
 					PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-					Transport: s.x.Transport(), Logger: slog.New(slog.DiscardHandler),
+					X: xsignin.XEndpoints{Transport: s.x.Transport()}, Logger: slog.New(slog.DiscardHandler),
 				})
 				if err != nil {
 					t.Fatal(err)

@@ -26,8 +26,7 @@ func TestFailurePages(t *testing.T) {
 	kit, err := xsignin.New(xsignin.Config{
 		PublicURL: "http://" + srv.Listener.Addr().String(),
 		ClientID:  xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		APIURL: x.URL, AuthorizeURL: x.URL + "/i/oauth2/authorize",
-		Logger: slog.New(slog.DiscardHandler),
+		X: xsignin.XEndpoints{APIURL: x.URL, AuthorizeURL: x.URL + "/i/oauth2/authorize"}, Logger: slog.New(slog.DiscardHandler),
 		OnSignIn: func(context.Context, *xsignin.SignIn) error {
 			if err := refuse.Load(); err != nil {
 				return *err

@@ -32,7 +32,7 @@ func clean(more ...string) []string {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		ours := strings.HasPrefix(name, "X_") ||
-			slices.Contains([]string{"PUBLIC_URL", "SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "INTERSTITIAL"}, name)
+			slices.Contains([]string{"PUBLIC_URL", "SECRETS", "DATABASE_URL", "REDIS_URL", "INTERSTITIAL"}, name)
 		if !ours {
 			env = append(env, v)
 		}

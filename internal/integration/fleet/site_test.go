@@ -29,10 +29,10 @@ func newSite(t *testing.T, x *localX, b backend) *site {
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL: srv.URL, Keys: []string{secret}, Tokens: b.store(t),
+		PublicURL: srv.URL, Secrets: []string{secret}, TokenStore: b.store(t),
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		Logger: slog.New(slog.DiscardHandler),
-		APIURL: x.URL, AuthorizeURL: x.URL + "/i/oauth2/authorize",
+		X:      xsignin.XEndpoints{APIURL: x.URL, AuthorizeURL: x.URL + "/i/oauth2/authorize"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func (p program) start(x *localX, at place) (*process, error) {
 	r.cmd.Dir = filepath.Dir(string(p))
 	// Nothing of this process's own environment: it may be that of another application.
 	r.cmd.Env = []string{
-		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRET_KEYS=" + secret, at.variable(),
+		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRETS=" + secret, at.variable(),
 		"X_API_URL=" + x.url, "X_AUTHORIZE_URL=" + x.url + "/i/oauth2/authorize",
 		"X_CLIENT_ID=" + xtest.DefaultClientID, "X_CLIENT_SECRET=" + xtest.DefaultClientSecret,
 		"X_CONSUMER_KEY=" + xtest.DefaultConsumerKey, "X_CONSUMER_SECRET=" + xtest.DefaultConsumerSecret,

@@ -36,7 +36,7 @@ func main() {
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-		Keys:         strings.Fields(os.Getenv("SECRET_KEYS")), // newest first; openssl rand -base64 32 makes one
+		Secrets:      strings.Fields(os.Getenv("SECRETS")), // newest first; openssl rand -base64 32 makes one
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -66,8 +66,8 @@ func site(ctx context.Context, db *sql.DB, cfg xsignin.Config) (http.Handler, er
 	if err := tokens.Migrate(ctx); err != nil { // makes its own tables; may run at each start
 		return nil, err
 	}
-	cfg.Tokens = tokens
-	cfg.SessionStore = sqlite3store.New(db) // deletes expired sessions every five minutes
+	cfg.TokenStore = tokens
+	cfg.Session.Store = sqlite3store.New(db) // deletes expired sessions every five minutes
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func start(t *testing.T) (*visit.Site, *sql.DB) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.Keys = []string{strings.Repeat("k", 32)}
+		cfg.Secrets = []string{strings.Repeat("k", 32)}
 		return site(t.Context(), db, cfg)
 	}), db
 }

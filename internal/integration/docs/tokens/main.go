@@ -32,7 +32,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(move(ctx, store, strings.Fields(os.Getenv("SECRET_KEYS")), tokens), db.Close()); err != nil {
+	if err := errors.Join(move(ctx, store, strings.Fields(os.Getenv("SECRETS")), tokens), db.Close()); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -53,7 +53,7 @@ func read(r io.Reader) ([]old, error) {
 	return tokens, nil
 }
 
-// open opens the store that the site gives to the kit as Config.Tokens: the same file.
+// open opens the store that the site gives to the kit as Config.TokenStore: the same file.
 func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
@@ -69,7 +69,7 @@ func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens into store with the first of keys, which are Config.Keys. One that is there
+// move seals tokens into store with the first of keys, which are Config.Secrets. One that is there
 // already, from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in
 // at this very moment would lose to it.
 func move(ctx context.Context, store tokenstore.Store, keys []string, tokens []old) error {

@@ -23,7 +23,7 @@ func TestMovedTokensWork(t *testing.T) {
 	key := strings.Repeat("k", 32)
 	var kept old
 	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.Keys = []string{key}
+		cfg.Secrets = []string{key}
 		cfg.Success = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			user, _ := xsignin.User(r.Context())
 			token, secret, err := oauth1login.AccessTokenFromContext(r.Context())
@@ -46,8 +46,8 @@ func TestMovedTokensWork(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL: "http://127.0.0.1:8080", Keys: []string{key}, Tokens: store, Transport: s.X.Transport(),
-		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+		PublicURL: "http://127.0.0.1:8080", Secrets: []string{key}, TokenStore: store, X: xsignin.XEndpoints{Transport: s.X.Transport()},
+		OAuth1: xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
 	})
 	if err != nil {
 		t.Fatal(err)

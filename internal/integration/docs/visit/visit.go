@@ -31,9 +31,9 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 	s.X.SetCallbacks(srv.URL + "/auth/callback")
 	var err error
 	handler, err = build(xsignin.Config{
-		PublicURL: srv.URL, Home: "/photos", Transport: s.X.Transport(),
+		PublicURL: srv.URL, Paths: xsignin.Paths{DefaultReturnTo: "/photos"}, X: xsignin.XEndpoints{Transport: s.X.Transport()},
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
-		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
+		OAuth1: xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,10 +14,9 @@ import (
 
 func main() {
 	handler, err := site(xsignin.Config{
-		PublicURL:      "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
-		ConsumerKey:    os.Getenv("X_CONSUMER_KEY"),
-		ConsumerSecret: os.Getenv("X_CONSUMER_SECRET"),
-		Home:           "/photos",
+		PublicURL: "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
+		OAuth1:    xsignin.OAuth1Config{ConsumerKey: os.Getenv("X_CONSUMER_KEY"), ConsumerSecret: os.Getenv("X_CONSUMER_SECRET")},
+		Paths:     xsignin.Paths{DefaultReturnTo: "/photos"},
 		OnSignIn: func(_ context.Context, s *xsignin.SignIn) error {
 			log.Printf("@%s signs in", s.User.Username) // find or make the application's own user here
 			return nil

@@ -29,7 +29,7 @@ func main() {
 func site(cfg xsignin.Config) (http.Handler, error) {
 	sessions := scs.New() // the application's own, with any of scs's stores
 	sessions.HashTokenInStore = true
-	cfg.Sessions = sessions
+	cfg.Session.Manager = sessions
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func TestNothingIsCarriedIntoASignIn(t *testing.T) {
 	sessions := scs.New()
 	sessions.HashTokenInStore = true
 	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.Sessions = sessions
+		cfg.Session.Manager = sessions
 		cfg.OnSignIn = func(ctx context.Context, _ *xsignin.SignIn) error {
 			sessions.Remove(ctx, "things")
 			return nil
