@@ -8,17 +8,16 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// User returns who is signed in, from the context of a request that went through
-// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false where nobody is.
+// User returns the signed-in user, from the context of a request that went through
+// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false if no user is signed in.
 func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
 
-// Client returns the client of the user who is signed in, from the context of a request
-// that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
-// refuses to send any elsewhere; it reads the token at the first request, not before, and
-// renews it when it expires. [client.ErrReauthRequired] says that X no longer takes the
-// token, or that the stored one is of another account that the application gave the same
-// ID.
+// Client returns the client of the signed-in user, from the context of a request that went
+// through [Kit.RequireUser] or [Kit.LoadUser]. The client signs requests to X's API and sends
+// none to other hosts. It reads the token at its first request and refreshes it when it
+// expires. Its requests fail with [client.ErrReauthRequired] if X no longer accepts the
+// token: the user has to sign in again.
 //
-// It is never nil: where nobody is signed in, every request fails with
+// Client never returns nil. If no user is signed in, every request of the client fails with
 // [client.ErrNoUser].
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }

@@ -36,7 +36,8 @@ var layers = [][]string{
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "page", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
+	{"event", "page", "internal/loopback", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
+	{"internal/redact"},
 	{"xtest"},
 	{"internal/testservers"},
 }

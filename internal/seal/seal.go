@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/xsignin/xsignin/internal/redact"
 )
 
 // MinSecret is the least length of a secret in bytes.
@@ -24,9 +26,8 @@ const (
 	overhead = 12 + 16
 )
 
-// ErrOpen says that a value does not open: it is damaged, or was sealed for
-// another purpose or with other associated data. Which of them it is cannot be
-// told.
+// ErrOpen says that a value does not open. It is damaged, or was sealed for another
+// purpose or with other associated data. AES-GCM does not tell which.
 var ErrOpen = errors.New("seal: the value is damaged or was sealed for another place")
 
 // UnknownKeyError says that a value was sealed with a secret that the Box does
@@ -44,13 +45,13 @@ func (e *UnknownKeyError) Error() string {
 // Box seals values with AES-256-GCM and a random nonce. The newest secret seals,
 // all of them open.
 //
-// Neither a secret nor its key can be told from a sealed value: each secret gives
-// by HKDF-SHA256 (RFC 5869) one key for the purpose, and by another info string
-// the four bytes that name it. Two Boxes of different purposes share no key, so a
-// value sealed for one never opens for the other.
+// A sealed value reveals neither a secret nor a key. HKDF-SHA256 (RFC 5869) derives
+// from each secret one key for the purpose and, with another info string, the four
+// bytes of its id. Boxes of different purposes share no key, so a value sealed for one
+// purpose never opens for another.
 //
-// By NIST SP 800-38D, 8.3, one key with random nonces should seal no more than
-// 2^32 values. A Box does not count; replace the secret before.
+// NIST SP 800-38D, section 8.3, allows at most 2^32 values for one key with random
+// nonces. A Box does not count them: replace the secret before that.
 //
 // Goroutines may share a Box. It prints no secret.
 type Box struct {
@@ -92,7 +93,7 @@ func New(secrets [][]byte, purpose string) (*Box, error) {
 
 func derive(secret []byte, purpose string) (key, error) {
 	var k key
-	// Without a salt: RFC 5869, 3.1 allows it for secrets that are random already.
+	// RFC 5869, section 3.1: secrets that are random need no salt.
 	raw, err1 := hkdf.Key(sha256.New, secret, nil, purpose, 32)
 	id, err2 := hkdf.Key(sha256.New, secret, nil, purpose+"\x00id", idLen)
 	copy(k.id[:], id)
@@ -103,8 +104,8 @@ func derive(secret []byte, purpose string) (key, error) {
 }
 
 // Seal returns plaintext sealed with the newest secret: a format byte, the
-// secret's id, the nonce and the ciphertext, 33 bytes longer than plaintext. ad
-// is not in it; the same must be given to [Box.Open].
+// secret's id, the nonce and the ciphertext, 33 bytes longer than plaintext. The
+// result does not contain ad; [Box.Open] needs the same ad.
 func (b *Box) Seal(plaintext, ad []byte) []byte {
 	k := b.keys[0]
 	sealed := make([]byte, headerLen, headerLen+overhead+len(plaintext))
@@ -142,17 +143,14 @@ func (b *Box) Newest(sealed []byte) bool {
 	return len(sealed) >= headerLen && sealed[0] == format && string(sealed[1:headerLen]) == string(b.keys[0].id[:])
 }
 
-// bind puts the header, which has a fixed length, in front of ad, so that neither
-// the format nor the id can be exchanged.
+// bind puts the header, which has a fixed length, in front of ad. So AES-GCM
+// authenticates the format and the id as well.
 func bind(header, ad []byte) []byte {
 	return append(append(make([]byte, 0, len(header)+len(ad)), header...), ad...)
 }
 
-// String returns a description without secrets.
-func (b Box) String() string { return fmt.Sprintf("seal.Box(%d secrets)", len(b.keys)) }
+// Format implements [fmt.Formatter] without printing keys.
+func (b Box) Format(f fmt.State, _ rune) { redact.Format(f, b) }
 
-// Format implements [fmt.Formatter], so that no verb prints a key.
-func (b Box) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(b.String())) }
-
-// LogValue implements [slog.LogValuer].
-func (b Box) LogValue() slog.Value { return slog.StringValue(b.String()) }
+// LogValue implements [slog.LogValuer] without logging keys.
+func (b Box) LogValue() slog.Value { return redact.Value("seal.Box(%d secrets)", len(b.keys)) }

@@ -1,4 +1,4 @@
-// Package wire writes and reads the parts of the kit's own records: strings with their
+// Package wire encodes and decodes the fields of the kit's records: strings with their
 // lengths in front, numbers, and times.
 package wire
 
