@@ -16,8 +16,8 @@ import (
 //	1 byte    signInAgain, or 0
 //	...       expiry, and when it was obtained: 8 bytes of seconds since 1970, big-endian,
 //	          and 4 of nanoseconds
-//	...       access token, token secret, refresh token, account id, and then the scopes,
-//	          with their lengths
+//	...       access token, token secret, refresh token, account id, username, name, and
+//	          then the scopes, each after its length
 //
 // A change that older programs would misread gets a new first byte.
 const tokenFormat = 2
@@ -38,7 +38,7 @@ func encodeToken(t Token) ([]byte, error) {
 		b = binary.BigEndian.AppendUint64(b, uint64(at.Unix()))
 		b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()))
 	}
-	texts := []string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID}
+	texts := []string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}
 	for _, s := range append(texts, t.Scopes...) {
 		// Providers send text only (RFC 6749, appendix A).
 		if !utf8.ValidString(s) {
@@ -81,7 +81,7 @@ func decodeToken(b []byte) (Token, error) {
 		r.Bad = r.Bad || !utf8.ValidString(s)
 		return s
 	}
-	for _, s := range [...]*string{&t.AccessToken, &t.TokenSecret, &t.RefreshToken, &t.AccountID} {
+	for _, s := range [...]*string{&t.AccessToken, &t.TokenSecret, &t.RefreshToken, &t.AccountID, &t.Username, &t.Name} {
 		*s = text()
 	}
 	for r.Rest != "" {

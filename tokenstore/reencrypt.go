@@ -73,8 +73,8 @@ func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 			return r.count, err
 		}
 		for _, key := range keys {
-			if key.isNote() {
-				continue
+			if key.Provider == ownerProvider {
+				continue // not sealed
 			}
 			if err := r.visit(ctx, key); err != nil {
 				return r.count, err

@@ -27,8 +27,10 @@ type Token struct {
 	Expiry time.Time
 	// Scopes are the scopes that the provider granted, a set in no order.
 	Scopes []string
-	// AccountID is the provider's id of the account the token acts for.
+	// AccountID is the provider's id of the account that the token acts for.
 	AccountID string
+	// Username and Name are those that the account had at the sign-in. They may be empty.
+	Username, Name string
 	// ObtainedAt is when the provider gave this token.
 	ObtainedAt time.Time
 	// NeedsReauth records that the provider refused the token for good, so that it

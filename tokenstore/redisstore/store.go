@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +32,7 @@ type Config struct {
 	Prefix string
 }
 
-// Store is a [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] in
-// Redis. Errors that are none of that package's begin with "redisstore:", wrap the
+// Store is a [tokenstore.Store] and a [tokenstore.Walker] in Redis. Errors that are none of that package's begin with "redisstore:", wrap the
 // client's and quote no key, value or version. [New] makes one. Goroutines may share it, and processes its Redis.
 // It prints nothing of the client, which may hold a password.
 //
@@ -46,7 +47,6 @@ type Store struct {
 
 var (
 	_ tokenstore.Store  = (*Store)(nil)
-	_ tokenstore.Lister = (*Store)(nil)
 	_ tokenstore.Walker = (*Store)(nil)
 )
 
@@ -72,7 +72,7 @@ func New(c Config) (*Store, error) {
 func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
 	const doing = "read an entry"
 	fields, err := ask(ctx, doing, func() ([]any, error) {
-		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+key.Provider, "value:"+key.Provider).Result()
+		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result()
 	})
 	if err != nil {
 		return tokenstore.Entry{}, err
@@ -116,11 +116,11 @@ func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, val
 }
 
 // Delete implements [tokenstore.Store].
-func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
-	_, err := ask(ctx, "delete an entry", func() (int64, error) {
-		return s.client.HDel(ctx, s.hash(key.UserID),
-			"version:"+key.Provider, "value:"+key.Provider, "user:"+key.Provider, "lease:"+key.Provider, "until:"+key.Provider).Result()
-	})
+func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	done, err := s.run(ctx, "delete an entry", deleteScript, key, string(v), rand.Text())
+	if err == nil && done == 0 {
+		err = tokenstore.ErrConflict
+	}
 	return err
 }
 
@@ -148,29 +148,49 @@ func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.L
 	return err
 }
 
-// Keys implements [tokenstore.Lister]. It reads the names of one user's entries only.
-func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+// List implements [tokenstore.Store]. It reads the field names of one hash.
+func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
 	fields, err := ask(ctx, "list a user's entries", func() ([]string, error) {
 		return s.client.HKeys(ctx, s.hash(userID)).Result()
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(fields)
 	var keys []tokenstore.Key
-	for _, field := range fields {
-		if provider, ok := strings.CutPrefix(field, "version:"); ok {
-			keys = append(keys, tokenstore.Key{Provider: provider, UserID: userID})
+	for _, name := range fields {
+		if k, ok := parseField(name); ok && !strings.HasPrefix(k.Provider, ".") {
+			k.UserID = userID
+			keys = append(keys, k)
 		}
 	}
+	slices.SortFunc(keys, func(a, b tokenstore.Key) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.AccountID, b.AccountID))
+	})
 	return keys, nil
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the client's options.
 func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
-// hash names the key of a user's entries. The digest keeps names short, and users' ids
-// out of lists of them.
+// field is what the names of an entry's fields end with. The length keeps the two parts
+// apart.
+func field(key tokenstore.Key) string {
+	return strconv.Itoa(len(key.Provider)) + ":" + key.Provider + key.AccountID
+}
+
+// parseField returns the provider and the account of an entry's version field.
+func parseField(name string) (tokenstore.Key, bool) {
+	name, ok := strings.CutPrefix(name, "version:")
+	length, parts, ok2 := strings.Cut(name, ":")
+	n, err := strconv.Atoi(length)
+	if !ok || !ok2 || err != nil || n < 0 || n > len(parts) {
+		return tokenstore.Key{}, false
+	}
+	return tokenstore.Key{Provider: parts[:n], AccountID: parts[n:]}, true
+}
+
+// hash returns the name of the hash of a user's entries. The digest keeps names short and
+// hides users' ids.
 func (s *Store) hash(userID string) string {
 	sum := sha256.Sum256([]byte(userID))
 	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"
@@ -178,9 +198,10 @@ func (s *Store) hash(userID string) string {
 
 // run runs a script about key, which returns a number.
 func (s *Store) run(ctx context.Context, doing string, script *redis.Script, key tokenstore.Key, args ...any) (int64, error) {
-	args = append([]any{key.Provider}, args...)
+	args = append([]any{field(key)}, args...)
+	hash := s.hash(key.UserID)
 	return ask(ctx, doing, func() (int64, error) {
-		return script.Run(ctx, s.client, []string{s.hash(key.UserID)}, args...).Int64()
+		return script.Run(ctx, s.client, []string{hash, hash + ":ended"}, args...).Int64()
 	})
 }
 

@@ -161,15 +161,16 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 		return nil, err
 	}
 	type entry struct {
-		hash, provider string
-		user           *redis.SliceCmd
+		hash string
+		key  tokenstore.Key
+		got  *redis.SliceCmd // its version and its user
 	}
 	var entries []entry
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, hash := range hashes {
-			for _, field := range fields[i].Val() {
-				if provider, ok := strings.CutPrefix(field, "version:"); ok {
-					entries = append(entries, entry{hash, provider, pipe.HMGet(ctx, hash, "version:"+provider, "user:"+provider)})
+			for _, name := range fields[i].Val() {
+				if k, ok := parseField(name); ok {
+					entries = append(entries, entry{hash, k, pipe.HMGet(ctx, hash, name, "user:"+field(k))})
 				}
 			}
 		}
@@ -180,7 +181,7 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 	}
 	var keys []tokenstore.Key
 	for _, e := range entries {
-		got := e.user.Val()
+		got := e.got.Val()
 		if len(got) == 2 && got[0] == nil {
 			continue // deleted meanwhile
 		}
@@ -191,7 +192,8 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 		if !ok || s.hash(user) != e.hash {
 			return nil, errors.New("there is an entry that is not one that this package wrote")
 		}
-		keys = append(keys, tokenstore.Key{Provider: e.provider, UserID: user})
+		e.key.UserID = user
+		keys = append(keys, e.key)
 	}
 	return keys, nil
 }

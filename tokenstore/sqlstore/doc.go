@@ -1,6 +1,6 @@
 // Package sqlstore keeps tokens in SQLite or PostgreSQL. [Store] is a
-// [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] over a [*sql.DB];
-// the driver is the program's choice. It is tested with modernc.org/sqlite, which needs no cgo, and with
+// [tokenstore.Store] and a [tokenstore.Walker] over a [*sql.DB]; the driver is the
+// program's choice. It is tested with modernc.org/sqlite, which needs no cgo, and with
 // github.com/jackc/pgx/v5/stdlib.
 //
 //	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))

@@ -18,16 +18,18 @@ func (d Dialect) migrations(prefix string) [][]string {
 	}
 	return [][]string{
 		{
-			// The user comes first in the key, so that its index finds all of a user's
-			// entries.
+			// The user comes first in the key, so that its index finds all entries of a
+			// user. lease_length is in milliseconds.
 			`CREATE TABLE IF NOT EXISTS ` + prefix + `tokens (
 	user_id ` + bytes + ` NOT NULL,
 	provider ` + bytes + ` NOT NULL,
+	account_id ` + bytes + ` NOT NULL,
 	value ` + bytes + ` NOT NULL,
 	version ` + bytes + ` NOT NULL,
 	lease ` + bytes + `,
 	lease_until ` + moment + `,
-	PRIMARY KEY (user_id, provider)
+	lease_length BIGINT,
+	PRIMARY KEY (user_id, provider, account_id)
 )`,
 		},
 	}
