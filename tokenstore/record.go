@@ -65,7 +65,7 @@ func (v *Vault) Owner(ctx context.Context, provider, accountID string) (userID s
 }
 
 // ReplaceOwner makes the user the owner of an account if its entry has version old, and
-// returns the new version. The zero Version stands for an account without an owner. The
+// returns the new version. The zero Version means an account without an owner. The
 // error is [ErrConflict] if the entry has another version: of many users who take one
 // account at once one succeeds.
 func (v *Vault) ReplaceOwner(ctx context.Context, provider, accountID string, old Version, userID string) (Version, error) {

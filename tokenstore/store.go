@@ -106,8 +106,8 @@ func (e *LeasedError) Is(target error) bool { return target == ErrLeased }
 // not have happened, or may still happen. The errors of this package are always true. A
 // driver may send a command twice, and the second copy may arrive late:
 //
-//   - The caller is told of the first copy's effect. Replace does not return
-//     [ErrConflict] because of its own write.
+//   - The result is that of the first copy. Replace does not return [ErrConflict] because
+//     of the write that it made itself.
 //   - A copy changes nothing after the version that it wrote has ended, by another write
 //     or by a delete. So a late copy of Put brings no deleted entry back. A store whose
 //     driver repeats commands remembers ended versions for a minute, across later writes
@@ -127,10 +127,10 @@ type Store interface {
 	// Replace writes value if the entry has version v, ends any lease on the key and
 	// returns the new version. If the entry has another version or was deleted, Replace
 	// returns [ErrConflict] and changes nothing. Replace needs no lease: a caller whose
-	// lease ran out may still write if nobody else did. A refresh uses it.
+	// lease ran out may still write if no other caller did. A refresh uses it.
 	//
-	// The zero Version stands for no entry. Replace then creates one, and returns
-	// [ErrConflict] if there is one already. Of many concurrent creators one succeeds.
+	// With the zero Version Replace creates an entry, and returns [ErrConflict] if there is
+	// one already. Of many concurrent creators one succeeds.
 	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
 
 	// Delete removes the entry if it has version v, and ends any lease on the key. If the
@@ -144,9 +144,9 @@ type Store interface {
 	// ends when d has passed, when it is released, and with any write or delete. d is at
 	// least one millisecond.
 	//
-	// Leases are timed by the store's own clock, so the clocks of replicas do not matter.
-	// A lease never has longer to run than its d: the store keeps d, and a lease with more
-	// time left than that has ended. So a clock that is set back locks nobody out.
+	// The store's clock times leases, so the clocks of replicas do not matter. A lease
+	// never has longer to run than its d. The store keeps d, and a lease with more time left
+	// than d has ended. So a clock that is set back locks no caller out.
 	Lease(ctx context.Context, key Key, v Version, d time.Duration) (LeaseID, error)
 
 	// Release ends a lease before its time. If the lease has ended, or another caller has

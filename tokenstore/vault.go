@@ -52,7 +52,7 @@ func (e *UnknownKeyError) Error() string {
 //
 // A process that waits for the refresh of another process polls the store, since a store
 // cannot notify it. With X answering within a second, the new token is seen at most 100 ms
-// later. While the old token works nobody waits.
+// later. Requests do not wait while the old token works.
 //
 // Goroutines may share a Vault if they may share its Store. It prints no secret.
 type Vault struct {

@@ -8,8 +8,8 @@ import "github.com/redis/go-redis/v9"
 //
 //   - A Replace that succeeded must not report a conflict with itself, because its caller
 //     would then give up the only refresh token that X accepts.
-//   - A write must not end a lease that somebody took on what it wrote.
-//   - A late copy must not write what has been replaced or deleted meanwhile.
+//   - A copy of a write must not end a lease that another caller took on its version.
+//   - A late copy must not write a value that was replaced or deleted meanwhile.
 //
 // The keys are the user's hash and the user's sorted set of ended ids. An ended id is a
 // version that was replaced or deleted, or the id of a delete that was done. The set's

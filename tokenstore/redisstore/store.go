@@ -21,25 +21,25 @@ import (
 
 // Config says where a [Store] keeps its entries.
 type Config struct {
-	// Client is a [*redis.Client], also one of [redis.NewFailoverClient], or a
-	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is none
-	// of them: it asks another server while one is away, which then knows no entry. The
-	// store does not close it. Required.
+	// Client is a [*redis.Client], also from [redis.NewFailoverClient], or a
+	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is refused:
+	// while a server is away it asks another server, which has other entries. The store
+	// does not close the client. Required.
 	Client redis.UniversalClient
-	// Prefix begins the names of keys, so that several stores, and other things, may
-	// share a Redis. Any bytes; with a hash tag of its own, {...}, a cluster keeps
-	// everything on one server. Empty means "xsignin:token:".
+	// Prefix is the beginning of all keys, so that several stores and other data may share
+	// a Redis. It may have any bytes. If it contains a hash tag, {...}, a cluster keeps all
+	// entries on one server. Default: "xsignin:token:".
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Walker] in Redis. Errors that are none of that package's begin with "redisstore:", wrap the
-// client's and quote no key, value or version. [New] makes one. Goroutines may share it, and processes its Redis.
-// It prints nothing of the client, which may hold a password.
+// Store is a [tokenstore.Store] and a [tokenstore.Walker] in Redis. [New] makes one.
+// Goroutines may share it, and processes may share its Redis. Its own errors begin with
+// "redisstore:", wrap the client's error and quote no key, value or version. It prints
+// nothing of the client, which may contain a password.
 //
-// A call ends with its context, also where the client would go on waiting for an
-// answer; what it asked for is then perhaps still done. Without a deadline the client's
-// own timeouts and attempts decide, which by default add up to more than 12 seconds when
-// Redis does not answer.
+// A call ends with its context, even if the client still waits for an answer. The command
+// may then still be executed. Without a deadline the client's timeouts and attempts apply.
+// By default these add up to 12 seconds when Redis does not answer.
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -50,16 +50,16 @@ var (
 	_ tokenstore.Walker = (*Store)(nil)
 )
 
-// New returns a Store. It does not speak to Redis; its error is one of c.
+// New returns a Store. It makes no network requests. Its error is a mistake in c.
 func New(c Config) (*Store, error) {
 	switch client := c.Client.(type) {
 	case nil:
 		return nil, errors.New("redisstore: Config.Client is required")
 	case *redis.Ring:
-		return nil, errors.New("redisstore: Config.Client is a Ring, which loses entries from sight while a server is away: use a Client or a ClusterClient")
+		return nil, errors.New("redisstore: Config.Client is a Ring, which misses entries while a server is away (use a Client or a ClusterClient)")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes: leave its ReadOnly, RouteByLatency and RouteRandomly unset")
+			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes (leave its ReadOnly, RouteByLatency and RouteRandomly unset)")
 		}
 	}
 	if c.Prefix == "" {
@@ -87,7 +87,7 @@ func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, 
 			return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, nil
 		}
 	}
-	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: it is not one that this package wrote", doing)
+	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: the entry was not written by this package", doing)
 }
 
 // Put implements [tokenstore.Store].
@@ -100,10 +100,10 @@ func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Ve
 	return s.write(ctx, "replace an entry", key, value, string(v))
 }
 
-// write runs writeScript. replaced is the version to replace, or nothing.
+// write runs writeScript. replaced is the version to replace, or absent.
 func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
 	version := rand.Text()
-	// A copy of value, because a call that its context ended may still be sending.
+	// The value is copied, because the client may still send it after ctx has ended.
 	args := append([]any{version, string(value), key.UserID}, replaced...)
 	done, err := s.run(ctx, doing, writeScript, key, args...)
 	if err != nil {
