@@ -33,7 +33,7 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 		keys []tokenstore.Key
 		next place
 	}
-	got, err := ask(ctx, "walk through the entries", func() (page, error) {
+	got, err := ask(ctx, "read a page of entries", func() (page, error) {
 		keys, next, err := s.page(ctx, p, limit)
 		return page{keys, next}, err
 	})

@@ -10,7 +10,7 @@ import (
 // Dialect is a kind of database.
 type Dialect int
 
-// The databases that a [Store] works with. The zero Dialect is none.
+// The databases that a [Store] works with. The zero Dialect is invalid.
 const (
 	SQLite Dialect = iota + 1
 	PostgreSQL
@@ -29,18 +29,18 @@ func (d Dialect) String() string {
 
 const defaultPrefix = "xsignin_"
 
-// tablePrefix checks what goes into the text of statements.
+// tablePrefix checks the values that become part of statements.
 func tablePrefix(d Dialect, prefix string) (string, error) {
 	if prefix == "" {
 		prefix = defaultPrefix
 	}
 	var errs []error
 	if d != SQLite && d != PostgreSQL {
-		errs = append(errs, fmt.Errorf("sqlstore: %v is none of SQLite and PostgreSQL", d))
+		errs = append(errs, fmt.Errorf("sqlstore: unknown dialect %v (use SQLite or PostgreSQL)", d))
 	}
-	// PostgreSQL cuts names at 63 bytes, and what follows the prefix has to fit.
+	// PostgreSQL cuts names at 63 bytes. The names have up to 23 bytes after the prefix.
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`).MatchString(prefix) {
-		errs = append(errs, fmt.Errorf("sqlstore: the prefix %q is not made of up to 40 lower-case letters, digits and underscores", prefix))
+		errs = append(errs, fmt.Errorf("sqlstore: invalid prefix %q (use up to 40 lower-case letters, digits and underscores)", prefix))
 	}
 	return prefix, errors.Join(errs...)
 }

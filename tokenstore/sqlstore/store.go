@@ -19,22 +19,22 @@ type Config struct {
 	DB *sql.DB
 	// Dialect is the database's kind: [SQLite] or [PostgreSQL]. Required.
 	Dialect Dialect
-	// Prefix begins the names of tables, so that several stores may share a database.
-	// Up to 40 lower-case letters, digits and underscores, not a digit first. Empty
-	// means "xsignin_".
+	// Prefix is the beginning of the tables' names, so that several stores may share a
+	// database. It has up to 40 lower-case letters, digits and underscores, and does not
+	// begin with a digit. Default: "xsignin_".
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Walker] in a database. Errors that are none of that package's begin with "sqlstore:", wrap the
-// driver's and quote no value. [New] makes one, [Store.Migrate] its tables. Goroutines may share it, and
-// processes its database. It prints nothing of the database, whose data source may
-// hold a password.
+// Store is a [tokenstore.Store] and a [tokenstore.Walker] in a database. [New] makes one,
+// and [Store.Migrate] makes its tables. Goroutines may share it, and processes may share
+// its database. Its own errors begin with "sqlstore:", wrap the driver's error and quote no
+// value. It prints nothing of the data source, which may contain a password.
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
 	prefix  string
 	text    statements
-	// turn is held by the one that writes, in SQLite.
+	// turn is full while a caller writes. It is nil for PostgreSQL.
 	turn chan struct{}
 }
 
@@ -43,7 +43,7 @@ var (
 	_ tokenstore.Walker = (*Store)(nil)
 )
 
-// New returns a Store. It does not speak to the database; its error is one of c.
+// New returns a Store. It makes no database calls. Its error is a mistake in c.
 func New(c Config) (*Store, error) {
 	prefix, err := tablePrefix(c.Dialect, c.Prefix)
 	if c.DB == nil {
@@ -142,7 +142,7 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 		case left > 0:
 			return "", &tokenstore.LeasedError{Remaining: time.Duration(left) * time.Millisecond}
 		}
-		// The other lease ended between the two statements, so this one may be had.
+		// The other lease ended between the two statements.
 	}
 }
 

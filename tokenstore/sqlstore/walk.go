@@ -10,9 +10,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Walk implements [tokenstore.Walker], in the order of user, provider and
-// account, by an index.
-// Nothing stays open between two pages, and nothing cuts a walk short.
+// Walk implements [tokenstore.Walker], in the order of user, provider and account, by an
+// index. Nothing stays open between two pages.
 func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([]tokenstore.Key, tokenstore.Cursor, error) {
 	if limit < 1 {
 		return nil, "", errors.New("sqlstore: a page has at least one key")
@@ -25,7 +24,7 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 		}
 		statement, args = s.text.next, append(parts(from), limit)
 	}
-	keys, err := s.query(ctx, "walk through the entries", statement, args...)
+	keys, err := s.query(ctx, "read a page of entries", statement, args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -56,4 +55,4 @@ func parseCursor(c tokenstore.Cursor) (tokenstore.Key, error) {
 	return tokenstore.Key{UserID: parts[0], Provider: parts[1], AccountID: parts[2]}, nil
 }
 
-var errCursor = errors.New("sqlstore: this cursor does not come from a walk through this store")
+var errCursor = errors.New("sqlstore: this cursor does not come from this store")

@@ -110,7 +110,7 @@ func raceRules() []rule {
 			"one of many deletes wins against a write",
 			"Delete is atomic: it removes the version named, or returns ErrConflict and leaves what a Replace at the same time wrote.",
 			func(s *subject) {
-				for range 10 {
+				for range 3 {
 					v := s.put(key(), "one")
 					errs := make([]error, crowd)
 					s.atOnce(func(s *subject, i int) {
