@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ownerProvider is the Provider of the keys of owner entries.
@@ -89,10 +90,11 @@ func (v *Vault) DeleteOwner(ctx context.Context, provider, accountID string, ver
 	return v.store.Delete(ctx, key, version)
 }
 
-// ownerKey returns the key of the entry that names an account's owner.
+// ownerKey returns the key of the entry that names an account's owner. A provider's name
+// has no colon, so that two accounts never have the same key.
 func ownerKey(provider, accountID string) (Key, error) {
-	if provider == "" || accountID == "" {
-		return Key{}, errors.New("tokenstore: an account needs a provider and an account id")
+	if provider == "" || accountID == "" || strings.Contains(provider, ":") {
+		return Key{}, errors.New("tokenstore: an account needs a provider, without a colon, and an account id")
 	}
 	if err := (Key{Provider: provider, AccountID: accountID}).checkLengths(); err != nil {
 		return Key{}, err

@@ -135,7 +135,7 @@ func TestVaultOwners(t *testing.T) {
 	if _, _, err := v.Owner(t.Context(), "x", "7"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Owner after DeleteOwner: %v", err)
 	}
-	for _, account := range [][2]string{{"", "7"}, {"x", ""}, {strings.Repeat("p", 257), "7"}, {"x", strings.Repeat("7", 257)}} {
+	for _, account := range [][2]string{{"", "7"}, {"x", ""}, {"x:1", "7"}, {strings.Repeat("p", 257), "7"}, {"x", strings.Repeat("7", 257)}} {
 		if _, err := v.ReplaceOwner(t.Context(), account[0], account[1], "", "alice"); err == nil {
 			t.Errorf("an account of %.5q and %.5q has an owner", account[0], account[1])
 		}
