@@ -65,6 +65,11 @@ func (h *hookStore) Release(ctx context.Context, k tokenstore.Key, id tokenstore
 	return h.call(ctx, "release", func() error { return h.Store.Release(ctx, k, id) })
 }
 
+func (h *hookStore) List(ctx context.Context, userID string) (keys []tokenstore.Key, err error) {
+	err = h.call(ctx, "list", func() error { keys, err = h.Store.List(ctx, userID); return err })
+	return
+}
+
 func (h *hookStore) Walk(ctx context.Context, after tokenstore.Cursor, limit int) (keys []tokenstore.Key, next tokenstore.Cursor, err error) {
 	err = h.call(ctx, "walk", func() error {
 		keys, next, err = h.Store.(tokenstore.Walker).Walk(ctx, after, limit)

@@ -50,10 +50,6 @@ func (e *UnknownKeyError) Error() string {
 // A Vault also keeps entries of the kit itself under reserved keys: sealed records
 // ([Vault.GetRecord]) and the owners of accounts ([Vault.Owner]).
 //
-// A process that waits for the refresh of another process polls the store, since a store
-// cannot notify it. With X answering within a second, the new token is seen at most 100 ms
-// later. Requests do not wait while the old token works.
-//
 // Goroutines may share a Vault if they may share its Store. It prints no secret.
 type Vault struct {
 	store Store

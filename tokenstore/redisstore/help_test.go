@@ -51,7 +51,7 @@ type prefixes struct{ n atomic.Int32 }
 
 func (p *prefixes) next() string { return fmt.Sprintf("test%d:", p.n.Add(1)) }
 
-// advance moves the ends of leases back, which is as good as moving the clock forward.
+// advance moves the ends of leases by -by, which has the effect of a clock that moves by by.
 func advance(t testing.TB, c redis.UniversalClient, prefix string, by time.Duration) {
 	t.Helper()
 	for _, name := range hashes(t, c, prefix) {

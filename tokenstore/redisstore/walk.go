@@ -29,18 +29,15 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 	if err != nil {
 		return nil, "", err
 	}
-	type page struct {
-		keys []tokenstore.Key
-		next place
-	}
-	got, err := ask(ctx, "read a page of entries", func() (page, error) {
-		keys, next, err := s.page(ctx, p, limit)
-		return page{keys, next}, err
+	var next place
+	keys, err := ask(ctx, "read a page of entries", func() (keys []tokenstore.Key, err error) {
+		keys, next, err = s.page(ctx, p, limit)
+		return keys, err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	return got.keys, got.next.cursor(), nil
+	return keys, next.cursor(), nil
 }
 
 // place is a decoded cursor: a cursor of SCAN that is valid for one run of a server.

@@ -31,7 +31,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	secret := make([]byte, 32) // a program keeps its own: see the Keys of xsignin.Config
+	secret := make([]byte, 32) // a program uses the Secrets of its xsignin.Config
 	rand.Read(secret)
 	vault, err := tokenstore.NewVault(store, secret)
 	if err != nil {

@@ -278,7 +278,7 @@ func brokenRaces() []fault {
 		together("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
 		together("Replace looks for an entry, then makes one", "one of many makes an entry", checkThenCreate),
 		together("Replace looks for an owner, then makes one", "one of many owns an account", checkThenCreate),
-		together("Delete checks, then removes", "one of many deletes wins against a write", func(s *store) {
+		together("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
 					return s.Memory.Delete(ctx, k, v)

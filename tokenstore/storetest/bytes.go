@@ -16,7 +16,7 @@ const (
 	maxAccountID = 256
 )
 
-// noise is n bytes of every kind.
+// noise returns n bytes with all values.
 func noise(n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -109,7 +109,7 @@ func strangeKeys() []tokenstore.Key {
 			tokenstore.Key{Provider: p[0], UserID: "d", AccountID: p[1]},
 			tokenstore.Key{Provider: "d", UserID: p[0], AccountID: p[1]})
 	}
-	// What a store might put between the parts.
+	// Separators that a store may use.
 	for _, sep := range []string{":", "/", "|", ".", ",", "-", "_", "#", "\x00", "\x1f", "\n"} {
 		keys = append(keys,
 			tokenstore.Key{Provider: "a" + sep + "b", UserID: "c", AccountID: "d"},

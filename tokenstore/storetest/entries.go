@@ -25,7 +25,7 @@ func entryRules() []rule {
 		},
 		{
 			"a write replaces whatever was there",
-			"Put writes the value whatever was there before, and returns the new version.",
+			"Put writes the value whether or not there is an entry, and returns the new version.",
 			func(s *subject) {
 				v1 := s.put(key(), "one")
 				s.holds(key(), "one", v1)
@@ -113,7 +113,7 @@ func versionRules() []rule {
 	return []rule{
 		{
 			"a conditional write needs the version that was read",
-			"Replace writes if the entry is still in the version named. If it has changed Replace returns ErrConflict and changes nothing.",
+			"Replace writes if the entry has the version named. If the entry has another version Replace returns ErrConflict and changes nothing.",
 			func(s *subject) {
 				v1 := s.put(key(), "one")
 				v2 := s.replace(key(), v1, "two")
@@ -150,7 +150,7 @@ func versionRules() []rule {
 		},
 		{
 			"a version that never was conflicts",
-			"Versions are opaque. One that the entry is not in is a conflict, whatever it looks like, also when another store made it.",
+			"Versions are opaque. A version that the entry does not have is a conflict, whatever its bytes are, also if another store made it.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				for _, strange := range []tokenstore.Version{"", "0", "-1", "none", "\x00\xff", "' OR ''='", "%", v + " ", v + v} {
@@ -204,7 +204,7 @@ func versionRules() []rule {
 		},
 		{
 			"a late writer brings nothing back",
-			"If the entry is gone Replace returns ErrConflict and writes nothing. This holds also after a new entry was made in its place.",
+			"If the entry was deleted Replace returns ErrConflict and writes nothing, also after a new entry was made.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.remove(key())

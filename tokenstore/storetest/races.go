@@ -107,7 +107,7 @@ func raceRules() []rule {
 			},
 		},
 		{
-			"one of many deletes wins against a write",
+			"a delete and a write do not both succeed",
 			"Delete is atomic: it removes the version named, or returns ErrConflict and leaves what a Replace at the same time wrote.",
 			func(s *subject) {
 				for range 3 {
@@ -195,7 +195,7 @@ func raceRules() []rule {
 						return
 					}
 					if i%16 > 3 {
-						return // more readers than a few only keep the writers away
+						return // many readers would only slow the writers down
 					}
 					for last := false; !last; {
 						last = writers.Load() == 0

@@ -18,8 +18,8 @@ func walking(name, text string, test func(s *subject)) rule {
 	}}
 }
 
-// walk goes through the store and counts visits. between is called after each page but
-// the last, unless it is nil.
+// walk visits all entries and counts the visits. It calls between, unless nil, after each
+// page except the last.
 func (s *subject) walk(limit int, between func(page []tokenstore.Key)) map[tokenstore.Key]int {
 	s.t.Helper()
 	visits := make(map[tokenstore.Key]int)
@@ -93,7 +93,7 @@ func walkerRules() []rule {
 		),
 		walking(
 			"a walk visits what is there throughout",
-			"An entry that is there throughout is visited, whatever is written and deleted meanwhile.",
+			"An entry that exists all the time is visited, whatever is written and deleted meanwhile.",
 			func(s *subject) {
 				keys := s.crowded(200)
 				stays := func(k tokenstore.Key) bool { n, _ := strconv.Atoi(k.UserID); return n%2 == 0 }
