@@ -49,8 +49,7 @@ func tablePrefix(d Dialect, prefix string) (string, error) {
 // Others follow.
 type statements struct {
 	get, put, create, replace, remove string
-	version, lease, left, release     string
-	list                              string
+	lease, left, release, list        string
 	// first has the argument $1, the limit. next has the key of the last entry and $4, the
 	// limit.
 	first, next string
@@ -96,7 +95,6 @@ func (d Dialect) statements(prefix string) statements {
 			ON CONFLICT ($key) DO NOTHING`),
 		replace: text(`UPDATE $table SET value = $4, version = $5, $nolease WHERE $row AND version = $6`),
 		remove:  text(`DELETE FROM $table WHERE $row AND version = $4`),
-		version: text(`SELECT version FROM $table WHERE $row`),
 		lease: text(`UPDATE $table SET lease = $5, lease_until = $until, lease_length = $6
 			WHERE $row AND version = $4 AND NOT $leased`),
 		left:    text(`SELECT CASE WHEN $leased THEN $left ELSE 0 END FROM $table WHERE $row AND version = $4`),

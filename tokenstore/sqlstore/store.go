@@ -101,20 +101,18 @@ func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Ve
 
 // Delete implements [tokenstore.Store].
 func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
-	const doing = "delete an entry"
-	done, err := s.exec(ctx, doing, s.text.remove, key, []byte(v))
+	done, err := s.exec(ctx, "delete an entry", s.text.remove, key, []byte(v))
 	if err != nil || done {
 		return err
 	}
-	var now []byte
-	err = s.queryRow(ctx, doing, s.text.version, parts(key), &now)
-	if errors.Is(err, sql.ErrNoRows) {
+	_, err = s.Get(ctx, key)
+	if err == nil {
+		return tokenstore.ErrConflict
+	}
+	if errors.Is(err, tokenstore.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return tokenstore.ErrConflict
+	return err
 }
 
 // Lease implements [tokenstore.Store]. The lease lasts d, rounded up to milliseconds.
