@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "page", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
+	{"event", "page", "internal/configerr", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
 	{"xtest"},
 	{"internal/testservers"},
 }
