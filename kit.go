@@ -177,14 +177,15 @@ func (k *Kit) mount() error {
 		return err
 	}
 	k.mux = http.NewServeMux()
+	callback := h.Callback(c.Success, c.Failure)
 	k.mux.Handle(c.Paths.Base+"/login", h.Login(k.providers[0].Name(), c.Failure))
 	for _, p := range k.providers {
 		k.mux.Handle(c.Paths.Base+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
-		if h.HasCallback(p.Name()) {
-			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), h.CallbackOf(p.Name(), c.Success, c.Failure))
+		if u, err := url.Parse(p.CallbackURL()); err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name()) {
+			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), callback)
 		}
 	}
-	k.mux.Handle(c.Paths.Base+"/callback", h.Callback(c.Success, c.Failure))
+	k.mux.Handle(c.Paths.Base+"/callback", callback)
 	k.mux.Handle(c.Paths.Base+"/logout", h.Logout(nil, nil))
 	k.mux.Handle(c.Paths.Base+"/session", h.Session())
 	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {

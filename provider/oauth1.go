@@ -73,7 +73,6 @@ type oauth1App struct {
 
 var (
 	_ Provider      = (*OAuth1)(nil)
-	_ Returner      = (*OAuth1)(nil)
 	_ TokenRejecter = (*OAuth1)(nil)
 )
 
@@ -208,5 +207,5 @@ func classifyProblem(c *call, f fault) verdict {
 	return refused(ReasonOther)
 }
 
-// CallbackURL implements [Returner].
+// CallbackURL implements [Provider].
 func (o *OAuth1) CallbackURL() string { return o.oauth.CallbackURL }

@@ -101,7 +101,6 @@ type oauth2App struct {
 
 var (
 	_ Provider      = (*OAuth2)(nil)
-	_ Returner      = (*OAuth2)(nil)
 	_ Refresher     = (*OAuth2)(nil)
 	_ Revoker       = (*OAuth2)(nil)
 	_ TokenRejecter = (*OAuth2)(nil)
@@ -268,5 +267,5 @@ func (o *OAuth2) Revoke(ctx context.Context, t tokenstore.Token) error {
 	return o.revoke(ctx, t)
 }
 
-// CallbackURL implements [Returner].
+// CallbackURL implements [Provider].
 func (o *OAuth2) CallbackURL() string { return o.oauth.RedirectURL }

@@ -33,6 +33,10 @@ type Provider interface {
 	// of every token's key, of paths, events and log lines.
 	Name() string
 
+	// CallbackURL is the callback that is registered with the provider. A sign-in with
+	// this provider ends only at the path of this address.
+	CallbackURL() string
+
 	// Begin starts a sign-in. It returns the address to send the browser to and
 	// what Finish needs later.
 	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
@@ -80,15 +84,6 @@ type TokenRejecter interface {
 	// limit is none, and neither is a bare 401. body is the beginning of resp's body, at
 	// most 4 KiB; RejectsToken neither reads nor closes resp.Body.
 	RejectsToken(resp *http.Response, body []byte) bool
-}
-
-// Returner is a provider that tells where it sends the browser back to, so that a sign-in is
-// not ended at the callback of another provider: see [handlers.Handlers.CallbackOf].
-//
-// [handlers.Handlers.CallbackOf]: https://pkg.go.dev/github.com/xsignin/xsignin/handlers#Handlers.CallbackOf
-type Returner interface {
-	// CallbackURL is the callback that is registered with the provider.
-	CallbackURL() string
 }
 
 // CodeExchanger is a provider that can end a sign-in which a program of the application's own

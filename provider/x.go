@@ -64,7 +64,6 @@ type X struct{ *flow }
 
 var (
 	_ Provider      = (*X)(nil)
-	_ Returner      = (*X)(nil)
 	_ Refresher     = (*X)(nil)
 	_ Revoker       = (*X)(nil)
 	_ CodeExchanger = (*X)(nil)
@@ -184,5 +183,5 @@ func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
 	return x.svc.user(a), nil
 }
 
-// CallbackURL implements [Returner].
+// CallbackURL implements [Provider].
 func (x *X) CallbackURL() string { return x.oauth.RedirectURL }

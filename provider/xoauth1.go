@@ -70,7 +70,6 @@ var (
 	_ Revoker       = (*XOAuth1)(nil)
 	_ TokenRejecter = (*XOAuth1)(nil)
 	_ TokenVerifier = (*XOAuth1)(nil)
-	_ Returner      = (*XOAuth1)(nil)
 )
 
 // NewXOAuth1 makes a provider. It checks all of cfg and reports every fault at once,
@@ -157,7 +156,7 @@ func (x *XOAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (U
 	return x.finish(ctx, p, verifier)
 }
 
-// CallbackURL implements [Returner].
+// CallbackURL implements [Provider].
 func (x *XOAuth1) CallbackURL() string { return x.oauth.CallbackURL }
 
 // FinishPIN ends a sign-in that began with the callback "oob", with the PIN that X
