@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,9 +14,15 @@ import (
 	"time"
 )
 
-// maxBody bounds what is read of an answer, after decompression. X's answers to the
-// calls of this package are below 2 KB.
-const maxBody = 1 << 20
+const (
+	// maxBody bounds an answer after decompression. X's answers to this package are
+	// below 2 KB.
+	maxBody = 1 << 20
+	// acceptJSON is the Accept header of this package's calls.
+	acceptJSON = "application/json, */*;q=0.5"
+	formType   = "application/x-www-form-urlencoded"
+	jsonType   = "application/json"
+)
 
 var (
 	errTooLarge      = errors.New("the answer is larger than 1 MiB")
@@ -23,17 +30,43 @@ var (
 	errNoAnswer      = errors.New("the transport gave no answer")
 )
 
-// service is what both protocols share: one application at one API.
+// service is one application registered with one provider. Both protocols share it.
 type service struct {
 	name      string
+	callback  string
+	isX       bool // X's protocol details, at X or at another server
 	api       *url.URL
-	me        string // where X says who a token is of
 	hosts     hostSet
 	transport http.RoundTripper
 	timeout   time.Duration
 	now       func() time.Time
-	// secrets are the application's own, kept out of every error.
+	// secrets belong to the application. No error may show them.
 	secrets []string
+	// classify decides what an answer means: see classify.go.
+	classify classifier
+	// userOp is the name of the call that asks who signed in.
+	userOp string
+	fetch  fetchFunc
+}
+
+// Name implements [Provider].
+func (s *service) Name() string { return s.name }
+
+// CallbackURL implements [Provider].
+func (s *service) CallbackURL() string { return s.callback }
+
+// AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
+// APIHosts, and X's four API hosts if APIURL is one of them: api and upload, under x.com
+// and twitter.com. By http it allows only APIURL's own host and port, on a loopback
+// host. It allows no URL with user info.
+func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
+
+func (s *service) speaksX() bool { return s.isX }
+
+// IsX reports whether [NewX] or [NewXOAuth1] made p.
+func IsX(p Provider) bool {
+	x, ok := p.(interface{ speaksX() bool })
+	return ok && x.speaksX()
 }
 
 // endpoint is the address of path on the API, below the API's own path prefix.
@@ -44,61 +77,51 @@ func (s *service) endpoint(path string) string {
 	return u.String()
 }
 
-// misuse is the error for a call that the provider is not asked about.
+// misuse is the error for a call that is not sent to the provider.
 func (s *service) misuse(op string, reason Reason, detail string) *Error {
 	return &Error{Kind: ErrRefused, Reason: reason, Provider: s.name, Op: op, Detail: detail}
 }
 
-// answer is what the provider said to one request. body is empty where it could not
-// be read to its end.
+// answer is a response of the provider. Its body is empty if it could not be read to
+// the end.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	read   readBody
 }
-
-// readBody is a response's body that has been read to its end already.
-type readBody struct{ bytes.Reader }
-
-// Close implements [io.Closer].
-func (*readBody) Close() error { return nil }
 
 func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
 
-// call is one request of this package to the provider. It stands in the libraries'
-// HTTP client as the transport: dghubble/oauth1 takes no context, and both
-// libraries throw away what this package needs of an answer. It serves one
-// request, so that nothing it is lent to can follow a redirect or try again.
+// call is one request to the provider. It is the transport of the libraries' HTTP
+// client, because dghubble/oauth1 takes no context, and because both libraries discard
+// parts of an answer that this package needs. It sends one request only, so that no
+// library can follow a redirect or retry.
 type call struct {
-	svc     *service
+	*service
 	op      string
+	purpose purpose
 	ctx     context.Context //nolint:containedctx // of the one request
 	stop    context.CancelFunc
-	secrets []string // that the request carries, besides the application's own
-	all     []string // see hidden
-	// searched: the answer's own secrets are among them.
-	searched bool
+	sends   []string // secrets in the request, besides the application's own
 
 	sent   time.Time
-	host   string // that was asked
+	host   string // of the request
 	answer *answer
-	got    answer // what answer points to
 	err    error
 }
 
-// call begins a call with the service's deadline. secrets are what the request
-// carries besides the application's own. Whoever begins a call stops it.
-func (s *service) call(ctx context.Context, op string, secrets ...string) *call {
-	c := &call{svc: s, op: op, secrets: secrets}
+// begin begins a call with the service's deadline. secrets are the secrets in the
+// request, besides the application's own. The caller must call stop.
+func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
+	c := &call{service: s, op: op, sends: secrets}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
 
-// client is a client for a library: no cookies, no redirects.
-func (c *call) client() *http.Client {
+// clientOver returns an HTTP client without cookies that follows no redirects.
+func clientOver(t http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport:     c,
+		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -109,17 +132,14 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
-	if r.Context() != c.ctx || r.Header.Get("Accept") == "" {
-		own := r.WithContext(c.ctx)
-		if r.Header.Get("Accept") == "" {
-			own.Header = ownHeader(r)
-			own.Header.Set("Accept", acceptJSON)
-		}
-		r = own
+	r = r.WithContext(c.ctx)
+	if r.Header.Get("Accept") == "" {
+		r.Header = headerOf(r)
+		r.Header.Set("Accept", acceptJSON)
 	}
 	c.host = r.URL.Host
-	c.sent = time.Now() // What OAuth 1.0a signs: dghubble/oauth1 takes no other clock.
-	resp, err := c.svc.transport.RoundTrip(r)
+	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
+	resp, err := c.transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errNoAnswer
 	}
@@ -127,11 +147,9 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	received := resp.Body // another takes its place below
-	defer func() { _ = received.Close() }()
-	c.got = answer{status: resp.StatusCode, header: resp.Header}
-	c.answer = &c.got
-	body, err := io.ReadAll(io.LimitReader(received, maxBody+1))
+	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	_ = resp.Body.Close()
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}
@@ -139,32 +157,29 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	body = bytes.TrimSpace(body)
-	c.answer.body = body
-	c.got.read.Reset(body)
-	resp.Body = &c.got.read
-	resp.ContentLength = int64(len(body))
+	c.answer.body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	setBody(resp, c.answer.body)
 	return resp, nil
 }
 
-// hidden are the secrets that no error may show: those that were sent and, once there is an
-// answer, those in it. They are looked for when there is an error to make, as most answers
-// are good ones.
-func (c *call) hidden() []string {
-	if c.all == nil {
-		c.all = slices.Concat(c.svc.secrets, c.secrets)
-	}
-	if !c.searched && c.answer != nil {
-		c.searched = true
-		c.all = append(c.all, secretsIn(c.answer.body)...)
-	}
-	return c.all
+func setBody(resp *http.Response, body []byte) {
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
 }
 
-// fail is an error of this call. detail is either this package's own text or the
+// secrets are the secrets of the application, of the request and of the answer.
+func (c *call) hidden() []string {
+	all := slices.Concat(c.secrets, c.sends)
+	if c.answer != nil {
+		all = append(all, secretsIn(c.answer.body)...)
+	}
+	return all
+}
+
+// fail returns an error of this call. detail is either this package's own text or the
 // provider's.
 func (c *call) fail(kind error, detail string) *Error {
-	e := &Error{Kind: kind, Provider: c.svc.name, Op: c.op, Detail: detailText(detail, c.hidden())}
+	e := &Error{Kind: kind, Provider: c.name, Op: c.op, Detail: detailText(detail, c.hidden())}
 	if c.answer != nil {
 		e.Status = c.answer.status
 	}
@@ -174,31 +189,27 @@ func (c *call) fail(kind error, detail string) *Error {
 // unusable is the error for an answer with a good status that cannot be used.
 func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, detail) }
 
-// unreached is the error for a call without a whole answer.
+// unreached is the error for a call without a complete answer.
 func (c *call) unreached() *Error {
 	e := c.fail(ErrUnavailable, "")
 	err := c.err
 	if err == nil {
 		err = errNoAnswer
 	}
-	// A transport may report an ended context in words of its own.
+	// A transport may report an ended context in its own words.
 	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = ended
 	}
 	if errors.Is(err, context.DeadlineExceeded) && c.host != "" {
-		// By itself it does not say whose deadline it was, nor who was silent.
-		waited := min(c.svc.timeout, time.Since(c.sent).Round(time.Millisecond))
+		waited := min(c.timeout, time.Since(c.sent).Round(time.Millisecond))
 		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
 	}
-	e.Err = safeCause(err, c.hidden())
+	e.Err = safeCause(err, c.hidden(), tokenLike)
 	return e
 }
 
-// acceptJSON is what calls ask for.
-const acceptJSON = "application/json, */*;q=0.5"
-
-// ownHeader is a copy of r's header.
-func ownHeader(r *http.Request) http.Header {
+// headerOf is a copy of r's header.
+func headerOf(r *http.Request) http.Header {
 	if len(r.Header) == 0 {
 		return make(http.Header, 1)
 	}
@@ -211,24 +222,19 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// ownTransport is the transport of a provider that was given none: as
-// http.DefaultTransport is set up, with connections of its own and a bound on
-// headers.
-func ownTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if ok {
-		t = t.Clone()
-	} else {
-		// The program has put something else in its place, which is not ours to use.
-		t = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConns:          100,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-		}
+// newTransport is the default transport of a provider. It shares nothing with
+// [http.DefaultTransport], whose settings any package of the program may change.
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
 	}
-	t.MaxResponseHeaderBytes = 64 << 10
-	return t
 }

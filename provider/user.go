@@ -10,142 +10,200 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Who asks a provider's API who signed in. client attaches the user's credentials, goes
-// to the provider's API hosts alone, follows no redirect and reads at most 1 MiB of an
-// answer.
+// User is a person whose account a provider has confirmed.
+type User struct {
+	// Provider is the name of that provider.
+	Provider string `json:"provider"`
+	// AccountID is the provider's id of the account. It never changes. X's are decimal
+	// numbers of up to 19 digits, too long for a JSON number.
+	AccountID string `json:"account_id"`
+	// ID is the application's id of this user. Tokens are stored under it. X's
+	// providers set it to AccountID, so that both protocols give one id. Other providers
+	// leave it empty, and package handlers sets <name>:<AccountID>, since account ids are
+	// unique within one provider only. An OnSignIn hook may set another id.
+	ID string `json:"id"`
+	// Username is the handle without its "@". It can change and pass to another person:
+	// never use it as a key.
+	Username string `json:"username"`
+	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
+	// and ZWJ (U+200C, U+200D) between other characters. The token answer of OAuth 1.0a
+	// does not have it.
+	Name string `json:"name,omitempty"`
+	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
+	AvatarURL string `json:"avatar_url,omitempty"`
+	// Email is the confirmed address. X gives it if the application's settings, the
+	// scope users.email and the account allow it. Otherwise it is empty.
+	Email string `json:"email,omitempty"`
+	// SignedInAt is when this sign-in ended.
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
+}
+
+// Key is the key under which the user's token of this provider is stored.
+func (u User) Key() tokenstore.Key {
+	return tokenstore.Key{Provider: u.Provider, UserID: u.ID}
+}
+
+// FetchUser asks a provider's API for the user who signed in. client attaches the user's
+// credentials, sends requests to the provider's API hosts only, follows no redirects and
+// reads at most 1 MiB of an answer.
 type FetchUser func(ctx context.Context, client *http.Client) (User, error)
 
-// userAt is the Who that makes one GET and maps its answer.
+// fetchFunc is FetchUser inside this package. email asks for the confirmed address.
+type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
+
+// userAt returns a FetchUser that makes one GET and maps its answer.
 func userAt(address string, user func(body []byte) (User, error)) FetchUser {
 	return func(ctx context.Context, client *http.Client) (User, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+		body, err := get(ctx, client, address)
 		if err != nil {
 			return User{}, err
-		}
-		resp, err := client.Do(r)
-		if err != nil {
-			return User{}, err
-		}
-		defer func() { _ = resp.Body.Close() }()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return User{}, err
-		}
-		if resp.StatusCode < 200 || resp.StatusCode > 299 {
-			return User{}, fmt.Errorf("status %d", resp.StatusCode)
 		}
 		return user(body)
 	}
 }
 
-// asker carries the requests of one Who.
-type asker struct {
-	ctx   context.Context //nolint:containedctx // of the one question
-	svc   *service
-	token tokenstore.Token
-	send  func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
+// statusError is the error of get for an answer without a good status.
+type statusError int
 
-	mu    sync.Mutex
-	calls []*call
+func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// get returns the body of a good answer to a GET.
+func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", acceptJSON)
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, statusError(resp.StatusCode)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+// sendFunc attaches a token to a request and sends it.
+type sendFunc func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
+
+// question carries the requests of one FetchUser, all within one deadline.
+type question struct {
+	first *call // supplies context, step and secrets
+	token tokenstore.Token
+	send  sendFunc
+
+	mu   sync.Mutex // guards last
+	last *call
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (a *asker) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !a.svc.hosts.has(r.URL) {
+func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := *q.first
+	if !c.AllowsURL(r.URL) {
 		closeBody(r)
-		return nil, a.svc.misuse("user", ReasonOther, "a request for who signed in goes to a host that credentials may not go to: add it to APIHosts")
+		return nil, c.misuse(c.op, ReasonOther, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
-	// Some libraries make requests with a context of their own.
-	c := a.svc.call(a.ctx, "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret)
-	defer context.AfterFunc(r.Context(), c.stop)()
-	resp, err := a.send(c, a.token, r)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	// Not stopped yet: why it failed is read off its context.
-	a.calls = append(a.calls, c)
+	if r.Context() != c.ctx {
+		// Some libraries make requests with a context of their own.
+		defer context.AfterFunc(r.Context(), c.stop)()
+	}
+	resp, err := q.send(&c, q.token, r)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.last = &c
 	return resp, err
 }
 
-// last is the last call, or one that was not made.
-func (a *asker) last() *call {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.calls) == 0 {
-		a.calls = append(a.calls, a.svc.call(a.ctx, "user", a.token.AccessToken, a.token.RefreshToken, a.token.TokenSecret))
-	}
-	return a.calls[len(a.calls)-1]
-}
-
-func (a *asker) stop() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, c := range a.calls {
-		c.stop()
-	}
-}
-
-// who asks and checks what comes of it.
-func (s *service) who(ctx context.Context, t tokenstore.Token, ask FetchUser,
-	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error), weigh classifier,
-) (User, error) {
-	a := &asker{ctx: ctx, svc: s, token: t, send: send}
-	defer a.stop()
-	u, err := ask(ctx, &http.Client{
-		Transport:     a,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+// ask asks who the user of t is.
+func (s *service) ask(ctx context.Context, t tokenstore.Token, why purpose, email bool, send sendFunc) (User, error) {
+	c := s.begin(ctx, s.userOp, t.AccessToken, t.RefreshToken, t.TokenSecret)
+	defer c.stop()
+	c.purpose = why
+	q := &question{first: c, last: c, token: t, send: send}
+	u, err := s.fetch(c.ctx, clientOver(q), email)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if err != nil {
-		return User{}, a.failure(err, weigh)
+		return User{}, q.last.notTold(err)
 	}
-	return s.vouch(u)
+	return s.confirm(u)
 }
 
-// failure makes the error for a Who that failed with err.
-func (a *asker) failure(err error, weigh classifier) *Error {
-	c := a.last()
+// notTold is the error for a FetchUser that failed with err after the call c.
+func (c *call) notTold(err error) *Error {
 	var own *Error
 	if errors.As(err, &own) {
 		e := *own
-		e.Provider, e.Op = a.svc.name, "user"
+		e.Provider, e.Op = c.name, c.op
 		e.Code, e.Detail = codeText(e.Code, c.hidden()), detailText(e.Detail, c.hidden())
 		if e.Err != nil {
-			e.Err = safeCause(e.Err, c.hidden())
+			e.Err = safeCause(e.Err, c.hidden(), credentialLike)
 		}
 		return &e
 	}
 	if c.err != nil || c.answer != nil && !c.answer.ok() {
-		return c.failure(weigh)
+		return c.failure()
 	}
 	e := c.fail(ErrUnavailable, "the answer does not say who signed in")
-	e.Err = safeCause(err, c.hidden())
+	e.Err = safeCause(err, c.hidden(), credentialLike)
+	if c.answer == nil {
+		return e
+	}
+	f := parseFault(c.answer.body)
+	e.Code = codeText(f.code(), c.hidden())
+	if c.isX && f.refusesAccount() {
+		e.Kind = ErrAccountRefused
+	}
 	return e
 }
 
-// idShape is what an id of any provider may look like: OpenID Connect has 255 ASCII
-// characters.
+// idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
 var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// vouch makes what a mapping gave a User: strict about the id, which everything hangs on,
-// and dropping what it cannot use of the rest.
-func (s *service) vouch(u User) (User, error) {
+// confirm checks the result of a mapping. It is strict about the id, on which everything
+// depends, and drops unusable values of the other fields.
+func (s *service) confirm(u User) (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
-			Kind: ErrUnavailable, Provider: s.name, Op: "user",
-			Detail: "the mapping gave no usable User.AccountID: it has to be the account's lasting id, of at most 255 printable ASCII characters",
+			Kind: ErrUnavailable, Provider: s.name, Op: s.userOp,
+			Detail: "the mapping gave no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
 		}
 	}
-	return User{
-		Provider: s.name, AccountID: u.AccountID, SignedInAt: s.now(),
-		Username: clip(oneLine(u.Username), 200), Name: displayName(u.Name, 200),
+	return s.user(User{
+		AccountID: u.AccountID,
+		Username:  clip(oneLine(u.Username), 200), Name: displayName(u.Name, 200),
 		AvatarURL: avatarURL(u.AvatarURL), Email: emailAddress(clip(oneLine(u.Email), 1000)),
-	}, nil
+	}), nil
 }
 
-// avatarURL is address, or "" where a page could not show it.
+// user adds what this service knows about every user.
+func (s *service) user(u User) User {
+	u.Provider, u.SignedInAt = s.name, s.now()
+	if s.isX {
+		u.ID = u.AccountID
+	}
+	return u
+}
+
+// joiners are ZWNJ and ZWJ. They do not print, but Persian and Indic names and joined
+// emoji need them.
+const joiners = "\u200c\u200d"
+
+// displayName returns a name of at most n bytes on one line. Joiners remain between other
+// characters only. At an end they would change the text beside the name on a page.
+func displayName(s string, n int) string {
+	s = oneLineBut(joiners, s)
+	return strings.Trim(clip(strings.Trim(s, joiners+" "), n), joiners+" ")
+}
+
+// avatarURL returns address, or "" if a page could not show it.
 func avatarURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -157,41 +215,10 @@ func avatarURL(address string) string {
 	return address
 }
 
-// emailAddress is e, or "" where it is none.
+// emailAddress returns e, or "" if it is not an address.
 func emailAddress(e string) string {
 	if len(e) > 254 || !strings.Contains(e, "@") {
 		return ""
 	}
 	return e
-}
-
-// judgeFresh weighs a refused question for who signed in, right after the exchange.
-func classifyNewToken(c *call, f fault) verdict {
-	h := c.answer.header
-	challenge := h.Get("WWW-Authenticate")
-	switch {
-	case h.Get("X-Ratelimit-Remaining") == "0", h.Get("Retry-After") != "":
-		// GitHub's limits are status 403.
-		return verdict{kind: ErrRateLimited}
-	case f.has("insufficient_scope"), strings.Contains(challenge, "insufficient_scope"):
-		return refused(ReasonScope) // RFC 6750, 3.1.
-	case c.answer.status == http.StatusUnauthorized:
-		return unavailable
-	case c.answer.status == http.StatusForbidden:
-		return refused(ReasonAccess)
-	case f.form != formJSON:
-		return unavailable
-	}
-	return refused(ReasonOther)
-}
-
-// judgeStored weighs a refused question with a token from the store. dead is the
-// provider's own word for a token that is refused for good.
-func classifyStored(dead func(*http.Response, []byte) bool) classifier {
-	return func(c *call, f fault) verdict {
-		if dead(&http.Response{StatusCode: c.answer.status, Header: c.answer.header, Body: http.NoBody}, c.answer.body) {
-			return tokenRefused
-		}
-		return classifyNewToken(c, f)
-	}
 }
