@@ -88,6 +88,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	reader bytes.Reader // of body
 }
 
 func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
@@ -132,10 +133,12 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
-	r = r.WithContext(c.ctx)
-	if r.Header.Get("Accept") == "" {
-		r.Header = headerOf(r)
-		r.Header.Set("Accept", acceptJSON)
+	if noAccept := r.Header.Get("Accept") == ""; noAccept || r.Context() != c.ctx {
+		r = r.WithContext(c.ctx)
+		if noAccept {
+			r.Header = headerOf(r)
+			r.Header.Set("Accept", acceptJSON)
+		}
 	}
 	c.host = r.URL.Host
 	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
@@ -158,12 +161,14 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.answer.body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	setBody(resp, c.answer.body)
+	c.answer.serve(resp, c.answer.body)
 	return resp, nil
 }
 
-func setBody(resp *http.Response, body []byte) {
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+// serve makes body the body of resp.
+func (a *answer) serve(resp *http.Response, body []byte) {
+	a.reader.Reset(body)
+	resp.Body = io.NopCloser(&a.reader)
 	resp.ContentLength = int64(len(body))
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -108,6 +109,7 @@ type oauth2App struct {
 	identity  []string // requested at every sign-in
 	revokeURL string
 	issuer    string
+	page      string // pageFor(scopes)
 	quirks    quirks
 	rejects   rejectFunc
 }
@@ -155,6 +157,7 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 	o.scopes, o.identity = unique(cfg.Scopes), unique(cfg.IdentityScopes)
 	o.revokeURL, o.issuer = cfg.RevokeURL, cfg.Issuer
 	o.quirks, o.rejects = cfg.quirks, rejects
+	o.page = o.pageFor(o.scopes)
 	return o, nil
 }
 
@@ -183,10 +186,8 @@ func (o *OAuth2) Begin(_ context.Context, opt Options) (string, Pending, error) 
 		scopes = slices.Concat(opt.Scopes, o.identity)
 	}
 	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
-	for _, s := range scopes {
-		if !scope.Valid(s) {
-			return "", Pending{}, o.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
-		}
+	if slices.ContainsFunc(scopes, func(s string) bool { return !scope.Valid(s) }) {
+		return "", Pending{}, o.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
 	}
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // Never fails: see crypto/rand.
@@ -196,19 +197,30 @@ func (o *OAuth2) Begin(_ context.Context, opt Options) (string, Pending, error) 
 		Secret:   oauth2.GenerateVerifier(),
 		Scopes:   scopes,
 	}
+	page := o.page
+	if len(opt.Scopes)+len(opt.MoreScopes) > 0 {
+		page = o.pageFor(scopes)
+	}
+	// Both values are base64url and need no encoding.
+	page += "&state=" + p.State
+	if !o.quirks.noPKCE {
+		page += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
+	}
+	return page, p, nil
+}
+
+// pageFor is the address of the consent page for scopes, without the values of one sign-in.
+func (o *oauth2App) pageFor(scopes []string) string {
 	var options []oauth2.AuthCodeOption
 	if len(scopes) > 0 {
-		options = append(options, oauth2.SetAuthURLParam("scope", strings.Join(scopes, o.quirks.scopeSeparator())))
+		options = append(options, oauth2.SetAuthURLParam("scope", strings.Join(scopes, cmp.Or(o.quirks.separator, " "))))
 	}
-	if !o.quirks.noPKCE {
-		options = append(options, oauth2.S256ChallengeOption(p.Secret))
-	}
-	page := o.client.AuthCodeURL(p.State, options...)
+	page := o.client.AuthCodeURL("", options...)
 	// X has answered 400 to scopes joined by "+", which url.Values writes. A plus sign in
 	// a value is encoded, so each remaining one is a blank. AuthorizeURL's own query stays
 	// unchanged.
 	query := strings.TrimPrefix(page, o.client.Endpoint.AuthURL)
-	return o.client.Endpoint.AuthURL + strings.ReplaceAll(query, "+", "%20"), p, nil
+	return o.client.Endpoint.AuthURL + strings.ReplaceAll(query, "+", "%20")
 }
 
 // Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
@@ -437,7 +449,10 @@ func same(a, b string) bool {
 func (o *oauth2App) exchange(ctx context.Context, code, verifier, redirectURI string) (tokenstore.Token, error) {
 	c := o.begin(ctx, "token", code, verifier)
 	defer c.stop()
-	options := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("redirect_uri", redirectURI)}
+	var options []oauth2.AuthCodeOption
+	if redirectURI != o.callback {
+		options = append(options, oauth2.SetAuthURLParam("redirect_uri", redirectURI))
+	}
 	if !o.quirks.noPKCE {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
@@ -490,20 +505,19 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if t.rewrite != nil {
 		t.answer.body = t.rewrite(t.answer.body)
-		setBody(resp, t.answer.body)
+		t.answer.serve(resp, t.answer.body)
 	}
 	body := t.answer.body
 	isForm := !t.isX && len(body) > 0 && !strings.ContainsRune(`{["`, rune(body[0]))
-	resp.Header = resp.Header.Clone()
-	if resp.Header == nil {
-		resp.Header = make(http.Header, 1)
-	}
-	resp.Header.Set("Content-Type", jsonType)
+	kind := jsonType
 	if isForm {
-		resp.Header.Set("Content-Type", formType)
+		kind = formType
+	}
+	if resp.Header.Get("Content-Type") != kind {
+		resp.Header = http.Header{"Content-Type": {kind}}
 	}
 	if t.op == "refresh" && t.answer.ok() && !isForm {
-		setBody(resp, integerLifetime(body))
+		t.answer.serve(resp, integerLifetime(body))
 	}
 	return resp, nil
 }
@@ -612,20 +626,16 @@ func expiryOf(v any, now time.Time) (at time.Time, ok bool) {
 // grantedScopes splits scope: words separated by blanks (RFC 6749, section 3.3) or by
 // commas, or a JSON array. It returns nil if there are none, and at most 256.
 func grantedScopes(v any) []string {
-	words := []string{stringOf(v)}
-	if list, ok := v.([]any); ok {
-		for _, e := range list {
-			words = append(words, stringOf(e))
-		}
+	words := stringOf(v)
+	list, _ := v.([]any)
+	for _, e := range list {
+		words += " " + stringOf(e)
 	}
-	list := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ',' || r <= ' ' })
-	if len(list) == 0 {
+	scopes := strings.FieldsFunc(words, func(r rune) bool { return r == ',' || r <= ' ' })
+	if len(scopes) == 0 {
 		return nil
 	}
-	if list = unique(list); len(list) > maxScopes {
-		list = slices.Clone(list[:maxScopes])
-	}
-	return list
+	return unique(scopes)
 }
 
 // send attaches the access token, by the header or by the query parameter of a preset

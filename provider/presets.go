@@ -30,13 +30,6 @@ type quirks struct {
 	wrap func(c *call) http.RoundTripper
 }
 
-func (q quirks) scopeSeparator() string {
-	if q.separator == "" {
-		return " "
-	}
-	return q.separator
-}
-
 // GitHub returns the configuration for sign-in with GitHub, by an OAuth App or a GitHub
 // App: pass it to [NewOAuth2]. Without scopes it finds id, handle, name and picture. With
 // the scope user:email or user, a second call gets the primary address if GitHub has

@@ -112,8 +112,14 @@ func oneLine(s string) string { return oneLineBut("", s) }
 
 // oneLineBut is oneLine, but keeps the runes in keep.
 func oneLineBut(keep, s string) string {
+	odd := func(r rune) bool {
+		return r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r)
+	}
+	if !strings.ContainsFunc(s, odd) && !strings.Contains(s, "  ") && strings.Trim(s, " ") == s {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) {
+		if odd(r) {
 			return ' '
 		}
 		return r

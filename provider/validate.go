@@ -194,14 +194,11 @@ func (c *checker) scopeList(field string, scopes []string) bool {
 	return good
 }
 
-// unique returns a copy of list without repetitions, in the same order.
+// unique returns a copy of list without repetitions, in the same order, and at most 256.
 func unique(list []string) []string {
-	out := make([]string, 0, len(list))
-	// A set, because the list of an answer may have 1 MiB.
-	seen := make(map[string]bool, len(list))
+	out := make([]string, 0, min(len(list), maxScopes))
 	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
+		if len(out) < maxScopes && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}

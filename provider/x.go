@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -86,6 +87,7 @@ func NewX(cfg XConfig) (*OAuth2, error) {
 	o.identity = slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
 	o.revokeURL = svc.endpoint("/2/oauth2/revoke")
 	o.rejects = rejectsNone
+	o.page = o.pageFor(o.scopes)
 	return o, nil
 }
 
@@ -197,30 +199,49 @@ func (s *service) beX(classify classifier) {
 // that speak X's protocol may have other ids.
 var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
+// text is a JSON string. A value of another type is "".
+type text string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(b []byte) error {
+	_ = json.Unmarshal(b, (*string)(t))
+	return nil
+}
+
 // parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
 // about the id, and drops unusable values of the other fields.
 func parseAccount(body []byte) (User, error) {
-	answer, ok := jsonObject(body)
-	if !ok {
-		return User{}, errors.New("the answer is not a JSON object")
+	var answer struct {
+		Data struct {
+			ID       json.RawMessage
+			Username text
+			Name     text
+			Avatar   text `json:"profile_image_url"`
+			Email    text `json:"confirmed_email"`
+		}
 	}
-	data, ok := answer["data"].(object)
-	if !ok {
+	data := &answer.Data
+	// Package json ignores the case of names.
+	if json.Unmarshal(body, &answer) != nil || data.ID == nil || !bytes.Contains(body, []byte(`"id"`)) {
 		// X answers 200 with errors and without data for accounts that it does not show.
-		return User{}, errors.New("the answer has no data: " + parseFault(body).text())
+		return User{}, errors.New("the answer has no data with an id: " + parseFault(body).text())
 	}
 	// Other servers may send the id as a number. As text it keeps every digit.
-	id := scalarOf(data["id"])
-	_, isNumber := data["id"].(json.Number)
-	if !xAccountID.MatchString(id) || isNumber && strings.ContainsFunc(id, notDigit) {
+	id := string(data.ID)
+	if unquoted, ok := strings.CutPrefix(id, `"`); ok {
+		id = strings.TrimSuffix(unquoted, `"`)
+	} else if strings.ContainsFunc(id, notDigit) {
+		id = ""
+	}
+	if !xAccountID.MatchString(id) {
 		return User{}, errors.New("the answer has no usable id")
 	}
 	return User{
 		AccountID: id,
-		Username:  clip(oneLine(stringOf(data["username"])), 50),
-		Name:      displayName(stringOf(data["name"]), 200),
-		AvatarURL: avatarURL(stringOf(data["profile_image_url"])),
-		Email:     emailAddress(clip(oneLine(stringOf(data["confirmed_email"])), 1000)),
+		Username:  clip(oneLine(string(data.Username)), 50),
+		Name:      displayName(string(data.Name), 200),
+		AvatarURL: avatarURL(string(data.Avatar)),
+		Email:     emailAddress(clip(oneLine(string(data.Email)), 1000)),
 	}, nil
 }
 
