@@ -238,7 +238,10 @@ func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]
 		at = c.address("UserURL", userURL, "", true)
 		who = userAt(userURL, user)
 	}
-	api := at
+	var api *url.URL
+	if at != nil {
+		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
+	}
 	if apiURL != "" {
 		api = c.address("APIURL", apiURL, "", false)
 	}
