@@ -61,6 +61,12 @@ func (s *service) CallbackURL() string { return s.callback }
 // host. It allows no URL with user info.
 func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
 
+// APIURL implements [APILocator].
+func (s *service) APIURL() *url.URL {
+	u := *s.api
+	return &u
+}
+
 func (s *service) speaksX() bool { return s.isX }
 
 // IsX reports whether [NewX] or [NewXOAuth1] made p.

@@ -60,6 +60,13 @@ type Provider interface {
 	RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
 }
 
+// APILocator is a provider with one address for its API. Package client completes
+// relative URLs, such as /2/users/me, with that address.
+type APILocator interface {
+	// APIURL returns the address of the provider's API. The caller owns the URL.
+	APIURL() *url.URL
+}
+
 // Refresher is a provider whose tokens can be renewed.
 type Refresher interface {
 	// Refresh exchanges t's refresh token for a new token. [ErrTokenRefused] means that

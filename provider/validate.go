@@ -248,7 +248,10 @@ func (c *checker) api(name string, cfg apiConfig) *service {
 		at = c.address("UserURL", cfg.userURL, "", true)
 		who = userAt(cfg.userURL, cfg.user)
 	}
-	api := at
+	var api *url.URL
+	if at != nil {
+		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
+	}
 	if cfg.apiURL != "" {
 		api = c.address("APIURL", cfg.apiURL, "", false)
 	}
