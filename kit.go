@@ -267,6 +267,10 @@ func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 // the user.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
 
+// Handlers returns the kit's handlers, for what the kit does not mount by itself:
+// [handlers.Handlers.GologinSuccess].
+func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
+
 // ClientFor returns the client of a user who need not be present: a background job's. The
 // token is read and refreshed when a request is made; [client.ErrReauthRequired] says that
 // only the user can help.

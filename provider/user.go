@@ -134,10 +134,13 @@ func (s *service) ask(ctx context.Context, t tokenstore.Token, why purpose, emai
 	if err != nil {
 		return User{}, q.last.notTold(err)
 	}
-	if s.isX {
-		return s.user(u), nil // parseAccount has checked it.
+	if !s.isX { // parseAccount has checked X's.
+		u.Provider = s.name
+		if u, err = u.Clean(); err != nil {
+			return User{}, err
+		}
 	}
-	return s.confirm(u)
+	return s.user(u), nil
 }
 
 // notTold is the error for a FetchUser that failed with err after the call c.
@@ -171,20 +174,22 @@ func (c *call) notTold(err error) *Error {
 // idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
 var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// confirm checks the result of a mapping. It is strict about the id, on which everything
-// depends, and drops unusable values of the other fields.
-func (s *service) confirm(u User) (User, error) {
+// Clean returns the fields of u that describe the account, as this package promises them:
+// bounded and on one line. It is strict about AccountID, on which everything depends, and
+// drops unusable values of the other fields. Package handlers calls it for users of
+// gologin's handlers.
+func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
-			Kind: ErrUnavailable, Provider: s.name, Op: s.userOp,
-			Detail: "the mapping gave no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
+			Kind: ErrUnavailable, Provider: u.Provider, Op: userOp,
+			Detail: "there is no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
 		}
 	}
-	return s.user(User{
+	return User{
 		AccountID: u.AccountID,
 		Username:  clip(oneLine(u.Username), 200), Name: displayName(u.Name, 200),
 		AvatarURL: avatarURL(u.AvatarURL), Email: emailAddress(clip(oneLine(u.Email), 1000)),
-	}), nil
+	}, nil
 }
 
 // user adds what this service knows about every user.
