@@ -3,10 +3,10 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"io"
+	"html"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -149,47 +149,21 @@ func (f *fault) add(o object) {
 	}
 }
 
+var (
+	xmlRoot  = regexp.MustCompile(`^(?:<\?[^>]*>)?\s*<(?:errors|hash|error)[\s>]`)
+	xmlError = regexp.MustCompile(`<error(?:\s+code="([^"]*)")?\s*>([^<]*)`)
+)
+
 // parseXMLFault parses <errors><error code="415">text</error></errors> and
 // <hash><error>text</error></hash>. Any other markup is a page.
 func parseXMLFault(body []byte) fault {
-	f := fault{form: formXML}
-	d := xml.NewDecoder(bytes.NewReader(body))
-	d.Strict = false
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var text *strings.Builder
-	root := ""
-	for range 64 {
-		token, err := d.Token()
-		if err != nil {
-			break
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			if root == "" {
-				root = t.Name.Local
-			}
-			if t.Name.Local != "error" {
-				continue
-			}
-			text = new(strings.Builder)
-			for _, a := range t.Attr {
-				if a.Name.Local == "code" {
-					f.addCode(a.Value)
-				}
-			}
-		case xml.CharData:
-			if text != nil {
-				text.Write(t)
-			}
-		case xml.EndElement:
-			if t.Name.Local == "error" && text != nil {
-				f.addText(strings.TrimSpace(text.String()))
-				text = nil
-			}
-		}
-	}
-	if root != "errors" && root != "hash" && root != "error" {
+	if !xmlRoot.Match(body) {
 		return fault{form: formHTML}
+	}
+	f := fault{form: formXML}
+	for _, m := range xmlError.FindAllSubmatch(body, maxErrors) {
+		f.addCode(string(m[1]))
+		f.addText(strings.TrimSpace(html.UnescapeString(string(m[2]))))
 	}
 	return f
 }

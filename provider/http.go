@@ -109,7 +109,7 @@ type call struct {
 	purpose purpose
 	ctx     context.Context //nolint:containedctx // of the one request
 	stop    context.CancelFunc
-	sends   []string // secrets in the request, besides the application's own
+	sends   []string // secrets in the request, apart from the application's
 
 	sent   time.Time
 	host   string // of the request
@@ -118,7 +118,7 @@ type call struct {
 }
 
 // begin begins a call with the service's deadline. secrets are the secrets in the
-// request, besides the application's own. The caller must call stop.
+// request, apart from the application's. The caller must call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)

@@ -22,45 +22,33 @@ import (
 // three addresses, and either UserURL with User, or Who with APIURL. A configuration
 // prints without its secret.
 type OAuth1Config struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
-	// every token's key and of [User.ID], so do not change it. Required.
+	// Name is as in [OAuth2Config]. Required.
 	Name string
 	// ConsumerKey and ConsumerSecret are the application's credentials at the provider.
 	// Required.
 	ConsumerKey, ConsumerSecret string
-	// CallbackURL is where the provider sends the browser back to: see [OAuth2Config].
-	// Required.
+	// CallbackURL is as in [OAuth2Config]. Required.
 	CallbackURL string
-
 	// RequestTokenURL, AuthorizeURL and AccessTokenURL are the provider's addresses, by
 	// https, or by http on a loopback host. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
 
-	// UserURL is the address of the signed-in user, requested by GET. User makes a [User]
-	// of its answer: see [OAuth2Config].
-	UserURL string
-	User    func(body []byte) (User, error)
-	// Who replaces UserURL and User if one GET is not enough.
-	Who FetchUser
-	// APIURL is the address of the provider's API, by https, or by http on a loopback
-	// host. Credentials are sent to its host, to UserURL's and to APIHosts only. Default:
-	// UserURL. Required with Who.
-	APIURL string
-	// APIHosts are further hosts, by https, such as "upload.example.com".
+	// UserURL, User, Who, APIURL and APIHosts are as in [OAuth2Config].
+	UserURL  string
+	User     func(body []byte) (User, error)
+	Who      FetchUser
+	APIURL   string
 	APIHosts []string
 	// Refused reports whether an answer of the API refuses the token for good: see
 	// [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
 	// token_rejected or token_expired, in the body or in WWW-Authenticate.
 	Refused func(resp *http.Response, body []byte) bool
 
-	// Transport carries the provider's own calls. Default: a transport of this provider,
-	// with a bound on every wait. Cookies are not kept and redirects not followed.
-	Transport http.RoundTripper
-	// Timeout bounds each step. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock for recorded times. Default [time.Now]. Signatures always have the
+	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
 	// machine's time.
-	Now func() time.Time
+	Transport http.RoundTripper
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
 // OAuth1 signs users in by OAuth 1.0a, with X ([NewXOAuth1]) or with another provider
@@ -98,17 +86,18 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL, "", true)
 	c.address("AuthorizeURL", cfg.AuthorizeURL, "", true)
 	c.address("AccessTokenURL", cfg.AccessTokenURL, "", true)
-	svc := c.api(cfg.Name, apiConfig{
-		cfg.UserURL, cfg.User, cfg.Who, cfg.APIURL, cfg.APIHosts, cfg.Transport, cfg.Timeout, cfg.Now,
+	svc := c.api(OAuth2Config{
+		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User, Who: cfg.Who, APIURL: cfg.APIURL,
+		APIHosts: cfg.APIHosts, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
 	})
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	rejects := cfg.Refused
-	if rejects == nil {
-		rejects = rejectsProblem
+	rejects := rejectsProblem
+	if cfg.Refused != nil {
+		rejects = cfg.Refused
 	}
-	svc.callback, svc.classify = cfg.CallbackURL, classifyOAuth1(rejects)
+	svc.classify = classifyOAuth1(rejects)
 	o := newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{
 		RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL,
 	})

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -71,7 +72,7 @@ type OAuth2Config struct {
 	// Email only if the provider has confirmed it. Other fields are ignored.
 	UserURL string
 	User    func(body []byte) (User, error)
-	// Who replaces UserURL and User if one GET is not enough.
+	// Who finds the user in place of UserURL and User, if one GET is not enough.
 	Who FetchUser
 	// APIURL is the address of the provider's API, by https, or by http on a loopback
 	// host. Credentials are sent to its host, to UserURL's and to APIHosts only. Default:
@@ -142,17 +143,15 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 	c.scopeList("Scopes", cfg.Scopes)
 	c.scopeList("IdentityScopes", cfg.IdentityScopes)
 	codes := c.codes(cfg.Codes)
-	svc := c.api(cfg.Name, apiConfig{
-		cfg.UserURL, cfg.User, cfg.Who, cfg.APIURL, cfg.APIHosts, cfg.Transport, cfg.Timeout, cfg.Now,
-	})
+	svc := c.api(cfg)
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	rejects := cfg.Refused
-	if rejects == nil {
-		rejects = rejectsInvalidToken
+	rejects := rejectsInvalidToken
+	if cfg.Refused != nil {
+		rejects = cfg.Refused
 	}
-	svc.callback, svc.classify = cfg.CallbackURL, classifyOAuth2(codes, rejects)
+	svc.classify = classifyOAuth2(codes, rejects)
 	o := newOAuth2(svc, cfg.ClientID, cfg.ClientSecret, cfg.AuthorizeURL, cfg.TokenURL, cfg.SecretInBody)
 	o.scopes, o.identity = unique(cfg.Scopes), unique(cfg.IdentityScopes)
 	o.revokeURL, o.issuer = cfg.RevokeURL, cfg.Issuer
@@ -319,12 +318,9 @@ func (o *OAuth2) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.To
 	defer c.stop()
 	source := o.client.TokenSource(o.carried(c), &oauth2.Token{RefreshToken: t.RefreshToken})
 	granted, err := source.Token()
+	got, err := o.granted(c, granted, err)
 	if err != nil {
-		return tokenstore.Token{}, o.notGranted(c, err)
-	}
-	got, problem := readToken(granted, o.now(), true)
-	if problem != "" {
-		return tokenstore.Token{}, c.unusable(problem)
+		return tokenstore.Token{}, err
 	}
 	if got.Scopes == nil {
 		got.Scopes = unique(t.Scopes)
@@ -457,10 +453,15 @@ func (o *oauth2App) exchange(ctx context.Context, code, verifier, redirectURI st
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
 	granted, err := o.client.Exchange(o.carried(c), code, options...)
+	return o.granted(c, granted, err)
+}
+
+// granted returns the token of a token call, or the error of that call.
+func (o *oauth2App) granted(c *call, granted *oauth2.Token, err error) (tokenstore.Token, error) {
 	if err != nil {
 		return tokenstore.Token{}, o.notGranted(c, err)
 	}
-	t, problem := readToken(granted, o.now(), false)
+	t, problem := readToken(granted, o.now(), c.op == "refresh")
 	if problem != "" {
 		return tokenstore.Token{}, c.unusable(problem)
 	}
@@ -587,44 +588,23 @@ func readToken(granted *oauth2.Token, now time.Time, refresh bool) (t tokenstore
 }
 
 // expiryOf converts expires_in, in seconds. A missing value means that the token does not
-// expire: the provider refuses it with 401 some day, and package client refreshes it.
-// Zero and less mean expired, which is no error, since the refresh token beside it may
-// exist nowhere else. The longest lifetime is ten years. ok is false for a value that is
-// no integer.
+// expire. Zero and less mean expired, which is no error, since the refresh token beside it
+// may exist nowhere else. The longest lifetime is ten years. ok is false for a value that
+// is no integer.
 func expiryOf(v any, now time.Time) (at time.Time, ok bool) {
-	var seconds float64
-	switch v := v.(type) {
-	case nil:
+	if v == nil || v == "" {
 		return time.Time{}, true
-	case float64:
-		seconds = v
-	case int64:
-		seconds = float64(v)
-	case string:
-		if v == "" {
-			return time.Time{}, true
-		}
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			return time.Time{}, false
-		}
-		seconds = float64(n)
-	default:
+	}
+	seconds, err := strconv.ParseFloat(fmt.Sprint(v), 64)
+	if err != nil || math.IsInf(seconds, 0) || seconds != math.Trunc(seconds) {
 		return time.Time{}, false
 	}
-	switch {
-	case seconds != math.Trunc(seconds):
-		return time.Time{}, false
-	case seconds <= 0:
-		return now, true
-	case seconds >= maxLife.Seconds():
-		return now.Add(maxLife), true
-	}
+	seconds = min(max(seconds, 0), maxLife.Seconds())
 	return now.Add(time.Duration(seconds) * time.Second), true
 }
 
 // grantedScopes splits scope: words separated by blanks (RFC 6749, section 3.3) or by
-// commas, or a JSON array. It returns nil if there are none, and at most 256.
+// commas, or a JSON array. It returns at most 256, and nil for none.
 func grantedScopes(v any) []string {
 	words := stringOf(v)
 	list, _ := v.([]any)

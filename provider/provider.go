@@ -27,8 +27,8 @@ import (
 //   - a [Refresher] can renew tokens;
 //   - a [Revoker] can revoke tokens;
 //   - a [TokenRejecter] recognises answers that refuse a token for good;
-//   - a [CodeExchanger] or a [TokenVerifier] signs in users of the application's own
-//     programs, on a phone or a desktop.
+//   - a [CodeExchanger] or a [TokenVerifier] signs in users of the application's
+//     programs on phones and desktops.
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.

@@ -112,7 +112,7 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, c.misuse(c.op, ReasonOther, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
 	if r.Context() != c.ctx {
-		// Some libraries make requests with a context of their own.
+		// Some libraries use another context for their requests.
 		defer context.AfterFunc(r.Context(), c.stop)()
 	}
 	resp, err := q.send(&c, q.token, r)

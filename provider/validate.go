@@ -219,56 +219,44 @@ func newService(name string, api *url.URL, hosts []string, tr http.RoundTripper,
 	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
 }
 
-// apiConfig are the settings that [OAuth2Config] and [OAuth1Config] share.
-type apiConfig struct {
-	userURL   string
-	user      func([]byte) (User, error)
-	who       FetchUser
-	apiURL    string
-	hosts     []string
-	transport http.RoundTripper
-	timeout   time.Duration
-	now       func() time.Time
-}
-
 // api checks how the user is found and where credentials may be sent. It returns nil if
-// there is any error.
-func (c *checker) api(name string, cfg apiConfig) *service {
+// there is any error. [OAuth1Config] has the same settings.
+func (c *checker) api(cfg OAuth2Config) *service {
 	switch {
-	case cfg.who != nil && (cfg.userURL != "" || cfg.user != nil):
+	case cfg.Who != nil && (cfg.UserURL != "" || cfg.User != nil):
 		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")
-	case cfg.who == nil && (cfg.userURL == "" || cfg.user == nil):
+	case cfg.Who == nil && (cfg.UserURL == "" || cfg.User == nil):
 		c.fault("UserURL", "and User, or Who, are missing: they find the signed-in user")
-	case cfg.who != nil && cfg.apiURL == "":
+	case cfg.Who != nil && cfg.APIURL == "":
 		c.fault("APIURL", "is missing: give the address of the API that Who calls")
 	}
-	who := cfg.who
+	who := cfg.Who
 	var at *url.URL
-	if cfg.userURL != "" {
-		at = c.address("UserURL", cfg.userURL, "", true)
-		who = userAt(cfg.userURL, cfg.user)
+	if cfg.UserURL != "" {
+		at = c.address("UserURL", cfg.UserURL, "", true)
+		who = userAt(cfg.UserURL, cfg.User)
 	}
 	var api *url.URL
 	if at != nil {
 		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
 	}
-	if cfg.apiURL != "" {
-		api = c.address("APIURL", cfg.apiURL, "", false)
+	if cfg.APIURL != "" {
+		api = c.address("APIURL", cfg.APIURL, "", false)
 	}
-	c.apiHosts(cfg.hosts)
-	timeout := c.timeout(cfg.timeout)
+	c.apiHosts(cfg.APIHosts)
+	timeout := c.timeout(cfg.Timeout)
 	if c.Err() != nil {
 		return nil
 	}
-	hosts := slices.Clone(cfg.hosts)
+	hosts := slices.Clone(cfg.APIHosts)
 	if at != nil && at.Scheme == "https" {
 		hosts = append(hosts, at.Host)
 	}
-	svc := newService(name, api, hosts, cfg.transport, timeout, cfg.now)
+	svc := newService(cfg.Name, api, hosts, cfg.Transport, timeout, cfg.Now)
 	if at != nil && !svc.hosts.has(at) {
 		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
 	}
-	svc.userOp = userOp
+	svc.callback, svc.userOp = cfg.CallbackURL, userOp
 	svc.fetch = func(ctx context.Context, client *http.Client, _ bool) (User, error) { return who(ctx, client) }
 	return svc
 }
@@ -286,7 +274,7 @@ func (c *checker) codes(codes map[string]error) map[string]verdict {
 			v.reason = ReasonOther
 		}
 		if !slices.Contains(kinds, v.kind) {
-			c.fault("Codes", "maps %q to an error that is none of this package's kinds", code)
+			c.fault("Codes", "maps %q to an error that is not one of this package's kinds", code)
 		}
 		out[code] = v
 	}

@@ -18,7 +18,7 @@ import (
 // XConfig configures sign-in with X by OAuth 2.0 (RFC 6749 with PKCE, RFC 7636). Only
 // ClientID and CallbackURL are required. A configuration prints without its secret.
 type XConfig struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. Default "x".
+	// Name is as in [OAuth2Config]. Default "x".
 	Name string
 	// ClientID is the app's OAuth 2.0 client id, not its API key. Required.
 	ClientID string
@@ -49,16 +49,11 @@ type XConfig struct {
 	// have a query, which is kept. Default https://x.com/i/oauth2/authorize. The page
 	// under twitter.com has other cookies, so users would have to sign in to X again.
 	AuthorizeURL string
-	// APIHosts are further hosts, by https, that may receive credentials: see
-	// [Provider.AllowsURL].
-	APIHosts []string
-	// Transport carries the provider's own calls. Default: a transport of this provider,
-	// with a bound on every wait. Cookies are not kept and redirects not followed.
+	// APIHosts, Transport, Timeout and Now are as in [OAuth2Config].
+	APIHosts  []string
 	Transport http.RoundTripper
-	// Timeout bounds each step. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock. Default [time.Now].
-	Now func() time.Time
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
 // NewX returns a provider for X by OAuth 2.0. It checks all of cfg and reports every error
@@ -94,8 +89,7 @@ func NewX(cfg XConfig) (*OAuth2, error) {
 // XOAuth1Config configures sign-in with X by OAuth 1.0a (RFC 5849). Only ConsumerKey,
 // ConsumerSecret and CallbackURL are required. A configuration prints without its secret.
 type XOAuth1Config struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. Default
-	// "x-oauth1".
+	// Name is as in [OAuth2Config]. Default "x-oauth1".
 	Name string
 	// ConsumerKey and ConsumerSecret are the app's API key and secret, not its OAuth 2.0
 	// client id and secret. Required.
@@ -104,9 +98,7 @@ type XOAuth1Config struct {
 	// app. X compares everything except the query. With "oob" X shows a PIN, for
 	// [OAuth1.FinishPIN]. Required.
 	CallbackURL string
-	// APIURL is the address of X's API, by https, or by http on a loopback host. It may
-	// have a path. The consent page is below it too. Default https://api.x.com. The
-	// server there is trusted as X is: see [XConfig].
+	// APIURL is as in [XConfig]. The consent page is below it too.
 	APIURL string
 	// AlwaysAsk shows the consent page at each sign-in (/oauth/authorize). By default X
 	// sends users who allowed the app before straight back (/oauth/authenticate).
@@ -118,17 +110,12 @@ type XOAuth1Config struct {
 	// and limits. The sign-in fails if that call fails. For a sign-in without it, call
 	// [OAuth1.Profile] later. Default off: X's token answer has id and handle.
 	FetchProfile bool
-	// APIHosts are further hosts, by https, that may receive credentials: see
-	// [Provider.AllowsURL].
-	APIHosts []string
-	// Transport carries the provider's own calls. Default: a transport of this provider,
-	// with a bound on every wait. Cookies are not kept and redirects not followed.
+	// APIHosts, Transport, Timeout and Now are as in [OAuth2Config]. Signatures
+	// always have the machine's time.
+	APIHosts  []string
 	Transport http.RoundTripper
-	// Timeout bounds each step. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock for recorded times. Default [time.Now]. Signatures always have the
-	// machine's time.
-	Now func() time.Time
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
 // NewXOAuth1 returns a provider for X by OAuth 1.0a. It checks all of cfg and reports every
