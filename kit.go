@@ -177,14 +177,15 @@ func (k *Kit) mount() error {
 		return err
 	}
 	k.mux = http.NewServeMux()
+	callback := h.Callback(c.Success, c.Failure)
 	k.mux.Handle(c.Paths.Base+"/login", h.Login(k.providers[0].Name(), c.Failure))
 	for _, p := range k.providers {
 		k.mux.Handle(c.Paths.Base+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
-		if h.HasCallback(p.Name()) {
-			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), h.CallbackOf(p.Name(), c.Success, c.Failure))
+		if u, err := url.Parse(p.CallbackURL()); err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name()) {
+			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), callback)
 		}
 	}
-	k.mux.Handle(c.Paths.Base+"/callback", h.Callback(c.Success, c.Failure))
+	k.mux.Handle(c.Paths.Base+"/callback", callback)
 	k.mux.Handle(c.Paths.Base+"/logout", h.Logout(nil, nil))
 	k.mux.Handle(c.Paths.Base+"/session", h.Session())
 	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {
@@ -265,6 +266,10 @@ func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 // Sessions is the session manager, for an application that keeps values of its own beside
 // the user.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
+
+// Handlers returns the kit's handlers, for what the kit does not mount by itself:
+// [handlers.Handlers.GologinSuccess].
+func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
 // ClientFor returns the client of a user who need not be present: a background job's. The
 // token is read and refreshed when a request is made; [client.ErrReauthRequired] says that

@@ -134,7 +134,6 @@ type SignIn struct {
 type Handlers struct {
 	cfg    Config
 	byName map[string]provider.Provider
-	apart  map[string]bool // providers whose callback is CallbackOf's
 	cross  *http.CrossOriginProtection
 	host   string // of cfg.Origin, without its port
 
@@ -146,7 +145,7 @@ type Handlers struct {
 
 // New checks cfg and returns the handlers. The error tells every fault.
 func New(cfg Config) (*Handlers, error) {
-	h := &Handlers{byName: make(map[string]provider.Provider), apart: make(map[string]bool), cross: http.NewCrossOriginProtection()}
+	h := &Handlers{byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("handlers: "+format, args...)) }
 
@@ -166,10 +165,6 @@ func New(cfg Config) (*Handlers, error) {
 			fault("two providers are called %q: give one another Name", p.Name())
 		}
 		h.byName[p.Name()] = p
-		if r, ok := p.(provider.Returner); ok {
-			u, err := url.Parse(r.CallbackURL())
-			h.apart[p.Name()] = err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name())
-		}
 	}
 	if cfg.Sessions == nil {
 		fault("Config.Sessions is missing: pass session.New or session.FromSCS")

@@ -123,7 +123,7 @@ func (h *Handlers) fixOf(a attempt, err error) string {
 		return "compare the keys and the client type with X's console; OAuth 1.0a and OAuth 2.0 have keys of their own"
 	case provider.ReasonCallback:
 		// A program that signs in by Native, which comes back to nowhere here, names its own.
-		if p, ok := h.byName[a.provider].(provider.Returner); ok && a.returnTo != "" {
+		if p, ok := h.byName[a.provider]; ok && a.returnTo != "" {
 			return "register the callback at X, to the letter: " + p.CallbackURL()
 		}
 		return "register the callback at X, to the letter"

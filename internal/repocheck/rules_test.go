@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "page", "internal/loopback", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
+	{"event", "page", "internal/configerr", "internal/loopback", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
 	{"internal/redact"},
 	{"xtest"},
 	{"internal/testservers"},

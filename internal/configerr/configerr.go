@@ -1,0 +1,59 @@
+// Package configerr has the error type for invalid settings. Each package validates its own
+// Config and reports all errors at once. The root package replaces the field names by the
+// names of its own Config.
+package configerr
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Error is one invalid setting.
+type Error struct {
+	// Package is the name of the package that reports the error.
+	Package string
+	// Field is the setting with the name of its struct, such as Config.Timeout or
+	// XConfig.Scopes[1].
+	Field string
+	// Problem is the rest of the sentence, such as "must not be negative".
+	Problem string
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Package + ": " + e.Field + " " + e.Problem }
+
+// List collects the errors of one Config.
+type List struct {
+	pkg  string
+	errs []error
+}
+
+// For returns an empty list for the errors of the named package.
+func For(pkg string) *List { return &List{pkg: pkg} }
+
+// Add adds an error. Values among args must not be secrets.
+func (l *List) Add(field, format string, args ...any) {
+	l.errs = append(l.errs, &Error{Package: l.pkg, Field: field, Problem: fmt.Sprintf(format, args...)})
+}
+
+// Join adds err, which another package may have reported. A nil err adds nothing.
+func (l *List) Join(err error) { l.errs = append(l.errs, Split(err)...) }
+
+// Err returns all errors, joined, or nil.
+func (l *List) Err() error { return errors.Join(l.errs...) }
+
+// Split returns the errors that were joined into err, in their order.
+func Split(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only a joined error is split
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, Split(e)...)
+	}
+	return all
+}

@@ -1,0 +1,33 @@
+package configerr_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/xsignin/xsignin/internal/configerr"
+)
+
+func TestListReportsAllErrors(t *testing.T) {
+	faults := configerr.For("handlers")
+	if err := faults.Err(); err != nil {
+		t.Fatalf("an empty list: %v", err)
+	}
+	faults.Add("Config.Timeout", "must not be negative")
+	faults.Add("Config.Providers[1]", "has the name %q of another provider", "x")
+	faults.Join(nil)
+	faults.Join(errors.Join(errors.Join(io.EOF), io.ErrUnexpectedEOF))
+	err := faults.Err()
+	const want = "handlers: Config.Timeout must not be negative\n" +
+		`handlers: Config.Providers[1] has the name "x" of another provider` + "\nEOF\nunexpected EOF"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %v", err, want)
+	}
+	if n := len(configerr.Split(err)); n != 4 {
+		t.Errorf("Split: %d errors", n)
+	}
+	var e *configerr.Error
+	if !errors.As(err, &e) || e.Package != "handlers" || e.Field != "Config.Timeout" || e.Problem != "must not be negative" {
+		t.Errorf("errors.As: %+v", e)
+	}
+}
