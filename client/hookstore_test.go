@@ -52,8 +52,8 @@ func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.
 	return
 }
 
-func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key) error {
-	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k) })
+func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k, v) })
 }
 
 func (h *hookStore) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (id tokenstore.LeaseID, err error) {
@@ -63,6 +63,11 @@ func (h *hookStore) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Ve
 
 func (h *hookStore) Release(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
 	return h.call(ctx, "release", func() error { return h.Store.Release(ctx, k, id) })
+}
+
+func (h *hookStore) List(ctx context.Context, userID string) (keys []tokenstore.Key, err error) {
+	err = h.call(ctx, "list", func() error { keys, err = h.Store.List(ctx, userID); return err })
+	return
 }
 
 func (h *hookStore) Walk(ctx context.Context, after tokenstore.Cursor, limit int) (keys []tokenstore.Key, next tokenstore.Cursor, err error) {
