@@ -178,5 +178,5 @@ type User struct {
 
 // Key is the key that the user's token with this provider is stored under.
 func (u User) Key() tokenstore.Key {
-	return tokenstore.Key{Provider: u.Provider, UserID: u.ID}
+	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
