@@ -21,12 +21,12 @@ func User(ctx context.Context) (provider.User, bool) {
 
 // Client returns the client of the user who is signed in, from the context of a request
 // that went through [Middleware.Load] or [Middleware.Require]. It is never nil: where
-// nobody is signed in, every request fails with [client.ErrNoUser]. See
-// [client.Manager.ClientOf].
+// nobody is signed in, every request fails with [client.ErrNoUser]. The requests of the
+// client end with ctx: see [client.Manager.ClientContext].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {
 		return client.Nobody()
 	}
-	return req.Clients.ClientOf(req.User.Key(), req.User.AccountID)
+	return req.Clients.ClientContext(ctx, req.User.Key())
 }
