@@ -17,7 +17,7 @@ const undoTimeout = 2 * time.Second
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
 	// Own makes the user the only one in the application who may connect the account. It is
-	// for applications with users of their own.
+	// for applications with their own users.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
@@ -141,7 +141,7 @@ func (s *signIn) afterFailedPut(ctx context.Context) {
 		_, err = s.undo(ctx)
 		return err
 	})
-	// Nobody uses the token, whether or not it is stored.
+	// The token is not used, whether or not it is stored.
 	s.revokeUnused(ctx)
 }
 
