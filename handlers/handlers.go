@@ -25,7 +25,6 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -40,6 +39,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -95,10 +95,9 @@ type Config struct {
 	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
 	// away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
-	// Timeout bounds one callback, with all that is asked of the provider and the
-	// stores. The default is 25 seconds. Undoing what a callback had saved when it failed
-	// comes on top, each call to a store for 5 seconds at most; the default leaves room for
-	// that while one of the two stores, or the provider, hangs.
+	// Timeout limits one login, callback or logout, with its requests to the provider and to
+	// the stores. The default is 10 seconds. After a failure, undoing what was saved takes up
+	// to 5 seconds more for each store.
 	Timeout time.Duration
 
 	// Pages shows pages in the application's own words and looks. Nil means the default
@@ -144,26 +143,48 @@ type Handlers struct {
 	declared map[string]struct{} // scopes that a URL may name
 }
 
-// New checks cfg and returns the handlers. The error tells every fault.
+// New validates cfg and returns the handlers. It reports all configuration errors at once.
 func New(cfg Config) (*Handlers, error) {
+	faults := configerr.For("handlers")
 	h := &Handlers{byName: make(map[string]provider.Provider), apart: make(map[string]bool), cross: http.NewCrossOriginProtection()}
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("handlers: "+format, args...)) }
-
 	cfg.Providers = slices.Clone(cfg.Providers)
-	if len(cfg.Providers) == 0 {
-		fault("Config.Providers is empty: pass provider.NewX or provider.NewXOAuth1")
+	h.addProviders(faults, cfg.Providers)
+	cfg.require(faults)
+	cfg.setDefaults()
+	cfg.validate(faults)
+	if cfg.Origin != "" {
+		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
+			faults.Add("Config.Origin", "must be a scheme and a host, such as https://example.com: %v", err)
+		} else if u, err := url.Parse(cfg.Origin); err == nil {
+			h.host = u.Hostname()
+		}
 	}
-	for i, p := range cfg.Providers {
+	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
+	cfg.Native.validate(faults, cfg)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	h.cfg = cfg
+	h.AllowScopes(cfg.Scopes...)
+	return h, nil
+}
+
+// addProviders adds the providers by their names.
+func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Provider) {
+	if len(providers) == 0 {
+		faults.Add("Config.Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
+	}
+	for i, p := range providers {
+		field := fmt.Sprintf("Config.Providers[%d]", i)
 		if p == nil {
-			fault("Config.Providers[%d] is nil", i)
+			faults.Add(field, "is nil")
 			continue
 		}
 		if strings.HasPrefix(p.Name(), ".") {
-			fault("a provider is called %q: names that begin with a dot are for entries of the kit that are no tokens", p.Name())
+			faults.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", p.Name())
 		}
 		if h.byName[p.Name()] != nil {
-			fault("two providers are called %q: give one another Name", p.Name())
+			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
 		}
 		h.byName[p.Name()] = p
 		if r, ok := p.(provider.Returner); ok {
@@ -171,49 +192,44 @@ func New(cfg Config) (*Handlers, error) {
 			h.apart[p.Name()] = err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name())
 		}
 	}
-	if cfg.Sessions == nil {
-		fault("Config.Sessions is missing: pass session.New or session.FromSCS")
+}
+
+// require reports missing fields.
+func (c *Config) require(faults *configerr.List) {
+	if c.Sessions == nil {
+		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
 	}
-	if cfg.Pending == nil {
-		fault("Config.Pending is missing: pass session.NewPendingStore")
+	if c.Pending == nil {
+		faults.Add("Config.Pending", "is missing: pass session.NewPendingStore")
 	}
-	if cfg.Clients == nil {
-		fault("Config.Clients is missing: pass client.New")
+	if c.Clients == nil {
+		faults.Add("Config.Clients", "is missing: pass client.New")
 	}
-	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
-	if !strings.HasPrefix(cfg.Path, "/") || strings.ContainsAny(cfg.Path, "?#\\") {
-		fault("Config.Path must be a path that begins with a slash")
+}
+
+func (c *Config) setDefaults() {
+	c.Path = cmp.Or(strings.TrimRight(c.Path, "/"), "/auth")
+	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
-	if localPath(cfg.DefaultReturnTo, "", "") == "" {
-		fault("Config.DefaultReturnTo must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.DefaultReturnTo)
+}
+
+func (c *Config) validate(faults *configerr.List) {
+	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\") {
+		faults.Add("Config.Path", "must be a path that begins with a slash")
 	}
-	if cfg.Origin != "" {
-		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
-			fault("Config.Origin must be a scheme and a host, such as https://example.com: %w", err)
-		} else if u, err := url.Parse(cfg.Origin); err == nil {
-			h.host = u.Hostname()
-		}
+	if localPath(c.DefaultReturnTo, "", "") == "" {
+		faults.Add("Config.DefaultReturnTo", "must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
 	}
-	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
-	errs = append(errs, cfg.Native.check(cfg.Providers, cfg.Origin, cfg.Path)...)
-	if cfg.Interstitial < InterstitialNever || cfg.Interstitial > InterstitialAlways {
-		fault("Config.Interstitial must be InterstitialNever, InterstitialPhones or InterstitialAlways")
+	if c.Interstitial < InterstitialNever || c.Interstitial > InterstitialAlways {
+		faults.Add("Config.Interstitial", "must be InterstitialNever, InterstitialPhones or InterstitialAlways")
 	}
-	cfg.Timeout = cmp.Or(cfg.Timeout, 25*time.Second)
-	if cfg.Timeout < 0 {
-		fault("Config.Timeout must not be negative")
+	if c.Timeout < 0 {
+		faults.Add("Config.Timeout", "must not be negative")
 	}
-	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	h.cfg = cfg
-	h.AllowScopes(cfg.Scopes...)
-	return h, nil
 }
 
 // AllowScopes adds to the scopes that the parameter scope of a login may name.
@@ -245,6 +261,10 @@ func (h *Handlers) LoginPath(name string) string {
 	}
 	return h.cfg.Path + "/login/" + name
 }
+
+// defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
+// often have: 15 to 30 seconds.
+const defaultTimeout = 10 * time.Second
 
 // attempt is a sign-in as far as it is known when it fails.
 type attempt struct {

@@ -163,7 +163,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		}
 	}
 	h := newSite(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
-	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `two providers are called "x"`) {
+	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `has the name "x" of another provider`) {
 		t.Errorf("two of one name: %v", err)
 	}
 	if _, err := handlers.New(handlers.Config{Providers: []provider.Provider{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Providers[0] is nil") {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -35,27 +36,38 @@ type NativeClients struct {
 	TokenPairs bool
 }
 
-// check tells the faults of n, for handlers that are mounted at path on origin.
-func (n NativeClients) check(providers []provider.Provider, origin, path string) []error {
-	var errs []error
+// validate reports the errors of n, which is a part of c.
+func (n NativeClients) validate(faults *configerr.List, c Config) {
 	for i, raw := range n.RedirectURIs {
+		field := fmt.Sprintf("Config.Native.RedirectURIs[%d]", i)
 		u, err := url.Parse(raw)
 		switch {
 		case err != nil || u.Scheme == "" || strings.Contains(raw, "#") || (u.Host == "" && u.Path == "" && u.Opaque == ""):
-			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] must be an absolute URI without a fragment, such as com.example.app:/callback", i))
-		case origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, origin) && (u.Path == path+"/callback" || strings.HasPrefix(u.Path, path+"/callback/")):
-			// Its codes belong to browsers, which prove that they began.
-			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] is the site's own callback: register another one for the program", i))
+			faults.Add(field, "must be an absolute URI without a fragment, such as com.example.app:/callback")
+		case c.isCallback(u):
+			// Only the browser that began a sign-in may use the codes of the site's callback.
+			faults.Add(field, "is the site's own callback: register another one for the program")
 		}
 	}
-	can := func(has func(provider.Provider) bool) bool { return slices.ContainsFunc(providers, has) }
-	if len(n.RedirectURIs) > 0 && !can(func(p provider.Provider) bool { _, ok := p.(provider.CodeExchanger); return ok }) {
-		errs = append(errs, errors.New("handlers: Config.Native.RedirectURIs is set, and no provider is a provider.Exchanger: pass provider.NewX"))
+	if len(n.RedirectURIs) > 0 && !slices.ContainsFunc(c.Providers, isA[provider.CodeExchanger]) {
+		faults.Add("Config.Native.RedirectURIs", "is set, and no provider is a provider.CodeExchanger: pass provider.NewX")
 	}
-	if n.TokenPairs && !can(func(p provider.Provider) bool { _, ok := p.(provider.TokenVerifier); return ok }) {
-		errs = append(errs, errors.New("handlers: Config.Native.TokenPairs is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1"))
+	if n.TokenPairs && !slices.ContainsFunc(c.Providers, isA[provider.TokenVerifier]) {
+		faults.Add("Config.Native.TokenPairs", "is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1")
 	}
-	return errs
+}
+
+// isCallback reports whether u is a callback of the site.
+func (c Config) isCallback(u *url.URL) bool {
+	callback := c.Path + "/callback"
+	return c.Origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, c.Origin) &&
+		(u.Path == callback || strings.HasPrefix(u.Path, callback+"/"))
+}
+
+// isA reports whether p implements T.
+func isA[T any](p provider.Provider) bool {
+	_, ok := p.(T)
+	return ok
 }
 
 // maxNativeBody bounds what a program sends. X's codes and tokens are about 100 bytes.

@@ -11,7 +11,6 @@
 package middleware
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -19,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/session"
 )
@@ -64,20 +64,23 @@ type Middleware struct {
 	misplaced sync.Once // says so
 }
 
-// New checks cfg and returns the middleware.
+// New validates cfg and returns the middleware. It reports all configuration errors at once.
 func New(cfg Config) (*Middleware, error) {
-	var errs []error
+	faults := configerr.For("middleware")
 	if cfg.Sessions == nil {
-		errs = append(errs, errors.New("middleware: Config.Sessions is missing: pass session.New or session.FromSCS"))
+		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
 	}
 	if cfg.Clients == nil {
-		errs = append(errs, errors.New("middleware: Config.Clients is missing: pass client.New"))
+		faults.Add("Config.Clients", "is missing: pass client.New")
 	}
 	if cfg.LoginPath == "" {
 		cfg.LoginPath = "/auth/login"
 	}
 	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
-		errs = append(errs, errors.New("middleware: Config.LoginPath must be a path that begins with a slash"))
+		faults.Add("Config.LoginPath", "must be a path that begins with a slash")
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	if cfg.SignInPath == nil {
 		cfg.SignInPath = func(path string) bool { return path == cfg.LoginPath || strings.HasPrefix(path, cfg.LoginPath+"/") }
@@ -90,9 +93,6 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
 	}
 	return &Middleware{
 		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, signIn: cfg.SignInPath, pathOf: cfg.LoginPathOf,
