@@ -71,8 +71,8 @@ type Config struct {
 	// Success answers the callback of a successful sign-in, in place of the redirect to the
 	// return path ([handlers.ReturnPath]). [User], [Client] and gologin's token readers work
 	// in it; see package handlers. Failure answers a failed login or callback, in place of
-	// the page: gologin.ErrorFromContext returns the error, and [handlers.ProblemOf] its
-	// texts. To change how failures look, use Pages instead.
+	// the page: gologin.ErrorFromContext returns the error, and [page.ProblemFor] its
+	// status and texts. To change how failures look, use Pages instead.
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
 	Logger *slog.Logger
@@ -141,10 +141,17 @@ type XEndpoints struct {
 
 // PagesConfig configures the pages that the kit shows.
 type PagesConfig struct {
-	// Render shows the kit's pages (the question before a sign-out, and a page for each
-	// failure) with the application's texts and layout; see package page. Nil means the
-	// default pages.
+	// Render shows a page in the application's layout; see [page.Pages]. There is a page
+	// before a sign-out, and one for each failure. Nil means the default layout.
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
+	// Translate replaces the texts of a page or of a problem document by those of the
+	// visitor's language; see [page.Pages]. Nil means English.
+	Translate func(r *http.Request, p *Page)
+	// SiteName is shown on each page. It may be empty.
+	SiteName string
+	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
+	// white in dark mode.
+	Accent string
 	// Interstitial sends visitors to X through a small page. It is for phones whose X app
 	// would open the link and end the sign-in in another browser. The default is
 	// InterstitialNever; InterstitialPhones suits sites with many visitors on phones.

@@ -18,6 +18,7 @@ import (
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -136,19 +137,21 @@ func (k *Kit) newHandlers() error {
 		return err
 	}
 	public := c.public.EscapedPath()
+	pages := page.Pages{Render: c.Pages.Render, Translate: c.Pages.Translate, SiteName: c.Pages.SiteName, Accent: c.Pages.Accent}
 	base := public + c.Paths.Base
 	k.handlers, err = handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
 		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		Path: base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: origin(c.public),
-		Timeout: c.Advanced.Timeout, Pages: c.Pages.Render, OnEvent: c.OnEvent, Logger: c.Logger,
+		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages.Render, Logger: c.Logger,
+		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger,
+		PublicPath: public, Origin: origin(c.public),
 		LoginPath: base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
 	})
 	return err
