@@ -81,7 +81,7 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 			return
 		}
 		if success == nil {
-			seeOther(w, a.returnTo)
+			RedirectAfterSignIn(w, r, a.returnTo)
 			return
 		}
 		ctx := requestctx.With(r.Context(), &requestctx.Request{

@@ -95,6 +95,15 @@ func MaySignIn(r *http.Request) bool {
 	return (mode == "" || mode == "navigate") && !framed(r) && !IsHTMX(r) && !IsPrefetch(r) && !office(r)
 }
 
+// ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
+// header that says so.
+func ShowsPages(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return accepts(r, "text/html") && !isXHR(r)
+}
+
 // JSON reports whether r must be answered with JSON: the client accepts JSON and not HTML, or
 // is a script.
 func JSON(r *http.Request) bool {
