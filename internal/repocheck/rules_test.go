@@ -30,13 +30,14 @@ var layers = [][]string{
 	{"middleware/xecho", "middleware/xgin"},
 	{"middleware"},
 	// Below middleware and root, which share it.
+	{"page"},
 	{"internal/requestctx"},
 	{"client"},
 	{"session"},
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "page", "internal/configerr", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/requestkind", "internal/wire", "internal/xplatform"},
+	{"event", "internal/configerr", "internal/loopback", "internal/redact", "internal/scope", "internal/seal", "internal/requestkind", "internal/visitorpath", "internal/wire", "internal/xplatform"},
 	{"xtest"},
 	{"internal/testservers"},
 }
