@@ -454,14 +454,22 @@ func (o *oauth2App) granted(c *call, granted *oauth2.Token, err error) (tokensto
 // notGranted returns the error for a token call that x/oauth2 failed with err. The text of
 // err has the body of the answer, so err is not wrapped.
 func (o *oauth2App) notGranted(c *call, err error) *Error {
-	var refusal *oauth2.RetrieveError
-	if !errors.As(err, &refusal) && c.err == nil && c.answer.ok() && (o.isX || parseFault(c.answer.body).code() == "") {
+	isError := errors.As(err, new(*oauth2.RetrieveError))
+	switch {
+	case c.err != nil || !c.answer.ok():
+		return c.failure()
+	case o.isX && isError:
+		return c.unusable("the answer is an error with the status of a success")
+	case !isError && !saysError(c.answer.body):
 		return c.unusable("the answer has no usable token")
 	}
-	if o.isX && refusal != nil && c.answer.ok() {
-		return c.unusable("the answer is an error with the status of a success")
-	}
 	return c.failure()
+}
+
+// saysError reports whether body is an error whose code x/oauth2 cannot parse: a number.
+func saysError(body []byte) bool {
+	answer, _ := jsonObject(body)
+	return scalarOf(answer["error"]) != "" && answer["access_token"] == nil
 }
 
 // carried is a context in which x/oauth2 sends its request by c.
