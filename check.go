@@ -15,6 +15,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/xplatform"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -270,39 +271,15 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 	return []Finding{k.explain(p.Name(), err)}
 }
 
-// explain turns a probe's error into a finding.
+// explain returns the finding for the error of a probe.
 func (k *Kit) explain(name string, err error) Finding {
-	f := Finding{Severity: SeverityError, Provider: name}
-	var pe *provider.Error
-	if !errors.As(err, &pe) {
-		pe = &provider.Error{Kind: err}
+	advice := page.AdviceFor(err, k.cfg.callback())
+	f := Finding{
+		Code: advice.Code, Severity: SeverityError, Provider: name,
+		Problem: advice.Problem, Fix: strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + ".",
 	}
-	switch {
-	case pe.Reason == provider.ReasonCredentials:
-		f.Code, f.Problem = "credentials", "X does not accept the application's credentials."
-		f.Fix = "Compare ClientID and ClientSecret with those under OAuth 2.0 in X's console; the API key and secret are others. " +
-			"A Web App has a secret; a Native App or Single Page App is public, and its secret stays empty here."
-		if name == "x-oauth1" {
-			f.Fix = "Compare ConsumerKey and ConsumerSecret with the API key and secret in X's console; OAuth 2.0's client id and secret are others."
-		}
-	case pe.Reason == provider.ReasonCallback:
-		f.Code, f.Problem = "callback", "The callback is not registered at X."
-		f.Fix = "Register exactly " + k.cfg.callback() + " in the application's settings: X compares to the letter."
-	case pe.Reason == provider.ReasonClock:
-		f.Code, f.Problem = "clock_skew", "X refuses this machine's time."
-		f.Fix = "Keep the clock right by NTP."
-	case pe.Reason == provider.ReasonAccess:
-		f.Code, f.Problem = "access", "The application's plan, project or permissions do not allow sign-in."
-		f.Fix = "Attach the application to a project in X's console and switch on user authentication."
-	case errors.Is(err, provider.ErrRateLimited):
-		f.Code, f.Severity, f.Problem = "rate_limited", SeverityWarning, "X limits this application's calls at the moment."
-		f.Fix = "Wait, and check again."
-	case errors.Is(err, provider.ErrUnavailable):
-		f.Code, f.Severity, f.Problem = "unavailable", SeverityWarning, "X gave no usable answer."
-		f.Fix = "Check again later; if it stays, check APIURL."
-	default:
-		f.Code, f.Problem = "refused", "X refused: "+err.Error()+"."
-		f.Fix = "See the code and the text of X's answer."
+	if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
+		f.Severity = SeverityWarning
 	}
 	return f
 }

@@ -1,27 +1,16 @@
 package xsignin
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"path"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/handlers"
-	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -55,8 +44,8 @@ type Config struct {
 	// of pending sign-ins and the stored tokens: the newest seals, all of them open. Without
 	// Secrets, New makes a random one if PublicURL is a loopback address and TokenStore is
 	// not set. Otherwise New fails, because stored tokens could not be read after a restart.
-	// `openssl rand -base64 32` makes a secret. [Kit.ReencryptTokens] describes how to
-	// replace one.
+	// `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from one
+	// variable. [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
 	// TokenStore stores the sealed tokens, and the list of users who were signed out
 	// everywhere. The default is memory, for one process. Replicas that share Session.Store
@@ -82,8 +71,8 @@ type Config struct {
 	// Success answers the callback of a successful sign-in, in place of the redirect to the
 	// return path ([handlers.ReturnPath]). [User], [Client] and gologin's token readers work
 	// in it; see package handlers. Failure answers a failed login or callback, in place of
-	// the page: gologin.ErrorFromContext returns the error, and [handlers.ProblemOf] its
-	// texts. To change how failures look, use Pages instead.
+	// the page: gologin.ErrorFromContext returns the error, and [page.ProblemFor] its
+	// status and texts. To change how failures look, use Pages instead.
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
 	Logger *slog.Logger
@@ -91,10 +80,17 @@ type Config struct {
 	Advanced Advanced
 }
 
-// OAuth1Config has the OAuth 1.0a credentials of the application at X.
+// OAuth1Config configures OAuth 1.0a.
 type OAuth1Config struct {
 	// ConsumerKey and ConsumerSecret are called API key and secret in X's console.
 	ConsumerKey, ConsumerSecret string
+	// AccessType requests less access than the application has: "read" or "write". By
+	// default X's settings of the application decide.
+	AccessType string
+	// FetchProfile makes one users/me call at each sign-in, for the name and the avatar. X
+	// bills and limits that call, and the sign-in fails if the call fails. By default there
+	// is no call: X's token response has the id and the username.
+	FetchProfile bool
 }
 
 // SessionConfig configures the sessions: set Manager, or the other fields, or none.
@@ -145,14 +141,24 @@ type XEndpoints struct {
 
 // PagesConfig configures the pages that the kit shows.
 type PagesConfig struct {
-	// Render shows the kit's pages (the question before a sign-out, and a page for each
-	// failure) with the application's texts and layout; see package page. Nil means the
-	// default pages.
+	// Render shows a page in the application's layout; see [page.Pages]. There is a page
+	// before a sign-out, and one for each failure. Nil means the default layout.
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
+	// Translate replaces the texts of a page or of a problem document by those of the
+	// visitor's language; see [page.Pages]. Nil means English.
+	Translate func(r *http.Request, p *Page)
+	// SiteName is shown on each page. It may be empty.
+	SiteName string
+	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
+	// white in dark mode.
+	Accent string
 	// Interstitial sends visitors to X through a small page. It is for phones whose X app
 	// would open the link and end the sign-in in another browser. The default is
 	// InterstitialNever; InterstitialPhones suits sites with many visitors on phones.
 	Interstitial Interstitial
+	// LoggedOut answers a successful sign-out, in place of the redirect to the form's
+	// return_to. For example, it deletes the application's own cookies.
+	LoggedOut http.Handler
 }
 
 // Advanced has settings that few applications need.
@@ -167,19 +173,24 @@ type Advanced struct {
 	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
 	// minutes.
 	RefreshBefore time.Duration
+	// Timeout limits one login, callback or logout, with its requests to X and to the
+	// stores. The default is 10 seconds. Keep it below the WriteTimeout of the http.Server
+	// and the timeouts of proxies: a browser that gets no response is signed in without
+	// knowing it. After a failure, undoing what was saved takes up to 5 seconds more.
+	Timeout time.Duration
 }
 
-// Names that an application would otherwise look for in the rooms.
+// Types of other packages that most applications need.
 type (
-	// SignIn is what an OnSignIn hook decides about.
+	// SignIn is the argument of Config.OnSignIn.
 	SignIn = handlers.SignIn
-	// Interstitial says who is sent to X by way of a page.
+	// Interstitial selects the visitors who are sent to X through a page.
 	Interstitial = handlers.Interstitial
-	// Event is what an Events hook is told.
+	// Event is the argument of Config.OnEvent.
 	Event = event.Event
-	// NativeClients says which programs may sign in at Path + "/native".
+	// NativeClients selects the programs that may sign in at Paths.Base + "/native".
 	NativeClients = handlers.NativeClients
-	// Page is what a Pages hook shows.
+	// Page is a page for Config.Pages.Render.
 	Page = page.Page
 	// Key names a user's token with a provider.
 	Key = tokenstore.Key
@@ -199,131 +210,4 @@ func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 func (c Config) LogValue() slog.Value {
 	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
 		c.PublicURL, c.ClientID, c.OAuth1.ConsumerKey, len(c.Secrets))
-}
-
-// checked is a Config whose own fields hold up; the rooms check theirs.
-type checked struct {
-	Config
-	public  *url.URL
-	secrets [][]byte
-}
-
-func (c Config) check() (checked, error) {
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("xsignin: "+format, args...)) }
-
-	k := checked{Config: c}
-	public, err := url.Parse(c.PublicURL)
-	switch {
-	case c.PublicURL == "":
-		fault("Config.PublicURL is missing: set it to how visitors reach the site, such as https://example.com")
-	case err != nil || public.Host == "" || (public.Scheme != "https" && public.Scheme != "http"):
-		hint := ", such as https://example.com"
-		if hostShape.MatchString(c.PublicURL) { // what does not look like a host may be a secret in the wrong field
-			scheme, host := "https", c.PublicURL
-			if host, _, _ := strings.Cut(host, "/"); loopback.Is(hostname(host)) {
-				scheme = "http"
-			}
-			hint = fmt.Sprintf(", and %s has no scheme: write %s://%s", host, scheme, host)
-		}
-		fault("Config.PublicURL must be an absolute http or https URL%s", hint)
-	case nowhere(public.Hostname()):
-		fault("Config.PublicURL names no host that a browser can open: %q is where a server listens. Write http://localhost:%s while you try things out, and elsewhere the site's own name, such as https://example.com", public.Host, port(public))
-	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
-		fault("Config.PublicURL must be a scheme, a host and perhaps a path, and nothing else")
-	default:
-		public.Path, public.RawPath = strings.TrimRight(public.Path, "/"), ""
-		k.public = public
-	}
-	k.Paths.Base = strings.TrimRight(cmp.Or(c.Paths.Base, "/auth"), "/")
-	if k.public != nil {
-		if site, _, ok := strings.Cut(k.public.Path+"/", k.Paths.Base+"/callback/"); ok {
-			fault("Config.PublicURL is the site and not its callback, which the kit puts together: write %s", (&url.URL{Scheme: k.public.Scheme, Host: k.public.Host, Path: site}).String())
-		}
-	}
-	if !pathShape.MatchString(k.Paths.Base) || path.Clean(k.Paths.Base) != k.Paths.Base {
-		fault("Config.Paths.Base must begin with a slash, name at least one segment, and have only letters, digits, hyphens, underscores and dots in it")
-	}
-	if c.ClientID == "" && c.OAuth1.ConsumerKey == "" && len(c.Providers) == 0 {
-		fault("no way to sign in: set ClientID (OAuth 2.0) or ConsumerKey and ConsumerSecret (OAuth 1.0a). Is its environment variable set?")
-	}
-	if c.ClientID == "" && c.ClientSecret != "" {
-		fault("Config.ClientSecret is set without ClientID")
-	}
-	if (c.OAuth1.ConsumerKey == "") != (c.OAuth1.ConsumerSecret == "") {
-		fault("Config.OAuth1.ConsumerKey and ConsumerSecret belong together: one of them is missing")
-	}
-	if c.Session.Manager != nil {
-		if c.Session.Store != nil || c.Session.CookieName != "" || c.Session.Lifetime != 0 || c.Session.IdleTimeout != 0 {
-			fault("Config.Session.Manager brings its own store, cookie and lifetimes: leave the other fields of Config.Session unset")
-		}
-		if k.public != nil && k.public.Scheme == "https" && !c.Session.Manager.Cookie.Secure {
-			fault("Config.Session.Manager.Cookie.Secure is false, and PublicURL is https: set it, or the session goes over http in clear")
-		}
-	}
-	k.Logger = cmp.Or(c.Logger, slog.Default())
-	for i, key := range c.Secrets {
-		if len(key) < 32 {
-			hint := ""
-			if key == "" {
-				hint = " Is its environment variable set?"
-			}
-			fault("Config.Secrets[%d] has %d bytes and needs at least 32: `openssl rand -base64 32` makes one.%s", i, len(key), hint)
-		}
-		k.secrets = append(k.secrets, []byte(key))
-	}
-	if len(c.Secrets) == 0 && k.public != nil {
-		switch {
-		case c.TokenStore != nil:
-			fault("Config.Secrets is empty, and Tokens is set: after a restart nobody could read what is stored. `openssl rand -base64 32` makes a key")
-		case !loopback.Is(k.public.Hostname()):
-			fault("Config.Secrets is empty: give a secret of at least 32 bytes (`openssl rand -base64 32`); only a loopback PublicURL goes without")
-		default:
-			k.secrets = [][]byte{[]byte(rand.Text() + rand.Text())}
-		}
-	}
-	return k, errors.Join(errs...)
-}
-
-// halves says what is configured by half: it works, and not for long.
-func (c checked) configWarnings() []string {
-	var found []string
-	sessions := c.Session.Store
-	if c.Session.Manager != nil {
-		sessions = c.Session.Manager.Store
-	}
-	_, forgets := sessions.(*memstore.MemStore)
-	stored := sessions != nil && !forgets
-	switch away := !loopback.Is(c.public.Hostname()); {
-	case away && stored && c.TokenStore == nil:
-		found = append(found, "sessions are stored and tokens are not: after a restart, and on another replica, who is signed in cannot call X and has to sign in again. Set Tokens too")
-	case away && !stored && c.TokenStore != nil:
-		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, nobody is signed in. Set Session.Store too")
-	}
-	if c.ClientID != "" && len(c.Scopes) > 0 && !slices.Contains(c.Scopes, "offline.access") && (c.Advanced.KeepTokensOnLogout || c.TokenStore != nil) {
-		found = append(found, "tokens are kept and Scopes lacks offline.access: X gives no refresh token, and after two hours the user has to sign in again")
-	}
-	return found
-}
-
-// hostShape is a host without a scheme, perhaps with a port and a path.
-var hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
-
-// pathShape is what may be mounted in a ServeMux without a meaning of its own.
-var pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
-
-// origin is u's origin as browsers write it: the host in lower case, and without the
-// scheme's own port.
-func origin(u *url.URL) string {
-	own := ":80"
-	if u.Scheme == "https" {
-		own = ":443"
-	}
-	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Host), own)
-}
-
-// nowhere reports whether host is none, or all of a machine's addresses.
-func nowhere(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || (err == nil && ip.Unmap().IsUnspecified())
 }

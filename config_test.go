@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a public URL without its scheme", func(c *xsignin.Config) { c.PublicURL = "127.0.0.1:8080" }, []string{"127.0.0.1:8080 has no scheme: write http://127.0.0.1:8080"}},
 		{"localhost without its scheme", func(c *xsignin.Config) { c.PublicURL = "localhost:8080/app" }, []string{"write http://localhost:8080/app"}},
 		{"a site without its scheme", func(c *xsignin.Config) { c.PublicURL = "site.example" }, []string{"site.example has no scheme: write https://site.example"}},
-		{"the callback in its place", func(c *xsignin.Config) { c.PublicURL = "https://site.example/auth/callback" }, []string{"Config.PublicURL is the site and not its callback", "write https://site.example"}},
+		{"the callback in its place", func(c *xsignin.Config) { c.PublicURL = "https://site.example/auth/callback" }, []string{"Config.PublicURL is the callback and must be the site", "write https://site.example"}},
 		{"a provider's callback below a path in its place", func(c *xsignin.Config) { c.Paths.Base, c.PublicURL = "/in", "https://site.example/app/in/callback/x" }, []string{"write https://site.example/app"}},
 		{"another scheme", func(c *xsignin.Config) { c.PublicURL = "ftp://site.example" }, []string{"Config.PublicURL must be an absolute"}},
 		{"a public URL that does not parse", func(c *xsignin.Config) { c.PublicURL = "https://a b" }, []string{"Config.PublicURL must be an absolute"}},
@@ -46,6 +47,14 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a key whose variable is not set", func(c *xsignin.Config) { c.Secrets = []string{""} }, []string{"environment variable"}},
 		{"half a pair", func(c *xsignin.Config) { c.OAuth1.ConsumerKey = "key" }, []string{"belong together"}},
 		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
+		{"a secret with a comma", func(c *xsignin.Config) { c.Secrets[0] += "," + c.Secrets[0] }, []string{"Config.Secrets[0] has a comma", "separate secrets by spaces"}},
+		{"a secret with its quotation marks", func(c *xsignin.Config) { c.Secrets[0] = `"` + c.Secrets[0] + `"` }, []string{"Config.Secrets[0] has a quotation mark"}},
+		{"two secrets in one", func(c *xsignin.Config) { c.Secrets[0] += " " + c.Secrets[0] }, []string{"Config.Secrets[0] has a space", "xsignin.ParseSecrets"}},
+		{"a host that is not ASCII", func(c *xsignin.Config) { c.PublicURL = "https://b\u00fccher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
+		{"an access type that X does not have", func(c *xsignin.Config) {
+			c.OAuth1 = xsignin.OAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", AccessType: "all"}
+		}, []string{"xsignin: Config.OAuth1.AccessType"}},
+		{"a negative timeout", func(c *xsignin.Config) { c.Advanced.Timeout = -1 }, []string{"xsignin: Config.Advanced.Timeout must not be negative"}},
 		{"a path that is relative", func(c *xsignin.Config) { c.Paths.Base = "auth" }, []string{"Config.Paths.Base must begin"}},
 		{"a path with a query", func(c *xsignin.Config) { c.Paths.Base = "/auth?x" }, []string{"Config.Paths.Base"}},
 		{"a path that is all", func(c *xsignin.Config) { c.Paths.Base = "/" }, []string{"Config.Paths.Base"}},
@@ -54,11 +63,11 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a path that leads up", func(c *xsignin.Config) { c.Paths.Base = "/a/../b" }, []string{"Config.Paths.Base"}},
 		{"stored tokens without keys", func(c *xsignin.Config) {
 			c.PublicURL, c.Secrets, c.TokenStore = "http://127.0.0.1", nil, tokenstore.NewMemory()
-		}, []string{"Config.Secrets is empty, and Tokens is set"}},
+		}, []string{"Config.Secrets is empty, and TokenStore is set"}},
 		{"an application's cookie by http", func(c *xsignin.Config) { c.Session.Manager = scs.New() }, []string{"Config.Session.Manager.Cookie.Secure"}},
 		{"a home elsewhere", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path on this site", `"//evil.example"`}},
 		{"an API with a version", func(c *xsignin.Config) { c.X.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.X.APIURL has a path", "write https://api.x.com"}},
-		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager brings its own"}},
+		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager has its own"}},
 		{"an API by http", func(c *xsignin.Config) { c.X.APIURL = "http://api.example" }, []string{"APIURL is http"}},
 		{"scopes that do not tell who it is", func(c *xsignin.Config) { c.Scopes = []string{"users.read"} }, []string{"xsignin: Config.Scopes lacks tweet.read"}},
 		{"faults of both providers", func(c *xsignin.Config) {
@@ -209,11 +218,11 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		want string // in the one warning; "" for none
 	}{
 		{"the quick start, deployed", func(*xsignin.Config) {}, ""},
-		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set Tokens too"},
+		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set TokenStore too"},
 		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokenstore.NewMemory() }, "Set Session.Store too"},
 		{"both", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
 		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
-		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set Tokens too"},
+		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore too"},
 		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = own() }, ""},
 		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = own(), tokenstore.NewMemory() }, "Set Session.Store too"},
 		{"kept tokens that nothing renews", func(c *xsignin.Config) {
@@ -260,5 +269,42 @@ func TestWhatOnlyLooksLikeTheCallbackIsASite(t *testing.T) {
 		if _, err := xsignin.New(xsignin.Config{PublicURL: public, ClientID: "id", Logger: slog.New(slog.DiscardHandler)}); err != nil {
 			t.Errorf("%s: %v", public, err)
 		}
+	}
+}
+
+func TestParseSecrets(t *testing.T) {
+	a, b := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	for _, tt := range []struct {
+		value string
+		want  []string
+		err   string
+	}{
+		{"", nil, ""},
+		{a, []string{a}, ""},
+		{" " + a + "\n\t" + b + "\n", []string{a, b}, ""},
+		{a + "," + b, nil, "secret 1 has a comma in it (separate secrets by spaces)"},
+		{a + ", " + b, nil, "secret 1 has a comma"},
+		{`"` + a + `"`, nil, "without quotation marks"},
+		{a + " short", nil, "secret 2 has 5 bytes and needs at least 32"},
+		{" \n", nil, "the value has no secret in it"},
+	} {
+		got, err := xsignin.ParseSecrets(tt.value)
+		if !slices.Equal(got, tt.want) || (err == nil) != (tt.err == "") {
+			t.Errorf("%q: %q, %v", tt.value, got, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "aaa")) {
+			t.Errorf("%q: %v, want %s", tt.value, err, tt.err)
+		}
+	}
+}
+
+func TestNewLogsTheCallbackToRegister(t *testing.T) {
+	var log bytes.Buffer
+	_, err := xsignin.New(xsignin.Config{
+		PublicURL: "http://localhost:8080/app", ClientID: "id", Paths: xsignin.Paths{Base: "/in"},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil || !strings.Contains(log.String(), "callback=http://localhost:8080/app/in/callback") {
+		t.Errorf("%v, the log: %s", err, log.String())
 	}
 }

@@ -201,7 +201,7 @@ func ExampleKit_RequireUser() {
 	fmt.Print(w.Body)
 	// Output:
 	// 401 application/problem+json
-	// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in to continue.","code":"not_signed_in","login_url":"/auth/login"}
+	// {"type":"about:blank","title":"You are not signed in","status":401,"detail":"Sign in to continue.","code":"not_signed_in","login_url":"/auth/login"}
 }
 
 // Posting is asked for where it is needed, and not at the sign-in. The page load goes
@@ -348,7 +348,7 @@ func ExampleKit_Check() {
 	for _, f := range kit.Check(context.Background(), nil) {
 		fmt.Printf("%s: %s: %s %s\n", f.Severity, f.Provider, f.Problem, f.Fix)
 	}
-	// Output: fault: x-oauth1: The callback is not registered at X. Register exactly http://127.0.0.1:8080/auth/callback in the application's settings: X compares to the letter.
+	// Output: fault: x-oauth1: The callback is not registered at X. Register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback.
 }
 
 // An application that has sessions of its own joins the kit to them. The sign-in renews the

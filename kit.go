@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,210 +18,235 @@ import (
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Kit is "Sign in with X", put together. It is the http.Handler of the paths under
+// Kit is "Sign in with X", ready to mount. It is the http.Handler of the paths under
 // Config.Paths.Base, and makes the middleware. Goroutines may share it.
 type Kit struct {
-	cfg       checked
-	mux       *http.ServeMux
+	cfg       settings
+	routes    map[string]http.Handler // by path, without the path of PublicURL
 	providers []provider.Provider
 	sessions  *session.Manager
 	signOuts  *session.SignOuts
 	handlers  *handlers.Handlers
 	clients   *client.Manager
 	gate      *middleware.Middleware
-	misplaced *sync.Once // says that the kit is mounted elsewhere than at Config.Paths.Base
+	misplaced *sync.Once // logs that the kit is not mounted at Config.Paths.Base
 }
 
-// New puts a kit together from the rooms. The error tells every fault of cfg that it can
-// find at once, each with the name of the field; what works and is hardly meant, such as
-// stored sessions without stored tokens, is a warning in the log.
+// New validates cfg and makes a Kit. It reports all configuration errors at once, each with
+// the name of its field. It logs the callback to register at X, and a warning for settings
+// that work but not as most applications need, such as stored sessions without stored tokens.
 func New(cfg Config) (*Kit, error) {
-	c, err := cfg.check()
+	c, err := cfg.validate()
 	if err != nil {
 		return nil, err
 	}
-	halves := c.configWarnings() // before session.FromSCS wraps the store
+	warnings := c.configWarnings() // before session.FromSCS wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
-	if k.providers, err = c.makeProviders(); err != nil {
-		return nil, err
+	if k.providers, err = c.newProviders(); err != nil {
+		return nil, ownNames(err)
 	}
 	store := c.TokenStore
 	if store == nil {
 		store = tokenstore.NewMemory()
 	}
-	// Not less than the default: sessions from before somebody shortened it go on as long as
-	// they were to.
-	lifetime := max(session.DefaultLifetime, c.Session.Lifetime)
-	if c.Session.Manager != nil {
-		lifetime = max(lifetime, c.Session.Manager.Lifetime)
-	}
-	if k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger}); err != nil {
-		return nil, err
-	}
-	if c.Session.Manager != nil {
-		k.sessions, err = session.FromSCS(c.Session.Manager, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
-	} else {
-		k.sessions, err = session.New(session.Config{
-			Store: c.Session.Store, CookieName: c.Session.CookieName, Lifetime: c.Session.Lifetime, IdleTimeout: c.Session.IdleTimeout,
-			Secure: c.public.Scheme == "https", Logger: c.Logger, SignOuts: k.signOuts,
-		})
-	}
-	if err != nil {
-		return nil, inOurNames(err)
+	if err := k.newSessions(store); err != nil {
+		return nil, ownNames(err)
 	}
 	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
-		return nil, err
+		return nil, ownNames(err)
 	}
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
 		OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
-		return nil, err
+		return nil, ownNames(err)
 	}
-	if err := k.mount(); err != nil {
-		return nil, errors.Join(err, k.clients.Close(context.Background()))
+	if err := k.newHandlers(); err != nil {
+		return nil, errors.Join(ownNames(err), k.clients.Close(context.Background()))
 	}
-	if len(c.Secrets) == 0 {
-		c.Logger.Warn("xsignin: no keys are configured: random ones serve until this process ends, then everybody signs in again")
-	}
-	if c.public.Scheme == "http" && !loopback.Is(c.public.Hostname()) {
-		c.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins go over the network in clear. Use https", "public_url", c.PublicURL)
-	}
-	for _, half := range halves {
-		c.Logger.Warn("xsignin: " + half)
-	}
+	k.addRoutes()
+	c.logStart(warnings)
 	return k, nil
 }
 
-// makeProviders makes the providers that cfg names. They share the callback.
-func (c checked) makeProviders() ([]provider.Provider, error) {
+// newProviders makes the providers that the Config names.
+func (s settings) newProviders() ([]provider.Provider, error) {
 	var all []provider.Provider
 	var errs []error
-	if c.ClientID != "" {
+	if s.ClientID != "" {
 		x, err := provider.NewX(provider.XConfig{
-			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.callback(), Scopes: c.Scopes,
-			APIURL: c.X.APIURL, AuthorizeURL: c.X.AuthorizeURL, Transport: c.X.Transport,
+			ClientID: s.ClientID, ClientSecret: s.ClientSecret, CallbackURL: s.callback(), Scopes: s.Scopes,
+			APIURL: s.X.APIURL, AuthorizeURL: s.X.AuthorizeURL, Transport: s.X.Transport,
 		})
 		all, errs = append(all, x), append(errs, err)
 	}
-	if c.OAuth1.ConsumerKey != "" {
+	if s.OAuth1.ConsumerKey != "" {
 		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
-			ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: c.callback(),
-			APIURL: c.X.APIURL, Transport: c.X.Transport,
+			ConsumerKey: s.OAuth1.ConsumerKey, ConsumerSecret: s.OAuth1.ConsumerSecret, CallbackURL: s.callback(),
+			AccessType: s.OAuth1.AccessType, FetchProfile: s.OAuth1.FetchProfile,
+			APIURL: s.X.APIURL, Transport: s.X.Transport,
 		})
 		all, errs = append(all, x), append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, inOurNames(err)
+		return nil, err
 	}
-	return append(all, c.Providers...), nil
+	return append(all, s.Providers...), nil
 }
 
-// inOurNames tells the faults of the configurations of rooms, one in a line, by the names of
-// [Config]. A fault of two is told once.
-func inOurNames(err error) error {
-	var faults []error
-	seen := map[string]bool{}
-	names := strings.NewReplacer("provider: XConfig.APIURL", "xsignin: Config.X.APIURL", "provider: XOAuth1Config.APIURL", "xsignin: Config.X.APIURL",
-		"provider: XConfig.AuthorizeURL", "xsignin: Config.X.AuthorizeURL",
-		"provider: XConfig.", "xsignin: Config.", "provider: XOAuth1Config.", "xsignin: Config.OAuth1.",
-		"session: Config.", "xsignin: Config.Session.", "handlers: Config.DefaultReturnTo", "xsignin: Config.Paths.DefaultReturnTo",
-		"handlers: Config.Interstitial", "xsignin: Config.Pages.Interstitial", "handlers: Config.Native", "xsignin: Config.Advanced.Native",
-		"handlers: Config.", "xsignin: Config.")
-	for line := range strings.Lines(err.Error()) {
-		fault := strings.TrimSuffix(names.Replace(line), "\n")
-		if !seen[fault] {
-			seen[fault] = true
-			faults = append(faults, errors.New(fault))
-		}
+// newSessions makes the session manager.
+func (k *Kit) newSessions(store tokenstore.Store) (err error) {
+	c, own := k.cfg, k.cfg.Session
+	// At least the default: shortening Lifetime does not shorten existing sessions.
+	lifetime := max(session.DefaultLifetime, own.Lifetime)
+	if own.Manager != nil {
+		lifetime = max(lifetime, own.Manager.Lifetime)
 	}
-	return errors.Join(faults...)
+	k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	if own.Manager != nil {
+		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
+		return err
+	}
+	k.sessions, err = session.New(session.Config{
+		Store: own.Store, CookieName: own.CookieName, Lifetime: own.Lifetime, IdleTimeout: own.IdleTimeout,
+		Secure: c.secure(), Logger: c.Logger, SignOuts: k.signOuts,
+	})
+	return err
 }
 
-// callback is the URL to register at X.
-func (c checked) callback() string { return c.public.String() + c.Paths.Base + "/callback" }
-
-// mount makes the handlers and their paths.
-func (k *Kit) mount() error {
+// newHandlers makes the handlers and the middleware.
+func (k *Kit) newHandlers() error {
 	c := k.cfg
 	name := strings.TrimPrefix(c.Session.CookieName, "__Host-")
 	if c.Session.Manager != nil {
 		name = c.Session.Manager.Cookie.Name
 	}
-	jar, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
+	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: name})
 	if err != nil {
 		return err
 	}
-	path := c.public.EscapedPath() + c.Paths.Base
-	h, err := handlers.New(handlers.Config{
-		Providers: k.providers, Sessions: k.sessions, Pending: jar, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions, Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
-		Path: path, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, c.public.EscapedPath()+"/"), Origin: origin(c.public),
-		Pages: c.Pages.Render, OnEvent: c.OnEvent, Logger: c.Logger,
+	public := c.public.EscapedPath()
+	pages := page.Pages{Render: c.Pages.Render, Translate: c.Pages.Translate, SiteName: c.Pages.SiteName, Accent: c.Pages.Accent}
+	base := public + c.Paths.Base
+	k.handlers, err = handlers.New(handlers.Config{
+		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
+		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
+		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
+		Path: base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: origin(c.public),
+		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
-		return inOurNames(err)
+		return err
 	}
-	k.handlers = h
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Pages: c.Pages.Render, Logger: c.Logger,
-		LoginPath: path + "/login", SignInPath: c.signIn, LoginPathOf: h.LoginPath, AllowScopes: h.AllowScopes,
+		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger,
+		PublicPath: public, Origin: origin(c.public),
+		LoginPath: base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
 	})
-	if err != nil {
-		return err
-	}
-	k.mux = http.NewServeMux()
+	return err
+}
+
+// addRoutes adds the kit's paths.
+func (k *Kit) addRoutes() {
+	c, h, base := k.cfg, k.handlers, k.cfg.Paths.Base
 	callback := h.Callback(c.Success, c.Failure)
-	k.mux.Handle(c.Paths.Base+"/login", h.Login(k.providers[0].Name(), c.Failure))
+	k.routes = map[string]http.Handler{
+		base + "/login":    h.Login(k.providers[0].Name(), c.Failure),
+		base + "/callback": callback,
+		base + "/logout":   h.Logout(c.Pages.LoggedOut, nil),
+		base + "/session":  h.Session(),
+	}
 	for _, p := range k.providers {
-		k.mux.Handle(c.Paths.Base+"/login/"+p.Name(), h.Login(p.Name(), c.Failure))
+		k.routes[base+"/login/"+p.Name()] = h.Login(p.Name(), c.Failure)
 		if u, err := url.Parse(p.CallbackURL()); err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name()) {
-			k.mux.Handle(c.Paths.Base+"/callback/"+p.Name(), callback)
+			k.routes[base+"/callback/"+p.Name()] = callback
 		}
 	}
-	k.mux.Handle(c.Paths.Base+"/callback", callback)
-	k.mux.Handle(c.Paths.Base+"/logout", h.Logout(nil, nil))
-	k.mux.Handle(c.Paths.Base+"/session", h.Session())
 	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {
-		k.mux.Handle(c.Paths.Base+"/native", h.Native())
+		k.routes[base+"/native"] = h.Native()
 	}
-	k.mux.Handle("/", h.NotFound())
-	return nil
 }
 
-// signIn reports whether path is of the login or the callback, with or without PublicURL's.
-func (c checked) signIn(path string) bool {
-	way, own := strings.CutPrefix(strings.TrimPrefix(path, c.public.Path), c.Paths.Base+"/")
-	way, _, _ = strings.Cut(way, "/")
-	return own && (way == "login" || way == "callback")
+// logStart logs what the operator needs to know at the start.
+func (s settings) logStart(warnings []string) {
+	if s.ClientID != "" || s.OAuth1.ConsumerKey != "" {
+		s.Logger.Info("xsignin: register this callback at X", "callback", s.callback())
+	}
+	if len(s.Secrets) == 0 {
+		s.Logger.Warn("xsignin: Config.Secrets is empty: a random secret is used until this process ends, and then all users have to sign in again")
+	}
+	if s.public.Scheme == "http" && !loopback.Is(s.public.Hostname()) {
+		s.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https", "public_url", s.PublicURL)
+	}
+	for _, warning := range warnings {
+		s.Logger.Warn("xsignin: " + warning)
+	}
 }
 
-// ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session under
-// Config.Paths.Base, and native where Config.Advanced.Native allows any. It works with and without an [http.StripPrefix] of PublicURL's path,
-// and not with one of Config.Paths.Base: it answers 404 to other paths, and the log tells of the first.
+// callback is the URL to register at X.
+func (s settings) callback() string { return s.public.String() + s.Paths.Base + "/callback" }
+
+// secure reports whether cookies are Secure.
+func (s settings) secure() bool { return s.public.Scheme == "https" }
+
+// isSignInPath reports whether path, with or without PublicURL's path, belongs to the login
+// or the callback.
+func (s settings) isSignInPath(path string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(path, s.public.Path), s.Paths.Base+"/")
+	name, _, _ := strings.Cut(rest, "/")
+	return ok && (name == "login" || name == "callback")
+}
+
+// ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session
+// under Config.Paths.Base, and native if Config.Advanced.Native allows any program. It works
+// with and without an [http.StripPrefix] of PublicURL's path, but not with one of
+// Config.Paths.Base. It answers other paths with 404, and logs the first of them.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	prefix := k.cfg.public.Path
-	switch {
-	case prefix != "" && strings.HasPrefix(r.URL.Path, prefix+k.cfg.Paths.Base+"/"):
-		http.StripPrefix(prefix, k.mux).ServeHTTP(w, r)
-	case r.URL.Path == k.cfg.Paths.Base || strings.HasPrefix(r.URL.Path, k.cfg.Paths.Base+"/"):
-		k.mux.ServeHTTP(w, r)
-	default:
-		k.misplaced.Do(func() {
-			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
-				"path", strings.Trim(strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)]), `"`), "config_path", k.cfg.Paths.Base,
-				"fix", "mount the kit at Config.Paths.Base and a slash, and without http.StripPrefix: it needs the whole path")
-		})
-		// The mux would redirect a path without a slash in front.
-		k.handlers.NotFound().ServeHTTP(w, r)
+	base := k.cfg.Paths.Base
+	p := path.Clean("/" + r.URL.Path)
+	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
+		p = rest
 	}
+	if !within(p, base) {
+		k.logMisplaced(r)
+	}
+	handler := k.routes[p]
+	if handler == nil || hasEncodedSlash(r.URL.RawPath) {
+		handler = k.handlers.NotFound()
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// within reports whether path is base or below it.
+func within(path, base string) bool {
+	rest, ok := strings.CutPrefix(path, base)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// hasEncodedSlash reports whether an escaped path has a slash inside a segment.
+func hasEncodedSlash(escaped string) bool {
+	return strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%2F")
+}
+
+// logMisplaced logs the first request for a path that is not the kit's.
+func (k *Kit) logMisplaced(r *http.Request) {
+	k.misplaced.Do(func() {
+		shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
+		k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
+			"path", strings.Trim(shown, `"`), "config_path", k.cfg.Paths.Base,
+			"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path")
+	})
 }
 
 // LoadUser puts the signed-in user, if there is one, into the request's context, for pages
@@ -267,7 +293,7 @@ func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 // the user.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
 
-// Handlers returns the kit's handlers, for what the kit does not mount by itself:
+// Handlers returns the kit's handlers, for handlers that the kit does not mount:
 // [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 

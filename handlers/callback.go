@@ -67,7 +67,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			return
 		}
 		if success == nil {
-			seeOther(w, a.returnTo)
+			RedirectAfterSignIn(w, r, a.returnTo)
 			return
 		}
 		ctx := requestctx.With(r.Context(), &requestctx.Request{

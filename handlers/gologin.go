@@ -50,7 +50,7 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun), Provider: name, UserID: u.ID,
 		})
 		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", name), slog.String("user_id", u.ID))
-		seeOther(w, a.returnTo)
+		RedirectAfterSignIn(w, r, a.returnTo)
 	})
 }
 

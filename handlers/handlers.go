@@ -1,31 +1,29 @@
-// Package handlers holds the http.Handlers of a sign-in: [Handlers.Login],
-// [Handlers.Callback], [Handlers.Logout] and [Handlers.Session], and [Handlers.Native] for
-// programs that are no browsers.
+// Package handlers has the http.Handlers of a sign-in: [Handlers.Login], [Handlers.Callback],
+// [Handlers.Logout] and [Handlers.Session], and [Handlers.Native] for programs that are not
+// browsers.
 //
-// They keep gologin's convention: success and failure are [http.Handler]s, and
-// [gologin.ErrorFromContext] reads the error in a failure handler. Nil means the
-// default: a redirect to where the visitor came from, and a page that says what went
-// wrong, in JSON for who asks for it. [ProblemOf] gives a failure handler of one's own
-// the status and the words of the default page, and [ReturnPath] a success handler the way
-// back.
+// They follow gologin's convention: success and failure are [http.Handler]s, and
+// [gologin.ErrorFromContext] returns the error in a failure handler. Nil means the default: a
+// redirect to the return path, and a page or a problem document about the failure. In a
+// failure handler, [page.ProblemFor] returns the status and the texts of the default page. In
+// a success handler, [ReturnPath] returns the return path.
 //
-// In a success handler of [Handlers.Callback] gologin's readers of tokens work too:
-// AccessTokenFromContext of its package oauth1 after a sign-in by OAuth 1.0a, TokenFromContext
-// of its package oauth2 after one by OAuth 2.0. The token of the latter has no refresh token:
-// whoever spent it would take it from the kit, which keeps it. The context of that one request
-// holds them and no other, and prints without them. docs/from-gologin.md has the rest of the
-// way here.
+// In a success handler of [Handlers.Callback], gologin's token readers work too:
+// AccessTokenFromContext of its package oauth1 after a sign-in by OAuth 1.0a, and
+// TokenFromContext of its package oauth2 after a sign-in by OAuth 2.0. The latter token has no
+// refresh token, since a refresh by the application would invalidate the kit's token. Only
+// the context of that one request has these tokens, and it prints without them.
+// docs/from-gologin.md describes how to move from gologin.
 //
-// A login may be asked for more scopes than usual, as middleware.RequireScopes does: see
-// [Handlers.Login] and [Handlers.AllowScopes].
+// A login can request more scopes than the configuration, as middleware.RequireScopes does:
+// see [Handlers.Login] and [Handlers.AllowScopes].
 //
-// Most programs mount the root package's Kit, which puts these together.
+// Most programs mount the root package's Kit, which makes these handlers.
 package handlers
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -40,93 +38,92 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config is what the handlers work with. New copies it.
+// Config configures the handlers. New copies it.
 type Config struct {
-	// Providers are the ways to sign in, with different names. At least one. All may
-	// share one callback: the sign-in under way says which one it belongs to.
+	// Providers are the providers, with different names. At least one is required. All may
+	// share one callback: the pending sign-in names its provider.
 	Providers []provider.Provider
-	// Sessions keeps who is signed in. Required.
+	// Sessions has the sessions. Required.
 	Sessions *session.Manager
-	// Pending keeps the sign-ins under way. Required.
+	// Pending has the pending sign-ins. Required.
 	Pending *session.PendingStore
-	// Clients keeps the tokens. Required.
+	// Clients has the tokens. Required.
 	Clients *client.Manager
 
-	// OnSignIn is asked after the provider has vouched for a user and before anything
-	// is saved. It may refuse by an error - [provider.ErrNotAllowed] gives a page that
-	// says so, any other the page of an internal fault - and may set User.ID to
-	// the application's own name for the user. Nil lets everybody in. The token of a user
-	// who is refused is forgotten here and not revoked at X: with OAuth 1.0a it may be the
-	// very one that an earlier sign-in left.
+	// OnSignIn is called when the provider has confirmed a user, and before anything is
+	// saved. It refuses the user by an error: [provider.ErrNotAllowed] leads to a page that
+	// says so, and any other error to the page of an internal error. It may set User.ID to
+	// the application's id of the user. Nil accepts all users. The token of a refused user is
+	// not saved, and not revoked at X: with OAuth 1.0a it may be the token of an earlier
+	// sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
-	// Scopes are those that the parameter scope of a login may name, besides the ones
-	// declared by [Handlers.AllowScopes]: an address that anybody can make up must not
-	// ask a visitor for what the application does not use. What a provider asks for by its
-	// own configuration need not be here.
+	// Scopes are the scopes that a login's parameter scope may name, besides those of
+	// [Handlers.AllowScopes]. Anybody can make up such an address, so it must not request
+	// scopes that the application does not use. The scopes that a provider requests by
+	// default need not be here.
 	Scopes []string
-	// LoginOptions gives the options of a sign-in that begins with r, such as
-	// ForceLogin. Nil means none.
+	// LoginOptions returns the options of a sign-in that begins with r, such as ForceLogin.
+	// It may be nil.
 	LoginOptions func(r *http.Request) provider.Options
 
-	// Interstitial says who is sent to the provider by way of a page, for phones whose X
-	// app takes links over. The default is InterstitialNever.
+	// Interstitial selects the visitors who are sent to the provider through a page, for
+	// phones whose X app opens links. The default is InterstitialNever.
 	Interstitial Interstitial
-	// Native says which programs of the application's own, on phones and desktops, may sign
-	// in by [Handlers.Native]. The zero value is none.
+	// Native selects the application's own programs, on phones and desktops, that may sign
+	// in by [Handlers.Native]. The zero value selects none.
 	Native NativeClients
 
-	// Path is where the handlers are mounted, for the links between them: LoginPath
-	// under it leads to the first provider, login/<name> to the others. The default is
-	// "/auth".
+	// Path is where the handlers are mounted, as visitors see it. The login of the first
+	// provider is at Path + "/login", and those of the others at Path + "/login/<name>". The
+	// default is "/auth".
 	Path string
-	// Home is where a visitor goes who came from nowhere in particular. The default is
-	// "/".
+	// DefaultReturnTo is used when a login had no return_to. The default is "/".
 	DefaultReturnTo string
-	// Origin is the site's own origin, such as https://example.com, for the protection
-	// of Logout behind a proxy that changes the Host header, and to say in the log, once, that
-	// visitors come to another host, where the cookie of a sign-in stays. It may be empty.
+	// Origin is the site's origin, such as https://example.com. It protects Logout behind a
+	// proxy that changes the Host header, and a sign-in that begins at another host is logged
+	// once. It may be empty.
 	Origin string
-	// KeepTokens keeps tokens at sign-out, for applications that act for users who are
-	// away. By default a sign-out revokes and deletes them.
+	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
+	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
-	// Timeout bounds one callback, with all that is asked of the provider and the
-	// stores. The default is 25 seconds. Undoing what a callback had saved when it failed
-	// comes on top, each call to a store for 5 seconds at most; the default leaves room for
-	// that while one of the two stores, or the provider, hangs.
+	// Timeout limits one login, callback or logout, with its requests to the provider and to
+	// the stores. The default is 10 seconds. After a failure, undoing what was saved takes up
+	// to 5 seconds more for each store.
 	Timeout time.Duration
 
-	// Pages shows pages in the application's own words and looks. Nil means the default
-	// ones.
-	Pages page.Func
+	// Pages has the texts and the layout of pages. The zero value is the default.
+	Pages page.Pages
 
-	// Events is told of sign-ins and sign-outs. It may be nil.
+	// OnEvent is called for sign-ins and sign-outs. It may be nil.
 	OnEvent event.Func
-	// Logger tells the operator why a sign-in failed. The default is [slog.Default].
+	// Logger logs why a sign-in failed. The default is [slog.Default].
 	Logger *slog.Logger
 	// Now is the clock. The default is [time.Now].
 	Now func() time.Time
 }
 
-// SignIn is what an OnSignIn hook decides about.
+// SignIn is the argument of an OnSignIn hook.
 type SignIn struct {
-	// User is who signs in. The hook may set User.ID, which must not be empty; other
-	// changes are ignored.
+	// User is the user. The hook may set User.ID, which must not be empty. Other changes are
+	// ignored.
 	User provider.User
-	// Token is the permission that comes with it. It holds secrets. Changes are ignored.
+	// Token is the user's token. It has secrets. Changes are ignored.
 	Token tokenstore.Token
-	// Request is the callback's request, or that of [Handlers.Native], whose body is spent.
+	// Request is the request of the callback, or of [Handlers.Native]. The body of the latter
+	// has been read.
 	Request *http.Request
-	// ReturnTo is where the visitor goes afterwards: the checked parameter return_to of the
-	// login, or Config.DefaultReturnTo; "" from [Handlers.Native]. It was sealed into this very sign-in
-	// when it was begun, so it can tell a hook what the sign-in is for, as a cookie cannot.
-	// Whoever gets a visitor to follow a link can have chosen it: what must not be made up
-	// belongs there as a random word that the application knows. Changes are ignored.
+	// ReturnTo is where the visitor goes next: the checked parameter return_to of the login,
+	// or Config.DefaultReturnTo. It is "" in [Handlers.Native]. It was sealed into this
+	// sign-in when the sign-in began, so a hook can learn from it what the sign-in is for. A
+	// cookie cannot do that. Anybody can make a link with a return_to of their choice: use a
+	// random value that the application knows where that matters. Changes are ignored.
 	ReturnTo string
 }
 
@@ -137,83 +134,101 @@ type Handlers struct {
 	cross  *http.CrossOriginProtection
 	host   string // of cfg.Origin, without its port
 
-	otherHost sync.Once // says that visitors come to another one
+	otherHost sync.Once // logs that a sign-in begins at another host
 
 	mu       sync.RWMutex        // guards declared
-	declared map[string]struct{} // scopes that a URL may name
+	declared map[string]struct{} // scopes that the parameter scope may name
 }
 
-// New checks cfg and returns the handlers. The error tells every fault.
+// New validates cfg and returns the handlers. It reports all configuration errors at once.
 func New(cfg Config) (*Handlers, error) {
+	faults := configerr.For("handlers")
 	h := &Handlers{byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("handlers: "+format, args...)) }
-
 	cfg.Providers = slices.Clone(cfg.Providers)
-	if len(cfg.Providers) == 0 {
-		fault("Config.Providers is empty: pass provider.NewX or provider.NewXOAuth1")
-	}
-	for i, p := range cfg.Providers {
-		if p == nil {
-			fault("Config.Providers[%d] is nil", i)
-			continue
-		}
-		if strings.HasPrefix(p.Name(), ".") {
-			fault("a provider is called %q: names that begin with a dot are for entries of the kit that are no tokens", p.Name())
-		}
-		if h.byName[p.Name()] != nil {
-			fault("two providers are called %q: give one another Name", p.Name())
-		}
-		h.byName[p.Name()] = p
-	}
-	if cfg.Sessions == nil {
-		fault("Config.Sessions is missing: pass session.New or session.FromSCS")
-	}
-	if cfg.Pending == nil {
-		fault("Config.Pending is missing: pass session.NewPendingStore")
-	}
-	if cfg.Clients == nil {
-		fault("Config.Clients is missing: pass client.New")
-	}
-	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
-	if !strings.HasPrefix(cfg.Path, "/") || strings.ContainsAny(cfg.Path, "?#\\") {
-		fault("Config.Path must be a path that begins with a slash")
-	}
-	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
-	if localPath(cfg.DefaultReturnTo, "", "") == "" {
-		fault("Config.DefaultReturnTo must be a path on this site that begins with one slash, such as /start, and is %.200q", cfg.DefaultReturnTo)
-	}
+	h.addProviders(faults, cfg.Providers)
+	cfg.require(faults)
+	cfg.setDefaults()
+	cfg.validate(faults)
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
-			fault("Config.Origin must be a scheme and a host, such as https://example.com: %w", err)
+			faults.Add("Config.Origin", "must be a scheme and a host, such as https://example.com: %v", err)
 		} else if u, err := url.Parse(cfg.Origin); err == nil {
 			h.host = u.Hostname()
 		}
 	}
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
-	errs = append(errs, cfg.Native.check(cfg.Providers, cfg.Origin, cfg.Path)...)
-	if cfg.Interstitial < InterstitialNever || cfg.Interstitial > InterstitialAlways {
-		fault("Config.Interstitial must be InterstitialNever, InterstitialPhones or InterstitialAlways")
-	}
-	cfg.Timeout = cmp.Or(cfg.Timeout, 25*time.Second)
-	if cfg.Timeout < 0 {
-		fault("Config.Timeout must not be negative")
-	}
-	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	cfg.Native.validate(faults, cfg)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	h.cfg = cfg
 	h.AllowScopes(cfg.Scopes...)
 	return h, nil
 }
 
-// AllowScopes adds to the scopes that the parameter scope of a login may name.
-// middleware.Config has a field for it, so that each RequireScopes declares what it needs.
-// Call it when the program starts, on every replica: a visitor may come to any of them.
+// addProviders adds the providers by their names.
+func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Provider) {
+	if len(providers) == 0 {
+		faults.Add("Config.Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
+	}
+	for i, p := range providers {
+		field := fmt.Sprintf("Config.Providers[%d]", i)
+		if p == nil {
+			faults.Add(field, "is nil")
+			continue
+		}
+		if strings.HasPrefix(p.Name(), ".") {
+			faults.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", p.Name())
+		}
+		if h.byName[p.Name()] != nil {
+			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
+		}
+		h.byName[p.Name()] = p
+	}
+}
+
+// require reports missing fields.
+func (c *Config) require(faults *configerr.List) {
+	if c.Sessions == nil {
+		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
+	}
+	if c.Pending == nil {
+		faults.Add("Config.Pending", "is missing: pass session.NewPendingStore")
+	}
+	if c.Clients == nil {
+		faults.Add("Config.Clients", "is missing: pass client.New")
+	}
+}
+
+func (c *Config) setDefaults() {
+	c.Path = cmp.Or(strings.TrimRight(c.Path, "/"), "/auth")
+	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func (c *Config) validate(faults *configerr.List) {
+	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\") {
+		faults.Add("Config.Path", "must be a path that begins with a slash")
+	}
+	if localPath(c.DefaultReturnTo, "", "") == "" {
+		faults.Add("Config.DefaultReturnTo", "must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
+	}
+	if c.Interstitial < InterstitialNever || c.Interstitial > InterstitialAlways {
+		faults.Add("Config.Interstitial", "must be InterstitialNever, InterstitialPhones or InterstitialAlways")
+	}
+	c.Pages.Validate(faults, "Config.Pages")
+	if c.Timeout < 0 {
+		faults.Add("Config.Timeout", "must not be negative")
+	}
+}
+
+// AllowScopes adds scopes that the parameter scope of a login may name. Pass it to
+// middleware.Config, so that each RequireScopes adds its scopes. Call it when the program
+// starts, on every replica: a login may reach any of them.
 func (h *Handlers) AllowScopes(scopes ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -233,7 +248,7 @@ func (h *Handlers) declares(scope string) bool {
 	return ok
 }
 
-// LoginPath is where a sign-in with the named provider begins.
+// LoginPath returns the path where a sign-in with the named provider begins.
 func (h *Handlers) LoginPath(name string) string {
 	if name == h.cfg.Providers[0].Name() {
 		return h.cfg.Path + "/login"
@@ -241,32 +256,41 @@ func (h *Handlers) LoginPath(name string) string {
 	return h.cfg.Path + "/login/" + name
 }
 
-// attempt is a sign-in as far as it is known when it fails.
+// defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
+// often have: 15 to 30 seconds.
+const defaultTimeout = 10 * time.Second
+
+// attempt is what is known of a sign-in when it fails.
 type attempt struct {
 	provider string
 	returnTo string
-	wanted   []string // the scopes that the visitor was sent for
+	wanted   []string // the scopes that the login requested
 	begun    time.Time
 }
 
-// fail ends a sign-in that did not work out: it tells the operator, and answers.
+// fail ends a sign-in that failed: it logs the failure, and answers.
 func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
-	p := ProblemOf(err)
-	h.report(r, a, p, level(p), err)
+	if visitorLeft(r, err) {
+		err = &page.Error{Kind: page.VisitorLeft, Err: err}
+	}
+	h.report(r, a, page.ProblemFor(err), err)
+	if r.Context().Err() != nil {
+		return // w may belong to another request already
+	}
 	h.answerFailure(w, r, failure, a, err)
 }
 
-// maxHost is the longest host with a port: RFC 1035, 2.3.4 has 255 octets for a name.
+// maxHost is the longest host with a port: RFC 1035, section 2.3.4, allows 255 octets for a
+// name.
 const maxHost = 255 + len(":65535")
 
-// shownHost is r's Host for the log. The header may have a megabyte of whatever a stranger
-// likes, and no host has more than maxHost bytes.
+// shownHost returns r's Host for the log. Clients can send a header of any length there.
 func shownHost(r *http.Request) string {
 	return strings.Trim(strconv.QuoteToASCII(r.Host[:min(len(r.Host), maxHost)]), `"`)
 }
 
-// lookAtHost tells once that a sign-in begins at a host whose cookies do not reach the
-// callback. Ports do not matter to cookies.
+// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the
+// callback. Cookies do not depend on the port.
 func (h *Handlers) lookAtHost(r *http.Request) {
 	if h.host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), h.host) {
 		return
@@ -275,24 +299,25 @@ func (h *Handlers) lookAtHost(r *http.Request) {
 		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
 			"host", shownHost(r), "expected_origin", h.cfg.Origin,
 			"fix", "open the site at expected_origin, or set PublicURL to what visitors type; localhost and 127.0.0.1 are two hosts. "+
-				"If a proxy changes the Host header on the way, nothing is amiss")
+				"If a proxy changes the Host header, ignore this")
 	})
 }
 
-// report tells the operator of a sign-in that did not work out.
-func (h *Handlers) report(r *http.Request, a attempt, p Problem, loud slog.Level, err error) {
+// report logs a failed sign-in, and sends the event.
+func (h *Handlers) report(r *http.Request, a attempt, p page.Problem, err error) {
 	now := h.cfg.Now()
-	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", p.Code), slog.Any("err", err)}
-	if p.Code == "other_browser" && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
-		// The commonest mistake in development: cookies of localhost do not reach 127.0.0.1.
+	cause := p.Code
+	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", cause), slog.Any("err", err)}
+	if p.Kind == page.OtherBrowser && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
+		// A common mistake in development: cookies of localhost do not reach 127.0.0.1.
 		attrs = append(attrs, slog.String("host", shownHost(r)), slog.String("expected_origin", h.cfg.Origin))
 	}
-	if fix := h.fixOf(a, err); fix != "" {
+	if fix := h.fixFor(a, p, err); fix != "" {
 		attrs = append(attrs, slog.String("fix", fix))
 	}
-	h.cfg.Logger.LogAttrs(r.Context(), loud, "xsignin: sign-in failed", attrs...)
+	h.cfg.Logger.LogAttrs(r.Context(), p.Level, "xsignin: sign-in failed", attrs...)
 	h.cfg.OnEvent.Tell(r.Context(), event.Event{
-		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: p.Code, Err: err,
+		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: cause, Err: err,
 	})
 }
 
@@ -302,45 +327,46 @@ func (h *Handlers) answerFailure(w http.ResponseWriter, r *http.Request, failure
 		failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 		return
 	}
-	p := ProblemOf(err)
-	if p.Code == "denied" {
-		// Whoever was asked for more, or for another sign-in, still is who they were.
+	p := page.ProblemFor(err)
+	if p.Kind == page.Denied {
 		if _, ok, err := h.cfg.Sessions.Get(r.Context(), r); err == nil && ok {
-			p.Title = "Nothing has changed"
-			p.Detail = "You said no at X. You are signed in as before, and what worked before still works. " +
-				"You can try again whenever you like."
+			p = page.ProblemOf(page.DeniedSignedIn)
 		}
 	}
 	retry := h.LoginPath(cmp.Or(a.provider, h.cfg.Providers[0].Name()))
 	h.problem(w, r, p, h.withReturn(retry, a.returnTo, a.wanted))
 }
 
-// private sets the headers of every answer that belongs to one visitor and whose
-// address may hold a code: nothing keeps it, and nothing learns where it came from.
+// private sets the headers of responses to one visitor whose address may have a code: they
+// are not cached, and the address is not sent as a Referer.
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// seeOther sends the browser on. [http.Redirect] would clean the path, and a path that was
-// checked is sent as it was checked.
+// seeOther redirects the browser. [http.Redirect] would clean the path, which has been
+// checked as it is.
 func seeOther(w http.ResponseWriter, location string) {
-	// What may not stand in a header may not stand in a query either. Between an address and
-	// its fragment the "#" stays as it is.
+	w.Header().Set("Location", encodeLocation(location))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// encodeLocation encodes the characters that a header cannot have. It keeps the "#" in front
+// of a fragment.
+func encodeLocation(location string) string {
 	head, fragment, ok := strings.Cut(location, "#")
 	if head = encodeQuery(head); ok {
 		head += "#" + encodeQuery(fragment)
 	}
-	w.Header().Set("Location", head)
-	w.WriteHeader(http.StatusSeeOther)
+	return head
 }
 
-// only reports whether r's method is one of methods, and answers 405 if not.
+// only reports whether r's method is one of methods. If not, it answers with status 405.
 func (h *Handlers) only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	h.problem(w, r, methodNotAllowed(), "")
+	h.problem(w, r, page.ProblemOf(page.MethodNotAllowed), "")
 	return false
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -103,7 +104,7 @@ func TestFailureHandlersReadTheErrorAsGologinDoes(t *testing.T) {
 	h := newSite(t)
 	h.mount(nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = gologin.ErrorFromContext(r.Context())
-		p := handlers.ProblemOf(got)
+		p := page.ProblemFor(got)
 		http.Error(w, p.Title, p.Status)
 	}))
 	resp, text := h.do(http.MethodGet, "/auth/callback?denied=x")
@@ -163,7 +164,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		}
 	}
 	h := newSite(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
-	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `two providers are called "x"`) {
+	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `has the name "x" of another provider`) {
 		t.Errorf("two of one name: %v", err)
 	}
 	if _, err := handlers.New(handlers.Config{Providers: []provider.Provider{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Providers[0] is nil") {
@@ -262,10 +263,10 @@ func TestProblemsSayWhenToTryAgain(t *testing.T) {
 }
 
 func TestProblemOfSomethingElse(t *testing.T) {
-	if p := handlers.ProblemOf(errors.New("?")); p.Status != http.StatusInternalServerError || p.Code != "internal" {
+	if p := page.ProblemFor(errors.New("?")); p.Status != http.StatusInternalServerError || p.Code != "internal" {
 		t.Errorf("%+v", p)
 	}
-	if p := handlers.ProblemOf(fmt.Errorf("a: %w", &provider.Error{Kind: provider.ErrTokenRefused})); p.Status != http.StatusInternalServerError {
+	if p := page.ProblemFor(fmt.Errorf("a: %w", &provider.Error{Kind: provider.ErrTokenRefused})); p.Status != http.StatusInternalServerError {
 		t.Errorf("%+v", p)
 	}
 }
@@ -280,7 +281,7 @@ func TestASignOutThatFailsReachesTheFailureHandler(t *testing.T) {
 		c.Sessions = sessions
 	})
 	h.mount(nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "mine: "+handlers.ProblemOf(gologin.ErrorFromContext(r.Context())).Code, http.StatusTeapot)
+		http.Error(w, "mine: "+page.ProblemFor(gologin.ErrorFromContext(r.Context())).Code, http.StatusTeapot)
 	}))
 	h.do(http.MethodGet, h.consent("/auth/login"))
 	store.broken = true

@@ -11,6 +11,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -45,16 +46,16 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		if !ok {
 			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not declared", "provider", name,
 				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.AllowScopes to middleware.New")
-			h.problem(w, r, unknownScope(), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
+			h.problem(w, r, page.ProblemOf(page.UnknownScope), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
 			return
 		}
-		if !pageLoad(r) {
+		if !requestkind.MaySignIn(r) {
 			login := h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), wanted)
-			if requestkind.HTMX(r) {
+			if requestkind.IsHTMX(r) {
 				w.Header().Set("HX-Redirect", login)
 				return
 			}
-			h.problem(w, r, notAPageLoad(), login)
+			h.problem(w, r, page.ProblemOf(page.NotAPageLoad), login)
 			return
 		}
 		h.lookAtHost(r)
@@ -153,24 +154,4 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 		}
 	}
 	return scopes, true
-}
-
-// pageLoad reports whether r may be a browser's page load. What says that it is not - a
-// script, an image, a prefetch, a frame, which X's pages do not open in - could not follow the
-// redirect to X, and any site could make it, each time at the cost of a request token and of
-// one of the visitor's places for sign-ins under way. What says nothing is let through.
-func pageLoad(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "" || mode == "navigate") && !framed(r) && !requestkind.HTMX(r) &&
-		!strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") && r.Header.Get("Purpose") != "prefetch"
-}
-
-// framed reports whether r fills a frame, or what else a page embeds. A service worker that
-// passes a page load on makes the destination "empty".
-func framed(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "iframe", "frame", "fencedframe", "embed", "object":
-		return true
-	}
-	return false
 }

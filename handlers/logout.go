@@ -64,13 +64,13 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		if err := h.cross.Check(r); err != nil {
-			h.problem(w, r, crossOrigin(), h.cfg.Path+"/logout")
+			h.problem(w, r, page.ProblemOf(page.CrossOrigin), h.cfg.Path+"/logout")
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		everywhere, err := h.everywhere(r)
 		if err != nil {
-			h.problem(w, r, notEverywhere(), h.cfg.Path+"/logout")
+			h.problem(w, r, page.ProblemOf(page.NotEverywhere), h.cfg.Path+"/logout")
 			return
 		}
 		if err := h.signOut(w, r, everywhere); err != nil {
@@ -79,7 +79,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 				return
 			}
-			h.problemPage(w, r, page.SignOutFailed, stillSignedIn(), h.cfg.Path+"/logout")
+			h.problem(w, r, page.ProblemOf(page.SignOutFailed), h.cfg.Path+"/logout")
 			return
 		}
 		switch {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -35,27 +36,38 @@ type NativeClients struct {
 	TokenPairs bool
 }
 
-// check tells the faults of n, for handlers that are mounted at path on origin.
-func (n NativeClients) check(providers []provider.Provider, origin, path string) []error {
-	var errs []error
+// validate reports the errors of n, which is a part of c.
+func (n NativeClients) validate(faults *configerr.List, c Config) {
 	for i, raw := range n.RedirectURIs {
+		field := fmt.Sprintf("Config.Native.RedirectURIs[%d]", i)
 		u, err := url.Parse(raw)
 		switch {
 		case err != nil || u.Scheme == "" || strings.Contains(raw, "#") || (u.Host == "" && u.Path == "" && u.Opaque == ""):
-			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] must be an absolute URI without a fragment, such as com.example.app:/callback", i))
-		case origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, origin) && (u.Path == path+"/callback" || strings.HasPrefix(u.Path, path+"/callback/")):
-			// Its codes belong to browsers, which prove that they began.
-			errs = append(errs, fmt.Errorf("handlers: Config.Native.RedirectURIs[%d] is the site's own callback: register another one for the program", i))
+			faults.Add(field, "must be an absolute URI without a fragment, such as com.example.app:/callback")
+		case c.isCallback(u):
+			// Only the browser that began a sign-in may use the codes of the site's callback.
+			faults.Add(field, "is the site's own callback: register another one for the program")
 		}
 	}
-	can := func(has func(provider.Provider) bool) bool { return slices.ContainsFunc(providers, has) }
-	if len(n.RedirectURIs) > 0 && !can(func(p provider.Provider) bool { _, ok := p.(provider.CodeExchanger); return ok }) {
-		errs = append(errs, errors.New("handlers: Config.Native.RedirectURIs is set, and no provider is a provider.Exchanger: pass provider.NewX"))
+	if len(n.RedirectURIs) > 0 && !slices.ContainsFunc(c.Providers, isA[provider.CodeExchanger]) {
+		faults.Add("Config.Native.RedirectURIs", "is set, and no provider is a provider.CodeExchanger: pass provider.NewX")
 	}
-	if n.TokenPairs && !can(func(p provider.Provider) bool { _, ok := p.(provider.TokenVerifier); return ok }) {
-		errs = append(errs, errors.New("handlers: Config.Native.TokenPairs is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1"))
+	if n.TokenPairs && !slices.ContainsFunc(c.Providers, isA[provider.TokenVerifier]) {
+		faults.Add("Config.Native.TokenPairs", "is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1")
 	}
-	return errs
+}
+
+// isCallback reports whether u is a callback of the site.
+func (c Config) isCallback(u *url.URL) bool {
+	callback := c.Path + "/callback"
+	return c.Origin != "" && strings.EqualFold(u.Scheme+"://"+u.Host, c.Origin) &&
+		(u.Path == callback || strings.HasPrefix(u.Path, callback+"/"))
+}
+
+// isA reports whether p implements T.
+func isA[T any](p provider.Provider) bool {
+	_, ok := p.(T)
+	return ok
 }
 
 // maxNativeBody bounds what a program sends. X's codes and tokens are about 100 bytes.
@@ -132,7 +144,7 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	}
 	p, ok := h.byName[g.provider]
 	if !ok {
-		return none, mistake(http.StatusBadRequest, "unknown_provider", "No provider has this name.")
+		return none, mistake("unknown_provider")
 	}
 	a.provider = p.Name()
 	ask, err := h.asker(p, g)
@@ -152,7 +164,7 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 
 // asker is how p is asked about g.
 func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (provider.User, tokenstore.Token, error), error) {
-	unsupported := mistake(http.StatusBadRequest, "unsupported", "This provider does not take sign-ins of this kind here.")
+	unsupported := mistake("unsupported")
 	if g.isPair() {
 		prover, ok := p.(provider.TokenVerifier)
 		if !ok || !h.cfg.Native.TokenPairs {
@@ -167,7 +179,7 @@ func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (p
 		return nil, unsupported
 	}
 	if !slices.Contains(h.cfg.Native.RedirectURIs, g.redirectURI) {
-		return nil, mistake(http.StatusBadRequest, "unknown_redirect_uri", "The redirect_uri is not one that this site knows.")
+		return nil, mistake("unknown_redirect_uri")
 	}
 	return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
 		return exchanger.ExchangeCode(ctx, g.code, g.verifier, g.redirectURI)
@@ -185,19 +197,18 @@ func (g grant) isPair() bool { return g.token != "" || g.secret != "" }
 func (h *Handlers) readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return grant{}, mistake(http.StatusMethodNotAllowed, "method_not_allowed", "Programs post here.")
+		return grant{}, mistake("method_not_allowed")
 	}
 	if fromPage(r) {
-		return grant{}, mistake(http.StatusForbidden, "not_native",
-			"This address is for programs. Pages, and those in web views, sign in by the login.")
+		return grant{}, mistake("not_native")
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return grant{}, mistake(http.StatusUnsupportedMediaType, "not_json", "The Content-Type must be application/json.")
+		return grant{}, mistake("not_json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNativeBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return grant{}, mistake(http.StatusRequestEntityTooLarge, "too_large", "The body may have 16 KiB.")
+		return grant{}, mistake("too_large")
 	case err != nil:
 		return grant{}, badRequest("The body broke off.")
 	}
@@ -273,47 +284,43 @@ func (g grant) check() error {
 // isSecret reports whether s may be a code or half a pair.
 func isSecret(s string) bool { return len(s) <= maxNativeSecret && secretShape.MatchString(s) }
 
-// mistakeError is a request that no program should make. It quotes nothing of it.
-type mistakeError struct{ problem Problem }
+// mistake is the error of a request that no program should send. It quotes nothing of the
+// request.
+func mistake(kind page.Kind) error { return &page.Error{Kind: kind} }
+
+// badRequestError is a [page.BadRequest] with a text of its own.
+type badRequestError struct{ detail string }
 
 // Error implements error.
-func (e *mistakeError) Error() string { return "handlers: native: " + e.problem.Detail }
+func (e *badRequestError) Error() string { return "handlers: native: " + e.detail }
 
-func mistake(status int, code, detail string) error {
-	return &mistakeError{Problem{Type: "about:blank", Status: status, Code: code, Title: http.StatusText(status), Detail: detail}}
-}
+func badRequest(detail string) error { return &badRequestError{detail} }
 
-func badRequest(detail string) error { return mistake(http.StatusBadRequest, "bad_request", detail) }
-
-// nativeProblem is [ProblemOf] for a program.
-func nativeProblem(err error) Problem {
-	var m *mistakeError
-	if errors.As(err, &m) {
-		return m.problem
+// nativeProblem is [page.ProblemFor] for a program.
+func nativeProblem(err error) page.Problem {
+	var bad *badRequestError
+	if errors.As(err, &bad) {
+		p := page.ProblemOf(page.BadRequest)
+		p.Detail = bad.detail
+		return p
 	}
-	p := ProblemOf(err)
-	switch {
-	case p.Code == "rate_limited":
+	if errors.Is(err, provider.ErrTokenRefused) {
+		return page.ProblemOf(page.TokenRefused)
+	}
+	p := page.ProblemFor(err)
+	switch p.Kind {
+	case page.RateLimited:
 		p.Status = http.StatusTooManyRequests
-	case p.Code == "unavailable":
+	case page.Unavailable:
 		p.Status = http.StatusServiceUnavailable
-	case errors.Is(err, provider.ErrTokenRefused):
-		p = Problem{
-			Type: "about:blank", Status: http.StatusBadRequest, Code: "token_refused",
-			Title: "X does not accept this token", Detail: "It has ended, or was given to another application. Sign in at X again.",
-		}
 	}
 	return p
 }
 
-// failNative ends a sign-in of a program that did not work out.
+// failNative ends a sign-in of a program that failed.
 func (h *Handlers) failNative(w http.ResponseWriter, r *http.Request, a attempt, err error) {
 	p := nativeProblem(err)
-	loud := level(p)
-	if p.Code == "token_refused" || errors.As(err, new(*mistakeError)) {
-		loud = slog.LevelInfo // anybody can make it happen
-	}
-	h.report(r, a, p, loud, err)
+	h.report(r, a, p, err)
 	p.SetRetryAfter(w.Header(), h.cfg.Now())
-	p.Write(w)
+	h.cfg.Pages.Problem(r, p).Write(w)
 }

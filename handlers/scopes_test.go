@@ -13,6 +13,7 @@ import (
 
 	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -37,7 +38,7 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 			err := gologin.ErrorFromContext(r.Context())
 			var ng *handlers.NotGrantedError
 			if errors.As(err, &ng) && errors.Is(err, provider.ErrNotGranted) {
-				p := handlers.ProblemOf(err)
+				p := page.ProblemFor(err)
 				w.WriteHeader(p.Status)
 				_, _ = io.WriteString(w, p.Code+" "+strings.Join(ng.Scopes, " ")+" "+err.Error())
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -19,7 +20,7 @@ type sessionAnswer struct {
 func (h *Handlers) NotFound() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		h.problem(w, r, notFound(), h.LoginPath(h.cfg.Providers[0].Name()))
+		h.problem(w, r, page.ProblemOf(page.NotFound), h.LoginPath(h.cfg.Providers[0].Name()))
 	})
 }
 
@@ -36,8 +37,7 @@ func (h *Handlers) Session() http.Handler {
 		user, ok, err := h.cfg.Sessions.Load(w, r)
 		if err != nil {
 			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: session not read", "err", err)
-			p := ProblemOf(internal(err))
-			p.Detail = "Who is signed in cannot be told right now. Try again in a few seconds."
+			p := page.ProblemOf(page.Temporary)
 			p.SetRetryAfter(w.Header(), h.cfg.Now())
 			p.Write(w)
 			return

@@ -9,8 +9,9 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// User returns who is signed in, from the context of a request that went through
-// [Middleware.Load] or [Middleware.Require]. The second value is false where nobody is.
+// User returns the signed-in user, from the context of a request that passed
+// [Middleware.Load] or [Middleware.Require]. The second value is false if no user is signed
+// in.
 func User(ctx context.Context) (provider.User, bool) {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {
@@ -19,10 +20,10 @@ func User(ctx context.Context) (provider.User, bool) {
 	return req.User, true
 }
 
-// Client returns the client of the user who is signed in, from the context of a request
-// that went through [Middleware.Load] or [Middleware.Require]. It is never nil: where
-// nobody is signed in, every request fails with [client.ErrNoUser]. The requests of the
-// client end with ctx: see [client.Manager.ClientContext].
+// Client returns the client of the signed-in user, from the context of a request that passed
+// [Middleware.Load] or [Middleware.Require]. It is never nil: if no user is signed in, every
+// request fails with [client.ErrNoUser]. The requests of the client end with ctx: see
+// [client.Manager.ClientContext].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {

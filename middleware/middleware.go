@@ -1,86 +1,92 @@
-// Package middleware tells a handler who is signed in ([Middleware.LoadUser]), keeps
-// out who is not ([Middleware.RequireUser]), and asks for the permission that a page
-// needs when it is needed ([Middleware.RequireScopes]).
+// Package middleware loads the signed-in user ([Middleware.LoadUser]), protects pages that
+// need a signed-in user ([Middleware.RequireUser]), and requests permissions for the pages
+// that need them ([Middleware.RequireScopes]).
 //
-// Each is a decision and a reply. The standard middleware joins the two; an adapter
-// for a framework calls the decision ([Middleware.Load], [Middleware.Require],
-// [Middleware.RequireWith]) and replies in the framework's way.
+// Each has a decision and a reply. The standard middleware joins the two. An adapter for a
+// framework calls the decision ([Middleware.Load], [Middleware.Require],
+// [Middleware.RequireWith]) and replies as the framework does.
 //
-// Nothing here wraps the [http.ResponseWriter]: flushing, hijacking, sendfile and
-// [http.ResponseController] work as they do without it.
+// The middleware does not wrap the [http.ResponseWriter]: flushing, hijacking, sendfile and
+// [http.ResponseController] work as without it.
 package middleware
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/session"
 )
 
-// Config is what the middleware works with. New copies it.
+// Config configures the middleware. New copies it.
 type Config struct {
-	// Sessions says who is signed in. Required.
+	// Sessions has the sessions. Required.
 	Sessions *session.Manager
-	// Clients makes the signed-in user's client. Required.
+	// Clients makes the clients of signed-in users. Required.
 	Clients *client.Manager
-	// LoginPath is where a page load is sent when nobody is signed in. It gets the
-	// parameter return_to. The default is /auth/login.
+	// LoginPath is the path of the login, as visitors see it. Visitors who are not signed in
+	// are sent there with the parameter return_to. The default is /auth/login.
 	LoginPath string
-	// SignInPath reports whether a path, decoded, belongs to the login or the callback. Who is
-	// not signed in has to get there: where a RequireUser keeps them out, they get status
-	// 500 and no redirect, which would lead there again. Nil means LoginPath and all below it.
+	// PublicPath is the path of the site's address, escaped, such as /app. The default is "".
+	// Set it behind a proxy or an [http.StripPrefix] that removes this path.
+	PublicPath string
+	// Origin is the site's origin, such as https://example.com. It is used where a proxy
+	// changes the Host header. It may be empty.
+	Origin string
+	// SignInPath reports whether a decoded path belongs to the login or the callback.
+	// RequireUser must not protect these paths: it answers status 500 there, since a redirect
+	// would lead there again. Nil means LoginPath and all paths below it.
 	SignInPath func(path string) bool
-	// LoginPathOf says where a user signs in again whose token with the named provider was
-	// refused. Nil means LoginPath.
+	// LoginPathOf returns the path of the login with the named provider, for a user whose
+	// token that provider refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
-	// AllowScopes is told of the scopes of each RequireScopes when that is made, so
-	// that the login lets them be asked for by its parameter scope: pass the method of that
-	// name of handlers.Handlers. Nil tells nobody; the login then refuses scopes that it
-	// does not know from its own configuration.
+	// AllowScopes is called with the scopes of each RequireScopes, so that the login accepts
+	// them in its parameter scope. Pass the method of that name of handlers.Handlers. If it
+	// is nil, the login accepts only the scopes of its own configuration.
 	AllowScopes func(scopes ...string)
-	// Pages shows pages in the application's own words and looks. Nil means the default
-	// ones.
-	Pages page.Func
-	// Logger tells of stores that fail. The default is [slog.Default].
+	// Pages has the texts and the layout of pages. The zero value is the default.
+	Pages page.Pages
+	// Logger logs errors of stores. The default is [slog.Default].
 	Logger *slog.Logger
 }
 
 // Middleware holds what the decisions need. Goroutines may share it.
 type Middleware struct {
-	sessions  *session.Manager
-	clients   *client.Manager
-	loginPath string
-	signIn    func(path string) bool
-	pathOf    func(provider string) string
-	declare   func(scopes ...string)
-	log       *slog.Logger
-	pages     page.Func
-	misplaced sync.Once // says so
+	cfg       Config
+	misplaced sync.Once // logs that RequireUser protects the login
 }
 
-// New checks cfg and returns the middleware.
+// New validates cfg and returns the middleware. It reports all configuration errors at once.
 func New(cfg Config) (*Middleware, error) {
-	var errs []error
+	faults := configerr.For("middleware")
 	if cfg.Sessions == nil {
-		errs = append(errs, errors.New("middleware: Config.Sessions is missing: pass session.New or session.FromSCS"))
+		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
 	}
 	if cfg.Clients == nil {
-		errs = append(errs, errors.New("middleware: Config.Clients is missing: pass client.New"))
+		faults.Add("Config.Clients", "is missing: pass client.New")
 	}
-	if cfg.LoginPath == "" {
-		cfg.LoginPath = "/auth/login"
-	}
+	cfg.LoginPath = cmp.Or(cfg.LoginPath, "/auth/login")
 	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
-		errs = append(errs, errors.New("middleware: Config.LoginPath must be a path that begins with a slash"))
+		faults.Add("Config.LoginPath", "must be a path that begins with a slash")
+	}
+	cfg.PublicPath = strings.TrimRight(cfg.PublicPath, "/")
+	if cfg.PublicPath != "" && !strings.HasPrefix(cfg.PublicPath, "/") {
+		faults.Add("Config.PublicPath", "must be a path that begins with a slash")
+	}
+	cfg.Pages.Validate(faults, "Config.Pages")
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	if cfg.SignInPath == nil {
-		cfg.SignInPath = func(path string) bool { return path == cfg.LoginPath || strings.HasPrefix(path, cfg.LoginPath+"/") }
+		login := cfg.LoginPath
+		cfg.SignInPath = func(path string) bool { return path == login || strings.HasPrefix(path, login+"/") }
 	}
 	if cfg.LoginPathOf == nil {
 		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
@@ -88,46 +94,15 @@ func New(cfg Config) (*Middleware, error) {
 	if cfg.AllowScopes == nil {
 		cfg.AllowScopes = func(...string) {}
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return &Middleware{
-		sessions: cfg.Sessions, clients: cfg.Clients, loginPath: cfg.LoginPath, signIn: cfg.SignInPath, pathOf: cfg.LoginPathOf,
-		declare: cfg.AllowScopes, log: cfg.Logger, pages: cfg.Pages,
-	}, nil
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	return &Middleware{cfg: cfg}, nil
 }
 
-// loginURL is login with the way back to path, or none where it is "", and the scopes to
-// ask for. The login handler checks path, and drops one that is too long.
-func loginURL(login, path string, scopes []string) string {
-	q := url.Values{}
-	if path != "" && len(path) <= session.MaxReturnTo {
-		q.Set("return_to", path)
+// logStoreError logs an error of a store. If the visitor left, that is not an error.
+func (m *Middleware) logStoreError(r *http.Request, message string, err error) {
+	level := slog.LevelError
+	if errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled) {
+		level = slog.LevelDebug
 	}
-	if len(scopes) > 0 {
-		q.Set("scope", strings.Join(scopes, " "))
-	}
-	if len(q) == 0 {
-		return login
-	}
-	return login + "?" + q.Encode()
-}
-
-// requestURI is what the browser asked for, before any [http.StripPrefix].
-func requestURI(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
-	}
-	return r.URL.RequestURI()
-}
-
-// requestPath is the path of requestURI, decoded.
-func requestPath(r *http.Request) string {
-	if u, err := url.ParseRequestURI(requestURI(r)); err == nil {
-		return u.Path
-	}
-	return r.URL.Path
+	m.cfg.Logger.Log(r.Context(), level, "xsignin: "+message, "err", err)
 }

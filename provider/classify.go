@@ -197,6 +197,9 @@ func tokenInvalid(f fault) bool {
 
 // classifyXOAuth1 classifies X's answers by OAuth 1.0a.
 func classifyXOAuth1(c *call, f fault) verdict {
+	if f.refusesAccount() {
+		return verdict{kind: ErrAccountRefused}
+	}
 	if c.op != usersMe {
 		return classifyXOAuth1Endpoint(c, f)
 	}
@@ -204,8 +207,6 @@ func classifyXOAuth1(c *call, f fault) verdict {
 	v := classifyXOAuth1Endpoint(c, f)
 	sure := v.reason != "" && v.reason != ReasonOther
 	switch {
-	case f.refusesAccount():
-		return verdict{kind: ErrAccountRefused}
 	case f.passing():
 		return unavailable
 	case c.purpose == storedToken && f.has("89"):

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const (
@@ -44,6 +46,9 @@ type service struct {
 	secrets []string
 	// classify decides what an answer means: see classify.go.
 	classify classifier
+	rejects  rejectFunc
+	// send attaches a token to a copy of a request and sends it.
+	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
 	// userOp is the name of the call that asks who signed in.
 	userOp string
 	fetch  fetchFunc
@@ -60,6 +65,17 @@ func (s *service) CallbackURL() string { return s.callback }
 // and twitter.com. By http it allows only APIURL's own host and port, on a loopback
 // host. It allows no URL with user info.
 func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
+
+// RoundTrip implements [Provider]. The copy of r goes to the host of r.URL, whatever r.Host
+// is. A nil base is the provider's own transport.
+func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	return s.send(base, t, r)
+}
+
+// RejectsToken implements [TokenRejecter] by the field Refused of the configuration. For X
+// by OAuth 1.0a it is a 401 with code 89, in any form. For X by OAuth 2.0 it is false: only
+// a refresh distinguishes a refused token from an outage.
+func (s *service) RejectsToken(resp *http.Response, body []byte) bool { return s.rejects(resp, body) }
 
 // APIURL implements [APILocator].
 func (s *service) APIURL() *url.URL {

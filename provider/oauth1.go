@@ -59,8 +59,7 @@ type OAuth1 struct{ *oauth1App }
 // oauth1App is the content of an OAuth1: see redact.go.
 type oauth1App struct {
 	*service
-	client  *oauth1.Config
-	rejects rejectFunc
+	client *oauth1.Config
 	// revokeURL is X's invalidate_token. Other providers have none.
 	revokeURL string
 	// fetchAlways asks for the user even if the token answer names the account, which
@@ -97,20 +96,20 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	if cfg.Refused != nil {
 		rejects = cfg.Refused
 	}
-	svc.classify = classifyOAuth1(rejects)
-	o := newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{
+	svc.rejects, svc.classify = rejects, classifyOAuth1(rejects)
+	return newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{
 		RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL,
-	})
-	o.rejects = rejects
-	return o, nil
+	}), nil
 }
 
 // newOAuth1 makes the part that X and other providers share.
 func newOAuth1(svc *service, key, secret string, at oauth1.Endpoint) *OAuth1 {
 	svc.secrets = []string{secret}
-	return &OAuth1{&oauth1App{service: svc, client: &oauth1.Config{
+	o := &oauth1App{service: svc, client: &oauth1.Config{
 		ConsumerKey: key, ConsumerSecret: secret, CallbackURL: svc.callback, Endpoint: at, Noncer: noncer{},
-	}}}
+	}}
+	svc.send = o.sign
+	return &OAuth1{o}
 }
 
 // Begin implements [Provider]. It makes one call, for a request token (RFC 5849, section
@@ -161,7 +160,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 	}
 	if o.fetchAlways || u.AccountID == "" {
 		told := u.AccountID
-		if u, err = o.ask(ctx, t, newToken, false, o.send); err != nil {
+		if u, err = o.ask(ctx, t, newToken, false); err != nil {
 			return User{}, tokenstore.Token{}, err
 		}
 		if told != "" && told != u.AccountID {
@@ -182,14 +181,6 @@ func (o *OAuth1) FinishPIN(ctx context.Context, p Pending, pin string) (User, to
 	return o.Finish(ctx, p, url.Values{"oauth_token": {p.State}, "oauth_verifier": {strings.TrimSpace(pin)}})
 }
 
-// Profile asks for the account of t, by one call, which X bills and limits. X gives no
-// address with OAuth 1.0a. A token that the provider rejects is [ErrTokenRefused]: X by
-// code 89, others as in [OAuth1Config.Refused]. Any other 401 is [ErrUnavailable], since X
-// has answered so to valid tokens.
-func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return o.ask(ctx, t, storedToken, false, o.send)
-}
-
 // VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits.
 // Its signature has the consumer key, and X accepts a token only with the key of the
 // token's own application. RFC 5849, section 3.2 does not require that, so every token of
@@ -204,7 +195,7 @@ func (o *OAuth1) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tok
 			Detail: "only X's tokens prove the application that they were issued to",
 		}
 	}
-	u, err := o.ask(ctx, t, proof, false, o.send)
+	u, err := o.ask(ctx, t, proof, false)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -243,19 +234,6 @@ func (o *OAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {
 	}
 	return o.failed(c, "")
 }
-
-// RoundTrip implements [Provider]. The copy of r is signed (RFC 5849, section 3.4,
-// HMAC-SHA1) with the token, in place of any other Authorization. It goes to the host of
-// r.URL, which is the signed host, whatever r.Host is. The body of a form is part of the
-// signature and is read into memory. Other bodies are neither. X refuses a key that occurs
-// twice in query and form. A nil base is the provider's own transport.
-func (o *OAuth1) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
-	return o.send(base, t, r)
-}
-
-// RejectsToken implements [TokenRejecter] by [OAuth1Config.Refused]. For X it is a 401 with
-// code 89, in any form. X has sent other 401s to valid tokens.
-func (o *OAuth1) RejectsToken(resp *http.Response, body []byte) bool { return o.rejects(resp, body) }
 
 // verifier returns the verifier of a callback that belongs to p.
 func (o *oauth1App) verifier(p Pending, callback url.Values) (string, error) {
@@ -319,8 +297,11 @@ func (o *oauth1App) failed(c *call, problem string) *Error {
 	return e
 }
 
-// send signs a copy of r.
-func (o *oauth1App) send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+// sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.
+// The host of r.URL is signed. The body of a form is part of the signature and is read
+// into memory; other bodies are neither. X refuses a key that occurs twice in query and
+// form.
+func (o *oauth1App) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		closeBody(r)
 		return nil, o.misuse("send", ReasonOther, "the token is not an OAuth 1.0a token")

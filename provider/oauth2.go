@@ -112,7 +112,6 @@ type oauth2App struct {
 	issuer    string
 	page      string // pageFor(scopes)
 	quirks    quirks
-	rejects   rejectFunc
 }
 
 var (
@@ -151,11 +150,11 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 	if cfg.Refused != nil {
 		rejects = cfg.Refused
 	}
-	svc.classify = classifyOAuth2(codes, rejects)
+	svc.rejects, svc.classify = rejects, classifyOAuth2(codes, rejects)
 	o := newOAuth2(svc, cfg.ClientID, cfg.ClientSecret, cfg.AuthorizeURL, cfg.TokenURL, cfg.SecretInBody)
 	o.scopes, o.identity = unique(cfg.Scopes), unique(cfg.IdentityScopes)
 	o.revokeURL, o.issuer = cfg.RevokeURL, cfg.Issuer
-	o.quirks, o.rejects = cfg.quirks, rejects
+	o.quirks = cfg.quirks
 	o.page = o.pageFor(o.scopes)
 	return o, nil
 }
@@ -170,10 +169,12 @@ func newOAuth2(svc *service, id, secret, authorizeURL, tokenURL string, inBody b
 		// A server that repeats the request's header repeats the second form.
 		svc.secrets = []string{secret, url.QueryEscape(id) + ":" + url.QueryEscape(secret)}
 	}
-	return &OAuth2{&oauth2App{service: svc, client: &oauth2.Config{
+	o := &oauth2App{service: svc, client: &oauth2.Config{
 		ClientID: id, ClientSecret: secret, RedirectURL: svc.callback,
 		Endpoint: oauth2.Endpoint{AuthURL: authorizeURL, TokenURL: tokenURL, AuthStyle: style},
-	}}}
+	}}
+	svc.send = o.sign
+	return &OAuth2{o}
 }
 
 // Begin implements [Provider]. It makes a state of 256 random bits and a PKCE verifier
@@ -274,31 +275,13 @@ func (o *OAuth2) ExchangeCode(ctx context.Context, code, verifier, redirectURI s
 func (o *oauth2App) identify(ctx context.Context, t tokenstore.Token, requested []string) (User, tokenstore.Token, error) {
 	// A provider may grant more than was requested. The address must be requested as well.
 	email := slices.Contains(requested, "users.email") && t.HasScopes("users.email")
-	u, err := o.ask(ctx, t, newToken, email, o.send)
+	u, err := o.ask(ctx, t, newToken, email)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
 	t.AccountID = u.AccountID
 	return u, t, nil
 }
-
-// Profile asks for the account of t, by one call, which X bills and limits. X is asked for
-// the address if t has the scope users.email. A token that the provider rejects as in
-// [OAuth2Config.Refused] is [ErrTokenRefused]. X rejects none that way: only a refresh
-// distinguishes a refused token from an outage.
-func (o *OAuth2) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return o.ask(ctx, t, storedToken, t.HasScopes("users.email"), o.send)
-}
-
-// RoundTrip implements [Provider]. The copy of r has the access token in the Authorization
-// header (RFC 6750, section 2.1), in place of any other, and goes to the host of r.URL,
-// whatever r.Host is. A nil base is the provider's own transport.
-func (o *OAuth2) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
-	return o.send(base, t, r)
-}
-
-// RejectsToken implements [TokenRejecter] by [OAuth2Config.Refused]. For X it is false.
-func (o *OAuth2) RejectsToken(resp *http.Response, body []byte) bool { return o.rejects(resp, body) }
 
 // Refresh implements [Refresher]. It makes one call and never retries: a refresh token
 // often works once, so a second call could use up the token that the first one brought.
@@ -471,14 +454,22 @@ func (o *oauth2App) granted(c *call, granted *oauth2.Token, err error) (tokensto
 // notGranted returns the error for a token call that x/oauth2 failed with err. The text of
 // err has the body of the answer, so err is not wrapped.
 func (o *oauth2App) notGranted(c *call, err error) *Error {
-	var refusal *oauth2.RetrieveError
-	if !errors.As(err, &refusal) && c.err == nil && c.answer.ok() && (o.isX || parseFault(c.answer.body).code() == "") {
+	isError := errors.As(err, new(*oauth2.RetrieveError))
+	switch {
+	case c.err != nil || !c.answer.ok():
+		return c.failure()
+	case o.isX && isError:
+		return c.unusable("the answer is an error with the status of a success")
+	case !isError && !saysError(c.answer.body):
 		return c.unusable("the answer has no usable token")
 	}
-	if o.isX && refusal != nil && c.answer.ok() {
-		return c.unusable("the answer is an error with the status of a success")
-	}
 	return c.failure()
+}
+
+// saysError reports whether body is an error whose code x/oauth2 cannot parse: a number.
+func saysError(body []byte) bool {
+	answer, _ := jsonObject(body)
+	return scalarOf(answer["error"]) != "" && answer["access_token"] == nil
 }
 
 // carried is a context in which x/oauth2 sends its request by c.
@@ -618,9 +609,9 @@ func grantedScopes(v any) []string {
 	return unique(scopes)
 }
 
-// send attaches the access token, by the header or by the query parameter of a preset
-// (RFC 6750, sections 2.1 and 2.3).
-func (o *oauth2App) send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+// sign attaches the access token in place of any Authorization, by the header or by the
+// query parameter of a preset (RFC 6750, sections 2.1 and 2.3).
+func (o *oauth2App) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.IsOAuth1() {
 		closeBody(r)
 		return nil, o.misuse("send", ReasonOther, "the token is not an OAuth 2.0 token")

@@ -231,6 +231,7 @@ func TestOAuth2TokenErrors(t *testing.T) {
 		{200, `error=spent_code&error_description=no`, provider.ErrExpired, ""},
 		{200, `{"error":100019,"error_description":"code to access token error"}`, provider.ErrExpired, ""},
 		{200, `callback( {"error":"spent_code"} );`, provider.ErrUnavailable, ""},
+		{200, `{"access_token":7,"code":"spent_code"}`, provider.ErrUnavailable, ""},
 		{200, `{"access_token":"` + accessToken + `","expires_in":1.5}`, provider.ErrUnavailable, ""},
 		{200, `{"access_token":"` + accessToken + `","expires_in":"soon"}`, provider.ErrUnavailable, ""},
 		{200, `access_token=` + accessToken + `&expires_in=soon`, provider.ErrUnavailable, ""},

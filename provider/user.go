@@ -91,14 +91,10 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	return io.ReadAll(resp.Body)
 }
 
-// sendFunc attaches a token to a request and sends it.
-type sendFunc func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
-
 // question carries the requests of one FetchUser, all within one deadline.
 type question struct {
 	first *call // supplies context, step and secrets
 	token tokenstore.Token
-	send  sendFunc
 
 	mu   sync.Mutex // guards last
 	last *call
@@ -115,19 +111,27 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		// Some libraries use another context for their requests.
 		defer context.AfterFunc(r.Context(), c.stop)()
 	}
-	resp, err := q.send(&c, q.token, r)
+	resp, err := c.send(&c, q.token, r)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.last = &c
 	return resp, err
 }
 
+// Profile asks for the account of t, by one call, which X bills and limits. X is asked for
+// the address if t has the scope users.email. A token that the provider rejects is
+// [ErrTokenRefused]: see [TokenRejecter]. Any other 401 is [ErrUnavailable], since X has
+// answered so to valid tokens.
+func (s *service) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
+	return s.ask(ctx, t, storedToken, t.HasScopes("users.email"))
+}
+
 // ask asks who the user of t is.
-func (s *service) ask(ctx context.Context, t tokenstore.Token, why purpose, email bool, send sendFunc) (User, error) {
+func (s *service) ask(ctx context.Context, t tokenstore.Token, why purpose, email bool) (User, error) {
 	c := s.begin(ctx, s.userOp, t.AccessToken, t.RefreshToken, t.TokenSecret)
 	defer c.stop()
 	c.purpose = why
-	q := &question{first: c, last: c, token: t, send: send}
+	q := &question{first: c, last: c, token: t}
 	u, err := s.fetch(c.ctx, clientOver(q), email)
 	q.mu.Lock()
 	defer q.mu.Unlock()

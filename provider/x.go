@@ -76,12 +76,11 @@ func NewX(cfg XConfig) (*OAuth2, error) {
 	}
 	svc := newService(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
 	svc.callback = cfg.CallbackURL
-	svc.beX(classifyX)
+	svc.beX(classifyX, rejectsNone)
 	o := newOAuth2(svc, cfg.ClientID, cfg.ClientSecret, authorize.String(), svc.endpoint("/2/oauth2/token"), false)
 	o.scopes = scopes
 	o.identity = slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
 	o.revokeURL = svc.endpoint("/2/oauth2/revoke")
-	o.rejects = rejectsNone
 	o.page = o.pageFor(o.scopes)
 	return o, nil
 }
@@ -140,7 +139,7 @@ func NewXOAuth1(cfg XOAuth1Config) (*OAuth1, error) {
 	}
 	svc := newService(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
 	svc.callback = cfg.CallbackURL
-	svc.beX(classifyXOAuth1)
+	svc.beX(classifyXOAuth1, rejectsCode89)
 	requestToken := svc.endpoint("/oauth/request_token")
 	if cfg.AccessType != "" {
 		// dghubble/oauth1 signs the query of this address. X accepts the parameter there.
@@ -157,7 +156,6 @@ func NewXOAuth1(cfg XOAuth1Config) (*OAuth1, error) {
 	})
 	o.revokeURL = svc.endpoint("/1.1/oauth/invalidate_token.json")
 	o.fetchAlways = cfg.FetchProfile
-	o.rejects = rejectsCode89
 	return o, nil
 }
 
@@ -166,8 +164,8 @@ const usersMe = "users/me"
 
 // beX gives s X's classifier and X's call for the user. X bills that call. It requests only
 // fields on which X's documentation and OpenAPI file agree.
-func (s *service) beX(classify classifier) {
-	s.isX, s.classify, s.userOp = true, classify, usersMe
+func (s *service) beX(classify classifier, rejects rejectFunc) {
+	s.isX, s.classify, s.rejects, s.userOp = true, classify, rejects, usersMe
 	address := s.endpoint("/2/users/me") + "?user.fields=profile_image_url"
 	s.fetch = func(ctx context.Context, client *http.Client, email bool) (User, error) {
 		at := address

@@ -194,6 +194,7 @@ func TestEveryAnswerToAnAccessTokenHasOneMeaning(t *testing.T) {
 		{"no verifier", 401, `<hash><error>Required oauth_verifier parameter not provided</error></hash>`, provider.ErrExpired, "", ""},
 		{"a request token that is gone", 401, "Request token missing", provider.ErrExpired, "", ""},
 		{"a token that is gone", 401, code("89", "Invalid or expired token."), provider.ErrExpired, "", "89"},
+		{"an account that is locked", 403, code("326", "To protect our users, this account is temporarily locked."), provider.ErrAccountRefused, "", "326"},
 		{"401 and nothing", 401, "", provider.ErrUnavailable, "", ""},
 		{"no token", 200, "oauth_token_secret=b&user_id=1", provider.ErrUnavailable, "", ""},
 		{"no secret", 200, "oauth_token=b&user_id=1", provider.ErrUnavailable, "", ""},

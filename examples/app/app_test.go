@@ -559,7 +559,7 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
 		{"no duration", map[string]string{"X_REFRESH_AHEAD": "5"}, []string{"X_REFRESH_AHEAD: "}},
 		{"negative duration", map[string]string{"X_REFRESH_AHEAD": "-5m"}, []string{"X_REFRESH_AHEAD: "}},
-		{"a short key", map[string]string{"SECRETS": long + ",short"}, []string{"SECRETS: "}},
+		{"a short key", map[string]string{"SECRETS": long + " short"}, []string{"SECRETS: "}},
 		{"keys without a key", map[string]string{"SECRETS": ",,"}, []string{"SECRETS: "}},
 		{"PUBLIC_URL with an empty query", map[string]string{"PUBLIC_URL": "http://127.0.0.1:8080?"}, []string{"PUBLIC_URL: "}},
 		{"a client id with a blank", map[string]string{"ADDR": "127.0.0.1:0", "X_CLIENT_ID": "a b"}, []string{"X_CLIENT_ID: "}},

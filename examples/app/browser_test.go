@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/xsignin/xsignin/internal/testkit"
 )
 
 // start runs the application until the test ends and returns its address.
@@ -127,6 +129,9 @@ func (b *browser) do(r *http.Request) *page {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if to := testkit.Refresh(string(body)); to != "" {
+		return b.get(to)
 	}
 	p := &page{browser: b, url: resp.Request.URL, status: resp.StatusCode, header: resp.Header, body: string(body)}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -57,8 +56,8 @@ environment variables:
                      Tables are made at the start
   REDIS_URL          redis://:PASSWORD@HOST:6379/0 keeps them in Redis instead, for any
                      number of replicas. rediss:// is by TLS
-  SECRETS        secrets of at least 32 bytes each, newest first, separated by commas
-                     or spaces. They seal tokens and cookies: the newest seals, all open.
+  SECRETS            secrets of at least 32 bytes each, newest first, separated by
+                     spaces. They seal tokens and cookies: the newest seals, all open.
                      openssl rand -base64 32 makes one. Default, only where PUBLIC_URL is
                      a loopback address: for SQLite those in a file beside the database,
                      named FILE.keys, which is made at the first start; in memory random
@@ -120,7 +119,6 @@ func readConfig(env func(string) string) (config, error) {
 		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
 		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
 		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
-		keys:           strings.FieldsFunc(get("SECRETS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }),
 	}
 
 	host, _, err := net.SplitHostPort(c.addr)
@@ -189,17 +187,12 @@ func readConfig(env func(string) string) (config, error) {
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}
-	if len(c.keys) == 0 && get("SECRETS") != "" {
-		fault("SECRETS", "holds no secret: leave it out, or give secrets of at least 32 bytes")
-	}
-	for i, key := range c.keys {
-		if len(key) < keyfile.Min {
-			fault("SECRETS", "number %d has %d bytes and needs at least %d: openssl rand -base64 32 makes one", i+1, len(key), keyfile.Min)
-		}
+	if c.keys, err = xsignin.ParseSecrets(get("SECRETS")); err != nil {
+		fault("SECRETS", "%s", strings.TrimPrefix(err.Error(), "xsignin: "))
 	}
 	c.place = storage.ReadPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
 	switch {
-	case len(c.keys) > 0:
+	case get("SECRETS") != "":
 	case !onLoopback:
 		fault("SECRETS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
 	case c.place.Shared():

@@ -88,12 +88,12 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		l := loadOf(people)
 
 		for _, step := range []struct{ name, keys string }{
-			{"the new key is added at the end", old + "," + young},
-			{"it comes to the front", young + "," + old},
+			{"the new key is added at the end", old + " " + young},
+			{"it comes to the front", young + " " + old},
 			{"the old one is dropped", young},
 		} {
 			if step.keys == young {
-				resealed(t, append(env, "SECRETS="+young+","+old), "Sealed anew with the newest secret: 5. Sealed with it before: 0. ")
+				resealed(t, append(env, "SECRETS="+young+" "+old), "Sealed anew with the newest secret: 5. Sealed with it before: 0. ")
 				resealed(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 5. ")
 			}
 			before := l.answers.Load()

@@ -124,6 +124,10 @@ func (b *browser) expect(resp *http.Response, status int, says ...string) {
 	b.Helper()
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
+	if to := testkit.Refresh(string(body)); to != "" {
+		resp.StatusCode = http.StatusSeeOther
+		resp.Header.Set("Location", to)
+	}
 	if resp.StatusCode != status {
 		b.Errorf("%s, not %d\n%s", resp.Status, status, body)
 	}

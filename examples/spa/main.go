@@ -20,7 +20,7 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/frame"
 	"github.com/xsignin/xsignin/examples/internal/hello"
 	"github.com/xsignin/xsignin/examples/internal/localx"
-	"github.com/xsignin/xsignin/middleware"
+	"github.com/xsignin/xsignin/page"
 )
 
 func main() {
@@ -154,5 +154,5 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func problem(w http.ResponseWriter, status int, code, detail string) {
-	middleware.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}.Write(w)
+	page.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}.Write(w)
 }

@@ -29,7 +29,7 @@ func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 // isNoWayIn checks the page that says that a site is not set up right.
 func (s *site) isNoWayIn(a answer) {
 	s.T.Helper()
-	if a.StatusCode != http.StatusInternalServerError || a.Redirect() != "" || !strings.Contains(a.Text, "Nobody can sign in here") || a.Header.Get("Cache-Control") != "no-store" {
+	if a.StatusCode != http.StatusInternalServerError || a.Redirect() != "" || !strings.Contains(a.Text, "Sign-in does not work at the moment") || a.Header.Get("Cache-Control") != "no-store" {
 		s.T.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 	}
 }
@@ -59,7 +59,7 @@ func TestRequireUserAroundTheLogin(t *testing.T) {
 					t.Errorf("%s: htmx is sent to %q", path, a.Header.Get("HX-Redirect"))
 				}
 			}
-			if n := strings.Count(s.Log.String(), "level=ERROR"); n != 1 || !strings.Contains(s.Log.String(), "RequireUser stands around the login") {
+			if n := strings.Count(s.Log.String(), "level=ERROR"); n != 1 || !strings.Contains(s.Log.String(), "RequireUser protects the login") {
 				t.Errorf("the log has %d errors: %s", n, s.Log.String())
 			}
 		})
@@ -142,7 +142,7 @@ func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
 			b.Client.Transport = testkit.InProcess{Handler: mount.mount(s.Kit)}
 			for range 3 {
 				a := b.Get(mount.path)
-				if a.StatusCode != http.StatusNotFound || !strings.Contains(a.Text, "There is no such way to sign in") {
+				if a.StatusCode != http.StatusNotFound || !strings.Contains(a.Text, "This page does not exist") {
 					t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -43,7 +44,7 @@ func TestHandlersAfterGologinsConvention(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			w.WriteHeader(http.StatusTeapot)
-			_, _ = io.WriteString(w, handlers.ProblemOf(err).Code)
+			_, _ = io.WriteString(w, page.ProblemFor(err).Code)
 		})
 	})
 	for _, p := range protocols {

@@ -490,7 +490,7 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 		}, "own callback"},
 		"codes that nobody can check": {func(c *xsignin.Config) {
 			c.ClientID, c.ClientSecret, c.Advanced.Native.RedirectURIs = "", "", []string{nativeURI}
-		}, "provider.Exchanger"},
+		}, "provider.CodeExchanger"},
 		"pairs that nobody can prove": {func(c *xsignin.Config) {
 			c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret, c.Advanced.Native.TokenPairs = "", "", true
 		}, "provider.TokenVerifier"},

@@ -93,6 +93,9 @@ var everyPage = []wayToPage{
 	{page.NotSignedIn, false, 401, func(_ *site, b *browser) answer {
 		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")
 	}},
+	{page.OpenSignIn, false, 401, func(_ *site, b *browser) answer {
+		return b.Get("/me", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe")
+	}},
 	{page.NeedsReauth, true, 401, func(s *site, b *browser) answer {
 		s.X.RevokeApp(xtest.DefaultUserID)
 		if err := s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}); err == nil {
@@ -111,7 +114,7 @@ var everyPage = []wayToPage{
 }
 
 // pageSite is a site with a Pages hook that does not let the second user in.
-func pageSite(t *testing.T, pages page.Func) *site {
+func pageSite(t *testing.T, pages func(http.ResponseWriter, *http.Request, page.Page)) *site {
 	return newSite(t, func(c *xsignin.Config) {
 		c.Pages.Render, c.Pages.Interstitial = pages, xsignin.InterstitialPhones
 		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
@@ -151,9 +154,16 @@ func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
 			if a.StatusCode != tt.status || !strings.Contains(a.Text, "<p>mine: "+string(tt.kind)+"</p>") || strings.Count(a.Text, "<title>") != 1 {
 				t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 			}
+			referrer, frames := "no-referrer", "DENY"
+			if tt.kind == page.SignOut {
+				referrer = "same-origin" // or the form is sent with "Origin: null"
+			}
+			if tt.kind == page.OpenSignIn {
+				frames = "SAMEORIGIN"
+			}
 			for name, want := range map[string]string{
-				"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
-				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Security-Policy": "",
+				"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": referrer,
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": frames, "Content-Security-Policy": "",
 			} {
 				if got := a.Header.Get(name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)

@@ -497,7 +497,7 @@ func TestRequireScopesWantsScopes(t *testing.T) {
 	for _, bad := range []string{"", "tweet.read tweet.write", "a,b", "a\"", "ä"} {
 		func() {
 			defer func() {
-				if v, _ := recover().(string); !strings.Contains(v, "one scope") {
+				if v, _ := recover().(string); !strings.Contains(v, "is not a scope") {
 					t.Errorf("%q: %v", bad, v)
 				}
 			}()

@@ -30,7 +30,9 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 		loginURL string
 	}{
 		{"a page load", "GET", []string{"Sec-Fetch-Mode", "navigate"}, 303, "/auth/login" + back, "", ""},
-		{"a HEAD of a page", "HEAD", nil, 401, "", "", ""},
+		{"a HEAD of a page", "HEAD", nil, 303, "/auth/login" + back, "", ""},
+		{"a page load of Android's WebView", "GET", []string{"Sec-Fetch-Mode", "navigate", "X-Requested-With", "com.twitter.android"}, 303, "/auth/login" + back, "", ""},
+		{"a page load of an old WebView", "GET", []string{"X-Requested-With", "com.twitter.android"}, 303, "/auth/login" + back, "", ""},
 		{"an old browser's page load", "GET", nil, 303, "/auth/login" + back, "", ""},
 		{"fetch", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, 401, "", "", "/auth/login"},
 		{"an old browser's fetch", "GET", []string{"Accept", "*/*"}, 401, "", "", "/auth/login"},
@@ -42,6 +44,7 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 		{"a script that posts", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, 401, "", "", "/auth/login"},
 		{"htmx", "GET", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list?p=2"}, 401, "", "/auth/login?return_to=%2Flist%3Fp%3D2", "/auth/login?return_to=%2Flist%3Fp%3D2"},
 		{"htmx that posts", "POST", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login?return_to=%2Flist", "/auth/login?return_to=%2Flist"},
+		{"a boosted link", "GET", []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login" + back, "/auth/login" + back},
 		{"htmx that does not say where it is", "GET", []string{"HX-Request", "true"}, 401, "", "/auth/login", "/auth/login"},
 	}
 	s := newSite(t)
@@ -78,6 +81,139 @@ func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
 	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
 		!strings.Contains(a.Text, "was not saved") || !strings.Contains(a.Text, `href="/auth/login"`) || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.Text)
+	}
+}
+
+// TestAFormWhoseSessionHasEndedOffersASignInInANewTab: the form in the old tab is not lost.
+func TestAFormWhoseSessionHasEndedOffersASignInInANewTab(t *testing.T) {
+	for referer, link := range map[string]string{
+		"http://127.0.0.1:8080/write?draft=1": `href="/auth/login?return_to=%2Fwrite%3Fdraft%3D1" target="_blank"`,
+		"https://evil.example/write":          `href="/auth/login" target="_blank"`,
+	} {
+		a := newSite(t).browser().Send(http.MethodPost, "/me", url.Values{"a": {"b"}}, "Sec-Fetch-Mode", "navigate", "Referer", referer)
+		if a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.Text, link) {
+			t.Errorf("%s: status %d, %s", referer, a.StatusCode, a.Text)
+		}
+	}
+}
+
+// TestAFrameGetsALinkForTheWholeWindow: X's pages refuse frames.
+func TestAFrameGetsALinkForTheWholeWindow(t *testing.T) {
+	a := newSite(t).browser().Get("/me", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Referer", "http://127.0.0.1:8080/frames")
+	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("X-Frame-Options") != "SAMEORIGIN" ||
+		!strings.Contains(a.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'") ||
+		!strings.Contains(a.Text, `href="/auth/login?return_to=%2Fframes" target="_top"`) {
+		t.Errorf("status %d, %v, %s", a.StatusCode, a.Header, a.Text)
+	}
+}
+
+// TestALinkInAnOfficeDocumentOpensTheBrowser: the program would follow redirects itself.
+func TestALinkInAnOfficeDocumentOpensTheBrowser(t *testing.T) {
+	a := newSite(t).browser().Get("/me", "User-Agent", "Mozilla/4.0 (compatible; ms-office; MSOffice 16)")
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.Text, `href="/auth/login?return_to=%2Fme"`) {
+		t.Errorf("status %d, %s", a.StatusCode, a.Text)
+	}
+}
+
+// TestAWebSocketOfAnotherOriginIsRefused: browsers send cookies with every handshake.
+func TestAWebSocketOfAnotherOriginIsRefused(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	for _, tt := range []struct {
+		name, value string
+		status      int
+	}{
+		{"Origin", "http://127.0.0.1:8080", 200},
+		{"Origin", "http://sub.127.0.0.1:8080", 403},
+		{"Origin", "https://evil.example", 403},
+		{"Origin", "null", 403},
+		{"Sec-Fetch-Site", "same-origin", 200},
+		{"Sec-Fetch-Site", "same-site", 403},
+		{"Sec-Fetch-Site", "cross-site", 403},
+		{"X-None", "", 200},
+	} {
+		if a := b.Get("/me", "Upgrade", "websocket", "Connection", "Upgrade", tt.name, tt.value); a.StatusCode != tt.status {
+			t.Errorf("%s %s: status %d, want %d", tt.name, tt.value, a.StatusCode, tt.status)
+		}
+	}
+	if a := b.Get("/me", "Origin", "https://evil.example"); a.StatusCode != http.StatusOK {
+		t.Errorf("not a WebSocket: status %d", a.StatusCode)
+	}
+}
+
+// TestAPageForAllVisitorsIsNotCachedWithAUser: some caches ignore Vary.
+func TestAPageForAllVisitorsIsNotCachedWithAUser(t *testing.T) {
+	s := newSite(t)
+	s.Mux.Handle("/own", s.Kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+	})))
+	b := s.browser()
+	if got := b.Get("/").Header.Get("Cache-Control"); got != "" {
+		t.Errorf("without a user: %q", got)
+	}
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	if got := b.Get("/").Header.Get("Cache-Control"); got != "private" {
+		t.Errorf("with a user: %q", got)
+	}
+	if got := b.Get("/own").Header.Get("Cache-Control"); got != "no-cache" {
+		t.Errorf("a handler's own: %q", got)
+	}
+}
+
+// TestAVisitorWhoLeftIsNoError: closed tabs are ordinary.
+func TestAVisitorWhoLeftIsNoError(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	s.Sessions.SetFail(context.Canceled)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, path := range []string{"/me", "/", "/auth/login/x-oauth1"} {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8080"+path, http.NoBody)
+		r.AddCookie(&http.Cookie{Name: "xsignin", Value: b.cookieValue("xsignin")})
+		s.Mux.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if log := s.Log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "level=WARN") {
+		t.Errorf("the log: %s", log)
+	}
+	if e := s.LastEvent(); e.Cause != "visitor_left" {
+		t.Errorf("the event's cause is %q", e.Cause)
+	}
+}
+
+// TestReturnPathIsTheVisitors: a proxy or http.StripPrefix may remove PublicURL's path.
+func TestReturnPathIsTheVisitors(t *testing.T) {
+	for _, tt := range []struct{ public, path, returnTo, login string }{
+		{"http://127.0.0.1:8080/app", "/app/me?a=b", "/app/me?a=b", "/app/auth/login"},
+		{"http://127.0.0.1:8080/app", "/me?a=b", "/app/me?a=b", "/app/auth/login"},
+		{"http://127.0.0.1:8080/@acme", "/%40acme/me", "/@acme/me", "/@acme/auth/login"},
+		{"http://127.0.0.1:8080", "//evil.example/me", "/evil.example/me", "/auth/login"},
+	} {
+		s := newSite(t, func(c *xsignin.Config) { c.PublicURL = tt.public })
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/", http.NoBody)
+		r.RequestURI = tt.path
+		w := httptest.NewRecorder()
+		s.Kit.RequireUser(http.NotFoundHandler()).ServeHTTP(w, r)
+		want := tt.login + "?" + url.Values{"return_to": {tt.returnTo}}.Encode()
+		if got := w.Header().Get("Location"); got != want {
+			t.Errorf("%s at %s: redirected to %s, want %s", tt.path, tt.public, got, want)
+		}
+	}
+}
+
+// TestEverySpellingOfAPathOfTheKit answers alike.
+func TestEverySpellingOfAPathOfTheKit(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/@acme" })
+	for path, want := range map[string]int{
+		"/@acme/auth/session": 200, "/%40acme/auth/session": 200, "/@acme/auth/session/": 200, "/@acme//auth//session": 200,
+		"/auth/session": 200, "/auth/session/": 200, "/auth/%73ession": 200, "/auth%2fsession": 404, "/other/auth/session": 404,
+	} {
+		w := httptest.NewRecorder()
+		s.Kit.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080"+path, http.NoBody))
+		if w.Code != want {
+			t.Errorf("%s: status %d, want %d", path, w.Code, want)
+		}
 	}
 }
 

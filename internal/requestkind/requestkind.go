@@ -1,63 +1,149 @@
-// Package requestkind tells who sent a request, so that a redirect goes only to
-// somebody who can follow it, and a page only to somebody who can read it.
+// Package requestkind decides what sent a request: a browser that loads a page, a form, a
+// script or another program. A redirect is only for clients that can follow it to another
+// site, and a page only for clients that show it.
 package requestkind
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// Page reports whether r loads a page: a browser that can be sent through a
-// sign-in and come back.
-//
-// Browsers say so by Sec-Fetch-Mode (Fetch Metadata). Those that do not send it ask
-// for text/html when they load a page and for */* when a script fetches; a client
-// that sends no Accept header at all is taken for a simple browser.
-func Page(r *http.Request) bool {
-	if r.Method != http.MethodGet {
-		return false
+// Kind is what sent a request.
+type Kind int
+
+// The kinds of request.
+const (
+	// Script is fetch, XMLHttpRequest, JSON, an event stream, a WebSocket, an image, or any
+	// method but GET and HEAD.
+	Script Kind = iota
+	// PageLoad is a browser that loads a page. It can go to another site and come back.
+	PageLoad
+	// Frame is a page load inside of a frame, which cannot show X's pages.
+	Frame
+	// Form is a form that a person sent.
+	Form
+	// HTMX is a request of htmx, which follows HX-Redirect.
+	HTMX
+	// Boosted is a request of htmx in place of a page load.
+	Boosted
+	// Office is an office program that follows a link in a document. It follows redirects
+	// by itself, and opens the last address in the browser, which lacks its cookies.
+	Office
+)
+
+// Of returns the kind of r. Fetch Metadata (Sec-Fetch-Mode) decides first: scripts cannot
+// change it. Browsers without Fetch Metadata accept text/html when they load a page, and */*
+// in scripts. A client without an Accept header counts as a simple browser.
+func Of(r *http.Request) Kind {
+	h := r.Header
+	mode := h.Get("Sec-Fetch-Mode")
+	switch {
+	case mode == "navigate":
+		return navigation(r)
+	case h.Get("HX-Request") == "true" && h.Get("HX-Boosted") == "true" && isRead(r):
+		return Boosted
+	case h.Get("HX-Request") == "true":
+		return HTMX
+	case mode != "" || h.Get("Upgrade") != "" || isXHR(r) || !isRead(r):
+		return Script
+	case office(r):
+		return Office
+	case len(h.Values("Accept")) == 0 || accepts(r, "text/html") || accepts(r, "application/xhtml+xml"):
+		return PageLoad
 	}
-	if HTMX(r) || r.Header.Get("Upgrade") != "" || r.Header.Get("X-Requested-With") != "" {
-		return false
+	return Script
+}
+
+// navigation returns the kind of a request with Sec-Fetch-Mode: navigate.
+func navigation(r *http.Request) Kind {
+	switch {
+	case isRead(r) && framed(r):
+		return Frame
+	case isRead(r):
+		return PageLoad
+	case accepts(r, "text/html"):
+		return Form
 	}
+	return Script
+}
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// Page reports whether r loads a page in the whole window.
+func Page(r *http.Request) bool { return Of(r) == PageLoad }
+
+// IsHTMX reports whether htmx sent r.
+func IsHTMX(r *http.Request) bool { return Of(r) == HTMX || Of(r) == Boosted }
+
+// IsPrefetch reports whether a browser loads a page that the visitor may never open.
+func IsPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		switch value, _, _ := strings.Cut(strings.ToLower(r.Header.Get(name)), ";"); strings.TrimSpace(value) {
+		case "prefetch", "preview", "prerender", "instant":
+			return true
+		}
+	}
+	return false
+}
+
+// MaySignIn reports whether a sign-in can begin with r. Requests that say nothing about
+// themselves may. All others must be page loads in the whole window: scripts, images, frames
+// and prefetches cannot finish a sign-in, and any site can cause them.
+func MaySignIn(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return (mode == "" || mode == "navigate") && !framed(r) && !IsHTMX(r) && !IsPrefetch(r) && !office(r)
+}
+
+// ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
+// header that says so.
+func ShowsPages(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	accept := r.Header.Values("Accept")
-	return len(accept) == 0 || has(accept, "text/html") || has(accept, "application/xhtml+xml")
+	return accepts(r, "text/html") && !isXHR(r)
 }
 
-// Form reports whether r is a form that a person has sent and waits for the page of.
-func Form(r *http.Request) bool {
-	return r.Method != http.MethodGet && r.Method != http.MethodHead && !HTMX(r) &&
-		r.Header.Get("Sec-Fetch-Mode") == "navigate" && has(r.Header.Values("Accept"), "text/html")
-}
-
-// HTMX reports whether r was sent by htmx, which follows HX-Redirect. A boosted
-// link is one too: htmx sends it as a fetch.
-func HTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
-
-// JSON reports whether an answer in JSON is what r asks for: it accepts JSON and
-// not HTML, or a script sent it.
+// JSON reports whether r must be answered with JSON: the client accepts JSON and not HTML, or
+// is a script.
 func JSON(r *http.Request) bool {
-	accept := r.Header.Values("Accept")
-	if has(accept, "text/html") {
+	if accepts(r, "text/html") {
 		return false
 	}
-	if has(accept, "application/json") || has(accept, "application/problem+json") {
+	if accepts(r, "application/json") || accepts(r, "application/problem+json") {
 		return true
 	}
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode != "" && mode != "navigate") || r.Header.Get("X-Requested-With") != ""
+	return (mode != "" && mode != "navigate") || isXHR(r)
 }
 
-// has reports whether one of the values of an Accept header names media type t
-// with a quality other than 0.
-func has(accept []string, t string) bool {
-	for _, line := range accept {
+// isXHR reports whether a script says so. Android's WebView sends the name of its
+// application in the same header, also with page loads.
+func isXHR(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
+}
+
+// framed reports whether r fills a frame or another embedded element. Behind a service
+// worker, the destination of a page load is "empty".
+func framed(r *http.Request) bool {
+	embedded := []string{"iframe", "frame", "fencedframe", "embed", "object"}
+	return slices.Contains(embedded, r.Header.Get("Sec-Fetch-Dest"))
+}
+
+// office reports whether an office program sent r.
+func office(r *http.Request) bool {
+	agent := strings.ToLower(r.UserAgent())
+	return slices.ContainsFunc([]string{"ms-office", "msoffice", "microsoft office"}, func(name string) bool {
+		return strings.Contains(agent, name)
+	})
+}
+
+// accepts reports whether the Accept header has mediaType with a quality above 0.
+func accepts(r *http.Request, mediaType string) bool {
+	for _, line := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(item, ";")
-			if strings.EqualFold(strings.TrimSpace(name), t) {
+			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
 				q := strings.ReplaceAll(strings.ToLower(params), " ", "")
 				return q != "q=0" && q != "q=0.0"
 			}

@@ -53,6 +53,26 @@ type Answer struct {
 // Redirect returns the Location of the answer, or "".
 func (a Answer) Redirect() string { return a.Header.Get("Location") }
 
+var refreshed = regexp.MustCompile(`<meta http-equiv="refresh" content="0;url=([^"]*)">`)
+
+// Refresh returns where the document of a callback leads, or "". Browsers follow it like a
+// redirect.
+func Refresh(document string) string {
+	if m := refreshed.FindStringSubmatch(document); m != nil {
+		return html.UnescapeString(m[1])
+	}
+	return ""
+}
+
+// followRefresh turns the document of a callback into the redirect that it stands for, so
+// that tests need not tell them apart. Text keeps the document.
+func (a *Answer) followRefresh() {
+	if to := Refresh(a.Text); to != "" && a.StatusCode == http.StatusOK {
+		a.StatusCode, a.Status = http.StatusSeeOther, "303 See Other"
+		a.Header.Set("Location", to)
+	}
+}
+
 var followed = regexp.MustCompile(`id="follow" href="([^"]*)"`)
 
 // Onward returns where a page on the way to X leads, or "".
@@ -111,6 +131,7 @@ func (b *Browser) Try(req *http.Request) (Answer, error) {
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	a := Answer{resp, string(text)}
+	a.followRefresh()
 	if b.watch != nil && err == nil {
 		b.watch.Answered(a)
 	}

@@ -25,8 +25,7 @@
 // group whose path is the one in PublicURL. The kit answers 404 for every path below it that
 // it does not know; echo's error handler is not asked. Middleware that the kit's paths must
 // not pass, such as RequireUser itself, goes to a group or to routes and not to
-// [echo.Echo.Use]. Echo's AddTrailingSlash needs a Skipper for the kit's paths: /auth/login/
-// is none of them.
+// [echo.Echo.Use].
 //
 // [session.Manager.LoadAndSave], for programs that keep values in the session, is
 // e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), or stands around the whole Echo.

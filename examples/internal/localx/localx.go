@@ -28,7 +28,7 @@ const drainTimeout = 10 * time.Second
 //
 //	X_CLIENT_ID, X_CLIENT_SECRET        OAuth 2.0
 //	X_CONSUMER_KEY, X_CONSUMER_SECRET   OAuth 1.0a
-//	SECRETS                         xsignin.Config.Secrets, separated by commas or spaces
+//	SECRETS                             xsignin.Config.Secrets, separated by spaces
 //
 // With neither a client id nor a consumer key a local X answers instead, for whom
 // publicURL's callback is registered; the second result is then its server, which the caller
@@ -36,12 +36,16 @@ const drainTimeout = 10 * time.Second
 // example calls the same URLs either way. Only the page on which a user says yes needs its
 // address: a browser opens it.
 func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.Server) {
+	secrets, err := xsignin.ParseSecrets(env("SECRETS"))
+	if err != nil {
+		secrets = strings.Fields(env("SECRETS")) // xsignin.New reports the error
+	}
 	cfg := xsignin.Config{
 		PublicURL:    publicURL,
 		ClientID:     env("X_CLIENT_ID"),
 		ClientSecret: env("X_CLIENT_SECRET"),
 		OAuth1:       xsignin.OAuth1Config{ConsumerKey: env("X_CONSUMER_KEY"), ConsumerSecret: env("X_CONSUMER_SECRET")},
-		Secrets:      strings.FieldsFunc(env("SECRETS"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }),
+		Secrets:      secrets,
 	}
 	if cfg.ClientID != "" || cfg.OAuth1.ConsumerKey != "" {
 		return cfg, nil

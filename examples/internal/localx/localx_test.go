@@ -15,7 +15,7 @@ func env(vars map[string]string) func(string) string {
 
 func TestConfig(t *testing.T) {
 	for _, vars := range []map[string]string{
-		{"X_CLIENT_ID": "id", "X_CLIENT_SECRET": "secret", "SECRETS": "a, b"},
+		{"X_CLIENT_ID": "id", "X_CLIENT_SECRET": "secret", "SECRETS": "a  b"},
 		{"X_CONSUMER_KEY": "key", "X_CONSUMER_SECRET": "secret", "SECRETS": "a b"},
 	} {
 		cfg, x := localx.Config("http://127.0.0.1:1", env(vars))

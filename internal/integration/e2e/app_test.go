@@ -34,8 +34,12 @@ func TestSignInAndOut(t *testing.T) {
 func TestBackAfterSigningOutShowsNothingPrivate(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, start(t, "app"))
-	p.signIn("OAuth 2.0", "Demo Account")
+	// The private page is the end of the way through X, as it is for most people.
 	p.open("/me")
+	p.see("will be able to")
+	p.click("Demo Account")
+	p.click("Authorize app")
+	p.arrive("/me")
 	p.see("What the session knows")
 	p.click("Sign out")
 	p.arrive("/")

@@ -114,6 +114,9 @@ func (b *browser) do(r *http.Request) *page {
 	if err != nil {
 		b.Fatal(err)
 	}
+	if to := testkit.Refresh(string(body)); to != "" {
+		return b.get(to)
+	}
 	return &page{b, resp.Request.URL, resp.StatusCode, resp.Header, string(body)}
 }
 

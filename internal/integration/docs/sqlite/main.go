@@ -11,7 +11,6 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"strings"
 
 	"github.com/alexedwards/scs/sqlite3store"
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
@@ -28,6 +27,10 @@ CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
 
 func main() {
 	ctx := context.Background()
+	secrets, err := xsignin.ParseSecrets(os.Getenv("SECRETS"))
+	if err != nil {
+		log.Fatal(err)
+	}
 	db, err := open(ctx, "notes.db")
 	if err != nil {
 		log.Fatal(err)
@@ -36,7 +39,7 @@ func main() {
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-		Secrets:      strings.Fields(os.Getenv("SECRETS")), // newest first; openssl rand -base64 32 makes one
+		Secrets:      secrets, // newest first; openssl rand -base64 32 makes one
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"io"
 	"log"
 	"os"
-	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
+	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
@@ -27,12 +27,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	secrets, err := xsignin.ParseSecrets(os.Getenv("SECRETS"))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 	store, db, err := open(ctx, "x.db")
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(move(ctx, store, strings.Fields(os.Getenv("SECRETS")), tokens), db.Close()); err != nil {
+	if err := errors.Join(move(ctx, store, secrets, tokens), db.Close()); err != nil {
 		log.Fatal(err)
 	}
 }

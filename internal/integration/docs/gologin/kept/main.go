@@ -51,7 +51,7 @@ func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.H
 			return
 		}
 		back, _ := handlers.ReturnPath(r.Context()) // where RequireUser sent the visitor from
-		http.Redirect(w, r, back, http.StatusSeeOther)
+		handlers.RedirectAfterSignIn(w, r, back)
 	}))
 	cfg.Failure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		log.Print(gologin.ErrorFromContext(r.Context()))

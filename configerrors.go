@@ -1,0 +1,73 @@
+package xsignin
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/xsignin/xsignin/internal/configerr"
+)
+
+// ownFields maps the settings of other packages to those of [Config] that set them. The
+// first match counts.
+var ownFields = [...]struct{ pkg, field, own string }{
+	{"provider", "XConfig.APIURL", "Config.X.APIURL"},
+	{"provider", "XConfig.AuthorizeURL", "Config.X.AuthorizeURL"},
+	{"provider", "XConfig.Transport", "Config.X.Transport"},
+	{"provider", "XConfig.", "Config."},
+	{"provider", "XOAuth1Config.APIURL", "Config.X.APIURL"},
+	{"provider", "XOAuth1Config.Transport", "Config.X.Transport"},
+	{"provider", "XOAuth1Config.", "Config.OAuth1."},
+	{"session", "PendingStoreConfig.Name", "Config.Session.CookieName"},
+	{"session", "PendingStoreConfig.Secrets", "Config.Secrets"},
+	{"session", "Manager", "Config.Session.Manager"},
+	{"session", "Config.", "Config.Session."},
+	{"tokenstore", "Secrets", "Config.Secrets"},
+	{"client", "Config.RefreshBefore", "Config.Advanced.RefreshBefore"},
+	{"client", "Config.", "Config."},
+	{"handlers", "Config.DefaultReturnTo", "Config.Paths.DefaultReturnTo"},
+	{"handlers", "Config.Interstitial", "Config.Pages.Interstitial"},
+	{"handlers", "Config.Native", "Config.Advanced.Native"},
+	{"handlers", "Config.Timeout", "Config.Advanced.Timeout"},
+	{"handlers", "Config.", "Config."},
+}
+
+// ownNames replaces the field names of other packages by those of [Config]. An error that
+// two packages report is returned once.
+func ownNames(err error) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, e := range configerr.Split(err) {
+		var fault *configerr.Error
+		if !errors.As(e, &fault) {
+			fault = fromText(e)
+		}
+		if fault != nil {
+			e = inConfig(fault)
+		}
+		if !seen[e.Error()] {
+			seen[e.Error()] = true
+			errs = append(errs, e)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inConfig returns fault with the name of its field in [Config].
+func inConfig(fault *configerr.Error) error {
+	for _, f := range ownFields {
+		if rest, ok := strings.CutPrefix(fault.Field, f.field); ok && fault.Package == f.pkg {
+			return &configerr.Error{Package: "xsignin", Field: f.own + rest, Problem: fault.Problem}
+		}
+	}
+	return fault
+}
+
+// fromText returns the parts of an error that is not a [configerr.Error], or nil.
+func fromText(err error) *configerr.Error {
+	pkg, rest, _ := strings.Cut(err.Error(), ": ")
+	field, problem, ok := strings.Cut(rest, " ")
+	if !ok || !strings.Contains(field, "Config.") {
+		return nil
+	}
+	return &configerr.Error{Package: pkg, Field: field, Problem: problem}
+}

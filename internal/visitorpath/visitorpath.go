@@ -1,0 +1,68 @@
+// Package visitorpath turns the path of a request into the path that the visitor's browser
+// shows. The two differ behind a proxy or an [http.StripPrefix] that removes the path of the
+// site's address.
+package visitorpath
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// URI returns the path and the query that the visitor's browser shows. base is the path of
+// the site's address, escaped and without a slash at the end, or "". The result begins with
+// base and has exactly one slash in front.
+func URI(r *http.Request, base string) string {
+	raw := r.RequestURI // what arrived, before any http.StripPrefix
+	if !strings.HasPrefix(raw, "/") {
+		raw = r.URL.RequestURI()
+	}
+	escaped, query, hasQuery := strings.Cut(raw, "?")
+	// Browsers read the first segment after two slashes as a host.
+	escaped = "/" + strings.TrimLeft(escaped, "/")
+	if rest, ok := cutBase(escaped, base); ok {
+		escaped = rest
+	}
+	uri := base + escaped
+	if hasQuery {
+		uri += "?" + query
+	}
+	return uri
+}
+
+// Path returns the path of [URI], decoded and cleaned.
+func Path(r *http.Request, base string) string {
+	escaped, _, _ := strings.Cut(URI(r, base), "?")
+	if decoded, err := url.PathUnescape(escaped); err == nil {
+		return path.Clean(decoded)
+	}
+	return path.Clean(r.URL.Path)
+}
+
+// cutBase removes base from the front of an escaped path. Other spellings of base count too:
+// /%40acme and /@acme are the same path.
+func cutBase(escaped, base string) (rest string, ok bool) {
+	rest = escaped
+	for want := range strings.SplitSeq(strings.TrimPrefix(base, "/"), "/") {
+		if base == "" {
+			break
+		}
+		segment, after, more := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		if decode(segment) != decode(want) {
+			return "", false
+		}
+		rest = "/" + after
+		if !more {
+			rest = ""
+		}
+	}
+	return rest, true
+}
+
+func decode(segment string) string {
+	if s, err := url.PathUnescape(segment); err == nil {
+		return s
+	}
+	return segment
+}

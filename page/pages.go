@@ -1,0 +1,121 @@
+package page
+
+import (
+	"net/http"
+	"regexp"
+
+	"github.com/xsignin/xsignin/internal/configerr"
+)
+
+// Pages shows pages. The zero value shows the default pages in English.
+type Pages struct {
+	// Render answers a request with a page, in the application's layout. Goroutines call
+	// Render at the same time. Nil means the default layout, [Page.Render].
+	//
+	// The kit sets headers before the call: Cache-Control (no-store), Referrer-Policy (the
+	// address may hold a code), X-Content-Type-Options, X-Frame-Options, and a Content-Type
+	// of HTML. Keep the first two. Set a Content-Security-Policy that fits the page, and load
+	// nothing from other sites. The status is p.Status unless Render writes another.
+	Render func(w http.ResponseWriter, r *http.Request, p Page)
+	// Translate replaces the texts of a page or of a problem document by those of the
+	// visitor's language, and sets p.Lang. p.Kind and p.Code say which text it is. Only
+	// Title and Text are used in a problem document. Nil means English.
+	Translate func(r *http.Request, p *Page)
+	// SiteName is shown above the title. It may be empty.
+	SiteName string
+	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
+	// white in dark mode.
+	Accent string
+}
+
+var colour = regexp.MustCompile(`^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$`)
+
+// Validate reports invalid settings. Field names begin with prefix.
+func (s Pages) Validate(faults *configerr.List, prefix string) {
+	if s.Accent != "" && !colour.MatchString(s.Accent) {
+		faults.Add(prefix+".Accent", "must be a colour such as #1d9bf0, and is %.40q", s.Accent)
+	}
+}
+
+// Show answers r with p.
+func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
+	p.SiteName, p.Accent = s.SiteName, s.Accent
+	p = s.translated(r, p).withDefaults()
+	setHeaders(w.Header(), p)
+	if s.Render == nil {
+		p.Render(w, r)
+		return
+	}
+	out := &writer{ResponseWriter: w, status: p.Status}
+	s.Render(out, r, p)
+	out.begin()
+}
+
+// setHeaders sets the headers of every page.
+func setHeaders(h http.Header, p Page) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	if p.Post {
+		// With no-referrer, browsers send the form with "Origin: null", and
+		// http.CrossOriginProtection refuses the form.
+		h.Set("Referrer-Policy", "same-origin")
+	}
+	if p.Target == "_top" {
+		h.Set("X-Frame-Options", "SAMEORIGIN")
+	}
+}
+
+func (s Pages) translated(r *http.Request, p Page) Page {
+	if s.Translate != nil {
+		s.Translate(r, &p)
+	}
+	return p
+}
+
+// Problem returns p in the visitor's language.
+func (s Pages) Problem(r *http.Request, p Problem) Problem {
+	if s.Translate == nil {
+		return p
+	}
+	words := s.translated(r, p.Page())
+	p.Title, p.Detail, p.lang = words.Title, words.Text, words.Lang
+	return p
+}
+
+// writer sends the page's status unless Render sends another.
+type writer struct {
+	http.ResponseWriter
+	status int
+	begun  bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *writer) begin() {
+	if !w.begun {
+		w.WriteHeader(w.status)
+	}
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *writer) WriteHeader(status int) {
+	// Informational responses come before the final response.
+	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *writer) Write(b []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController], which would flush with status 200.
+func (w *writer) FlushError() error {
+	w.begin()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}

@@ -1,0 +1,113 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed page.css
+var css string
+
+//go:embed page.html
+var source string
+
+// layout returns the template, which is parsed at the first page.
+var layout = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Parse(source))
+})
+
+// follow is the script of a page with Page.Follow. It reads the address from the link, so
+// the script is the same for all visitors and the policy can name its hash. The page does not
+// stay in the browser's history.
+const follow = `location.replace(document.getElementById("follow").href)`
+
+// policy allows the page's own style, forms to its own site and, if p.Follow is set, the
+// script that follows the link.
+func policy(p Page, style string) string {
+	policy := "default-src 'none'; style-src " + hash(style)
+	if p.Follow {
+		policy += "; script-src " + hash(follow)
+	}
+	ancestors := "'none'"
+	if p.Target == "_top" {
+		ancestors = "'self'"
+	}
+	return policy + "; form-action 'self'; base-uri 'none'; frame-ancestors " + ancestors
+}
+
+// hash is the name of a text in a policy.
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// styleFor returns the style sheet with the accent colour. The text on the button is black
+// or white, whichever has more contrast.
+func styleFor(accent string) string {
+	if !colour.MatchString(accent) {
+		return css
+	}
+	digits := accent[1:]
+	if len(digits) == 3 {
+		digits = string([]byte{digits[0], digits[0], digits[1], digits[1], digits[2], digits[2]})
+	}
+	rgb, _ := strconv.ParseUint(digits, 16, 32) // the expression has checked the digits
+	text := "#fff"
+	// The weights of the luminance of sRGB.
+	if 299*(rgb>>16)+587*(rgb>>8&255)+114*(rgb&255) > 140_000 {
+		text = "#000"
+	}
+	return css + ":root { --key: " + accent + "; --key-ink: " + text + " }\n"
+}
+
+// direction returns the attribute dir for a language.
+func direction(lang string) string {
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	switch base {
+	case "ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi":
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// Render answers r with p in the default layout, with status p.Status. The layout has no
+// script except that of [Page.Follow], loads nothing, and has a dark mode. It sets a
+// Content-Security-Policy of its own. Empty texts are the English ones.
+func (p Page) Render(w http.ResponseWriter, r *http.Request) {
+	p = p.withDefaults()
+	style := styleFor(p.Accent)
+	data := struct {
+		Page
+		Style    template.CSS
+		Script   template.JS
+		Dir      string
+		RetryISO string
+	}{Page: p, Style: template.CSS(style), Dir: direction(p.Lang)}
+	if p.Follow {
+		data.Script = follow
+	}
+	if !p.RetryAt.IsZero() {
+		data.RetryISO = p.RetryAt.UTC().Format(time.RFC3339)
+	}
+	var b bytes.Buffer
+	_ = layout().Execute(&b, data) // it writes strings into a buffer, which does not fail
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy(p, style))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.Target != "_top" {
+		h.Set("X-Frame-Options", "DENY")
+	}
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes())
+	}
+}
