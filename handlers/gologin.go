@@ -69,7 +69,8 @@ func (h *Handlers) gologin(w http.ResponseWriter, r *http.Request, p provider.Pr
 	if !ok {
 		return provider.User{}, internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
 	}
-	token.AccountID, token.ObtainedAt = u.AccountID, u.SignedInAt
+	token.AccountID, token.Username, token.Name = u.AccountID, u.Username, u.Name
+	token.ObtainedAt = u.SignedInAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
 	defer cancel()
 	return h.admit(ctx, w, p, SignIn{User: u, Token: token, Request: r, ReturnTo: h.cfg.DefaultReturnTo})

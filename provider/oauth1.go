@@ -170,7 +170,7 @@ func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (Us
 			}
 		}
 	}
-	t.AccountID = u.AccountID
+	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
 	return u, t, nil
 }
 
@@ -200,7 +200,8 @@ func (o *OAuth1) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tok
 		return User{}, tokenstore.Token{}, err
 	}
 	return u, tokenstore.Token{
-		AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, AccountID: u.AccountID, ObtainedAt: o.now(),
+		AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, ObtainedAt: o.now(),
+		AccountID: u.AccountID, Username: u.Username, Name: u.Name,
 	}, nil
 }
 

@@ -279,13 +279,13 @@ func (o *oauth2App) identify(ctx context.Context, t tokenstore.Token, requested 
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	t.AccountID = u.AccountID
+	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
 	return u, t, nil
 }
 
 // Refresh implements [Refresher]. It makes one call and never retries: a refresh token
 // often works once, so a second call could use up the token that the first one brought.
-// The new token keeps t's account, and t's refresh token and scopes if the answer names
+// The new token keeps t's account and names, and t's refresh token and scopes if the answer names
 // none. A token that the answer calls expired is returned, because the refresh token
 // beside it is valid. So is a token whose lifetime is no integer.
 //
@@ -308,7 +308,7 @@ func (o *OAuth2) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.To
 	if got.Scopes == nil {
 		got.Scopes = unique(t.Scopes)
 	}
-	got.AccountID = t.AccountID
+	got.AccountID, got.Username, got.Name = t.AccountID, t.Username, t.Name
 	return got, nil
 }
 

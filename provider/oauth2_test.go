@@ -89,6 +89,7 @@ func TestOAuth2SignsInByConfiguration(t *testing.T) {
 		t.Errorf("user %+v, want %+v", user, want)
 	}
 	if token.AccessToken != accessToken || token.RefreshToken != refreshToken || token.AccountID != user.AccountID ||
+		token.Username != "ada" || token.Name != "Ada Lovelace" ||
 		!token.Expiry.Equal(fixed().Add(2*time.Hour)) || !token.HasScopes("users.read") {
 		t.Errorf("token %v", token)
 	}
@@ -311,10 +312,10 @@ func TestACodeGoesToTheProviderThatBegan(t *testing.T) {
 func TestOAuth2Refreshes(t *testing.T) {
 	s := newServer(t)
 	o := s.oauth2(t, func(c *provider.OAuth2Config) { c.Codes = map[string]error{"bad_refresh": provider.ErrTokenRefused} })
-	old := tokenstore.Token{AccessToken: accessToken, RefreshToken: refreshToken, AccountID: "7", Scopes: []string{"profile"}}
+	old := tokenstore.Token{AccessToken: accessToken, RefreshToken: refreshToken, AccountID: "7", Username: "ada", Scopes: []string{"profile"}}
 	s.reply("/2/oauth2/token", 200, `{"access_token":"`+newAccess+`","expires_in":60}`)
 	got, err := o.Refresh(ctx, old)
-	if err != nil || got.AccessToken != newAccess || got.RefreshToken != refreshToken || got.AccountID != "7" || !got.HasScopes("profile") {
+	if err != nil || got.AccessToken != newAccess || got.RefreshToken != refreshToken || got.AccountID != "7" || got.Username != "ada" || !got.HasScopes("profile") {
 		t.Errorf("without rotation: %v, %v", got, err)
 	}
 	s.reply("/2/oauth2/token", 200, `access_token=`+newAccess+`&refresh_token=`+newRefresh)
