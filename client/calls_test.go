@@ -291,7 +291,7 @@ func TestPutUndo(t *testing.T) {
 	})
 	bubble(t, func(w *world) { // or deleted
 		undo := put(w)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
+		if err := w.remove(); err != nil {
 			w.Fatal(err)
 		}
 		if err := undo(); err != nil {

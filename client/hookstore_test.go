@@ -52,8 +52,8 @@ func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.
 	return
 }
 
-func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key) error {
-	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k) })
+func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k, v) })
 }
 
 func (h *hookStore) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (id tokenstore.LeaseID, err error) {

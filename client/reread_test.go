@@ -47,7 +47,7 @@ func TestATokenWithoutExpiryIsReadAgain(t *testing.T) {
 // token.
 func TestASignOutElsewhereEndsATokenWithoutExpiry(t *testing.T) {
 	eternal(t, func(w *world) {
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
+		if err := w.remove(); err != nil {
 			w.Fatal(err)
 		}
 		time.Sleep(5*time.Minute - 1)
@@ -101,7 +101,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 		// It is back, without the entry.
 		w.store.hook(nil)
 		time.Sleep(time.Minute)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
+		if err := w.remove(); err != nil {
 			w.Fatal(err)
 		}
 		w.wantToken("access-0")
@@ -119,7 +119,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 		time.Sleep(5*time.Minute - 1)
 		w.wantToken("access-0")
 		w.wantReads(3)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
+		if err := w.remove(); err != nil {
 			w.Fatal(err)
 		}
 		time.Sleep(time.Nanosecond)

@@ -65,26 +65,34 @@ var tombstone = tokenstore.Token{NeedsReauth: true}
 // would be deleted and never revoked. unread is why the token is not known, err why
 // it may still be there.
 func (p *Manager) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
+	var v tokenstore.Version
 	for range 5 {
-		var v tokenstore.Version
 		t, v, err = p.get(ctx, key)
-		if err != nil {
-			unread = err
+		unread = err
+		if err != nil || t.NeedsReauth {
 			break
 		}
-		if t.NeedsReauth {
-			break
+		var taken tokenstore.Version
+		call(ctx, p.storeTimeout(), func(ctx context.Context) { taken, err = p.vault.Replace(ctx, key, v, tombstone) })
+		if err == nil {
+			v = taken
 		}
-		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, tombstone) })
 		if !errors.Is(err, tokenstore.ErrConflict) {
 			break
 		}
 	}
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return tokenstore.Token{}, nil, nil
+	if errors.Is(err, tokenstore.ErrConflict) {
+		// Whatever is there now, it has to go.
+		t, v, err = p.get(ctx, key)
+		unread = err
 	}
-	// Whatever was there and could be read, it has to go.
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { err = p.vault.Delete(ctx, key) })
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return tokenstore.Token{}, nil, nil
+	case v == "":
+		return t, unread, err
+	}
+	call(ctx, p.storeTimeout(), func(ctx context.Context) { err = p.vault.Delete(ctx, key, v) })
 	return t, unread, err
 }
 

@@ -90,12 +90,12 @@ func (p *Manager) putBack(ctx context.Context, key tokenstore.Key, t, before tok
 	if !had {
 		before = tombstone
 	}
-	_, err = p.vault.Replace(ctx, key, v, before)
+	v, err = p.vault.Replace(ctx, key, v, before)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return false, nil
 	}
 	if err == nil && !had {
-		err = p.vault.Delete(ctx, key)
+		err = p.vault.Delete(ctx, key, v)
 	}
 	return err == nil, err
 }

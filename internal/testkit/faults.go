@@ -271,8 +271,8 @@ func (s faultyTokens) Replace(ctx context.Context, key tokenstore.Key, v tokenst
 	})
 }
 
-func (s faultyTokens) Delete(ctx context.Context, key tokenstore.Key) error {
-	return s.plan.call(ctx, FaultTokens, "Delete", func() error { return s.TokenStore.Delete(context.Background(), key) })
+func (s faultyTokens) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	return s.plan.call(ctx, FaultTokens, "Delete", func() error { return s.TokenStore.Delete(context.Background(), key, v) })
 }
 
 func (s faultyTokens) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {

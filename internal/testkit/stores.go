@@ -85,11 +85,11 @@ func (s *TokenStore) Put(ctx context.Context, key tokenstore.Key, value []byte) 
 }
 
 // Delete implements tokenstore.Store.
-func (s *TokenStore) Delete(ctx context.Context, key tokenstore.Key) error {
+func (s *TokenStore) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
 	if err := s.failing(); err != nil {
 		return err
 	}
-	err := s.Store.Delete(ctx, key)
+	err := s.Store.Delete(ctx, key, v)
 	if err == nil {
 		s.mu.Lock()
 		delete(s.held, key)

@@ -16,7 +16,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12"} }
+func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12", AccountID: "7"} }
 
 // database is where stores are: a file or a server.
 type database struct {

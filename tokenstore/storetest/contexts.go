@@ -41,8 +41,8 @@ func contextRules() []rule {
 			_, err := s.Replace(ctx, key(), v, []byte("two"))
 			return err
 		}),
-		call("Delete", func(s *subject, ctx context.Context, _ tokenstore.Version, _ tokenstore.LeaseID) error {
-			return s.Delete(ctx, key())
+		call("Delete", func(s *subject, ctx context.Context, v tokenstore.Version, _ tokenstore.LeaseID) error {
+			return s.Delete(ctx, key(), v)
 		}),
 		call("Lease", func(s *subject, ctx context.Context, v tokenstore.Version, _ tokenstore.LeaseID) error {
 			_, err := s.Lease(ctx, key(), v, long)

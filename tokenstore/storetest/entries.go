@@ -16,7 +16,8 @@ func entryRules() []rule {
 				s.conflicts(key(), "1", "value")
 				_, err := s.Lease(s.ctx, key(), "1", time.Second)
 				s.is("Lease of a key without an entry", err, tokenstore.ErrConflict)
-				s.remove(key())
+				s.removeVersion(key(), "1")
+				s.removeVersion(key(), "")
 				s.release(key(), "1")
 				s.release(key(), "")
 				s.absent(key())
@@ -35,12 +36,13 @@ func entryRules() []rule {
 		},
 		{
 			"a deleted entry is gone",
-			"Delete removes the entry. A key without an entry is not an error.",
+			"Delete removes the entry in the version named. A key without an entry is not an error.",
 			func(s *subject) {
-				s.put(key(), "one")
-				s.remove(key())
+				v := s.put(key(), "one")
+				s.removeVersion(key(), v)
 				s.absent(key())
-				s.remove(key())
+				s.removeVersion(key(), v)
+				s.removeVersion(key(), "")
 				s.holds(key(), "two", s.put(key(), "two"))
 			},
 		},
@@ -68,7 +70,8 @@ func entryRules() []rule {
 			"keys leave each other alone",
 			"Nothing that is done to one key changes another, neither its entry nor its lease.",
 			func(s *subject) {
-				theirs := []tokenstore.Key{{Provider: "x-oauth1", UserID: "12"}, {Provider: "x", UserID: "13"}}
+				theirs := []tokenstore.Key{key(), key(), key()}
+				theirs[0].Provider, theirs[1].UserID, theirs[2].AccountID = "x-oauth1", "13", "7"
 				versions := make([]tokenstore.Version, len(theirs))
 				for i, k := range theirs {
 					versions[i] = s.put(k, "theirs")
@@ -120,6 +123,29 @@ func versionRules() []rule {
 				v3 := s.put(key(), "three")
 				s.conflicts(key(), v2, "late")
 				s.holds(key(), "three", v3)
+			},
+		},
+		{
+			"a delete needs the version that was read",
+			"If the entry has another version Delete returns ErrConflict and changes nothing, also when a new entry was made in its place.",
+			func(s *subject) {
+				conflict := func(v tokenstore.Version) {
+					s.t.Helper()
+					err := s.Delete(s.ctx, key(), v)
+					s.is("Delete of version "+short(string(v)), err, tokenstore.ErrConflict)
+				}
+				v1 := s.put(key(), "one")
+				v2 := s.put(key(), "two")
+				s.lease(key(), v2, long)
+				for _, v := range []tokenstore.Version{v1, "", "0", "none", "\x00\xff", "' OR ''='", v2 + " "} {
+					conflict(v)
+					s.holds(key(), "two", v2)
+					s.leased(key(), v2, long)
+				}
+				s.removeVersion(key(), v2)
+				v3 := s.put(key(), "new sign-in")
+				conflict(v2)
+				s.holds(key(), "new sign-in", v3)
 			},
 		},
 		{

@@ -97,6 +97,27 @@ func endRules() []rule {
 			},
 		},
 		{
+			"a clock that is set back prolongs no lease",
+			"A lease never has longer to run than was asked for. With more time left than that, after the clock was set back, it has ended.",
+			func(s *subject) {
+				if s.backend.Advance == nil {
+					s.t.Log("not tested: the backend's clock cannot be moved")
+					return
+				}
+				v := s.put(key(), "one")
+				id := s.lease(key(), v, long)
+				s.backend.Advance(s.t, 40*time.Second)
+				s.backend.Advance(s.t, -30*time.Second)
+				s.leased(key(), v, long)
+				s.backend.Advance(s.t, -time.Hour)
+				next := s.replica().lease(key(), v, long)
+				s.check(id != next, "two holders have the same lease id %q", id)
+				s.leased(key(), v, long)
+				s.release(key(), id)
+				s.leased(key(), v, long)
+			},
+		},
+		{
 			"a lease is given back",
 			"Release ends the lease before its time. Doing it twice is not an error.",
 			func(s *subject) {

@@ -11,7 +11,9 @@ import (
 )
 
 // key is the entry of tests that need one.
-func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12"} }
+func key() tokenstore.Key {
+	return tokenstore.Key{Provider: "x", UserID: "12", AccountID: "2244994945"}
+}
 
 // long is a lease that does not end during a test by itself.
 const long = time.Minute
@@ -105,9 +107,15 @@ func (s *subject) conflicts(k tokenstore.Key, v tokenstore.Version, value string
 	s.is("Replace of a version that the entry does not have", err, tokenstore.ErrConflict)
 }
 
+// remove deletes the entry in the version that it has.
 func (s *subject) remove(k tokenstore.Key) {
 	s.t.Helper()
-	err := s.Delete(s.ctx, k)
+	s.removeVersion(k, s.get(k).Version)
+}
+
+func (s *subject) removeVersion(k tokenstore.Key, v tokenstore.Version) {
+	s.t.Helper()
+	err := s.Delete(s.ctx, k, v)
 	s.must(err == nil, "Delete: %v", err)
 }
 

@@ -58,10 +58,10 @@ func walkerRules() []rule {
 	return []rule{
 		walking(
 			"a walk visits every entry",
-			"A walk visits the keys of all entries, those that were written byte by byte, and no other, also when each page is read by another replica.",
+			"A walk visits the keys of all entries, byte by byte as they were written, also those whose Provider begins with a dot, and no other. Each page may be read by another replica.",
 			func(s *subject) {
 				s.check(len(s.walk(10, nil)) == 0, "a walk through nothing visits something")
-				keys := append(strangeKeys(), tokenstore.Key{Provider: ".note", UserID: "12"})
+				keys := append(strangeKeys(), tokenstore.Key{Provider: ".sessions", UserID: "12"})
 				for _, k := range keys {
 					s.lease(k, s.put(k, "value"), long)
 				}
