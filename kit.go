@@ -29,7 +29,6 @@ type Kit struct {
 	mux       *http.ServeMux
 	providers []provider.Provider
 	sessions  *session.Manager
-	signOuts  *session.SignOuts
 	handlers  *handlers.Handlers
 	clients   *client.Manager
 	gate      *middleware.Middleware
@@ -53,29 +52,22 @@ func New(cfg Config) (*Kit, error) {
 	if store == nil {
 		store = tokenstore.NewMemory()
 	}
-	// Not less than the default: sessions from before somebody shortened it go on as long as
-	// they were to.
-	lifetime := max(session.DefaultLifetime, c.Session.Lifetime)
-	if c.Session.Manager != nil {
-		lifetime = max(lifetime, c.Session.Manager.Lifetime)
-	}
-	if k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger}); err != nil {
+	vault, err := tokenstore.NewVault(store, c.secrets...)
+	if err != nil {
 		return nil, err
 	}
 	if c.Session.Manager != nil {
-		k.sessions, err = session.FromSCS(c.Session.Manager, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
+		k.sessions, err = session.FromSCS(c.Session.Manager, session.FromSCSConfig{
+			Secrets: c.secrets, PublicURL: c.PublicURL, SecurePerRequest: c.Session.SecurePerRequest, Vault: vault, Logger: c.Logger,
+		})
 	} else {
 		k.sessions, err = session.New(session.Config{
 			Store: c.Session.Store, CookieName: c.Session.CookieName, Lifetime: c.Session.Lifetime, IdleTimeout: c.Session.IdleTimeout,
-			Secure: c.public.Scheme == "https", Logger: c.Logger, SignOuts: k.signOuts,
+			Secure: c.public.Scheme == "https", Logger: c.Logger, Vault: vault,
 		})
 	}
 	if err != nil {
 		return nil, inOurNames(err)
-	}
-	vault, err := tokenstore.NewVault(store, c.secrets...)
-	if err != nil {
-		return nil, err
 	}
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
@@ -154,7 +146,7 @@ func (k *Kit) mount() error {
 	if c.Session.Manager != nil {
 		name = c.Session.Manager.Cookie.Name
 	}
-	jar, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name})
+	jar, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.public.Scheme == "https", Name: name, Scopes: c.Scopes})
 	if err != nil {
 		return err
 	}
@@ -324,19 +316,16 @@ func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, erro
 	return k.clients.Reencrypt(ctx)
 }
 
-// SignOutEverywhere ends every session of a user: on this replica when it returns, and on
-// the others within five seconds while the token store answers. userID is the application's
-// id of the user, [provider.User].ID, which differs from User.AccountID where
-// OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are revoked at
-// X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
-// visitors have Path + "/logout"; this is for the application: a changed password, a
-// banned user, a phone that was lost.
+// SignOutEverywhere ends every session of a user, on all replicas that share sessions. userID
+// is the application's id of the user, [provider.User].ID, which differs from User.AccountID
+// where OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are
+// revoked at X, best effort, within two seconds, and deleted. It is for the application: a
+// changed password, a banned user, a lost phone. Visitors have a button at Path + "/logout".
 //
-// Who signs in again is signed in, so a ban needs Config.OnSignIn besides. That goes for a
-// sign-in that the user has begun before and not finished: it is a new one.
+// A user who signs in again is signed in, so a ban needs Config.OnSignIn, too. That includes
+// a sign-in that the user began before and finishes later.
 //
-// An error means that the sign-out could not be written to the token store. Nothing is
-// claimed then, and the tokens are as they were.
+// An error means that not all sessions may have ended. The tokens are as they were.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }
@@ -344,7 +333,7 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after
 // the server has shut down.
 func (k *Kit) Close(ctx context.Context) error {
-	return errors.Join(k.clients.Close(ctx), k.signOuts.Close(ctx))
+	return errors.Join(k.clients.Close(ctx), k.sessions.Close(ctx))
 }
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.

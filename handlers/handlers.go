@@ -138,6 +138,8 @@ type Handlers struct {
 	cross  *http.CrossOriginProtection
 	host   string // of cfg.Origin, without its port
 
+	exchanges exchanges
+
 	otherHost sync.Once // says that visitors come to another one
 
 	mu       sync.RWMutex        // guards declared

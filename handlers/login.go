@@ -11,6 +11,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 )
@@ -59,6 +60,13 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		h.lookAtHost(r)
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
 		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
+		if n := len(query.Get("return_to")); n > maxReturnPath {
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", maxReturnPath)
+		}
+		if h.cfg.Pending.Full(r) {
+			h.askToSignIn(w, r, a)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 		defer cancel()
 
@@ -79,6 +87,16 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 			Kind: event.SignInBegun, Time: now, Duration: now.Sub(a.begun), Provider: name,
 		})
 		h.sendOn(w, r, redirect)
+	})
+}
+
+// askToSignIn answers a login that another site has started, in a browser whose pending
+// sign-ins are the visitor's own. A link on this site starts the sign-in.
+func (h *Handlers) askToSignIn(w http.ResponseWriter, r *http.Request, a attempt) {
+	h.cfg.Pages.Show(w, r, page.Page{
+		Kind: page.Kind(crossOrigin().Code), Status: http.StatusForbidden, Code: crossOrigin().Code,
+		Title: "Sign in?", Text: "Another site sent you here to sign in. If you want to sign in, use the button.",
+		Link: h.withReturn(h.LoginPath(a.provider), a.returnTo, a.wanted), Label: "Sign in", Home: h.cfg.DefaultReturnTo,
 	})
 }
 

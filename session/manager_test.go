@@ -16,7 +16,7 @@ import (
 
 func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := session.New(session.Config{Lifetime: -1, IdleTimeout: -1, CookieName: "__Host-a b"})
+	_, err := session.New(session.Config{Lifetime: -1, IdleTimeout: -1, CookieName: "__Host-a-pending-b"})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -33,8 +33,8 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 
 func TestTheSettingsReachScs(t *testing.T) {
 	t.Parallel()
-	sm := newManager(t, session.Config{Lifetime: time.Hour, IdleTimeout: time.Minute, CookieName: "__Secure-s", Secure: true}).SCS()
-	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Secure-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
+	sm := newManager(t, session.Config{Lifetime: time.Hour, IdleTimeout: time.Minute, CookieName: "s", Secure: true}).SCS()
+	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Host-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
 		t.Errorf("%+v", sm)
 	}
 	if sm, err := session.New(session.Config{}); err != nil || sm.SCS().Lifetime != session.DefaultLifetime {
@@ -57,9 +57,9 @@ func TestOverRefusesACookieThatDoesNotComeBackFromX(t *testing.T) {
 		http.SameSiteStrictMode: false, http.SameSiteLaxMode: true, http.SameSiteDefaultMode: true, 0: true,
 	} {
 		sm := scs.New()
-		sm.Cookie.SameSite = mode
+		sm.Cookie.SameSite, sm.HashTokenInStore = mode, true
 		store := sm.Store
-		_, err := session.FromSCS(sm, session.FromSCSConfig{})
+		_, err := session.FromSCS(sm, session.FromSCSConfig{Secrets: secrets})
 		if (err == nil) != taken {
 			t.Errorf("SameSite %d: %v", mode, err)
 		}
@@ -74,8 +74,8 @@ func TestOverLogsWhereItIsTold(t *testing.T) {
 	var log bytes.Buffer
 	spy := newSpy()
 	sm := scs.New()
-	sm.Store, sm.ErrorFunc = spy, nil
-	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	sm.Store, sm.ErrorFunc, sm.HashTokenInStore = spy, nil, true
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: slog.New(slog.NewTextHandler(&log, nil)), Secrets: secrets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,7 @@ func TestACookieThatScsNeverMadeCostsNoRead(t *testing.T) {
 		{"xsignin=" + strings.Repeat("A", 4000), 0, 0},
 		{"yxsignin=" + valid, 0, 0},
 		{"xsignin=" + valid, 1, 1},
+		{"xsignin=" + strings.Repeat("xsignin="+valid+"; ", 1)[8:] + strings.Repeat("xsignin="+valid[1:]+"B; ", 20), 8, 8},
 		{`a=b; xsignin="` + valid + `"; c=d`, 1, 1},
 		{";;=; a;xsignin=;xsignin=" + valid, 1, 1},
 	} {
