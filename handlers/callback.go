@@ -20,10 +20,16 @@ import (
 // maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
 const maxCallbackQuery = 8 << 10
 
-// Callback ends a sign-in of any of the providers. It finds the one under way by the
-// parameter state, or by oauth_token or denied; without a match in this browser it
-// looks at nothing else. Then it asks the provider, the OnSignIn hook, saves the token
-// and renews the session, in this order; if a step fails nothing of it remains.
+// Callback ends a sign-in of any of the providers. It finds the pending sign-in by the
+// parameter state, or by oauth_token or denied. Without a match in this browser it
+// looks at nothing else. Then it asks the provider and the OnSignIn hook, saves the token
+// and renews the session, in this order. If a step fails, nothing of the sign-in remains
+// but its sealed outcome.
+//
+// The exchange with the provider does not end with the request. A second callback in the same
+// browser, such as a reload, waits for it, and takes over the result if the first visitor has
+// gone. If no request is there, nothing is saved. A callback that arrives after the end is
+// answered as the first one was.
 //
 // Where the visitor was sent for more scopes, what X granted counts. If it lacks one of
 // them, the sign-in stands all the same, with the new token, and failure answers with
@@ -40,11 +46,11 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return h.callback(func(name string) bool { return !h.apart[name] }, success, failure)
 }
 
-// CallbackOf is [Handlers.Callback] for one provider, at an address that nobody else has
-// registered: it ends no other provider's sign-in. This is a defence against mix-up (RFC
-// 9700, section 4.4): a provider that turns hostile can send a visitor on to another one, whose
-// code then comes to that one's callback, where the hostile provider's sign-in does not end;
-// so the code is shown to nobody.
+// CallbackOf is [Handlers.Callback] for one provider, at an address of that provider alone. It
+// ends no other provider's sign-in. This prevents mix-up attacks (RFC 9700, section 4.4). A
+// hostile provider can send a visitor to another provider. Then the code of the honest
+// provider arrives at its own callback, where the hostile provider's sign-in does not end. So
+// the hostile provider never sees the code.
 //
 // The provider's CallbackURL has to end in "/callback/" and its name. Otherwise, and if no
 // provider has that name, CallbackOf panics.
@@ -250,7 +256,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 	var none provider.User
 	user, token, r := s.User, s.Token, s.Request
 	if user.AccountID == "" || user.Provider != p.Name() {
-		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks AccountID or Provider"))
+		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
 	}
 	if user.ID == "" {
 		// Ids are unique with their provider only.

@@ -16,7 +16,7 @@ import (
 // reload, may need the result.
 type exchange struct {
 	done chan struct{} // closed when the provider has answered
-	// What the provider answered. They are set before done is closed.
+	// The answer of the provider, set before done is closed.
 	user  provider.User
 	token tokenstore.Token
 	err   error

@@ -16,16 +16,19 @@ import (
 	"github.com/xsignin/xsignin/session"
 )
 
-// Login begins a sign-in with the named provider: it keeps the sign-in under way in a
+// Login begins a sign-in with the named provider. It keeps the pending sign-in in a
 // sealed cookie and sends the browser to the provider, with status 303 or as
-// [Interstitial] says. The parameter
-// return_to says where to go afterwards; anything but a path on this site means home. What
-// a browser says is no page load gets 403, and htmx HX-Redirect.
+// [Interstitial] says. The parameter return_to is the path to return to afterwards. Anything
+// but a path on this site means Config.DefaultReturnTo. Requests that are no page loads get
+// 403, and htmx HX-Redirect.
+//
+// If another site started the login, and the browser has five pending sign-ins of the
+// visitor, Login shows a page with the sign-in button.
 //
 // The parameter scope, with blanks between scopes, asks for more than usual: for the named
-// scopes, those that are configured, and those that the token has which the visitor's user
-// holds with this provider, so that none is lost. Only declared scopes may be named (see
-// [Handlers.AllowScopes]); others get a page with status 400, and nothing is changed. A
+// scopes, those that are configured, and those of the token that the visitor's user holds
+// with this provider, so that none is lost. Only declared scopes may be named (see
+// [Handlers.AllowScopes]). Others get a page with status 400, and nothing is changed. A
 // provider by OAuth 1.0a has no scopes and asks for none.
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
@@ -135,7 +138,7 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 		// The application links several accounts, and this token is another's.
 		return nil, nil
 	}
-	// What a provider once answered with need not be what may be asked.
+	// A provider may have answered with a scope that it does not accept.
 	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 
@@ -156,10 +159,10 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// pageLoad reports whether r may be a browser's page load. What says that it is not - a
-// script, an image, a prefetch, a frame, which X's pages do not open in - could not follow the
-// redirect to X, and any site could make it, each time at the cost of a request token and of
-// one of the visitor's places for sign-ins under way. What says nothing is let through.
+// pageLoad reports whether r may be a browser's page load. Scripts, images, prefetches and
+// frames cannot follow the redirect to X. Any site could make such requests, and each would
+// cost a request token and one of the visitor's pending sign-ins. Requests without Fetch
+// Metadata pass.
 func pageLoad(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return (mode == "" || mode == "navigate") && !framed(r) && !requestkind.HTMX(r) &&

@@ -19,9 +19,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
-// then the user's tokens with all
-// providers are revoked there (best effort, two seconds at most) and deleted here, unless
+// Logout signs out on POST. The session and the pending sign-ins of this browser end. Then the
+// user's tokens with all providers are revoked there (best effort, two seconds at most) and deleted here, unless
 // Config.KeepTokens. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
 //
@@ -32,11 +31,10 @@ import (
 // session manager has no vault for the lists of sessions.
 //
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
-// to the form value return_to or home, or 204 for who asks for JSON. failure answers when
+// to the form value return_to or home, or 204 for a request for JSON. failure answers when
 // a store failed, and the tokens are as they were; nil means the default page.
-// Who is not signed in has signed out with success. A store that did what it was asked for
-// and said to the end that it could not has signed the visitor out all the same; the tokens
-// then stay until the next sign-out, as they do where a session expires.
+// A sign-out without a session succeeds. A store may do what it was asked for and report
+// a failure. Then the visitor is signed out, and the tokens stay until the next sign-out.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -157,7 +155,7 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 // and deleted, as in a sign-out by [Handlers.Logout].
 //
 // A sign-in that the user has begun in another browser, and finishes afterwards, is a new
-// one and stays. Logout clears only those of its own browser.
+// one and stays. Logout clears only those of the browser that sent it.
 //
 // An error means that not all sessions may have ended. The tokens are as they were.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
@@ -173,8 +171,8 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	return nil
 }
 
-// signedOut does what remains when the sessions have ended. provider is empty if nobody's
-// browser asked.
+// signedOut revokes the tokens and reports the sign-out. provider is empty if the application
+// asked.
 func (h *Handlers) signedOut(ctx context.Context, begun time.Time, provider, userID string, everywhere bool) {
 	if !h.cfg.KeepTokensOnLogout {
 		h.revoke(ctx, userID)

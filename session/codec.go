@@ -19,7 +19,7 @@ import (
 //	uvarint   length of the identity, 0 for a session without a user
 //	...       the identity: id (12 bytes), stamp (8), key (8), seven strings with their
 //	          lengths, and 8 bytes of time
-//	...       the application's values in gob, nothing if there are none
+//	...       the application's values in gob, absent without values
 //
 // The first byte of a gob stream or of JSON never lies between 0x80 and 0xf7, so the first
 // byte tells this format from other codecs. A record of a later version does not decode:

@@ -143,8 +143,8 @@ func isBase64URL(s string) bool {
 func (m *Manager) writeCookie(w http.ResponseWriter, token string, expiry time.Time, persist bool) {
 	c := m.cookie(token)
 	if persist {
-		// A browser that drops the cookie a second late does no harm; a second early
-		// would sign somebody out.
+		// A cookie that ends a second late does no harm. A second early would sign the user
+		// out.
 		c.Expires = time.Unix(expiry.Unix()+1, 0)
 		c.MaxAge = max(1, int(time.Until(expiry)/time.Second)+1)
 	}

@@ -40,7 +40,7 @@ func (q *delayed) after(d time.Duration, f func(context.Context)) {
 	c.timer = time.AfterFunc(d, func() { q.fire(c) })
 }
 
-// background calls f in a goroutine of its own, unless q is closed.
+// background calls f in a new goroutine, unless q is closed.
 func (q *delayed) background(f func(context.Context)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -1,10 +1,10 @@
 // Package session keeps who is signed in, over [github.com/alexedwards/scs/v2], and the
 // pending sign-ins of a browser.
 //
-// A [Manager] is made by [New], with a store, a cookie and a codec of its own, or by
+// A [Manager] is made by [New], with its own store, cookie and codec, or by
 // [FromSCS], which joins the session manager that an application already has.
 // [Manager.SignIn] and [Manager.SignOut] change who is signed in. [Manager.Load] and
-// [Manager.Get] return the user. An application that keeps values of its own in the
+// [Manager.Get] return the user. An application that keeps values in the
 // session mounts [Manager.LoadAndSave] and uses [Manager.SCS].
 //
 // A [PendingStore] keeps pending sign-ins and their outcomes in sealed cookies.

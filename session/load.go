@@ -66,8 +66,8 @@ func (m *Manager) loadAndTouch(ctx context.Context, r *http.Request) (context.Co
 	return loaded, err
 }
 
-// LoadAndSave is scs's middleware of that name, for applications that keep values of their
-// own in the session. It may wrap the whole application, including the kit's handlers. It
+// LoadAndSave is scs's middleware of that name, for applications that keep values in the
+// session. It may wrap the whole application, including the kit's handlers. It
 // differs from scs's in four ways:
 //
 //   - If the browser sent several cookies of the session's name, the one whose record opens

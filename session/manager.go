@@ -58,7 +58,7 @@ type Config struct {
 	// then never sent over http.
 	Secure bool
 
-	// Vault keeps the lists of the users' sessions, beside the tokens. Replicas that share
+	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas that share
 	// sessions share its store and its secrets. Nil means that there are no lists: then
 	// [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
@@ -68,7 +68,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// FromSCSConfig is what [FromSCS] needs besides the session manager.
+// FromSCSConfig is what [FromSCS] needs in addition to the session manager.
 type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
 	// the manager has been made by [New].
@@ -107,13 +107,13 @@ type Manager struct {
 	unreadable sync.Once
 }
 
-// New makes a manager with sessions of its own. It reports all errors of cfg at once. Call it
+// New makes a manager and its sessions. It reports all errors of cfg at once. Call it
 // once per process and configuration: scs starts a cleaning goroutine for each manager, which
 // wakes once a minute and never ends.
 //
 // The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and
-// stays when the browser closes. The store holds only hashes of session ids, so that nobody
-// who reads the store can use them. Records that scs wrote with its default codec can still
+// stays when the browser closes. The store holds only hashes of session ids, so that they
+// are useless to a thief of the store. Records that scs wrote with its default codec can still
 // be read. So an application can change to New and keep its sessions, if it keeps the store
 // and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
@@ -220,22 +220,30 @@ func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig)
 		faults.Add("FromSCSConfig.PublicURL", "is not a URL")
 		return
 	}
+	prefixed := host || strings.HasPrefix(c.Name, securePrefix)
 	switch {
 	case (&http.Cookie{Name: c.Name, Path: c.Path, Domain: c.Domain}).Valid() != nil:
 		faults.Add(field, "has the name %q, the path %q and the domain %q, which browsers refuse", c.Name, c.Path, c.Domain)
-	case host && (!secure || c.Domain != ""):
-		faults.Add(field, "is called %q, which browsers refuse without Secure and with a Domain", c.Name)
-	case strings.HasPrefix(c.Name, securePrefix) && !secure:
-		faults.Add(field, "is called %q, which browsers refuse without Secure", c.Name)
+	case prefixed && !secure, host && c.Domain != "":
+		faults.Add(field, "is called %q, which browsers refuse without Secure, and __Host- also with a Domain", c.Name)
 	case c.Path != "/":
 		faults.Add(field, "has the path %q, where the rest of the site does not see it: set Cookie.Path to \"/\"", c.Path)
 	case c.SameSite == http.SameSiteNoneMode && !secure:
 		faults.Add(field, "is SameSite=None, which browsers refuse without Secure: set Cookie.SameSite to http.SameSiteLaxMode")
 	case c.SameSite == http.SameSiteStrictMode:
 		faults.Add(field, "is SameSite=Strict, which browsers do not send on the way back from the provider: set Cookie.SameSite to http.SameSiteLaxMode")
-	case c.Domain != "" && public.Host != "" && !withinDomain(public.Hostname(), c.Domain):
+	}
+	if public.Host != "" {
+		checkSite(faults, field, c, public, cfg.SecurePerRequest)
+	}
+}
+
+// checkSite adds the settings with which browsers refuse the cookie from the site.
+func checkSite(faults *configerr.List, field string, c scs.SessionCookie, public *url.URL, perRequest bool) {
+	if c.Domain != "" && !withinDomain(public.Hostname(), c.Domain) {
 		faults.Add(field, "has the domain %q, which browsers refuse from %s: leave Cookie.Domain empty", c.Domain, public.Host)
-	case c.Secure && !cfg.SecurePerRequest && public.Scheme == "http" && !loopback.Is(public.Hostname()):
+	}
+	if c.Secure && !perRequest && public.Scheme == "http" && !loopback.Is(public.Hostname()) {
 		faults.Add(field, "is Secure, which browsers refuse over http: set Cookie.Secure to false, or use https")
 	}
 }
@@ -296,8 +304,7 @@ func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok
 // stay open.
 func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }
 
-// SCS returns the session manager underneath, for values of the application's
-// own. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
+// SCS returns the session manager underneath, for values of the application. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
 // Its Store, Codec and HashTokenInStore must stay as they are.
 func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 

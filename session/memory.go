@@ -25,7 +25,7 @@ type memory struct {
 	largest  int // the most sessions that the map held since it was made
 }
 
-// memorySession is never changed, and nobody may change its data.
+// memorySession is never changed, nor is its data.
 type memorySession struct {
 	data   []byte
 	expiry int64 // in milliseconds since 1970

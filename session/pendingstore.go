@@ -34,8 +34,8 @@ const (
 	maxPathCookie = 2100
 )
 
-// ErrPendingFull says that another site started a sign-in in a browser that has five sign-ins
-// of its own. A sign-in that the visitor starts by a link on this site succeeds.
+// ErrPendingFull says that another site started a sign-in in a browser whose five sign-ins
+// are the visitor's. A sign-in that the visitor starts by a link on this site succeeds.
 var ErrPendingFull = errors.New("session: another site may not replace the visitor's pending sign-ins")
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.

@@ -12,7 +12,7 @@ import (
 
 // SignIn signs u in to this browser's session. Call it before the answer begins.
 //
-// The session gets a new id, so that nobody who planted the old one shares the sign-in.
+// The session gets a new id, so that an attacker who planted the old one does not share the sign-in.
 // Values that the application keeps in the session stay, unless a user with another ID was
 // signed in.
 //

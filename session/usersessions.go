@@ -66,7 +66,7 @@ type UserSession struct {
 // used session ends. A user who signs in again has a new session.
 //
 // An ordinary request neither reads nor writes the token store. If the store loses an entry,
-// nobody is signed out, and sessions are listed again when they are touched.
+// users stay signed in, and sessions are listed again when they are touched.
 type UserSessions struct {
 	store   *store
 	vault   *tokenstore.Vault
@@ -356,7 +356,7 @@ func (u *UserSessions) register(ctx context.Context, key string, rec *record) bo
 	return true
 }
 
-// read returns the entry of a user, which is empty if there is none.
+// read returns the entry of a user, which is empty if the store has none.
 func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokenstore.Version, error) {
 	b, v, err := u.vault.GetRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID})
 	if errors.Is(err, tokenstore.ErrNotFound) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -144,4 +145,103 @@ func everywhereRound(t *testing.T, replicas []*replica, user string, turn int) (
 		}
 	}
 	return ended, lost
+}
+
+// lateStore keeps what is written, so that a test can repeat the writes later, as a driver
+// does whose first attempt was slow.
+type lateStore struct {
+	scs.CtxStore
+	mu     sync.Mutex // guards writes
+	writes map[string][]byte
+}
+
+func (s *lateStore) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	if ownRecord(b) {
+		s.mu.Lock()
+		s.writes[key] = b
+		s.mu.Unlock()
+	}
+	return s.CtxStore.CommitCtx(ctx, key, b, expiry)
+}
+
+// repeat writes everything again.
+func (s *lateStore) repeat(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, b := range s.writes {
+		if err := s.CtxStore.CommitCtx(ctx, key, b, time.Now().Add(time.Hour)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestRepeatedWritesReviveNothing: all writes of sessions arrive again after their sessions
+// have ended. After one touch none is open.
+func TestRepeatedWritesReviveNothing(t *testing.T) {
+	const users = 200
+	eachStore(t, []string{inRedis}, func(t *testing.T, p place) {
+		opened, err := p.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = opened.close() })
+		base, ok := opened.sessions.(scs.CtxStore)
+		if !ok {
+			t.Fatalf("%T takes no contexts", opened.sessions)
+		}
+		late := &lateStore{CtxStore: base, writes: make(map[string][]byte)}
+		vault, err := tokenstore.NewVault(opened.tokens, []byte(strings.Repeat("k", 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, two, three := newReplica(t, late, vault), newReplica(t, late, vault), newReplica(t, late, vault)
+		var cookies []*http.Cookie
+		for i := range users {
+			user := fmt.Sprint("late-", i)
+			c, err := one.signIn(user)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cookies = append(cookies, c)
+			if i%2 == 0 {
+				err = one.UserSessions().EndAll(t.Context(), "x:"+user)
+			} else {
+				err = one.SignOut(httptest.NewRecorder(), request(c))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(one.Close(t.Context()), late.repeat(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		revived, n := 0, 0
+		for _, c := range cookies {
+			if _, ok, _ := two.Get(t.Context(), request(c)); ok {
+				revived++
+			}
+			// A replica skips touches while 16 run, so each batch has a new one.
+			if n++; n%16 == 0 {
+				if err := two.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				two = newReplica(t, late, vault)
+			}
+		}
+		if revived == 0 {
+			t.Error("no write came back: this tests nothing")
+		}
+		if err := two.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cookies {
+			if u, ok, err := three.Get(t.Context(), request(c)); ok || err != nil {
+				t.Errorf("%s is signed in after a touch, %v", u.ID, err)
+			}
+		}
+		if err := three.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
