@@ -194,3 +194,58 @@ func TestOneCookieIsSentThoughTheSessionChangesTwice(t *testing.T) {
 	}
 	wantUser(t, m, cookies[1].Value, "bob")
 }
+
+func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit  func(sm *scs.SessionManager, cfg *session.FromSCSConfig)
+		taken bool
+	}{
+		"as scs makes it":        {func(*scs.SessionManager, *session.FromSCSConfig) {}, true},
+		"ids in clear":           {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.HashTokenInStore = false }, false},
+		"without secrets":        {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.Secrets = nil }, false},
+		"a bad name":             {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "a b" }, false},
+		"__Host- without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "__Host-a" }, false},
+		"__Host- with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, sm.Cookie.Domain = "__Host-a", true, "site.example"
+		}, false},
+		"__Host-": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure = "__Host-a", true
+		}, true},
+		"Secure per request": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, cfg.SecurePerRequest = "__Host-a", true
+		}, true},
+		"None without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = http.SameSiteNoneMode }, false},
+		"another path":        {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "/app" }, false},
+		"a parent domain":     {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example" }, true},
+		"a foreign domain":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "other.example" }, false},
+		"a top-level domain":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "example" }, false},
+		"Secure over plain http": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Secure, cfg.PublicURL = true, "http://site.example"
+		}, false},
+		"Secure over a loopback": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Secure, cfg.PublicURL = true, "http://127.0.0.1"
+		}, true},
+		"plain http, as declared": {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.PublicURL = "http://10.0.0.1" }, true},
+	} {
+		sm := scs.New()
+		sm.HashTokenInStore = true
+		cfg := session.FromSCSConfig{Logger: quiet(), Secrets: secrets, PublicURL: "https://www.site.example"}
+		c.edit(sm, &cfg)
+		if _, err := session.FromSCS(sm, cfg); (err == nil) != c.taken {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAStringOfTheApplicationIsNoIdentity: only a sealed value is.
+func TestAStringOfTheApplicationIsNoIdentity(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newOver(t, spy)
+	w, r := request(m, "")
+	m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		m.SCS().Put(r.Context(), "xsignin", "AgAAAAAAAAAAAAF4AWEBYQAAAAAAAAAAAAAA")
+	})).ServeHTTP(w, r)
+	wantUser(t, m, sent(t, w).Value, "")
+}
