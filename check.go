@@ -85,13 +85,6 @@ func (k *Kit) checkRequest(r *http.Request) []Finding {
 			Fix:     "Serve the site by https, and register that callback at X.",
 		})
 	}
-	if sm := k.cfg.Session.Manager; sm != nil && !sm.HashTokenInStore {
-		found = append(found, Finding{
-			Code: "sessions_in_clear", Severity: SeverityWarning,
-			Problem: "The application's session manager stores session ids in clear: a stolen store opens sessions.",
-			Fix:     "Set HashTokenInStore on the scs.SessionManager in Config.Session.Manager.",
-		})
-	}
 	if r == nil {
 		return found
 	}

@@ -56,7 +56,6 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"a clock that is slow", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Method: http.MethodHead, Status: 404, Header: http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}})
 		}, nil, []string{"clock_skew", "NTP"}},
-		{"session ids in clear", func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, scs.New() }, nil, nil, []string{"sessions_in_clear", "HashTokenInStore"}},
 		{"wrong client credentials", func(c *xsignin.Config) {
 			c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "wrong", "", ""
 		}, nil, nil, []string{"credentials", "Native App"}},

@@ -102,18 +102,19 @@ type SessionConfig struct {
 	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
 	CookieName string
 	// Lifetime is the longest time that a session lasts. The default is 14 days.
-	// Shortening Lifetime does not affect existing sessions. If it was more than 14 days,
-	// do not shorten it below 14 days until those sessions have ended: a sign-out everywhere
-	// is remembered for Lifetime or 14 days, whichever is longer, and one day more.
+	// Shortening Lifetime does not affect existing sessions.
 	Lifetime time.Duration
 	// IdleTimeout ends a session that has not been used for so long. The default 0 means
 	// never.
 	IdleTimeout time.Duration
 	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
 	// New wraps its Store, so that a session that was signed out cannot come back. Its
-	// cookie must be Secure if PublicURL is https, and must not be SameSite=Strict. Set its
-	// HashTokenInStore, so that a stolen store opens no session.
+	// cookie must be Secure if PublicURL is https, and must be one that browsers keep and send
+	// back. It must have HashTokenInStore, so that a stolen store opens no session.
 	Manager *scs.SessionManager
+	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
+	// for each request, for example to serve plain http in a local network, too.
+	SecurePerRequest bool
 }
 
 // Paths has the kit's paths on the site.

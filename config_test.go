@@ -81,7 +81,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 			c.Providers = []provider.Provider{x}
 		}, []string{`"x"`}},
 		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.Session.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.Session.CookieName", "pending sign-ins"}},
-		{"a lifetime that is negative", func(c *xsignin.Config) { c.Session.Lifetime = -1 }, []string{"xsignin: Config.Session.Lifetime -1ns is negative"}},
+		{"a lifetime that is negative", func(c *xsignin.Config) { c.Session.Lifetime = -1 }, []string{"xsignin: Config.Session.Lifetime is -1ns"}},
 		{"a refresh after the expiry", func(c *xsignin.Config) { c.Advanced.RefreshBefore = -1 }, []string{"RefreshBefore"}},
 	}
 	for _, tt := range tests {

@@ -356,6 +356,7 @@ func ExampleKit_Check() {
 func ExampleConfig_sessions() {
 	x := xtest.New(xtest.Config{})
 	sessions := scs.New()
+	sessions.HashTokenInStore = true
 	cfg := exampleConfig(x)
 	cfg.Session.Manager = sessions
 	kit, err := xsignin.New(cfg)

@@ -31,7 +31,6 @@ type Kit struct {
 	routes    map[string]http.Handler // by path, without the path of PublicURL
 	providers []provider.Provider
 	sessions  *session.Manager
-	signOuts  *session.SignOuts
 	handlers  *handlers.Handlers
 	clients   *client.Manager
 	gate      *middleware.Middleware
@@ -55,11 +54,11 @@ func New(cfg Config) (*Kit, error) {
 	if store == nil {
 		store = tokenstore.NewMemory()
 	}
-	if err := k.newSessions(store); err != nil {
-		return nil, ownNames(err)
-	}
 	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
+		return nil, ownNames(err)
+	}
+	if err := k.newSessions(vault); err != nil {
 		return nil, ownNames(err)
 	}
 	k.clients, err = client.New(client.Config{
@@ -103,24 +102,17 @@ func (s settings) newProviders() ([]provider.Provider, error) {
 }
 
 // newSessions makes the session manager.
-func (k *Kit) newSessions(store tokenstore.Store) (err error) {
+func (k *Kit) newSessions(vault *tokenstore.Vault) (err error) {
 	c, own := k.cfg, k.cfg.Session
-	// At least the default: shortening Lifetime does not shorten existing sessions.
-	lifetime := max(session.DefaultLifetime, own.Lifetime)
 	if own.Manager != nil {
-		lifetime = max(lifetime, own.Manager.Lifetime)
-	}
-	k.signOuts, err = session.NewSignOuts(session.SignOutsConfig{Store: store, Lifetime: lifetime, Logger: c.Logger})
-	if err != nil {
-		return err
-	}
-	if own.Manager != nil {
-		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{Logger: c.Logger, SignOuts: k.signOuts})
+		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{
+			Secrets: c.secrets, PublicURL: c.PublicURL, SecurePerRequest: own.SecurePerRequest, Vault: vault, Logger: c.Logger,
+		})
 		return err
 	}
 	k.sessions, err = session.New(session.Config{
 		Store: own.Store, CookieName: own.CookieName, Lifetime: own.Lifetime, IdleTimeout: own.IdleTimeout,
-		Secure: c.secure(), Logger: c.Logger, SignOuts: k.signOuts,
+		Secure: c.secure(), Logger: c.Logger, Vault: vault,
 	})
 	return err
 }
@@ -132,7 +124,7 @@ func (k *Kit) newHandlers() error {
 	if c.Session.Manager != nil {
 		name = c.Session.Manager.Cookie.Name
 	}
-	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: name})
+	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: name, Scopes: c.Scopes})
 	if err != nil {
 		return err
 	}
@@ -344,19 +336,16 @@ func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, erro
 	return k.clients.Reencrypt(ctx)
 }
 
-// SignOutEverywhere ends every session of a user: on this replica when it returns, and on
-// the others within five seconds while the token store answers. userID is the application's
-// id of the user, [provider.User].ID, which differs from User.AccountID where
-// OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are revoked at
-// X, best effort, within two seconds, and deleted. For the button "Sign out everywhere",
-// visitors have Path + "/logout"; this is for the application: a changed password, a
-// banned user, a phone that was lost.
+// SignOutEverywhere ends every session of a user, on all replicas that share sessions. userID
+// is the application's id of the user, [provider.User].ID, which differs from User.AccountID
+// where OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are
+// revoked at X, best effort, within two seconds, and deleted. It is for the application: a
+// changed password, a banned user, a lost phone. Visitors have a button at Path + "/logout".
 //
-// Who signs in again is signed in, so a ban needs Config.OnSignIn besides. That goes for a
-// sign-in that the user has begun before and not finished: it is a new one.
+// A user who signs in again is signed in, so a ban needs Config.OnSignIn, too. That includes
+// a sign-in that the user began before and finishes later.
 //
-// An error means that the sign-out could not be written to the token store. Nothing is
-// claimed then, and the tokens are as they were.
+// An error means that not all sessions may have ended. The tokens are as they were.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }
@@ -364,7 +353,7 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // Close ends background work, waiting for refreshes under way until ctx ends. Call it after
 // the server has shut down.
 func (k *Kit) Close(ctx context.Context) error {
-	return errors.Join(k.clients.Close(ctx), k.signOuts.Close(ctx))
+	return errors.Join(k.clients.Close(ctx), k.sessions.Close(ctx))
 }
 
 // Format implements [fmt.Formatter]: a Kit prints without its secrets.

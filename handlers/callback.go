@@ -13,17 +13,25 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
 const maxCallbackQuery = 8 << 10
 
-// Callback ends a sign-in of any of the providers. It finds the one under way by the
-// parameter state, or by oauth_token or denied; without a match in this browser it
-// looks at nothing else. Then it asks the provider, the OnSignIn hook, saves the token
-// and renews the session, in this order; if a step fails nothing of it remains.
+// Callback ends a sign-in of any of the providers. It finds the pending sign-in by the
+// parameter state, or by oauth_token or denied. Without a match in this browser it
+// looks at nothing else. Then it asks the provider and the OnSignIn hook, saves the token
+// and renews the session, in this order. If a step fails, nothing of the sign-in remains
+// but its sealed outcome.
+//
+// The exchange with the provider does not end with the request. A second callback in the same
+// browser, such as a reload, waits for it, and takes over the result if the first visitor has
+// gone. If no request is there, nothing is saved. A callback that arrives after the end is
+// answered as the first one was.
 //
 // Where the visitor was sent for more scopes, what X granted counts. If it lacks one of
 // them, the sign-in stands all the same, with the new token, and failure answers with
@@ -49,78 +57,184 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		if !h.only(w, r, http.MethodGet) {
 			return
 		}
-		a := attempt{begun: h.cfg.Now()}
-		user, token, missing, err := h.finish(w, r, &a)
-		if err != nil {
-			h.fail(w, r, failure, a, err)
-			return
+		c := callback{h: h, w: w, r: r, success: success, failure: failure, attempt: attempt{begun: h.cfg.Now()}}
+		c.query, c.state = parseCallback(r)
+		p, err := c.find()
+		switch {
+		case err != nil:
+			c.fail(err)
+		case c.found.Outcome != nil:
+			c.answerAgain(*c.found.Outcome)
+		default:
+			c.finish(p)
 		}
-		now := h.cfg.Now()
-		h.cfg.OnEvent.Tell(r.Context(), event.Event{
-			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun),
-			Provider: user.Provider, UserID: user.ID,
-		})
-		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
-		if len(missing) > 0 {
-			h.cfg.Logger.InfoContext(r.Context(), "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.ID, "missing", missing)
-			h.answerFailure(w, r, failure, a, &NotGrantedError{Provider: user.Provider, Scopes: missing})
-			return
-		}
-		if success == nil {
-			RedirectAfterSignIn(w, r, a.returnTo)
-			return
-		}
-		ctx := requestctx.With(r.Context(), &requestctx.Request{
-			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: a.returnTo},
-		})
-		success.ServeHTTP(w, r.WithContext(withToken(ctx, token)))
 	})
 }
 
-// finish does what Callback says and fills in a as it learns. missing are the scopes that
-// the visitor was sent for and did not get.
-func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (user provider.User, token tokenstore.Token, missing []string, err error) {
-	var none provider.User
-	var nothing tokenstore.Token
-	query, handle := parseCallback(r)
-	if handle == "" {
-		return none, nothing, nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
-	}
-	begun, err := h.cfg.Pending.Take(w, r, handle)
-	if err != nil {
-		return none, nothing, nil, err
-	}
-	p, ok := h.byName[begun.Pending.Provider]
-	if !ok {
-		// PendingSignIn before a deployment that dropped this provider.
-		return none, nothing, nil, &provider.Error{Kind: provider.ErrExpired, Provider: begun.Pending.Provider, Op: "callback"}
-	}
-	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
-	a.wanted = slices.Clone(begun.Wanted)
+// callback is one request to the callback.
+type callback struct {
+	h                *Handlers
+	w                http.ResponseWriter
+	r                *http.Request
+	success, failure http.Handler
+	query            url.Values
+	state            string
+	found            session.Found
+	attempt          attempt
+}
 
-	if !endsAt(p, r.URL.Path) {
+// find finds what this browser has for the state: a pending sign-in, or its outcome.
+func (c *callback) find() (provider.Provider, error) {
+	h := c.h
+	if c.state == "" {
+		return nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	}
+	var err error
+	if c.found, err = h.cfg.Pending.Find(c.r, c.state); err != nil {
+		return nil, err
+	}
+	name := c.found.Pending.Provider
+	p, ok := h.byName[name]
+	if !ok {
+		// The sign-in began before a deployment that dropped this provider.
+		return nil, &provider.Error{Kind: provider.ErrExpired, Provider: name, Op: "callback"}
+	}
+	c.attempt.provider, c.attempt.wanted = name, slices.Clone(c.found.Wanted)
+	c.attempt.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
+	if !endsAt(p, c.r.URL.Path) {
 		// The code, if there is one, is another provider's.
-		return none, nothing, nil, &provider.Error{
-			Kind: provider.ErrOtherBrowser, Provider: p.Name(), Op: "callback",
+		h.cfg.Pending.Spend(c.state)
+		err := &provider.Error{
+			Kind: provider.ErrOtherBrowser, Provider: name, Op: "callback",
 			Detail: "the provider answered at the callback of another one",
 		}
+		h.cfg.Pending.Finish(c.w, c.found, page.ProblemFor(err).Code)
+		return nil, err
 	}
+	return p, nil
+}
 
-	// From here on a visitor who closes the tab must not leave half of it: X's code is
-	// spent by the first question.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
-	defer cancel()
-	user, token, err = p.Finish(ctx, begun.Pending, query)
+// finish waits for the provider, saves the result, and answers. If several callbacks with
+// this state wait, the first whose visitor is still there saves the result.
+func (c *callback) finish(p provider.Provider) {
+	h := c.h
+	e, ok := h.exchanges.enter(c.state,
+		func() bool { return h.cfg.Pending.Spend(c.state) },
+		func(e *exchange) { h.run(c.r.Context(), p, c.found.PendingSignIn, c.query, e) })
+	if !ok {
+		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
+		return
+	}
+	defer h.exchanges.leave(c.state, e)
+	if !e.wait(c.r) {
+		h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
+		return
+	}
+	defer func() { <-e.turn }()
+	if e.ended {
+		code := ""
+		if err := c.outcome(e); err != nil {
+			code = page.ProblemFor(err).Code
+		}
+		c.answerAgain(session.Outcome{Provider: p.Name(), Code: code, ReturnTo: c.found.ReturnTo, Wanted: c.missing(e.token)})
+		return
+	}
+	user, err := e.user, e.err
+	if err == nil {
+		user, err = c.save(p, e)
+	}
+	if c.r.Context().Err() != nil {
+		return // another callback may take the result over
+	}
+	e.ended, e.failure = true, err
+	if err := c.outcome(e); err != nil {
+		h.cfg.Pending.Finish(c.w, c.found, page.ProblemFor(err).Code)
+	} else {
+		h.cfg.Pending.Finish(c.w, c.found, "")
+	}
 	if err != nil {
-		return none, nothing, nil, err
+		c.fail(err)
+		return
 	}
-	if user, err = h.admit(ctx, w, p, SignIn{User: user, Token: token, Request: r, ReturnTo: a.returnTo}); err != nil {
-		return none, nothing, nil, err
+	c.signedIn(user, e.token)
+}
+
+// save admits the user, unless the visitor has gone by then.
+func (c *callback) save(p provider.Provider, e *exchange) (provider.User, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.h.cfg.Timeout)
+	defer cancel()
+	return c.h.admit(ctx, c.w, p, SignIn{User: e.user, Token: e.token, Request: c.r, ReturnTo: c.attempt.returnTo})
+}
+
+// outcome returns the error that the visitor is told about, or nil.
+func (c *callback) outcome(e *exchange) error {
+	if e.failure != nil {
+		return e.failure
 	}
-	if !token.IsOAuth1() {
-		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
+	if missing := c.missing(e.token); len(missing) > 0 {
+		return &NotGrantedError{Provider: c.attempt.provider, Scopes: missing}
 	}
-	return user, token, missing, nil
+	return nil
+}
+
+// missing are the scopes that the visitor was sent for and did not get.
+func (c *callback) missing(token tokenstore.Token) []string {
+	if token.IsOAuth1() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.found.Wanted), func(s string) bool { return token.HasScopes(s) })
+}
+
+// signedIn reports a sign-in and answers.
+func (c *callback) signedIn(user provider.User, token tokenstore.Token) {
+	h, ctx, now := c.h, c.r.Context(), c.h.cfg.Now()
+	h.cfg.OnEvent.Tell(ctx, event.Event{
+		Kind: event.SignInDone, Time: now, Duration: now.Sub(c.attempt.begun),
+		Provider: user.Provider, UserID: user.ID,
+	})
+	h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
+	if missing := c.missing(token); len(missing) > 0 {
+		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.ID, "missing", missing)
+		h.answerFailure(c.w, c.r, c.failure, c.attempt, &NotGrantedError{Provider: user.Provider, Scopes: missing})
+		return
+	}
+	if c.success == nil {
+		RedirectAfterSignIn(c.w, c.r, c.attempt.returnTo)
+		return
+	}
+	ctx = requestctx.With(ctx, &requestctx.Request{
+		Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.attempt.returnTo},
+	})
+	c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, token)))
+}
+
+// fail reports a sign-in that failed and answers.
+func (c *callback) fail(err error) { c.h.fail(c.w, c.r, c.failure, c.attempt, err) }
+
+// answerAgain answers a callback that arrives again as the first one was answered. A user who
+// was signed in is sent on.
+func (c *callback) answerAgain(o session.Outcome) {
+	if o.Code == "" {
+		RedirectAfterSignIn(c.w, c.r, c.attempt.returnTo)
+		return
+	}
+	c.h.answerFailure(c.w, c.r, c.failure, c.attempt, problemError(o))
+}
+
+// problemError returns an error whose problem has the code of o.
+func problemError(o session.Outcome) error {
+	if o.Code == "not_granted" {
+		return &NotGrantedError{Provider: o.Provider, Scopes: o.Wanted}
+	}
+	for _, kind := range [...]error{
+		provider.ErrDenied, provider.ErrExpired, provider.ErrOtherBrowser, provider.ErrNotAllowed,
+		provider.ErrRateLimited, provider.ErrRefused, provider.ErrUnavailable,
+	} {
+		if err := (&provider.Error{Kind: kind, Provider: o.Provider, Op: "callback"}); page.ProblemFor(err).Code == o.Code {
+			return err
+		}
+	}
+	return internal(errors.New("the sign-in has failed"))
 }
 
 // endsAt reports whether path is the path of p's callback, or its end.
@@ -137,7 +251,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 	var none provider.User
 	user, token, r := s.User, s.Token, s.Request
 	if user.AccountID == "" || user.Provider != p.Name() {
-		return none, internal(errors.New("provider " + p.Name() + " vouched for nobody: its User lacks AccountID or Provider"))
+		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
 	}
 	if user.ID == "" {
 		// Ids are unique with their provider only.
@@ -172,45 +286,63 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 	return user, nil
 }
 
-// save keeps the token and the session: both or neither.
+// save keeps the token and the session: both or neither. A middleware that cannot save the
+// session afterwards removes both.
 func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token) error {
 	undo, _, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, client.PutOptions{})
 	if err != nil {
 		return err
 	}
-	if err := h.cfg.Sessions.SignIn(w, r.WithContext(ctx), user); err != nil {
+	rollback := func() error {
 		// The deadline that may have failed the session must not fail this.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 		defer cancel()
-		return errors.Join(err, undo(ctx))
+		return undo(ctx)
 	}
+	// With its own context, r tells SignIn that the visitor has gone.
+	if err := h.cfg.Sessions.SignIn(w, r, user); err != nil {
+		return errors.Join(err, rollback())
+	}
+	session.OnRollback(r.Context(), rollback)
 	return nil
 }
 
-// parseCallback reads the callback's query and the handle of its sign-in. The handle is
-// empty if the query is not that of a callback.
-func parseCallback(r *http.Request) (query url.Values, handle string) {
+// callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections
+// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied).
+var callbackParams = []string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
+
+// parseCallback reads the callback's query and the state of its sign-in. The state is
+// empty if the query is not that of a callback. It reads parameter by parameter: a fault in
+// one that the kit does not need, such as a bare percent sign in error_description, is
+// ignored.
+func parseCallback(r *http.Request) (query url.Values, state string) {
 	if len(r.URL.RawQuery) > maxCallbackQuery {
 		return nil, ""
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, ""
-	}
-	for _, values := range query {
-		// RFC 6749 section 3.1: no parameter more than once.
-		if len(values) > 1 {
-			return nil, ""
+	query = make(url.Values)
+	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			continue
+		}
+		value, err = url.QueryUnescape(value)
+		known := slices.Contains(callbackParams, name)
+		switch {
+		case known && query.Has(name):
+			return nil, "" // RFC 6749 section 3.1: no parameter more than once
+		case err == nil && !query.Has(name):
+			query.Set(name, value)
 		}
 	}
 	for _, name := range []string{"state", "oauth_token", "denied"} {
 		if v := query.Get(name); v != "" {
 			// Some servers name the request token twice in a denial.
-			if handle != "" && handle != v {
+			if state != "" && state != v {
 				return nil, ""
 			}
-			handle = v
+			state = v
 		}
 	}
-	return query, handle
+	return query, state
 }

@@ -134,6 +134,8 @@ type Handlers struct {
 	cross  *http.CrossOriginProtection
 	host   string // of cfg.Origin, without its port
 
+	exchanges exchanges
+
 	otherHost sync.Once // logs that a sign-in begins at another host
 
 	mu       sync.RWMutex        // guards declared

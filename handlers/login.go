@@ -17,16 +17,19 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Login begins a sign-in with the named provider: it keeps the sign-in under way in a
+// Login begins a sign-in with the named provider. It keeps the pending sign-in in a
 // sealed cookie and sends the browser to the provider, with status 303 or as
-// [Interstitial] says. The parameter
-// return_to says where to go afterwards; anything but a path on this site means home. What
-// a browser says is no page load gets 403, and htmx HX-Redirect.
+// [Interstitial] says. The parameter return_to is the path to return to afterwards. Anything
+// but a path on this site means Config.DefaultReturnTo. Requests that are no page loads get
+// 403, and htmx HX-Redirect.
+//
+// If another site started the login, and the browser has five pending sign-ins of the
+// visitor, Login shows a page with the sign-in button.
 //
 // The parameter scope, with blanks between scopes, asks for more than usual: for the named
-// scopes, those that are configured, and those that the token has which the visitor's user
-// holds with this provider, so that none is lost. Only declared scopes may be named (see
-// [Handlers.AllowScopes]); others get a page with status 400, and nothing is changed. A
+// scopes, those that are configured, and those of the token that the visitor's user holds
+// with this provider, so that none is lost. Only declared scopes may be named (see
+// [Handlers.AllowScopes]). Others get a page with status 400, and nothing is changed. A
 // provider by OAuth 1.0a has no scopes and asks for none.
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
@@ -61,6 +64,13 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		h.lookAtHost(r)
 		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
 		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
+		if n := len(query.Get("return_to")); n > maxReturnPath {
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", maxReturnPath)
+		}
+		if h.cfg.Pending.Full(r) {
+			h.askToSignIn(w, r, a)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 		defer cancel()
 
@@ -82,6 +92,12 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		})
 		h.sendOn(w, r, redirect)
 	})
+}
+
+// askToSignIn answers a login that another site has started, in a browser whose pending
+// sign-ins are the visitor's own. A link on this site starts the sign-in.
+func (h *Handlers) askToSignIn(w http.ResponseWriter, r *http.Request, a attempt) {
+	h.problem(w, r, page.ProblemOf(page.ForeignLogin), h.withReturn(h.LoginPath(a.provider), a.returnTo, a.wanted))
 }
 
 // begin asks p for the usual scopes or, where some are wanted, for more.

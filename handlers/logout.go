@@ -18,24 +18,23 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
-// then the tokens of the session's account are deleted here and revoked at the provider
-// (best effort, two seconds at most), unless Config.KeepTokensOnLogout. A sign-out
-// everywhere does that with the tokens of all of the user's accounts. GET shows a small page with the button. A POST that another site
+// Logout signs out on POST. The session and the pending sign-ins of this browser end. Then the
+// tokens of the session's account are revoked at the provider (best effort, two seconds at
+// most) and deleted, unless Config.KeepTokensOnLogout. A sign-out everywhere does that with
+// the tokens of all of the user's accounts. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
 //
 // With the value everywhere, in the form, the query or a JSON object, every session of the
 // user ends instead, see [Handlers.SignOutEverywhere]. It is "1" or "true", or what else
 // [strconv.ParseBool] knows, and true in JSON; false and nothing are a plain sign-out. Any
 // other is refused with status 400 and nothing is done, and so is a true one where the
-// session manager has no list of sign-outs: what was asked for would not be what happened.
+// session manager has no vault for the lists of sessions.
 //
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
-// to the form value return_to or home, or 204 for who asks for JSON. failure answers when
+// to the form value return_to or home, or 204 for a request for JSON. failure answers when
 // a store failed, and the tokens are as they were; nil means the default page.
-// Who is not signed in has signed out with success. A store that did what it was asked for
-// and said to the end that it could not has signed the visitor out all the same; the tokens
-// then stay until the next sign-out, as they do where a session expires.
+// A sign-out without a session succeeds. A store may do what it was asked for and report
+// a failure. Then the visitor is signed out, and the tokens stay until the next sign-out.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -56,7 +55,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 				Title: "Sign out?", Text: "You will be signed out of this site in this browser. You stay signed in at X.",
 				Link: h.cfg.Path + "/logout", Label: "Sign out", Post: true, Home: h.cfg.DefaultReturnTo,
 			}
-			if h.cfg.Sessions.HasSignOuts() {
+			if h.cfg.Sessions.UserSessions() != nil {
 				ask.Text = "You will be signed out of this site in this browser, or everywhere: in all browsers and devices where you are signed in here. You stay signed in at X."
 				ask.Everywhere = "Sign out everywhere"
 			}
@@ -73,7 +72,11 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			h.problem(w, r, page.ProblemOf(page.NotEverywhere), h.cfg.Path+"/logout")
 			return
 		}
-		if err := h.signOut(w, r, everywhere); err != nil {
+		err = h.signOut(w, r, everywhere)
+		if r.Context().Err() != nil {
+			return // the answer is no longer ours to write
+		}
+		if err != nil {
 			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 			if failure != nil {
 				failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
@@ -116,8 +119,8 @@ func (h *Handlers) everywhere(r *http.Request) (bool, error) {
 		}
 		all = body.Everywhere
 	}
-	if err == nil && all && !h.cfg.Sessions.HasSignOuts() {
-		err = errors.New("handlers: the session manager has no list of sign-outs")
+	if err == nil && all && h.cfg.Sessions.UserSessions() == nil {
+		err = errors.New("handlers: the session manager has no vault for the lists of sessions")
 	}
 	return all, err
 }
@@ -128,40 +131,40 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 	ctx := context.WithoutCancel(r.Context())
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err == nil && ok && everywhere {
-		err = h.cfg.Sessions.SignOutEverywhere(ctx, user.ID)
+		err = h.cfg.Sessions.UserSessions().EndAll(ctx, user.ID)
 	}
 	if err != nil {
 		return internal(err)
 	}
-	if err := h.cfg.Sessions.SignOut(w, r.WithContext(ctx)); err != nil {
-		if !ok || !everywhere {
-			return internal(err)
-		}
-		// The list has ended this session too; its record and cookie open nothing.
-		h.cfg.Logger.WarnContext(ctx, "xsignin: the record of a session that was ended everywhere is left", "err", err)
+	if err := h.cfg.Sessions.SignOut(w, r); err != nil {
+		return internal(err)
 	}
-	// A sign-in that was begun before must not end after.
-	h.cfg.Pending.Clear(w, r)
+	if r.Context().Err() == nil {
+		// A sign-in that was begun before must not end after.
+		h.cfg.Pending.Clear(w, r, ok)
+	}
 	if ok {
 		h.signedOut(ctx, begun, user, everywhere)
 	}
 	return nil
 }
 
-// SignOutEverywhere ends every session of a user, whatever provider they signed in with:
-// in this process when it returns, and on the other replicas within five seconds, see
-// [session.NewSignOuts]. userID is the application's id of the user,
-// [provider.User].ID, which differs from User.AccountID where OnSignIn chose it. Then the
-// user's tokens go, as in a sign-out by [Handlers.Logout]: best effort, within two seconds.
+// SignOutEverywhere ends every session of a user, whatever provider they signed in with, on
+// all replicas that share sessions, see [session.UserSessions.EndAll]. userID is the
+// application's id of the user, [provider.User].ID. Then the user's tokens are revoked
+// and deleted, as in a sign-out by [Handlers.Logout].
 //
 // A sign-in that the user has begun in another browser, and finishes afterwards, is a new
-// one and stays; Logout clears only those of its own browser.
+// one and stays. Logout clears only those of the browser that sent it.
 //
-// An error means that the list of sign-outs could not be written. Nothing is claimed then,
-// and the tokens are as they were.
+// An error means that not all sessions may have ended. The tokens are as they were.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
-	if err := h.cfg.Sessions.SignOutEverywhere(ctx, userID); err != nil {
+	users := h.cfg.Sessions.UserSessions()
+	if users == nil {
+		return errors.New("handlers: signing out everywhere: the session manager has no vault for the lists of sessions: set Vault in its configuration")
+	}
+	if err := users.EndAll(ctx, userID); err != nil {
 		return err
 	}
 	h.signedOut(context.WithoutCancel(ctx), begun, provider.User{ID: userID}, true)

@@ -12,13 +12,13 @@ import (
 // maxReturnPath bounds a return path, which travels in a cookie.
 const maxReturnPath = session.MaxReturnTo
 
-// localPath returns raw as a path on this site, parsed and encoded anew, or def where
+// localPath returns raw as a path on this site, parsed and encoded again, or def if
 // it is anything else. auth is the path under which the handlers are mounted: to come
 // back there would sign in once more, or out.
 //
 // Browsers read more as a host than RFC 3986 does: they take a backslash for a slash
 // and drop tabs and line breaks. Servers and proxies on the way may decode once more
-// than they should. So nothing of that kind may stand in the path in any encoding; the
+// than they should. So the path must not contain them in any encoding. The
 // query is data, and stays.
 func localPath(raw, auth, def string) string {
 	if raw == def {
@@ -92,7 +92,7 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || (r >= 0x7f && r < 0xa0) })
 }
 
-// encodeQuery encodes what may not stand in a query as it is, and leaves the rest
+// encodeQuery encodes the characters that a query must not contain, and leaves the rest
 // alone: an application may care about the order and the form of its parameters.
 func encodeQuery(q string) string {
 	const hex = "0123456789ABCDEF"

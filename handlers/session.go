@@ -24,10 +24,10 @@ func (h *Handlers) NotFound() http.Handler {
 	})
 }
 
-// Session answers with who is signed in, as JSON, from the session alone:
-// {"signed_in":true,"user":{…},"login_url":"…","logout_url":"…"}, and without user where
-// nobody is. The status is 200 in both cases, and 503 while the session store cannot
-// answer.
+// Session answers with the signed-in user as JSON, from the session alone:
+// {"signed_in":true,"user":{…},"login_url":"…","logout_url":"…"}. Without a signed-in user
+// the field user is missing. The status is 200 in both cases, and 503 while the session store
+// does not answer.
 func (h *Handlers) Session() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -50,7 +50,7 @@ func (h *Handlers) Session() http.Handler {
 	})
 }
 
-// sessionIs answers with who is signed in; nil is nobody.
+// sessionIs answers with the signed-in user, or nil.
 func (h *Handlers) sessionIs(w http.ResponseWriter, user *provider.User) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -20,6 +20,8 @@ const (
 	TokenRefused = "token_refused"
 	// BadRequest: a program sent a request that is not well formed.
 	BadRequest = "bad_request"
+	// ForeignLogin: another site started a sign-in, and the visitor has others pending.
+	ForeignLogin = "foreign_login"
 	// ForeignSocket: another site sent a WebSocket handshake.
 	ForeignSocket = "foreign_socket"
 )
@@ -65,6 +67,11 @@ var problems = [...]row{
 		id: LoginLoop, kind: Internal, status: http.StatusInternalServerError, level: slog.LevelError,
 		title: "Sign-in does not work at the moment", text: whyInLog,
 		fix: "mount the kit at its own path, outside RequireUser and RequireScopes",
+	},
+	{
+		id: ForeignLogin, kind: CrossOrigin, status: http.StatusForbidden, level: slog.LevelInfo,
+		title: "Sign in?", text: "Another site sent you here to sign in. If you want to sign in, use the button.",
+		label: "Sign in",
 	},
 	{
 		id: Denied, err: provider.ErrDenied, status: http.StatusForbidden, level: slog.LevelInfo,

@@ -16,17 +16,18 @@ import (
 //	1 byte    recordVersion
 //	8 bytes   deadline, in milliseconds since 1970, big-endian
 //	8 bytes   when its use was last recorded, the same way
-//	uvarint   length of the identity, 0 for nobody
-//	...       the identity: the position on the list of sign-outs (uvarint), seven
-//	          strings with their lengths, and 8 bytes of time
-//	...       the application's values in gob, nothing if there are none
+//	uvarint   length of the identity, 0 for a session without a user
+//	...       the identity: id (12 bytes), stamp (8), key (8), seven strings with their
+//	          lengths, and 8 bytes of time
+//	...       the application's values in gob, absent without values
 //
-// Neither the first byte of a gob stream nor that of JSON lies between 0x80 and
-// 0xf7, so the first byte tells this format from other codecs. A record of a later
-// version does not decode: its user has to sign in again, or comes back to a replica of
-// that version.
+// The first byte of a gob stream or of JSON never lies between 0x80 and 0xf7, so the first
+// byte tells this format from other codecs. A record of a later version does not decode:
+// the user has to sign in again, or returns to a replica of that version.
 const (
-	recordVersion = 0xb2
+	recordVersion = 0xb3
+	// lastVersion is the last first byte of this package's records.
+	lastVersion = 0xbf
 
 	touchedAt  = 9
 	headerSize = 17
@@ -35,7 +36,7 @@ const (
 // errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
 
-// codec writes records, and reads those of scs's default codec besides its own.
+// codec writes records, and reads those of scs's default codec, too.
 type codec struct{}
 
 // Encode implements scs.Codec. The record counts as used now.
@@ -44,9 +45,9 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b = wire.AppendTime(b, deadline)
 	b = wire.AppendTime(b, time.Now())
 	var user []byte
-	if i := identityOf(values[identityKey]); signedIn(i.user) {
-		user = appendUser(binary.AppendUvarint(nil, i.position), i.user)
-		// The caller's map is the live session, which goes on holding the identity.
+	if i, ok := values[identityKey].(identity); ok && signedIn(i.user) {
+		user = appendIdentity(nil, i)
+		// The caller's map is the live session, which keeps the identity.
 		values = maps.Clone(values)
 		delete(values, identityKey)
 	}
@@ -95,16 +96,11 @@ func decodeGob(b []byte) (time.Time, map[string]any, error) {
 		return time.Time{}, nil, err
 	}
 	if y := record.Deadline.Year(); y < 1 || y > 9999 {
-		return time.Time{}, nil, errMalformed // no session ends then, and milliseconds overflow
+		return time.Time{}, nil, errMalformed // milliseconds would overflow
 	}
-	values := record.Values
-	if v, ok := values[identityKey]; ok {
-		delete(values, identityKey)
-		if i := identityOf(v); signedIn(i.user) {
-			values[identityKey] = i
-		}
-	}
-	return record.Deadline, values, nil
+	// An identity in gob was sealed for another configuration.
+	delete(record.Values, identityKey)
+	return record.Deadline, record.Values, nil
 }
 
 // header is the part of a record that is read at every request.
@@ -135,12 +131,12 @@ func decodeHeader(b []byte) (header, error) {
 	if length == 0 {
 		return h, nil
 	}
-	r := &wire.Reader{Rest: string(b[headerSize+n : end])}
-	h.position = r.Uvarint()
-	h.user = readUser(r)
-	if !r.Done() {
+	touched := h.touched
+	var ok bool
+	if h.identity, ok = readIdentity(b[headerSize+n : end]); !ok {
 		return header{}, errMalformed
 	}
+	h.touched = touched
 	return h, nil
 }
 

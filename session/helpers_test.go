@@ -123,6 +123,9 @@ func failing(int, call) error { return errStore }
 // plainStore hides everything but scs.Store.
 type plainStore struct{ scs.Store }
 
+// secrets seal what the tests store.
+var secrets = [][]byte{[]byte(strings.Repeat("s", 32))}
+
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func newManager(t testing.TB, cfg session.Config) *session.Manager {
@@ -141,8 +144,9 @@ func newOver(t testing.TB, store scs.Store) *session.Manager {
 	t.Helper()
 	sm := scs.New()
 	sm.Store = store
+	sm.HashTokenInStore = true
 	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }
-	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet()})
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet(), Secrets: secrets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
@@ -10,101 +11,132 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// identityKey is what the identity is kept under among the session's values.
+// identityKey is the key of the identity among the session's values.
 const identityKey = "xsignin"
 
-// appendUser writes the fields of u.
-func appendUser(b []byte, u provider.User) []byte {
+// identity is the user of a session, as its record holds it.
+type identity struct {
+	user provider.User // the zero User for a session without a user
+	// id names the session in the list of the user's sessions. It stays when the session
+	// id is renewed.
+	id sessionID
+	// stamp is the order of the sign-ins and sign-outs of a user, see [entry].
+	stamp uint64
+	// key is the beginning of the key under which the list has the record.
+	key [keyPrefix]byte
+	// touched is when the use of the session was last recorded. Only records of foreign
+	// codecs have it here.
+	touched time.Time
+}
+
+// sessionID names a session in the list. It opens nothing.
+type sessionID [12]byte
+
+// keyPrefix is how much of a key an identity has: 48 bits of a hash.
+const keyPrefix = 8
+
+func newSessionID() (id sessionID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
+}
+
+func (id sessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// identityHead is the length of what appendIdentity writes before the user.
+const identityHead = len(sessionID{}) + 8 + keyPrefix
+
+func appendIdentity(b []byte, i identity) []byte {
+	b = append(b, i.id[:]...)
+	b = binary.BigEndian.AppendUint64(b, i.stamp)
+	b = append(b, i.key[:]...)
+	u := i.user
 	for _, s := range [...]string{u.Provider, u.AccountID, u.ID, u.Username, u.Name, u.AvatarURL, u.Email} {
 		b = wire.AppendString(b, s)
 	}
 	return wire.AppendTime(b, u.SignedInAt)
 }
 
-func readUser(r *wire.Reader) provider.User {
-	var u provider.User
+// readIdentity reads what appendIdentity has written. It allocates once, for the user.
+func readIdentity(b []byte) (i identity, ok bool) {
+	if len(b) < identityHead {
+		return identity{}, false
+	}
+	b = b[copy(i.id[:], b):]
+	i.stamp = binary.BigEndian.Uint64(b)
+	b = b[8:]
+	b = b[copy(i.key[:], b):]
+	r := &wire.Reader{Rest: string(b)}
+	u := &i.user
 	for _, s := range [...]*string{&u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email} {
 		*s = r.Text()
 	}
 	u.SignedInAt = r.Time()
-	return u
-}
-
-// identity is who is signed in to a session, as its values hold it where the codec is
-// ours.
-type identity struct {
-	touched time.Time     // kept here by foreign codecs only
-	user    provider.User // the zero User for a session of nobody
-	// position is where the list of sign-outs stood when the user signed in; 0 where
-	// there was none.
-	position uint64
-}
-
-// identityVersion begins an encoded identity.
-const identityVersion = 2
-
-// encode is for foreign codecs. It is a base64 string, because that is what every
-// codec can carry: gob without registration, and JSON, which would give back another
-// type for bytes.
-func (i identity) encode() string {
-	b := wire.AppendTime([]byte{identityVersion}, i.touched)
-	b = binary.AppendUvarint(b, i.position)
-	return base64.RawStdEncoding.EncodeToString(appendUser(b, i.user))
-}
-
-func decodeIdentity(s string) (identity, error) {
-	b, err := base64.RawStdEncoding.DecodeString(s)
-	if err != nil {
-		return identity{}, errMalformed
+	if !r.Done() {
+		return identity{}, false
 	}
-	r := &wire.Reader{Rest: string(b)}
-	version := r.Byte()
-	i := identity{touched: r.Time(), position: r.Uvarint()}
-	i.user = readUser(r)
-	if !r.Done() || version != identityVersion {
-		return identity{}, errMalformed
-	}
-	return i, nil
+	return i, true
 }
 
-// identityOf reads the identity from a session's value, however it is kept.
-func identityOf(value any) identity {
-	switch v := value.(type) {
-	case identity:
-		return v
-	case string:
-		if i, err := decodeIdentity(v); err == nil {
-			return i
-		}
-	}
-	return identity{}
-}
-
-// signedIn reports whether u is somebody.
+// signedIn reports whether u is a user.
 func signedIn(u provider.User) bool { return u.Provider != "" && u.ID != "" }
 
-// identityIn returns what the session that ctx holds says, whether it has ended since
-// or not.
-func (m *Manager) identityIn(ctx context.Context) identity {
-	return identityOf(m.sm.Get(ctx, identityKey))
+// sealIdentity returns the value that foreign codecs carry. It is a string, because every
+// codec carries strings. It is sealed, so that no other value of the application passes for
+// an identity.
+func (s *store) sealIdentity(i identity) string {
+	plain := wire.AppendTime(nil, i.touched)
+	return base64.RawStdEncoding.EncodeToString(s.box.Seal(appendIdentity(plain, i), nil))
 }
 
-// userIn returns who is signed in to the session that ctx holds. It may have ended
-// since it was loaded.
+// identityOf reads the identity from a session's value.
+func (s *store) identityOf(value any) identity {
+	if i, ok := value.(identity); ok {
+		return i
+	}
+	text, ok := value.(string)
+	if !ok || s.box == nil {
+		return identity{}
+	}
+	sealed, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return identity{}
+	}
+	plain, err := s.box.Open(sealed, nil)
+	if err != nil || len(plain) < 8 {
+		return identity{}
+	}
+	i, ok := readIdentity(plain[8:])
+	if !ok {
+		return identity{}
+	}
+	i.touched = time.UnixMilli(int64(binary.BigEndian.Uint64(plain)))
+	return i
+}
+
+// identityIn returns the identity of the session that ctx holds.
+func (m *Manager) identityIn(ctx context.Context) identity {
+	return m.store.identityOf(m.sm.Get(ctx, identityKey))
+}
+
+// userIn returns the user of the session that ctx holds.
 func (m *Manager) userIn(ctx context.Context) (provider.User, bool, error) {
 	i := m.identityIn(ctx)
-	if ended, err := m.store.ended(ctx, i); ended || err != nil || !signedIn(i.user) {
-		return provider.User{}, false, err
+	if !signedIn(i.user) {
+		return provider.User{}, false, nil
 	}
 	return i.user, true, nil
 }
 
 // putIdentity signs i.user in to the session that ctx holds.
 func (m *Manager) putIdentity(ctx context.Context, i identity) {
-	if m.own {
-		m.sm.Put(ctx, identityKey, i)
-		return
+	m.sm.Put(ctx, identityKey, m.store.identityValue(i))
+}
+
+// identityValue is i as a value of a session.
+func (s *store) identityValue(i identity) any {
+	if s.own {
+		return i
 	}
 	i.touched = time.Now()
-	m.sm.Put(ctx, identityKey, i.encode())
+	return s.sealIdentity(i)
 }

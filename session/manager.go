@@ -1,17 +1,24 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // DefaultLifetime is how long a session lasts unless [Config.Lifetime] says
@@ -42,8 +49,8 @@ type Config struct {
 	// sixteenth of the timeout, so a session may end up to that much early.
 	IdleTimeout time.Duration
 
-	// CookieName is the name of the cookie. The default is "__Host-xsignin" with
-	// Secure, else "xsignin". The prefix makes browsers refuse a cookie that
+	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
+	// the prefix "__Host-" if it lacks it. The prefix makes browsers refuse a cookie that
 	// another host of the same site, or a network in between, tries to plant.
 	CookieName string
 
@@ -51,95 +58,74 @@ type Config struct {
 	// then never sent over http.
 	Secure bool
 
-	// Logger gets what no caller is told: a session whose use could not be
-	// recorded, and the errors behind a default 503 answer. Nil means
-	// [slog.Default].
-	Logger *slog.Logger
+	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas that share
+	// sessions share its store and its secrets. Nil means that there are no lists: then
+	// [Manager.UserSessions] returns nil.
+	Vault *tokenstore.Vault
 
-	// SignOuts is the list of users who were signed out everywhere, which
-	// [Manager.SignOutEverywhere] needs. The manager does not close it. Nil means that
-	// there is none: each session is ended where it is.
-	SignOuts *SignOuts
+	// Logger gets what no caller is told, such as a session whose use could not be
+	// recorded, and the errors behind a default 503 answer. Nil means [slog.Default].
+	Logger *slog.Logger
 }
 
-// FromSCSConfig is what [FromSCS] needs besides the manager that it joins. The zero value
-// works.
+// FromSCSConfig is what [FromSCS] needs in addition to the session manager.
 type FromSCSConfig struct {
-	// Logger gets what no caller is told, see [Config.Logger]. Nil means
-	// [slog.Default].
+	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
+	// the manager has been made by [New].
+	Secrets [][]byte
+	// PublicURL is the address of the site. With it, FromSCS checks whether browsers keep a
+	// cookie of the configured domain. It may be empty.
+	PublicURL string
+	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
+	// request, for example to work over plain http in a local network. Then FromSCS does not
+	// check the settings that need Secure.
+	SecurePerRequest bool
+	// Vault is as [Config.Vault].
+	Vault *tokenstore.Vault
+	// Logger is as [Config.Logger].
 	Logger *slog.Logger
-	// SignOuts is as [Config.SignOuts].
-	SignOuts *SignOuts
 }
 
 // Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
 // share it.
 //
-// A session does not say which Manager made it: any Manager over the same store takes
-// its cookie, so that replicas share their users. Two applications must not share a
-// store, unless each may take the other's users for its own: give each a store (a
+// A session does not say which Manager made it. Any Manager over the same store takes its
+// cookie, so that replicas share their users. Two applications must not share a
+// store, unless each may take the users of the other for its own. Give each a store (a
 // table, or a prefix of keys) to itself.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
 	logger *slog.Logger
 
-	// own is whether records are written by our codec.
-	own bool
 	// strict is whether cookies that scs never makes are refused unread.
 	strict bool
-	// ctxKey is what scs keeps a loaded session in a context under.
+	// ctxKey is the key under which scs keeps a loaded session in a context.
 	ctxKey any
 
-	touches    *touches
+	touches    *touches[string]
 	unreadable sync.Once
 }
 
-// New makes a manager with sessions of its own. It reports all faults of cfg at
-// once; cfg is copied. Call it once per process and configuration: scs starts a
-// cleaning goroutine for each manager, which wakes once a minute and never ends.
+// New makes a manager and its sessions. It reports all errors of cfg at once. Call it
+// once per process and configuration: scs starts a cleaning goroutine for each manager, which
+// wakes once a minute and never ends.
 //
 // The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and
-// stays when the browser closes. The store holds only hashes of session ids, so
-// that whoever reads the store cannot use them. Records that scs wrote with its
-// default codec can still be read, so an application can change to New and keep
-// its sessions if it keeps the store and the cookie's name, and had scs's
-// HashTokenInStore on.
-//
-// A store is one application's, see [Manager].
+// stays when the browser closes. The store holds only hashes of session ids, so that they
+// are useless to a thief of the store. Records that scs wrote with its default codec can still
+// be read. So an application can change to New and keep its sessions, if it keeps the store
+// and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("session: "+format, args...))
-	}
-	if cfg.Lifetime < 0 {
-		fault("Config.Lifetime %v is negative: leave it unset for 14 days", cfg.Lifetime)
-	}
-	if cfg.IdleTimeout < 0 {
-		fault("Config.IdleTimeout %v is negative: leave it unset for none", cfg.IdleTimeout)
-	}
-	if cfg.CookieName == "" {
-		cfg.CookieName = hostPrefix(cfg.Secure) + defaultName
-	}
-	if strings.Contains(cfg.CookieName, pendingInfix) {
-		fault("Config.CookieName %q is like those of pending sign-ins, which are cleared", cfg.CookieName)
-	}
-	if (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {
-		fault("Config.CookieName %q cannot be the name of a cookie", cfg.CookieName)
-	}
-	prefixed := strings.HasPrefix(cfg.CookieName, "__Host-") || strings.HasPrefix(cfg.CookieName, "__Secure-")
-	if prefixed && !cfg.Secure {
-		fault("Config.CookieName %q is one that browsers refuse without Secure", cfg.CookieName)
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	if cfg.Lifetime == 0 {
-		cfg.Lifetime = DefaultLifetime
-	}
-	cfg.Lifetime = min(cfg.Lifetime, maxLifetime)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	name := cmp.Or(cfg.CookieName, defaultName)
+	if cfg.Secure && !strings.HasPrefix(name, hostPrefix(true)) && !strings.HasPrefix(name, securePrefix) {
+		name = hostPrefix(true) + name
+	}
+	if err := cfg.check(name); err != nil {
+		return nil, err
 	}
 	// Only scs.New gives a manager a context key that no other has. It also starts
 	// the cleaning goroutine of a store, which cannot be stopped without a race.
@@ -150,60 +136,136 @@ func New(cfg Config) (*Manager, error) {
 	}
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true
-	sm.Lifetime, sm.IdleTimeout = cfg.Lifetime, cfg.IdleTimeout
-	sm.Cookie.Name, sm.Cookie.Secure = cfg.CookieName, cfg.Secure
+	sm.Lifetime, sm.IdleTimeout = min(cmp.Or(cfg.Lifetime, DefaultLifetime), maxLifetime), cfg.IdleTimeout
+	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
 
 	m := &Manager{sm: sm, logger: cfg.Logger, strict: true}
 	sm.ErrorFunc = m.unavailable
-	return m, m.join(cfg.SignOuts)
+	return m, m.join(cfg.Vault, nil)
+}
+
+// check returns all errors of cfg, with the cookie's full name.
+func (cfg Config) check(name string) error {
+	faults := configerr.For("session")
+	if cfg.Lifetime < 0 {
+		faults.Add("Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	}
+	if cfg.IdleTimeout < 0 {
+		faults.Add("Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
+	}
+	if strings.Contains(name, pendingInfix) {
+		faults.Add("Config.CookieName", "is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
+	}
+	switch {
+	case (&http.Cookie{Name: name}).Valid() != nil:
+		faults.Add("Config.CookieName", "is %q, which cannot be the name of a cookie", cfg.CookieName)
+	case strings.HasPrefix(name, securePrefix):
+		faults.Add("Config.CookieName", "is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
+	case strings.HasPrefix(name, hostPrefix(true)) && !cfg.Secure:
+		faults.Add("Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
+	}
+	return faults.Err()
 }
 
 // FromSCS joins the session manager that an application already has: its cookie,
-// codec, lifetimes and error function stay. Its LoadAndSave, or ours, may be
-// mounted around the package's users or not; where one is, it writes the record
-// and the cookie, and where none is, the methods here do.
+// codec, lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may
+// be mounted around the kit's handlers. Without a middleware, the methods here
+// write the record and the cookie.
 //
 // FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the
 // package comment). So call it before sm is used, do not replace sm.Store
 // afterwards, and keep the concrete store yourself if you need its own methods.
-// Calling it again for the same sm is harmless; a list of sign-outs is everybody's then.
+// Calling it again for the same sm is harmless.
 //
-// Behind scs's own LoadAndSave a request in flight during a sign-in or sign-out
-// can still send the dead session's cookie, and an idle timeout costs a write at
-// each request; [Manager.LoadAndSave] does neither.
-//
-// It fails if sm is not whole, if it has another list of sign-outs already, or if its cookie is SameSite=Strict: browsers do not
-// send such a cookie to the page that a provider's answer leads to, so who has just
+// It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
+// keeps or returns its cookie. It also fails if the cookie is SameSite=Strict: browsers do
+// not send such a cookie on the way back from the provider, so a user who has just
 // signed in would be sent to sign in again, without end.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
+	faults := configerr.For("session")
 	switch {
 	case sm == nil:
-		return nil, errors.New("session: the session manager is nil")
+		return nil, &configerr.Error{Package: "session", Field: "the session manager", Problem: "is nil"}
 	case sm.Store == nil, sm.Codec == nil, sm.Cookie.Name == "", sm.Lifetime <= 0:
-		return nil, errors.New("session: the session manager lacks a store, a codec, a cookie name or a lifetime: make it with scs.New")
-	case sm.Cookie.SameSite == http.SameSiteStrictMode:
-		return nil, errors.New("session: the session manager's cookie is SameSite=Strict, which browsers do not send on the way back from the provider: set its Cookie.SameSite to http.SameSiteLaxMode, which still keeps the cookie out of other sites' forms")
+		faults.Add("the session manager", "lacks a store, a codec, a cookie name or a lifetime: make it with scs.New")
+		return nil, faults.Err()
+	case !sm.HashTokenInStore:
+		faults.Add("the session manager", "keeps session ids in clear: set its HashTokenInStore, which ends the sessions so far")
+	}
+	checkCookie(faults, sm.Cookie, cfg)
+	var box *seal.Box
+	if _, own := sm.Codec.(codec); !own {
+		var err error
+		if box, err = seal.New(cfg.Secrets, "xsignin session"); err != nil {
+			faults.Add("FromSCSConfig.Secrets", "cannot seal: %v", err)
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	m := &Manager{sm: sm, logger: cfg.Logger}
-	return m, m.join(cfg.SignOuts)
+	return m, m.join(cfg.Vault, box)
+}
+
+// checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
+func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
+	const field = "the session manager's cookie"
+	secure := c.Secure || cfg.SecurePerRequest
+	host := strings.HasPrefix(c.Name, hostPrefix(true))
+	public, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		faults.Add("FromSCSConfig.PublicURL", "is not a URL")
+		return
+	}
+	prefixed := host || strings.HasPrefix(c.Name, securePrefix)
+	switch {
+	case (&http.Cookie{Name: c.Name, Path: c.Path, Domain: c.Domain}).Valid() != nil:
+		faults.Add(field, "has the name %q, the path %q and the domain %q, which browsers refuse", c.Name, c.Path, c.Domain)
+	case prefixed && !secure, host && c.Domain != "":
+		faults.Add(field, "is called %q, which browsers refuse without Secure, and __Host- also with a Domain", c.Name)
+	case c.Path != "/":
+		faults.Add(field, "has the path %q, where the rest of the site does not see it: set Cookie.Path to \"/\"", c.Path)
+	case c.SameSite == http.SameSiteNoneMode && !secure:
+		faults.Add(field, "is SameSite=None, which browsers refuse without Secure: set Cookie.SameSite to http.SameSiteLaxMode")
+	case c.SameSite == http.SameSiteStrictMode:
+		faults.Add(field, "is SameSite=Strict, which browsers do not send on the way back from the provider: set Cookie.SameSite to http.SameSiteLaxMode")
+	}
+	if public.Host != "" {
+		checkSite(faults, field, c, public, cfg.SecurePerRequest)
+	}
+}
+
+// checkSite adds the settings with which browsers refuse the cookie from the site.
+func checkSite(faults *configerr.List, field string, c scs.SessionCookie, public *url.URL, perRequest bool) {
+	if c.Domain != "" && !withinDomain(public.Hostname(), c.Domain) {
+		faults.Add(field, "has the domain %q, which browsers refuse from %s: leave Cookie.Domain empty", c.Domain, public.Host)
+	}
+	if c.Secure && !perRequest && public.Scheme == "http" && !loopback.Is(public.Hostname()) {
+		faults.Add(field, "is Secure, which browsers refuse over http: set Cookie.Secure to false, or use https")
+	}
+}
+
+// withinDomain reports whether a browser takes a cookie for domain from host.
+func withinDomain(host, domain string) bool {
+	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimPrefix(domain, "."))
+	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
 // join connects m to its session manager.
-func (m *Manager) join(signOuts *SignOuts) error {
-	_, m.own = m.sm.Codec.(codec)
+func (m *Manager) join(vault *tokenstore.Vault, box *seal.Box) error {
 	m.store = wrapStore(m.sm)
-	if have := m.store.signOuts; signOuts != nil && have != signOuts {
-		if have != nil {
-			return errors.New("session: the session manager has a list of sign-outs already, and this is another: make one SignOuts for both")
-		}
-		m.store.signOuts = signOuts
+	if box != nil {
+		m.store.box = box
 	}
-	m.touches = newTouches()
+	if vault != nil && m.store.users == nil {
+		m.store.users = newUserSessions(m.store, vault, m.logger)
+	}
+	m.touches = newTouches[string](touchMemory)
 	// scs does not say whether a context holds a session already, short of making
-	// one where it does not. Its key in the context does, so we let scs show it.
+	// one where it does not. Its key in the context does, and this probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
 	if _, err := m.sm.Load(probe, ""); err != nil || probe.key == nil {
 		return errors.New("session: this version of scs keeps its sessions in an unknown way")
@@ -223,8 +285,26 @@ func (p *keyProbe) Value(key any) any {
 	return nil
 }
 
-// SCS returns the session manager underneath, for values of the application's
-// own. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
+// UserSessions returns the lists of the users' sessions, or nil without a vault.
+func (m *Manager) UserSessions() *UserSessions { return m.store.users }
+
+// SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
+// user is signed in.
+func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
+	if m.loaded(ctx) {
+		i := m.identityIn(ctx)
+		return i.id.String(), signedIn(i.user), nil
+	}
+	found, err := m.open(ctx, r)
+	return found.id.String(), found.ok, err
+}
+
+// Close finishes what runs in the background, and runs at once what waits: deletions of ended
+// sessions, and marks in the token store. It returns when ctx ends at the latest. The stores
+// stay open.
+func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }
+
+// SCS returns the session manager underneath, for values of the application. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
 // Its Store, Codec and HashTokenInStore must stay as they are.
 func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 

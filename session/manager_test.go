@@ -16,7 +16,7 @@ import (
 
 func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := session.New(session.Config{Lifetime: -1, IdleTimeout: -1, CookieName: "__Host-a b"})
+	_, err := session.New(session.Config{Lifetime: -1, IdleTimeout: -1, CookieName: "__Host-a-pending-b"})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -33,8 +33,8 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 
 func TestTheSettingsReachScs(t *testing.T) {
 	t.Parallel()
-	sm := newManager(t, session.Config{Lifetime: time.Hour, IdleTimeout: time.Minute, CookieName: "__Secure-s", Secure: true}).SCS()
-	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Secure-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
+	sm := newManager(t, session.Config{Lifetime: time.Hour, IdleTimeout: time.Minute, CookieName: "s", Secure: true}).SCS()
+	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Host-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
 		t.Errorf("%+v", sm)
 	}
 	if sm, err := session.New(session.Config{}); err != nil || sm.SCS().Lifetime != session.DefaultLifetime {
@@ -57,9 +57,9 @@ func TestOverRefusesACookieThatDoesNotComeBackFromX(t *testing.T) {
 		http.SameSiteStrictMode: false, http.SameSiteLaxMode: true, http.SameSiteDefaultMode: true, 0: true,
 	} {
 		sm := scs.New()
-		sm.Cookie.SameSite = mode
+		sm.Cookie.SameSite, sm.HashTokenInStore = mode, true
 		store := sm.Store
-		_, err := session.FromSCS(sm, session.FromSCSConfig{})
+		_, err := session.FromSCS(sm, session.FromSCSConfig{Secrets: secrets})
 		if (err == nil) != taken {
 			t.Errorf("SameSite %d: %v", mode, err)
 		}
@@ -74,8 +74,8 @@ func TestOverLogsWhereItIsTold(t *testing.T) {
 	var log bytes.Buffer
 	spy := newSpy()
 	sm := scs.New()
-	sm.Store, sm.ErrorFunc = spy, nil
-	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	sm.Store, sm.ErrorFunc, sm.HashTokenInStore = spy, nil, true
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: slog.New(slog.NewTextHandler(&log, nil)), Secrets: secrets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,7 @@ func TestACookieThatScsNeverMadeCostsNoRead(t *testing.T) {
 		{"xsignin=" + strings.Repeat("A", 4000), 0, 0},
 		{"yxsignin=" + valid, 0, 0},
 		{"xsignin=" + valid, 1, 1},
+		{"xsignin=" + strings.Repeat("xsignin="+valid+"; ", 1)[8:] + strings.Repeat("xsignin="+valid[1:]+"B; ", 20), 8, 8},
 		{`a=b; xsignin="` + valid + `"; c=d`, 1, 1},
 		{";;=; a;xsignin=;xsignin=" + valid, 1, 1},
 	} {
@@ -192,4 +193,59 @@ func TestOneCookieIsSentThoughTheSessionChangesTwice(t *testing.T) {
 		t.Fatalf("%v", cookies)
 	}
 	wantUser(t, m, cookies[1].Value, "bob")
+}
+
+func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit  func(sm *scs.SessionManager, cfg *session.FromSCSConfig)
+		taken bool
+	}{
+		"as scs makes it":        {func(*scs.SessionManager, *session.FromSCSConfig) {}, true},
+		"ids in clear":           {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.HashTokenInStore = false }, false},
+		"without secrets":        {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.Secrets = nil }, false},
+		"a bad name":             {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "a b" }, false},
+		"__Host- without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "__Host-a" }, false},
+		"__Host- with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, sm.Cookie.Domain = "__Host-a", true, "site.example"
+		}, false},
+		"__Host-": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure = "__Host-a", true
+		}, true},
+		"Secure per request": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, cfg.SecurePerRequest = "__Host-a", true
+		}, true},
+		"None without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = http.SameSiteNoneMode }, false},
+		"another path":        {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "/app" }, false},
+		"a parent domain":     {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example" }, true},
+		"a foreign domain":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "other.example" }, false},
+		"a top-level domain":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "example" }, false},
+		"Secure over plain http": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Secure, cfg.PublicURL = true, "http://site.example"
+		}, false},
+		"Secure over a loopback": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Secure, cfg.PublicURL = true, "http://127.0.0.1"
+		}, true},
+		"plain http, as declared": {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.PublicURL = "http://10.0.0.1" }, true},
+	} {
+		sm := scs.New()
+		sm.HashTokenInStore = true
+		cfg := session.FromSCSConfig{Logger: quiet(), Secrets: secrets, PublicURL: "https://www.site.example"}
+		c.edit(sm, &cfg)
+		if _, err := session.FromSCS(sm, cfg); (err == nil) != c.taken {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAStringOfTheApplicationIsNoIdentity: only a sealed value is.
+func TestAStringOfTheApplicationIsNoIdentity(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newOver(t, spy)
+	w, r := request(m, "")
+	m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		m.SCS().Put(r.Context(), "xsignin", "AgAAAAAAAAAAAAF4AWEBYQAAAAAAAAAAAAAA")
+	})).ServeHTTP(w, r)
+	wantUser(t, m, sent(t, w).Value, "")
 }

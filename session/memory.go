@@ -25,7 +25,7 @@ type memory struct {
 	largest  int // the most sessions that the map held since it was made
 }
 
-// memorySession is never changed, and nobody may change its data.
+// memorySession is never changed, nor is its data.
 type memorySession struct {
 	data   []byte
 	expiry int64 // in milliseconds since 1970
@@ -37,13 +37,19 @@ func (s memorySession) expired(now time.Time) bool { return now.UnixMilli() > s.
 
 // Find implements [scs.Store]. The caller must not change the data.
 func (m *memory) Find(key string) ([]byte, bool, error) {
+	b, found := m.find([]byte(key))
+	return b, found, nil
+}
+
+// find is Find without the key as a string, which would be allocated.
+func (m *memory) find(key []byte) ([]byte, bool) {
 	m.mu.RLock()
-	s, found := m.sessions[key]
+	s, found := m.sessions[string(key)]
 	m.mu.RUnlock()
 	if !found || s.expired(time.Now()) {
-		return nil, false, nil
+		return nil, false
 	}
-	return s.data, true, nil
+	return s.data, true
 }
 
 // Commit implements [scs.Store]. It keeps a copy of b.

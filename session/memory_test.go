@@ -163,7 +163,8 @@ func TestASessionTakesLittleMemory(t *testing.T) {
 	before := heap()
 	m := newMemory()
 	for i := range n {
-		_ = m.Commit(hash43(hashToken(fmt.Sprint(i))), record, time.Now().Add(time.Hour))
+		key := hashKey(fmt.Sprint(i))
+		_ = m.Commit(string(key[:]), record, time.Now().Add(time.Hour))
 	}
 	each := float64(heap()-before) / n
 	t.Logf("%.0f bytes a session, with a record of %d", each, len(record))

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/seal"
@@ -18,196 +18,289 @@ import (
 // PendingLifetime is how long a sign-in may take from Begin to the callback.
 const PendingLifetime = 10 * time.Minute
 
+// MaxReturnTo is the longest [PendingSignIn.ReturnTo], in bytes, that a [PendingStore] keeps.
+const MaxReturnTo = 1500
+
 const (
-	// maxPending is how many sign-ins a browser may have under way.
+	// maxPending is how many sign-ins a browser may have begun.
 	maxPending = 5
 	// pendingSkew is how far the clock of the replica that began may be ahead.
 	pendingSkew = time.Minute
-	// maxPendingBytes is what their cookies may take of a request's headers, as
-	// proxies refuse a request (nginx and Apache: of more than 8 KB, and all of the
-	// application's cookies count) before the application could clear anything.
-	// Five sign-ins fit, each with a return path of about 300 bytes.
-	maxPendingBytes = 3500
-	// maxOpened bounds what a browser full of made-up cookies costs.
-	maxOpened = 32
-	// maxCleared is how many cookies one answer clears, so that its headers stay
-	// below 4 KB, which is what a proxy takes by default.
-	maxCleared = 20
-	// maxCookie is what every browser takes for name, value and attributes.
-	maxCookie = 4096
-	// maxSameName is how many cookies of one name are tried.
-	maxSameName = 8
-	// handleDigits is how much of a handle's hash is in its cookie's name.
-	handleDigits = 16
+	// maxPendingCookie is what the name and value of one sign-in take. With the shared
+	// cookie all take less than 6 KB: nginx and Apache refuse a request with 8 KB of headers,
+	// and the application has cookies, too.
+	maxPendingCookie = 800
+	// maxPathCookie is what the name and value of the shared cookie take.
+	maxPathCookie = 2100
 )
+
+// ErrPendingFull says that another site started a sign-in in a browser whose five sign-ins
+// are the visitor's. A sign-in that the visitor starts by a link on this site succeeds.
+var ErrPendingFull = errors.New("session: another site may not replace the visitor's pending sign-ins")
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest
 	// first. The newest seals, all open, so that a secret can be replaced while
-	// sign-ins are under way.
+	// sign-ins are pending.
 	Secrets [][]byte
 	// Secure says that the application is reached over https only. The cookies'
 	// names then begin with "__Host-", so that no other host can plant one.
 	Secure bool
 	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
-	// applications on one host need two, or each clears what the other's visitors have
-	// under way.
+	// applications on one host need two names.
 	Name string
+	// Scopes are the scopes that the application asks for. A cookie names them in a short
+	// form, and others as text. All replicas need the same.
+	Scopes []string
 	// Now is the clock. Nil means [time.Now].
 	Now func() time.Time
 }
 
-// PendingStore keeps the pending sign-ins of a browser in the browser: each in a cookie of
-// its own, so that tabs do not disturb each other, sealed with AES-256-GCM, HttpOnly
-// and SameSite=Lax. It writes to no store. Goroutines may share a PendingStore.
+// PendingStore keeps the pending sign-ins of a browser in the browser: in five cookies with
+// fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. It writes to no store.
+// Goroutines may share a PendingStore.
 //
-// A pending sign-in is used once, at most [PendingLifetime] old, and there are five
-// to a browser, fewer if their cookies would take more than 3,500 bytes of a
-// request's headers: with the common scopes, five have room for return paths of 300
-// bytes each. That it is used once is remembered by this process, for the last 65,536
-// sign-ins; a cookie that its owner saved and presents again to another replica, or
-// after a restart, is stopped only by X, whose codes and request tokens work once.
+// A pending sign-in is used once, and at most [PendingLifetime] old. When it ends, its cookie
+// holds the outcome for the same time. A new sign-in takes the place of an empty or unusable
+// cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
+// has started replaces no sign-in of the visitor.
+//
+// Each cookie takes at most 800 bytes. A return path that does not fit, of up to
+// [MaxReturnTo], is in a sixth cookie, which serves one sign-in. So a browser never sends
+// more than 6 KB, in whatever order the answers of simultaneous logins arrive.
+//
+// This process remembers the last 65,536 used sign-ins. Against a cookie that its owner saved
+// and presents to another replica, or after a restart, X protects: its codes and request
+// tokens work once.
 type PendingStore struct {
-	box    *seal.Box
-	prefix string
-	secure bool
-	now    func() time.Time
-	spent  *replayGuard
+	box     *seal.Box
+	names   [maxPending]string
+	path    string // name of the shared cookie
+	secure  bool
+	scopes  map[scopeHash]string
+	now     func() time.Time
+	spent   *replayGuard
+	counter atomic.Uint32
 }
 
-// NewPendingStore makes a jar. It fails if a secret is missing or too short.
+// NewPendingStore makes a PendingStore. It fails if a secret is missing or too short.
 func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	box, err := seal.New(cfg.Secrets, "xsignin pending")
 	if err != nil {
-		return nil, fmt.Errorf("session: the jar's secrets: %w", err)
+		return nil, fmt.Errorf("session: the secrets of pending sign-ins: %w", err)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &PendingStore{
-		box:    box,
-		prefix: hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix,
-		secure: cfg.Secure,
-		now:    cfg.Now,
-		spent:  newSpent(maxSpent),
-	}, nil
+	prefix := hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix
+	s := &PendingStore{
+		box: box, secure: cfg.Secure, now: cfg.Now, spent: newSpent(maxSpent),
+		path: prefix + "path", scopes: make(map[scopeHash]string),
+	}
+	for i := range s.names {
+		s.names[i] = fmt.Sprint(prefix, i+1)
+	}
+	for _, scope := range cfg.Scopes {
+		s.scopes[hashScope(scope)] = scope
+	}
+	return s, nil
 }
 
-// Put gives the browser a cookie for b. Call it before the answer begins. Cookies
-// that do not open, or are too old to be used, are cleared, and if there then are
-// more than five, or more than 3,500 bytes of them, the oldest, never b's own. One
-// answer clears at most 20, the next one goes on.
-//
-// It fails if b has no handle, or is too long for a cookie: what a browser would
-// drop without a word had better fail here.
-func (j *PendingStore) Put(w http.ResponseWriter, r *http.Request, b PendingSignIn) error {
+// Put gives the browser a cookie for b. Call it before the answer begins. It fails if b has
+// no state, or does not fit into a cookie, and with [ErrPendingFull].
+func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, b PendingSignIn) error {
 	if b.Pending.State == "" {
-		return errors.New("session: a pending sign-in needs a handle")
+		return errors.New("session: a pending sign-in needs a state")
 	}
 	if len(b.ReturnTo) > MaxReturnTo {
 		b.ReturnTo = ""
 	}
 	if b.At.IsZero() {
-		b.At = j.now()
+		b.At = s.now()
 	}
-	name := j.name(b.Pending.State)
-	value := base64.RawURLEncoding.EncodeToString(j.box.Seal(b.encode(), []byte(name)))
-	c := j.cookie(name, value)
-	c.MaxAge = int(PendingLifetime / time.Second)
-	line := c.String()
-	if n := len(line); n > maxCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
-		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d",
-			b.Pending.Provider, n, maxCookie)
+	c := content{kind: kindPending, foreign: foreign(r), PendingSignIn: b}
+	name, ok := s.slot(r, c.foreign)
+	if !ok {
+		return ErrPendingFull
 	}
-	for _, old := range j.surplus(r, c) {
-		j.clear(w, old)
+	value, shared := s.seal(name, c.encode(s.scopes)), ""
+	if c.ReturnTo != "" && len(name)+1+len(value) > maxPendingCookie {
+		shared = s.seal(s.path, encodePath(b.Pending.State, b.ReturnTo))
+		c.path, c.ReturnTo = true, ""
+		value = s.seal(name, c.encode(s.scopes))
 	}
-	replaceCookie(w.Header(), name, line)
+	if n := len(name) + 1 + len(value); n > maxPendingCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
+		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d (ask for fewer scopes, or pass them as PendingStoreConfig.Scopes)",
+			b.Pending.Provider, n, maxPendingCookie)
+	}
+	if shared != "" && len(s.path)+1+len(shared) <= maxPathCookie {
+		s.set(w, s.path, shared)
+	}
+	s.set(w, name, value)
 	return nil
 }
 
-// Take returns the pending sign-in that the browser has for handle, and clears its
-// cookie, whatever comes of it. Call it before the answer begins.
-//
-// A browser may send several cookies of one name, where another host of the site
-// can plant one in front (only a name with "__Host-" is safe from that, see
-// [PendingStoreConfig.Secure]): the first of eight that is good is taken.
-//
-// The error is a [*provider.Error]. Without a cookie, or with one that does not open
-// or is another sign-in's, it is [provider.ErrOtherBrowser]; the cause names the
-// secret's id if the jar lacks it. Too old, or taken before, it is
-// [provider.ErrExpired]. Of several calls at the same time one succeeds.
-func (j *PendingStore) Take(w http.ResponseWriter, r *http.Request, handle string) (PendingSignIn, error) {
-	if handle == "" {
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+// Full reports whether Put would fail with [ErrPendingFull].
+func (s *PendingStore) Full(r *http.Request) bool {
+	_, ok := s.slot(r, foreign(r))
+	return !ok
+}
+
+// foreign reports whether another site has started r.
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
+}
+
+// slot chooses the cookie for a new sign-in.
+func (s *PendingStore) slot(r *http.Request, foreign bool) (name string, ok bool) {
+	sent := make(map[string]content)
+	s.each(r, func(name string, c content) bool {
+		if _, known := sent[name]; !known {
+			sent[name] = c
+		}
+		return true
+	})
+	// Simultaneous tabs send the same cookies. The counter gives them different ones.
+	first := int(s.counter.Add(1))
+	for i := range s.names {
+		if name := s.names[(first+i)%maxPending]; sent[name].kind == 0 {
+			return name, true
+		}
 	}
-	name := j.name(handle)
-	var taken PendingSignIn
-	var fault *provider.Error
-	tried, ok := 0, false
-	eachCookie(r, func(n, value string) bool {
-		if n != name {
+	order := func(name string) (int, time.Time) {
+		c := sent[name]
+		if c.kind == kindOutcome {
+			return 0, c.At
+		}
+		return 1, c.At
+	}
+	names := slices.SortedFunc(slices.Values(s.names[:]), func(a, b string) int {
+		i, at := order(a)
+		k, bt := order(b)
+		return cmp.Or(cmp.Compare(i, k), at.Compare(bt))
+	})
+	for _, name := range names {
+		if c := sent[name]; !foreign || c.foreign || c.kind == kindOutcome {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// Found is what a browser has for the state of a callback.
+type Found struct {
+	PendingSignIn
+	// Outcome is set if the sign-in has ended. Then of PendingSignIn only what Outcome has
+	// is set.
+	Outcome *Outcome
+
+	name string
+	path bool
+}
+
+// Find returns the pending sign-in, or the outcome, that the browser has for state. It
+// changes nothing. The error is a [*provider.Error]: without a good cookie it is
+// [provider.ErrOtherBrowser], whose cause names the secret's id if the store lacks it. Too
+// old, it is [provider.ErrExpired].
+//
+// A browser may send several cookies of one name, if another host of the site can plant one:
+// the first of eight that is good counts.
+func (s *PendingStore) Find(r *http.Request, state string) (Found, error) {
+	var cause error
+	var found *Found
+	expired := ""
+	s.eachValue(r, func(name, value string) bool {
+		c, err := s.open(name, value)
+		if err != nil {
+			if cause == nil && errors.As(err, new(*seal.UnknownKeyError)) {
+				cause = err
+			}
+			return true
+		}
+		if state == "" || subtle.ConstantTimeCompare([]byte(c.Pending.State), []byte(state)) != 1 {
+			return true
+		}
+		if !usable(c.At, s.now()) {
+			expired = c.Pending.Provider
+			return true
+		}
+		found = &Found{PendingSignIn: c.PendingSignIn, name: name, path: c.path}
+		if c.kind == kindOutcome {
+			found.Outcome = &Outcome{Provider: c.Pending.Provider, Code: c.code, Wanted: c.Wanted}
+		}
+		return false
+	})
+	if found == nil {
+		if expired != "" {
+			return Found{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
+		}
+		return Found{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
+	}
+	if found.path {
+		found.ReturnTo = s.sharedPath(r, state)
+	}
+	if found.Outcome != nil {
+		found.Outcome.ReturnTo = found.ReturnTo
+	}
+	return *found, nil
+}
+
+// Spend reports whether the sign-in with the state was not used before in this process. Of
+// several callers with one state exactly one gets true.
+func (s *PendingStore) Spend(state string) bool { return s.spent.add(state, s.now()) }
+
+// Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.
+// The return path stays where it is.
+func (s *PendingStore) Finish(w http.ResponseWriter, f Found, code string) {
+	c := content{kind: kindOutcome, path: f.path, code: code, PendingSignIn: PendingSignIn{At: s.now(), ReturnTo: f.ReturnTo, Wanted: f.Wanted}}
+	c.Pending.Provider, c.Pending.State = f.Pending.Provider, f.Pending.State
+	if f.path {
+		c.ReturnTo = ""
+	}
+	s.set(w, f.name, s.seal(f.name, c.encode(s.scopes)))
+}
+
+// Clear removes the browser's pending sign-ins and outcomes. Call it before the answer
+// begins. With spend, this process refuses a copy of such a cookie, too: no sign-in from
+// before a sign-out completes after it.
+func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool) {
+	if spend {
+		s.each(r, func(_ string, c content) bool {
+			if c.kind == kindPending {
+				s.Spend(c.Pending.State)
+			}
+			return true
+		})
+	}
+	eachCookie(r, func(name, _ string) bool {
+		if name == s.path || slices.Contains(s.names[:], name) {
+			c := s.cookie(name, "")
+			c.MaxAge = -1
+			replaceCookie(w.Header(), name, c.String())
+		}
+		return true
+	})
+}
+
+// sharedPath returns the path of the shared cookie, if it is the sign-in's with the state.
+func (s *PendingStore) sharedPath(r *http.Request, state string) (path string) {
+	tried := 0
+	eachCookie(r, func(name, value string) bool {
+		if name != s.path {
 			return true
 		}
 		tried++
-		b, err := j.take(name, value, handle)
-		switch {
-		case err == nil:
-			taken, ok = b, true
-		case tried == 1 || errors.Is(err, provider.ErrExpired):
-			fault = err
+		plain, err := s.unseal(name, value)
+		if err != nil {
+			return tried < maxTokens
 		}
-		return !ok && tried < maxSameName
+		var ok bool
+		path, ok = decodePath(plain, state)
+		return !ok && tried < maxTokens
 	})
-	if tried > 0 {
-		j.clear(w, name)
-	}
-	switch {
-	case ok:
-		return taken, nil
-	case fault == nil:
-		fault = &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
-	}
-	return PendingSignIn{}, fault
-}
-
-// Clear ends the sign-ins that the browser has under way, as whoever signs out does
-// not expect one of them to complete later. Call it before the answer begins. A copy
-// of a cookie that could be used is then refused by this process, as one that was
-// taken.
-//
-// One answer clears at most 20 cookies, those first that can be used; Put leaves a
-// browser with five of them.
-func (j *PendingStore) Clear(w http.ResponseWriter, r *http.Request) {
-	usables, others := j.sent(r)
-	now := j.now()
-	var names []string
-	for _, k := range usables {
-		j.spent.add(k.handle, now)
-		names = append(names, k.name)
-	}
-	names = append(names, others...)
-	for _, name := range names[:min(len(names), maxCleared)] {
-		j.clear(w, name)
-	}
-}
-
-// take spends the sign-in in a cookie's value.
-func (j *PendingStore) take(name, value, handle string) (PendingSignIn, *provider.Error) {
-	b, err := j.open(name, value)
-	if err != nil {
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: err}
-	}
-	// The name holds only a part of the handle's hash.
-	if subtle.ConstantTimeCompare([]byte(b.Pending.State), []byte(handle)) != 1 {
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
-	}
-	now := j.now()
-	if !usable(b.At, now) || !j.spent.add(handle, now) {
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: b.Pending.Provider, Op: "callback"}
-	}
-	return b, nil
+	return path
 }
 
 // usable reports whether a sign-in that was begun at at may still be finished.
@@ -216,109 +309,59 @@ func usable(at, now time.Time) bool {
 	return age <= PendingLifetime && age >= -pendingSkew
 }
 
-// surplus lists the cookies that have to go when c comes.
-func (j *PendingStore) surplus(r *http.Request, c *http.Cookie) []string {
-	keep, out := j.sent(r)
-	keep = slices.DeleteFunc(keep, func(k kept) bool { return k.name == c.Name })
-	out = slices.DeleteFunc(out, func(name string) bool { return name == c.Name })
-	slices.SortStableFunc(keep, func(a, b kept) int { return b.at.Compare(a.at) })
-	size := sentSize(c.Name, c.Value)
-	n := 0
-	for n < len(keep) && n < maxPending-1 && size+keep[n].size <= maxPendingBytes {
-		size += keep[n].size
-		n++
-	}
-	// The usable ones first: cookies that another host has planted may be beyond
-	// clearing, and must not keep ours in the browser.
-	var names []string
-	for _, k := range keep[n:] {
-		names = append(names, k.name)
-	}
-	names = append(names, out...)
-	return names[:min(len(names), maxCleared)]
+// each calls yield with each cookie that can be used.
+func (s *PendingStore) each(r *http.Request, yield func(name string, c content) bool) {
+	now := s.now()
+	s.eachValue(r, func(name, value string) bool {
+		c, err := s.open(name, value)
+		return err != nil || !usable(c.At, now) || yield(name, c)
+	})
 }
 
-// kept is a cookie that the browser sent and that can still be used.
-type kept struct {
-	name   string
-	handle string
-	at     time.Time
-	size   int
-}
-
-// sent sorts the jar's cookies in a request into those that can be used and the
-// names of the others, each in the order sent. It looks at a bounded number of
-// them. A name may come with several values (see [PendingStore.Take]); one of them is enough.
-func (j *PendingStore) sent(r *http.Request) (usables []kept, others []string) {
-	values, now := 0, j.now()
-	var names []string
-	found := make(map[string]bool) // whether it can be used
+// eachValue calls yield with the first eight values of each of the five names.
+func (s *PendingStore) eachValue(r *http.Request, yield func(name, value string) bool) {
+	var tried [maxPending]int
 	eachCookie(r, func(name, value string) bool {
-		if !j.ours(name) || found[name] {
+		i := slices.Index(s.names[:], name)
+		if i < 0 || tried[i] == maxTokens {
 			return true
 		}
-		values++
-		if _, known := found[name]; !known {
-			names = append(names, name)
-			found[name] = false
-		}
-		if values > maxOpened {
-			return len(names) < maxOpened+maxCleared
-		}
-		if b, err := j.open(name, value); err == nil && usable(b.At, now) {
-			found[name] = true
-			usables = append(usables, kept{name, b.Pending.State, b.At, sentSize(name, value)})
-		}
-		return true
+		tried[i]++
+		return yield(s.names[i], value)
 	})
-	for _, name := range names {
-		if !found[name] {
-			others = append(others, name)
-		}
-	}
-	return usables, others
 }
 
-// sentSize is how much of a Cookie header a cookie takes.
-func sentSize(name, value string) int { return len(name) + len("=") + len(value) + len("; ") }
-
-// ours reports whether the jar can have made a cookie of this name. Longer ones are
-// left alone: clearing them would take more room than an answer has.
-func (j *PendingStore) ours(name string) bool {
-	return strings.HasPrefix(name, j.prefix) && len(name) <= len(j.prefix)+handleDigits
+func (s *PendingStore) seal(name string, plain []byte) string {
+	return base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, []byte(name)))
 }
 
-// open unseals the value of a cookie.
-func (j *PendingStore) open(name, value string) (PendingSignIn, error) {
-	if len(value) > maxCookie {
-		return PendingSignIn{}, errMalformed
+func (s *PendingStore) unseal(name, value string) ([]byte, error) {
+	if len(value) > maxPathCookie {
+		return nil, errMalformed
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
-		return PendingSignIn{}, errMalformed
+		return nil, errMalformed
 	}
-	plain, err := j.box.Open(sealed, []byte(name))
+	return s.box.Open(sealed, []byte(name))
+}
+
+func (s *PendingStore) open(name, value string) (content, error) {
+	plain, err := s.unseal(name, value)
 	if err != nil {
-		return PendingSignIn{}, err
+		return content{}, err
 	}
-	return decodeBegun(plain)
+	return decodeContent(plain, s.scopes)
 }
 
-// name is the name of a handle's cookie. It does not give the handle away, which
-// the callback's address shows to whoever reads it.
-func (j *PendingStore) name(handle string) string {
-	sum := hashToken(handle)
-	return j.prefix + base64.RawURLEncoding.EncodeToString(sum[:handleDigits*6/8])
-}
-
-func (j *PendingStore) clear(w http.ResponseWriter, name string) {
-	c := j.cookie(name, "")
-	c.MaxAge = -1 // without Expires, which would add a third to the line
+func (s *PendingStore) set(w http.ResponseWriter, name, value string) {
+	c := s.cookie(name, value)
+	c.MaxAge = int(PendingLifetime / time.Second)
 	replaceCookie(w.Header(), name, c.String())
 }
 
-func (j *PendingStore) cookie(name, value string) *http.Cookie {
+func (s *PendingStore) cookie(name, value string) *http.Cookie {
 	return &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/", Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -88,11 +88,28 @@ func (v *visitor) put(j *session.PendingStore, b session.PendingSignIn) *httptes
 }
 
 func (v *visitor) take(j *session.PendingStore, handle string) (session.PendingSignIn, error) {
-	w := httptest.NewRecorder()
-	b, err := j.Take(w, v.request(), handle)
+	b, w, err := take(j, v.request(), handle)
 	v.jar.SetCookies(v.url, w.Result().Cookies())
 	return b, err
 }
+
+// take uses a sign-in as a callback does.
+func take(j *session.PendingStore, r *http.Request, state string) (session.PendingSignIn, *httptest.ResponseRecorder, error) {
+	w := httptest.NewRecorder()
+	f, err := j.Find(r, state)
+	switch {
+	case err != nil:
+		return session.PendingSignIn{}, w, err
+	case f.Outcome != nil:
+		return f.PendingSignIn, w, errEnded
+	case !j.Spend(state):
+		return session.PendingSignIn{}, w, &provider.Error{Kind: provider.ErrExpired, Op: "callback"}
+	}
+	j.Finish(w, f, "")
+	return f.PendingSignIn, w, nil
+}
+
+var errEnded = errors.New("the sign-in has ended")
 
 func (v *visitor) cookies() int { return len(v.jar.Cookies(v.url)) }
 
@@ -126,18 +143,20 @@ func TestAPendingSignInIsTakenOnce(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}
-		if v.cookies() != 0 {
-			t.Error("the cookie is still there")
+		// The callback that comes again learns how the sign-in ended.
+		for range 2 {
+			f, err := j.Find(v.request(), "handle")
+			if err != nil || f.Outcome == nil || !reflect.DeepEqual(*f.Outcome, session.Outcome{Provider: "x", ReturnTo: want.ReturnTo, Wanted: want.Wanted}) {
+				t.Errorf("%+v, %v", f.Outcome, err)
+			}
 		}
-		_, err = v.take(j, "handle")
-		wantKind(t, err, provider.ErrOtherBrowser)
 		// The browser kept a copy.
 		v.jar.SetCookies(v.url, saved)
 		_, err = v.take(j, "handle")
 		wantKind(t, err, provider.ErrExpired)
-		if v.cookies() != 0 {
-			t.Error("the copy was not cleared")
-		}
+		c.advance(11 * time.Minute)
+		_, err = v.take(j, "handle")
+		wantKind(t, err, provider.ErrExpired)
 	}
 }
 
@@ -147,7 +166,7 @@ func TestOfManyTakesOneWins(t *testing.T) {
 	for range 100 {
 		v := newVisitor(t)
 		v.put(j, begun(fmt.Sprint("handle ", time.Now().UnixNano())))
-		_, err := j.Take(httptest.NewRecorder(), v.request(), "other")
+		_, _, err := take(j, v.request(), "other")
 		wantKind(t, err, provider.ErrOtherBrowser)
 		handle := fmt.Sprint("race ", time.Now().UnixNano())
 		b := begun(handle)
@@ -156,7 +175,7 @@ func TestOfManyTakesOneWins(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				if _, err := j.Take(httptest.NewRecorder(), v.request(), handle); err == nil {
+				if _, _, err := take(j, v.request(), handle); err == nil {
 					won.Add(1)
 				}
 			})
@@ -191,9 +210,6 @@ func TestAPendingSignInLivesTenMinutes(t *testing.T) {
 		} else if c.err != nil {
 			wantKind(t, err, c.err)
 		}
-		if v.cookies() != 0 {
-			t.Errorf("%v: the cookie is still there", c.age)
-		}
 	}
 }
 
@@ -217,11 +233,10 @@ func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Cookie", name+"="+forged)
-		w := httptest.NewRecorder()
-		_, err := j.Take(w, r, "handle")
+		_, w, err := take(j, r, "handle")
 		wantKind(t, err, provider.ErrOtherBrowser)
-		if c := sent(t, w); c.Name != name || c.MaxAge >= 0 {
-			t.Errorf("%s: %s", what, c)
+		if len(w.Header()) != 0 {
+			t.Errorf("%s: %v", what, w.Header())
 		}
 		if forged != "" && strings.Contains(err.Error(), forged) {
 			t.Errorf("%s: the error shows the cookie", what)
@@ -247,7 +262,7 @@ func TestClearEndsTheSignInsUnderWay(t *testing.T) {
 		saved := v.jar.Cookies(v.url)
 
 		w := httptest.NewRecorder()
-		j.Clear(w, v.request())
+		j.Clear(w, v.request(), true)
 		v.jar.SetCookies(v.url, w.Result().Cookies())
 		if left := v.jar.Cookies(v.url); len(left) != 1 || left[0].Name != "mine" {
 			t.Errorf("left: %v", left)
@@ -265,31 +280,26 @@ func TestClearEndsTheSignInsUnderWay(t *testing.T) {
 			t.Errorf("another browser's: %v", err)
 		}
 		w = httptest.NewRecorder()
-		j.Clear(w, newVisitor(t).request())
+		j.Clear(w, newVisitor(t).request(), true)
 		if len(w.Header()) != 0 {
 			t.Errorf("without any: %v", w.Header())
 		}
 	}
 }
 
-func TestClearIsBoundedAndBeginsWithWhatCanBeUsed(t *testing.T) {
+func TestASignOutWithoutASessionSpendsNothing(t *testing.T) {
 	t.Parallel()
 	j := newJar(t, session.PendingStoreConfig{})
 	v := newVisitor(t)
-	name, value := oneCookie(v, j, "handle")
-	r := httptest.NewRequest("GET", "/", nil)
-	for i := range 30 {
-		r.AddCookie(&http.Cookie{Name: fmt.Sprintf("xsignin-pending-%016d", i), Value: "x"})
-	}
-	r.AddCookie(&http.Cookie{Name: name, Value: value})
+	v.put(j, begun("handle"))
 	w := httptest.NewRecorder()
-	j.Clear(w, r)
-	cleared := w.Result().Cookies()
-	if len(cleared) != 20 || cleared[0].Name != name || cleared[0].MaxAge >= 0 {
-		t.Errorf("%d: %v", len(cleared), cleared)
+	j.Clear(w, v.request(), false)
+	if c := sent(t, w); c.MaxAge >= 0 {
+		t.Errorf("%s", c)
 	}
-	_, err := v.take(j, "handle")
-	wantKind(t, err, provider.ErrExpired)
+	if _, err := v.take(j, "handle"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
@@ -298,7 +308,6 @@ func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
 	_, stale := oneCookie(newVisitor(t), j, "handle")
 	clock.advance(11 * time.Minute)
-	_, other := oneCookie(newVisitor(t), j, "other")
 	name, good := oneCookie(newVisitor(t), j, "handle")
 	planted := func(values ...string) *http.Request {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -307,27 +316,25 @@ func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 		}
 		return r
 	}
-	junk := []string{"", "x", other, stale}
-	// Another sign-in that begins does not clear it for the junk in front.
+	junk := []string{"", "x", stale}
+	// Another sign-in that begins does not take its place.
 	w := httptest.NewRecorder()
-	if err := j.Put(w, planted(append(junk, good)...), begun("new")); err != nil || sent(t, w).MaxAge < 0 {
+	if err := j.Put(w, planted(append(junk, good)...), begun("new")); err != nil || sent(t, w).Name == name {
 		t.Errorf("%v, %v", err, w.Header())
 	}
-	w = httptest.NewRecorder()
-	if b, err := j.Take(w, planted(append(junk, good)...), "handle"); err != nil || b.Pending.State != "handle" {
+	b, w, err := take(j, planted(append(junk, good)...), "handle")
+	if err != nil || b.Pending.State != "handle" {
 		t.Errorf("%v", err)
 	}
-	if c := sent(t, w); c.Name != name || c.MaxAge >= 0 {
+	if c := sent(t, w); c.Name != name {
 		t.Errorf("%s", c)
 	}
-	_, err := j.Take(httptest.NewRecorder(), planted("x", stale), "handle")
-	wantKind(t, err, provider.ErrExpired)
 	// How many are tried is bounded.
 	name, good = oneCookie(newVisitor(t), j, "behind many")
 	many := append(strings.Split(strings.Repeat("x", 8), ""), good)
-	_, err = j.Take(httptest.NewRecorder(), planted(many...), "behind many")
+	_, _, err = take(j, planted(many...), "behind many")
 	wantKind(t, err, provider.ErrOtherBrowser)
-	if _, err = j.Take(httptest.NewRecorder(), planted(many[1:]...), "behind many"); err != nil {
+	if _, _, err = take(j, planted(many[1:]...), "behind many"); err != nil {
 		t.Error(err)
 	}
 }
@@ -392,12 +399,12 @@ func TestTabsInARealBrowser(t *testing.T) {
 		}
 	})
 	mux.HandleFunc("/callback/{handle}", func(w http.ResponseWriter, r *http.Request) {
-		b, err := j.Take(w, r, r.PathValue("handle"))
+		f, err := j.Find(r, r.PathValue("handle"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		fmt.Fprint(w, b.Pending.Secret)
+		fmt.Fprint(w, f.Pending.Secret)
 	})
 	srv := httptest.NewTLSServer(mux)
 	t.Cleanup(srv.Close)
@@ -426,13 +433,13 @@ func FuzzTake(f *testing.F) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Cookie", cookies)
 		w := httptest.NewRecorder()
-		if b, err := j.Take(w, r, handle); err == nil && b.Pending.State != handle {
+		if b, _, err := take(j, r, handle); err == nil && b.Pending.State != handle {
 			t.Errorf("%q gave %q", handle, b.Pending.State)
 		}
 		if err := j.Put(w, r, begun("new")); err != nil {
 			t.Error(err)
 		}
-		j.Clear(w, r)
+		j.Clear(w, r, true)
 		for _, line := range w.Header()["Set-Cookie"] {
 			if strings.ContainsAny(line, "\r\n") || line == "" {
 				t.Errorf("%q", line)

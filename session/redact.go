@@ -34,18 +34,18 @@ func (c Config) LogValue() slog.Value {
 }
 
 // Format implements [fmt.Formatter].
-func (c SignOutsConfig) Format(f fmt.State, _ rune) { format(f, c) }
+func (c FromSCSConfig) Format(f fmt.State, _ rune) { format(f, c) }
 
 // LogValue implements [slog.LogValuer].
-func (c SignOutsConfig) LogValue() slog.Value {
-	return described("SignOutsConfig(store %T, lifetime %v)", c.Store, c.Lifetime)
+func (c FromSCSConfig) LogValue() slog.Value {
+	return described("FromSCSConfig(%d secrets, public URL %q)", len(c.Secrets), c.PublicURL)
 }
 
 // Format implements [fmt.Formatter].
-func (s *SignOuts) Format(f fmt.State, _ rune) { format(f, s) }
+func (u *UserSessions) Format(f fmt.State, _ rune) { format(f, u) }
 
 // LogValue implements [slog.LogValuer].
-func (s *SignOuts) LogValue() slog.Value { return described("SignOuts(store %T)", s.store) }
+func (u *UserSessions) LogValue() slog.Value { return slog.StringValue("UserSessions") }
 
 // Format implements [fmt.Formatter].
 func (b PendingSignIn) Format(f fmt.State, _ rune) { format(f, b) }

@@ -12,7 +12,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/session"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // openStore is a store that keeps its password in plain sight.
@@ -22,28 +21,19 @@ type openStore struct {
 }
 
 // openTokens is openStore for tokens.
-type openTokens struct {
-	tokenstore.Store
-	Password string
-}
-
 func TestConfigurationsPrintNoSecrets(t *testing.T) {
 	t.Parallel()
 	const word = "SECRET-SECRET-SECRET-SECRET-SECRET"
 	jar := session.PendingStoreConfig{Secrets: [][]byte{[]byte(word)}, Secure: true}
 	cfg := session.Config{Store: openStore{Password: word}}
-	list := session.SignOutsConfig{Store: openTokens{Password: word}}
-	signOuts, err := session.NewSignOuts(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	over := session.FromSCSConfig{Secrets: [][]byte{[]byte(word)}}
 	b := begun(word)
 	b.Pending.Secret = word
 	forms := []string{
 		word, hex.EncodeToString([]byte(word)), base64.StdEncoding.EncodeToString([]byte(word)), fmt.Sprint([]byte(word))[1:20],
 		strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(word)), "[]byte{"), "}")[:20],
 	}
-	for _, v := range []any{jar, &jar, cfg, &cfg, list, &list, signOuts, b, &b} {
+	for _, v := range []any{jar, &jar, cfg, &cfg, over, &over, b, &b} {
 		var out bytes.Buffer
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", v)

@@ -303,22 +303,3 @@ func TestASignOutThatFailsCanBeTriedAgain(t *testing.T) {
 		wantUser(t, m, token, "")
 	})
 }
-
-func TestSigningInAfterTheAnswerHasBegunFails(t *testing.T) {
-	t.Parallel()
-	spy := newSpy()
-	m := newManager(t, session.Config{Store: spy})
-	var err error
-	b := serve(t, m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		err = m.SignIn(struct{ wrapped }{wrapped{w}}, r, user("ann"))
-	})))
-	b.get("/")
-	if err == nil || spy.count("commit") != 0 {
-		t.Errorf("%v, %d writes", err, spy.count("commit"))
-	}
-}
-
-type wrapped struct{ http.ResponseWriter }
-
-func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/seal"
 )
 
 const (
@@ -37,21 +39,32 @@ func reportEnded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, reportEndedKey{}, true)
 }
 
+// eraseAtOnce is how many sessions are deleted at the same time.
+const eraseAtOnce = 8
+
+// deletedAgain are the times after which the record of an ended session is deleted again.
+// A driver may repeat a write that arrives late, and no reader looks for the tombstone.
+var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
+
 // store wraps the store of an [scs.SessionManager] so that an ended session stays
-// ended. Keys are what scs passes: hashes, or ids where it does not hash.
+// ended. Keys are hashes of session ids.
 //
-// Ending is: delete the record, write the tombstone, delete the record. Writing is:
-// look for the tombstone, write, look again, delete if it is there. Whatever the
-// order in which the steps of the two meet, either the writer's second look comes after the
-// tombstone, or the last deletion comes after the write. The first deletion is for a
-// process that is killed in between: no reader looks for tombstones, so the record
-// would open until its next write.
+// Ending a session writes the tombstone, then deletes the record. Writing a record looks
+// for the tombstone, writes, looks again, and deletes the record if the tombstone is there.
+// In every order of these steps, either the second look comes after the tombstone, or
+// the deletion comes after the write.
 type store struct {
 	base scs.Store
 	ctx  scs.CtxStore // base, or nil if it takes no contexts
 	sm   *scs.SessionManager
-	// signOuts may be nil.
-	signOuts *SignOuts
+	// own is whether our codec writes the records, and box seals the identity for others.
+	own bool
+	box *seal.Box
+	// memory is base, if it is the store of this package.
+	memory *memory
+	// users is nil without a vault.
+	users *UserSessions
+	later delayed
 }
 
 // iterableStore is a store whose base can list its records.
@@ -67,6 +80,8 @@ func wrapStore(sm *scs.SessionManager) *store {
 	}
 	s := &store{base: sm.Store, sm: sm}
 	s.ctx, _ = s.base.(scs.CtxStore)
+	_, s.own = sm.Codec.(codec)
+	s.memory, _ = s.base.(*memory)
 	sm.Store = s
 	switch s.base.(type) {
 	case scs.IterableStore, scs.IterableCtxStore:
@@ -76,15 +91,19 @@ func wrapStore(sm *scs.SessionManager) *store {
 	return s
 }
 
-// key is what the record of a session is kept under.
+// key returns the key of a session's record.
 func (s *store) key(token string) string {
-	if !s.sm.HashTokenInStore {
-		return token
-	}
-	return hash43(hashToken(token))
+	key := hashKey(token)
+	return string(key[:])
 }
 
-// hashToken keeps scs's way of hashing. The buffer keeps it from allocating.
+// hashKey hashes a session id as scs does. The buffers keep it from allocating.
+func hashKey(token string) (key [keyLength]byte) {
+	sum := hashToken(token)
+	base64.RawURLEncoding.Encode(key[:], sum[:])
+	return key
+}
+
 func hashToken(token string) [sha256.Size]byte {
 	var buf [maxForeignToken]byte
 	return sha256.Sum256(append(buf[:0], token...))
@@ -97,27 +116,24 @@ func tombstoneKey(key string) string {
 }
 
 func hash43(sum [sha256.Size]byte) string {
-	var b [tokenLength]byte
+	var b [keyLength]byte
 	base64.RawURLEncoding.Encode(b[:], sum[:])
 	return string(b[:])
 }
 
 func isTombstone(b []byte) bool { return string(b) == tombstone }
 
-// FindCtx implements [scs.CtxStore]. A session that was ended everywhere is not found,
-// by whatever middleware.
+// FindCtx implements [scs.CtxStore].
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	b, found, err := s.findOpen(ctx, key)
-	if err != nil || !found {
-		return nil, false, err
+	if err != nil || !found || s.users == nil {
+		return b, found, err
 	}
-	ended, err := s.endedRecord(ctx, b)
-	if err != nil {
-		return nil, false, err
-	}
-	if ended {
-		s.discard(ctx, key)
+	// scs reports a record that does not decode.
+	if rec, ok := s.decode(b); ok && !s.inspect(ctx, key, &rec) {
 		return nil, false, nil
+	} else if ok && rec.raw != nil {
+		b = rec.raw
 	}
 	return b, true, nil
 }
@@ -131,37 +147,22 @@ func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) 
 	return b, true, nil
 }
 
-// ended reports whether the session of i was ended everywhere.
-func (s *store) ended(ctx context.Context, i identity) (bool, error) {
-	if s.signOuts == nil || !signedIn(i.user) {
-		return false, nil
+// inspect reports whether the session may be used. It makes a request wait only if the
+// record has another key than its identity names.
+func (s *store) inspect(ctx context.Context, key string, rec *record) bool {
+	switch {
+	case s.users == nil || !signedIn(rec.user):
+		return true
+	case rec.id == sessionID{} || string(rec.key[:]) != key[:len(rec.key)]:
+		return s.users.register(ctx, key, rec)
 	}
-	return s.signOuts.ended(ctx, i.user.ID, i.position)
-}
-
-// endedRecord is ended for a record. One that does not decode is for others to judge.
-func (s *store) endedRecord(ctx context.Context, b []byte) (bool, error) {
-	if s.signOuts.none() {
-		return false, nil
-	}
-	rec, ok := decodeRecord(s.sm.Codec, b)
-	if !ok {
-		return false, nil
-	}
-	return s.ended(ctx, rec.identity)
-}
-
-// discard deletes the record of a session that was ended everywhere. It needs no
-// tombstone: a record that a request in flight writes again has ended just the same.
-// Where the store fails the record goes another time.
-func (s *store) discard(ctx context.Context, key string) {
-	ctx, cancel := finish(ctx)
-	defer cancel()
-	_ = s.delete(ctx, key)
+	s.users.touchLater(key, rec)
+	return true
 }
 
 // CommitCtx implements [scs.CtxStore].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	expiry = s.expiry(expiry)
 	stone := tombstoneKey(key)
 	ended, err := s.sweep(ctx, key, stone)
 	if err == nil && !ended {
@@ -191,36 +192,79 @@ func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err e
 	return true, s.delete(ctx, key)
 }
 
-// DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a
-// record there is nothing to end and no tombstone is written, so that made-up
-// cookies cannot fill the store. It runs to its end although the request is gone.
-//
-// Each step is tried twice. A step that has failed may have been taken all the same,
-// and who is told of a failure must not have been signed out by it.
+type keepKey struct{}
+
+// keep makes deletions under ctx do nothing. scs's RenewToken deletes the old record before
+// the new one is written; a sign-in deletes it afterwards.
+func keep(ctx context.Context) context.Context { return context.WithValue(ctx, keepKey{}, true) }
+
+// DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a record it
+// writes no tombstone, so that made-up cookies cannot fill the store. It continues after the
+// request has ended.
 func (s *store) DeleteCtx(ctx context.Context, key string) error {
+	if ctx.Value(keepKey{}) != nil {
+		return nil
+	}
+	_, err := s.remove(ctx, key)
+	return err
+}
+
+// remove is DeleteCtx, and returns the record that it found.
+func (s *store) remove(ctx context.Context, key string) (b []byte, err error) {
 	ctx, cancel := finish(ctx)
 	defer cancel()
-	var b []byte
 	var found bool
-	err := twice(ctx, func(ctx context.Context) (err error) {
+	err = twice(ctx, func(ctx context.Context) (err error) {
 		b, found, err = s.find(ctx, key)
 		return err
 	})
-	if err == nil && (!found || isTombstone(b)) {
-		return nil
+	if err != nil {
+		return nil, join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
 	}
-	if err == nil {
-		// If this fails, the one below tells.
-		first, done := context.WithTimeout(ctx, tryTime)
-		_ = s.delete(first, key)
-		done()
-		expiry := s.tombstoneExpiry(b)
-		err = twice(ctx, func(ctx context.Context) error {
-			return s.commit(ctx, tombstoneKey(key), []byte(tombstone), expiry)
-		})
+	if !found || !s.isSession(b) {
+		return nil, nil
 	}
-	// A session that may come back is better than one that never left.
-	return join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+	return b, s.erase(ctx, key, s.deadline(b))
+}
+
+// erase ends the session of key, whether or not there is a record: the write of the record
+// may be late. It tries each step twice, because a step that failed may have had its effect.
+func (s *store) erase(ctx context.Context, key string, deadline time.Time) error {
+	expiry := time.Now().Add(s.sm.Lifetime)
+	if deadline.After(expiry) {
+		expiry = deadline
+	}
+	err := twice(ctx, func(ctx context.Context) error {
+		return s.commit(ctx, tombstoneKey(key), []byte(tombstone), expiry)
+	})
+	// Delete the record even if the tombstone could not be written.
+	err = join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+	for _, d := range deletedAgain {
+		s.later.after(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
+	}
+	return err
+}
+
+// isSession reports whether b is a session's record. A newer version of this package may
+// have written it: then only the first byte tells.
+func (s *store) isSession(b []byte) bool {
+	if len(b) == 0 || isTombstone(b) {
+		return false
+	}
+	if b[0] > tombstone[0] && b[0] <= lastVersion {
+		return true
+	}
+	_, _, err := s.sm.Codec.Decode(b)
+	return err == nil
+}
+
+// deadline returns the end of the session with the record b.
+func (s *store) deadline(b []byte) time.Time {
+	deadline, _, err := s.sm.Codec.Decode(b)
+	if err != nil {
+		return time.Time{}
+	}
+	return deadline
 }
 
 // join is [errors.Join] for two that may say the same: a store that is away says so at every
@@ -243,16 +287,6 @@ func twice(ctx context.Context, f func(context.Context) error) error {
 		return nil
 	}
 	return try()
-}
-
-// tombstoneExpiry is when the session of the record b ends by itself, or a new one
-// would: later than any write of it that could still be under way.
-func (s *store) tombstoneExpiry(b []byte) time.Time {
-	until := time.Now().Add(s.sm.Lifetime)
-	if deadline, _, err := s.sm.Codec.Decode(b); err == nil && deadline.After(until) {
-		return deadline
-	}
-	return until
 }
 
 // finish gives a context that outlives ctx for a short time.
@@ -307,8 +341,7 @@ func (s iterableStore) All() (map[string][]byte, error) {
 	return s.AllCtx(context.Background())
 }
 
-// AllCtx implements [scs.IterableCtxStore]. Tombstones are no sessions and are left
-// out, as are sessions that were ended everywhere.
+// AllCtx implements [scs.IterableCtxStore]. It leaves out tombstones.
 func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	var all map[string][]byte
 	var err error
@@ -323,14 +356,7 @@ func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	// The base may keep the map it gave out.
 	sessions := make(map[string][]byte, len(all))
 	for key, b := range all {
-		if isTombstone(b) {
-			continue
-		}
-		ended, err := s.endedRecord(ctx, b)
-		if err != nil {
-			return nil, err
-		}
-		if !ended {
+		if !isTombstone(b) {
 			sessions[key] = b
 		}
 	}

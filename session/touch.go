@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -12,35 +11,49 @@ const (
 	// touchShare is the part of the idle timeout that passes between two records of
 	// a session's use.
 	touchShare = 16
-	// touchMemory bounds how many sessions a process remembers to have touched, in
-	// each of two generations.
+	// touchMemory bounds how many sessions a process remembers to have touched for the idle
+	// timeout, in each of two generations.
 	touchMemory = 4096
 )
 
-// touches remembers which sessions this process has touched lately, so that the
-// many requests of one page do not all write, and a store that refuses writes is
-// not asked again at once.
-type touches struct {
-	mu       sync.Mutex // guards the maps
-	now, old map[string]time.Time
+// touches remembers which sessions this process has touched lately. So the many requests of
+// one page do not all write, and a store that refuses writes is not asked again at once.
+type touches[K comparable] struct {
+	mu       sync.RWMutex // guards the maps
+	now, old map[K]time.Time
+	max      int
 }
 
-func newTouches() *touches { return &touches{now: make(map[string]time.Time)} }
+func newTouches[K comparable](max int) *touches[K] {
+	return &touches[K]{now: make(map[K]time.Time), max: max}
+}
 
-// claim reports whether the caller is to touch the session, and holds others off
-// for the interval.
-func (t *touches) claim(key string, now time.Time, interval time.Duration) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// due reports whether claim would succeed.
+func (t *touches[K]) due(key K, now time.Time, interval time.Duration) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.dueLocked(key, now, interval)
+}
+
+// dueLocked is due. t.mu must be held.
+func (t *touches[K]) dueLocked(key K, now time.Time, interval time.Duration) bool {
 	last, ok := t.now[key]
 	if !ok {
 		last, ok = t.old[key]
 	}
-	if ok && now.Sub(last) < interval {
+	return !ok || now.Sub(last) >= interval
+}
+
+// claim reports whether the caller is to touch the session. Then no other caller is, for the
+// interval.
+func (t *touches[K]) claim(key K, now time.Time, interval time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.dueLocked(key, now, interval) {
 		return false
 	}
-	if len(t.now) >= touchMemory {
-		t.now, t.old = make(map[string]time.Time), t.now
+	if len(t.now) >= t.max {
+		t.now, t.old = make(map[K]time.Time), t.now
 	}
 	t.now[key] = now
 	return true
@@ -54,8 +67,8 @@ func (m *Manager) touchDue(touched time.Time) bool {
 }
 
 // expiry is when a session that is used now ends, unless it is used again.
-func (m *Manager) expiry(deadline time.Time) time.Time {
-	if idle := m.sm.IdleTimeout; idle > 0 {
+func (s *store) expiry(deadline time.Time) time.Time {
+	if idle := s.sm.IdleTimeout; idle > 0 {
 		if t := time.Now().Add(idle); t.Before(deadline) {
 			return t
 		}
@@ -63,53 +76,36 @@ func (m *Manager) expiry(deadline time.Time) time.Time {
 	return deadline
 }
 
-// touch records that the session is used, in the store and in the browser, unless
-// another request has just done so. It reports false if the session has ended
-// meanwhile. A store that cannot write signs nobody out: that is logged, and tried
-// again later.
-func (m *Manager) touch(w http.ResponseWriter, r *http.Request, token string, rec record) (alive bool) {
+// touch records that the session is used, unless another request has just done so. It
+// reports false if the session has ended. If the store cannot write, the user stays signed
+// in: that is logged, and tried again later.
+func (m *Manager) touch(ctx context.Context, token string, rec record) (alive bool) {
 	key := m.store.key(token)
 	if !m.touches.claim(key, time.Now(), m.sm.IdleTimeout/touchShare) {
 		return true
 	}
-	// A visitor does not wait for long for what is not theirs.
-	ctx, cancel := context.WithTimeout(reportEnded(r.Context()), storeTime)
+	ctx, cancel := context.WithTimeout(reportEnded(ctx), storeTime)
 	defer cancel()
-	b, persist, err := m.touched(rec)
-	expiry := m.expiry(rec.deadline)
+	b, err := m.touched(rec)
 	if err == nil {
-		err = m.store.CommitCtx(ctx, key, b, expiry)
+		err = m.store.CommitCtx(ctx, key, b, m.store.expiry(rec.deadline))
 	}
-	switch {
-	case errors.Is(err, errEnded):
+	if errors.Is(err, errEnded) {
 		return false
-	case err != nil:
+	}
+	if err != nil {
 		m.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
-	default:
-		m.writeCookie(w, token, expiry, persist)
 	}
 	return true
 }
 
-// touched returns the record with its use recorded now, and whether its cookie
-// outlives the browser.
-func (m *Manager) touched(rec record) (b []byte, persist bool, err error) {
-	if m.own && rec.values == nil && m.sm.Cookie.Persist {
-		return touchHeader(rec.raw, time.Now()), true, nil
+// touched returns the record with its use recorded now.
+func (m *Manager) touched(rec record) ([]byte, error) {
+	if m.store.own && rec.values == nil {
+		return touchHeader(rec.raw, time.Now()), nil
 	}
-	if rec.values == nil {
-		if rec.deadline, rec.values, err = m.sm.Codec.Decode(rec.raw); err != nil {
-			return nil, false, err
-		}
-	}
-	if !m.own {
-		rec.touched = time.Now()
-		rec.values[identityKey] = rec.identity.encode()
-	}
-	remember, _ := rec.values[rememberKey].(bool)
-	b, err = m.sm.Codec.Encode(rec.deadline, rec.values)
-	return b, m.sm.Cookie.Persist || remember, err
+	return m.store.encode(rec)
 }
 
-// rememberKey is what scs's RememberMe keeps its answer under.
+// rememberKey is the key of scs's RememberMe.
 const rememberKey = "__rememberMe"

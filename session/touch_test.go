@@ -58,19 +58,16 @@ func TestUseIsWrittenAtMostOnceInASixteenthOfTheIdleTimeout(t *testing.T) {
 	idleModes(t, func(t *testing.T, m *session.Manager, wrap func(http.Handler) http.Handler, spy *spyStore) {
 		token := signIn(t, m, "ann")
 		spy.reset(nil)
-		renewed := 0
 		for range 600 { // an hour
 			time.Sleep(6 * time.Second)
+			// The cookie lasts until the deadline, so that no cacheable answer has one.
 			if c := visit(t, m, wrap, token, "ann true"); c != nil {
-				renewed++
-				if c.Value != token || c.MaxAge < int(idle/time.Second) || c.MaxAge > int(idle/time.Second)+1 {
-					t.Fatalf("the renewed cookie is %v", c)
-				}
+				t.Fatalf("a cookie was sent: %v", c)
 			}
 		}
 		n := spy.count("commit")
-		if n > 60 || n < 50 || renewed != n {
-			t.Errorf("%d writes and %d cookies in 60 sixteenths", n, renewed)
+		if n > 60 || n < 50 {
+			t.Errorf("%d writes in 60 sixteenths", n)
 		}
 	})
 }
@@ -80,9 +77,7 @@ func TestASessionEndsWhenItIsIdle(t *testing.T) {
 		token := signIn(t, m, "ann")
 		for range 5 {
 			time.Sleep(idle - time.Second)
-			if visit(t, m, wrap, token, "ann true") == nil {
-				t.Fatal("the cookie was not renewed")
-			}
+			visit(t, m, wrap, token, "ann true")
 		}
 		time.Sleep(idle + time.Second)
 		visit(t, m, wrap, token, " false")
@@ -160,7 +155,8 @@ func TestAUseThatCannotBeRecordedSignsNobodyOut(t *testing.T) {
 		}
 		spy.reset(nil)
 		time.Sleep(idle / 16)
-		if visit(t, m, wrap, token, "ann true") == nil {
+		visit(t, m, wrap, token, "ann true")
+		if spy.count("commit") != 1 {
 			t.Error("it was not tried again")
 		}
 	})
@@ -182,7 +178,7 @@ func TestASavedSessionNeedsNoTouch(t *testing.T) {
 		m.LoadAndSave(site(t, m)).ServeHTTP(w, withPath(r, "/put/value"))
 		time.Sleep(idle / 32)
 		// Another replica, which does not remember this one's touches.
-		other, err := session.FromSCS(m.SCS(), session.FromSCSConfig{Logger: quiet()})
+		other, err := session.FromSCS(m.SCS(), session.FromSCSConfig{Logger: quiet(), Secrets: secrets})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -31,18 +30,6 @@ func TestAStoreThatIsAwayGives503(t *testing.T) {
 			w.Header().Set("Location", "/welcome")
 			w.Header().Set("Cache-Control", "public")
 			w.WriteHeader(http.StatusSeeOther)
-			w.WriteHeader(http.StatusEarlyHints)
-			for _, write := range []func() error{
-				func() error { _, err := w.Write([]byte("welcome")); return err },
-				func() error { _, err := io.WriteString(w, "welcome"); return err },
-				func() error { _, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("welcome")); return err },
-				func() error { _, _, err := w.(http.Hijacker).Hijack(); return err },
-				func() error { return http.NewResponseController(w).Flush() },
-			} {
-				if write() == nil {
-					t.Error("the handler is not told")
-				}
-			}
 		}), func(_ int, c call) error {
 			if c.op == "commit" {
 				return errStore
@@ -167,7 +154,7 @@ func TestASignInOverAnUnreadableRecordEndsIt(t *testing.T) {
 	for _, away := range []bool{false, true} {
 		token := signIn(t, m, "ann")
 		key := spy.calls[len(spy.calls)-2].key // look, write, look
-		newer := []byte{0xb2, 1, 2, 3}
+		newer := []byte{0xb4, 1, 2, 3}
 		if err := spy.MemStore.Commit(key, newer, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -178,10 +165,11 @@ func TestASignInOverAnUnreadableRecordEndsIt(t *testing.T) {
 			return nil
 		})
 		w, r := request(m, token)
-		if err := m.SignIn(w, r, user("bob")); errors.Is(err, errStore) != away {
+		if err := m.SignIn(w, r, user("bob")); err != nil {
 			t.Error(err)
 		}
 		spy.reset(nil)
+		// The old session ends last, and the sign-in stands if that fails.
 		if _, found, _ := spy.MemStore.Find(key); found != away {
 			t.Errorf("away %t: the old record is there: %t", away, found)
 		}

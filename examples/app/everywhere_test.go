@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -50,9 +51,9 @@ func redisHandle(t *testing.T, addr string) tokenstore.Store {
 	return s
 }
 
-// TestEveryStoreKeepsTheSignOuts: the list of users signed out everywhere, in each place
-// where it may be, by handles that know nothing of each other.
-func TestEveryStoreKeepsTheSignOuts(t *testing.T) {
+// TestEveryStoreKeepsTheListsOfSessions: the lists of users' sessions, in each token store, by
+// handles that know nothing of each other.
+func TestEveryStoreKeepsTheListsOfSessions(t *testing.T) {
 	file := "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "x.db")) + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"
 	t.Run("SQLite", func(t *testing.T) {
 		signOutsIn(t, func() tokenstore.Store { return sqlHandle(t, sqlstore.SQLite, "sqlite", file) })
@@ -70,15 +71,15 @@ func TestEveryStoreKeepsTheSignOuts(t *testing.T) {
 func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	sessions := memstore.NewWithCleanupInterval(0)
 	replica := func() *session.Manager {
-		list, err := session.NewSignOuts(session.SignOutsConfig{Store: open()})
+		vault, err := tokenstore.NewVault(open(), []byte(strings.Repeat("k", 32)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = list.Close(context.Background()) })
-		m, err := session.New(session.Config{Store: sessions, SignOuts: list})
+		m, err := session.New(session.Config{Store: sessions, Vault: vault})
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = m.Close(context.Background()) })
 		return m
 	}
 	signIn := func(m *session.Manager, subject string) *http.Request {
@@ -98,13 +99,11 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 
 	a, b := replica(), replica()
 	ann, bob := signIn(a, "ann"), signIn(a, "bob")
-	// Both make the list at once, and write it at once. Not many do, as they wait for each
-	// other, and the time for a sign-out is bounded.
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
 			m := []*session.Manager{a, b}[i%2]
-			if err := m.SignOutEverywhere(t.Context(), fmt.Sprint(i)); err != nil {
+			if err := m.UserSessions().EndAll(t.Context(), fmt.Sprint(i)); err != nil {
 				t.Errorf("%d: %v", i, err)
 			}
 		})
@@ -114,7 +113,7 @@ func signOutsIn(t *testing.T, open func() tokenstore.Store) {
 	for i, m := range []*session.Manager{a, b} {
 		phones[i] = signIn(m, "ann")
 	}
-	if err := a.SignOutEverywhere(t.Context(), "ann"); err != nil {
+	if err := a.UserSessions().EndAll(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
 	again := signIn(b, "ann")

@@ -19,7 +19,6 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
-	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -52,14 +51,8 @@ func TestSignOutEverywhere(t *testing.T) {
 		if r := desk.Get("/me"); r.StatusCode != http.StatusSeeOther {
 			t.Errorf("RequireUser: status %d", r.StatusCode)
 		}
-		// Another replica, with a visitor now and then or with none.
-		for range 49 {
-			time.Sleep(100 * time.Millisecond)
-			other.Get("/me")
-		}
-		time.Sleep(100 * time.Millisecond)
 		if phone.Who() != "" {
-			t.Error("signed in on the other replica after five seconds")
+			t.Error("signed in on the other replica")
 		}
 		if other.Who() != xtest.SecondUserID {
 			t.Error("another user was signed out")
@@ -248,6 +241,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 // middleware.
 func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	sm := scs.New()
+	sm.HashTokenInStore = true
 	s := newSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, sm })
 	s.Mux.Handle("/renew", sm.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sm.Put(r.Context(), "cart", "full")
@@ -276,23 +270,16 @@ func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	}
 }
 
-// TestAReplicaThatNeverReadTheListLetsNobodyIn: it cannot know who was signed out.
-func TestAReplicaThatNeverReadTheListLetsNobodyIn(t *testing.T) {
+// TestATokenStoreThatIsAwaySignsNobodyOut: an ordinary request does not need it.
+func TestATokenStoreThatIsAwaySignsNobodyOut(t *testing.T) {
 	a := newSite(t)
 	b := a.replica()
 	phone := a.browser()
 	phone.SignIn("/auth/login", xtest.DefaultUserID)
 	phone.Client.Transport = testkit.InProcess{Handler: b.Mux}
 	a.Tokens.SetFail(errors.New("away"))
-	if r := phone.Get("/me"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-		t.Errorf("status %d", r.StatusCode)
-	}
-	if r := phone.Get("/"); r.StatusCode != http.StatusOK || r.Text != "hello" {
-		t.Errorf("a page for everybody: status %d, %q", r.StatusCode, r.Text)
-	}
-	a.Tokens.SetFail(nil)
-	if r := phone.Get("/me"); r.StatusCode != http.StatusOK {
-		t.Errorf("status %d when the store is back", r.StatusCode)
+	if phone.Who() != xtest.DefaultUserID {
+		t.Error("signed out")
 	}
 }
 
@@ -334,15 +321,8 @@ func TestSessionsThatNeverEnd(t *testing.T) {
 			t.Errorf("%s: not signed in", name)
 			continue
 		}
-		// The second writes the list anew, without entries that are of no more use.
-		for _, id := range []string{xtest.DefaultUserID, xtest.SecondUserID} {
-			if err := s.Kit.SignOutEverywhere(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-		}
-		list, err := s.Tokens.Get(t.Context(), tokenstore.Key{Provider: ".signouts", UserID: "head"})
-		if err != nil || len(list.Value) < 2*32 {
-			t.Errorf("%s: the list has %d bytes, %v", name, len(list.Value), err)
+		if err := s.Kit.SignOutEverywhere(t.Context(), xtest.DefaultUserID); err != nil {
+			t.Fatal(err)
 		}
 		if b.Who() != "" {
 			t.Errorf("%s: signed in after signing out everywhere", name)

@@ -3,6 +3,7 @@ package testkit
 import (
 	"bytes"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,13 +49,15 @@ func (s *TokenStore) Reads() int {
 	return s.gets
 }
 
-// Keys returns the keys that have a value.
+// Keys returns the keys of the tokens.
 func (s *TokenStore) Keys() []tokenstore.Key {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var keys []tokenstore.Key
 	for k := range s.held {
-		keys = append(keys, k)
+		if !strings.HasPrefix(k.Provider, ".") {
+			keys = append(keys, k)
+		}
 	}
 	return keys
 }

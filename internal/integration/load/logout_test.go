@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const idle = time.Hour
@@ -68,11 +69,11 @@ type replica struct {
 	writes []http.Handler
 }
 
-func newReplica(t *testing.T, store scs.Store) *replica {
+func newReplica(t *testing.T, store scs.Store, vault *tokenstore.Vault) *replica {
 	t.Helper()
 	r := &replica{store: &agingStore{Store: store}}
 	var err error
-	r.Manager, err = session.New(session.Config{Store: r.store, IdleTimeout: idle, Logger: slog.New(slog.DiscardHandler)})
+	r.Manager, err = session.New(session.Config{Store: r.store, IdleTimeout: idle, Vault: vault, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestLogoutIsFinal(t *testing.T) {
 				t.Cleanup(func() { _ = opened.close() })
 				raw = opened.sessions
 			}
-			replicas = append(replicas, newReplica(t, raw))
+			replicas = append(replicas, newReplica(t, raw, nil))
 		}
 		var signIns, back atomic.Int64
 		var wg sync.WaitGroup
