@@ -172,7 +172,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 
 	// Sealing anew cannot be done either, and says what is missing.
 	again := begin(t, dir, append(env, asProcess+"=reseal")...)
-	if !again.out.Scan() || !strings.Contains(again.out.Text(), "1 of a secret that is missing") {
+	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 of a secret that is missing") {
 		t.Errorf("%q", again.out.Text())
 	}
 	if log := again.ends(1); !strings.Contains(log, "secret of id ") {
