@@ -8,17 +8,16 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// User returns who is signed in, from the context of a request that went through
-// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false where nobody is.
+// User returns the signed-in user, from the context of a request that passed
+// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false if no user is signed in.
 func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
 
-// Client returns the client of the user who is signed in, from the context of a request
-// that went through [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API and
-// refuses to send any elsewhere; it reads the token at the first request, not before, and
-// renews it when it expires. [client.ErrReauthRequired] says that X no longer takes the
-// token, or that the stored one is of another account that the application gave the same
-// ID.
+// Client returns the client of the signed-in user, from the context of a request that passed
+// [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API, and refuses requests to
+// other hosts. The first request reads the token, which is refreshed before it expires.
+// [client.ErrReauthRequired] means that X no longer accepts the token, or that the stored
+// token belongs to another account of the user.
 //
-// It is never nil: where nobody is signed in, every request fails with
+// Client never returns nil: if no user is signed in, every request fails with
 // [client.ErrNoUser].
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }

@@ -47,7 +47,7 @@ func (h *Handlers) fixFor(a attempt, p page.Problem, err error) string {
 		return p.Fix
 	}
 	callback := ""
-	// A program that signs in by Native has a callback of its own, and no return path.
+	// A program that signs in by Native uses another callback, and has no return path.
 	if r, ok := h.byName[a.provider].(provider.Returner); ok && a.returnTo != "" {
 		callback = r.CallbackURL()
 	}

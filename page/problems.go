@@ -8,7 +8,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// Kinds of problem without a page of their own. The handlers and the middleware use them.
+// Kinds of problem without a page. The handlers and the middleware use them.
 const (
 	// VisitorLeft: the visitor closed the page before the response.
 	VisitorLeft = "visitor_left"

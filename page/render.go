@@ -79,8 +79,8 @@ func direction(lang string) string {
 }
 
 // Render answers r with p in the default layout, with status p.Status. The layout has no
-// script except that of [Page.Follow], loads nothing, and has a dark mode. It sets a
-// Content-Security-Policy of its own. Empty texts are the English ones.
+// script except that of [Page.Follow], loads nothing, and has a dark mode. It sets the
+// Content-Security-Policy of the page. Empty texts are the English ones.
 func (p Page) Render(w http.ResponseWriter, r *http.Request) {
 	p = p.withDefaults()
 	style := styleFor(p.Accent)
