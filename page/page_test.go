@@ -181,7 +181,7 @@ func TestAdviceNamesTheSetting(t *testing.T) {
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "x-oauth1"}, "credentials", "ConsumerSecret"},
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCallback}, "callback", "to the letter: https://site.example/auth/callback"},
 		{&provider.Error{Kind: provider.ErrRateLimited}, "rate_limited", "wait"},
-		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "refused", "response"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "refused", "answer"},
 	} {
 		if got := page.AdviceFor(tt.err, "https://site.example/auth/callback"); got.Code != tt.code || !strings.Contains(got.Fix, tt.fix) {
 			t.Errorf("%v: %+v", tt.err, got)
