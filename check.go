@@ -237,11 +237,14 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 // probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the
 // application's credentials before it checks the rest.
 func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
+	if !provider.IsX(p) {
+		return nil
+	}
 	var err error
 	switch p.(type) {
-	case *provider.XOAuth1:
+	case *provider.OAuth1:
 		_, _, err = p.Begin(ctx, provider.Options{})
-	case *provider.X:
+	case *provider.OAuth2:
 		const self = "self-check"
 		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), State: self, Secret: strings.Repeat("self-check-", 4)},
 			url.Values{"state": {self}, "code": {self}})

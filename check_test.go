@@ -117,6 +117,8 @@ type other struct{ provider.Provider }
 
 func (other) Name() string { return "other" }
 
+func (other) CallbackURL() string { return "https://site.example/auth/callback" }
+
 func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
 	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{other{}} })
 	if found := s.Kit.Check(t.Context(), nil); len(found) != 0 {

@@ -166,10 +166,11 @@ func (k *Kit) addRoutes() {
 		base + "/logout":   h.Logout(c.Pages.LoggedOut, nil),
 		base + "/session":  h.Session(),
 	}
+	callback := k.routes[base+"/callback"]
 	for _, p := range k.providers {
 		k.routes[base+"/login/"+p.Name()] = h.Login(p.Name(), c.Failure)
-		if h.HasCallback(p.Name()) {
-			k.routes[base+"/callback/"+p.Name()] = h.CallbackOf(p.Name(), c.Success, c.Failure)
+		if u, err := url.Parse(p.CallbackURL()); err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name()) {
+			k.routes[base+"/callback/"+p.Name()] = callback
 		}
 	}
 	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {
@@ -224,7 +225,18 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if handler == nil || hasEncodedSlash(r.URL.RawPath) {
 		handler = k.handlers.NotFound()
 	}
-	handler.ServeHTTP(w, r)
+	handler.ServeHTTP(w, atPath(r, p))
+}
+
+// atPath returns r with another path, as [http.StripPrefix] does.
+func atPath(r *http.Request, path string) *http.Request {
+	if r.URL.Path == path && r.URL.RawPath == "" {
+		return r
+	}
+	moved, u := *r, *r.URL
+	u.Path, u.RawPath = path, ""
+	moved.URL = &u
+	return &moved
 }
 
 // within reports whether path is base or below it.
@@ -289,6 +301,10 @@ func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 // Sessions returns the session manager, for applications that keep their own values in the
 // session.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
+
+// Handlers returns the kit's handlers, for those that the kit does not mount:
+// [handlers.Handlers.GologinSuccess].
+func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
 // ClientFor returns the client of a user who need not be present, for background jobs. Each
 // request reads the token, and refreshes it if necessary. [client.ErrReauthRequired] means

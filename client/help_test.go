@@ -68,6 +68,8 @@ func (s *service) signIn() tokenstore.Token {
 
 func (s *service) Name() string { return "x" }
 
+func (s *service) CallbackURL() string { return "https://app.test/callback" }
+
 func (s *service) Begin(context.Context, provider.Options) (string, provider.Pending, error) {
 	panic("not used")
 }

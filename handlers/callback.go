@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
@@ -34,37 +35,21 @@ const maxCallbackQuery = 8 << 10
 // with the token where gologin's readers find it: see [ReturnPath] for where the visitor
 // came from, and the package's comment for the readers. nil means a redirect, with status 303, to where
 // the visitor came from. failure answers otherwise; nil means the default page.
-func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
-	return h.callback(func(name string) bool { return !h.apart[name] }, success, failure)
-}
-
-// CallbackOf is [Handlers.Callback] for one provider, at an address that nobody else has
-// registered: it ends no other provider's sign-in. This is a defence against mix-up (RFC
-// 9700, section 4.4): a provider that turns hostile can send a visitor on to another one, whose
-// code then comes to that one's callback, where the hostile provider's sign-in does not end;
-// so the code is shown to nobody.
 //
-// The provider's CallbackURL has to end in "/callback/" and its name. Otherwise, and if no
-// provider has that name, CallbackOf panics.
-func (h *Handlers) CallbackOf(name string, success, failure http.Handler) http.Handler {
-	if !h.apart[name] {
-		panic("handlers: CallbackOf: no provider is called " + name + " and has a CallbackURL that ends in /callback/" + name)
-	}
-	return h.callback(func(other string) bool { return other == name }, success, failure)
-}
-
-// HasCallback reports whether the named provider's callback is [Handlers.CallbackOf].
-func (h *Handlers) HasCallback(name string) bool { return h.apart[name] }
-
-// callback ends sign-ins of the providers that ours takes.
-func (h *Handlers) callback(ours func(name string) bool, success, failure http.Handler) http.Handler {
+// A sign-in ends only at the path of its own provider's CallbackURL. This is a defence
+// against mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
+// provider, and the code of that provider then comes to the callback of that provider, where
+// the sign-in with the hostile provider does not end. Mount Callback at each path that a
+// CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,
+// the end of CallbackURL's path counts.
+func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
 		if !h.only(w, r, http.MethodGet) {
 			return
 		}
 		a := attempt{begun: h.cfg.Now()}
-		user, token, missing, err := h.finish(w, r, ours, &a)
+		user, token, missing, err := h.finish(w, r, &a)
 		if err != nil {
 			h.fail(w, r, failure, a, err)
 			return
@@ -93,7 +78,7 @@ func (h *Handlers) callback(ours func(name string) bool, success, failure http.H
 
 // finish does what Callback says and fills in a as it learns. missing are the scopes that
 // the visitor was sent for and did not get.
-func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name string) bool, a *attempt) (user provider.User, token tokenstore.Token, missing []string, err error) {
+func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, a *attempt) (user provider.User, token tokenstore.Token, missing []string, err error) {
 	var none provider.User
 	var nothing tokenstore.Token
 	query, handle := parseCallback(r)
@@ -112,7 +97,7 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 	a.provider, a.returnTo = p.Name(), localPath(begun.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
 	a.wanted = slices.Clone(begun.Wanted)
 
-	if !ours(p.Name()) {
+	if !endsAt(p, r.URL.Path) {
 		// The code, if there is one, is another provider's.
 		return none, nothing, nil, &provider.Error{
 			Kind: provider.ErrOtherBrowser, Provider: p.Name(), Op: "callback",
@@ -135,6 +120,15 @@ func (h *Handlers) finish(w http.ResponseWriter, r *http.Request, ours func(name
 		missing = slices.DeleteFunc(begun.Wanted, func(s string) bool { return token.HasScopes(s) })
 	}
 	return user, token, missing, nil
+}
+
+// endsAt reports whether path is the path of p's callback, or its end.
+func endsAt(p provider.Provider, path string) bool {
+	u, err := url.Parse(p.CallbackURL())
+	if err != nil || !strings.HasPrefix(path, "/") {
+		return false
+	}
+	return path == u.Path || path != "/" && strings.HasSuffix(u.Path, path)
 }
 
 // admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves.

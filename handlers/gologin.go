@@ -2,19 +2,95 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
 
 	login1 "github.com/dghubble/gologin/v2/oauth1"
 	login2 "github.com/dghubble/gologin/v2/oauth2"
 	"golang.org/x/oauth2"
 
+	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// ReturnPath returns where the visitor of a callback came from, for a success handler that
-// sends them on: the checked parameter return_to of their login, or Config.Home. The second
-// value is false elsewhere.
+// GologinSuccess returns a success handler for gologin's own callback handlers, such as
+// those for GitHub, Google, Facebook and Bitbucket:
+//
+//	github.CallbackHandler(config, h.GologinSuccess("github", user), nil)
+//
+// gologin redirects to the provider, checks its state, exchanges the code and asks who
+// signed in. State and cookie of such a sign-in are gologin's, and it has no PKCE. Then
+// GologinSuccess does the same as [Handlers.Callback]: it asks the OnSignIn hook, stores the
+// token and starts the session. It redirects to Config.DefaultReturnTo, since gologin keeps
+// no return path.
+//
+// name is the name of one of Config.Providers, for the client of the signed-in user: see
+// [provider.GitHub]. GologinSuccess panics for another name. user maps gologin's user, which
+// it finds in ctx, to a User with AccountID.
+func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (provider.User, error)) http.Handler {
+	p, ok := h.byName[name]
+	if !ok {
+		panic("handlers: GologinSuccess: no provider is called " + name)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		a := attempt{begun: h.cfg.Now(), provider: name, returnTo: h.cfg.DefaultReturnTo}
+		u, err := h.gologin(w, r, p, user)
+		if err != nil {
+			h.fail(w, r, nil, a, err)
+			return
+		}
+		now := h.cfg.Now()
+		h.cfg.OnEvent.Tell(r.Context(), event.Event{
+			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun), Provider: name, UserID: u.ID,
+		})
+		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", name), slog.String("user_id", u.ID))
+		RedirectAfterSignIn(w, r, a.returnTo)
+	})
+}
+
+// gologin admits the user and the token that gologin's handlers left in r's context.
+func (h *Handlers) gologin(w http.ResponseWriter, r *http.Request, p provider.Provider, user func(context.Context) (provider.User, error)) (provider.User, error) {
+	u, err := user(r.Context())
+	if err != nil {
+		return provider.User{}, internal(fmt.Errorf("GologinSuccess: %w", err))
+	}
+	u.Provider = p.Name()
+	if u, err = u.Clean(); err != nil {
+		return provider.User{}, err
+	}
+	u.Provider, u.SignedInAt = p.Name(), h.cfg.Now()
+	token, ok := gologinToken(r.Context())
+	if !ok {
+		return provider.User{}, internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
+	}
+	token.AccountID, token.ObtainedAt = u.AccountID, u.SignedInAt
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	defer cancel()
+	return h.admit(ctx, w, p, SignIn{User: u, Token: token, Request: r, ReturnTo: h.cfg.DefaultReturnTo})
+}
+
+// gologinToken returns the token that gologin's handlers left in ctx.
+func gologinToken(ctx context.Context) (tokenstore.Token, bool) {
+	if t, err := login2.TokenFromContext(ctx); err == nil && t != nil && t.AccessToken != "" {
+		scope, _ := t.Extra("scope").(string)
+		return tokenstore.Token{
+			AccessToken: t.AccessToken, RefreshToken: t.RefreshToken, Expiry: t.Expiry,
+			Scopes: strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r <= ' ' }),
+		}, true
+	}
+	access, secret, err := login1.AccessTokenFromContext(ctx)
+	return tokenstore.Token{AccessToken: access, TokenSecret: secret}, err == nil && access != ""
+}
+
+// ReturnPath returns the path to which a success handler sends the visitor: the checked
+// parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
+// outside of success handlers.
 func ReturnPath(ctx context.Context) (string, bool) {
 	req := requestctx.From(ctx)
 	if req == nil || req.Callback == nil {

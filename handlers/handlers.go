@@ -131,7 +131,6 @@ type SignIn struct {
 type Handlers struct {
 	cfg    Config
 	byName map[string]provider.Provider
-	apart  map[string]bool // providers whose callback is that of CallbackOf
 	cross  *http.CrossOriginProtection
 	host   string // of cfg.Origin, without its port
 
@@ -144,7 +143,7 @@ type Handlers struct {
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
 func New(cfg Config) (*Handlers, error) {
 	faults := configerr.For("handlers")
-	h := &Handlers{byName: make(map[string]provider.Provider), apart: make(map[string]bool), cross: http.NewCrossOriginProtection()}
+	h := &Handlers{byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
 	cfg.Providers = slices.Clone(cfg.Providers)
 	h.addProviders(faults, cfg.Providers)
 	cfg.require(faults)
@@ -185,10 +184,6 @@ func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Pro
 			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
 		}
 		h.byName[p.Name()] = p
-		if r, ok := p.(provider.Returner); ok {
-			u, err := url.Parse(r.CallbackURL())
-			h.apart[p.Name()] = err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name())
-		}
 	}
 }
 

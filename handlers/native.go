@@ -77,8 +77,8 @@ const (
 )
 
 var (
-	// verifierShape is RFC 7636, 4.1.
-	verifierShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	// verifierShape is RFC 7636, 4.1, without its maximum: X and its own SDK ignore it.
+	verifierShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,}$`)
 	secretShape   = regexp.MustCompile(`^[!-~]+$`)
 )
 
@@ -274,7 +274,7 @@ func (g grant) check() error {
 	case hasCode && !isSecret(g.code):
 		return badRequest("The field code must have X's value.")
 	case hasCode && !verifierShape.MatchString(g.verifier):
-		return badRequest("The field code_verifier must have 43 to 128 of the characters of RFC 7636.")
+		return badRequest("The field code_verifier must have 43 or more of the characters of RFC 7636.")
 	case hasCode && g.redirectURI == "":
 		return badRequest("The field redirect_uri is missing.")
 	}

@@ -48,8 +48,8 @@ func (h *Handlers) fixFor(a attempt, p page.Problem, err error) string {
 	}
 	callback := ""
 	// A program that signs in by Native uses another callback, and has no return path.
-	if r, ok := h.byName[a.provider].(provider.Returner); ok && a.returnTo != "" {
-		callback = r.CallbackURL()
+	if p, ok := h.byName[a.provider]; ok && a.returnTo != "" {
+		callback = p.CallbackURL()
 	}
 	return page.AdviceFor(err, callback).Fix
 }

@@ -101,6 +101,11 @@ var problems = [...]row{
 		text:  "X confirmed your account, but this site does not accept it.",
 	},
 	{
+		id: AccountRefused, err: provider.ErrAccountRefused, status: http.StatusForbidden, level: slog.LevelInfo,
+		title: "X does not allow this account to sign in",
+		text:  "The account may be suspended or locked. Open X to see what X needs from you, or sign in with another account.",
+	},
+	{
 		id: RateLimited, err: provider.ErrRateLimited, status: http.StatusServiceUnavailable, level: slog.LevelWarn, wait: time.Minute,
 		title: "X asks for a pause", text: "There were too many sign-ins in a short time. Try again a little later.",
 	},

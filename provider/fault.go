@@ -2,40 +2,44 @@ package provider
 
 import (
 	"bytes"
-	"encoding/xml"
-	"io"
+	"encoding/json"
+	"html"
+	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// form is what kind of body an error came in. X sends JSON, XML and plain text, and
-// the servers in front of it HTML; the content type does not tell them apart.
+// form is the form of an error's body. X sends JSON, XML and plain text, and the servers
+// in front of it HTML. Other token endpoints send forms. The content type does not
+// distinguish them.
 type form int
 
 const (
 	formNone form = iota
 	formJSON
 	formXML
+	formForm
 	formText
 	formHTML
 )
 
-// fault is what an error's body says.
+// fault is the content of an error's body.
 type fault struct {
 	form form
-	// codes are X's numbers and RFC 6749's words, as they come.
+	// codes are X's numbers and RFC 6749's words, unchanged.
 	codes []string
-	// problem is the last segment of a problem document's type: its host is
+	// problem is the last segment of a problem document's type. Its host is
 	// api.twitter.com in some answers and api.x.com in others.
 	problem string
-	// reason is the extra word of X's "client-forbidden" documents.
+	// reason is the field "reason" of X's "client-forbidden" documents.
 	reason string
-	// texts are what was said to people, the most telling first.
+	// texts are the messages, the most precise first.
 	texts []string
 }
 
-// parseFault reads an error's body in whatever form it has.
+// parseFault parses an error's body in any of the forms.
 func parseFault(body []byte) fault {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch {
@@ -47,9 +51,14 @@ func parseFault(body []byte) fault {
 		return parseXMLFault(body)
 	case body[0] == '[' || body[0] == '"':
 		return fault{form: formNone}
-	default:
-		return fault{form: formText, texts: []string{string(body)}}
 	}
+	if fields, err := url.ParseQuery(string(body)); err == nil && fields.Has("error") {
+		f := fault{form: formForm}
+		f.addCode(fields.Get("error"))
+		f.addText(fields.Get("error_description"))
+		return f
+	}
+	return fault{form: formText, texts: []string{string(body)}}
 }
 
 func (f fault) has(codes ...string) bool {
@@ -58,7 +67,7 @@ func (f fault) has(codes ...string) bool {
 	})
 }
 
-// says reports whether one of the texts contains one of parts, in any case.
+// says reports whether one of the texts contains one of parts, ignoring case.
 func (f fault) says(parts ...string) bool {
 	return slices.ContainsFunc(f.texts, func(t string) bool {
 		t = strings.ToLower(t)
@@ -94,7 +103,7 @@ func (f *fault) addText(text string) {
 	}
 }
 
-// maxErrors bounds how many errors of one answer are read.
+// maxErrors bounds the errors of one answer that are parsed.
 const maxErrors = 16
 
 func parseJSONFault(body []byte) fault {
@@ -103,8 +112,8 @@ func parseJSONFault(body []byte) fault {
 		return fault{form: formNone}
 	}
 	f := fault{form: formJSON}
-	// RFC 6749, 5.2. X's first API put a sentence where the RFC has a code.
-	// Others have a number there.
+	// RFC 6749, section 5.2. X's first API sent a sentence in place of the code; other
+	// providers send a number.
 	if e := scalarOf(answer["error"]); strings.Contains(e, " ") {
 		f.addText(e)
 	} else {
@@ -126,7 +135,7 @@ func parseJSONFault(body []byte) fault {
 	return f
 }
 
-// add reads a problem document (RFC 9457) or one of X's own errors.
+// add adds a problem document (RFC 9457) or one of X's own errors.
 func (f *fault) add(o object) {
 	f.addCode(scalarOf(o["code"]))
 	f.addText(stringOf(o["detail"]))
@@ -140,47 +149,53 @@ func (f *fault) add(o object) {
 	}
 }
 
-// parseXMLFault reads <errors><error code="415">text</error></errors> and
-// <hash><error>text</error></hash>; all else between angle brackets is a page.
+var (
+	xmlRoot  = regexp.MustCompile(`^(?:<\?[^>]*>)?\s*<(?:errors|hash|error)[\s>]`)
+	xmlError = regexp.MustCompile(`<error(?:\s+code="([^"]*)")?\s*>([^<]*)`)
+)
+
+// parseXMLFault parses <errors><error code="415">text</error></errors> and
+// <hash><error>text</error></hash>. Any other markup is a page.
 func parseXMLFault(body []byte) fault {
-	f := fault{form: formXML}
-	d := xml.NewDecoder(bytes.NewReader(body))
-	d.Strict = false
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var text *strings.Builder
-	root := ""
-	for range 64 {
-		token, err := d.Token()
-		if err != nil {
-			break
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			if root == "" {
-				root = t.Name.Local
-			}
-			if t.Name.Local != "error" {
-				continue
-			}
-			text = new(strings.Builder)
-			for _, a := range t.Attr {
-				if a.Name.Local == "code" {
-					f.addCode(a.Value)
-				}
-			}
-		case xml.CharData:
-			if text != nil {
-				text.Write(t)
-			}
-		case xml.EndElement:
-			if t.Name.Local == "error" && text != nil {
-				f.addText(strings.TrimSpace(text.String()))
-				text = nil
-			}
-		}
-	}
-	if root != "errors" && root != "hash" && root != "error" {
+	if !xmlRoot.Match(body) {
 		return fault{form: formHTML}
 	}
+	f := fault{form: formXML}
+	for _, m := range xmlError.FindAllSubmatch(body, maxErrors) {
+		f.addCode(string(m[1]))
+		f.addText(strings.TrimSpace(html.UnescapeString(string(m[2]))))
+	}
 	return f
+}
+
+// object is a JSON object. A struct would match field names in any case, and would reject
+// a whole answer for one field of an unexpected type.
+type object = map[string]any
+
+// jsonObject parses a JSON object. Numbers keep every digit.
+func jsonObject(b []byte) (object, bool) {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
+	if !json.Valid(b) {
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var o object
+	err := d.Decode(&o)
+	return o, err == nil && o != nil
+}
+
+// stringOf returns v if v is a JSON string, and "" otherwise.
+func stringOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// scalarOf returns v if v is a JSON string, the digits of v if v is a JSON number, and
+// "" otherwise.
+func scalarOf(v any) string {
+	if n, ok := v.(json.Number); ok {
+		return n.String()
+	}
+	return stringOf(v)
 }

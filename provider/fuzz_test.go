@@ -1,7 +1,11 @@
 package provider
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 func FuzzParseFault(f *testing.F) {
@@ -33,7 +39,7 @@ func FuzzParseFault(f *testing.F) {
 			t.Errorf("code %q", c)
 		}
 		_ = got.says("x")
-		_ = got.access()
+		_ = got.refusesAccess()
 	})
 }
 
@@ -68,6 +74,26 @@ func FuzzDetailText(f *testing.F) {
 	})
 }
 
+// parseToken reads a token response of X as Exchange does.
+func parseToken(body []byte, now time.Time) (tokenstore.Token, string) {
+	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b", Now: func() time.Time { return now }, Transport: answering(body)})
+	if err != nil {
+		panic(err)
+	}
+	t, err := x.exchange(context.Background(), "code", "verifier", "https://a/b")
+	if err != nil {
+		return t, err.Error()
+	}
+	return t, ""
+}
+
+// answering is a transport that answers every request with status 200.
+type answering []byte
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(a))}, nil
+}
+
 func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"access_token":"a","expires_in":"7200","scope":["a","b"],"token_type":"bearer","refresh_token":"r"}`))
 	f.Add([]byte(`{"data":{"id":"1","name":"n","username":"u","profile_image_url":"https://a/b","confirmed_email":"a@b"}}`))
@@ -84,12 +110,12 @@ func FuzzAnswers(f *testing.F) {
 				t.Error("the token does not fit a header")
 			}
 		}
-		if a, problem := parseAccount(body); problem == "" {
-			if !accountID.MatchString(a.id) || len(a.name) > 200 || len(a.username) > 50 || len(a.email) > 254 {
+		if a, err := parseAccount(body); err == nil {
+			if !xAccountID.MatchString(a.AccountID) || len(a.Name) > 200 || len(a.Username) > 50 || len(a.Email) > 254 {
 				t.Errorf("account is %+v", a)
 			}
-			if a.avatar != "" && !strings.HasPrefix(a.avatar, "http") {
-				t.Errorf("picture is %q", a.avatar)
+			if a.AvatarURL != "" && !strings.HasPrefix(a.AvatarURL, "http") {
+				t.Errorf("picture is %q", a.AvatarURL)
 			}
 		}
 		_ = secretsIn(body)
@@ -101,7 +127,7 @@ func TestACallServesOneRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := x.svc.call(t.Context(), "token")
+	c := x.begin(t.Context(), "token")
 	defer c.stop()
 	for i, want := range []error{nil, errSecondRequest} {
 		r, _ := http.NewRequest("GET", "https://api.x.com/provider.go", strings.NewReader("x"))
@@ -115,21 +141,26 @@ func TestACallServesOneRequest(t *testing.T) {
 	}
 }
 
-func TestTheOwnTransportIsOnlyOurs(t *testing.T) {
-	tr, ok := ownTransport().(*http.Transport)
-	if !ok || tr == http.DefaultTransport || tr.MaxResponseHeaderBytes == 0 || tr.Proxy == nil || tr.TLSHandshakeTimeout == 0 {
-		t.Errorf("the transport is %+v", tr)
-	}
+// TestDefaultTransportSharesNothing: any package can change http.DefaultTransport, for
+// example to skip the verification of certificates.
+func TestDefaultTransportSharesNothing(t *testing.T) {
 	kept := http.DefaultTransport
 	defer func() { http.DefaultTransport = kept }()
-	http.DefaultTransport = http.NewFileTransport(http.Dir("."))
-	tr, ok = ownTransport().(*http.Transport)
-	if !ok || tr.Proxy == nil || tr.TLSHandshakeTimeout == 0 || tr.IdleConnTimeout == 0 {
-		t.Errorf("the transport is %+v", tr)
+	http.DefaultTransport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, ok := x.transport.(*http.Transport)
+	if !ok || tr.TLSClientConfig != nil || tr.Proxy == nil || tr.DialContext == nil {
+		t.Fatalf("the transport is %+v", tr)
+	}
+	if tr.MaxResponseHeaderBytes == 0 || tr.TLSHandshakeTimeout == 0 || tr.ResponseHeaderTimeout == 0 || tr.IdleConnTimeout == 0 {
+		t.Errorf("the transport has no bound: %+v", tr)
 	}
 }
 
-func TestDetailTextScrubsBeforeAndAfterItCleans(t *testing.T) {
+func TestDetailTextMasksWhatCleaningChanges(t *testing.T) {
 	for name, c := range map[string]struct{ text, secret string }{
 		"a secret that cleaning takes apart":      {"see my\tsecret", "my\tsecret"},
 		"a secret that cleaning puts together":    {"see my \x00 secret", "my secret"},
@@ -152,23 +183,31 @@ func TestDetailTextScrubsBeforeAndAfterItCleans(t *testing.T) {
 	}
 }
 
-func TestScrubKnowsTheFormsOfASecret(t *testing.T) {
+func TestMaskHidesEveryFormOfASecret(t *testing.T) {
 	secret := `s3cret/+ "é`
 	for name, form := range map[string]string{
 		"as it is":                secret,
 		"in a form":               url.QueryEscape(secret),
 		"in a path":               "s3cret%2F%2B%20%22%C3%A9",
 		"in a path in lower case": "s3cret%2f%2b%20%22%c3%a9",
-		"in JSON":                 `s3cret/+ \"é`,
 		"in base64":               "czNjcmV0LysgIsOp",
 		"as a stranger's token":   strings.Repeat("aB3-_", 18) + "z",
+		"as an unknown base32":    "JBSWY3DPEHPK3PXP",
 		"before a longer secret":  secret + "-and-more",
 	} {
-		if got := scrub("<"+form+">", []string{secret, "", secret + "-and-more"}); got != "<"+redacted+">" {
+		if got := mask("<"+form+">", []string{secret, "", secret + "-and-more"}, credentialLike); got != "<"+redacted+">" {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if got := scrub("Callback URL not approved for this client application.", []string{"x"}); got != "Callback URL not approved for this client application." {
-		t.Errorf("words are scrubbed: %q", got)
+	for _, text := range []string{
+		"Callback URL not approved for this client application. Approved callback URLs can be adjusted in your application settings",
+		"Missing required parameter [code_verifier].",
+		"Desktop applications only support the oauth_callback value 'oob'",
+		"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.",
+		"Value passed for the token was invalid.", "error code: 1020",
+	} {
+		if got := mask(text, []string{"x"}, credentialLike); got != text {
+			t.Errorf("words are masked: %q", got)
+		}
 	}
 }

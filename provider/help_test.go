@@ -146,7 +146,7 @@ func (s *server) last(t *testing.T) seen {
 	return all[len(all)-1]
 }
 
-func (s *server) x(t *testing.T, change ...func(*provider.XConfig)) *provider.X {
+func (s *server) x(t *testing.T, change ...func(*provider.XConfig)) *provider.OAuth2 {
 	t.Helper()
 	cfg := provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, APIURL: s.URL}
 	for _, c := range change {
@@ -159,7 +159,7 @@ func (s *server) x(t *testing.T, change ...func(*provider.XConfig)) *provider.X 
 	return x
 }
 
-func (s *server) xoauth1(t *testing.T, change ...func(*provider.XOAuth1Config)) *provider.XOAuth1 {
+func (s *server) xoauth1(t *testing.T, change ...func(*provider.XOAuth1Config)) *provider.OAuth1 {
 	t.Helper()
 	cfg := provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL}
 	for _, c := range change {
@@ -173,7 +173,7 @@ func (s *server) xoauth1(t *testing.T, change ...func(*provider.XOAuth1Config)) 
 }
 
 // signIn goes through a whole OAuth 2.0 sign-in.
-func signIn(t *testing.T, x *provider.X, opt provider.Options) (provider.User, tokenstore.Token, error) {
+func signIn(t *testing.T, x *provider.OAuth2, opt provider.Options) (provider.User, tokenstore.Token, error) {
 	t.Helper()
 	_, p, err := x.Begin(ctx, opt)
 	if err != nil {
@@ -183,7 +183,7 @@ func signIn(t *testing.T, x *provider.X, opt provider.Options) (provider.User, t
 }
 
 // signIn1 goes through a whole OAuth 1.0a sign-in.
-func signIn1(t *testing.T, x *provider.XOAuth1) (provider.User, tokenstore.Token, error) {
+func signIn1(t *testing.T, x *provider.OAuth1) (provider.User, tokenstore.Token, error) {
 	t.Helper()
 	_, p, err := x.Begin(ctx, provider.Options{})
 	if err != nil {

@@ -6,19 +6,18 @@ import (
 	"strings"
 )
 
-// xHosts are the names under which X serves its API: twitter.com is the old name of
-// the same service, and upload takes media.
+// xHosts are the hosts of X's API. twitter.com is the old name of the same service.
+// upload accepts media.
 var xHosts = []string{"api.x.com", "api.twitter.com", "upload.x.com", "upload.twitter.com"}
 
-// hostSet is where credentials may go: hosts by https, and at most one by http, a
-// loopback one.
+// hostSet are the hosts that may receive credentials: any number by https, and at most
+// one by http, a loopback host.
 type hostSet struct {
 	https map[string]bool
 	http  string
 }
 
-// newHostSet makes the set for an API's address and further hosts, all of them
-// checked before.
+// newHostSet returns the set for an API's address and further hosts. All are checked.
 func newHostSet(api *url.URL, more []string) hostSet {
 	set := hostSet{https: map[string]bool{}}
 	host := normalHost(api)
@@ -36,8 +35,7 @@ func newHostSet(api *url.URL, more []string) hostSet {
 	return set
 }
 
-// isX reports whether api is X's own API, and not another server that speaks its
-// protocols.
+// isX reports whether api is X's own API, not another server that speaks X's protocols.
 func isX(api *url.URL) bool {
 	host := normalHost(api)
 	return host == "api.x.com" || host == "api.twitter.com"
@@ -57,7 +55,7 @@ func (s hostSet) has(u *url.URL) bool {
 }
 
 // normalHost is u's host in lower case, with its port unless that is the scheme's
-// own.
+// default.
 func normalHost(u *url.URL) string {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	scheme := strings.ToLower(u.Scheme)

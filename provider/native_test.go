@@ -102,15 +102,52 @@ func TestNothingMissingIsSentToX(t *testing.T) {
 	}
 }
 
-// TestABearerTokenProvesNothing: X takes one from anybody's application.
+// TestABearerTokenProvesNothing: X accepts bearer tokens of every application.
 func TestABearerTokenProvesNothing(t *testing.T) {
 	_, x, x1 := simulated(t, xtest.Switches{})
 	if _, ok := any(x).(provider.TokenVerifier); ok {
-		t.Error("X by OAuth 2.0 is a Prover")
+		t.Error("X by OAuth 2.0 is a TokenVerifier")
 	}
 	if _, ok := any(x1).(provider.CodeExchanger); ok {
-		t.Error("X by OAuth 1.0a is an Exchanger")
+		t.Error("X by OAuth 1.0a is a CodeExchanger")
 	}
+	// Nor does a signed call of another provider, which need not compare applications.
+	s := newServer(t)
+	_, _, err := s.oauth1(t).VerifyToken(ctx, tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret})
+	failed(t, err, provider.ErrTokenRefused)
+	if len(s.requests()) != 0 {
+		t.Error("the provider was asked")
+	}
+}
+
+func TestIsX(t *testing.T) {
+	_, x, x1 := simulated(t, xtest.Switches{})
+	s := newServer(t)
+	for p, want := range map[provider.Provider]bool{x: true, x1: true, s.oauth2(t): false, s.oauth1(t): false, nil: false} {
+		if provider.IsX(p) != want {
+			t.Errorf("IsX(%v) is %t", p, !want)
+		}
+	}
+}
+
+// TestVerifiersLongerThanTheRFCAllowsAreExchanged: X's own SDK sends 171 characters.
+func TestVerifiersLongerThanTheRFCAllowsAreExchanged(t *testing.T) {
+	s := newServer(t)
+	long := strings.Repeat("v", 171)
+	for _, x := range []*provider.OAuth2{s.x(t), s.oauth2(t)} {
+		if _, _, err := x.ExchangeCode(ctx, theCode, long, nativeURI); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.requests()[0].form().Get("code_verifier"); got != long {
+		t.Errorf("a verifier of %d characters was sent", len(got))
+	}
+	qq, err := provider.NewOAuth2(provider.QQ(clientID, clientSecret, callbackURL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = qq.ExchangeCode(ctx, theCode, long, nativeURI)
+	failed(t, err, provider.ErrRefused)
 }
 
 func TestEveryAnswerToAProofHasOneMeaning(t *testing.T) {

@@ -2,86 +2,83 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dghubble/oauth1"
 
+	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// OAuth1Config configures sign-in with any provider that speaks OAuth 1.0a (RFC 5849)
-// with HMAC-SHA1 signatures. Required are Name, the consumer key and secret, CallbackURL,
-// the three addresses, and who signed in: UserURL with User, or Who with APIURL. A
-// configuration prints without its secret.
+// OAuth1Config configures sign-in with any provider of OAuth 1.0a (RFC 5849) with
+// HMAC-SHA1 signatures. Required are Name, ConsumerKey, ConsumerSecret, CallbackURL, the
+// three addresses, and either UserURL with User, or Who with APIURL. A configuration
+// prints without its secret.
 type OAuth1Config struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
-	// every token's key and of [User.ID], so it stays as it is. Required.
+	// Name is as in [OAuth2Config]. Required.
 	Name string
-	// ConsumerKey and ConsumerSecret are what the provider gave the application. Required.
+	// ConsumerKey and ConsumerSecret are the application's credentials at the provider.
+	// Required.
 	ConsumerKey, ConsumerSecret string
-	// CallbackURL is where the provider sends the browser back to: with a kit its
-	// PublicURL + "/auth/callback/" + Name, which is this provider's alone, or its
-	// PublicURL + "/auth/callback", which providers share that trust each other with their
-	// codes (RFC 9700, 4.4). Required.
+	// CallbackURL is as in [OAuth2Config]. Required.
 	CallbackURL string
-
 	// RequestTokenURL, AuthorizeURL and AccessTokenURL are the provider's addresses, by
-	// https, or by http on a loopback host. Their own queries are kept. Required.
+	// https, or by http on a loopback host. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
 
-	// UserURL is asked with GET for who signed in, and User makes a [User] of its answer:
-	// see [OAuth2Config].
-	UserURL string
-	User    func(body []byte) (User, error)
-	// Who is in the place of UserURL and User where one GET does not do.
-	Who FetchUser
-	// APIURL is the address of the provider's API, by https, or by http on a loopback
-	// host: the user's credentials go to its host, to UserURL's and to APIHosts, and
-	// nowhere else. Default: UserURL. Required with Who.
-	APIURL string
-	// APIHosts are further hosts, by https, such as "upload.example.com".
+	// UserURL, User, Who, APIURL and APIHosts are as in [OAuth2Config].
+	UserURL  string
+	User     func(body []byte) (User, error)
+	Who      FetchUser
+	APIURL   string
 	APIHosts []string
-	// Refused reports whether an answer of the API says that the token is refused for
-	// good: see [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
+	// Refused reports whether an answer of the API refuses the token for good: see
+	// [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
 	// token_rejected or token_expired, in the body or in WWW-Authenticate.
 	Refused func(resp *http.Response, body []byte) bool
 
-	// Transport carries the provider's own calls. Default: one of its own, set up as
-	// [http.DefaultTransport]. Cookies are not kept and redirects not followed.
+	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
+	// machine's time.
 	Transport http.RoundTripper
-	// Timeout bounds each call. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock for what is recorded. Default [time.Now]. Signatures always carry
-	// the machine's own time.
-	Now func() time.Time
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
-// OAuth1 signs people in with a provider by OAuth 1.0a. Make it with [NewOAuth1].
-// Goroutines may share it. It implements [Provider] and [TokenRejecter]; its tokens
-// do not expire by themselves.
+// OAuth1 signs users in by OAuth 1.0a, with X ([NewXOAuth1]) or with another provider
+// ([NewOAuth1]). Goroutines may share it. It implements [Provider], [Revoker],
+// [TokenRejecter] and [TokenVerifier]. Its tokens do not expire.
 type OAuth1 struct{ *oauth1App }
 
-// oauth1App is what an OAuth1 holds: see redact.go.
+// oauth1App is the content of an OAuth1: see redact.go.
 type oauth1App struct {
-	*flow1
-	ask     FetchUser
-	refused func(*http.Response, []byte) bool
+	*service
+	client  *oauth1.Config
+	rejects rejectFunc
+	// revokeURL is X's invalidate_token. Other providers have none.
+	revokeURL string
+	// fetchAlways asks for the user even if the token answer names the account, which
+	// only X's does.
+	fetchAlways bool
 }
 
 var (
 	_ Provider      = (*OAuth1)(nil)
-	_ Returner      = (*OAuth1)(nil)
+	_ Revoker       = (*OAuth1)(nil)
 	_ TokenRejecter = (*OAuth1)(nil)
+	_ TokenVerifier = (*OAuth1)(nil)
 )
 
-// NewOAuth1 makes a provider. It checks all of cfg and reports every fault at once, each
-// with the field and what to do. cfg is copied: changing it later does nothing. NewOAuth1
-// speaks to nobody.
+// NewOAuth1 returns a provider. It checks all of cfg and reports every error at once, each
+// with the field and what to do. NewOAuth1 copies cfg and makes no network requests.
 func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
-	c := &checker{config: "OAuth1Config", at: "the provider", keys: "where the provider shows it"}
+	c := newChecker("OAuth1Config", "the provider", "where the provider shows it")
 	c.required("Name", cfg.Name)
 	c.credential("ConsumerKey", cfg.ConsumerKey, "the consumer key that the provider gave the application")
 	c.credential("ConsumerSecret", cfg.ConsumerSecret, "the consumer secret that the provider gave the application")
@@ -89,124 +86,298 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL, "", true)
 	c.address("AuthorizeURL", cfg.AuthorizeURL, "", true)
 	c.address("AccessTokenURL", cfg.AccessTokenURL, "", true)
-	svc, ask := c.api(cfg.Name, cfg.UserURL, cfg.APIURL, cfg.APIHosts, cfg.User, cfg.Who, cfg.Transport, cfg.Timeout, cfg.Now)
-	if err := c.err(); err != nil {
+	svc := c.api(OAuth2Config{
+		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User, Who: cfg.Who, APIURL: cfg.APIURL,
+		APIHosts: cfg.APIHosts, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
+	})
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	dead := cfg.Refused
-	if dead == nil {
-		dead = deadOAuth1
+	rejects := rejectsProblem
+	if cfg.Refused != nil {
+		rejects = cfg.Refused
 	}
-	at := oauth1.Endpoint{RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL}
-	refusal := func(_ *flow1, c *call) *Error { return c.failure(classifyProblem) }
-	return &OAuth1{&oauth1App{
-		flow1:   newFlow1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, cfg.CallbackURL, at, refusal),
-		ask:     ask,
-		refused: dead,
-	}}, nil
+	svc.classify = classifyOAuth1(rejects)
+	o := newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{
+		RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL,
+	})
+	o.rejects = rejects
+	return o, nil
 }
 
-// Name implements [Provider].
-func (o *OAuth1) Name() string { return o.svc.name }
+// newOAuth1 makes the part that X and other providers share.
+func newOAuth1(svc *service, key, secret string, at oauth1.Endpoint) *OAuth1 {
+	svc.secrets = []string{secret}
+	return &OAuth1{&oauth1App{service: svc, client: &oauth1.Config{
+		ConsumerKey: key, ConsumerSecret: secret, CallbackURL: svc.callback, Endpoint: at, Noncer: noncer{},
+	}}}
+}
 
-// AllowsURL implements [Provider]: the hosts of [OAuth1Config.APIURL] and
-// [OAuth1Config.UserURL], and by https those of [OAuth1Config.APIHosts].
-func (o *OAuth1) AllowsURL(u *url.URL) bool { return o.svc.hosts.has(u) }
-
-// Begin implements [Provider]. It makes one call, for a request token (RFC 5849, 2.1),
-// and insists that the provider confirms the callback. The options are X's.
-func (o *OAuth1) Begin(ctx context.Context, _ Options) (string, Pending, error) {
-	redirect, p, err := o.begin(ctx)
+// Begin implements [Provider]. It makes one call, for a request token (RFC 5849, section
+// 2.1), and requires that the provider confirms the callback. It ignores
+// [Options.Scopes]; the other options are for X.
+func (o *OAuth1) Begin(ctx context.Context, opt Options) (string, Pending, error) {
+	c := o.begin(ctx, "request_token")
+	defer c.stop()
+	library := o.library(c)
+	token, secret, err := library.RequestToken()
 	if err != nil {
-		return "", Pending{}, err
+		return "", Pending{}, o.failed(c, "the answer has no request token, or oauth_callback_confirmed is not true")
 	}
-	return redirect.String(), p, nil
+	page, err := library.AuthorizationURL(token)
+	if err != nil {
+		return "", Pending{}, c.unusable("AuthorizeURL is not an address")
+	}
+	if o.isX {
+		q := page.Query()
+		if opt.ForceLogin {
+			q.Set("force_login", "true")
+		}
+		if name := strings.TrimPrefix(opt.ScreenName, "@"); name != "" {
+			q.Set("screen_name", name)
+		}
+		page.RawQuery = q.Encode()
+	}
+	return page.String(), Pending{Provider: o.name, State: token, Secret: secret}, nil
 }
 
-// Finish implements [Provider]: the request token is exchanged (RFC 5849, 2.3), and
-// UserURL or Who tells who signed in. Where that fails the error is returned with a zero
-// token, although the provider has given one. The user said no where the callback has
+// Finish implements [Provider]. It exchanges the request token (RFC 5849, section 2.3).
+// The call is signed with the request token's secret, although X is said not to require
+// it, so that a stolen callback is useless. X's answer names the user. Other providers,
+// and X with [XOAuth1Config.FetchProfile] or without a user_id, are asked by a second
+// call. If that call fails, Finish returns its error and a zero token. The account is
+// never read from the token itself.
+//
+// The user declined if the callback has the request token as "denied", or as
 // "oauth_token" without a verifier.
 func (o *OAuth1) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {
 	verifier, err := o.verifier(p, callback)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	t, _, err := o.exchange(ctx, p, verifier)
+	t, u, err := o.exchange(ctx, p, verifier)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	u, err := o.svc.who(ctx, t, o.ask, o.send, classifyNewToken)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
+	if o.fetchAlways || u.AccountID == "" {
+		told := u.AccountID
+		if u, err = o.ask(ctx, t, newToken, false, o.send); err != nil {
+			return User{}, tokenstore.Token{}, err
+		}
+		if told != "" && told != u.AccountID {
+			return User{}, tokenstore.Token{}, &Error{
+				Kind: ErrUnavailable, Provider: o.name, Op: o.userOp,
+				Detail: "users/me names another account than the token's answer",
+			}
+		}
 	}
 	t.AccountID = u.AccountID
 	return u, t, nil
 }
 
-// Profile asks for the account of t, by UserURL or Who. A token that [OAuth1Config.Refused]
-// recognises as dead is [ErrTokenRefused].
-func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return o.svc.who(ctx, t, o.ask, o.send, classifyStored(o.refused))
+// FinishPIN ends a sign-in that began with the callback "oob", by the PIN that X showed.
+// It ignores blanks around the PIN. X accepts a PIN once. A wrong PIN is [ErrExpired], an
+// empty one [ErrDenied].
+func (o *OAuth1) FinishPIN(ctx context.Context, p Pending, pin string) (User, tokenstore.Token, error) {
+	return o.Finish(ctx, p, url.Values{"oauth_token": {p.State}, "oauth_verifier": {strings.TrimSpace(pin)}})
 }
 
-// RoundTrip implements [Provider] by the rules of [XOAuth1.RoundTrip].
+// Profile asks for the account of t, by one call, which X bills and limits. X gives no
+// address with OAuth 1.0a. A token that the provider rejects is [ErrTokenRefused]: X by
+// code 89, others as in [OAuth1Config.Refused]. Any other 401 is [ErrUnavailable], since X
+// has answered so to valid tokens.
+func (o *OAuth1) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
+	return o.ask(ctx, t, storedToken, false, o.send)
+}
+
+// VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits.
+// Its signature has the consumer key, and X accepts a token only with the key of the
+// token's own application. RFC 5849, section 3.2 does not require that, so every token of
+// another provider than X is [ErrTokenRefused].
+//
+// A 401 is [ErrTokenRefused] unless it is about the clock or the access level: the token
+// and its secret are untrusted, and X does not always name the cause.
+func (o *OAuth1) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
+	if !o.isX {
+		return User{}, tokenstore.Token{}, &Error{
+			Kind: ErrTokenRefused, Provider: o.name, Op: o.userOp,
+			Detail: "only X's tokens prove the application that they were issued to",
+		}
+	}
+	u, err := o.ask(ctx, t, proof, false, o.send)
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
+	}
+	return u, tokenstore.Token{
+		AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, AccountID: u.AccountID, ObtainedAt: o.now(),
+	}, nil
+}
+
+// Revoke implements [Revoker] for X, which wants the call signed with the token to be
+// revoked. For other providers it does nothing.
+func (o *OAuth1) Revoke(ctx context.Context, t tokenstore.Token) error {
+	if o.revokeURL == "" {
+		return nil
+	}
+	c := o.begin(ctx, "invalidate_token", t.AccessToken, t.TokenSecret)
+	defer c.stop()
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, o.revokeURL, nil)
+	if err != nil {
+		return c.unreached()
+	}
+	resp, err := o.send(c, t, r)
+	switch {
+	case err == nil:
+		_ = resp.Body.Close()
+	case c.err == nil && c.answer == nil:
+		return err // The token was not sent.
+	}
+	if c.err == nil && c.answer.ok() {
+		if parseFault(c.answer.body).form == formHTML {
+			return c.unusable("the answer is a page")
+		}
+		return nil
+	}
+	if c.err == nil && c.answer.status == http.StatusUnauthorized && parseFault(c.answer.body).has("89") {
+		return nil // The token is already revoked.
+	}
+	return o.failed(c, "")
+}
+
+// RoundTrip implements [Provider]. The copy of r is signed (RFC 5849, section 3.4,
+// HMAC-SHA1) with the token, in place of any other Authorization. It goes to the host of
+// r.URL, which is the signed host, whatever r.Host is. The body of a form is part of the
+// signature and is read into memory. Other bodies are neither. X refuses a key that occurs
+// twice in query and form. A nil base is the provider's own transport.
 func (o *OAuth1) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	return o.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter] by [OAuth1Config.Refused].
-func (o *OAuth1) RejectsToken(resp *http.Response, body []byte) bool { return o.refused(resp, body) }
+// RejectsToken implements [TokenRejecter] by [OAuth1Config.Refused]. For X it is a 401 with
+// code 89, in any form. X has sent other 401s to valid tokens.
+func (o *OAuth1) RejectsToken(resp *http.Response, body []byte) bool { return o.rejects(resp, body) }
 
-// problemIn is the word of OAuth 1.0's Problem Reporting extension, which many providers
-// keep to, in the body or in WWW-Authenticate.
-func problemIn(header http.Header, body []byte) string {
-	form, _ := url.ParseQuery(string(body))
-	if p := form.Get("oauth_problem"); p != "" {
-		return p
+// verifier returns the verifier of a callback that belongs to p.
+func (o *oauth1App) verifier(p Pending, callback url.Values) (string, error) {
+	fail := func(kind error) (string, error) {
+		return "", &Error{Kind: kind, Provider: o.name, Op: "callback"}
 	}
-	_, rest, _ := strings.Cut(header.Get("WWW-Authenticate"), "oauth_problem=")
-	rest, _, _ = strings.Cut(strings.TrimPrefix(rest, `"`), `"`)
-	rest, _, _ = strings.Cut(rest, ",")
-	return rest
+	mine := p.Provider == o.name && p.Secret != ""
+	if mine && same(single(callback, "denied"), p.State) {
+		return fail(ErrDenied)
+	}
+	if !mine || !same(single(callback, "oauth_token"), p.State) {
+		return fail(ErrOtherBrowser)
+	}
+	verifier := single(callback, "oauth_verifier")
+	if verifier == "" {
+		return fail(ErrDenied)
+	}
+	return verifier, nil
 }
 
-func deadOAuth1(resp *http.Response, body []byte) bool {
-	if resp.StatusCode != http.StatusUnauthorized {
-		return false
+// exchange exchanges the request token and the verifier for a token. The user has no
+// AccountID if the answer does not name the account.
+func (o *oauth1App) exchange(ctx context.Context, p Pending, verifier string) (tokenstore.Token, User, error) {
+	c := o.begin(ctx, "access_token", p.State, p.Secret, verifier)
+	defer c.stop()
+	token, secret, err := o.library(c).AccessToken(p.State, p.Secret, verifier)
+	if err != nil {
+		return tokenstore.Token{}, User{}, o.failed(c, "the answer has no oauth_token and oauth_token_secret")
 	}
-	switch problemIn(resp.Header, body) {
-	case "token_revoked", "token_rejected", "token_expired":
-		return true
+	t := tokenstore.Token{AccessToken: token, TokenSecret: secret, ObtainedAt: o.now()}
+	if !o.isX {
+		return t, User{}, nil
 	}
-	return false
+	// The library returns the token only.
+	form, _ := url.ParseQuery(string(c.answer.body))
+	id := form.Get("user_id")
+	if id != "" && !xAccountID.MatchString(id) {
+		return tokenstore.Token{}, User{}, c.unusable("the answer's user_id is not an id")
+	}
+	return t, o.user(User{AccountID: id, Username: clip(oneLine(form.Get("screen_name")), 50)}), nil
 }
 
-// judgeProblem weighs a refused call of a provider's own endpoints.
-func classifyProblem(c *call, f fault) verdict {
-	switch problemIn(c.answer.header, c.answer.body) {
-	case "timestamp_refused":
-		return refused(ReasonClock)
-	case "consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused", "signature_invalid", "signature_method_rejected":
-		return refused(ReasonCredentials)
-	case "token_expired", "token_used", "token_rejected", "token_revoked", "verifier_invalid":
-		return expired
-	case "permission_denied":
-		return verdict{kind: ErrDenied}
-	}
-	switch {
-	case c.answer.status == http.StatusUnauthorized && clockOff(c):
-		return refused(ReasonClock)
-	case f.says("callback"):
-		return refused(ReasonCallback)
-	case c.op == "request_token" && c.answer.status == http.StatusUnauthorized:
-		// No token was sent, so it can only be the key.
-		return refused(ReasonCredentials)
-	case c.op == "access_token" && (c.answer.status == http.StatusUnauthorized || c.answer.status == http.StatusBadRequest):
-		return expired
-	}
-	return refused(ReasonOther)
+// library returns dghubble/oauth1's configuration for one call, which is its transport.
+func (o *oauth1App) library(c *call) *oauth1.Config {
+	cfg := *o.client
+	cfg.HTTPClient = clientOver(c)
+	return &cfg
 }
 
-// CallbackURL implements [Returner].
-func (o *OAuth1) CallbackURL() string { return o.oauth.CallbackURL }
+// failed returns the error for a call for a token. problem describes a good answer that
+// cannot be used. The library's own errors quote the answer, so they are not wrapped.
+func (o *oauth1App) failed(c *call, problem string) *Error {
+	if c.err == nil && c.answer.ok() {
+		return c.unusable(problem)
+	}
+	e := c.failure()
+	const hint = "; the consumer key has the shape of an OAuth 2.0 client id"
+	if o.isX && e.Reason == ReasonCredentials && xplatform.IsClientID(o.client.ConsumerKey) {
+		e.Detail = clip(e.Detail, maxDetail-len(hint)) + hint
+	}
+	return e
+}
+
+// send signs a copy of r.
+func (o *oauth1App) send(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	if t.AccessToken == "" || t.TokenSecret == "" {
+		closeBody(r)
+		return nil, o.misuse("send", ReasonOther, "the token is not an OAuth 1.0a token")
+	}
+	if base == nil {
+		base = o.transport
+	}
+	signed := r.Clone(r.Context())
+	if signed.Header == nil {
+		signed.Header = http.Header{}
+	}
+	signed.Host = ""
+	if signed.Method == "" {
+		signed.Method = http.MethodGet
+	}
+	if signed.URL.Path == "" && signed.URL.Opaque == "" {
+		// This path is sent (RFC 9110, section 4.2.3), so it must be signed.
+		signed.URL.Path = "/"
+	}
+	isForm := false
+	if kind, _, err := mime.ParseMediaType(signed.Header.Get("Content-Type")); err == nil && kind == formType {
+		// The library recognises a form by exactly this value.
+		signed.Header.Set("Content-Type", formType)
+		isForm = true
+	}
+	var body *onceCloser
+	if signed.Body != nil && signed.Body != http.NoBody {
+		body = &onceCloser{ReadCloser: signed.Body}
+		signed.Body = body
+	}
+	cfg := *o.client
+	ctx := context.WithValue(signed.Context(), oauth1.HTTPClient, &http.Client{Transport: base})
+	resp, err := cfg.Client(ctx, oauth1.NewToken(t.AccessToken, t.TokenSecret)).Transport.RoundTrip(signed)
+	if body != nil && (isForm || err != nil) {
+		// The library replaces a form's body by a copy, and leaves any body open if it
+		// cannot sign.
+		_ = body.Close()
+	}
+	return resp, err
+}
+
+// onceCloser closes a body once.
+type onceCloser struct {
+	io.ReadCloser
+	once sync.Once
+	err  error
+}
+
+// Close implements [io.Closer].
+func (c *onceCloser) Close() error {
+	c.once.Do(func() { c.err = c.ReadCloser.Close() })
+	return c.err
+}
+
+// noncer makes nonces of 26 letters and digits, with 130 random bits. X requires letters
+// and digits. Other servers accept 20 to 30 of them.
+type noncer struct{}
+
+// Nonce implements [oauth1.Noncer].
+func (noncer) Nonce() string { return rand.Text() }

@@ -193,7 +193,7 @@ func TestOAuth2Switches(t *testing.T) {
 func TestOAuth2ReadsTokenAnswersOfManyForms(t *testing.T) {
 	for name, body := range map[string]string{
 		"a form":    "access_token=" + accessToken + "&refresh_token=" + refreshToken + "&expires_in=7200&scope=a%2Cb",
-		"JSONP":     `callback( {"access_token":"` + accessToken + `","refresh_token":"` + refreshToken + `","expires_in":"7200","scope":"a,b"} );`,
+		"text":      `{"access_token":"` + accessToken + `","refresh_token":"` + refreshToken + `","expires_in":"7200","scope":"a,b"}`,
 		"lists":     `{"access_token":"` + accessToken + `","refresh_token":"` + refreshToken + `","expires_in":7200,"scope":["a","b"]}`,
 		"no type":   `{"access_token":"` + accessToken + `","refresh_token":"` + refreshToken + `","expires_in":7200,"scope":"a b"}`,
 		"odd error": `{"access_token":"` + accessToken + `","refresh_token":"` + refreshToken + `","expires_in":7200,"scope":"a b","error":""}`,
@@ -229,7 +229,12 @@ func TestOAuth2TokenErrors(t *testing.T) {
 		{400, `{"error":"invalid_grant"}`, provider.ErrExpired, ""},
 		{200, `{"error":"spent_code","error_description":"no"}`, provider.ErrExpired, ""},
 		{200, `error=spent_code&error_description=no`, provider.ErrExpired, ""},
-		{200, `callback( {"error":100019,"error_description":"code to access token error"} );`, provider.ErrExpired, ""},
+		{200, `{"error":100019,"error_description":"code to access token error"}`, provider.ErrExpired, ""},
+		{200, `callback( {"error":"spent_code"} );`, provider.ErrUnavailable, ""},
+		{200, `{"access_token":"` + accessToken + `","expires_in":1.5}`, provider.ErrUnavailable, ""},
+		{200, `{"access_token":"` + accessToken + `","expires_in":"soon"}`, provider.ErrUnavailable, ""},
+		{200, `access_token=` + accessToken + `&expires_in=soon`, provider.ErrUnavailable, ""},
+		{200, `access_token=` + accessToken + `&expires_in=1.5`, provider.ErrUnavailable, ""},
 		{200, `{"error":"bad_client"}`, provider.ErrRefused, provider.ReasonCredentials},
 		{200, `{"error":"odd"}`, provider.ErrRefused, provider.ReasonOther},
 		{401, `{"error":"invalid_client"}`, provider.ErrRefused, provider.ReasonCredentials},
@@ -486,7 +491,7 @@ func TestOAuth2SendsCredentialsToItsAPIAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if o.AllowsURL(u) != want {
-			t.Errorf("Accepts(%s) is %t", address, !want)
+			t.Errorf("AllowsURL(%s) is %t", address, !want)
 		}
 	}
 }

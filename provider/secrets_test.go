@@ -54,10 +54,10 @@ func noSecrets(t *testing.T, v any) {
 
 func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 	s := newServer(t)
-	var none *provider.X
-	var none1 *provider.XOAuth1
+	var none *provider.OAuth2
+	var none1 *provider.OAuth1
 	for _, v := range []any{
-		s.x(t), s.xoauth1(t), *s.x(t), *s.xoauth1(t), none, none1, provider.X{}, provider.XOAuth1{},
+		s.x(t), s.xoauth1(t), *s.x(t), *s.xoauth1(t), none, none1, provider.OAuth2{}, provider.OAuth1{},
 		provider.XConfig{ClientID: clientID, ClientSecret: clientSecret},
 		&provider.XConfig{ClientSecret: clientSecret},
 		provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
@@ -76,16 +76,16 @@ func TestProvidersInsideOtherValuesPrintNoSecret(t *testing.T) {
 	s := newServer(t)
 	x, y := s.x(t), s.xoauth1(t)
 	type exported struct {
-		X provider.X
-		Y provider.XOAuth1
+		X provider.OAuth2
+		Y provider.OAuth1
 	}
 	type unexported struct {
-		x provider.X
-		y provider.XOAuth1
+		x provider.OAuth2
+		y provider.OAuth1
 	}
 	type pointers struct {
-		X *provider.X
-		y *provider.XOAuth1
+		X *provider.OAuth2
+		y *provider.OAuth1
 	}
 	type others struct {
 		o provider.OAuth2
@@ -94,12 +94,12 @@ func TestProvidersInsideOtherValuesPrintNoSecret(t *testing.T) {
 	for _, v := range []any{
 		exported{*x, *y}, &exported{*x, *y}, unexported{*x, *y}, &unexported{*x, *y}, pointers{x, y}, &pointers{x, y},
 		others{*s.oauth2(t), *s.oauth1(t)}, &others{*s.oauth2(t), *s.oauth1(t)},
-		[]provider.XOAuth1{*y}, map[string]provider.XOAuth1{"y": *y},
+		[]provider.OAuth1{*y}, map[string]provider.OAuth1{"y": *y},
 	} {
 		noSecrets(t, v)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		if got := fmt.Sprintf(verb, exported{*x, *y}); !strings.Contains(got, "X(x, OAuth 2.0, ") || !strings.Contains(got, "XOAuth1(x-oauth1, OAuth 1.0a, ") {
+		if got := fmt.Sprintf(verb, exported{*x, *y}); !strings.Contains(got, "OAuth2(x, ") || !strings.Contains(got, "OAuth1(x-oauth1, ") {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}

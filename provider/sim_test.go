@@ -11,7 +11,7 @@ import (
 )
 
 // simulated makes both providers against a local X, under X's own host names.
-func simulated(t *testing.T, sw xtest.Switches, change ...func(*provider.XConfig, *provider.XOAuth1Config)) (*xtest.X, *provider.X, *provider.XOAuth1) {
+func simulated(t *testing.T, sw xtest.Switches, change ...func(*provider.XConfig, *provider.XOAuth1Config)) (*xtest.X, *provider.OAuth2, *provider.OAuth1) {
 	t.Helper()
 	sim := xtest.New(xtest.Config{Switches: sw})
 	cfg := provider.XConfig{
@@ -177,7 +177,7 @@ func TestXsRefusalsAreUnderstood(t *testing.T) {
 		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
 		"no credits":                               {xtest.RefuseNoCredits, xtest.Switches{}, provider.ErrRefused, provider.ReasonCredits},
 		"too many calls":                           {xtest.RefuseTooMany, xtest.Switches{}, provider.ErrRateLimited, ""},
-		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRateLimited, ""},
+		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRefused, provider.ReasonUsageCap},
 		"a bad parameter":                          {xtest.RefuseInvalid, xtest.Switches{}, provider.ErrRefused, provider.ReasonOther},
 		"a page of the edge":                       {xtest.RefuseAtEdge, xtest.Switches{}, provider.ErrUnavailable, ""},
 		"the edge down":                            {xtest.RefuseEdgeDown, xtest.Switches{}, provider.ErrUnavailable, ""},

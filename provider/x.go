@@ -1,188 +1,236 @@
 package provider
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/dghubble/oauth1"
 )
 
-// XConfig configures sign-in with X by OAuth 2.0 (RFC 6749 with PKCE, RFC 7636). The
-// zero value of every field but ClientID and CallbackURL is a good default. A
-// configuration prints without its secret.
+// XConfig configures sign-in with X by OAuth 2.0 (RFC 6749 with PKCE, RFC 7636). Only
+// ClientID and CallbackURL are required. A configuration prints without its secret.
 type XConfig struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. Default "x".
+	// Name is as in [OAuth2Config]. Default "x".
 	Name string
 	// ClientID is the app's OAuth 2.0 client id, not its API key. Required.
 	ClientID string
-	// ClientSecret is the app's OAuth 2.0 client secret. With one, the app is a "Web
-	// App, Automated App or Bot" at X and authenticates by the Authorization header.
-	// Empty, it is a "Native App" or "Single Page App" and sends its client id in the
-	// body. X refuses the one way to apps of the other type, so nothing is probed.
+	// ClientSecret is the app's OAuth 2.0 client secret. An app with a secret is a "Web
+	// App, Automated App or Bot" at X and authenticates by the Authorization header. An
+	// app without one is a "Native App" or "Single Page App" and sends its client id in
+	// the body. X accepts one way from each type of app.
 	ClientSecret string
-	// CallbackURL is where X sends the browser back to. It has to be registered with
-	// the app, and X compares every character: scheme, host, port, path and trailing
-	// slash. Required.
+	// CallbackURL is where X sends the browser back to. It must be registered with the
+	// app. X compares every character: scheme, host, port, path and trailing slash.
+	// Required.
 	CallbackURL string
-	// Scopes are asked for where [Options.Scopes] is empty. At X they have to include
-	// tweet.read and users.read, without which X does not tell who signed in. Default
-	// tweet.read, users.read and offline.access; without offline.access there is no
-	// refresh token, and the access token ends after two hours.
+	// Scopes are requested if [Options.Scopes] is empty. At X they must include
+	// tweet.read and users.read, which X requires for the user's identity. Default
+	// tweet.read, users.read and offline.access. Without offline.access there is no
+	// refresh token, and the access token expires after two hours.
 	//
-	// With users.email, X gives the confirmed address if the app's setting "Request
-	// email from users" is on. Where that is off, X may fail the whole identity call
-	// rather than leave the address out, and with it the sign-in: there is one such
-	// call per sign-in and no second try. Turn the setting on, or leave the scope out.
+	// With users.email, X returns the confirmed address if the app's setting "Request
+	// email from users" is on. If it is off, X may refuse the whole identity call, and
+	// the sign-in fails: there is one such call, and no retry.
 	Scopes []string
 	// APIURL is the address of X's API, by https, or by http on a loopback host. It may
-	// have a path. Default https://api.x.com. Whatever answers there is believed as X is: its
-	// ids are [User.ID] as they come. So another server that speaks X's protocol does
-	// not belong into one application with X, whose users it could name as its own.
+	// have a path. Default https://api.x.com. The server there is trusted as X is: its
+	// ids become [User.ID] unchanged. So do not use X and another server that speaks X's
+	// protocol in one application.
 	APIURL string
 	// AuthorizeURL is the consent page, by https, or by http on a loopback host. It may
-	// have a query, which is kept. Default https://x.com/i/oauth2/authorize; the page
-	// under twitter.com has other cookies, so people would have to sign in again.
+	// have a query, which is kept. Default https://x.com/i/oauth2/authorize. The page
+	// under twitter.com has other cookies, so users would have to sign in to X again.
 	AuthorizeURL string
-	// APIHosts are further hosts, by https, that credentials may go to: see [X.AllowsURL].
-	APIHosts []string
-	// Transport carries the provider's own calls. Default: one of its own, set up as
-	// [http.DefaultTransport]. Cookies are not kept and redirects not followed.
+	// APIHosts, Transport, Timeout and Now are as in [OAuth2Config].
+	APIHosts  []string
 	Transport http.RoundTripper
-	// Timeout bounds each call. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock. Default [time.Now].
-	Now func() time.Time
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
-// X signs people in with X by OAuth 2.0. Make it with [NewX]. Goroutines may share
-// it. It implements [Provider], [Refresher], [Revoker] and [CodeExchanger]. It is no
-// [TokenVerifier]: a bearer token does not say which application it was given to.
-type X struct{ *flow }
-
-var (
-	_ Provider      = (*X)(nil)
-	_ Returner      = (*X)(nil)
-	_ Refresher     = (*X)(nil)
-	_ Revoker       = (*X)(nil)
-	_ CodeExchanger = (*X)(nil)
-)
-
-// NewX makes a provider. It checks all of cfg and reports every fault at once, each
-// with the field and what to do. cfg is copied: changing it later does nothing. NewX
-// speaks to nobody.
-func NewX(cfg XConfig) (*X, error) {
-	c := &checker{config: "XConfig", at: "X", keys: consoleKeys}
+// NewX returns a provider for X by OAuth 2.0. It checks all of cfg and reports every error
+// at once, each with the field and what to do. NewX copies cfg and makes no network
+// requests.
+func NewX(cfg XConfig) (*OAuth2, error) {
+	c := newChecker("XConfig", "X", consoleKeys)
 	name := c.name(cfg.Name, "x")
 	c.credential("ClientID", cfg.ClientID, `the "Client ID" of the app's OAuth 2.0 keys at console.x.com`)
 	c.credential("ClientSecret", cfg.ClientSecret, "")
 	c.callback(cfg.CallbackURL, "https://example.com/auth/callback")
 	api := c.xAPI(cfg.APIURL)
-	atX := api != nil && isX(api)
-	scopes := c.scopes(cfg.Scopes, atX)
+	scopes := c.xScopes(cfg.Scopes, api != nil && isX(api))
 	authorize := c.address("AuthorizeURL", cfg.AuthorizeURL, defaultAuthorizeURL, true)
 	c.reserved("AuthorizeURL", authorize)
 	c.apiHosts(cfg.APIHosts)
 	timeout := c.timeout(cfg.Timeout)
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	svc := c.service(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
-	identity := slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
-	f := &flow{
-		svc:       svc,
-		oauth:     client(svc, cfg.ClientID, cfg.ClientSecret, cfg.CallbackURL, svc.endpoint("/2/oauth2/token"), cfg.ClientSecret == ""),
-		scopes:    scopes,
-		identity:  identity,
-		authorize: authorize.String(),
-		revokeURL: svc.endpoint("/2/oauth2/revoke"),
-	}
-	f.page = f.pageFor(f.scopes)
-	return &X{f}, nil
+	svc := newService(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
+	svc.callback = cfg.CallbackURL
+	svc.beX(classifyX)
+	o := newOAuth2(svc, cfg.ClientID, cfg.ClientSecret, authorize.String(), svc.endpoint("/2/oauth2/token"), false)
+	o.scopes = scopes
+	o.identity = slices.DeleteFunc(slices.Clone(identityScopes), func(s string) bool { return !slices.Contains(scopes, s) })
+	o.revokeURL = svc.endpoint("/2/oauth2/revoke")
+	o.rejects = rejectsNone
+	o.page = o.pageFor(o.scopes)
+	return o, nil
 }
 
-// Name implements [Provider].
-func (x *X) Name() string { return x.svc.name }
-
-// AllowsURL implements [Provider]. Accepted are, by https, the host of
-// [XConfig.APIURL], the hosts of [XConfig.APIHosts], and with X's own API all four of
-// its names: api and upload, under x.com and twitter.com. By http it is only APIURL's
-// own host and port, where that is a loopback one. A URL with user info never is.
-func (x *X) AllowsURL(u *url.URL) bool { return x.svc.hosts.has(u) }
-
-// Begin implements [Provider]. It makes a state of 256 random bits (X refuses more
-// than 500 characters) and a PKCE verifier (RFC 7636, S256), and speaks to nobody. To
-// [Options.Scopes] it adds tweet.read and users.read where they are configured, since
-// the sign-in could not end without them, and to either the [Options.MoreScopes]. The
-// other options are not for OAuth 2.0.
-func (x *X) Begin(_ context.Context, opt Options) (string, Pending, error) { return x.begin(opt) }
-
-// Finish implements [Provider]. It makes two calls: the code is exchanged, and one
-// users/me, which X bills and limits, tells who signed in: X's token answer does not.
-//
-// Where that second call fails the error is returned with a zero token, although X
-// has given one; it ends by itself. An error 401 there is [ErrUnavailable], since a
-// token of a second ago is good: X has answered so to everybody for days.
-//
-// The token's scopes are those that X granted, at most 256 of them, or those asked for
-// where its answer names none.
-//
-// A callback with the right state and no code is [ErrDenied], whatever else it says,
-// unless it names an error of the application or of X.
-func (x *X) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {
-	code, err := x.code(p, callback)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
-	}
-	t, err := x.exchange(ctx, p, code)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
-	}
-	return x.identify(ctx, t, p.Scopes)
+// XOAuth1Config configures sign-in with X by OAuth 1.0a (RFC 5849). Only ConsumerKey,
+// ConsumerSecret and CallbackURL are required. A configuration prints without its secret.
+type XOAuth1Config struct {
+	// Name is as in [OAuth2Config]. Default "x-oauth1".
+	Name string
+	// ConsumerKey and ConsumerSecret are the app's API key and secret, not its OAuth 2.0
+	// client id and secret. Required.
+	ConsumerKey, ConsumerSecret string
+	// CallbackURL is where X sends the browser back to. It must be registered with the
+	// app. X compares everything except the query. With "oob" X shows a PIN, for
+	// [OAuth1.FinishPIN]. Required.
+	CallbackURL string
+	// APIURL is as in [XConfig]. The consent page is below it too.
+	APIURL string
+	// AlwaysAsk shows the consent page at each sign-in (/oauth/authorize). By default X
+	// sends users who allowed the app before straight back (/oauth/authenticate).
+	AlwaysAsk bool
+	// AccessType requests fewer permissions than the app has (x_auth_access_type): "read"
+	// or "write". Default: the app's settings at X.
+	AccessType string
+	// FetchProfile makes one users/me call per sign-in for name and avatar, which X bills
+	// and limits. The sign-in fails if that call fails. For a sign-in without it, call
+	// [OAuth1.Profile] later. Default off: X's token answer has id and handle.
+	FetchProfile bool
+	// APIHosts, Transport, Timeout and Now are as in [OAuth2Config]. Signatures
+	// always have the machine's time.
+	APIHosts  []string
+	Transport http.RoundTripper
+	Timeout   time.Duration
+	Now       func() time.Time
 }
 
-// ExchangeCode implements [CodeExchanger], with the two calls of [X.Finish]. redirectURI has to be
-// registered with the app at X, and the program has to have used the app's client id.
-//
-// The scopes are those that X granted; where its answer names none they are unknown. The
-// address is asked for where the program asked for users.email and [XConfig.Scopes] has it.
-func (x *X) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error) {
-	if code == "" || verifier == "" || redirectURI == "" {
-		return User{}, tokenstore.Token{}, x.svc.misuse("token", ReasonOther, "the code, the verifier or the redirect URI is missing")
+// NewXOAuth1 returns a provider for X by OAuth 1.0a. It checks all of cfg and reports every
+// error at once, each with the field and what to do. NewXOAuth1 copies cfg and makes no
+// network requests.
+func NewXOAuth1(cfg XOAuth1Config) (*OAuth1, error) {
+	c := newChecker("XOAuth1Config", "X", consoleKeys)
+	name := c.name(cfg.Name, "x-oauth1")
+	c.credential("ConsumerKey", cfg.ConsumerKey, "the app's API key at console.x.com")
+	c.credential("ConsumerSecret", cfg.ConsumerSecret, "the app's API key secret at console.x.com")
+	if cfg.CallbackURL != "oob" {
+		c.callback(cfg.CallbackURL, `https://example.com/auth/callback, or "oob" for a PIN`)
 	}
-	t, err := x.spend(ctx, code, verifier, redirectURI)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
+	api := c.xAPI(cfg.APIURL)
+	if !slices.Contains([]string{"", "read", "write"}, cfg.AccessType) {
+		c.fault("AccessType", `must be "read", "write" or empty`)
 	}
-	return x.identify(ctx, t, x.scopes)
+	c.apiHosts(cfg.APIHosts)
+	timeout := c.timeout(cfg.Timeout)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	svc := newService(name, api, cfg.APIHosts, cfg.Transport, timeout, cfg.Now)
+	svc.callback = cfg.CallbackURL
+	svc.beX(classifyXOAuth1)
+	requestToken := svc.endpoint("/oauth/request_token")
+	if cfg.AccessType != "" {
+		// dghubble/oauth1 signs the query of this address. X accepts the parameter there.
+		requestToken += "?x_auth_access_type=" + cfg.AccessType
+	}
+	page := "/oauth/authenticate"
+	if cfg.AlwaysAsk {
+		page = "/oauth/authorize"
+	}
+	o := newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{
+		RequestTokenURL: requestToken,
+		AuthorizeURL:    svc.endpoint(page),
+		AccessTokenURL:  svc.endpoint("/oauth/access_token"),
+	})
+	o.revokeURL = svc.endpoint("/1.1/oauth/invalidate_token.json")
+	o.fetchAlways = cfg.FetchProfile
+	o.rejects = rejectsCode89
+	return o, nil
 }
 
-// identify asks whose t is, which was given for a sign-in that asked for asked.
-func (x *X) identify(ctx context.Context, t tokenstore.Token, asked []string) (User, tokenstore.Token, error) {
-	// Asked and granted: a provider that grants more than was asked is not taken up on
-	// it.
-	email := slices.Contains(asked, "users.email") && t.HasScopes("users.email")
-	a, err := x.svc.usersMe(ctx, t, email, x.ask, classifyX)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
+// usersMe is X's step that asks who signed in.
+const usersMe = "users/me"
+
+// beX gives s X's classifier and X's call for the user. X bills that call. It requests only
+// fields on which X's documentation and OpenAPI file agree.
+func (s *service) beX(classify classifier) {
+	s.isX, s.classify, s.userOp = true, classify, usersMe
+	address := s.endpoint("/2/users/me") + "?user.fields=profile_image_url"
+	s.fetch = func(ctx context.Context, client *http.Client, email bool) (User, error) {
+		at := address
+		if email {
+			at += url.QueryEscape(",confirmed_email")
+		}
+		body, err := get(ctx, client, at)
+		if err != nil {
+			return User{}, err
+		}
+		return parseAccount(body)
 	}
-	t.AccountID = a.id
-	return x.svc.user(a), t, nil
 }
 
-// Profile asks X for the account of t, by one users/me call, which X bills and limits.
-// The address is asked for where t has the scope
-// users.email. An error 401 is [ErrUnavailable]: only a refresh tells a refused token
-// from an outage at X.
-func (x *X) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	a, err := x.svc.usersMe(ctx, t, t.HasScopes("users.email"), x.ask, classifyX)
-	if err != nil {
-		return User{}, err
-	}
-	return x.svc.user(a), nil
+// xAccountID is the shape of account ids. X's are 64-bit numbers in decimal. Other servers
+// that speak X's protocol may have other ids.
+var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// text is a JSON string. A value of another type is "".
+type text string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(b []byte) error {
+	_ = json.Unmarshal(b, (*string)(t))
+	return nil
 }
 
-// CallbackURL implements [Returner].
-func (x *X) CallbackURL() string { return x.oauth.RedirectURL }
+// parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
+// about the id, and drops unusable values of the other fields.
+func parseAccount(body []byte) (User, error) {
+	var answer struct {
+		Data struct {
+			ID       json.RawMessage
+			Username text
+			Name     text
+			Avatar   text `json:"profile_image_url"`
+			Email    text `json:"confirmed_email"`
+		}
+	}
+	data := &answer.Data
+	// Package json ignores the case of names.
+	if json.Unmarshal(body, &answer) != nil || data.ID == nil || !bytes.Contains(body, []byte(`"id"`)) {
+		// X answers 200 with errors and without data for accounts that it does not show.
+		return User{}, errors.New("the answer has no data with an id: " + parseFault(body).text())
+	}
+	// Other servers may send the id as a number. As text it keeps every digit.
+	id := string(data.ID)
+	if unquoted, ok := strings.CutPrefix(id, `"`); ok {
+		id = strings.TrimSuffix(unquoted, `"`)
+	} else if strings.ContainsFunc(id, notDigit) {
+		id = ""
+	}
+	if !xAccountID.MatchString(id) {
+		return User{}, errors.New("the answer has no usable id")
+	}
+	return User{
+		AccountID: id,
+		Username:  clip(oneLine(string(data.Username)), 50),
+		Name:      displayName(string(data.Name), 200),
+		AvatarURL: avatarURL(string(data.Avatar)),
+		Email:     emailAddress(clip(oneLine(string(data.Email)), 1000)),
+	}, nil
+}
+
+// notDigit is true for characters that an integer does not have, such as the e of 1e5.
+func notDigit(r rune) bool { return r < '0' || r > '9' }

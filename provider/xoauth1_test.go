@@ -356,7 +356,7 @@ func TestCode89AloneRefusesAnOAuth1Token(t *testing.T) {
 			t.Errorf("%d %s: %t", c.status, c.body, got)
 		}
 	}
-	if _, is := any(newServer(t).x(t)).(provider.TokenRejecter); is {
+	if newServer(t).x(t).RejectsToken(&http.Response{StatusCode: 401}, []byte(code("89", "Invalid or expired token."))) {
 		t.Error("an OAuth 2.0 token is refused by an answer of the API")
 	}
 }

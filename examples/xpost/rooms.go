@@ -14,8 +14,8 @@ import (
 // sign in, a store that keeps tokens sealed, and a pool whose clients refresh them.
 type rooms struct {
 	*storage
-	oauth2 *provider.X       // nil without X_CLIENT_ID
-	oauth1 *provider.XOAuth1 // nil without X_CONSUMER_KEY
+	oauth2 *provider.OAuth2       // nil without X_CLIENT_ID
+	oauth1 *provider.OAuth1 // nil without X_CONSUMER_KEY
 	pool   *client.Manager
 	// notRevoked is why X could not be told of a revocation, if it could not.
 	notRevoked error

@@ -19,7 +19,7 @@ import (
 )
 
 // brand is a second application at the same X, with keys of its own.
-func brand(t *testing.T, c *xsignin.Config) *provider.X {
+func brand(t *testing.T, c *xsignin.Config) *provider.OAuth2 {
 	t.Helper()
 	x, err := provider.NewX(provider.XConfig{
 		Name: "x-brand", ClientID: xtest.DefaultPublicClientID, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,

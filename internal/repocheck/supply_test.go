@@ -137,7 +137,7 @@ func inWorkspace(t *testing.T) {
 
 // outside are the modules that go.work leaves out, because the go command would fetch the
 // requirements of all of them before it runs anything. .ci/run names them too.
-var outside = []string{"internal/bench", "provider/gologins"}
+var outside = []string{"internal/bench"}
 
 // linkedOutside is linked for a module that the workspace leaves out. Only the gate looks, for
 // which every module is fetched.

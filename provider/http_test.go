@@ -21,7 +21,7 @@ import (
 )
 
 // calls are all that the providers ask, each by itself.
-func calls(x *provider.X, y *provider.XOAuth1) map[string]func(context.Context) error {
+func calls(x *provider.OAuth2, y *provider.OAuth1) map[string]func(context.Context) error {
 	token1 := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	return map[string]func(context.Context) error{
 		"token": func(ctx context.Context) error {

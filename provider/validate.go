@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/internal/xplatform"
@@ -21,22 +23,24 @@ const (
 	defaultTimeout      = 10 * time.Second
 )
 
-// checker collects the faults of a configuration. No fault repeats a value: a value
-// in the wrong field may be a secret.
+// checker collects the errors of one configuration. No error repeats a value: a value in
+// the wrong field may be a secret.
 type checker struct {
+	*configerr.List
 	config string
 	at     string // where the application is registered
 	keys   string // where its keys are
-	faults []error
 }
 
 const consoleKeys = "the app's keys at console.x.com"
 
-func (c *checker) fault(field, format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf("provider: %s.%s %s", c.config, field, fmt.Sprintf(format, args...)))
+func newChecker(config, at, keys string) *checker {
+	return &checker{configerr.For("provider"), config, at, keys}
 }
 
-func (c *checker) err() error { return errors.Join(c.faults...) }
+func (c *checker) fault(field, format string, args ...any) {
+	c.Add(c.config+"."+field, format, args...)
+}
 
 var nameShape = regexp.MustCompile(`^[a-z0-9-]+$`)
 
@@ -50,7 +54,7 @@ func (c *checker) name(name, fallback string) string {
 	return name
 }
 
-// required is name for providers that have no name of their own.
+// required checks the name of a provider without a default name.
 func (c *checker) required(field, name string) {
 	if name == "" {
 		c.fault(field, "is missing: give a short and lasting name, such as %q", "example")
@@ -58,7 +62,7 @@ func (c *checker) required(field, name string) {
 	c.name(name, "")
 }
 
-// credential checks a key or secret: pasting brings blanks and line ends along.
+// credential checks a key or secret. A pasted value often has blanks or line ends.
 func (c *checker) credential(field, value, where string) {
 	switch {
 	case value == "" && where != "":
@@ -68,7 +72,7 @@ func (c *checker) credential(field, value, where string) {
 	}
 }
 
-// address checks the address of an endpoint.
+// address checks the address of an endpoint and parses it.
 func (c *checker) address(field, value, fallback string, queryAllowed bool) *url.URL {
 	if value == "" {
 		value = fallback
@@ -94,21 +98,20 @@ func (c *checker) address(field, value, fallback string, queryAllowed bool) *url
 	return u
 }
 
-// xAPI is address for the place of X's API, under which the paths of its versions are.
+// xAPI checks the address of X's API. The paths of the API's versions are below it.
 func (c *checker) xAPI(value string) *url.URL {
 	u := c.address("APIURL", value, xplatform.APIURL, false)
 	if u == nil {
 		return nil
 	}
-	// A proxy may have a path of its own.
+	// A proxy may have a path.
 	if p := strings.Trim(u.Path, "/"); p == "2" || p == "1.1" || p != "" && isX(u) {
-		c.fault("APIURL", "has a path, and every call has its own under it, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
+		c.fault("APIURL", "has a path, and every call adds another, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
 	}
 	return u
 }
 
-// reserved complains of parameters in the consent page's own query that belong to the
-// protocol.
+// reserved reports parameters of the protocol in the query of the consent page.
 func (c *checker) reserved(field string, page *url.URL) {
 	if page == nil {
 		return
@@ -120,8 +123,8 @@ func (c *checker) reserved(field string, page *url.URL) {
 	}
 }
 
-// refusedSchemes are those that X refuses in a callback and a browser would run or
-// open locally.
+// refusedSchemes are schemes that X refuses in a callback, and that a browser would
+// execute or open locally.
 var refusedSchemes = []string{"javascript", "data", "file", "ftp", "mailto", "telnet", "vbscript"}
 
 func (c *checker) callback(value, example string) {
@@ -161,19 +164,19 @@ func (c *checker) timeout(d time.Duration) time.Duration {
 	return d
 }
 
-// identityScopes are what X's GET /2/users/me needs, both of them.
+// identityScopes are the scopes that X's GET /2/users/me requires.
 var identityScopes = []string{"tweet.read", "users.read"}
 
-// scopes checks the configured scopes and returns them without repetitions. atX says
-// that they are asked of X itself; another server may name them as it likes.
-func (c *checker) scopes(scopes []string, atX bool) []string {
+// xScopes checks the configured scopes and returns them without repetitions. atX says that
+// X itself grants them. Other servers may name their scopes differently.
+func (c *checker) xScopes(scopes []string, atX bool) []string {
 	if len(scopes) == 0 {
 		return []string{"tweet.read", "users.read", "offline.access"}
 	}
 	bad := !c.scopeList("Scopes", scopes)
 	for _, need := range identityScopes {
 		if atX && !bad && !slices.Contains(scopes, need) {
-			c.fault("Scopes", "lacks %s: X tells who signed in only with %s", need, strings.Join(identityScopes, " and "))
+			c.fault("Scopes", "lacks %s: X requires %s for the user's identity", need, strings.Join(identityScopes, " and "))
 		}
 	}
 	return unique(scopes)
@@ -185,74 +188,95 @@ func (c *checker) scopeList(field string, scopes []string) bool {
 	for i, s := range scopes {
 		if !scope.Valid(s) {
 			good = false
-			c.fault(fmt.Sprintf("%s[%d]", field, i), "is not one scope: give each scope as an element of its own, without commas and blanks")
+			c.fault(fmt.Sprintf("%s[%d]", field, i), "is not one scope: give each scope as a separate element, without commas and blanks")
 		}
 	}
 	return good
 }
 
-// unique returns a copy of list without repetitions, in the same order.
+// unique returns a copy of list without repetitions, in the same order, and at most 256.
 func unique(list []string) []string {
-	out := make([]string, 0, len(list))
-	// A set, and no search in out: lists come from answers of up to 1 MiB as well.
-	seen := make(map[string]bool, len(list))
+	out := make([]string, 0, min(len(list), maxScopes))
 	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
+		if len(out) < maxScopes && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// service makes the shared part once everything is checked.
-func (c *checker) service(name string, api *url.URL, hosts []string, tr http.RoundTripper, timeout time.Duration, now func() time.Time) *service {
+// newService makes the part that both protocols share, of checked settings.
+func newService(name string, api *url.URL, hosts []string, tr http.RoundTripper, timeout time.Duration, now func() time.Time) *service {
 	if tr == nil {
-		tr = ownTransport()
+		tr = newTransport()
 	}
 	if now == nil {
 		now = time.Now
 	}
-	// What is recorded outlives the process, and a machine's sleep stops the monotonic
+	// Recorded times outlive the process, and the sleep of a machine stops the monotonic
 	// clock.
 	wall := func() time.Time { return now().Round(0) }
-	s := &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
-	s.me = s.endpoint("/2/users/me") + "?user.fields=profile_image_url"
-	return s
+	return &service{name: name, api: api, hosts: newHostSet(api, hosts), transport: tr, timeout: timeout, now: wall}
 }
 
-// api checks who signed in and where credentials may go, of a provider by configuration.
-func (c *checker) api(name, userURL, apiURL string, hosts []string, user func([]byte) (User, error), who FetchUser,
-	tr http.RoundTripper, timeout time.Duration, now func() time.Time,
-) (*service, FetchUser) {
+// api checks how the user is found and where credentials may be sent. It returns nil if
+// there is any error. [OAuth1Config] has the same settings.
+func (c *checker) api(cfg OAuth2Config) *service {
 	switch {
-	case who != nil && (userURL != "" || user != nil):
+	case cfg.Who != nil && (cfg.UserURL != "" || cfg.User != nil):
 		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")
-	case who == nil && (userURL == "" || user == nil):
-		c.fault("UserURL", "and User are needed to know who signed in, or Who in their place")
-	case who != nil && apiURL == "":
-		c.fault("APIURL", "is missing: give the address that Who asks")
+	case cfg.Who == nil && (cfg.UserURL == "" || cfg.User == nil):
+		c.fault("UserURL", "and User, or Who, are missing: they find the signed-in user")
+	case cfg.Who != nil && cfg.APIURL == "":
+		c.fault("APIURL", "is missing: give the address of the API that Who calls")
 	}
+	who := cfg.Who
 	var at *url.URL
-	if userURL != "" {
-		at = c.address("UserURL", userURL, "", true)
-		who = userAt(userURL, user)
+	if cfg.UserURL != "" {
+		at = c.address("UserURL", cfg.UserURL, "", true)
+		who = userAt(cfg.UserURL, cfg.User)
 	}
-	api := at
-	if apiURL != "" {
-		api = c.address("APIURL", apiURL, "", false)
+	var api *url.URL
+	if at != nil {
+		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
 	}
-	c.apiHosts(hosts)
-	timeout = c.timeout(timeout)
-	if len(c.faults) > 0 {
-		return nil, nil
+	if cfg.APIURL != "" {
+		api = c.address("APIURL", cfg.APIURL, "", false)
 	}
+	c.apiHosts(cfg.APIHosts)
+	timeout := c.timeout(cfg.Timeout)
+	if c.Err() != nil {
+		return nil
+	}
+	hosts := slices.Clone(cfg.APIHosts)
 	if at != nil && at.Scheme == "https" {
-		hosts = append(slices.Clone(hosts), at.Host)
+		hosts = append(hosts, at.Host)
 	}
-	svc := c.service(name, api, hosts, tr, timeout, now)
+	svc := newService(cfg.Name, api, hosts, cfg.Transport, timeout, cfg.Now)
 	if at != nil && !svc.hosts.has(at) {
 		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
 	}
-	return svc, who
+	svc.callback, svc.userOp = cfg.CallbackURL, userOp
+	svc.fetch = func(ctx context.Context, client *http.Client, _ bool) (User, error) { return who(ctx, client) }
+	return svc
+}
+
+// codes checks the meanings of the configured codes.
+func (c *checker) codes(codes map[string]error) map[string]verdict {
+	kinds := []error{ErrDenied, ErrExpired, ErrNotAllowed, ErrAccountRefused, ErrRateLimited, ErrRefused, ErrTokenRefused, ErrUnavailable}
+	out := make(map[string]verdict, len(codes))
+	for code, means := range codes {
+		v := verdict{kind: means}
+		if e := (*Error)(nil); errors.As(means, &e) {
+			v = verdict{kind: e.Kind, reason: e.Reason}
+		}
+		if v == (verdict{kind: ErrRefused}) {
+			v.reason = ReasonOther
+		}
+		if !slices.Contains(kinds, v.kind) {
+			c.fault("Codes", "maps %q to an error that is not one of this package's kinds", code)
+		}
+		out[code] = v
+	}
+	return out
 }

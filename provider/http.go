@@ -1,0 +1,251 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxBody bounds an answer after decompression. X's answers to this package are
+	// below 2 KB.
+	maxBody = 1 << 20
+	// acceptJSON is the Accept header of this package's calls.
+	acceptJSON = "application/json, */*;q=0.5"
+	formType   = "application/x-www-form-urlencoded"
+	jsonType   = "application/json"
+)
+
+var (
+	errTooLarge      = errors.New("the answer is larger than 1 MiB")
+	errSecondRequest = errors.New("a second request in one call")
+	errNoAnswer      = errors.New("the transport gave no answer")
+)
+
+// service is one application registered with one provider. Both protocols share it.
+type service struct {
+	name      string
+	callback  string
+	isX       bool // X's protocol details, at X or at another server
+	api       *url.URL
+	hosts     hostSet
+	transport http.RoundTripper
+	timeout   time.Duration
+	now       func() time.Time
+	// secrets belong to the application. No error may show them.
+	secrets []string
+	// classify decides what an answer means: see classify.go.
+	classify classifier
+	// userOp is the name of the call that asks who signed in.
+	userOp string
+	fetch  fetchFunc
+}
+
+// Name implements [Provider].
+func (s *service) Name() string { return s.name }
+
+// CallbackURL implements [Provider].
+func (s *service) CallbackURL() string { return s.callback }
+
+// AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
+// APIHosts, and X's four API hosts if APIURL is one of them: api and upload, under x.com
+// and twitter.com. By http it allows only APIURL's own host and port, on a loopback
+// host. It allows no URL with user info.
+func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
+
+// APIURL implements [APILocator].
+func (s *service) APIURL() *url.URL {
+	u := *s.api
+	return &u
+}
+
+func (s *service) speaksX() bool { return s.isX }
+
+// IsX reports whether [NewX] or [NewXOAuth1] made p.
+func IsX(p Provider) bool {
+	x, ok := p.(interface{ speaksX() bool })
+	return ok && x.speaksX()
+}
+
+// endpoint is the address of path on the API, below the API's own path prefix.
+func (s *service) endpoint(path string) string {
+	u := *s.api
+	u.Path = strings.TrimRight(u.Path, "/") + path
+	u.RawPath = ""
+	return u.String()
+}
+
+// misuse is the error for a call that is not sent to the provider.
+func (s *service) misuse(op string, reason Reason, detail string) *Error {
+	return &Error{Kind: ErrRefused, Reason: reason, Provider: s.name, Op: op, Detail: detail}
+}
+
+// answer is a response of the provider. Its body is empty if it could not be read to
+// the end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	reader bytes.Reader // of body
+}
+
+func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
+
+// call is one request to the provider. It is the transport of the libraries' HTTP
+// client, because dghubble/oauth1 takes no context, and because both libraries discard
+// parts of an answer that this package needs. It sends one request only, so that no
+// library can follow a redirect or retry.
+type call struct {
+	*service
+	op      string
+	purpose purpose
+	ctx     context.Context //nolint:containedctx // of the one request
+	stop    context.CancelFunc
+	sends   []string // secrets in the request, apart from the application's
+
+	sent   time.Time
+	host   string // of the request
+	answer *answer
+	err    error
+}
+
+// begin begins a call with the service's deadline. secrets are the secrets in the
+// request, apart from the application's. The caller must call stop.
+func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
+	c := &call{service: s, op: op, sends: secrets}
+	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
+	return c
+}
+
+// clientOver returns an HTTP client without cookies that follows no redirects.
+func clientOver(t http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.answer != nil || c.err != nil {
+		closeBody(r)
+		return nil, errSecondRequest
+	}
+	if noAccept := r.Header.Get("Accept") == ""; noAccept || r.Context() != c.ctx {
+		r = r.WithContext(c.ctx)
+		if noAccept {
+			r.Header = headerOf(r)
+			r.Header.Set("Accept", acceptJSON)
+		}
+	}
+	c.host = r.URL.Host
+	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
+	resp, err := c.transport.RoundTrip(r)
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errNoAnswer
+	}
+	if err != nil {
+		c.err = err
+		return nil, err
+	}
+	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	_ = resp.Body.Close()
+	if err == nil && len(body) > maxBody {
+		err = errTooLarge
+	}
+	if err != nil {
+		c.err = err
+		return nil, err
+	}
+	c.answer.body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	c.answer.serve(resp, c.answer.body)
+	return resp, nil
+}
+
+// serve makes body the body of resp.
+func (a *answer) serve(resp *http.Response, body []byte) {
+	a.reader.Reset(body)
+	resp.Body = io.NopCloser(&a.reader)
+	resp.ContentLength = int64(len(body))
+}
+
+// secrets are the secrets of the application, of the request and of the answer.
+func (c *call) hidden() []string {
+	all := slices.Concat(c.secrets, c.sends)
+	if c.answer != nil {
+		all = append(all, secretsIn(c.answer.body)...)
+	}
+	return all
+}
+
+// fail returns an error of this call. detail is either this package's own text or the
+// provider's.
+func (c *call) fail(kind error, detail string) *Error {
+	e := &Error{Kind: kind, Provider: c.name, Op: c.op, Detail: detailText(detail, c.hidden())}
+	if c.answer != nil {
+		e.Status = c.answer.status
+	}
+	return e
+}
+
+// unusable is the error for an answer with a good status that cannot be used.
+func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, detail) }
+
+// unreached is the error for a call without a complete answer.
+func (c *call) unreached() *Error {
+	e := c.fail(ErrUnavailable, "")
+	err := c.err
+	if err == nil {
+		err = errNoAnswer
+	}
+	// A transport may report an ended context in its own words.
+	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		err = ended
+	}
+	if errors.Is(err, context.DeadlineExceeded) && c.host != "" {
+		waited := min(c.timeout, time.Since(c.sent).Round(time.Millisecond))
+		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
+	}
+	e.Err = safeCause(err, c.hidden(), tokenLike)
+	return e
+}
+
+// headerOf is a copy of r's header.
+func headerOf(r *http.Request) http.Header {
+	if len(r.Header) == 0 {
+		return make(http.Header, 1)
+	}
+	return r.Header.Clone()
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+}
+
+// newTransport is the default transport of a provider. It shares nothing with
+// [http.DefaultTransport], whose settings any package of the program may change.
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
