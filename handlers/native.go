@@ -319,8 +319,14 @@ func nativeProblem(err error) page.Problem {
 
 // failNative ends a sign-in of a program that failed.
 func (h *Handlers) failNative(w http.ResponseWriter, r *http.Request, a attempt, err error) {
+	if visitorLeft(r, err) {
+		err = &page.Error{Kind: page.VisitorLeft, Err: err}
+	}
 	p := nativeProblem(err)
 	h.report(r, a, p, err)
+	if r.Context().Err() != nil {
+		return // w may belong to another request already
+	}
 	p.SetRetryAfter(w.Header(), h.cfg.Now())
 	h.cfg.Pages.Problem(r, p).Write(w)
 }
