@@ -303,7 +303,7 @@ func ExampleKit_ClientFor() {
 	}
 	newVisitor(kit, x).signIn("/auth/login")
 
-	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}
+	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}
 	resp, err := kit.ClientFor(key).Post("https://api.x.com/2/tweets", "application/json", strings.NewReader(`{"text":"good morning"}`))
 	if err != nil {
 		log.Fatal(err)
@@ -311,7 +311,7 @@ func ExampleKit_ClientFor() {
 	defer func() { _ = resp.Body.Close() }()
 	fmt.Println(resp.StatusCode)
 
-	_, err = kit.ClientFor(xsignin.Key{Provider: "x", UserID: "0"}).Get("https://api.x.com/2/users/me")
+	_, err = kit.ClientFor(xsignin.Key{Provider: "x", UserID: "0", AccountID: "0"}).Get("https://api.x.com/2/users/me")
 	fmt.Println("nobody's token:", errors.Is(err, client.ErrReauthRequired))
 	// Output:
 	// 201

@@ -311,29 +311,19 @@ func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 // that the user has to sign in again.
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
 
-// Account is a user's account at a provider.
-type Account struct {
-	// Key names the token, for [Kit.ClientFor], [Kit.RefreshToken] and [Kit.RevokeToken].
-	Key Key
-	// Token has the scopes, the expiry and the state, and no secrets.
-	Token tokenstore.Token
+// ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
+// error: choose a key of [Kit.Accounts]. See [client.Manager.ClientForUser].
+func (k *Kit) ClientForUser(ctx context.Context, userID string) (*http.Client, error) {
+	return k.clients.ClientForUser(ctx, userID)
 }
 
-// Accounts returns the accounts of a user, at most one for each of the kit's providers, in
-// their order. userID is the application's id of the user, [provider.User].ID.
+// Account is a token that a user has stored.
+type Account = client.Account
+
+// Accounts lists the tokens of all accounts of a user, without secrets. userID is the
+// application's id of the user, [provider.User].ID. See [client.Manager.Accounts].
 func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
-	var accounts []Account
-	for _, p := range k.providers {
-		key := Key{Provider: p.Name(), UserID: userID}
-		t, err := k.clients.Token(ctx, key)
-		switch {
-		case err == nil:
-			accounts = append(accounts, Account{Key: key, Token: t})
-		case !errors.Is(err, tokenstore.ErrNotFound):
-			return nil, err
-		}
-	}
-	return accounts, nil
+	return k.clients.Accounts(ctx, userID)
 }
 
 // RefreshToken refreshes a token now, whatever its expiry. It waits for a refresh in progress
@@ -341,9 +331,9 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
 // expire, or has no refresh token.
 func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
-// RevokeToken revokes a token at the provider (best effort, within two seconds) and deletes
-// it. It does not end sessions. The next request through the user's client fails with
-// [client.ErrReauthRequired].
+// RevokeToken deletes a token and revokes it at the provider, best effort, within two
+// seconds. Sessions do not end. The next request through the user's client fails with
+// [client.ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests

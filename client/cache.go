@@ -9,17 +9,17 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// cached is what is known of a user's token. It is not changed once others see it.
+// cached is what the Manager knows about an account's token. It is immutable once shared.
 type cached struct {
 	token tokenstore.Token
-	// again is not nil where only a new sign-in helps.
+	// again is not nil if only a new sign-in helps.
 	again error
-	// refreshAt is when the background refresh begins; zero: never.
+	// refreshAt is when the background refresh begins. Zero means never.
 	refreshAt time.Time
-	// rereadAt is when the store is read again; zero: not before the token expires.
+	// rereadAt is when the store is read again. Zero means when the token expires.
 	rereadAt time.Time
-	// X's API has answered 401 to good tokens for a day. refusals counts the
-	// refreshes in a row that a 401 caused, and before quietUntil it causes none.
+	// X's API has answered 401 to good tokens for a day. refusals counts the refreshes in
+	// a row that a 401 triggered. Before quietUntil a 401 triggers none.
 	refusals   int
 	quietUntil time.Time
 }
@@ -29,20 +29,36 @@ func (c *cached) good(now time.Time) bool {
 	return c != nil && c.again == nil && !expired(c.token, now)
 }
 
-func expired(t tokenstore.Token, now time.Time) bool {
-	return !t.Expiry.IsZero() && !now.Before(t.Expiry)
+// minLife is how long a new token is used, even if its answer says that it has expired
+// already (expires_in 0). Without it, every request would make a refresh.
+const minLife = 10 * time.Second
+
+// expiry is when t is to be refreshed at the latest. It is the zero time if t does not
+// expire.
+func expiry(t tokenstore.Token) time.Time {
+	if t.Expiry.IsZero() || t.ObtainedAt.IsZero() {
+		return t.Expiry
+	}
+	if least := t.ObtainedAt.Add(minLife); t.RefreshToken != "" && t.Expiry.Before(least) {
+		return least
+	}
+	return t.Expiry
 }
 
-// maxSpread bounds the random part of when a refresh begins.
+func expired(t tokenstore.Token, now time.Time) bool {
+	return !t.Expiry.IsZero() && !now.Before(expiry(t))
+}
+
+// maxSpread bounds the random part of the time when a refresh begins.
 const maxSpread = 30 * time.Second
 
-// ahead is how long before its expiry t is refreshed at the latest, and by how much
-// that may be earlier. A token that lives shorter than the configured time, and would
-// be refreshed without end, is refreshed in the middle of its life.
-func (p *Manager) ahead(t tokenstore.Token) (d, spread time.Duration) {
-	d = p.refreshAhead
+// ahead returns how long before its expiry t is refreshed at the latest, and by how much
+// that may be earlier. A token with a shorter life is refreshed in the middle of it.
+// Otherwise it would be refreshed all the time.
+func (m *Manager) ahead(t tokenstore.Token) (d, spread time.Duration) {
+	d = m.refreshAhead
 	spread = min(d/10, maxSpread)
-	if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
+	if life := expiry(t).Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
 		if d >= life {
 			d = life / 2
 		}
@@ -51,13 +67,13 @@ func (p *Manager) ahead(t tokenstore.Token) (d, spread time.Duration) {
 	return d, spread
 }
 
-// remember makes a cached of a token that was read or obtained at now; refusals is
-// how many refreshes in a row a 401 has caused.
-func (p *Manager) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
+// remember makes a cached of a token that was read or obtained at now. refusals is the
+// number of refreshes in a row that a 401 triggered.
+func (m *Manager) remember(t tokenstore.Token, now time.Time, refusals int) *cached {
 	c := &cached{token: t, refusals: refusals}
 	if !t.Expiry.IsZero() && t.RefreshToken != "" {
-		d, spread := p.ahead(t)
-		c.refreshAt = t.Expiry.Add(-d - rand.N(spread+1))
+		d, spread := m.ahead(t)
+		c.refreshAt = expiry(t).Add(-d - rand.N(spread+1))
 	}
 	if t.Expiry.IsZero() {
 		c.rereadAt = now.Add(rereadAfter)
@@ -68,52 +84,51 @@ func (p *Manager) remember(t tokenstore.Token, now time.Time, refusals int) *cac
 	return c
 }
 
-// slot is the place of one user in memory.
+// slot is the place of one account in memory.
 type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// touched is set by every use but the first, and taken back by sweeps.
+	// touched is set by every use but the first, and cleared by sweeps.
 	touched atomic.Bool
 	// nextEarly is the time, in Unix nanoseconds, before which no background refresh
 	// begins.
 	nextEarly atomic.Int64
-	// nextReread is the time, in Unix nanoseconds, of the next attempt to read the
-	// store again after one failed. If it is before cur's rereadAt, none has.
+	// nextReread is the time, in Unix nanoseconds, of the next attempt to read the store
+	// after a failed one. A time before cur's rereadAt means that none has failed.
 	nextReread atomic.Int64
 
-	mu sync.Mutex // guards all below, and every write of cur
-	// dead: no longer in the table; look the key up again.
+	mu sync.Mutex // guards the fields below, and every write of cur
+	// dead: the slot has left the table. Look the key up again.
 	dead bool
-	// gen counts the changes that others made here: what a call read before one of
-	// them is not kept after it.
+	// gen counts the changes from outside of a refresh. What a refresh read before a
+	// change is not kept after it.
 	gen     uint64
 	call    *refreshCall
 	unsaved *unsaved
-	// refused is the version that the provider refused where that could not be
-	// written to the store, so that it is not asked again.
+	// refused is the version that the provider refused, if the store did not accept that
+	// mark. The provider is not asked about it again.
 	refused tokenstore.Version
-	// failures counts refreshes in a row that failed for the time being, the last of
-	// them with lastErr. Before askAfter the provider is not asked again.
+	// failures counts failed refreshes in a row. lastErr is the last error. Before
+	// askAfter the provider is not asked again.
 	failures int
 	askAfter time.Time
 	lastErr  error
-	// asked is who has lately caused the store to be read for a missing scope; see
-	// mayReread.
+	// asked are the sign-ins that have lately caused a read for a missing scope, the first
+	// of them at since. See mayReread.
 	asked []time.Time
-	// since is when the first of them did.
 	since time.Time
 }
 
 const (
-	// A token that does not expire would be used for ever by a process that has missed
-	// its end: a sign-out on another replica that X did not take part in.
+	// A token that does not expire is read again after rereadAfter. Otherwise a process
+	// would use it forever after a sign-out on another replica.
 	rereadAfter = 5 * time.Minute
-	// After a failure it is tried again sooner, in the background.
+	// After a failure the next attempt is sooner, in the background.
 	rereadAgain = time.Minute
 )
 
-// publish lets requests use c, unless something has changed since gen.
+// publish makes c the token of requests, unless something has changed since gen.
 func (s *slot) publish(c *cached, gen uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,15 +139,15 @@ func (s *slot) publish(c *cached, gen uint64) bool {
 	return true
 }
 
-// forget drops c, so that the store is read again, unless another took its place.
+// forget drops c, so that the store is read again. It keeps a newer token.
 func (s *slot) forget(c *cached) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cur.CompareAndSwap(c, nil)
 }
 
-// newer is a token that the store lacks and that is newer than what it holds: nil where
-// somebody has signed in here, or out, since it was refreshed. It is for who holds the lock.
+// newer returns a token that is newer than the stored one and not saved yet. It returns
+// nil after a sign-in or sign-out in this process. s.mu must be held.
 func (s *slot) newer() *unsaved {
 	if s.unsaved != nil && s.unsaved.gen == s.gen {
 		return s.unsaved
@@ -140,7 +155,7 @@ func (s *slot) newer() *unsaved {
 	return nil
 }
 
-// drop forgets all that was known: the entry in the store was changed from here.
+// drop forgets the token: this process has changed the entry in the store.
 func (s *slot) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,11 +166,17 @@ func (s *slot) drop() {
 	s.nextEarly.Store(0)
 }
 
-// table holds the slots. When it is full it drops those that were not used again
-// since the last time, so that users who stay away do not pile up. A dropped token is
-// read from the store when its user comes back.
+// dropKey forgets the token of key.
+func (m *Manager) dropKey(key tokenstore.Key) {
+	if s := m.users.find(key); s != nil {
+		s.drop()
+	}
+}
+
+// table holds the slots. A full table drops slots that were not used since the last
+// sweep. A dropped token is read from the store at its next use.
 type table struct {
-	most int // slots; newPool sets it
+	most int // number of slots, set by newManager
 
 	mu    sync.RWMutex // guards slots
 	slots map[tokenstore.Key]*slot

@@ -20,7 +20,7 @@ func TestNewRefuses(t *testing.T) {
 		Providers:     []provider.Provider{x, nil, x},
 		RefreshBefore: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
 	})
-	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `two of Config.Providers are named "x"`, "RefreshBefore is negative", "Config.Lease (5s)"} {
+	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `Config.Providers[2] has the name "x" of another provider`, "RefreshBefore is negative", "Config.Lease (5s)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in: %v", want, err)
 		}
@@ -255,7 +255,7 @@ func TestUsable(t *testing.T) {
 func TestPutUndo(t *testing.T) {
 	put := func(w *world) func() error {
 		w.Helper()
-		undo, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn())
+		undo, _, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -289,11 +289,18 @@ func TestPutUndo(t *testing.T) {
 		}
 		w.wantToken("access-2")
 	})
+	bubble(t, func(w *world) { // somebody has written since, and there was an earlier sign-in
+		w.signIn()
+		undo := put(w)
+		w.signIn()
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-3")
+	})
 	bubble(t, func(w *world) { // or deleted
 		undo := put(w)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
-			w.Fatal(err)
-		}
+		w.delete()
 		if err := undo(); err != nil {
 			w.Error(err)
 		}
@@ -302,7 +309,7 @@ func TestPutUndo(t *testing.T) {
 	bubble(t, func(w *world) { // in the very moment
 		undo := put(w)
 		w.store.hook(func(_ context.Context, op string) error {
-			if op == "replace" {
+			if op == "delete" {
 				w.signIn()
 			}
 			return nil
@@ -312,20 +319,27 @@ func TestPutUndo(t *testing.T) {
 		}
 		w.wantToken("access-2")
 	})
-	for _, op := range []string{"get", "replace", "delete"} {
-		bubble(t, func(w *world) {
-			undo := put(w)
-			w.store.away(op)
-			if err := undo(); !errors.Is(err, ErrUnavailable) {
-				w.Errorf("%s away: %v", op, err)
-			}
-			w.wantRevoked("access-1") // it is still stored, and of no use
-		})
-	}
+	bubble(t, func(w *world) { // the store is away
+		undo := put(w)
+		w.store.away()
+		if err := undo(); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("store away: %v", err)
+		}
+		w.wantRevoked("access-1") // it is still stored, and not used
+	})
+	bubble(t, func(w *world) { // the same token, by another browser (OAuth 1.0a)
+		undo := put(w)
+		w.signInWith(w.stored())
+		if err := undo(); err != nil {
+			w.Error(err)
+		}
+		w.wantToken("access-1")
+		w.wantRevoked("")
+	})
 	for _, op := range []string{"get", "put"} {
 		bubble(t, func(w *world) {
 			w.store.away(op)
-			if undo, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) {
+			if undo, _, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{}); undo != nil || !errors.Is(err, ErrUnavailable) {
 				w.Errorf("%s away: %v", op, err)
 			}
 		})
@@ -336,7 +350,7 @@ func TestPutUndo(t *testing.T) {
 func TestPutUndoAfterAnError(t *testing.T) {
 	put := func(ctx context.Context, w *world) {
 		w.Helper()
-		if undo, err := w.pool.PutWithRollback(ctx, user, w.x.signIn()); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
+		if undo, _, err := w.pool.PutWithRollback(ctx, user, w.x.signIn(), PutOptions{}); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
 			w.Errorf("PutWithRollback: %v", err)
 		}
 	}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,84 +8,73 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config is what a [Manager] is made of. [New] copies it.
+// Config has the settings of a [Manager]. [New] copies it.
 type Config struct {
-	// Vault keeps the tokens. Required.
+	// Vault stores the tokens. Required.
 	Vault *tokenstore.Vault
-	// Providers are those whose tokens are in Vault; at least one, no name
-	// twice, and none that begins with a dot.
+	// Providers are the providers of the tokens in Vault. At least one is required. Names
+	// must be unique and must not begin with a dot.
 	Providers []provider.Provider
-	// Transport carries requests to the API. Nil: a transport of the Manager's own,
-	// which uses the environment's proxy settings like [http.DefaultTransport]. It
-	// is not used for refreshes and revocations, which providers send themselves.
+	// Transport carries requests to the API. Default: a transport of the Manager, with the
+	// proxy settings of the environment. Providers send refreshes and revocations
+	// themselves.
+	//
+	// The headers of an answer must arrive within 30 seconds after the request was sent.
+	// The default transport has this limit. An [*http.Transport] whose
+	// ResponseHeaderTimeout is 0 is cloned, and the clone gets it. Any other Transport must
+	// have a limit of its own. The body of an answer has no limit but the request's
+	// context.
 	Transport http.RoundTripper
-	// RefreshBefore is how long before its expiry a token is refreshed in the
-	// background, while requests go on with the old one. A random part of up to a
-	// tenth, at most 30 seconds, is added, so that tokens obtained together are not
-	// refreshed together. A token whose whole life is not longer is refreshed in the
-	// middle of it. Default: 5 minutes.
+	// RefreshBefore is how long before its expiry a token is refreshed in the background.
+	// Requests use the old token meanwhile. A random part of up to a tenth, at most 30
+	// seconds, is added, so that tokens of one time are not refreshed at one time. A token
+	// with a shorter life is refreshed in the middle of it. Default: 5 minutes.
 	RefreshBefore time.Duration
-	// Lease is how long one process has the sole right to refresh a token: if it
-	// dies, the others wait that long. It must be more than a second longer than
-	// Timeout, so that no process speaks to X after its lease. Default: 30 seconds.
+	// Lease is how long one process has the sole right to refresh a token. If that process
+	// dies, the others wait for so long. Lease must be more than a second longer than
+	// Timeout, so that no process asks X after its lease. Default: 30 seconds.
 	Lease time.Duration
-	// Timeout bounds one call to X for a refresh. Calls to the token store during a
-	// refresh get the same, but at most 5 seconds. It does not bound requests to
-	// the API: their contexts do. Default: 10 seconds.
+	// Timeout bounds one call to X for a refresh. Calls to the token store have the same
+	// bound, but at most 5 seconds. Requests to the API are bounded by their contexts.
+	// Default: 10 seconds.
 	Timeout time.Duration
-	// Events is told of refreshes and revocations. Nil: nobody is.
+	// OnEvent gets an event for each refresh and revocation. Default: none.
 	OnEvent event.Func
-	// Logger gets lines with the keys provider, user_id and err, never a secret.
-	// Nil: nothing is logged.
+	// Logger gets lines with the keys provider, user_id and err, without secrets. Default:
+	// no log.
 	Logger *slog.Logger
-	// Now is the clock that tokens expire by. Default: [time.Now].
+	// Now is the clock for the expiry of tokens. Default: [time.Now].
 	Now func() time.Time
 }
 
 const (
-	// leaseMargin is the part of a lease that is not for the provider's answer.
+	// leaseMargin is the end of a lease that is not for the provider's answer.
 	leaseMargin = time.Second
 	// storeTimeout bounds a call to the token store.
 	storeTimeout = 5 * time.Second
-	// revokeTimeout bounds telling the provider at a sign-out, which a user waits for.
+	// revokeTimeout bounds the calls to the provider at a sign-out. The user waits for them.
 	revokeTimeout = 2 * time.Second
+	// headerTimeout bounds the wait for the headers of an answer of the API.
+	headerTimeout = 30 * time.Second
 	// maxUsers bounds the users whose tokens are held in memory.
 	maxUsers = 100_000
 )
 
-// New returns a Manager. Its error tells every fault of c at once.
+// New returns a Manager. It reports all configuration errors at once.
 func New(c Config) (*Manager, error) {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("client: "+format, args...))
-	}
+	faults := configerr.For("client")
 	if c.Vault == nil {
-		fault("Config.Vault is missing")
+		faults.Add("Config.Vault", "is missing")
 	}
-	if len(c.Providers) == 0 {
-		fault("Config.Providers is empty")
-	}
-	providers := make(map[string]provider.Provider, len(c.Providers))
-	for i, p := range c.Providers {
-		if p == nil {
-			fault("Config.Providers[%d] is nil", i)
-			continue
-		}
-		if strings.HasPrefix(p.Name(), ".") {
-			fault("one of Config.Providers is named %q; names that begin with a dot are for entries that are no tokens", p.Name())
-		}
-		if _, twice := providers[p.Name()]; twice {
-			fault("two of Config.Providers are named %q; give one another name", p.Name())
-		}
-		providers[p.Name()] = p
-	}
+	providers := c.checkProviders(faults)
 	duration := func(name string, d *time.Duration, byDefault time.Duration) {
 		if *d < 0 {
-			fault("Config.%s is negative", name)
+			faults.Add("Config."+name, "is negative")
 		}
 		if *d == 0 {
 			*d = byDefault
@@ -96,36 +84,67 @@ func New(c Config) (*Manager, error) {
 	duration("Lease", &c.Lease, 30*time.Second)
 	duration("Timeout", &c.Timeout, 10*time.Second)
 	if c.Timeout+leaseMargin >= c.Lease {
-		fault("Config.Lease (%v) must be more than %v longer than Config.Timeout (%v), "+
+		faults.Add("Config.Lease", "(%v) must be more than %v longer than Config.Timeout (%v), "+
 			"or two processes might refresh one token", c.Lease, leaseMargin, c.Timeout)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
-	var own *http.Transport
-	if c.Transport == nil {
-		own = newTransport()
-		c.Transport = own
-	}
+	own := c.bindTransport()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return newPool(c, providers, own), nil
+	return newManager(c, providers, own), nil
 }
 
-// newTransport is [http.DefaultTransport] as net/http documents it, but the Manager's
-// own, and with idle connections enough for one host that all requests go to.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   100,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
+func (c *Config) checkProviders(faults *configerr.List) map[string]provider.Provider {
+	if len(c.Providers) == 0 {
+		faults.Add("Config.Providers", "is empty")
 	}
+	providers := make(map[string]provider.Provider, len(c.Providers))
+	for i, p := range c.Providers {
+		field := fmt.Sprintf("Config.Providers[%d]", i)
+		if p == nil {
+			faults.Add(field, "is nil")
+			continue
+		}
+		if strings.HasPrefix(p.Name(), ".") {
+			faults.Add(field, "is named %q (names that begin with a dot are reserved)", p.Name())
+		}
+		if _, twice := providers[p.Name()]; twice {
+			faults.Add(field, "has the name %q of another provider", p.Name())
+		}
+		providers[p.Name()] = p
+	}
+	return providers
+}
+
+// bindTransport sets c.Transport to one that does not wait for headers without end. It
+// returns the transport if the Manager has to close its idle connections.
+func (c *Config) bindTransport() *http.Transport {
+	if c.Transport == nil {
+		own := &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          100,
+			MaxIdleConnsPerHost:   100, // all requests go to few hosts
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ExpectContinueTimeout: time.Second,
+			ResponseHeaderTimeout: headerTimeout,
+		}
+		c.Transport = own
+		return own
+	}
+	t, ok := c.Transport.(*http.Transport)
+	if !ok || t.ResponseHeaderTimeout != 0 {
+		return nil
+	}
+	own := t.Clone()
+	own.ResponseHeaderTimeout = headerTimeout
+	c.Transport = own
+	return own
 }

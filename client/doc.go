@@ -1,27 +1,27 @@
-// Package client gives the *http.Client of one signed-in user: it loads the user's
-// token, refreshes it once however many ask, and sends requests with it.
+// Package client provides the *http.Client of one signed-in user. It loads the user's
+// token, refreshes the token once for all requests, and sends requests with it.
 //
-//	pool, err := client.New(client.Config{Vault: vault, Providers: providers})
+//	manager, err := client.New(client.Config{Vault: vault, Providers: providers})
 //	...
-//	resp, err := pool.Client(user.Key()).Get("https://api.x.com/2/users/me")
+//	resp, err := manager.Client(user.Key()).Get("/2/users/me")
 //
-// Most programs do not import it: package xsignin makes the [Manager] and hands the
-// client out by the request's context. Background jobs, which act for users who
-// are away, use a Manager and [Manager.Client] by hand.
+// Most programs do not import it: package xsignin makes the [Manager], and
+// xsignin.Client(ctx) returns the client of the request's user. Background jobs act for
+// absent users with [Manager.Client].
 //
 // # Errors
 //
-// A request fails with [ErrReauthRequired] when only the user can help, with
-// [ErrUnavailable] when trying later helps, and with [ErrForeignHost] when it was
-// not meant for the provider's API. Answers of the API, also 401 and 429, are
-// answers and no errors; [RateLimit] reads the limits in them.
+// A request fails with [ErrReauthRequired] if only the user can help, with
+// [ErrUnavailable] if trying again later helps, and with [ErrForeignHost] if it was not
+// for the provider's API. Answers of the API, also 401 and 429, are no errors. [RateLimit]
+// reads their limits.
 //
 // # Refreshing
 //
-// X gives a new refresh token at each refresh and the old one is spent, so two
-// refreshes of one token can lose the account's access. A Manager asks X for each
-// token once, in its process by one call per user and among processes by a lease
-// in the token store, and saves the new token before anybody uses it. A request
-// whose visitor leaves does not stop the refresh that it began. Call [Manager.Close]
-// before the process ends, so that no refresh is cut off between X and the store.
+// X gives a new refresh token at each refresh and does not accept the old one any more.
+// Two refreshes of one token can lose the account's access. A Manager sends each refresh
+// token once: by one call for each account in a process, and by a lease in the token store
+// among processes. It saves the new token before any request uses it. A request that ends
+// does not stop the refresh that it has started. Call [Manager.Close] before the process
+// ends, so that no refresh is lost between X and the store.
 package client

@@ -11,33 +11,35 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Errors of requests and of a [Manager]'s methods. net/http wraps what a request
-// fails with in a [*url.Error]; test with [errors.Is].
+// Errors of requests and of a [Manager]'s methods. net/http wraps the error of a request
+// in a [*url.Error]. Test with [errors.Is].
 var (
-	// ErrReauthRequired: there is no token, or the provider refused it for good, or it is
-	// of another account, see [Manager.ClientOf]. Send the user to sign in; nothing else
-	// helps.
+	// ErrReauthRequired: there is no token, or the provider refused it for good. The user
+	// has to sign in. Nothing else helps.
 	ErrReauthRequired = errors.New("client: the user has to sign in again")
-	// ErrUnavailable: the token has expired and cannot be refreshed now, or the
-	// token store does not answer. Try again later. The cause is inside: where it is
-	// a [*provider.Error], its RetryAt says when.
-	ErrUnavailable = errors.New("client: no token can be had at the moment; try again later")
-	// ErrNoUser: nobody is signed in, see [Nobody].
-	ErrNoUser = errors.New("client: nobody is signed in for this request; ask for a user before calling the API")
+	// ErrUnavailable: the token has expired and cannot be refreshed now, or the token
+	// store does not answer. Try again later. If the cause is a [*provider.Error], its
+	// RetryAt says when.
+	ErrUnavailable = errors.New("client: token temporarily unavailable")
+	// ErrAccountTaken: another user of the application has connected the account, see
+	// [PutOptions].
+	ErrAccountTaken = errors.New("client: the account is connected to another user")
+	// ErrNoUser: the request has no signed-in user, see [Nobody].
+	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API)")
 	// ErrForeignHost is what every [*ForeignHostError] is.
-	ErrForeignHost = errors.New("client: the address is not on the provider's API")
-	// ErrNotRefreshable: [Manager.Refresh] was asked to renew a token that has no refresh
-	// token. It goes on working.
-	ErrNotRefreshable = errors.New("client: this token cannot be refreshed: it came without a refresh token; " +
-		"OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do")
+	ErrForeignHost = errors.New("client: the URL is not on the provider's API")
+	// ErrNotRefreshable: [Manager.Refresh] was called for a token without a refresh token.
+	// The token still works.
+	ErrNotRefreshable = errors.New("client: the token has no refresh token " +
+		"(OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do)")
 	// ErrClosed: the [Manager] was closed.
-	ErrClosed = errors.New("client: the pool is closed; make requests before Close")
+	ErrClosed = errors.New("client: the manager is closed (make requests before Close)")
 )
 
-// ForeignHostError says that a request, perhaps after a redirect, was for a host
-// that gets no credentials. Nothing was sent. It is [ErrForeignHost].
+// ForeignHostError says that a request, perhaps after a redirect, was for a host that gets
+// no credentials. Nothing was sent. It is [ErrForeignHost].
 type ForeignHostError struct {
-	// Provider is the name of the provider whose credentials were asked for.
+	// Provider is the name of the provider of the credentials.
 	Provider string
 	// Origin is the scheme and host of the request.
 	Origin string
@@ -45,8 +47,8 @@ type ForeignHostError struct {
 
 // Error implements error.
 func (e *ForeignHostError) Error() string {
-	return fmt.Sprintf("%v: credentials for %q do not go to %s; use another http.Client for it, "+
-		"or name the host in the provider's APIHosts", ErrForeignHost, e.Provider, e.Origin)
+	return fmt.Sprintf("%v: credentials for %q are not sent to %s (use another http.Client, "+
+		"or add the host to the provider's APIHosts)", ErrForeignHost, e.Provider, e.Origin)
 }
 
 // Is reports whether target is [ErrForeignHost].
@@ -61,22 +63,37 @@ func signInAgain(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequire
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 
 var (
-	errMarked   = errors.New("the token was refused before")
-	errAnother  = errors.New("the stored token is of another account than the session")
-	errNoSecret = errors.New("the token has expired and came without a refresh token")
+	errMarked    = errors.New("the token was refused before")
+	errAnother   = errors.New("the stored token is of another account than its key")
+	errNoSecret  = errors.New("the token has expired and has no refresh token")
+	errBusy      = errors.New("the entry changes all the time")
+	errNoAccount = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 )
 
-// storeError gives a store's failure its meaning for the caller.
+// storeError classifies a failed read of the store.
 func storeError(err error) error {
 	if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) {
 		return signInAgain(err)
 	}
-	// That a secret is missing from Secrets is here too: the operator can bring it back,
-	// and a sign-in would overwrite a token that is not lost.
+	// If a secret is missing from Secrets, the operator can add it. A sign-in would
+	// overwrite a token that is not lost.
 	return unavailable(err)
 }
 
-// cause is the stable word for err in events.
+// entryError classifies what was read under key: t or err. It returns nil if t is usable.
+func entryError(key tokenstore.Key, t tokenstore.Token, err error) error {
+	switch {
+	case err != nil:
+		return storeError(err)
+	case t.NeedsReauth:
+		return signInAgain(errMarked)
+	case t.AccountID != "" && t.AccountID != key.AccountID:
+		return signInAgain(errAnother)
+	}
+	return nil
+}
+
+// cause returns the stable word for err in events.
 func cause(err error) string {
 	switch {
 	case errors.Is(err, provider.ErrTokenRefused):
@@ -110,9 +127,9 @@ func retryAt(err error) time.Time {
 	return time.Time{}
 }
 
-// Nobody returns a client whose every request fails with [ErrNoUser]: what a
-// handler gets where nobody is signed in, so that a forgotten check ends in an
-// error that says so and not in a request without credentials.
+// Nobody returns a client for requests without a signed-in user. Its requests fail with
+// [ErrNoUser]. So a handler that forgets to require a user sends no request without
+// credentials.
 func Nobody() *http.Client { return &http.Client{Transport: nobody{}} }
 
 type nobody struct{}
@@ -122,7 +139,7 @@ func (nobody) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, ErrNoUser
 }
 
-// closeBody is owed by a RoundTripper on every path, see [http.RoundTripper].
+// closeBody closes the body of a request that is not sent, as [http.RoundTripper] demands.
 func closeBody(r *http.Request) {
 	if r.Body != nil {
 		_ = r.Body.Close()

@@ -21,8 +21,8 @@ import (
 )
 
 var (
-	user   = tokenstore.Key{Provider: "x", UserID: "12"}
-	person = provider.User{Provider: user.Provider, ID: user.UserID}
+	user   = tokenstore.Key{Provider: "x", UserID: "12", AccountID: "12"}
+	person = provider.User{Provider: user.Provider, ID: user.UserID, AccountID: user.AccountID}
 )
 
 // service is a provider and its API in one, with X's rotation: each refresh token
@@ -173,8 +173,12 @@ func (s *service) count() (asked int, revoked, calls string) {
 	return s.asked, strings.Join(s.revoked, " "), strings.Join(s.calls, "\n")
 }
 
-// hookStore lets tests fail and count calls of a store.
-// away makes the named calls fail, all of them without a name.
+// Put stores the token of a sign-in that has no other step.
+func (m *Manager) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
+	_, _, err := m.PutWithRollback(ctx, key, t, PutOptions{})
+	return err
+}
+
 // world is one replica with what is around it.
 type world struct {
 	*testing.T
@@ -287,6 +291,15 @@ func (w *world) signInWith(t tokenstore.Token) tokenstore.Token {
 }
 
 // stored is what the store holds, and "" for nothing.
+// remove deletes the user's entry, as a sign-out elsewhere does.
+func (w *world) remove() error {
+	e, err := w.store.Store.Get(w.Context(), user)
+	if err != nil {
+		return err
+	}
+	return w.store.Store.Delete(w.Context(), user, e.Version)
+}
+
 func (w *world) stored() tokenstore.Token {
 	w.Helper()
 	t, _, err := newVault(w.T, w.store.Store).Get(context.Background(), user)
@@ -294,6 +307,18 @@ func (w *world) stored() tokenstore.Token {
 		w.Fatal(err)
 	}
 	return t
+}
+
+// delete deletes the entry, as another replica's sign-out does.
+func (w *world) delete() {
+	w.Helper()
+	e, err := w.store.Store.Get(context.Background(), user)
+	if err == nil {
+		err = w.store.Store.Delete(context.Background(), user, e.Version)
+	}
+	if err != nil {
+		w.Error(err)
+	}
 }
 
 // do makes a request and returns the access token that it was made with.

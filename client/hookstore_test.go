@@ -10,6 +10,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
+// hookStore lets tests fail and count the calls of a store.
 type hookStore struct {
 	tokenstore.Store
 	mu     sync.Mutex
@@ -52,8 +53,13 @@ func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.
 	return
 }
 
-func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key) error {
-	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k) })
+func (h *hookStore) Delete(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+	return h.call(ctx, "delete", func() error { return h.Store.Delete(ctx, k, v) })
+}
+
+func (h *hookStore) List(ctx context.Context, userID string) (keys []tokenstore.Key, err error) {
+	err = h.call(ctx, "list", func() error { keys, err = h.Store.List(ctx, userID); return err })
+	return
 }
 
 func (h *hookStore) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (id tokenstore.LeaseID, err error) {
@@ -79,6 +85,7 @@ func (h *hookStore) hook(before func(ctx context.Context, op string) error) {
 	h.before = before
 }
 
+// away makes the named calls fail, and without a name all calls.
 func (h *hookStore) away(ops ...string) {
 	h.hook(func(_ context.Context, op string) error {
 		if len(ops) == 0 || strings.Contains(" "+strings.Join(ops, " ")+" ", " "+op+" ") {

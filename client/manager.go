@@ -2,9 +2,12 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,21 +17,22 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Manager gives clients that act for users, and keeps their tokens fresh. It holds a
-// token in memory, so that the store is not read once a request: the store is read
-// once per token until it expires or X refuses it, or every five minutes for one that
-// does not expire, as those of OAuth 1.0a. While the store is away the token in memory
-// serves on, and the reading is tried again every minute. Tokens of up to 100,000
-// users are held; those not used lately are dropped first. Another replica's change of
-// an entry is therefore seen at the next reading, when the token in memory fails, or
-// at the calls that say so.
+// Manager makes clients that act for users, and keeps their tokens fresh.
+//
+// A Manager holds tokens in memory. It reads the store once for each token until the
+// token expires or X refuses it. It reads a token that does not expire, as those of OAuth
+// 1.0a, every five minutes. While the store is away the token in memory stays in use, and
+// the Manager tries again every minute. A change by another replica is seen at the next
+// read, when X refuses the token in memory, or in calls whose documentation says so.
+// Memory is bounded to 100,000 accounts. The accounts that were not used lately are
+// dropped first.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
 	vault        *tokenstore.Vault
 	providers    map[string]provider.Provider
 	transport    http.RoundTripper
-	own          *http.Transport // transport where the Pool made it, else nil
+	own          *http.Transport // transport, if the Manager made it
 	refreshAhead time.Duration
 	lease        time.Duration
 	timeout      time.Duration
@@ -38,138 +42,177 @@ type Manager struct {
 
 	users table
 
-	// base is the context of work in the background; it ends with Close. Requests'
-	// contexts would end a refresh halfway.
+	// base is the context of background work. Close ends it. The context of a request
+	// would end a refresh too early.
 	base   context.Context
 	cancel context.CancelFunc
 
 	closed atomic.Bool
-	// stopping ends when Close begins. Pauses end with it, and calls under way go on.
+	// stopping ends when Close begins. Pauses end with it. Calls in progress continue.
 	stopping context.Context
 	stop     context.CancelFunc
 	mu       sync.Mutex // guards closing against spawn
 	wg       sync.WaitGroup
 }
 
-func newPool(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
-	p := &Manager{
+func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
+	m := &Manager{
 		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
 		refreshAhead: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
 		events: c.OnEvent, log: c.Logger, now: c.Now,
 	}
-	p.users.slots, p.users.most = make(map[tokenstore.Key]*slot), maxUsers
-	p.base, p.cancel = context.WithCancel(context.Background())
-	p.stopping, p.stop = context.WithCancel(context.Background())
-	return p
+	m.users.slots, m.users.most = make(map[tokenstore.Key]*slot), maxUsers
+	m.base, m.cancel = context.WithCancel(context.Background())
+	m.stopping, m.stop = context.WithCancel(context.Background())
+	return m
 }
 
-// Client returns the client that acts for key. It reads nothing before its first
-// request, costs little and need not be kept.
+// Client returns the client that acts for the account of key. It reads nothing before its
+// first request. It is cheap to make.
 //
 // It is an ordinary client without cookie jar and timeout: requests end with their
-// contexts. It puts the user's credentials in place of any Authorization header,
-// and only on requests to the provider's API; any other address fails with a
-// [*ForeignHostError] and nothing is sent. So does a redirect to one, in place of
-// its answer. The Request of an answer is the caller's, without the credentials.
+// contexts, and an answer's headers must arrive in time, see [Config.Transport]. It
+// replaces any Authorization header by the user's credentials. It sends requests only to
+// the provider's API. Any other URL, also of a redirect, fails with a
+// [*ForeignHostError], and nothing is sent. A relative URL such as /2/users/me goes to the
+// provider's API. The Request of an answer is the caller's, without the credentials.
 //
-// A 401 for a token that should be valid makes one refresh and, where the request
-// has no body or a GetBody, one retry; it is passed on where a refresh is not
-// possible at the moment. Nothing else is retried. Where the token has no refresh
-// token, a 401 is passed on as well, unless the provider is a [provider.TokenRejecter] and
-// finds in its first 4 KiB that the token is refused for good: that is
-// [ErrReauthRequired], and the provider is not asked again.
-func (p *Manager) Client(key tokenstore.Key) *http.Client { return p.ClientOf(key, "") }
-
-// ClientOf is [Manager.Client] for a session of the account accountID: an application may
-// link several accounts to one subject, and the token that is stored is that of the
-// last to sign in. Where its AccountID names another account, requests fail with
-// [ErrReauthRequired] and nothing is sent; the store is read before that is said, as the
-// account may have signed in on another replica. A token without AccountID serves any
-// account, and an empty accountID takes any token.
-func (p *Manager) ClientOf(key tokenstore.Key, accountID string) *http.Client {
-	return &http.Client{Transport: &transport{pool: p, provider: p.providers[key.Provider], key: key, account: accountID}}
+// A 401 for a token that should be valid makes one refresh. It also makes one retry if the
+// request has no body or a GetBody. The 401 is returned if a refresh is not possible at
+// the moment. Nothing else is retried. If the token has no refresh token, the 401 is
+// returned as well, unless the provider is a [provider.TokenRejecter] and its answer says
+// that the token is refused for good. That is [ErrReauthRequired], and the provider is not
+// asked again.
+//
+// If key has no AccountID, every request fails: see [Manager.Accounts].
+func (m *Manager) Client(key tokenstore.Key) *http.Client {
+	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key}}
 }
 
-// Close stops background work and waits for the refreshes under way, so that none
-// is cut off between X and the store. When ctx ends before they do, they are
-// cancelled and Close returns ctx's error; a token may be lost by that. In any case
-// no goroutine of the Manager is left when it returns. Requests and calls made
-// afterwards fail with [ErrClosed]. Closing twice is harmless.
-func (p *Manager) Close(ctx context.Context) error {
-	p.mu.Lock()
-	if !p.closed.Swap(true) {
-		p.stop()
+// ClientContext is like [Manager.Client] for a visitor's request: ctx ends the requests of
+// the client, too.
+func (m *Manager) ClientContext(ctx context.Context, key tokenstore.Key) *http.Client {
+	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key, visitor: ctx}}
+}
+
+// checkKey returns an error if key cannot name a token of this Manager.
+func (m *Manager) checkKey(key tokenstore.Key) error {
+	switch {
+	case key.Provider == "":
+		return errors.New("client: the key has no provider (use user.Key() of the user who signed in)")
+	case m.providers[key.Provider] == nil:
+		return fmt.Errorf("client: no provider is named %q (the names are %q; add the provider to Config.Providers)",
+			key.Provider, slices.Sorted(maps.Keys(m.providers)))
+	case key.AccountID == "":
+		return errNoAccount
 	}
-	p.mu.Unlock()
+	return nil
+}
+
+// Close stops background work and waits for refreshes in progress, so that none is lost
+// between X and the store. If ctx ends first, Close cancels them and returns ctx's error.
+// Tokens may be lost by that. No goroutine of the Manager remains when Close returns.
+// Later requests and calls fail with [ErrClosed]. Closing twice is harmless.
+func (m *Manager) Close(ctx context.Context) error {
+	m.mu.Lock()
+	if !m.closed.Swap(true) {
+		m.stop()
+	}
+	m.mu.Unlock()
 
 	done := make(chan struct{})
-	go func() { p.wg.Wait(); close(done) }()
+	go func() { m.wg.Wait(); close(done) }()
 	var err error
 	select {
 	case <-done:
 	case <-ctx.Done():
-		err = fmt.Errorf("client: closed before the refreshes under way had ended: %w", ctx.Err())
-		p.cancel()
+		err = fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
+		m.cancel()
 		<-done
 	}
-	p.cancel()
-	if p.own != nil {
-		p.own.CloseIdleConnections()
+	m.cancel()
+	if m.own != nil {
+		m.own.CloseIdleConnections()
 	}
 	return err
 }
 
+// Reencrypt encrypts every stored token with the newest secret, while requests and
+// refreshes continue: see [tokenstore.Vault.Reencrypt].
+func (m *Manager) Reencrypt(ctx context.Context) (tokenstore.Reencrypted, error) {
+	if m.closed.Load() {
+		return tokenstore.Reencrypted{}, ErrClosed
+	}
+	return m.vault.Reencrypt(ctx)
+}
+
 // spawn runs f in the background, unless the Manager is closed.
-func (p *Manager) spawn(f func()) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed.Load() {
+func (m *Manager) spawn(f func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed.Load() {
 		return false
 	}
-	p.wg.Go(f)
+	m.wg.Go(f)
 	return true
 }
 
-// pause waits for d, and reports false when the Manager is closed before.
-func (p *Manager) pause(d time.Duration) bool {
+// pause waits for d. It returns false if the Manager is closed meanwhile.
+func (m *Manager) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-p.stopping.Done():
+	case <-m.stopping.Done():
 		return false
 	}
 }
 
-// storeContext is for one call to the store on behalf of the Manager.
-func (p *Manager) storeContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.base, p.storeTimeout())
+// report is a log line, and an event if it has a kind.
+type report struct {
+	level slog.Level
+	text  string // empty: nothing to report
+	err   error
+	kind  event.Kind
+	began time.Time
 }
 
-func (p *Manager) storeTimeout() time.Duration { return min(storeTimeout, p.timeout) }
+func (m *Manager) report(key tokenstore.Key, r report) {
+	if r.text == "" {
+		return
+	}
+	m.logLine(r.level, r.text, key, r.err)
+	if r.kind == "" {
+		return
+	}
+	var took time.Duration
+	if !r.began.IsZero() {
+		took = time.Since(r.began)
+	}
+	m.tell(m.base, r.kind, key, took, r.err)
+}
 
-// tell fills in an event and passes it on.
-func (p *Manager) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
-	e := event.Event{Kind: kind, Time: p.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
+func (m *Manager) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
+	e := event.Event{Kind: kind, Time: m.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
 	if err != nil {
 		e.Cause = cause(err)
 	}
-	p.events.Tell(ctx, e)
+	m.events.Tell(ctx, e)
 }
 
-func (p *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
+func (m *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
 	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))
 	}
-	p.log.LogAttrs(p.base, level, "client: "+text, attrs...)
+	m.log.LogAttrs(m.base, level, "client: "+text, attrs...)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.
-func (p *Manager) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "client.Manager(%d users)", p.users.len())
+func (m *Manager) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client.Manager(%d users)", m.users.len())
 }
 
 // LogValue implements [slog.LogValuer].
-func (p *Manager) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
+func (m *Manager) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }

@@ -101,7 +101,7 @@ func TestRotationWhileRunning(t *testing.T) {
 		store := w.store.Store
 		var keys []tokenstore.Key
 		for i := range 12 {
-			key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint(100 + i)}
+			key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint(100 + i), AccountID: "12"}
 			if _, err := newVault(w.T, store, "k").Put(w.Context(), key, w.x.signIn()); err != nil {
 				w.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -47,9 +46,7 @@ func TestATokenWithoutExpiryIsReadAgain(t *testing.T) {
 // token.
 func TestASignOutElsewhereEndsATokenWithoutExpiry(t *testing.T) {
 	eternal(t, func(w *world) {
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
-			w.Fatal(err)
-		}
+		w.delete()
 		time.Sleep(5*time.Minute - 1)
 		w.wantToken("access-0")
 		time.Sleep(time.Nanosecond)
@@ -101,9 +98,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 		// It is back, without the entry.
 		w.store.hook(nil)
 		time.Sleep(time.Minute)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
-			w.Fatal(err)
-		}
+		w.delete()
 		w.wantToken("access-0")
 		synctest.Wait()
 		w.wantErr(ErrReauthRequired)
@@ -119,9 +114,7 @@ func TestATokenWithoutExpiryServesWhileTheStoreIsAway(t *testing.T) {
 		time.Sleep(5*time.Minute - 1)
 		w.wantToken("access-0")
 		w.wantReads(3)
-		if err := w.store.Store.Delete(w.Context(), user); err != nil {
-			w.Fatal(err)
-		}
+		w.delete()
 		time.Sleep(time.Nanosecond)
 		w.wantErr(ErrReauthRequired)
 	})
@@ -150,8 +143,8 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 			w.signIn()
 			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
 			reads := w.store.count("get")
-			if _, started, err := w.pool.join(s, g); started || !errors.Is(err, errMet) {
-				t.Errorf("%s: another flight began, %v", name, err)
+			if call, started, err := w.pool.join(s, g); started || call != nil || err != nil {
+				t.Errorf("%s: another refresh began, %v", name, err)
 			}
 			if c, err := w.pool.acquire(w.Context(), user, g); err != nil || c != s.cur.Load() {
 				t.Errorf("%s: %v, %v", name, c, err)

@@ -4,127 +4,158 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
+	"sync"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Revoke ends the application's hold on the user's account: the token is deleted
-// here and revoked at the provider. A key without a token is not an error.
+// Revoke disconnects one token: it deletes the token and revokes it at the provider. A key
+// without a token is not an error. If it was the last token of an account that the user
+// owns, see [PutOptions].Own, another user of the application may connect the account
+// afterwards.
 //
-// It takes the token out of the store first, in one step that a refresh under way
-// cannot survive, here or in another process: that refresh's result is revoked as
-// well. Then it asks the provider, for at most two seconds and whatever comes of
-// it; see [event.RevokeFailed]. A process that dies between leaves a token that
-// lives at X, but that nobody has.
+// Revoke deletes the token from the store first. A refresh in progress, here or in another
+// process, then revokes its result. Afterwards Revoke asks the provider, for at most two
+// seconds, and ignores a failure, see [event.RevokeFailed]. A process that dies in between
+// leaves a token that is valid at X, but stored nowhere.
 //
-// Its error means that the token may still be stored; the provider was asked all
-// the same if the token was known. Once begun, Revoke does not stop when ctx ends.
-func (p *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
-	if p.closed.Load() {
+// An error means that the token may still be stored. The provider was asked all the same
+// if the token was known. Once begun, Revoke does not stop when ctx ends.
+func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
+	if m.closed.Load() {
 		return ErrClosed
 	}
+	if key.AccountID == "" {
+		return errNoAccount
+	}
 	ctx = context.WithoutCancel(ctx)
-	var tokens []tokenstore.Token
-	if s := p.users.find(key); s != nil {
-		known := s.cur.Load()
-		s.drop()
-		// A request in between may have read the entry again.
-		defer s.drop()
-		if u := s.abandon(); u != nil {
-			tokens = append(tokens, u.token)
-		} else if known != nil && known.again == nil {
-			tokens = append(tokens, known.token)
-		}
+	if err := m.removeAll(ctx, []tokenstore.Key{key}, ""); err != nil {
+		return err
 	}
-	stored, unread, err := p.take(ctx, key)
-	if stored.AccessToken != "" && (len(tokens) == 0 || tokens[0].AccessToken != stored.AccessToken) {
-		tokens = append(tokens, stored)
-	}
-	end, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	for _, t := range tokens {
-		_ = p.revokeAt(end, key, t)
-	}
-	if unread != nil && len(tokens) == 0 {
-		p.tell(ctx, event.RevokeFailed, key, 0, &storeTrouble{unread})
-	}
-	if err != nil {
-		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
+	if err := m.unlink(ctx, key); err != nil {
+		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
 	}
 	return nil
 }
 
-// tombstone stands in an entry between the taking of its token and its removal.
-// Having no ObtainedAt, it is not the mark of a refusal that settle may overwrite.
-var tombstone = tokenstore.Token{NeedsReauth: true}
+// RevokeAccount is for a sign-out. It deletes and revokes the tokens of key's account, by
+// both of X's protocols, as [Manager.Revoke] does. The user still owns the account.
+func (m *Manager) RevokeAccount(ctx context.Context, key tokenstore.Key) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	if key.AccountID == "" {
+		return errNoAccount
+	}
+	return m.removeAll(context.WithoutCancel(ctx), m.siblings(key), "")
+}
 
-// take removes the entry and returns the token that was in it when it went: with
-// Get and Delete alone, a refresh could store another token in between, which
-// would be deleted and never revoked. unread is why the token is not known, err why
-// it may still be there.
-func (p *Manager) take(ctx context.Context, key tokenstore.Key) (t tokenstore.Token, unread, err error) {
-	for range 5 {
-		var v tokenstore.Version
-		t, v, err = p.get(ctx, key)
-		if err != nil {
-			unread = err
-			break
+// RevokeAll is for a sign-out everywhere. It deletes and revokes the tokens of all
+// accounts of a user, as [Manager.RevokeAccount] does. Tokens of providers that the Manager
+// does not have are left alone.
+func (m *Manager) RevokeAll(ctx context.Context, userID string) error {
+	ctx = context.WithoutCancel(ctx)
+	keys, err := m.keys(ctx, userID)
+	if err != nil {
+		return err
+	}
+	return m.removeAll(ctx, keys, "")
+}
+
+// removed are the tokens that were under one key.
+type removed struct {
+	key    tokenstore.Key
+	tokens []tokenstore.Token
+	// unread is why a deleted entry could not be read. err is why the entry may still be
+	// stored.
+	unread, err error
+}
+
+// removeAll deletes the entries of keys, and then revokes their tokens within two seconds.
+// It does not revoke the access token keep.
+func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep string) error {
+	all := make([]removed, len(keys))
+	m.each(all, func(i int) { all[i] = m.remove(ctx, keys[i]) })
+	end, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	m.each(all, func(i int) {
+		for _, t := range all[i].tokens {
+			if keep == "" || t.AccessToken != keep {
+				m.revokeAt(end, all[i].key, t)
+			}
 		}
-		if t.NeedsReauth {
-			break
+	})
+	var errs []error
+	for _, r := range all {
+		if r.unread != nil && len(r.tokens) == 0 {
+			m.tell(ctx, event.RevokeFailed, r.key, 0, &storeTrouble{r.unread})
 		}
-		call(ctx, p.storeTimeout(), func(ctx context.Context) { _, err = p.vault.Replace(ctx, key, v, tombstone) })
-		if !errors.Is(err, tokenstore.ErrConflict) {
-			break
+		if r.err != nil {
+			errs = append(errs, fmt.Errorf("client: the token was not deleted: %w", unavailable(r.err)))
 		}
 	}
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return tokenstore.Token{}, nil, nil
+	return errors.Join(errs...)
+}
+
+// each calls f for every index of all, eight at a time.
+func (m *Manager) each(all []removed, f func(i int)) {
+	var wg sync.WaitGroup
+	free := make(chan struct{}, 8)
+	for i := range all {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			f(i)
+		})
 	}
-	// Whatever was there and could be read, it has to go.
-	call(ctx, p.storeTimeout(), func(ctx context.Context) { err = p.vault.Delete(ctx, key) })
-	return t, unread, err
+	wg.Wait()
 }
 
-// get reads the store on behalf of a caller that waits.
-func (p *Manager) get(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
-	defer cancel()
-	return p.vault.Get(ctx, key)
+// remove deletes the entry of key, from memory and from the store.
+func (m *Manager) remove(ctx context.Context, key tokenstore.Key) removed {
+	r := removed{key: key}
+	if s := m.users.find(key); s != nil {
+		known := s.cur.Load()
+		s.drop()
+		if u := s.abandon(); u != nil {
+			r.add(u.token)
+		} else if known != nil && known.again == nil {
+			r.add(known.token)
+		}
+	}
+	for failures := range maxConflicts {
+		if r.err = r.deleteOnce(ctx, m); !errors.Is(r.err, tokenstore.ErrConflict) {
+			break
+		}
+		// A sign-in or a refresh came first. Read and delete its token.
+		afterConflict(ctx, failures)
+	}
+	// A request may have read the entry before it was deleted.
+	m.dropKey(key)
+	return r
 }
 
-// put writes to the store on behalf of a caller that waits.
-func (p *Manager) put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
-	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
-	defer cancel()
-	_, err := p.vault.Put(ctx, key, t)
-	return err
-}
-
-func call(ctx context.Context, d time.Duration, f func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	f(ctx)
-}
-
-// abandon stops the saving of a token, and returns it if there was one.
-func (s *slot) abandon() *unsaved {
-	s.mu.Lock()
-	u := s.unsaved
-	s.mu.Unlock()
-	if u == nil {
+// deleteOnce reads the entry and deletes the version that it has read. So each token is
+// either stored or in r.tokens.
+func (r *removed) deleteOnce(ctx context.Context, m *Manager) error {
+	t, v, err := m.readEntry(ctx, r.key)
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
 		return nil
+	case err != nil && v == "":
+		r.unread = err
+		return err
 	}
-	u.lock()
-	defer u.unlock()
-	if u.how != unsettled {
-		return nil
+	r.unread = err
+	r.add(t)
+	return m.deleteEntry(ctx, r.key, v)
+}
+
+func (r *removed) add(t tokenstore.Token) {
+	same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
+	if t.AccessToken != "" && !slices.ContainsFunc(r.tokens, same) {
+		r.tokens = append(r.tokens, t)
 	}
-	u.how = lost
-	s.mu.Lock()
-	s.unsaved = nil
-	s.mu.Unlock()
-	return u
 }

@@ -16,17 +16,17 @@ const (
 	saveMost  = 5 * time.Second
 )
 
-// unsaved is a token that X has given and the store does not have yet. Its refresh
-// token exists nowhere else.
+// unsaved is a token that X has given and the store does not have yet. Its refresh token
+// exists nowhere else.
 type unsaved struct {
 	token  tokenstore.Token
-	old    tokenstore.Token // what it was refreshed from
+	old    tokenstore.Token // the token before the refresh
 	gen    uint64
 	cached *cached
 	began  time.Time
 
-	// turn is held while one goroutine settles it, across calls to the store; it
-	// guards all below.
+	// turn is held while one goroutine settles the token, across calls to the store. It
+	// guards the fields below.
 	turn chan struct{}
 	base tokenstore.Version
 	how  outcome
@@ -47,66 +47,71 @@ const (
 
 var errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")
 
-// settle writes u to the store unless something else was written since. Its error
-// is the store's, and set for unsettled only.
-func (p *Manager) settle(s *slot, u *unsaved) (outcome, error) {
+// settle stores u unless another token was stored since the refresh began. The error is
+// the store's, and only set for unsettled.
+func (m *Manager) settle(s *slot, u *unsaved) (outcome, report, error) {
 	u.lock()
 	defer u.unlock()
-	if u.how != unsettled {
-		return u.how, nil
-	}
-	for {
-		ctx, cancel := p.storeContext()
-		_, err := p.vault.Replace(ctx, s.key, u.base, u.token)
-		cancel()
+	for u.how == unsettled {
+		_, err := m.replaceEntry(m.base, s.key, u.base, u.token)
 		if err == nil {
-			return p.saved(s, u), nil
+			return settled, m.saved(s, u), nil
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
-			return unsettled, err
+			return unsettled, report{}, err
 		}
-		there, v, err := p.read(s.key)
+		there, v, err := m.readEntry(m.base, s.key)
 		switch {
-		case errors.Is(err, ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)):
+		case err != nil && errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)):
 			u.unsure = true
-			return unsettled, err
+			return unsettled, report{}, unavailable(err)
 		case err != nil:
-			return p.superseded(s, u), nil
+			return lost, m.superseded(s, u), nil
 		case there.AccessToken == u.token.AccessToken:
-			// An earlier attempt whose answer did not arrive.
-			return p.saved(s, u), nil
-		case there.NeedsReauth && !u.old.ObtainedAt.IsZero() && there.ObtainedAt.Equal(u.old.ObtainedAt):
-			// While the store was away from here, another process was refused the refresh
-			// token that was spent for u. That says nothing against u.
-			u.base = v
-		case there.AccessToken == u.old.AccessToken && there.RefreshToken == u.old.RefreshToken && there.ObtainedAt.Equal(u.old.ObtainedAt):
-			// The spent token, sealed anew after our lease had run out.
+			// An earlier attempt was stored, and its answer was lost.
+			return settled, m.saved(s, u), nil
+		case u.replaces(there):
 			u.base = v
 		default:
-			return p.superseded(s, u), nil
+			return lost, m.superseded(s, u), nil
 		}
 	}
+	return u.how, report{}, nil
 }
 
-func (p *Manager) saved(s *slot, u *unsaved) outcome {
+// replaces reports whether u replaces the stored token there, although the entry has
+// another version than u was refreshed from.
+func (u *unsaved) replaces(there tokenstore.Token) bool {
+	if !there.ObtainedAt.Equal(u.old.ObtainedAt) {
+		return false
+	}
+	if there.NeedsReauth {
+		// While the store was away, another process sent the spent refresh token and was
+		// refused. That does not concern u.
+		return !u.old.ObtainedAt.IsZero()
+	}
+	// The spent token was encrypted with another secret.
+	return there.AccessToken == u.old.AccessToken && there.RefreshToken == u.old.RefreshToken
+}
+
+// saved records that u is stored. u.turn must be held.
+func (m *Manager) saved(s *slot, u *unsaved) report {
 	u.how = settled
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.unsaved == u {
 		s.unsaved = nil
 	}
 	if s.gen == u.gen && !s.dead {
 		s.cur.Store(u.cached)
 		s.failures, s.askAfter, s.lastErr = 0, time.Time{}, nil
-		s.nextEarly.Store(p.now().Add(earlyFirst).UnixNano())
+		s.nextEarly.Store(m.now().Add(earlyFirst).UnixNano())
 	}
-	s.mu.Unlock()
-	p.logLine(slog.LevelDebug, "token refreshed", s.key, nil)
-	p.tell(p.base, event.Refreshed, s.key, time.Since(u.began), nil)
-	return settled
+	return report{level: slog.LevelDebug, text: "token refreshed", kind: event.Refreshed, began: u.began}
 }
 
-// superseded gives u's token back to the provider: nobody will use it.
-func (p *Manager) superseded(s *slot, u *unsaved) outcome {
+// superseded revokes u's token, which is not needed. u.turn must be held.
+func (m *Manager) superseded(s *slot, u *unsaved) report {
 	u.how = lost
 	s.mu.Lock()
 	if s.unsaved == u {
@@ -114,20 +119,20 @@ func (p *Manager) superseded(s *slot, u *unsaved) outcome {
 	}
 	s.cur.CompareAndSwap(u.cached, nil)
 	s.mu.Unlock()
-	p.logLine(slog.LevelInfo, "a refresh was overtaken", s.key, errSuperseded)
-	p.tell(p.base, event.RefreshFailed, s.key, time.Since(u.began), errSuperseded)
-	p.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(p.base, p.timeout)
+	m.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(m.base, m.timeout)
 		defer cancel()
-		_ = p.revokeAt(ctx, s.key, u.token)
+		m.revokeAt(ctx, s.key, u.token)
 	})
-	return lost
+	return report{
+		level: slog.LevelInfo, text: "the result of a refresh was not needed", err: errSuperseded,
+		kind: event.RefreshFailed, began: u.began,
+	}
 }
 
-// keep holds u in memory and goes on saving it. It reports whether requests may
-// use it meanwhile.
-func (p *Manager) keep(s *slot, u *unsaved, err error) bool {
-	p.logLine(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", s.key, err)
+// keep holds u in memory and tries again to store it. It reports whether requests may use
+// u meanwhile.
+func (m *Manager) keep(s *slot, u *unsaved) bool {
 	u.lock()
 	sure := !u.unsure
 	u.unlock()
@@ -138,35 +143,57 @@ func (p *Manager) keep(s *slot, u *unsaved, err error) bool {
 		s.cur.Store(u.cached)
 	}
 	s.mu.Unlock()
-	p.wg.Go(func() {
-		for wait, going := saveFirst, true; going; wait = min(2*wait, saveMost) {
-			// When the Manager is closed there is one more attempt, the last.
-			going = p.pause(wait)
-			how, err := p.settle(s, u)
-			if how != unsettled {
-				return
-			}
-			if !going {
-				p.logLine(slog.LevelError, "a refreshed token is lost with this process: the store did not take it", s.key, err)
-			}
-		}
-	})
+	m.wg.Go(func() { m.saveLater(s, u) })
 	return use
 }
 
-// revokeAt takes t back at the provider if that is possible, and returns the
-// provider's error.
-func (p *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
-	r, ok := p.providers[key.Provider].(provider.Revoker)
-	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
+func (m *Manager) saveLater(s *slot, u *unsaved) {
+	for wait, open := saveFirst, true; open; wait = min(2*wait, saveMost) {
+		// When the Manager is closed there is one last attempt.
+		open = m.pause(wait)
+		how, report, err := m.settle(s, u)
+		m.report(s.key, report)
+		if how != unsettled {
+			return
+		}
+		if !open {
+			m.logLine(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", s.key, err)
+		}
+	}
+}
+
+// abandon stops the saving of a token, and returns it if there is one.
+func (s *slot) abandon() *unsaved {
+	s.mu.Lock()
+	u := s.unsaved
+	s.mu.Unlock()
+	if u == nil {
 		return nil
+	}
+	u.lock()
+	defer u.unlock()
+	if u.how != unsettled {
+		return nil
+	}
+	u.how = lost
+	s.mu.Lock()
+	s.unsaved = nil
+	s.mu.Unlock()
+	return u
+}
+
+// revokeAt revokes t at the provider if the provider can do that.
+func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
+	r, ok := m.providers[key.Provider].(provider.Revoker)
+	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
+		return
 	}
 	began := time.Now()
 	if err := r.Revoke(ctx, t); err != nil {
-		p.logLine(slog.LevelWarn, "a token was not revoked at the provider", key, err)
-		p.tell(ctx, event.RevokeFailed, key, time.Since(began), err)
-		return err
+		m.report(key, report{
+			level: slog.LevelWarn, text: "a token was not revoked at the provider", err: err, kind: event.RevokeFailed, began: began,
+		})
+		return
 	}
-	p.tell(ctx, event.Revoked, key, time.Since(began), nil)
-	return nil
+	m.tell(ctx, event.Revoked, key, time.Since(began), nil)
 }

@@ -142,7 +142,7 @@ func TestOvertakenAtSave(t *testing.T) {
 			func(w *world) { w.wantToken("access-2"); w.wantRevoked("access-3") },
 		},
 		"a sign-out elsewhere": {
-			func(w *world) { _ = w.store.Store.Delete(w.Context(), user) },
+			func(w *world) { w.delete() },
 			func(w *world) { w.wantErr(ErrReauthRequired); w.wantRevoked("access-2") },
 		},
 		"a sign-out here": {
@@ -225,7 +225,7 @@ func TestUnsureWhatChanged(t *testing.T) {
 			w.x.during = func(context.Context) error {
 				w.x.set(func(s *service) { s.during = nil })
 				if out {
-					_ = w.store.Store.Delete(w.Context(), user)
+					w.delete()
 				} else {
 					w.signIn()
 				}
@@ -253,7 +253,7 @@ func TestSupersededNotRevoked(t *testing.T) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
 		w.x.set(func(s *service) { s.revokeErr = errors.New("no route") })
-		w.x.during = func(context.Context) error { return w.store.Store.Delete(w.Context(), user) }
+		w.x.during = func(context.Context) error { w.delete(); return nil }
 		w.wantErr(ErrReauthRequired)
 		synctest.Wait()
 		w.wantEvents("refresh_failed:superseded revoke_failed:unavailable")

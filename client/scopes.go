@@ -11,88 +11,65 @@ import (
 )
 
 const (
-	// How long what the store said about a missing scope is believed.
+	// How long the store's answer about a missing scope is believed.
 	scopesFor = 3 * time.Second
-	// How many sign-ins of one user may have it read anew within that time.
+	// How many sign-ins of one account may cause a read within that time.
 	maxAsked = 8
 )
 
 // MissingScopes returns those of scopes that the token of u lacks, whether or not the
 // token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
-// access level, which the provider alone knows, decides at each call.
+// access level decides at each call, and only X knows it.
 //
-// MissingScopes reads the store if no token is in memory, and if the token in memory
-// lacks a scope, so that it sees a consent that another replica has just stored. The
-// latter reads happen once in three seconds for a user. In between, and while the store
-// does not answer, the token in memory counts. A new sign-in, by u.SignedInAt, reads the
-// store at once, at most eight times in three seconds. So a visitor who comes back from
-// the consent is not refused by a replica that has just read the store.
+// MissingScopes reads the store if no token is in memory, or if the token in memory lacks
+// a scope. So it finds a consent that another replica has just stored. It makes the latter
+// reads once in three seconds for an account. In between, and while the store does not
+// answer, the token in memory counts. A new sign-in, by u.SignedInAt, reads the store at
+// once, at most eight times in three seconds. So a visitor who returns from the consent is
+// not refused by a replica that has just read the store.
 //
-// [ErrReauthRequired] says that there is no token, that the provider has refused it, or that
-// it is of another account than u.ID, see [Manager.ClientOf]. An empty u.ID takes any account.
-func (p *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
-	if p.closed.Load() {
+// [ErrReauthRequired] says that there is no token, or that the provider has refused it.
+func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	s := p.users.get(u.Key())
+	if err := m.checkKey(u.Key()); err != nil {
+		return nil, err
+	}
+	s := m.users.get(u.Key())
 	known := s.cur.Load()
 	if known != nil && known.again == nil {
 		s.touched.Store(true)
-		missing, err := lacking(known.token, u.AccountID, scopes)
-		if (len(missing) == 0 && err == nil) || !s.mayReread(u.SignedInAt, p.now()) {
-			return missing, err
+		missing := lacking(known.token, scopes)
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+			return missing, nil
 		}
 	}
-	s.mu.Lock()
-	gen, pending, refused := s.gen, s.newer(), s.refused
-	s.mu.Unlock()
-	if pending != nil {
-		// The store's entry is older than what we hold.
-		return lacking(pending.token, u.AccountID, scopes)
+	t, err := m.inspect(ctx, s)
+	if errors.Is(err, ErrUnavailable) && t.AccessToken != "" && ctx.Err() == nil {
+		return lacking(t, scopes), nil
 	}
-	var t tokenstore.Token
-	var v tokenstore.Version
-	var err error
-	t, v, err = p.get(ctx, s.key)
-	switch {
-	case err != nil:
-		err = storeError(err)
-	case t.NeedsReauth || (refused != "" && v == refused):
-		err = signInAgain(errMarked)
-	}
-	switch {
-	case errors.Is(err, ErrReauthRequired):
-		s.learn(known, &cached{again: err}, gen)
-		return nil, err
-	case err != nil && known != nil && known.again == nil && ctx.Err() == nil:
-		return lacking(known.token, u.AccountID, scopes)
-	case err != nil:
+	if err != nil {
 		return nil, err
 	}
-	if known == nil || known.again != nil || known.token.AccessToken != t.AccessToken || !slices.Equal(known.token.Scopes, t.Scopes) {
-		s.learn(known, p.remember(t, p.now(), 0), gen)
-	}
-	return lacking(t, u.AccountID, scopes)
+	return lacking(t, scopes), nil
 }
 
-// lacking returns what t lacks, for a session of accountID; "" is any.
-func lacking(t tokenstore.Token, accountID string, scopes []string) (missing []string, err error) {
-	if accountID != "" && t.AccountID != "" && t.AccountID != accountID {
-		return nil, signInAgain(errAnother)
-	}
+// lacking returns those of scopes that t lacks.
+func lacking(t tokenstore.Token, scopes []string) (missing []string) {
 	if t.IsOAuth1() {
-		return nil, nil
+		return nil
 	}
 	for _, scope := range scopes {
 		if !t.HasScopes(scope) {
 			missing = append(missing, scope)
 		}
 	}
-	return missing, nil
+	return missing
 }
 
-// mayReread reports whether the store is to be read for somebody who signed in at
-// signedIn, and lacks a scope.
+// mayReread reports whether the store is to be read for a visitor who signed in at
+// signedIn and lacks a scope.
 func (s *slot) mayReread(signedIn, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,14 +81,4 @@ func (s *slot) mayReread(signedIn, now time.Time) bool {
 	}
 	s.asked = append(s.asked, signedIn)
 	return true
-}
-
-// learn puts what was read into the place of known, unless something has changed since gen
-// or is about to.
-func (s *slot) learn(known, c *cached, gen uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gen == gen && !s.dead && s.call == nil && s.unsaved == nil {
-		s.cur.CompareAndSwap(known, c)
-	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // missing is what the token of a session lacks, or the error's text.
 func (w *world) missing(u provider.User, scopes ...string) string {
-	u.Provider, u.ID = user.Provider, user.UserID
+	u.Provider, u.ID, u.AccountID = user.Provider, user.UserID, cmp.Or(u.AccountID, user.AccountID)
 	got, err := w.pool.MissingScopes(w.Context(), u, scopes...)
 	if err != nil {
 		return err.Error()
@@ -152,7 +153,7 @@ func TestMissingScopesWhileTheStoreIsAway(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		w.store.away()
-		w.wantMissing(provider.User{}, "try again later", 1, "tweet.read")
+		w.wantMissing(provider.User{}, "temporarily unavailable", 1, "tweet.read")
 		w.store.hook(nil)
 		w.wantToken("access-1")
 		w.store.away()
@@ -164,13 +165,12 @@ func TestMissingScopesWhileTheStoreIsAway(t *testing.T) {
 func TestMissingScopesOfAnotherAccount(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
-		w.wantMissing(provider.User{AccountID: "13"}, "another account", 1, "tweet.read")
-		w.wantMissing(provider.User{AccountID: "12"}, "", 0, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "13"}, "sign in again", 1, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "12"}, "", 1, "tweet.read")
 		// The account has signed in on another replica.
-		token := w.x.signIn()
-		token.AccountID = "13"
-		w.signInWith(token)
+		w.signInAs("13")
 		w.wantMissing(provider.User{AccountID: "13"}, "", 1, "tweet.read")
+		w.wantMissing(provider.User{AccountID: "12"}, "", 0, "tweet.read")
 	})
 }
 
@@ -197,7 +197,7 @@ func TestMissingScopesBringsNothingBack(t *testing.T) {
 			}
 			return nil
 		}
-		w.wantMissing(provider.User{}, "dm.read", 1, "dm.read")
+		w.wantMissing(provider.User{}, "dm.read", 2, "dm.read") // Put reads as well
 		w.wantToken("access-2")
 	})
 }

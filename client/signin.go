@@ -10,92 +10,177 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// undoTimeout bounds the undoing of a Put that answered an error, which a user waits
-// for after the time that Put itself took.
+// undoTimeout bounds the rollback of a write that returned an error. The user waits for it
+// after the time that the write took.
 const undoTimeout = 2 * time.Second
 
-// PutWithRollback is [Manager.Put] for a caller with another step to take. If that fails, undo
-// puts back what was there before, the token of an earlier sign-in, or else deletes
-// the new token and revokes it at the provider as [Manager.Revoke] does. Where the store is
-// away and the token may stay in it, it is revoked all the same. What somebody has written
-// since is left alone. PutWithRollback reads the entry first; where that fails, nothing is written
-// and the new token is not revoked, as it may be the one that is stored.
+// PutOptions are the options of [Manager.PutWithRollback].
+type PutOptions struct {
+	// Own makes the user the only one in the application who may connect the account. It is
+	// for applications with users of their own.
+	Own bool
+	// AllowTransfer lets the user take the account over from another user of the
+	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
+	AllowTransfer bool
+}
+
+// signIn is the write of a sign-in.
+type signIn struct {
+	m     *Manager
+	key   tokenstore.Key
+	token tokenstore.Token
+	// before is the entry before the sign-in, if it had one.
+	before        tokenstore.Token
+	beforeVersion tokenstore.Version
+	had           bool
+	// version is the version that the sign-in wrote.
+	version tokenstore.Version
+	owner   claim
+}
+
+// PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
+// account. A refresh of the token before does not overwrite the new one.
 //
-// Where the store answers the writing with an error it may have been done all the
-// same. PutWithRollback then undoes it itself, for at most two seconds and also where ctx has
-// ended, before it returns the error; a store that is away for longer may be left with
-// the token.
-func (p *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token) (undo func(context.Context) error, err error) {
-	before, _, err := p.get(ctx, key)
-	had := err == nil
-	// An entry that nobody can read is as good as none.
+// If a later step of the sign-in fails, call rollback. It puts back the token before, or
+// it deletes the new token and revokes it at the provider. It changes only what this call
+// has written: after a write by another sign-in it does nothing. If the store is away and
+// the token may stay in it, rollback revokes the token all the same.
+//
+// With [PutOptions].Own the call makes the user the owner of the account first. If the
+// account is taken over, formerOwner is the [provider.User.ID] of the user who had it.
+// That user's tokens for the account are deleted and revoked. The caller ends that user's
+// sessions of the account.
+//
+// If the call returns an error, it has undone what it wrote, for at most two seconds and
+// also after ctx has ended. A store that is away for longer may be left with the token,
+// which is revoked. If the entry cannot be read first, nothing is written or revoked.
+//
+// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
+func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (
+	rollback func(context.Context) error, formerOwner string, err error,
+) {
+	if m.closed.Load() {
+		return nil, "", ErrClosed
+	}
+	if err := m.checkKey(key); err != nil {
+		return nil, "", err
+	}
+	if t.AccountID != "" && t.AccountID != key.AccountID {
+		return nil, "", errors.New("client: the token's AccountID is not that of the key")
+	}
+	s := &signIn{m: m, key: key, token: t}
+	if err := s.readBefore(ctx); err != nil {
+		return nil, "", err
+	}
+	if opt.Own {
+		if s.owner, err = m.claimAccount(ctx, key, opt.AllowTransfer); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := s.put(ctx, opt); err != nil {
+		return nil, "", err
+	}
+	return s.rollback, s.owner.from(key.UserID), nil
+}
+
+// readBefore reads the entry that the sign-in replaces. An unreadable entry counts as
+// none.
+func (s *signIn) readBefore(ctx context.Context) (err error) {
+	s.before, s.beforeVersion, err = s.m.readEntry(ctx, s.key)
+	s.had = err == nil
 	if err != nil && errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
-	if err := p.Put(ctx, key, t); err != nil {
-		if errors.Is(err, ErrUnavailable) {
-			call(context.WithoutCancel(ctx), undoTimeout, func(ctx context.Context) {
-				if _, err := p.undoPut(ctx, key, t, before, had); err != nil {
-					p.logLine(slog.LevelWarn, "the token of a failed sign-in may be stored", key, err)
-				}
-			})
-			// Stored or not, nobody will use it.
-			p.revokeUnused(context.WithoutCancel(ctx), key, t, had)
-		}
-		return nil, err
-	}
-	return func(ctx context.Context) error {
-		gone, err := p.undoPut(ctx, key, t, before, had)
-		if gone || err != nil {
-			// Where it could not be taken out, nobody will use it either.
-			p.revokeUnused(context.WithoutCancel(ctx), key, t, had)
-		}
-		return err
-	}, nil
+	return nil
 }
 
-// revokeUnused revokes the token of a sign-in that failed, but not where there was one
-// before: X's OAuth 1.0a gives an account that signs in again the token it had.
-func (p *Manager) revokeUnused(ctx context.Context, key tokenstore.Key, t tokenstore.Token, had bool) {
-	if had {
-		return
-	}
-	call(ctx, revokeTimeout, func(ctx context.Context) { _ = p.revokeAt(ctx, key, t) })
-}
-
-// undoPut takes t out of the store again, and reports whether it was there.
-func (p *Manager) undoPut(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
-	if s := p.users.find(key); s != nil {
-		s.drop()
-		defer s.drop()
-	}
-	gone, err = p.putBack(ctx, key, t, before, had)
+// put stores the token, and then completes what the owner's change needs.
+func (s *signIn) put(ctx context.Context, opt PutOptions) (err error) {
+	s.version, err = s.m.putEntry(ctx, s.key, s.token)
+	s.m.dropKey(s.key)
 	if err != nil {
-		return false, fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+		s.afterFailedPut(ctx)
+		return unavailable(err)
 	}
-	return gone, nil
+	if !opt.Own {
+		return nil
+	}
+	if err = s.confirm(ctx, opt); err == nil {
+		err = s.removeFormer(ctx)
+	}
+	if err != nil {
+		s.undoNow(ctx, func(ctx context.Context) error { return s.rollback(ctx) })
+	}
+	return err
 }
 
-// putBack takes t out of the store, and reports whether it was there.
-func (p *Manager) putBack(ctx context.Context, key tokenstore.Key, t, before tokenstore.Token, had bool) (gone bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.storeTimeout())
+// undoNow undoes a failed sign-in at once. The sign-in's context may have ended.
+func (s *signIn) undoNow(ctx context.Context, undo func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	now, v, err := p.vault.Get(ctx, key)
-	if errors.Is(err, tokenstore.ErrNotFound) || (err == nil && now.AccessToken != t.AccessToken) {
-		return false, nil
+	if err := undo(ctx); err != nil {
+		s.m.logLine(slog.LevelWarn, "the token of a failed sign-in may be stored", s.key, err)
+	}
+}
+
+// afterFailedPut undoes a Put that returned an error. The store may have done it all the
+// same, now or when the answer was lost.
+func (s *signIn) afterFailedPut(ctx context.Context) {
+	s.undoNow(ctx, func(ctx context.Context) error {
+		defer s.m.unclaim(ctx, s.key, s.owner)
+		now, v, err := s.m.readEntry(ctx, s.key)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
+			return nil
+		case err != nil:
+			return err
+		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
+			return nil // another sign-in's
+		}
+		s.version = v
+		_, err = s.undo(ctx)
+		return err
+	})
+	// Nobody uses the token, whether or not it is stored.
+	s.revokeUnused(ctx)
+}
+
+// rollback undoes the sign-in.
+func (s *signIn) rollback(ctx context.Context) error {
+	gone, err := s.undo(ctx)
+	if gone || err != nil {
+		// A token that could not be deleted is not used, either.
+		s.revokeUnused(ctx)
 	}
 	if err != nil {
-		return false, err
+		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
 	}
-	if !had {
-		before = tombstone
+	return errors.Join(err, s.m.unclaim(ctx, s.key, s.owner))
+}
+
+// undo puts back the entry before, if the entry still has the version that the sign-in
+// wrote. It reports whether it has done that.
+func (s *signIn) undo(ctx context.Context) (gone bool, err error) {
+	s.m.dropKey(s.key)
+	defer s.m.dropKey(s.key)
+	if s.had {
+		_, err = s.m.replaceEntry(ctx, s.key, s.version, s.before)
+	} else {
+		err = s.m.deleteEntry(ctx, s.key, s.version)
 	}
-	_, err = p.vault.Replace(ctx, key, v, before)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return false, nil
 	}
-	if err == nil && !had {
-		err = p.vault.Delete(ctx, key)
-	}
 	return err == nil, err
+}
+
+// revokeUnused revokes the token of a failed sign-in. It does not if there was an entry
+// before: X's OAuth 1.0a gives an account that signs in again the same token.
+func (s *signIn) revokeUnused(ctx context.Context) {
+	if s.had {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	s.m.revokeAt(ctx, s.key, s.token)
 }

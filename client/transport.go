@@ -7,90 +7,151 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// transport sends the requests of one user.
+// transport sends the requests of one account.
 type transport struct {
-	pool     *Manager
-	provider provider.Provider // nil where no provider has the key's name
+	m        *Manager
+	provider provider.Provider // nil if no provider has the key's name
 	key      tokenstore.Key
-	account  string // the only account to act for; empty: any
+	// visitor ends requests, as their own contexts do. It may be nil. A transport lives as
+	// long as the visitor's request, so it may hold the context.
+	visitor context.Context //nolint:containedctx // see above
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.roundTrip(r)
-	if resp != nil {
-		// What was sent holds the token, and programs print the requests of answers.
-		resp.Request = r
+	ctx, release := t.bind(r.Context())
+	resp, err := t.roundTrip(ctx, r)
+	if resp == nil || resp.Body == nil {
+		release()
+	}
+	if resp == nil {
+		return nil, err
+	}
+	// The request that was sent has the token, and programs print requests of answers.
+	resp.Request = r
+	if _, upgraded := resp.Body.(io.Writer); resp.Body != nil && ctx != r.Context() && !upgraded {
+		resp.Body = &boundBody{resp.Body, release}
 	}
 	return resp, err
 }
 
-func (t *transport) roundTrip(r *http.Request) (*http.Response, error) {
-	if t.provider == nil {
-		closeBody(r)
-		return nil, t.pool.unknownProvider(t.key)
+// bind returns a context that ends with ctx and with the visitor's request, and a function
+// to call when the context is not needed any more.
+func (t *transport) bind(ctx context.Context) (context.Context, func()) {
+	switch {
+	case t.visitor == nil || t.visitor == ctx || t.visitor.Done() == nil:
+		return ctx, func() {}
+	case ctx == context.Background():
+		return t.visitor, func() {}
 	}
-	if !t.provider.AllowsURL(r.URL) {
-		closeBody(r)
-		return nil, foreign(t.key.Provider, r.URL)
-	}
-	c, err := t.pool.token(r.Context(), t.key)
-	if err == nil && t.another(c) {
-		// Another replica may have seen the account's own sign-in.
-		if c, err = t.pool.acquire(r.Context(), t.key, refreshRequest{stale: c}); err == nil && t.another(c) {
-			err = signInAgain(errAnother)
-		}
-	}
+	bound, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(t.visitor, cancel)
+	return bound, func() { stop(); cancel() }
+}
+
+// boundBody releases the context of its request when it is closed.
+type boundBody struct {
+	io.ReadCloser
+	release func()
+}
+
+func (b *boundBody) Close() error {
+	defer b.release()
+	return b.ReadCloser.Close()
+}
+
+func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
+	out, err := t.outgoing(ctx, r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
-	out := withoutAuthorization(r)
-	resp, err := t.provider.RoundTrip(t.pool.transport, c.token, out)
+	c, err := t.m.token(ctx, t.key)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	resp, err := t.provider.RoundTrip(t.m.transport, c.token, out)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
 	return t.unauthorized(out, c, resp)
 }
 
-// another reports whether c's token is of another account than t acts for.
-func (t *transport) another(c *cached) bool {
-	return t.account != "" && c.token.AccountID != "" && c.token.AccountID != t.account
+// outgoing returns the request to send: with ctx, a complete URL and no Authorization
+// header. It returns r itself if r is that already.
+func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
+	if err := t.m.checkKey(t.key); err != nil {
+		return nil, err
+	}
+	u, err := t.absolute(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !t.provider.AllowsURL(u) {
+		return nil, foreign(t.key.Provider, u)
+	}
+	header, changed := withoutAuthorization(r.Header)
+	if ctx == r.Context() && u == r.URL && !changed {
+		return r, nil
+	}
+	out := r.WithContext(ctx)
+	out.URL, out.Header = u, header
+	return out, nil
 }
 
-// unauthorized deals with a 401 for a token that should be valid.
+// absolute completes a relative URL by the address of the provider's API.
+func (t *transport) absolute(u *url.URL) (*url.URL, error) {
+	if u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil {
+		return u, nil
+	}
+	api, ok := t.provider.(provider.APILocator)
+	if !ok {
+		return nil, fmt.Errorf("client: the provider %q has no API address for relative URLs (use a complete URL)", t.key.Provider)
+	}
+	full := api.APIURL().JoinPath(u.EscapedPath())
+	full.RawQuery, full.ForceQuery = u.RawQuery, u.ForceQuery
+	return full, nil
+}
+
+// withoutAuthorization returns h without the header, in whatever case: a provider may add
+// credentials to such a header instead of replacing it. It returns h itself if h has none.
+func withoutAuthorization(h http.Header) (out http.Header, changed bool) {
+	out = h
+	for name := range h {
+		if strings.EqualFold(name, "Authorization") {
+			if !changed {
+				out, changed = h.Clone(), true
+			}
+			delete(out, name)
+		}
+	}
+	return out, changed
+}
+
+// unauthorized handles a 401 for a token that should be valid.
 func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
-	p := t.pool
-	want := refreshRequest{bad: c.token.AccessToken}
-	if p.refreshable(t.key, c.token) {
-		if p.now().Before(c.quietUntil) {
-			return resp, nil
-		}
-		want.refusals = c.refusals + 1
-	} else if want.dead = t.refused(resp); want.dead == nil {
-		// Nothing to refresh; but the store may hold another by now.
-		if s := p.users.find(t.key); s != nil {
-			s.forget(c)
-		}
+	req, ok := t.afterRefusal(c, resp)
+	if !ok {
 		return resp, nil
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
 	replayable := !hasBody || r.GetBody != nil
-	if !replayable && want.dead == nil {
-		// This request cannot be sent again, but the next can have a new token.
-		p.begin(t.key, want)
+	if !replayable && req.dead == nil {
+		// This request cannot be sent again, but the next one gets a new token.
+		t.m.begin(t.key, req)
 		return resp, nil
 	}
-	fresh, err := p.acquire(r.Context(), t.key, want)
+	fresh, err := t.m.acquire(r.Context(), t.key, req)
 	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
@@ -106,25 +167,38 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 		}
 		again.Body = body
 	}
-	// Read to its end, a short answer leaves the connection for the retry.
+	// A short answer that was read to its end leaves the connection for the retry.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
-	if t.another(fresh) {
-		closeBody(again)
-		return nil, signInAgain(errAnother)
-	}
-	answer, err := t.provider.RoundTrip(p.transport, fresh.token, again)
+	answer, err := t.provider.RoundTrip(t.m.transport, fresh.token, again)
 	if err == nil && answer.StatusCode < http.StatusBadRequest {
-		p.calm(t.key, fresh)
+		t.m.calm(t.key, fresh)
 	}
 	return answer, err
 }
 
-// calm lets the next 401 cause a refresh again: that the new token works shows that the old
-// one was dead, and that the API is not refusing good ones. A limit or an outage shows
-// neither.
-func (p *Manager) calm(key tokenstore.Key, c *cached) {
-	s := p.users.find(key)
+// afterRefusal returns the refresh to make after a 401 for c. ok is false if the 401 is
+// the answer.
+func (t *transport) afterRefusal(c *cached, resp *http.Response) (req refreshRequest, ok bool) {
+	req.bad = c.token.AccessToken
+	if t.m.refreshable(t.key, c.token) {
+		req.refusals = c.refusals + 1
+		return req, !t.m.now().Before(c.quietUntil)
+	}
+	if req.dead = t.refused(resp); req.dead != nil {
+		return req, true
+	}
+	// This token cannot be refreshed, but the store may have another one by now.
+	if s := t.m.users.find(t.key); s != nil {
+		s.forget(c)
+	}
+	return req, false
+}
+
+// calm lets the next 401 trigger a refresh again. The new token works, so the old one was
+// dead. A limit or an outage does not show that.
+func (m *Manager) calm(key tokenstore.Key, c *cached) {
+	s := m.users.find(key)
 	if s == nil || c.refusals == 0 {
 		return
 	}
@@ -135,13 +209,13 @@ func (p *Manager) calm(key tokenstore.Key, c *cached) {
 	s.cur.CompareAndSwap(c, &calm)
 }
 
-// maxRefusal bounds what is read of an answer to find a refusal in it.
+// maxRefusal bounds how much of an answer is read to find a refusal in it.
 const maxRefusal = 4 << 10
 
-// refused returns the error for an answer by which the provider refuses the token for
-// good, or nil. resp's body is afterwards as it was.
+// refused returns an error if the provider's answer refuses the token for good, or nil. The
+// caller can still read the whole body.
 func (t *transport) refused(resp *http.Response) error {
-	refuser, ok := t.provider.(provider.TokenRejecter)
+	rejecter, ok := t.provider.(provider.TokenRejecter)
 	if !ok || resp.Body == nil {
 		return nil
 	}
@@ -155,8 +229,8 @@ func (t *transport) refused(resp *http.Response) error {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), body}
-	// The provider is lent the head alone, and cannot change what the application reads.
-	if !refuser.RejectsToken(resp, bytes.Clone(head)) {
+	// The provider gets a copy, so it cannot change what the application reads.
+	if !rejecter.RejectsToken(resp, bytes.Clone(head)) {
 		return nil
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
@@ -167,57 +241,47 @@ type broken struct{ err error }
 
 func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
-// withoutAuthorization returns r, or a copy where the caller set the header: whose
-// credentials are sent must not depend on how a provider attaches them.
-func withoutAuthorization(r *http.Request) *http.Request {
-	if _, ok := r.Header["Authorization"]; !ok {
-		return r
-	}
-	out := r.WithContext(r.Context())
-	out.Header = r.Header.Clone()
-	out.Header.Del("Authorization")
-	return out
-}
-
-// token returns the token to send a request with. It is the hot path.
-func (p *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
-	if p.closed.Load() {
+// token returns the token for a request. Every request calls it.
+func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
+	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	now := p.now()
-	if s := p.users.find(key); s != nil {
-		if c := s.cur.Load(); c.good(now) {
-			s.touched.Store(true)
-			if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
-				s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
-				p.begin(key, refreshRequest{early: true})
-			}
-			if !c.rereadAt.IsZero() && !now.Before(c.rereadAt) {
-				return p.reread(ctx, s, c)
-			}
-			return c, nil
-		}
+	s := m.users.find(key)
+	if s == nil {
+		return m.acquire(ctx, key, refreshRequest{})
 	}
-	return p.acquire(ctx, key, refreshRequest{})
+	now := m.now()
+	c := s.cur.Load()
+	if !c.good(now) {
+		return m.acquire(ctx, key, refreshRequest{})
+	}
+	s.touched.Store(true)
+	if !c.refreshAt.IsZero() && !now.Before(c.refreshAt) && now.UnixNano() >= s.nextEarly.Load() {
+		s.nextEarly.Store(now.Add(earlyFirst).UnixNano())
+		m.begin(key, refreshRequest{early: true})
+	}
+	if !c.rereadAt.IsZero() && !now.Before(c.rereadAt) {
+		return m.reread(ctx, s, c)
+	}
+	return c, nil
 }
 
-// reread returns what the store holds now in c's place, c being due for that. While
-// the store is away that is c, and only those that come before it is known to be away
-// wait for it.
-func (p *Manager) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
+// reread reads c's entry again, which is due. While the store is away it returns c. Only
+// the requests of the first failed attempt wait.
+func (m *Manager) reread(ctx context.Context, s *slot, c *cached) (*cached, error) {
 	if next := s.nextReread.Load(); next > c.rereadAt.UnixNano() {
-		if now := p.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
-			p.begin(s.key, refreshRequest{stale: c})
+		if now := m.now(); now.UnixNano() >= next && s.nextReread.CompareAndSwap(next, now.Add(rereadAgain).UnixNano()) {
+			m.begin(s.key, refreshRequest{stale: c})
 		}
 		return c, nil
 	}
-	fresh, err := p.acquire(ctx, s.key, refreshRequest{stale: c})
+	fresh, err := m.acquire(ctx, s.key, refreshRequest{stale: c})
 	if err == nil && fresh != c {
 		return fresh, nil
 	}
 	ended := ctx.Err()
 	if err == nil || errors.Is(err, ErrUnavailable) || ended != nil {
-		s.nextReread.Store(p.now().Add(rereadAgain).UnixNano())
+		s.nextReread.Store(m.now().Add(rereadAgain).UnixNano())
 	}
 	if ended != nil {
 		return nil, ended
@@ -228,17 +292,10 @@ func (p *Manager) reread(ctx context.Context, s *slot, c *cached) (*cached, erro
 	return nil, err
 }
 
-// refreshable reports whether the provider can be asked for a token in t's place.
-func (p *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
-	_, ok := p.providers[key.Provider].(provider.Refresher)
+// refreshable reports whether the provider can refresh t.
+func (m *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
+	_, ok := m.providers[key.Provider].(provider.Refresher)
 	return ok && t.RefreshToken != ""
-}
-
-func (p *Manager) unknownProvider(key tokenstore.Key) error {
-	if key.Provider == "" {
-		return errors.New("client: the key names no provider: use user.Key() of the user who signed in")
-	}
-	return fmt.Errorf("client: no provider is named %q; there are %q, and Config.Providers names more", key.Provider, slices.Sorted(maps.Keys(p.providers)))
 }
 
 // Format implements [fmt.Formatter], so that a printed http.Client shows no token.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
@@ -173,7 +174,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 
 // save keeps the token and the session: both or neither.
 func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token) error {
-	undo, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token)
+	undo, _, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, client.PutOptions{})
 	if err != nil {
 		return err
 	}

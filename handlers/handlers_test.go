@@ -244,7 +244,7 @@ func TestTheVisitorWhoLeavesIsSignedIn(t *testing.T) {
 		}
 		break
 	}
-	if _, err := h.cfg.Clients.Token(t.Context(), tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}); err != nil {
+	if _, err := h.cfg.Clients.Token(t.Context(), tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}); err != nil {
 		t.Errorf("the token: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Login begins a sign-in with the named provider: it keeps the sign-in under way in a
@@ -106,20 +107,36 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 	if err != nil || !ok {
 		return nil, err
 	}
-	own := user.Provider == name
-	user.Provider = name
+	if user.Provider != name {
+		return h.heldElsewhere(ctx, user.ID, name)
+	}
 	t, err := h.cfg.Clients.Token(ctx, user.Key())
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case own && t.AccountID != "" && t.AccountID != user.AccountID:
-		// The application links several accounts, and this token is another's.
+	}
+	return validScopes(t), nil
+}
+
+// heldElsewhere returns the scopes of the user's one account at a provider that the session
+// is not of.
+func (h *Handlers) heldElsewhere(ctx context.Context, userID, name string) ([]string, error) {
+	accounts, err := h.cfg.Clients.Accounts(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	accounts = slices.DeleteFunc(accounts, func(a client.Account) bool { return a.Key.Provider != name })
+	if len(accounts) != 1 {
 		return nil, nil
 	}
+	return validScopes(accounts[0].Token), nil
+}
+
+func validScopes(t tokenstore.Token) []string {
 	// What a provider once answered with need not be what may be asked.
-	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
+	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) })
 }
 
 // wanted are the scopes that an address names, each once. It reports false at the first that

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/dghubble/gologin/v2"
@@ -16,7 +15,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
-	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/provider"
 )
 
 // Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
@@ -144,7 +143,7 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request, everywhere bo
 	// A sign-in that was begun before must not end after.
 	h.cfg.Pending.Clear(w, r)
 	if ok {
-		h.signedOut(ctx, begun, user.Provider, user.ID, everywhere)
+		h.signedOut(ctx, begun, user, everywhere)
 	}
 	return nil
 }
@@ -165,15 +164,16 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	if err := h.cfg.Sessions.SignOutEverywhere(ctx, userID); err != nil {
 		return err
 	}
-	h.signedOut(context.WithoutCancel(ctx), begun, "", userID, true)
+	h.signedOut(context.WithoutCancel(ctx), begun, provider.User{ID: userID}, true)
 	return nil
 }
 
-// signedOut does what remains when the sessions have ended. provider is empty if nobody's
-// browser asked.
-func (h *Handlers) signedOut(ctx context.Context, begun time.Time, provider, userID string, everywhere bool) {
+// signedOut does what remains when the sessions have ended. user has no Provider if the
+// application, and no browser, made the call.
+func (h *Handlers) signedOut(ctx context.Context, begun time.Time, user provider.User, everywhere bool) {
+	provider, userID := user.Provider, user.ID
 	if !h.cfg.KeepTokensOnLogout {
-		h.revoke(ctx, userID)
+		h.revoke(ctx, user, everywhere)
 	}
 	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", provider, "user_id", userID, "everywhere", everywhere)
 	h.cfg.OnEvent.Tell(ctx, event.Event{
@@ -182,19 +182,17 @@ func (h *Handlers) signedOut(ctx context.Context, begun time.Time, provider, use
 	})
 }
 
-// revoke takes back what the user holds with each provider, all at the same time. The
-// visitor is signed out whatever comes of it. That the provider was not told is in the
-// pool's events; that a token is still stored is for the operator.
-func (h *Handlers) revoke(ctx context.Context, userID string) {
-	var wg sync.WaitGroup
-	for _, p := range h.cfg.Providers {
-		key := tokenstore.Key{Provider: p.Name(), UserID: userID}
-		wg.Go(func() {
-			if err := h.cfg.Clients.Revoke(ctx, key); err != nil {
-				h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
-					"provider", key.Provider, "user_id", userID, "err", err)
-			}
-		})
+// revoke revokes and deletes the tokens of the session's account, or all tokens of the
+// user. The visitor is signed out even if that fails.
+func (h *Handlers) revoke(ctx context.Context, user provider.User, everywhere bool) {
+	var err error
+	if everywhere {
+		err = h.cfg.Clients.RevokeAll(ctx, user.ID)
+	} else {
+		err = h.cfg.Clients.RevokeAccount(ctx, user.Key())
 	}
-	wg.Wait()
+	if err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
+			"provider", user.Provider, "user_id", user.ID, "err", err)
+	}
 }

@@ -22,11 +22,12 @@ func User(ctx context.Context) (provider.User, bool) {
 
 // Client returns the client of the signed-in user, from the context of a request that passed
 // [Middleware.Load] or [Middleware.Require]. It is never nil: if no user is signed in, every
-// request fails with [client.ErrNoUser]. See [client.Manager.ClientOf].
+// request fails with [client.ErrNoUser]. The requests of the client end with ctx: see
+// [client.Manager.ClientContext].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {
 		return client.Nobody()
 	}
-	return req.Clients.ClientOf(req.User.Key(), req.User.AccountID)
+	return req.Clients.ClientContext(ctx, req.User.Key())
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -14,6 +15,8 @@ const (
 	VisitorLeft = "visitor_left"
 	// DeniedSignedIn is [Denied] for a visitor who is signed in.
 	DeniedSignedIn = "denied_signed_in"
+	// AccountTaken: another user of the application has connected the account.
+	AccountTaken = "account_taken"
 	// LoginLoop: RequireUser protects the login itself.
 	LoginLoop = "login_loop"
 	// TokenRefused: X does not accept the token that a program sent.
@@ -99,6 +102,11 @@ var problems = [...]row{
 		id: NotAllowed, err: provider.ErrNotAllowed, status: http.StatusForbidden, level: slog.LevelInfo,
 		title: "This account may not sign in here",
 		text:  "X confirmed your account, but this site does not accept it.",
+	},
+	{
+		id: AccountTaken, err: client.ErrAccountTaken, status: http.StatusConflict, level: slog.LevelInfo,
+		title: "This account belongs to another user",
+		text:  "Another user of this site has connected this X account. Sign in as that user, or use another X account.",
 	},
 	{
 		id: AccountRefused, err: provider.ErrAccountRefused, status: http.StatusForbidden, level: slog.LevelInfo,

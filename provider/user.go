@@ -45,7 +45,7 @@ type User struct {
 
 // Key is the key under which the user's token of this provider is stored.
 func (u User) Key() tokenstore.Key {
-	return tokenstore.Key{Provider: u.Provider, UserID: u.ID}
+	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
 
 // FetchUser asks a provider's API for the user who signed in. client attaches the user's

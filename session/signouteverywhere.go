@@ -170,5 +170,7 @@ func (s *SignOuts) dropUnnamed(ctx context.Context, name string) {
 func (s *SignOuts) drop(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	_ = s.store.Delete(ctx, signOutsKey(name))
+	if e, err := s.store.Get(ctx, signOutsKey(name)); err == nil {
+		_ = s.store.Delete(ctx, signOutsKey(name), e.Version)
+	}
 }

@@ -2,8 +2,8 @@ package tokenstore
 
 import "time"
 
-// AdvanceLeases makes d pass for the leases of m. Subtests of a conformance suite
-// cannot run in a synctest bubble, where time.Now could be moved.
+// AdvanceLeases moves the clock of m's leases by d. Subtests of a conformance suite cannot
+// run in a synctest bubble, where time.Now could be moved.
 func (m *Memory) AdvanceLeases(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

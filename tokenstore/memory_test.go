@@ -22,7 +22,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 
 func TestMemoryLeasesRunByTimeNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, key := tokenstore.NewMemory(), tokenstore.Key{Provider: "x", UserID: "12"}
+		m, key := tokenstore.NewMemory(), tokenstore.Key{Provider: "x", UserID: "12", AccountID: "7"}
 		v, err := m.Put(t.Context(), key, nil)
 		if err != nil {
 			t.Fatal(err)

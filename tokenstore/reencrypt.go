@@ -9,62 +9,61 @@ import (
 	"time"
 )
 
-// Reencrypted counts what a [Vault.Reencrypt] found. An entry that is written at the same time
-// may be counted twice.
+// Reencrypted counts the entries that [Vault.Reencrypt] visited. An entry that is written
+// at the same time may be counted twice.
 type Reencrypted struct {
-	// Reencrypted tokens were sealed anew with the newest secret.
+	// Reencrypted entries were sealed again, with the newest secret.
 	Reencrypted int
-	// Newest ones were sealed with it already, and were left alone.
+	// Newest entries were sealed with the newest secret already. They are unchanged.
 	Newest int
-	// Gone ones were deleted meanwhile.
+	// Gone entries were deleted meanwhile.
 	Gone int
-	// Busy ones were held, or written again and again, by others for a minute. They are
-	// as they were.
+	// Busy entries were leased or written by other callers for a minute. Reencrypt did not
+	// change them.
 	Busy int
-	// UnknownKey ones were sealed with a secret that the Vault does not have. They are as
-	// they were.
+	// UnknownKey entries were sealed with a secret that the Vault does not have. They are
+	// unchanged.
 	UnknownKey int
-	// Unreadable ones are damaged, or belong to another key: [ErrUnreadable]. They are as
-	// they were, and no secret opens them.
+	// Unreadable entries are damaged or belong to another key, see [ErrUnreadable]. They
+	// are unchanged, and no secret opens them.
 	Unreadable int
 }
 
 const (
 	// resealPage is how many keys are asked for at a time.
 	resealPage = 256
-	// resealLease is how long a dead process may keep others from a refresh. An entry
-	// has half of it to be written, so that a write does not come after the lease.
+	// resealLease is how long a process that dies may prevent a refresh. A write has half
+	// of it, so that no write comes after the lease.
 	resealLease = 10 * time.Second
-	// resealPatience is for entries that are leased: twice as long as a refresh may
-	// take by default.
+	// resealPatience is how long Reencrypt waits for leased entries: twice the default
+	// lease of a refresh.
 	resealPatience = time.Minute
-	// resealWait is the longest wait between two looks at leased entries.
+	// resealWait is the longest wait between two attempts at leased entries.
 	resealWait = time.Second
-	// maxWaiting bounds the leased entries that are waited for together.
+	// maxWaiting is how many leased entries are waited for together.
 	maxWaiting = 1024
-	// maxNamed bounds the ids of secrets in an error.
+	// maxNamed is how many ids of secrets an error contains.
 	maxNamed = 16
 )
 
-// Reencrypt seals every token anew with the newest secret that is not sealed with it
-// already. When it returns nil no token needs an older secret, as long as all
-// replicas seal with the newest: see [Vault] for how a secret is replaced.
+// Reencrypt seals every token and record with the newest secret, if another secret sealed
+// it. When it returns nil no entry needs an older secret, as long as all replicas seal with
+// the newest. [Vault] describes how to replace a secret.
 //
-// It runs while requests do, on one replica or on several at once, and may be run
-// again. It leases each entry before it writes it, so it disturbs no refresh: an entry
-// that somebody else has leased is looked at again later, for up to a minute. Entries
-// of an unknown secret, and unreadable ones, stay byte for byte.
+// Reencrypt may run while requests do, on several replicas at once, and again. It leases
+// each entry before it writes it, so it disturbs no refresh. It retries entries that are
+// leased to other callers for up to a minute. It does not change entries that it cannot
+// open.
 //
-// The error joins what keeps older secrets in use: an [*UnknownKeyError] for each id of a
-// secret that is missing, up to 16 of them, and how many entries were busy. Unreadable
-// entries are counted only. A store that fails ends it with the store's error; one that
-// is no [Walker] gives [errors.ErrUnsupported]. When ctx ends it returns ctx's error once
-// the entry under way is whole, after a few seconds at most. In any case the counts say
-// what was done; what was resealed stays so.
+// The error joins an [*UnknownKeyError] for each missing secret, up to 16, and the number
+// of busy entries. Unreadable entries are only counted. A failing store ends Reencrypt with
+// the store's error. A store that is no [Walker] gives [errors.ErrUnsupported]. When ctx
+// ends, Reencrypt finishes the current entry, within five seconds, and returns ctx's error.
+// The counts are valid also with an error.
 func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 	w, ok := v.store.(Walker)
 	if !ok {
-		return Reencrypted{}, fmt.Errorf("tokenstore: %T cannot go through its entries: %w", v.store, errors.ErrUnsupported)
+		return Reencrypted{}, fmt.Errorf("tokenstore: %T does not implement Walker: %w", v.store, errors.ErrUnsupported)
 	}
 	r := resealing{vault: v, missing: make(map[string]bool)}
 	for after := Cursor(""); ; {
@@ -73,8 +72,8 @@ func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 			return r.count, err
 		}
 		for _, key := range keys {
-			if key.isNote() {
-				continue
+			if key.Provider == ownerProvider {
+				continue // not sealed
 			}
 			if err := r.visit(ctx, key); err != nil {
 				return r.count, err
@@ -97,15 +96,15 @@ type resealing struct {
 	vault   *Vault
 	count   Reencrypted
 	missing map[string]bool // ids of secrets
-	waiting []Key           // leased by others
+	waiting []Key           // leased to other callers
 }
 
-// visit deals with one entry. Its error ends the run.
+// visit reseals and counts one entry. Its error ends the run.
 func (r *resealing) visit(ctx context.Context, key Key) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// An entry that was begun is finished.
+	// The end of ctx does not interrupt the work on an entry.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resealLease/2)
 	defer cancel()
 	err := r.vault.reseal(ctx, key)
@@ -130,7 +129,7 @@ func (r *resealing) visit(ctx context.Context, key Key) error {
 	return nil
 }
 
-// wait visits the entries that were leased, until they are free or patience ends.
+// wait retries the leased entries for resealPatience.
 func (r *resealing) wait(ctx context.Context) error {
 	began := time.Now()
 	for pause := resealWait / 64; len(r.waiting) > 0; pause = min(2*pause, resealWait) {
@@ -157,7 +156,7 @@ func (r *resealing) wait(ctx context.Context) error {
 	return nil
 }
 
-// left is the error about entries that still need an older secret.
+// left returns the error about entries that still need an older secret.
 func (r *resealing) left() error {
 	var errs []error
 	ids := slices.Sorted(maps.Keys(r.missing))
@@ -168,18 +167,19 @@ func (r *resealing) left() error {
 		errs = append(errs, fmt.Errorf("tokenstore: %d more secrets are missing", more))
 	}
 	if n := r.count.Busy; n > 0 {
-		errs = append(errs, fmt.Errorf("tokenstore: %d tokens were in use by others all the time and are not resealed; run Reseal again", n))
+		errs = append(errs, fmt.Errorf("tokenstore: %d entries were in use by other callers all the time (run Reencrypt again)", n))
 	}
 	return errors.Join(errs...)
 }
 
 var errNewest = errors.New("tokenstore: sealed with the newest secret")
 
-// reseal seals one entry anew. Nothing is done where it returns an error of this package.
+// reseal seals one entry with the newest secret. With an error of this package it changed
+// nothing.
 //
-// A write ends a lease and makes a new version. Without a lease of its own it would come
-// between another's refresh, at which the provider spends what is stored here, and the
-// write of what it got: that would be a conflict, and the new token's end.
+// A write makes a new version. Without the lease, reseal could write while another caller
+// refreshes the token. The refresh could then not store the new token, and the provider has
+// ended the old one.
 func (v *Vault) reseal(ctx context.Context, key Key) error {
 	var err error
 	for range 5 {
@@ -190,7 +190,7 @@ func (v *Vault) reseal(ctx context.Context, key Key) error {
 		if v.box.Newest(e.Value) {
 			return errNewest
 		}
-		// What is inside is not looked at: a newer format is resealed too.
+		// The content is not decoded, so that newer formats are resealed too.
 		var plain []byte
 		if plain, err = v.open(key, e.Value); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (v *Vault) reseal(ctx context.Context, key Key) error {
 			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			// Others need not wait for the lease's end, if the store takes it back.
+			// Other callers need not wait until the lease runs out.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
 			return errors.Join(err, v.store.Release(ctx, key, id))

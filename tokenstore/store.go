@@ -1,41 +1,63 @@
-// Package tokenstore keeps the tokens of users: [Store] is what a backend
-// provides, [Memory] the one for a single process, and [Vault] encodes and seals
-// tokens above any of them.
+// Package tokenstore stores the tokens of users. [Store] is the interface of a backend,
+// [Memory] is a Store for a single process, and [Vault] encodes and seals tokens above
+// any Store.
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// Key names the one entry that a store keeps for a user with a provider. One
-// user may hold several: an OAuth 2.0 token under {"x", id} and an OAuth 1.0a
-// token under {"x-oauth1", id}.
+// The longest parts of a [Key], in bytes. PostgreSQL indexes up to 2,704 bytes.
+const (
+	maxProvider  = 256
+	maxUserID    = 1 << 10
+	maxAccountID = 256
+)
+
+// Key names one entry of a store: the token of one account at one provider, held by one
+// user of the application. A user may hold tokens of several accounts. A user may also
+// hold two tokens of one account: an OAuth 2.0 token under {"x", user, account} and an
+// OAuth 1.0a token under {"x-oauth1", user, account}.
 //
-// Both parts are arbitrary strings. A store must keep keys apart whatever
-// bytes they hold: {"a", "bc"} and {"ab", "c"} are two keys. Each part may be up to
-// 1 KiB long; a store that takes less says so in its documentation.
+// All parts are arbitrary strings. A store must tell keys apart whatever bytes the parts
+// contain: {"a", "bc", "d"} and {"ab", "c", "d"} are two keys. Provider and AccountID may
+// be up to 256 bytes long, and UserID up to 1 KiB. Every store takes parts of those
+// lengths, and [Vault] refuses longer ones.
 //
-// Entries whose Provider begins with a dot are not tokens but notes of the kit, such as
-// that of users signed out everywhere. Stores treat them like any other. For a [Vault]
-// they are not there: it reads and changes none, so no provider may be named so.
+// A Key whose Provider begins with a dot is reserved for the kit: lists of sessions,
+// owners of accounts. Stores treat reserved entries like any other, except that
+// [Store.List] omits them. The token methods of [Vault] neither read nor change them, so
+// no provider may have such a name.
 type Key struct {
 	// Provider is the provider's name, [provider.Provider.Name].
 	Provider string
-	// UserID is the application's name for the user: what its OnSignIn hook
-	// chose, or else X's id of the account.
+	// UserID is the application's id of the user, [provider.User.ID].
 	UserID string
+	// AccountID is the provider's id of the account, [provider.User.AccountID].
+	AccountID string
 }
 
-// Version tells two states of an entry apart. It is opaque: callers compare it
-// for equality and hand it back. A store never gives the same version to two
-// states of one key, not even when the entry was deleted in between. No entry has the
-// zero Version.
+// reserved reports whether k names an entry of the kit, see [Key].
+func (k Key) reserved() bool { return strings.HasPrefix(k.Provider, ".") }
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(
+		strings.Compare(a.UserID, b.UserID),
+		strings.Compare(a.Provider, b.Provider),
+		strings.Compare(a.AccountID, b.AccountID))
+}
+
+// Version tells two states of an entry apart. It is opaque: callers compare versions for
+// equality and pass them back. A store never gives the same version to two states of one
+// key, not even when the entry was deleted in between. No entry has the zero Version.
 type Version string
 
-// LeaseID names one holding of a lease. The zero value names none.
+// LeaseID identifies a lease. The zero value identifies none.
 type LeaseID string
 
 // Entry is what a store keeps for a key.
@@ -46,22 +68,22 @@ type Entry struct {
 	Version Version
 }
 
-// Errors that a [Store] returns. Any other error means that the store could not
-// answer: the caller may try again and must not conclude anything from it.
+// Errors that a [Store] returns. Any other error means that the store could not answer.
+// The caller may try again and must not conclude anything from it.
 var (
 	// ErrNotFound says that there is no entry for the key.
 	ErrNotFound = errors.New("tokenstore: no entry for this key")
-	// ErrConflict says that the entry is no longer in the version named, or is
-	// gone. Nothing was changed.
+	// ErrConflict says that the entry has another version, or was deleted. Nothing was
+	// changed.
 	ErrConflict = errors.New("tokenstore: the entry has changed since it was read")
 	// ErrLeased is what every [LeasedError] is.
-	ErrLeased = errors.New("tokenstore: another holder has the lease on this entry")
+	ErrLeased = errors.New("tokenstore: the entry is leased to another caller")
 )
 
-// LeasedError says that another holder has the lease. It is [ErrLeased].
+// LeasedError says that another caller has the lease. It is [ErrLeased].
 type LeasedError struct {
-	// Remaining is how long the other holder's lease still runs, by the store's
-	// clock, unless it is given back or the entry changes before.
+	// Remaining is how long the other lease still runs by the store's clock. A release or
+	// a write ends it earlier.
 	Remaining time.Duration
 }
 
@@ -73,84 +95,86 @@ func (e *LeasedError) Error() string {
 // Is reports whether target is [ErrLeased].
 func (e *LeasedError) Is(target error) bool { return target == ErrLeased }
 
-// Store keeps opaque values with a version. Tokens are encoded and sealed above
-// it by a [Vault], so that no backend ever holds one in clear, and a backend is
-// little to write.
+// Store keeps opaque values with a version. [Vault] encodes and seals tokens above it, so
+// a backend never holds a token in clear and is little code.
 //
-// Goroutines, and processes that share one backend, use a store at the same
-// time. Each method is atomic: no caller sees half of another's effect. A write
-// that returned nil is seen by every read that begins afterwards, on every
-// replica. When a method returns an error other than those below, its change
-// may or may not have happened. One of those below is the truth: where a driver sends a
-// call again by itself, the second must not be told of a conflict with the first.
+// Goroutines, and processes that share one backend, use a store at the same time. Each
+// method is atomic: no caller sees half of another call's effect. A write that returned nil
+// is seen by every read that begins afterwards, on every replica.
 //
-// Every method stops when ctx ends and then returns ctx's error, wrapped or not.
-// Values may be up to 64 KiB long; a store that takes less says so in its
-// documentation. A store keeps its own copy of value.
+// When a method returns an error that is not one of this package, its change may or may
+// not have happened, or may still happen. The errors of this package are always true. A
+// driver may send a command twice, and the second copy may arrive late:
+//
+//   - The result is that of the first copy. Replace does not return [ErrConflict] because
+//     of the write that it made itself.
+//   - A copy changes nothing after the version that it wrote has ended, by another write
+//     or by a delete. So a late copy of Put brings no deleted entry back. A store whose
+//     driver repeats commands remembers ended versions for a minute, across later writes
+//     of the key.
+//
+// Every method stops when ctx ends and then returns ctx's error, wrapped or not. Values
+// may be up to 64 KiB long. A store that takes less says so in its documentation. A store
+// keeps its own copy of value.
 type Store interface {
 	// Get returns the entry, or [ErrNotFound].
 	Get(ctx context.Context, key Key) (Entry, error)
 
-	// Put writes value whatever was there before, ends any lease on the key and
-	// returns the new version. It is the write of a sign-in.
+	// Put writes value whether or not there is an entry, ends any lease on the key and
+	// returns the new version. A sign-in uses it.
 	Put(ctx context.Context, key Key, value []byte) (Version, error)
 
-	// Replace writes value if the entry is still in version v, ends any lease on
-	// the key and returns the new version. If the entry has changed or is gone it
-	// returns [ErrConflict] and changes nothing: a late writer brings nothing
-	// back. A lease is not needed to replace: a holder whose lease ran out may
-	// still write as long as nobody else did. It is the write of a refresh.
+	// Replace writes value if the entry has version v, ends any lease on the key and
+	// returns the new version. If the entry has another version or was deleted, Replace
+	// returns [ErrConflict] and changes nothing. Replace needs no lease: a caller whose
+	// lease ran out may still write if no other caller did. A refresh uses it.
 	//
-	// The zero Version stands for no entry: Replace then makes one, and returns
-	// [ErrConflict] if there is one already. Of many who make it at once one succeeds.
+	// With the zero Version Replace creates an entry, and returns [ErrConflict] if there is
+	// one already. Of many concurrent creators one succeeds.
 	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
 
-	// Delete removes the entry and ends any lease on the key. A key without an
-	// entry is not an error.
-	Delete(ctx context.Context, key Key) error
+	// Delete removes the entry if it has version v, and ends any lease on the key. If the
+	// entry has another version Delete returns [ErrConflict] and changes nothing. A key
+	// without an entry is not an error.
+	Delete(ctx context.Context, key Key, v Version) error
 
-	// Lease gives the caller the sole right to spend version v for d, counted by
-	// the store's own clock, so that the clocks of replicas do not matter. It
-	// changes neither value nor version. If another lease on v still runs the
-	// error is a [*LeasedError]; if the entry has changed or is gone it is
-	// [ErrConflict]. A lease ends when d has passed, when it is released, and with
-	// any write or delete. d is at least one millisecond.
+	// Lease gives the caller the sole right to spend version v for d. It changes neither
+	// value nor version. While another lease on v runs, the error is a [*LeasedError]. If
+	// the entry has another version or was deleted, the error is [ErrConflict]. A lease
+	// ends when d has passed, when it is released, and with any write or delete. d is at
+	// least one millisecond.
+	//
+	// The store's clock times leases, so the clocks of replicas do not matter. A lease
+	// never has longer to run than its d. The store keeps d, and a lease with more time left
+	// than d has ended. So a clock that is set back locks no caller out.
 	Lease(ctx context.Context, key Key, v Version, d time.Duration) (LeaseID, error)
 
-	// Release gives a lease back before its time. A lease that has ended, or that
-	// somebody else holds by now, is left as it is and is not an error.
+	// Release ends a lease before its time. If the lease has ended, or another caller has
+	// it, Release does nothing and returns nil.
 	Release(ctx context.Context, key Key, id LeaseID) error
+
+	// List returns the keys of all entries with this UserID, ordered by Provider and then
+	// AccountID, byte by byte. It omits keys whose Provider begins with a dot. A user
+	// without entries is not an error. An entry that exists during the whole call is in
+	// the list, whatever else is written meanwhile.
+	List(ctx context.Context, userID string) ([]Key, error)
 }
 
-// Lister is what a [Store] may do besides: say which tokens a user holds. Callers
-// find it by a type assertion and do without where it is missing. It is an ability
-// of its own because some backends find entries by their whole key only.
-//
-// What [Store] demands of methods holds here too.
-type Lister interface {
-	// Keys returns the keys of all entries with this UserID, ordered by Provider,
-	// byte by byte. A user without entries has none, and that is not an error. Under
-	// writes at the same time an entry that is there throughout is in the list.
-	Keys(ctx context.Context, userID string) ([]Key, error)
-}
-
-// Cursor is a place in a [Walker]'s walk. It is opaque, and may be kept to go on
-// later. It may hold ids of users.
+// Cursor is a position in the sequence of [Walker.Walk]. It is opaque, and may be kept to
+// continue later. It may contain users' ids.
 type Cursor string
 
-// Walker is what a [Store] may do besides: go through all its entries, page by page,
-// as [Vault.Reencrypt] does. Callers find it by a type assertion.
-//
-// What [Store] demands of methods holds here too.
+// Walker is an optional interface of a [Store]. It visits all entries, page by page, as
+// [Vault.Reencrypt] needs. The rules for the methods of [Store] hold for Walk, too.
 type Walker interface {
-	// Walk returns the keys of some entries, in any order, and where to go on. after
-	// is empty to begin, and then what the call before returned; next is empty when all
-	// entries have been visited. limit is about how many keys to return, and at least
-	// one; a page may have fewer, even none, or a few more.
+	// Walk returns the keys of some entries, in any order, and where to continue. It also
+	// returns keys whose Provider begins with a dot. The first call has an empty after, and
+	// each further call has the next of the call before. next is empty after the last
+	// page. limit is about how many keys to return, and at least one. A page may have
+	// fewer, even none, or a few more.
 	//
-	// Entries are written and deleted while a walk goes on. One that is there throughout
-	// is visited, perhaps more than once; one that is never there is not. A store in which an event may
-	// cut a walk short, such as a failover, returns an error at the next page: begin
-	// again.
+	// Entries may be written and deleted between calls. An entry that exists all the time
+	// is visited at least once, and one that never exists is not visited. A store may
+	// return an error when it cannot continue, such as after a failover. Begin again then.
 	Walk(ctx context.Context, after Cursor, limit int) (keys []Key, next Cursor, err error)
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Token is a user's permission, as the provider gave it. It is either an
-// OAuth 2.0 token (AccessToken, perhaps RefreshToken and Expiry) or an OAuth
-// 1.0a token (AccessToken and TokenSecret, no expiry).
+// Token is a user's token from a provider. It is either an OAuth 2.0 token (AccessToken,
+// perhaps RefreshToken and Expiry) or an OAuth 1.0a token (AccessToken and TokenSecret, no
+// expiry).
 //
-// A Token prints as its kind, expiry and scopes with every fmt verb, in slog and
-// in JSON: its secrets leave it only when a program names the field.
+// With every fmt verb, in slog and in JSON, a Token prints its kind, account, expiry and
+// scopes, and no secret.
 type Token struct {
 	// AccessToken is OAuth 2.0's access_token or OAuth 1.0a's oauth_token.
 	AccessToken string
@@ -22,20 +22,21 @@ type Token struct {
 	// RefreshToken is OAuth 2.0's refresh_token. X gives one only with the scope
 	// offline.access, and a new one at each refresh.
 	RefreshToken string
-	// Expiry is when AccessToken stops working. The zero time means that it does
-	// not expire by itself, as with OAuth 1.0a.
+	// Expiry is when AccessToken expires. The zero time means never, as with OAuth 1.0a.
 	Expiry time.Time
 	// Scopes are the scopes that the provider granted, a set in no order.
 	Scopes []string
-	// AccountID is the provider's id of the account the token acts for.
+	// AccountID is the provider's id of the account that the token acts for.
 	AccountID string
+	// Username and Name are those that the account had at the sign-in. They may be empty.
+	Username, Name string
 	// ObtainedAt is when the provider gave this token.
 	ObtainedAt time.Time
-	// NeedsReauth records that the provider refused the token for good, so that it
-	// is asked once and not at every request. Only a new sign-in helps.
+	// NeedsReauth records that the provider refused the token permanently, so that the
+	// provider is not asked again at every request. Only a new sign-in helps.
 	NeedsReauth bool
 
-	// What the secrets told, for a token without them; see [Token.Redacted].
+	// Redacted sets these, since it removes the secrets that show them.
 	wasOAuth1, wasRefreshable bool
 }
 
@@ -55,8 +56,8 @@ func (t Token) HasScopes(scopes ...string) bool {
 	return true
 }
 
-// Redacted returns t without its secrets: what may be shown and logged.
-// [Token.IsOAuth1] and [Token.Refreshable] still answer as they did for t.
+// Redacted returns t without its secrets, for display and logs. [Token.IsOAuth1] and
+// [Token.Refreshable] return the same as for t.
 func (t Token) Redacted() Token {
 	t.wasOAuth1, t.wasRefreshable = t.IsOAuth1(), t.Refreshable()
 	t.AccessToken, t.TokenSecret, t.RefreshToken = "", "", ""

@@ -2,58 +2,53 @@ package tokenstore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/internal/wire"
 )
 
 // maxValue is the longest value that every [Store] takes.
 const maxValue = 64 << 10
 
-// ErrUnreadable says that an entry is not what a [Vault] wrote under this key: it
-// was damaged, or moved here from another key. Only a new sign-in helps.
+// ErrUnreadable says that a [Vault] did not write this entry under this key: the entry was
+// damaged, or copied from another key. Only a new sign-in helps.
 var ErrUnreadable = errors.New("tokenstore: the entry is damaged or belongs to another key")
 
-// UnknownKeyError says that an entry was sealed with a secret that the [Vault]
-// does not have. The token is not lost: it opens again with that secret.
+// UnknownKeyError says that an entry was sealed with a secret that the [Vault] does not
+// have. The entry is not lost: it can be read again once that secret is back.
 type UnknownKeyError struct {
-	// ID is the secret's id, eight hexadecimal digits that tell nothing about it.
+	// ID is the secret's id, eight hexadecimal digits that reveal nothing about it.
 	ID string
 }
 
 // Error implements error.
 func (e *UnknownKeyError) Error() string {
-	return fmt.Sprintf("tokenstore: the token was sealed with the secret of id %[1]s, which is not in Secrets; "+
-		"add the secret with id %[1]s back to the end of Secrets, on every replica", e.ID)
+	return fmt.Sprintf("tokenstore: the entry was sealed with the secret of id %[1]s, which is not in Secrets "+
+		"(add the secret with id %[1]s back to the end of Secrets, on every replica)", e.ID)
 }
 
-// Vault keeps tokens in a [Store]. It encodes and seals them with AES-256-GCM, so
-// that the store and its backups hold no token in clear, and binds each to its
-// key: an entry that somebody moves to another user does not open.
+// Vault keeps tokens in a [Store]. It encodes and seals them with AES-256-GCM, so the
+// store and its backups hold no token in clear. It binds each token to its key: an entry
+// that is copied to another user or account does not open.
 //
-// The newest secret seals and all of them open. A secret is replaced in four steps,
-// the first two and the last by restarting one replica after the other, while requests
-// run:
+// The newest secret seals, and all of them open. Replace a secret in four steps, while
+// requests run. Steps 1, 2 and 4 restart one replica after the other:
 //
-//  1. Add the new secret at the end, on every replica. Now all can open what it seals.
+//  1. Add the new secret at the end, on every replica. Now all replicas can open what it seals.
 //  2. Move it to the front, on every replica. Now it seals what is written.
-//  3. Call [Vault.Reencrypt], on one replica, until it returns nil. Now no token needs the
-//     old one.
-//  4. Take the old secret away, on every replica.
+//  3. Call [Vault.Reencrypt], on one replica, until it returns nil. Now no entry needs the
+//     old secret.
+//  4. Remove the old secret, on every replica.
 //
-// A replica that lacks the secret of an entry answers [*UnknownKeyError] and leaves the
-// entry alone: with the secret back it opens again.
+// A Vault that lacks the secret of an entry returns [*UnknownKeyError] and does not change
+// the entry.
 //
-// A process that waits for another's refresh asks the store again and again, and a store
-// has no way to wake it. It would save little: with X answering within a second the
-// new token is seen at most 100 ms later, at two small calls each time, and nobody waits
-// at all while the old token works.
+// A Vault also keeps entries of the kit itself under reserved keys: sealed records
+// ([Vault.GetRecord]) and the owners of accounts ([Vault.Owner]).
 //
 // Goroutines may share a Vault if they may share its Store. It prints no secret.
 type Vault struct {
@@ -74,92 +69,90 @@ func NewVault(store Store, secrets ...[]byte) (*Vault, error) {
 	return &Vault{store: store, box: box}, nil
 }
 
-// Get returns the token under key and its version. Besides the errors of
-// [Store.Get] it returns [ErrUnreadable] and [*UnknownKeyError].
+// Get returns the token under key and its version. Besides the errors of [Store.Get] it
+// returns [ErrUnreadable] and [*UnknownKeyError]. It returns the version also of an entry
+// that it cannot read, so that the caller can delete it.
 func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
-	if key.isNote() {
+	if key.reserved() {
 		return Token{}, "", ErrNotFound
 	}
-	e, err := v.store.Get(ctx, key)
+	plain, version, err := v.read(ctx, key)
 	if err != nil {
-		return Token{}, "", err
-	}
-	plain, err := v.open(key, e.Value)
-	if err != nil {
-		return Token{}, "", err
+		return Token{}, version, err
 	}
 	t, err := decodeToken(plain)
-	if err != nil {
-		return Token{}, "", err
-	}
-	return t, e.Version, nil
+	return t, version, err
 }
 
-// Put stores t whatever was there, like [Store.Put]: the write of a sign-in. It refuses a
-// key without a provider or a user, and a token without an access token, unless that is
-// the mark NeedsReauth: nobody could use them.
+// Put stores t whether or not there is an entry, like [Store.Put]. A sign-in uses it. It
+// refuses a key that lacks a part or has too long a part. It also refuses a token without
+// an access token, unless that token records a refusal (NeedsReauth).
 func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 	switch {
-	case key.isNote():
-		return "", errNote
+	case key.reserved():
+		return "", errReserved
 	case key.Provider == "" || key.UserID == "":
-		return "", errors.New("tokenstore: the key lacks its provider or its user: use the Key of the user who signed in")
+		return "", errors.New("tokenstore: the key lacks its provider or its user (use the Key of the signed-in user)")
 	case t.AccessToken == "" && !t.NeedsReauth:
-		return "", errors.New("tokenstore: the token has no access token; one from Redacted, as the kit gives out, has none any more")
+		return "", errors.New("tokenstore: the token has no access token (a token from Redacted cannot be stored)")
 	}
-	value, err := v.seal(key, t)
+	value, err := v.sealToken(key, t)
 	if err != nil {
 		return "", err
 	}
 	return v.store.Put(ctx, key, value)
 }
 
-// Replace stores t if the entry is still in version old, like [Store.Replace]: the
-// write of a refresh. A token is never made by it: the zero Version is [ErrConflict].
+// Replace stores t if the entry has version old, like [Store.Replace]. A refresh uses it.
+// It creates no token: the zero Version is [ErrConflict].
 func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Version, error) {
-	if old == "" || key.isNote() {
+	if old == "" || key.reserved() {
 		return "", ErrConflict
 	}
-	value, err := v.seal(key, t)
+	value, err := v.sealToken(key, t)
 	if err != nil {
 		return "", err
 	}
 	return v.store.Replace(ctx, key, old, value)
 }
 
-// Keys returns the keys of the tokens that a user holds, like [Lister.Keys]. The error
-// is [errors.ErrUnsupported] where the store is no [Lister].
-func (v *Vault) Keys(ctx context.Context, userID string) ([]Key, error) {
-	l, ok := v.store.(Lister)
-	if !ok {
-		return nil, fmt.Errorf("tokenstore: %T cannot list what a user holds: %w", v.store, errors.ErrUnsupported)
-	}
-	keys, err := l.Keys(ctx, userID)
-	return slices.DeleteFunc(keys, Key.isNote), err
-}
-
-// Delete removes the entry, like [Store.Delete].
-func (v *Vault) Delete(ctx context.Context, key Key) error {
-	if key.isNote() {
+// Delete removes the token if it has the given version, like [Store.Delete].
+func (v *Vault) Delete(ctx context.Context, key Key, version Version) error {
+	if key.reserved() {
 		return nil
 	}
-	return v.store.Delete(ctx, key)
+	return v.store.Delete(ctx, key, version)
+}
+
+// List returns the keys of the user's tokens, like [Store.List].
+func (v *Vault) List(ctx context.Context, userID string) ([]Key, error) {
+	return v.store.List(ctx, userID)
 }
 
 // Lease takes the sole right to spend version old for d, like [Store.Lease].
 func (v *Vault) Lease(ctx context.Context, key Key, old Version, d time.Duration) (LeaseID, error) {
-	if key.isNote() {
+	if key.reserved() {
 		return "", ErrConflict
 	}
 	return v.store.Lease(ctx, key, old, d)
 }
 
-// Release gives a lease back, like [Store.Release].
+// Release ends a lease, like [Store.Release].
 func (v *Vault) Release(ctx context.Context, key Key, id LeaseID) error {
-	if key.isNote() {
+	if key.reserved() {
 		return nil
 	}
 	return v.store.Release(ctx, key, id)
+}
+
+// read returns what an entry holds. It returns the version also with an error of open.
+func (v *Vault) read(ctx context.Context, key Key) ([]byte, Version, error) {
+	e, err := v.store.Get(ctx, key)
+	if err != nil {
+		return nil, "", err
+	}
+	plain, err := v.open(key, e.Value)
+	return plain, e.Version, err
 }
 
 // open returns what was sealed under key.
@@ -175,34 +168,53 @@ func (v *Vault) open(key Key, value []byte) ([]byte, error) {
 	return nil, ErrUnreadable
 }
 
-func (v *Vault) seal(key Key, t Token) ([]byte, error) {
+func (v *Vault) sealToken(key Key, t Token) ([]byte, error) {
 	plain, err := encodeToken(t)
 	if err != nil {
 		return nil, err
 	}
+	return v.seal(key, plain)
+}
+
+// seal checks the lengths that every store takes.
+func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
+	if err := key.checkLengths(); err != nil {
+		return nil, err
+	}
 	value := v.box.Seal(plain, keyData(key))
 	if len(value) > maxValue {
-		return nil, fmt.Errorf("tokenstore: the token takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
+		return nil, fmt.Errorf("tokenstore: the entry takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
 	}
 	return value, nil
 }
 
-// errNote says that a key names no token.
-var errNote = errors.New("tokenstore: names of providers that begin with a dot are for entries that are no tokens, see Key")
+// checkLengths does not quote the parts, which may be long.
+func (k Key) checkLengths() error {
+	for _, part := range [...]struct {
+		name, text string
+		limit      int
+	}{
+		{"Provider", k.Provider, maxProvider},
+		{"UserID", k.UserID, maxUserID},
+		{"AccountID", k.AccountID, maxAccountID},
+	} {
+		if len(part.text) > part.limit {
+			return fmt.Errorf("tokenstore: the key's %s has %d bytes (use at most %d)", part.name, len(part.text), part.limit)
+		}
+	}
+	return nil
+}
 
-// isNote reports whether k names no token, see [Key]. For a [Vault] there is nothing then:
-// an application that takes the provider's name from a form must not let a visitor delete
-// what the kit remembers.
-func (k Key) isNote() bool { return strings.HasPrefix(k.Provider, ".") }
+// errReserved says that a key names no token.
+var errReserved = errors.New("tokenstore: providers whose names begin with a dot are reserved for the kit, see Key")
 
-// keyData is the associated data of a key. The lengths keep {"a", "bc"} and
-// {"ab", "c"} apart.
+// keyData is the associated data of a key. The lengths keep {"a", "bc", "d"} and
+// {"ab", "c", "d"} apart.
 func keyData(key Key) []byte {
-	b := make([]byte, 0, len(key.Provider)+len(key.UserID)+2*binary.MaxVarintLen64)
-	b = binary.AppendUvarint(b, uint64(len(key.Provider)))
-	b = append(b, key.Provider...)
-	b = binary.AppendUvarint(b, uint64(len(key.UserID)))
-	return append(b, key.UserID...)
+	b := make([]byte, 0, len(key.Provider)+len(key.UserID)+len(key.AccountID)+6)
+	b = wire.AppendString(b, key.Provider)
+	b = wire.AppendString(b, key.UserID)
+	return wire.AppendString(b, key.AccountID)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var key = Key{Provider: "x", UserID: "12"}
+var key = Key{Provider: "x", UserID: "12", AccountID: "2244994945"}
 
 func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
@@ -29,7 +29,7 @@ func oauth2Token() Token {
 	return Token{
 		AccessToken: "access-secret", RefreshToken: "refresh-secret",
 		Expiry: time.Date(2026, 8, 22, 12, 0, 0, 123456789, time.UTC), Scopes: []string{"tweet.read", "offline.access"},
-		AccountID: "2244994945", ObtainedAt: time.Date(2026, 8, 22, 10, 0, 0, 5, time.UTC),
+		AccountID: "2244994945", Username: "XDevelopers", Name: "Developers at X", ObtainedAt: time.Date(2026, 8, 22, 10, 0, 0, 5, time.UTC),
 	}
 }
 
@@ -103,7 +103,10 @@ func TestVaultPassesOn(t *testing.T) {
 	if got, version, _ := v.Get(t.Context(), key); got.AccessToken != "new" || version != v2 {
 		t.Errorf("Get = %q in %q", got.AccessToken, version)
 	}
-	if err := v.Delete(t.Context(), key); err != nil {
+	if err := v.Delete(t.Context(), key, v1); !errors.Is(err, ErrConflict) {
+		t.Errorf("Delete of an old version: %v", err)
+	}
+	if err := v.Delete(t.Context(), key, v2); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := v.Get(t.Context(), key); !errors.Is(err, ErrNotFound) {
@@ -112,7 +115,10 @@ func TestVaultPassesOn(t *testing.T) {
 }
 
 func TestVaultMovedEntry(t *testing.T) {
-	for _, to := range []Key{{"x", "13"}, {"y", "12"}, {"x1", "2"}, {"", "x12"}} {
+	for _, to := range []Key{
+		{"x", "13", "2244994945"}, {"y", "12", "2244994945"}, {"x", "12", "7"}, {"x", "12", ""},
+		{"x1", "2", "2244994945"}, {"x", "122", "244994945"}, {"x12", "", "2244994945"}, {"", "x12", "2244994945"},
+	} {
 		m := NewMemory()
 		v := vault(t, m, secret('a'))
 		if _, err := v.Put(t.Context(), key, oauth2Token()); err != nil {
@@ -125,14 +131,22 @@ func TestVaultMovedEntry(t *testing.T) {
 		if _, _, err := v.Get(t.Context(), to); !errors.Is(err, ErrUnreadable) {
 			t.Errorf("an entry moved to %q opens: %v", to, err)
 		}
+		record := Key{Provider: ".sessions", UserID: "12", AccountID: key.AccountID}
+		if _, err := m.Put(t.Context(), record, e.Value); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := v.GetRecord(t.Context(), record); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("a token opens as a record: %v", err)
+		}
 	}
 }
 
 // The associated data of two keys is never the same.
 func TestVaultKeysApart(t *testing.T) {
 	pairs := [][2]Key{
-		{{"x", "12"}, {"x1", "2"}}, {{"x", "\x00"}, {"x\x01", ""}}, {{"", "\x00"}, {"\x00", ""}},
-		{{"a", ""}, {"", "a"}}, {{"\x01a", "b"}, {"", "\x01a\x01b"}},
+		{{"x", "12", ""}, {"x1", "2", ""}}, {{"x", "1", "2"}, {"x", "12", ""}}, {{"x", "1", "2"}, {"x", "", "12"}},
+		{{"x", "\x00", ""}, {"x\x01", "", ""}}, {{"", "\x00", ""}, {"\x00", "", ""}}, {{"", "", "\x00"}, {"", "\x00", ""}},
+		{{"a", "", ""}, {"", "a", ""}}, {{"\x01a", "b", ""}, {"", "\x01a\x01b", ""}},
 	}
 	for _, p := range pairs {
 		if bytes.Equal(keyData(p[0]), keyData(p[1])) {
@@ -320,7 +334,7 @@ func TestAVaultLeavesNotesAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(v.Release(t.Context(), note, lease), v.Delete(t.Context(), note)); err != nil {
+	if err := errors.Join(v.Release(t.Context(), note, lease), v.Delete(t.Context(), note, version)); err != nil {
 		t.Errorf("Release and Delete: %v", err)
 	}
 	if e, err := m.Get(t.Context(), note); err != nil || e.Version != version || string(e.Value) != "list" {

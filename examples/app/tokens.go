@@ -80,8 +80,8 @@ func (a *app) disconnectToken(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next+"?done=disconnected", http.StatusSeeOther)
 }
 
-// formKey is the key of the visitor's own token with the provider that a form names: a
-// form can name nobody else's.
+// formKey is the key of the visitor's token that a form names. A form cannot name the
+// token of another user.
 func formKey(r *http.Request) xsignin.Key {
-	return xsignin.Key{Provider: r.PostFormValue("provider"), UserID: user(r).ID}
+	return xsignin.Key{Provider: r.PostFormValue("provider"), UserID: user(r).ID, AccountID: r.PostFormValue("account")}
 }

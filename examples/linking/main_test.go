@@ -368,7 +368,7 @@ func TestMetrics(t *testing.T) {
 	b := s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.signIn(oauth1, second, http.StatusForbidden)
-	key := tokenstore.Key{Provider: "x", UserID: "1"}
+	key := tokenstore.Key{Provider: "x", UserID: "1", AccountID: first}
 	if err := s.kit.RefreshToken(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ type jobs struct{ db *sql.DB }
 
 const jobsTable = `
 CREATE TABLE IF NOT EXISTS jobs (
-	id INTEGER PRIMARY KEY, provider TEXT NOT NULL, user_id TEXT NOT NULL, text TEXT NOT NULL, due INTEGER NOT NULL,
+	id INTEGER PRIMARY KEY, provider TEXT NOT NULL, user_id TEXT NOT NULL, account_id TEXT NOT NULL, text TEXT NOT NULL, due INTEGER NOT NULL,
 	state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '', post_id TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (state, due);
 CREATE INDEX IF NOT EXISTS jobs_user ON jobs (user_id);`
@@ -63,8 +63,8 @@ func openJobs(ctx context.Context, db *sql.DB) (*jobs, error) {
 }
 
 func (t *jobs) add(ctx context.Context, key xsignin.Key, text string, due time.Time) error {
-	_, err := t.db.ExecContext(ctx, "INSERT INTO jobs (provider, user_id, text, due, state) VALUES (?, ?, ?, ?, ?)",
-		key.Provider, key.UserID, text, due.UnixMilli(), waiting)
+	_, err := t.db.ExecContext(ctx, "INSERT INTO jobs (provider, user_id, account_id, text, due, state) VALUES (?, ?, ?, ?, ?, ?)",
+		key.Provider, key.UserID, key.AccountID, text, due.UnixMilli(), waiting)
 	return err
 }
 
@@ -89,7 +89,7 @@ func (t *jobs) of(ctx context.Context, userID string) ([]job, error) {
 }
 
 func (t *jobs) list(ctx context.Context, where string, args ...any) ([]job, error) {
-	rows, err := t.db.QueryContext(ctx, "SELECT id, provider, user_id, text, due, state, attempts, note, post_id FROM jobs "+where, args...)
+	rows, err := t.db.QueryContext(ctx, "SELECT id, provider, user_id, account_id, text, due, state, attempts, note, post_id FROM jobs "+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (t *jobs) list(ctx context.Context, where string, args ...any) ([]job, erro
 	for rows.Next() {
 		var j job
 		var due int64
-		if err := rows.Scan(&j.ID, &j.Key.Provider, &j.Key.UserID, &j.Text, &due, &j.State, &j.Attempts, &j.Note, &j.PostID); err != nil {
+		if err := rows.Scan(&j.ID, &j.Key.Provider, &j.Key.UserID, &j.Key.AccountID, &j.Text, &due, &j.State, &j.Attempts, &j.Note, &j.PostID); err != nil {
 			return nil, err
 		}
 		j.Due = time.UnixMilli(due)
@@ -121,15 +121,15 @@ func (t *jobs) settle(ctx context.Context, j job) error {
 
 // park keeps all of a user's waiting jobs from being tried: they would fare no better.
 func (t *jobs) park(ctx context.Context, key xsignin.Key) error {
-	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, note = ? WHERE state = ? AND provider = ? AND user_id = ?",
-		parked, noteParked, waiting, key.Provider, key.UserID)
+	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, note = ? WHERE state = ? AND provider = ? AND user_id = ? AND account_id = ?",
+		parked, noteParked, waiting, key.Provider, key.UserID, key.AccountID)
 	return err
 }
 
 // again lets a job of the user wait anew, with the key of the sign-in of now.
 func (t *jobs) again(ctx context.Context, id int64, key xsignin.Key, now time.Time) error {
-	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, provider = ?, due = ?, attempts = 0, note = '' WHERE id = ? AND user_id = ? AND state IN (?, ?, ?)",
-		waiting, key.Provider, now.UnixMilli(), id, key.UserID, parked, refused, unknown)
+	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, provider = ?, account_id = ?, due = ?, attempts = 0, note = '' WHERE id = ? AND user_id = ? AND state IN (?, ?, ?)",
+		waiting, key.Provider, key.AccountID, now.UnixMilli(), id, key.UserID, parked, refused, unknown)
 	return err
 }
 

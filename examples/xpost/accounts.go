@@ -30,7 +30,9 @@ type account struct {
 
 func (a account) key() tokenstore.Key { return a.user().Key() }
 
-func (a account) user() provider.User { return provider.User{Provider: a.provider, ID: a.id} }
+func (a account) user() provider.User {
+	return provider.User{Provider: a.provider, ID: a.id, AccountID: a.id}
+}
 
 func (s *storage) remember(ctx context.Context, u provider.User, api string) error {
 	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO xpost_accounts VALUES (?, ?, ?, ?, ?, ?)`,

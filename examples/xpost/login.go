@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -48,7 +49,7 @@ func login(ctx context.Context, c *call) (result, error) {
 
 // save keeps the token and the name of who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
-	undo, err := c.pool.PutWithRollback(ctx, u.Key(), t)
+	undo, _, err := c.pool.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
 	if err != nil {
 		return err
 	}

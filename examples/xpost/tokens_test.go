@@ -183,7 +183,7 @@ func sealedBy(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	defer s.db.Close()
-	_, _, err = s.vault.Get(t.Context(), tokenstore.Key{Provider: oauth2Name, UserID: xtest.DefaultUserID})
+	_, _, err = s.vault.Get(t.Context(), tokenstore.Key{Provider: oauth2Name, UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID})
 	var unknown *tokenstore.UnknownKeyError
 	if !errors.As(err, &unknown) || len(unknown.ID) != 8 {
 		t.Fatalf("the token opens without its key: %v", err)

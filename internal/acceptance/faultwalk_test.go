@@ -217,7 +217,7 @@ func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 // stored is the token that is stored, and whether there is one with secrets in it.
 func (v *traveller) stored() (tokenstore.Token, bool) {
 	v.s.T.Helper()
-	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: xtest.DefaultUserID})
+	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID})
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		v.s.T.Fatal(err)
 	}

@@ -208,8 +208,9 @@ func TestTheLogSaysWhoWasSilent(t *testing.T) {
 func TestAKeyThatNamesNoProvider(t *testing.T) {
 	s := newSite(t)
 	for key, want := range map[xsignin.Key]string{
-		{Provider: "twitter", UserID: "12"}: `no provider is named "twitter"; there are ["x" "x-oauth1"]`,
+		{Provider: "twitter", UserID: "12"}: `no provider is named "twitter" (the names are ["x" "x-oauth1"]`,
 		{}:                                  "use user.Key()",
+		{Provider: "x", UserID: "12"}:       "kit.Accounts",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
 		if err != nil {

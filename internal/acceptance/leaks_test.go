@@ -109,7 +109,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 					}
 					fault(1)
 					b.Get("/here")
-					_ = s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: p.name, UserID: xtest.DefaultUserID})
+					_ = s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: p.name, UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID})
 					fault(2)
 					b.Send(http.MethodPost, "/auth/logout", url.Values{})
 					s.X.ClearFaults()

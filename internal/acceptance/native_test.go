@@ -195,7 +195,7 @@ func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 	if a := b.native(s.code(xtest.DefaultUserID)); a.StatusCode != http.StatusOK {
 		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
 	}
-	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}
+	key := xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}
 	if err := s.Kit.RefreshToken(t.Context(), key); err != nil {
 		t.Error(err)
 	}

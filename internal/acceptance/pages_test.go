@@ -103,7 +103,7 @@ var everyPage = []wayToPage{
 	}},
 	{page.NeedsReauth, true, 401, func(s *site, b *browser) answer {
 		s.X.RevokeApp(xtest.DefaultUserID)
-		if err := s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err == nil {
+		if err := s.Kit.RefreshToken(context.Background(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}); err == nil {
 			s.T.Error("X took a revoked token")
 		}
 		return b.Send(http.MethodPost, "/me", url.Values{}, "Sec-Fetch-Mode", "navigate")

@@ -185,7 +185,7 @@ func TestSeveralProvidersShareOneCallback(t *testing.T) {
 	if got := formsB(); len(got) != 1 || got[0].Get("code") != "a-code-of-a" || len(formsA()) != 0 || b.Who() != "7" {
 		t.Fatalf("b was sent %v, a %v", got, formsA())
 	}
-	if want := (xsignin.Key{Provider: "b", UserID: "b:7"}); !slices.Contains(s.Tokens.Keys(), want) {
+	if want := (xsignin.Key{Provider: "b", UserID: "b:7", AccountID: "7"}); !slices.Contains(s.Tokens.Keys(), want) {
 		t.Errorf("tokens are under %v", s.Tokens.Keys())
 	}
 	b.Get("/auth/callback?" + url.Values{"state": {atA}, "code": {"another"}}.Encode())

@@ -44,7 +44,7 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
-	key := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}
+	key := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}
 	var sealed []byte
 	good := s.rewrite(key, func(token tokenstore.Token) []byte {
 		m := tokenstore.NewMemory()
@@ -59,7 +59,7 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 		return sealed
 	})
 	for range 2 {
-		if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "try again later") || !strings.Contains(a.Text, "Secrets") {
+		if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "temporarily unavailable") || !strings.Contains(a.Text, "Secrets") {
 			t.Errorf("a call to X: status %d, %s", a.StatusCode, a.Text)
 		}
 		if a := b.Get("/me"); a.StatusCode != http.StatusOK || b.Who() == "" {
@@ -82,7 +82,7 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 func TestARowOfAnotherUserLeadsToTheLogin(t *testing.T) {
 	s := newSite(t)
 	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
-	theirs := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID}
+	theirs := tokenstore.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}
 	s.browser().SignIn("/auth/login", theirs.UserID)
 	b := s.browser()
 	b.SignIn("/auth/login", "7")
@@ -90,7 +90,7 @@ func TestARowOfAnotherUserLeadsToTheLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.rewrite(tokenstore.Key{Provider: "x", UserID: "7"}, func(tokenstore.Token) []byte { return e.Value })
+	s.rewrite(tokenstore.Key{Provider: "x", UserID: "7", AccountID: "7"}, func(tokenstore.Token) []byte { return e.Value })
 	if a := b.Get("/api"); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.Text, "sign in again") {
 		t.Errorf("a call to X: status %d, %s", a.StatusCode, a.Text)
 	}

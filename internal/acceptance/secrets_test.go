@@ -72,7 +72,7 @@ func TestNoSecretComesOut(t *testing.T) {
 		b.SignIn("/auth/login", xtest.DefaultUserID)
 		b.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
 		b.Get("/api")
-		if err := s.Kit.RefreshToken(t.Context(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID}); err != nil {
+		if err := s.Kit.RefreshToken(t.Context(), xsignin.Key{Provider: "x", UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID}); err != nil {
 			t.Fatal(err)
 		}
 		seen := s.Watch.Seen()

@@ -114,10 +114,10 @@ func refreshes(t *testing.T, db database, n, expiries int) int64 {
 	for range n {
 		pools = append(pools, newPool(t, db.tokens(), x, now))
 	}
-	key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint("replicas-", n)}
-	if err := pools[0].Put(ctx, key, tokenstore.Token{
+	key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint("replicas-", n), AccountID: "1"}
+	if _, _, err := pools[0].PutWithRollback(ctx, key, tokenstore.Token{
 		AccessToken: "first", RefreshToken: "first-refresh", ObtainedAt: now(), Expiry: now().Add(2 * time.Hour),
-	}); err != nil {
+	}, client.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for range expiries {

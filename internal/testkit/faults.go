@@ -267,12 +267,12 @@ func (s faultyTokens) Put(ctx context.Context, key tokenstore.Key, value []byte)
 
 func (s faultyTokens) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 	return faulty(ctx, s.plan, "Replace", func() (tokenstore.Version, error) {
-		return s.Store.Replace(context.Background(), key, v, value)
+		return s.TokenStore.Replace(context.Background(), key, v, value)
 	})
 }
 
-func (s faultyTokens) Delete(ctx context.Context, key tokenstore.Key) error {
-	return s.plan.call(ctx, FaultTokens, "Delete", func() error { return s.TokenStore.Delete(context.Background(), key) })
+func (s faultyTokens) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	return s.plan.call(ctx, FaultTokens, "Delete", func() error { return s.TokenStore.Delete(context.Background(), key, v) })
 }
 
 func (s faultyTokens) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
@@ -283,6 +283,12 @@ func (s faultyTokens) Lease(ctx context.Context, key tokenstore.Key, v tokenstor
 
 func (s faultyTokens) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
 	return s.plan.call(ctx, FaultTokens, "Release", func() error { return s.Store.Release(context.Background(), key, id) })
+}
+
+func (s faultyTokens) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	return faulty(ctx, s.plan, "List", func() ([]tokenstore.Key, error) {
+		return s.TokenStore.List(context.Background(), userID)
+	})
 }
 
 // faultyX is a way to X. It notes the tokens that X gives, and the answers that nobody

@@ -84,12 +84,28 @@ func (s *TokenStore) Put(ctx context.Context, key tokenstore.Key, value []byte) 
 	return v, err
 }
 
+// Replace implements tokenstore.Store.
+func (s *TokenStore) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	if err := s.failing(); err != nil {
+		return "", err
+	}
+	return s.Store.Replace(ctx, key, v, value)
+}
+
+// List implements tokenstore.Store.
+func (s *TokenStore) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	if err := s.failing(); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx, userID)
+}
+
 // Delete implements tokenstore.Store.
-func (s *TokenStore) Delete(ctx context.Context, key tokenstore.Key) error {
+func (s *TokenStore) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
 	if err := s.failing(); err != nil {
 		return err
 	}
-	err := s.Store.Delete(ctx, key)
+	err := s.Store.Delete(ctx, key, v)
 	if err == nil {
 		s.mu.Lock()
 		delete(s.held, key)

@@ -176,7 +176,7 @@ func (f ending) Read([]byte) (int, error) {
 // whatever the kit's values print.
 func (s *Site) noSecretCameOut(cfg xsignin.Config) {
 	s.Watch.Came(s.Log.String())
-	for _, v := range []any{s.Kit, *s.Kit, cfg, &cfg, s.Kit.Sessions(), s.Kit.Middleware(), s.Kit.ClientFor(xsignin.Key{Provider: "x", UserID: "1"})} {
+	for _, v := range []any{s.Kit, *s.Kit, cfg, &cfg, s.Kit.Sessions(), s.Kit.Middleware(), s.Kit.ClientFor(xsignin.Key{Provider: "x", UserID: "1", AccountID: "1"})} {
 		s.Watch.Came(fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v, v))
 	}
 	s.mu.Lock()

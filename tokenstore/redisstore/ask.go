@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// ask calls f, which asks Redis, until ctx ends.
+// ask calls f, which sends a command to Redis, and returns when ctx ends.
 //
-// The client does not look at a context while it waits for an answer, unless its
-// ContextTimeoutEnabled is set, and then at the deadline only. So f has a goroutine of
-// its own, which ends by the client's timeouts at the latest.
+// While it waits for an answer, the client ignores its context, or with
+// ContextTimeoutEnabled observes the deadline only. So f runs in another goroutine, which
+// ends with the client's timeouts.
 func ask[T any](ctx context.Context, doing string, f func() (T, error)) (T, error) {
 	var none T
 	if err := ended(ctx); err != nil {
@@ -38,7 +38,7 @@ func ask[T any](ctx context.Context, doing string, f func() (T, error)) (T, erro
 	}
 }
 
-// failure is the error of a call that Redis did not answer, or not as it should.
+// failure returns the error of a call without a usable answer.
 func failure(ctx context.Context, doing string, err error) error {
 	err = unquoted(err)
 	if end := ended(ctx); end != nil && !errors.Is(err, end) {
@@ -47,20 +47,20 @@ func failure(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", doing, err)
 }
 
-// unquoted is err, or an error without the bytes that err quotes.
+// unquoted returns err, or an error without the bytes that err quotes.
 func unquoted(err error) error {
 	text := err.Error()
 	if text, _, quotes := strings.Cut(text, ", with args beginning with:"); quotes {
-		return errors.New(text) // Redis does not know a command
+		return errors.New(text) // unknown command
 	}
 	if strings.Contains(text, "redis: can't parse") {
-		return errors.New("the answer is not one of Redis")
+		return errors.New("the answer does not come from Redis")
 	}
 	return err
 }
 
-// ended is ctx's error. A connection that has ctx's deadline may reach it a little
-// before ctx does.
+// ended returns ctx's error. A connection with ctx's deadline may time out shortly before
+// ctx does.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -23,13 +23,13 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	secret := make([]byte, 32) // a program keeps its own: see the Keys of xsignin.Config
+	secret := make([]byte, 32) // a program uses the Secrets of its xsignin.Config
 	rand.Read(secret)
 	vault, err := tokenstore.NewVault(store, secret)
 	if err != nil {
 		log.Fatal(err)
 	}
-	key := tokenstore.Key{Provider: "x", UserID: "12"}
+	key := tokenstore.Key{Provider: "x", UserID: "12", AccountID: "2244994945"}
 	if _, err := vault.Put(ctx, key, tokenstore.Token{AccessToken: "token of user 12"}); err != nil {
 		log.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := store.Keys(ctx, "12")
+	keys, err := store.List(ctx, "12")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -45,5 +45,5 @@ func Example() {
 	fmt.Println(keys)
 	// Output:
 	// token of user 12
-	// [{x 12}]
+	// [{x 12 2244994945}]
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/redisstore"
 )
 
-func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12"} }
+func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12", AccountID: "7"} }
 
 // single returns a client of one server.
 func single(t testing.TB, addr string) *redis.Client {
@@ -51,10 +51,10 @@ type prefixes struct{ n atomic.Int32 }
 
 func (p *prefixes) next() string { return fmt.Sprintf("test%d:", p.n.Add(1)) }
 
-// advance moves the ends of leases back, which is as good as moving the clock forward.
+// advance moves the ends of leases by -by, which has the effect of a clock that moves by by.
 func advance(t testing.TB, c redis.UniversalClient, prefix string, by time.Duration) {
 	t.Helper()
-	for _, name := range names(t, c, prefix) {
+	for _, name := range hashes(t, c, prefix) {
 		for _, field := range do(c.HKeys(t.Context(), name).Result())(t) {
 			if strings.HasPrefix(field, "until:") {
 				do(c.HIncrBy(t.Context(), name, field, -by.Microseconds()).Result())(t)
@@ -67,6 +67,12 @@ func advance(t testing.TB, c redis.UniversalClient, prefix string, by time.Durat
 func names(t testing.TB, c redis.UniversalClient, prefix string) []string {
 	t.Helper()
 	return do(c.Keys(t.Context(), prefix+"*").Result())(t)
+}
+
+// hashes returns the names of the hashes of users.
+func hashes(t testing.TB, c redis.UniversalClient, prefix string) []string {
+	t.Helper()
+	return do(c.Keys(t.Context(), prefix+"*}").Result())(t)
 }
 
 // do fails the test on an error.
@@ -115,7 +121,7 @@ const secret = "token-of-somebody"
 
 // calls yields the error of each method.
 func calls(ctx context.Context, s *redisstore.Store) iter.Seq2[string, error] {
-	k := tokenstore.Key{Provider: secret, UserID: secret}
+	k := tokenstore.Key{Provider: secret, UserID: secret, AccountID: secret}
 	return func(yield func(string, error) bool) {
 		_, err := s.Get(ctx, k)
 		if !yield("Get", err) {
@@ -129,7 +135,7 @@ func calls(ctx context.Context, s *redisstore.Store) iter.Seq2[string, error] {
 		if !yield("Replace", err) {
 			return
 		}
-		if !yield("Delete", s.Delete(ctx, k)) {
+		if !yield("Delete", s.Delete(ctx, k, secret)) {
 			return
 		}
 		_, err = s.Lease(ctx, k, secret, time.Minute)
@@ -139,8 +145,8 @@ func calls(ctx context.Context, s *redisstore.Store) iter.Seq2[string, error] {
 		if !yield("Release", s.Release(ctx, k, secret)) {
 			return
 		}
-		_, err = s.Keys(ctx, k.UserID)
-		if !yield("Keys", err) {
+		_, err = s.List(ctx, k.UserID)
+		if !yield("List", err) {
 			return
 		}
 		_, _, err = s.Walk(ctx, "", 10)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,26 +21,25 @@ import (
 
 // Config says where a [Store] keeps its entries.
 type Config struct {
-	// Client is a [*redis.Client], also one of [redis.NewFailoverClient], or a
-	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is none
-	// of them: it asks another server while one is away, which then knows no entry. The
-	// store does not close it. Required.
+	// Client is a [*redis.Client], also from [redis.NewFailoverClient], or a
+	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is refused:
+	// while a server is away it asks another server, which has other entries. The store
+	// does not close the client. Required.
 	Client redis.UniversalClient
-	// Prefix begins the names of keys, so that several stores, and other things, may
-	// share a Redis. Any bytes; with a hash tag of its own, {...}, a cluster keeps
-	// everything on one server. Empty means "xsignin:token:".
+	// Prefix is the beginning of all keys, so that several stores and other data may share
+	// a Redis. It may have any bytes. If it contains a hash tag, {...}, a cluster keeps all
+	// entries on one server. Default: "xsignin:token:".
 	Prefix string
 }
 
-// Store is a [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] in
-// Redis. Errors that are none of that package's begin with "redisstore:", wrap the
-// client's and quote no key, value or version. [New] makes one. Goroutines may share it, and processes its Redis.
-// It prints nothing of the client, which may hold a password.
+// Store is a [tokenstore.Store] and a [tokenstore.Walker] in Redis. [New] makes one.
+// Goroutines may share it, and processes may share its Redis. Its own errors begin with
+// "redisstore:", wrap the client's error and quote no key, value or version. It prints
+// nothing of the client, which may contain a password.
 //
-// A call ends with its context, also where the client would go on waiting for an
-// answer; what it asked for is then perhaps still done. Without a deadline the client's
-// own timeouts and attempts decide, which by default add up to more than 12 seconds when
-// Redis does not answer.
+// A call ends with its context, even if the client still waits for an answer. The command
+// may then still be executed. Without a deadline the client's timeouts and attempts apply.
+// By default these add up to 12 seconds when Redis does not answer.
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -46,20 +47,19 @@ type Store struct {
 
 var (
 	_ tokenstore.Store  = (*Store)(nil)
-	_ tokenstore.Lister = (*Store)(nil)
 	_ tokenstore.Walker = (*Store)(nil)
 )
 
-// New returns a Store. It does not speak to Redis; its error is one of c.
+// New returns a Store. It makes no network requests. Its error is a mistake in c.
 func New(c Config) (*Store, error) {
 	switch client := c.Client.(type) {
 	case nil:
 		return nil, errors.New("redisstore: Config.Client is required")
 	case *redis.Ring:
-		return nil, errors.New("redisstore: Config.Client is a Ring, which loses entries from sight while a server is away: use a Client or a ClusterClient")
+		return nil, errors.New("redisstore: Config.Client is a Ring, which misses entries while a server is away (use a Client or a ClusterClient)")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes: leave its ReadOnly, RouteByLatency and RouteRandomly unset")
+			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes (leave its ReadOnly, RouteByLatency and RouteRandomly unset)")
 		}
 	}
 	if c.Prefix == "" {
@@ -72,7 +72,7 @@ func New(c Config) (*Store, error) {
 func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
 	const doing = "read an entry"
 	fields, err := ask(ctx, doing, func() ([]any, error) {
-		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+key.Provider, "value:"+key.Provider).Result()
+		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result()
 	})
 	if err != nil {
 		return tokenstore.Entry{}, err
@@ -87,7 +87,7 @@ func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, 
 			return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, nil
 		}
 	}
-	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: it is not one that this package wrote", doing)
+	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: the entry was not written by this package", doing)
 }
 
 // Put implements [tokenstore.Store].
@@ -100,10 +100,10 @@ func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Ve
 	return s.write(ctx, "replace an entry", key, value, string(v))
 }
 
-// write runs writeScript. replaced is the version to replace, or nothing.
+// write runs writeScript. replaced is the version to replace, or absent.
 func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
 	version := rand.Text()
-	// A copy of value, because a call that its context ended may still be sending.
+	// The value is copied, because the client may still send it after ctx has ended.
 	args := append([]any{version, string(value), key.UserID}, replaced...)
 	done, err := s.run(ctx, doing, writeScript, key, args...)
 	if err != nil {
@@ -116,11 +116,11 @@ func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, val
 }
 
 // Delete implements [tokenstore.Store].
-func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
-	_, err := ask(ctx, "delete an entry", func() (int64, error) {
-		return s.client.HDel(ctx, s.hash(key.UserID),
-			"version:"+key.Provider, "value:"+key.Provider, "user:"+key.Provider, "lease:"+key.Provider, "until:"+key.Provider).Result()
-	})
+func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	done, err := s.run(ctx, "delete an entry", deleteScript, key, string(v), rand.Text())
+	if err == nil && done == 0 {
+		err = tokenstore.ErrConflict
+	}
 	return err
 }
 
@@ -148,29 +148,49 @@ func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.L
 	return err
 }
 
-// Keys implements [tokenstore.Lister]. It reads the names of one user's entries only.
-func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+// List implements [tokenstore.Store]. It reads the field names of one hash.
+func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
 	fields, err := ask(ctx, "list a user's entries", func() ([]string, error) {
 		return s.client.HKeys(ctx, s.hash(userID)).Result()
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(fields)
 	var keys []tokenstore.Key
-	for _, field := range fields {
-		if provider, ok := strings.CutPrefix(field, "version:"); ok {
-			keys = append(keys, tokenstore.Key{Provider: provider, UserID: userID})
+	for _, name := range fields {
+		if k, ok := parseField(name); ok && !strings.HasPrefix(k.Provider, ".") {
+			k.UserID = userID
+			keys = append(keys, k)
 		}
 	}
+	slices.SortFunc(keys, func(a, b tokenstore.Key) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.AccountID, b.AccountID))
+	})
 	return keys, nil
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the client's options.
 func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
-// hash names the key of a user's entries. The digest keeps names short, and users' ids
-// out of lists of them.
+// field is what the names of an entry's fields end with. The length keeps the two parts
+// apart.
+func field(key tokenstore.Key) string {
+	return strconv.Itoa(len(key.Provider)) + ":" + key.Provider + key.AccountID
+}
+
+// parseField returns the provider and the account of an entry's version field.
+func parseField(name string) (tokenstore.Key, bool) {
+	name, ok := strings.CutPrefix(name, "version:")
+	length, parts, ok2 := strings.Cut(name, ":")
+	n, err := strconv.Atoi(length)
+	if !ok || !ok2 || err != nil || n < 0 || n > len(parts) {
+		return tokenstore.Key{}, false
+	}
+	return tokenstore.Key{Provider: parts[:n], AccountID: parts[n:]}, true
+}
+
+// hash returns the name of the hash of a user's entries. The digest keeps names short and
+// hides users' ids.
 func (s *Store) hash(userID string) string {
 	sum := sha256.Sum256([]byte(userID))
 	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"
@@ -178,9 +198,10 @@ func (s *Store) hash(userID string) string {
 
 // run runs a script about key, which returns a number.
 func (s *Store) run(ctx context.Context, doing string, script *redis.Script, key tokenstore.Key, args ...any) (int64, error) {
-	args = append([]any{key.Provider}, args...)
+	args = append([]any{field(key)}, args...)
+	hash := s.hash(key.UserID)
 	return ask(ctx, doing, func() (int64, error) {
-		return script.Run(ctx, s.client, []string{s.hash(key.UserID)}, args...).Int64()
+		return script.Run(ctx, s.client, []string{hash, hash + ":ended"}, args...).Int64()
 	})
 }
 

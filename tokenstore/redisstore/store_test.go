@@ -81,23 +81,24 @@ func TestEntriesOfAUserAreOneKeyThatStays(t *testing.T) {
 	c := cluster(t, testservers.NewRedisCluster(t).Addr)
 	s := open(t, c, "")
 	users := []string{"", "12", "a}{b", "\x00\xff{}", strings.Repeat("{", 1024)}
-	providers := []string{"", "x", "x}{y", "version:x", "value:x", "user:x", "lease:x", "until:x", ":", "\x00\xff\r\n", strings.Repeat("}", 1024)}
+	providers := []string{"", "x", "x}{y", "version:x", "value:x", "1:x", "1:", "user:x", "lease:x", "until:x", ":", "\x00\xff\r\n", strings.Repeat("}", 256)}
 	slices.Sort(providers)
+	versions := make(map[tokenstore.Key]tokenstore.Version)
 	for _, user := range users {
 		var want []tokenstore.Key
 		for _, provider := range providers {
-			k := tokenstore.Key{Provider: provider, UserID: user}
+			k := tokenstore.Key{Provider: provider, UserID: user, AccountID: "1:x"}
 			v := do(s.Put(t.Context(), k, []byte(provider)))(t)
 			do(s.Lease(t.Context(), k, v, time.Minute))(t)
-			want = append(want, k)
+			want, versions[k] = append(want, k), v
 		}
 		for _, k := range want {
 			if e, err := s.Get(t.Context(), k); err != nil || string(e.Value) != k.Provider {
 				t.Errorf("%q: Get = %q, %v", k, e.Value, err)
 			}
 		}
-		if got, err := s.Keys(t.Context(), user); err != nil || !slices.Equal(got, want) {
-			t.Errorf("Keys(%q) = %q, %v", user, got, err)
+		if got, err := s.List(t.Context(), user); err != nil || !slices.Equal(got, want) {
+			t.Errorf("List(%q) = %q, %v", user, got, err)
 		}
 	}
 	all := names(t, c, "")
@@ -118,15 +119,16 @@ func TestEntriesOfAUserAreOneKeyThatStays(t *testing.T) {
 			t.Errorf("%s expires after %v", name, ttl)
 		}
 	}
-	for _, user := range users {
-		for _, provider := range providers {
-			if err := s.Delete(t.Context(), tokenstore.Key{Provider: provider, UserID: user}); err != nil {
-				t.Error(err)
-			}
+	for k, v := range versions {
+		if err := s.Delete(t.Context(), k, v); err != nil {
+			t.Error(err)
 		}
 	}
-	if left := names(t, c, ""); len(left) > 0 {
-		t.Errorf("after all was deleted there is %q", left)
+	for _, name := range names(t, c, "") {
+		// What is left are the ended versions.
+		if ttl := do(c.TTL(t.Context(), name).Result())(t); !strings.HasSuffix(name, "}:ended") || ttl <= 0 || ttl > time.Minute {
+			t.Errorf("after all was deleted there is %q, for %v", name, ttl)
+		}
 	}
 }
 
@@ -145,7 +147,7 @@ func TestAUserWithFewRights(t *testing.T) {
 	addr := testservers.Redis(t)
 	admin := single(t, addr)
 	do(admin.Do(t.Context(), "ACL", "SETUSER", "app", "on", ">password", "~xsignin:token:*",
-		"+evalsha", "+eval", "+hmget", "+hget", "+hset", "+hdel", "+hkeys", "+time", "+scan", "+info").Result())(t)
+		"+evalsha", "+eval", "+hmget", "+hget", "+hset", "+hdel", "+hkeys", "+time", "+zadd", "+zscore", "+zremrangebyscore", "+expire", "+scan", "+info").Result())(t)
 	s := open(t, client(t, &redis.Options{Addr: addr, Username: "app", Password: "password"}), "")
 	v := put(t, s, "one")
 	id := do(s.Lease(t.Context(), key(), v, time.Minute))(t)
@@ -154,11 +156,11 @@ func TestAUserWithFewRights(t *testing.T) {
 	}
 	v = do(s.Replace(t.Context(), key(), v, []byte("two")))(t)
 	holds(t, s, "two", v)
-	do(s.Keys(t.Context(), "12"))(t)
+	do(s.List(t.Context(), "12"))(t)
 	if keys := walk(t, s, 10); len(keys) != 1 {
 		t.Errorf("Walk = %q", keys)
 	}
-	if err := s.Delete(t.Context(), key()); err != nil {
+	if err := s.Delete(t.Context(), key(), v); err != nil {
 		t.Error(err)
 	}
 	_, err := open(t, client(t, &redis.Options{Addr: addr, Username: "app", Password: "password"}), "other:").Get(t.Context(), key())

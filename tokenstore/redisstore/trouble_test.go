@@ -97,7 +97,7 @@ func TestAFullRedisKeepsWhatItHas(t *testing.T) {
 	if _, err := s.Lease(t.Context(), key(), v, time.Minute); err == nil || errors.Is(err, tokenstore.ErrLeased) || errors.Is(err, tokenstore.ErrConflict) {
 		t.Errorf("Lease: %v", err)
 	}
-	if err := s.Delete(t.Context(), key()); err != nil {
+	if err := s.Delete(t.Context(), key(), v); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Get(t.Context(), key()); err != tokenstore.ErrNotFound {
@@ -297,7 +297,7 @@ func TestNoErrorQuotesWhatItIsAbout(t *testing.T) {
 		c := single(t, testservers.Redis(t))
 		s := open(t, c, "")
 		put(t, s, secret)
-		do(c.HDel(t.Context(), names(t, c, "")[0], "version:x").Result())(t)
+		do(c.HDel(t.Context(), names(t, c, "")[0], "version:1:x7").Result())(t)
 		if _, err := s.Get(t.Context(), key()); err == nil || errors.Is(err, tokenstore.ErrNotFound) || strings.Contains(err.Error(), secret) {
 			t.Errorf("Get: %v", err)
 		}

@@ -15,12 +15,12 @@ import (
 )
 
 // Walk implements [tokenstore.Walker] by SCAN, on one server of a cluster after the
-// other. It looks at limit of the server's keys at a time, also at those of other
-// stores, so pages may be short.
+// other. Each call scans about limit of the server's keys, including keys that do not
+// belong to the store, so pages may be short.
 //
-// A server that was restarted, or took another's place, does not know where a walk was:
-// then the error says that it has to begin again. While a cluster moves slots from one
-// server to another entries may be missed without an error: walk again afterwards.
+// A cursor is valid for one run of a server. After a restart or a failover Walk returns an
+// error: begin again. While a cluster moves slots between servers, Walk may miss entries
+// without an error: repeat it afterwards.
 func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([]tokenstore.Key, tokenstore.Cursor, error) {
 	if limit < 1 {
 		return nil, "", errors.New("redisstore: a page has at least one key")
@@ -29,24 +29,21 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 	if err != nil {
 		return nil, "", err
 	}
-	type page struct {
-		keys []tokenstore.Key
-		next place
-	}
-	got, err := ask(ctx, "walk through the entries", func() (page, error) {
-		keys, next, err := s.page(ctx, p, limit)
-		return page{keys, next}, err
+	var next place
+	keys, err := ask(ctx, "read a page of entries", func() (keys []tokenstore.Key, err error) {
+		keys, next, err = s.page(ctx, p, limit)
+		return keys, err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	return got.keys, got.next.cursor(), nil
+	return keys, next.cursor(), nil
 }
 
-// place is where a walk goes on: at a cursor of SCAN that a run of a server understands.
+// place is a decoded cursor: a cursor of SCAN that is valid for one run of a server.
 type place struct {
 	server string // its address in a cluster
-	run    string // its run_id; empty: the server's scan begins
+	run    string // its run_id, or empty where the scan of the server begins
 	scan   uint64
 	end    bool
 }
@@ -68,12 +65,12 @@ func parsePlace(c tokenstore.Cursor) (place, error) {
 			return place{server: parts[2], run: parts[1], scan: scan}, nil
 		}
 	}
-	return place{}, errors.New("redisstore: this cursor is not one of a walk through this store")
+	return place{}, errors.New("redisstore: this cursor does not come from this store")
 }
 
 var errMoved = errors.New("the servers of Redis have changed since the walk began; begin again")
 
-// page asks one server, and then for the keys of the hashes that it has.
+// page scans one server, and then reads the keys from the hashes that it found.
 func (s *Store) page(ctx context.Context, p place, limit int) ([]tokenstore.Key, place, error) {
 	server, after, err := s.server(ctx, p.server)
 	if err != nil {
@@ -109,13 +106,13 @@ func (s *Store) page(ctx context.Context, p place, limit int) ([]tokenstore.Key,
 	return keys, place{end: true}, nil
 }
 
-// server is one that has keys of its own.
+// server is a primary server.
 type server struct {
 	name   string
 	client redis.UniversalClient
 }
 
-// server returns the server named, or the first one, and the name of the one after it.
+// server returns the server with this name, or the first one, and the name of the next.
 func (s *Store) server(ctx context.Context, name string) (found server, after string, err error) {
 	cluster, ok := s.client.(interface {
 		ForEachMaster(ctx context.Context, f func(ctx context.Context, c *redis.Client) error) error
@@ -161,15 +158,16 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 		return nil, err
 	}
 	type entry struct {
-		hash, provider string
-		user           *redis.SliceCmd
+		hash string
+		key  tokenstore.Key
+		got  *redis.SliceCmd // its version and its user
 	}
 	var entries []entry
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, hash := range hashes {
-			for _, field := range fields[i].Val() {
-				if provider, ok := strings.CutPrefix(field, "version:"); ok {
-					entries = append(entries, entry{hash, provider, pipe.HMGet(ctx, hash, "version:"+provider, "user:"+provider)})
+			for _, name := range fields[i].Val() {
+				if k, ok := parseField(name); ok {
+					entries = append(entries, entry{hash, k, pipe.HMGet(ctx, hash, name, "user:"+field(k))})
 				}
 			}
 		}
@@ -180,7 +178,7 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 	}
 	var keys []tokenstore.Key
 	for _, e := range entries {
-		got := e.user.Val()
+		got := e.got.Val()
 		if len(got) == 2 && got[0] == nil {
 			continue // deleted meanwhile
 		}
@@ -189,20 +187,21 @@ func (s *Store) keysIn(ctx context.Context, hashes []string) ([]tokenstore.Key, 
 			user, ok = got[1].(string)
 		}
 		if !ok || s.hash(user) != e.hash {
-			return nil, errors.New("there is an entry that is not one that this package wrote")
+			return nil, errors.New("there is an entry that this package did not write")
 		}
-		keys = append(keys, tokenstore.Key{Provider: e.provider, UserID: user})
+		e.key.UserID = user
+		keys = append(keys, e.key)
 	}
 	return keys, nil
 }
 
-// pattern is what the names of hashes look like, and no name with a longer prefix.
+// pattern matches the names of hashes, and no names with a longer prefix.
 func (s *Store) pattern() string {
 	escaped := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s.prefix)
 	return fmt.Sprintf("%s{%s}", escaped, strings.Repeat("?", len(s.hash(""))-len(s.prefix)-2))
 }
 
-// runID finds the id of a server's run in its INFO.
+// runID returns the run_id in the answer to INFO.
 func runID(info string) string {
 	_, after, _ := strings.Cut(info, "\nrun_id:")
 	id, _, _ := strings.Cut(after, "\r")

@@ -132,9 +132,9 @@ func TestAWalkStopsAtAnEntryThatIsNotOurs(t *testing.T) {
 	name := names(t, c, "")[0]
 	for _, user := range []any{nil, "another"} {
 		if user == nil {
-			do(c.HDel(t.Context(), name, "user:x").Result())(t)
+			do(c.HDel(t.Context(), name, "user:1:x7").Result())(t)
 		} else {
-			do(c.HSet(t.Context(), name, "user:x", fmt.Sprint(user)).Result())(t)
+			do(c.HSet(t.Context(), name, "user:1:x7", fmt.Sprint(user)).Result())(t)
 		}
 		if _, _, err := s.Walk(t.Context(), "", 10); err == nil || strings.Contains(err.Error(), "another") {
 			t.Errorf("user %v: %v", user, err)

@@ -10,7 +10,7 @@ import (
 // Dialect is a kind of database.
 type Dialect int
 
-// The databases that a [Store] works with. The zero Dialect is none.
+// The databases that a [Store] works with. The zero Dialect is invalid.
 const (
 	SQLite Dialect = iota + 1
 	PostgreSQL
@@ -29,44 +29,58 @@ func (d Dialect) String() string {
 
 const defaultPrefix = "xsignin_"
 
-// tablePrefix checks what goes into the text of statements.
+// tablePrefix checks the values that become part of statements.
 func tablePrefix(d Dialect, prefix string) (string, error) {
 	if prefix == "" {
 		prefix = defaultPrefix
 	}
 	var errs []error
 	if d != SQLite && d != PostgreSQL {
-		errs = append(errs, fmt.Errorf("sqlstore: %v is none of SQLite and PostgreSQL", d))
+		errs = append(errs, fmt.Errorf("sqlstore: unknown dialect %v (use SQLite or PostgreSQL)", d))
 	}
-	// PostgreSQL cuts names at 63 bytes, and what follows the prefix has to fit.
+	// PostgreSQL cuts names at 63 bytes. The names have up to 23 bytes after the prefix.
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`).MatchString(prefix) {
-		errs = append(errs, fmt.Errorf("sqlstore: the prefix %q is not made of up to 40 lower-case letters, digits and underscores", prefix))
+		errs = append(errs, fmt.Errorf("sqlstore: invalid prefix %q (use up to 40 lower-case letters, digits and underscores)", prefix))
 	}
 	return prefix, errors.Join(errs...)
 }
 
-// statements have the arguments $1, the user, and $2, the provider; others follow.
+// statements have the arguments $1, the user, $2, the provider, and $3, the account.
+// Others follow.
 type statements struct {
 	get, put, create, replace, remove string
-	lease, left, release, keys        string
-	// Of these, first has the argument $1, how many, and next $3, and $1 and $2 of the
-	// entry to go on after.
+	version, lease, left, release     string
+	list                              string
+	// first has the argument $1, the limit. next has the key of the last entry and $4, the
+	// limit.
 	first, next string
 }
 
 func (d Dialect) statements(prefix string) statements {
-	// The moment that a statement looks at, the end of a lease of $5 milliseconds, and
-	// how many milliseconds are left of the one in the row.
-	now, until, left := "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", "$now + $5", "lease_until - $now"
+	// The current time, the end of a lease of $6 milliseconds, the milliseconds that the
+	// row's lease still runs, and the latest end that this lease may have.
+	now, until := "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", "$now + $6"
+	left, latest := "lease_until - $now", "$now + lease_length"
 	if d == PostgreSQL {
-		// Not now(), which stands still while a statement waits for another's row.
+		// Not now(), which stands still while a statement waits for a row lock.
 		now = "clock_timestamp()"
-		until = "$now + $5::bigint * interval '1 millisecond'"
+		until = "$now + $6::bigint * interval '1 millisecond'"
 		left = "CEIL(EXTRACT(EPOCH FROM lease_until - $now) * 1000)::bigint"
+		latest = "$now + lease_length * interval '1 millisecond'"
 	}
 	text := func(s string) string {
-		s = strings.NewReplacer("$table", prefix+"tokens", "$row", "user_id = $1 AND provider = $2", "$until", until, "$left", left).Replace(s)
-		s = strings.ReplaceAll(s, "$now", now)
+		for _, r := range []*strings.Replacer{
+			strings.NewReplacer(
+				"$leased", "(lease IS NOT NULL AND lease_until > $now AND lease_until <= $latest)",
+				"$nolease", "lease = NULL, lease_until = NULL, lease_length = NULL",
+				"$key", "user_id, provider, account_id",
+				"$row", "user_id = $1 AND provider = $2 AND account_id = $3",
+				"$table", prefix+"tokens"),
+			strings.NewReplacer("$until", until, "$left", left, "$latest", latest),
+			strings.NewReplacer("$now", now),
+		} {
+			s = r.Replace(s)
+		}
 		if d == SQLite {
 			// $1 would be a name there.
 			s = strings.ReplaceAll(s, "$", "?")
@@ -75,21 +89,22 @@ func (d Dialect) statements(prefix string) statements {
 	}
 	return statements{
 		get: text(`SELECT value, version FROM $table WHERE $row`),
-		put: text(`INSERT INTO $table (user_id, provider, value, version) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (user_id, provider) DO UPDATE
-			SET value = excluded.value, version = excluded.version, lease = NULL, lease_until = NULL`),
-		create: text(`INSERT INTO $table (user_id, provider, value, version) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (user_id, provider) DO NOTHING`),
-		replace: text(`UPDATE $table SET value = $3, version = $4, lease = NULL, lease_until = NULL WHERE $row AND version = $5`),
-		remove:  text(`DELETE FROM $table WHERE $row`),
-		lease: text(`UPDATE $table SET lease = $4, lease_until = $until
-			WHERE $row AND version = $3 AND (lease IS NULL OR lease_until <= $now)`),
-		left:    text(`SELECT COALESCE($left, 0) FROM $table WHERE $row AND version = $3`),
-		release: text(`UPDATE $table SET lease = NULL, lease_until = NULL WHERE $row AND lease = $3`),
-		keys:    text(`SELECT user_id, provider FROM $table WHERE user_id = $1 ORDER BY provider`),
-		// Two, because nothing comes before the entry whose key is empty.
-		first: text(`SELECT user_id, provider FROM $table ORDER BY user_id, provider LIMIT $1`),
-		next: text(`SELECT user_id, provider FROM $table WHERE (user_id, provider) > ($1, $2)
-			ORDER BY user_id, provider LIMIT $3`),
+		put: text(`INSERT INTO $table ($key, value, version) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT ($key) DO UPDATE
+			SET value = excluded.value, version = excluded.version, $nolease`),
+		create: text(`INSERT INTO $table ($key, value, version) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT ($key) DO NOTHING`),
+		replace: text(`UPDATE $table SET value = $4, version = $5, $nolease WHERE $row AND version = $6`),
+		remove:  text(`DELETE FROM $table WHERE $row AND version = $4`),
+		version: text(`SELECT version FROM $table WHERE $row`),
+		lease: text(`UPDATE $table SET lease = $5, lease_until = $until, lease_length = $6
+			WHERE $row AND version = $4 AND NOT $leased`),
+		left:    text(`SELECT CASE WHEN $leased THEN $left ELSE 0 END FROM $table WHERE $row AND version = $4`),
+		release: text(`UPDATE $table SET $nolease WHERE $row AND lease = $4`),
+		list:    text(`SELECT $key FROM $table WHERE user_id = $1 ORDER BY provider, account_id`),
+		// Two statements, because no key comes before the empty one.
+		first: text(`SELECT $key FROM $table ORDER BY $key LIMIT $1`),
+		next: text(`SELECT $key FROM $table WHERE ($key) > ($1, $2, $3)
+			ORDER BY $key LIMIT $4`),
 	}
 }

@@ -1,6 +1,6 @@
-// Package sqlstore keeps tokens in SQLite or PostgreSQL. [Store] is a
-// [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] over a [*sql.DB];
-// the driver is the program's choice. It is tested with modernc.org/sqlite, which needs no cgo, and with
+// Package sqlstore keeps tokens in SQLite or PostgreSQL. [Store] is a [tokenstore.Store]
+// and a [tokenstore.Walker] over a [*sql.DB]. The program chooses the driver. The package
+// is tested with modernc.org/sqlite, which needs no cgo, and with
 // github.com/jackc/pgx/v5/stdlib.
 //
 //	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
@@ -9,55 +9,57 @@
 //	...
 //	if err := store.Migrate(ctx); err != nil {
 //
-// Each method is one statement, but for a Lease that is refused, which takes a second
-// one to say why. Versions and lease ids are 130 random bits: a counter would go back,
-// and give versions anew, when a database is restored from a backup. Leases are timed
-// by the database. The store sees tokens sealed only, if it is used through a
-// [tokenstore.Vault].
+// Each method is one statement. A second statement finds the reason if the first one of a
+// Lease or Delete changed nothing. Versions and lease ids are 130 random bits: a counter
+// would repeat versions after a database is restored from a backup. The database's clock
+// times leases. With a [tokenstore.Vault] above it the store sees sealed tokens only.
+//
+// A statement is repeated only if the database did not execute it. Package database/sql
+// repeats a call after [driver.ErrBadConn], which a driver must not return if the database
+// may have executed the statement. The store repeats a statement that the database rolled
+// back: a serialization failure or deadlock in PostgreSQL, or a locked file in SQLite. So
+// no late copy of a Put brings a deleted token back, and the store need not remember ended
+// versions.
 //
 // # SQLite
 //
-// One process, or several on one machine, share one file:
+// Processes on one machine may share a file. This is the data source name for
+// modernc.org/sqlite. Other drivers spell it differently:
 //
-//	file:tokens.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)
+//		file:tokens.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)
 //
-// is the data source name for modernc.org/sqlite; other drivers spell it differently.
-//
-//   - busy_timeout, in milliseconds, is how long the driver itself waits for another
-//     writer. Without it, and without WAL mode, a writer may never come to where others
-//     read all the time. Whatever else writes to the file, such as sqlite3store of scs,
-//     does not try again as a Store does: with 100 its writes fail with SQLITE_BUSY where
-//     many sign in at once, and those sign-ins answer 503.
-//   - A file that holds tokens alone may have busy_timeout(100): calls then keep closer to
-//     their contexts.
-//   - Transactions of the application's own that read before they write want
-//     _txlock=immediate as well: SQLite does not wait for a transaction that would turn
-//     from reading to writing. Store itself has none.
-//   - In WAL mode reads do not wait for writes.
-//   - SQLite has one writer at a time. The writers of one Store stand in line for it. The
-//     one at the head that finds the file locked, by another process or whatever else
-//     writes to it, tries again until its context ends, and for 10 seconds at most. The
-//     driver waits for busy_timeout each time, and does not look at the context
-//     meanwhile: a call outlasts its context, or the 10 seconds, by as much at most.
-//   - Leave the synchronous pragma at its default, FULL. NORMAL may undo the last
-//     writes when the machine fails, and X does not accept a refresh token again that
-//     it has replaced: those users would have to sign in again.
-//   - A file on a network is not safe. Use PostgreSQL for several machines.
-//   - Each connection to ":memory:" is a database of its own: SetMaxOpenConns(1).
-//   - The clock of leases is that of the machine.
+//	  - busy_timeout, in milliseconds, is how long the driver waits for another writer.
+//	    Without it, and without WAL mode, constant readers may block a writer forever. Other
+//	    packages that write to the file, such as sqlite3store of scs, do not retry. With
+//	    busy_timeout(100) their writes fail with SQLITE_BUSY when many users sign in at once,
+//	    and those sign-ins answer 503.
+//	  - For a file that contains only tokens use busy_timeout(100). Calls then end sooner
+//	    after their contexts.
+//	  - If the application's transactions read before they write, add _txlock=immediate.
+//	    SQLite does not wait for a transaction that changes from reading to writing. The
+//	    store has no such transaction.
+//	  - In WAL mode reads do not wait for writes.
+//	  - SQLite has one writer at a time. The writers of a Store wait in a queue. If another
+//	    process has locked the file, the first writer retries until its context ends, for
+//	    10 seconds at most. During busy_timeout the driver ignores the context, so a call may
+//	    last longer than its context by that much.
+//	  - Keep the synchronous pragma at its default, FULL. With NORMAL a crash of the machine
+//	    may undo the last writes. X does not accept a refresh token that it has replaced, so
+//	    those users would have to sign in again.
+//	  - Do not use a file on a network. Use PostgreSQL for several machines.
+//	  - Each connection to ":memory:" is a separate database: use SetMaxOpenConns(1).
+//	  - The machine's clock times leases.
 //
 // SQLite 3.24 or newer is needed.
 //
 // # PostgreSQL
 //
-// Any number of replicas share a database, by way of PgBouncer too if the driver's
-// prepared statements suit it.
+// Any number of replicas share a database. PgBouncer works if the driver's prepared
+// statements work with it.
 //
-//   - All replicas use the primary server: a read from a standby misses the last writes.
-//   - Leave synchronous_commit on, for the reason given for SQLite.
-//   - Any default isolation level works: what the server could not serialize is tried
-//     again.
-//   - Both parts of a key together may have 2,600 bytes, as much as an index entry takes.
+//   - All replicas use the primary server, because a standby may not have the last writes.
+//   - Keep synchronous_commit on, for the same reason as synchronous in SQLite.
+//   - Any default isolation level works.
 //
 // PostgreSQL 11 or newer is needed.
 package sqlstore

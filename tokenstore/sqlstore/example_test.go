@@ -31,13 +31,13 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	secret := make([]byte, 32) // a program keeps its own: see the Keys of xsignin.Config
+	secret := make([]byte, 32) // a program uses the Secrets of its xsignin.Config
 	rand.Read(secret)
 	vault, err := tokenstore.NewVault(store, secret)
 	if err != nil {
 		log.Fatal(err)
 	}
-	key := tokenstore.Key{Provider: "x", UserID: "12"}
+	key := tokenstore.Key{Provider: "x", UserID: "12", AccountID: "2244994945"}
 	if _, err := vault.Put(ctx, key, tokenstore.Token{AccessToken: "token of user 12"}); err != nil {
 		log.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := store.Keys(ctx, "12")
+	keys, err := store.List(ctx, "12")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func Example() {
 	fmt.Println(keys)
 	// Output:
 	// token of user 12
-	// [{x 12}]
+	// [{x 12 2244994945}]
 }
 
 // Who has a tool of their own for migrations gives it these statements.
@@ -70,11 +70,13 @@ func ExampleSchema() {
 	// CREATE TABLE IF NOT EXISTS xsignin_tokens (
 	// 	user_id BYTEA NOT NULL,
 	// 	provider BYTEA NOT NULL,
+	// 	account_id BYTEA NOT NULL,
 	// 	value BYTEA NOT NULL,
 	// 	version BYTEA NOT NULL,
 	// 	lease BYTEA,
 	// 	lease_until TIMESTAMPTZ,
-	// 	PRIMARY KEY (user_id, provider)
+	// 	lease_length BIGINT,
+	// 	PRIMARY KEY (user_id, provider, account_id)
 	// );
 	// INSERT INTO xsignin_schema (version) VALUES (1) ON CONFLICT DO NOTHING;
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12"} }
+func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12", AccountID: "7"} }
 
 // database is where stores are: a file or a server.
 type database struct {
@@ -71,7 +71,7 @@ func (d database) open(t testing.TB, prefix string) *sqlstore.Store {
 	return s
 }
 
-// advance moves the ends of leases back, which is as good as moving the clock forward.
+// advance moves the ends of leases by -by, which has the effect of a clock that moves by by.
 func (d database) advance(t testing.TB, prefix string, by time.Duration) {
 	t.Helper()
 	end := fmt.Sprintf("lease_until - %d", by.Milliseconds())

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// patience is how long a call tries to get at a database that others keep busy.
+	// patience is how long a call retries while the database is busy.
 	patience = 10 * time.Second
-	// pause is the longest wait between two tries.
+	// pause is the longest wait between two attempts.
 	pause = 20 * time.Millisecond
 )
 
-// do runs f until it succeeds, fails for good, or ctx ends. [sql.ErrNoRows] is returned
-// as it is.
+// do calls f until it succeeds, fails permanently, or ctx ends. It returns [sql.ErrNoRows]
+// unwrapped.
 func (s *Store) do(ctx context.Context, doing string, f func() error) error {
 	began := time.Now()
 	for wait := time.Millisecond; ; wait = min(2*wait, pause) {
@@ -29,7 +29,7 @@ func (s *Store) do(ctx context.Context, doing string, f func() error) error {
 		if ctx.Err() != nil || !contention(err) || time.Since(began) > patience {
 			return wrap(ctx, doing, err)
 		}
-		// Those who collided must not collide again.
+		// The random part keeps callers from colliding again.
 		timer := time.NewTimer(wait/2 + rand.N(wait))
 		select {
 		case <-timer.C:
@@ -40,8 +40,8 @@ func (s *Store) do(ctx context.Context, doing string, f func() error) error {
 	}
 }
 
-// begin waits for the turn to write. SQLite lets those who wait for its one writer try
-// again and again, and whoever is unlucky never gets there; here they stand in line.
+// begin waits for the turn to write. SQLite's own waiting is unfair: a writer may never
+// succeed. Writers of a Store wait in a queue instead.
 func (s *Store) begin(ctx context.Context, doing string) (end func(), err error) {
 	if s.turn == nil {
 		return func() {}, nil
@@ -64,12 +64,12 @@ func (s *Store) begin(ctx context.Context, doing string) (end func(), err error)
 	}
 }
 
-// errBusy begins as SQLite's own error for a file that others keep busy does.
+// errBusy begins like SQLite's error for a locked file.
 var errBusy = errors.New("database is locked: the calls before this one had not ended after 10 seconds")
 
-// wrap makes an error of the driver one of this package.
+// wrap adds the package's prefix to an error of the driver.
 func wrap(ctx context.Context, doing string, err error) error {
-	// Drivers do not always say that it was the context that ended a call.
+	// Some drivers do not return the context's error when the context ends a call.
 	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
 		return fmt.Errorf("sqlstore: cannot %s: %w (%w)", doing, end, err)
 	}
@@ -79,15 +79,15 @@ func wrap(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("sqlstore: cannot %s: %w", doing, err)
 }
 
-// contention reports whether the database has undone a statement for no fault of its
-// own, so that it may be tried again.
+// contention reports whether the database rolled a statement back because of another
+// one, so that it can be repeated.
 func contention(err error) bool {
 	switch sqlState(err) {
 	case "40001", "40P01": // serialization failure, deadlock
 		return true
 	}
-	// SQLite's own texts for SQLITE_BUSY and SQLITE_LOCKED, which its drivers pass on,
-	// while each has another type for the code.
+	// These are SQLite's texts for SQLITE_BUSY and SQLITE_LOCKED. All drivers return the
+	// texts, but each has another type for the code.
 	text := err.Error()
 	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
 }
@@ -96,7 +96,7 @@ func missingTable(err error) bool {
 	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
 }
 
-// sqlState returns PostgreSQL's code of an error, or "". Its drivers agree on the
+// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
 // method.
 func sqlState(err error) string {
 	var e interface{ SQLState() string }

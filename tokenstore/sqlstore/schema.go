@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// migrations returns the statements of each version of the schema, the first one's
-// first. What has been released is not changed: a change is another version.
+// migrations returns the statements of each version of the schema, in order. Do not
+// change a released version: add another one.
 func (d Dialect) migrations(prefix string) [][]string {
 	bytes, moment := "BLOB", "INTEGER" // milliseconds since 1970
 	if d == PostgreSQL {
@@ -18,35 +18,37 @@ func (d Dialect) migrations(prefix string) [][]string {
 	}
 	return [][]string{
 		{
-			// The user comes first in the key, so that its index finds all of a user's
-			// entries.
+			// The user comes first in the key, so that its index finds all entries of a
+			// user. lease_length is in milliseconds.
 			`CREATE TABLE IF NOT EXISTS ` + prefix + `tokens (
 	user_id ` + bytes + ` NOT NULL,
 	provider ` + bytes + ` NOT NULL,
+	account_id ` + bytes + ` NOT NULL,
 	value ` + bytes + ` NOT NULL,
 	version ` + bytes + ` NOT NULL,
 	lease ` + bytes + `,
 	lease_until ` + moment + `,
-	PRIMARY KEY (user_id, provider)
+	lease_length BIGINT,
+	PRIMARY KEY (user_id, provider, account_id)
 )`,
 		},
 	}
 }
 
-// versionTable creates the table that has a row for each migration done.
+// versionTable creates the table that has a row for each finished migration.
 func versionTable(prefix string) string {
 	return `CREATE TABLE IF NOT EXISTS ` + prefix + `schema (version INTEGER PRIMARY KEY)`
 }
 
-// record notes that a migration was done.
+// record inserts the row of a finished migration.
 func record(prefix string, version int) string {
 	return `INSERT INTO ` + prefix + `schema (version) VALUES (` + strconv.Itoa(version) + `) ON CONFLICT DO NOTHING`
 }
 
-// Schema returns the statements that make the tables of a [Store], for those who
-// migrate by a tool of their own. They may be run again. Afterwards [Store.Migrate]
-// finds nothing to do and needs no right to create tables. An empty prefix means
-// "xsignin_", as in [Config].
+// Schema returns the statements that create the tables of a [Store], for applications
+// with another migration tool. The statements may run again. Afterwards [Store.Migrate] has
+// nothing to do and needs no right to create tables. An empty prefix means "xsignin_", as
+// in [Config].
 func Schema(d Dialect, prefix string) ([]string, error) {
 	prefix, err := tablePrefix(d, prefix)
 	if err != nil {
@@ -60,10 +62,10 @@ func Schema(d Dialect, prefix string) ([]string, error) {
 	return all, nil
 }
 
-// Migrate creates the tables, or brings those of an older release up to date. Call it
-// at each start: with nothing to do it is one read. Several replicas may call it at
-// once, and one of them does the work while the others wait. It is done whole or not at
-// all. A schema newer than this program is an error, because what it means is not known.
+// Migrate creates the tables, or updates the tables of an older release. Call it at each
+// start: with nothing to do it is one read. Several replicas may call it at once. One of
+// them migrates while the others wait. The migration is one transaction. A schema that is
+// newer than this program is an error.
 func (s *Store) Migrate(ctx context.Context) error {
 	return s.do(ctx, "migrate the schema", func() error { return s.migrate(ctx) })
 }
@@ -84,11 +86,11 @@ func (s *Store) migrate(ctx context.Context) error {
 	return transaction(ctx, conn, s.dialect, func() error { return s.upgrade(ctx, conn) })
 }
 
-// upgrade does what has not been done.
+// upgrade runs the missing migrations.
 func (s *Store) upgrade(ctx context.Context, conn *sql.Conn) error {
 	if s.dialect == PostgreSQL {
-		// There CREATE TABLE IF NOT EXISTS fails when two do it at once. SQLite has a
-		// lock already.
+		// In PostgreSQL two concurrent CREATE TABLE IF NOT EXISTS may fail. In SQLite the
+		// transaction has locked the file.
 		lock := `SELECT pg_advisory_xact_lock(hashtextextended('` + s.prefix + `schema', 0))`
 		if _, err := conn.ExecContext(ctx, lock); err != nil {
 			return err
@@ -103,7 +105,7 @@ func (s *Store) upgrade(ctx context.Context, conn *sql.Conn) error {
 	}
 	migrations := s.dialect.migrations(s.prefix)
 	if have > len(migrations) {
-		return fmt.Errorf("the schema has version %d and this program knows %d; update it", have, len(migrations))
+		return fmt.Errorf("the schema has version %d (update this program, which knows version %d)", have, len(migrations))
 	}
 	for i, migration := range migrations[have:] {
 		for _, statement := range append(migration, record(s.prefix, have+i+1)) {
@@ -123,10 +125,10 @@ func (s *Store) schemaVersion(ctx context.Context, q interface {
 	return v, err
 }
 
-// transaction runs f in a transaction that sees what others have committed before each
-// statement, and that in SQLite has the right to write from its beginning: a reader
-// that becomes a writer there fails when somebody else wrote meanwhile. Package sql has
-// no words for that.
+// transaction runs f in a transaction. In PostgreSQL each statement sees all earlier
+// commits. In SQLite the transaction is a writer from its beginning, because a reader that
+// becomes a writer fails if another process wrote meanwhile. Package sql cannot begin such
+// a transaction.
 func transaction(ctx context.Context, conn *sql.Conn, d Dialect, f func() error) error {
 	begin := "BEGIN IMMEDIATE"
 	if d == PostgreSQL {
@@ -140,7 +142,7 @@ func transaction(ctx context.Context, conn *sql.Conn, d Dialect, f func() error)
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		// Also when ctx has ended: the connection goes back to the pool.
+		// The connection returns to the pool, so roll back also when ctx has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {

@@ -147,10 +147,10 @@ func calls(ctx context.Context, s *sqlstore.Store) map[string]error {
 	_, errs["Get"] = s.Get(ctx, key())
 	_, errs["Put"] = s.Put(ctx, key(), []byte(marked))
 	_, errs["Replace"] = s.Replace(ctx, key(), "version", []byte(marked))
-	errs["Delete"] = s.Delete(ctx, key())
+	errs["Delete"] = s.Delete(ctx, key(), "version")
 	_, errs["Lease"] = s.Lease(ctx, key(), "version", time.Minute)
 	errs["Release"] = s.Release(ctx, key(), "lease")
-	_, errs["Keys"] = s.Keys(ctx, "12")
+	_, errs["List"] = s.List(ctx, "12")
 	_, _, errs["Walk"] = s.Walk(ctx, "", 10)
 	return errs
 }

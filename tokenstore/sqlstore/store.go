@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
@@ -17,33 +19,31 @@ type Config struct {
 	DB *sql.DB
 	// Dialect is the database's kind: [SQLite] or [PostgreSQL]. Required.
 	Dialect Dialect
-	// Prefix begins the names of tables, so that several stores may share a database.
-	// Up to 40 lower-case letters, digits and underscores, not a digit first. Empty
-	// means "xsignin_".
+	// Prefix is the beginning of the tables' names, so that several stores may share a
+	// database. It has up to 40 lower-case letters, digits and underscores, and does not
+	// begin with a digit. Default: "xsignin_".
 	Prefix string
 }
 
-// Store is a [tokenstore.Store], a [tokenstore.Lister] and a [tokenstore.Walker] in a
-// database. Errors that are none of that package's begin with "sqlstore:", wrap the
-// driver's and quote no value. [New] makes one, [Store.Migrate] its tables. Goroutines may share it, and
-// processes its database. It prints nothing of the database, whose data source may
-// hold a password.
+// Store is a [tokenstore.Store] and a [tokenstore.Walker] in a database. [New] makes one,
+// and [Store.Migrate] makes its tables. Goroutines may share it, and processes may share
+// its database. Its own errors begin with "sqlstore:", wrap the driver's error and quote no
+// value. It prints nothing of the data source, which may contain a password.
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
 	prefix  string
 	text    statements
-	// turn is held by the one that writes, in SQLite.
+	// turn is full while a caller writes. It is nil for PostgreSQL.
 	turn chan struct{}
 }
 
 var (
 	_ tokenstore.Store  = (*Store)(nil)
-	_ tokenstore.Lister = (*Store)(nil)
 	_ tokenstore.Walker = (*Store)(nil)
 )
 
-// New returns a Store. It does not speak to the database; its error is one of c.
+// New returns a Store. It makes no database calls. Its error is a mistake in c.
 func New(c Config) (*Store, error) {
 	prefix, err := tablePrefix(c.Dialect, c.Prefix)
 	if c.DB == nil {
@@ -62,9 +62,7 @@ func New(c Config) (*Store, error) {
 // Get implements [tokenstore.Store].
 func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
 	var value, version []byte
-	err := s.do(ctx, "read an entry", func() error {
-		return s.db.QueryRowContext(ctx, s.text.get, []byte(key.UserID), []byte(key.Provider)).Scan(&value, &version)
-	})
+	err := s.queryRow(ctx, "read an entry", s.text.get, parts(key), &value, &version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return tokenstore.Entry{}, tokenstore.ErrNotFound
 	}
@@ -102,9 +100,21 @@ func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Ve
 }
 
 // Delete implements [tokenstore.Store].
-func (s *Store) Delete(ctx context.Context, key tokenstore.Key) error {
-	_, err := s.exec(ctx, "delete an entry", s.text.remove, key)
-	return err
+func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	const doing = "delete an entry"
+	done, err := s.exec(ctx, doing, s.text.remove, key, []byte(v))
+	if err != nil || done {
+		return err
+	}
+	var now []byte
+	err = s.queryRow(ctx, doing, s.text.version, parts(key), &now)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tokenstore.ErrConflict
 }
 
 // Lease implements [tokenstore.Store]. The lease lasts d, rounded up to milliseconds.
@@ -123,9 +133,7 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 			return tokenstore.LeaseID(id), nil
 		}
 		var left int64
-		err = s.do(ctx, doing, func() error {
-			return s.db.QueryRowContext(ctx, s.text.left, []byte(key.UserID), []byte(key.Provider), []byte(v)).Scan(&left)
-		})
+		err = s.queryRow(ctx, doing, s.text.left, append(parts(key), []byte(v)), &left)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return "", tokenstore.ErrConflict
@@ -134,7 +142,7 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 		case left > 0:
 			return "", &tokenstore.LeasedError{Remaining: time.Duration(left) * time.Millisecond}
 		}
-		// The other lease ended between the two statements, so this one may be had.
+		// The other lease ended between the two statements.
 	}
 }
 
@@ -144,9 +152,10 @@ func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.L
 	return err
 }
 
-// Keys implements [tokenstore.Lister], by an index.
-func (s *Store) Keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	return s.query(ctx, "list a user's entries", s.text.keys, []byte(userID))
+// List implements [tokenstore.Store], by an index.
+func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	keys, err := s.query(ctx, "list a user's entries", s.text.list, []byte(userID))
+	return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return strings.HasPrefix(k.Provider, ".") }), err
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the data source.
@@ -159,7 +168,7 @@ func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstor
 		return false, err
 	}
 	defer end()
-	args = append([]any{[]byte(key.UserID), []byte(key.Provider)}, args...)
+	args = append(parts(key), args...)
 	err = s.do(ctx, doing, func() error {
 		r, err := s.db.ExecContext(ctx, statement, args...)
 		if err != nil {
@@ -170,6 +179,13 @@ func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstor
 		return err
 	})
 	return done, err
+}
+
+// queryRow runs a statement that selects one row.
+func (s *Store) queryRow(ctx context.Context, doing, statement string, args []any, into ...any) error {
+	return s.do(ctx, doing, func() error {
+		return s.db.QueryRowContext(ctx, statement, args...).Scan(into...)
+	})
 }
 
 // query runs a statement that selects the keys of entries.
@@ -183,11 +199,11 @@ func (s *Store) query(ctx context.Context, doing, statement string, args ...any)
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
-			var user, provider []byte
-			if err := rows.Scan(&user, &provider); err != nil {
+			var user, provider, account []byte
+			if err := rows.Scan(&user, &provider, &account); err != nil {
 				return err
 			}
-			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: string(user)})
+			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: string(user), AccountID: string(account)})
 		}
 		return rows.Err()
 	})
@@ -195,6 +211,11 @@ func (s *Store) query(ctx context.Context, doing, statement string, args ...any)
 		return nil, err
 	}
 	return keys, nil
+}
+
+// parts returns the arguments that name a row.
+func parts(key tokenstore.Key) []any {
+	return []any{[]byte(key.UserID), []byte(key.Provider), []byte(key.AccountID)}
 }
 
 // notNil keeps drivers from writing NULL for an empty value.

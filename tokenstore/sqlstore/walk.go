@@ -2,15 +2,16 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Walk implements [tokenstore.Walker], in the order of user and provider, by an index.
-// Nothing stays open between two pages, and nothing cuts a walk short.
+// Walk implements [tokenstore.Walker], in the order of user, provider and account, by an
+// index. Nothing stays open between two pages.
 func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([]tokenstore.Key, tokenstore.Cursor, error) {
 	if limit < 1 {
 		return nil, "", errors.New("sqlstore: a page has at least one key")
@@ -21,9 +22,9 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 		if err != nil {
 			return nil, "", err
 		}
-		statement, args = s.text.next, []any{[]byte(from.UserID), []byte(from.Provider), limit}
+		statement, args = s.text.next, append(parts(from), limit)
 	}
-	keys, err := s.query(ctx, "walk through the entries", statement, args...)
+	keys, err := s.query(ctx, "read a page of entries", statement, args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -33,16 +34,25 @@ func (s *Store) Walk(ctx context.Context, after tokenstore.Cursor, limit int) ([
 	return keys, cursor(keys[limit-1]), nil
 }
 
-// cursor is the place behind an entry. The length keeps the parts of its key apart.
+// cursor is the position after k.
 func cursor(k tokenstore.Key) tokenstore.Cursor {
-	return tokenstore.Cursor(strconv.Itoa(len(k.UserID)) + ":" + k.UserID + k.Provider)
+	return tokenstore.Cursor(fmt.Sprintf("%x.%x.%x", k.UserID, k.Provider, k.AccountID))
 }
 
 func parseCursor(c tokenstore.Cursor) (tokenstore.Key, error) {
-	length, rest, ok := strings.Cut(string(c), ":")
-	n, err := strconv.Atoi(length)
-	if !ok || err != nil || n < 0 || n > len(rest) {
-		return tokenstore.Key{}, errors.New("sqlstore: this cursor is not one of a walk through this store")
+	var parts [3]string
+	texts := strings.Split(string(c), ".")
+	if len(texts) != len(parts) {
+		return tokenstore.Key{}, errCursor
 	}
-	return tokenstore.Key{UserID: rest[:n], Provider: rest[n:]}, nil
+	for i, text := range texts {
+		b, err := hex.DecodeString(text)
+		if err != nil {
+			return tokenstore.Key{}, errCursor
+		}
+		parts[i] = string(b)
+	}
+	return tokenstore.Key{UserID: parts[0], Provider: parts[1], AccountID: parts[2]}, nil
 }
+
+var errCursor = errors.New("sqlstore: this cursor does not come from this store")

@@ -65,11 +65,11 @@ func brokenEntries() []fault {
 			}
 		}),
 		with("deleting nothing is an error", absent, func(s *store) {
-			s.remove = func(ctx context.Context, k tokenstore.Key) error {
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				if _, err := s.Memory.Get(ctx, k); err != nil {
 					return err
 				}
-				return s.Memory.Delete(ctx, k)
+				return s.Memory.Delete(ctx, k, v)
 			}
 		}),
 		with("Put does not overwrite", "a write replaces whatever was there", func(s *store) {
@@ -81,7 +81,7 @@ func brokenEntries() []fault {
 			}
 		}),
 		with("Delete keeps the entry", "a deleted entry is gone", func(s *store) {
-			s.remove = func(context.Context, tokenstore.Key) error { return nil }
+			s.remove = func(context.Context, tokenstore.Key, tokenstore.Version) error { return nil }
 		}),
 		with("the slice given is kept", "a slice belongs to whoever made or got it", func(s *store) {
 			given := make(map[tokenstore.Key][]byte)
@@ -107,8 +107,10 @@ func brokenEntries() []fault {
 			}
 		}),
 		with("Delete takes all of a provider", "keys leave each other alone", func(s *store) {
-			s.remove = func(ctx context.Context, k tokenstore.Key) error {
-				return errors.Join(s.Memory.Delete(ctx, k), s.Memory.Delete(ctx, tokenstore.Key{Provider: k.Provider, UserID: "13"}))
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+				other := k
+				other.UserID = "13"
+				return errors.Join(s.Memory.Delete(ctx, k, v), removeAny(ctx, s.Memory, other))
 			}
 		}),
 		{"each handle has entries of its own", "two handles are one store", func(*testing.T) storetest.Backend {
@@ -117,8 +119,18 @@ func brokenEntries() []fault {
 	}
 }
 
+// removeAny deletes an entry in any version.
+func removeAny(ctx context.Context, m *tokenstore.Memory, k tokenstore.Key) error {
+	e, err := m.Get(ctx, k)
+	if err != nil {
+		return nil
+	}
+	return m.Delete(ctx, k, e.Version)
+}
+
 func brokenVersions() []fault {
 	const conditional = "a conditional write needs the version that was read"
+	const deletion = "a delete needs the version that was read"
 	const creation = "the zero version makes an entry where there is none"
 	return []fault{
 		with("Replace ignores versions", conditional, func(s *store) {
@@ -162,6 +174,27 @@ func brokenVersions() []fault {
 				return s.Memory.Replace(ctx, k, v, value)
 			}
 		}),
+		with("Delete ignores versions", deletion, func(s *store) {
+			s.remove = func(ctx context.Context, k tokenstore.Key, _ tokenstore.Version) error {
+				return removeAny(ctx, s.Memory, k)
+			}
+		}),
+		with("a delete of no version means any", deletion, func(s *store) {
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+				if v == "" {
+					return removeAny(ctx, s.Memory, k)
+				}
+				return s.Memory.Delete(ctx, k, v)
+			}
+		}),
+		with("a delete of another version does nothing", deletion, func(s *store) {
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+				if err := s.Memory.Delete(ctx, k, v); !errors.Is(err, tokenstore.ErrConflict) {
+					return err
+				}
+				return nil
+			}
+		}),
 		with("versions are hashes of values", "a version does not come again", hashVersions),
 		with("Replace brings a deleted entry back", "a late writer brings nothing back", func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
@@ -185,6 +218,13 @@ func hashVersions(s *store) {
 	s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
 		_, err := s.Memory.Put(ctx, k, value)
 		return hash(value), err
+	}
+	s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+		e, err := s.Memory.Get(ctx, k)
+		if err == nil && hash(e.Value) != v {
+			return tokenstore.ErrConflict
+		}
+		return s.Memory.Delete(ctx, k, e.Version)
 	}
 	s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 		e, err := s.Memory.Get(ctx, k)
@@ -220,20 +260,36 @@ func brokenRaces() []fault {
 			return s.Memory.Put(ctx, k, value)
 		}
 	}
+	checkThenCreate := func(s *store) {
+		meet := meet()
+		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+			if v != "" {
+				return s.Memory.Replace(ctx, k, v, value)
+			}
+			if _, err := s.Memory.Get(ctx, k); err == nil {
+				return "", tokenstore.ErrConflict
+			}
+			meet()
+			return s.Memory.Put(ctx, k, value)
+		}
+	}
 	return []fault{
 		together("Replace checks, then writes", "one of many conditional writes wins", checkThenPut),
 		together("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
-		together("Replace looks for an entry, then makes one", "one of many makes an entry", func(s *store) {
-			meet := meet()
+		together("Replace looks for an entry, then makes one", "one of many makes an entry", checkThenCreate),
+		together("Replace looks for an owner, then makes one", "one of many owns an account", checkThenCreate),
+		together("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+				if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
+					return s.Memory.Delete(ctx, k, v)
+				}
+				pause()
+				return removeAny(ctx, s.Memory, k)
+			}
+			replace := s.Memory.Replace
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				if v != "" {
-					return s.Memory.Replace(ctx, k, v, value)
-				}
-				if _, err := s.Memory.Get(ctx, k); err == nil {
-					return "", tokenstore.ErrConflict
-				}
-				meet()
-				return s.Memory.Put(ctx, k, value)
+				time.Sleep(time.Millisecond)
+				return replace(ctx, k, v, value)
 			}
 		}),
 		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {

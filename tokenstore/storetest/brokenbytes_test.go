@@ -22,7 +22,9 @@ func renamed(name, breaks string, f func(k tokenstore.Key) tokenstore.Key) fault
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 			return m.Replace(ctx, f(k), v, value)
 		}
-		s.remove = func(ctx context.Context, k tokenstore.Key) error { return m.Delete(ctx, f(k)) }
+		s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+			return m.Delete(ctx, f(k), v)
+		}
 		s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
 			return m.Lease(ctx, f(k), v, d)
 		}
@@ -43,11 +45,13 @@ func kept(name string, f func(value []byte) []byte) fault {
 
 func brokenBytes() []fault {
 	const apart = "keys hold any byte and are kept apart"
-	user := func(f func(id string) string) func(k tokenstore.Key) tokenstore.Key {
+	const longest = "keys may have the longest parts"
+	each := func(f func(part string) string) func(k tokenstore.Key) tokenstore.Key {
 		return func(k tokenstore.Key) tokenstore.Key {
-			return tokenstore.Key{Provider: f(k.Provider), UserID: f(k.UserID)}
+			return tokenstore.Key{Provider: f(k.Provider), UserID: f(k.UserID), AccountID: f(k.AccountID)}
 		}
 	}
+	cut := func(s string, n int) string { return s[:min(len(s), n)] }
 	return []fault{
 		kept("values end after 4 KiB", func(value []byte) []byte { return value[:min(len(value), 4096)] }),
 		kept("values are UTF-8", func(value []byte) []byte { return bytes.ToValidUTF8(value, nil) }),
@@ -62,19 +66,44 @@ func brokenBytes() []fault {
 			}
 		}),
 		renamed("the parts are joined by nothing", apart, func(k tokenstore.Key) tokenstore.Key {
-			return tokenstore.Key{Provider: k.Provider + k.UserID}
+			return tokenstore.Key{Provider: k.Provider + k.UserID + k.AccountID}
 		}),
 		renamed("the parts are joined by a colon", apart, func(k tokenstore.Key) tokenstore.Key {
-			return tokenstore.Key{Provider: k.Provider + ":" + k.UserID}
+			return tokenstore.Key{Provider: k.Provider + ":" + k.UserID + ":" + k.AccountID}
 		}),
 		renamed("the parts are joined by a NUL", apart, func(k tokenstore.Key) tokenstore.Key {
-			return tokenstore.Key{Provider: k.Provider + "\x00" + k.UserID}
+			return tokenstore.Key{Provider: k.Provider + "\x00" + k.UserID + "\x00" + k.AccountID}
 		}),
-		renamed("parts end at a NUL", apart, user(func(s string) string { first, _, _ := strings.Cut(s, "\x00"); return first })),
-		renamed("parts end after 255 bytes", apart, user(func(s string) string { return s[:min(len(s), 255)] })),
-		renamed("parts have no case", apart, user(strings.ToLower)),
-		renamed("parts are trimmed", apart, user(strings.TrimSpace)),
-		renamed("parts are UTF-8", apart, user(func(s string) string { return strings.ToValidUTF8(s, "\ufffd") })),
+		renamed("provider and account are joined", apart, func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: k.Provider + ":" + k.AccountID, UserID: k.UserID}
+		}),
+		renamed("accounts are one", apart, func(k tokenstore.Key) tokenstore.Key {
+			return tokenstore.Key{Provider: k.Provider, UserID: k.UserID}
+		}),
+		renamed("parts end at a NUL", apart, each(func(s string) string { first, _, _ := strings.Cut(s, "\x00"); return first })),
+		renamed("parts have no case", apart, each(strings.ToLower)),
+		renamed("parts are trimmed", apart, each(strings.TrimSpace)),
+		renamed("parts are UTF-8", apart, each(func(s string) string { return strings.ToValidUTF8(s, "\ufffd") })),
+		renamed("providers end after 255 bytes", longest, func(k tokenstore.Key) tokenstore.Key {
+			k.Provider = cut(k.Provider, 255)
+			return k
+		}),
+		renamed("users end after 1,000 bytes", longest, func(k tokenstore.Key) tokenstore.Key {
+			k.UserID = cut(k.UserID, 1000)
+			return k
+		}),
+		renamed("accounts end after 255 bytes", longest, func(k tokenstore.Key) tokenstore.Key {
+			k.AccountID = cut(k.AccountID, 255)
+			return k
+		}),
+		with("long keys are refused", longest, func(s *store) {
+			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
+				if len(k.Provider)+len(k.UserID)+len(k.AccountID) > 1500 {
+					return "", errors.New("the index entry is too long")
+				}
+				return s.Memory.Put(ctx, k, value)
+			}
+		}),
 	}
 }
 
@@ -106,8 +135,8 @@ func brokenContexts() []fault {
 			}
 		}),
 		with("Delete minds its context too late", "an ended context ends Delete", func(s *store) {
-			s.remove = func(ctx context.Context, k tokenstore.Key) error {
-				_ = s.Memory.Delete(free(ctx), k)
+			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
+				_ = s.Memory.Delete(free(ctx), k, v)
 				return ctx.Err()
 			}
 		}),
@@ -121,9 +150,9 @@ func brokenContexts() []fault {
 				return s.Memory.Release(free(ctx), k, id)
 			}
 		}),
-		with("Keys minds no context", "an ended context ends Keys", func(s *store) {
-			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				return s.Memory.Keys(free(ctx), userID)
+		with("List minds no context", "an ended context ends List", func(s *store) {
+			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				return s.Memory.List(free(ctx), userID)
 			}
 		}),
 	}
@@ -132,8 +161,8 @@ func brokenContexts() []fault {
 func brokenLists() []fault {
 	list := func(f func(keys []tokenstore.Key) []tokenstore.Key) func(s *store) {
 		return func(s *store) {
-			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.Keys(ctx, userID)
+			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.List(ctx, userID)
 				return f(keys), err
 			}
 		}
@@ -147,20 +176,31 @@ func brokenLists() []fault {
 			return keys[:min(len(keys), 1)]
 		})),
 		with("an empty list is an error", "a list has all keys of the user, in order", func(s *store) {
-			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.Keys(ctx, userID)
+			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.List(ctx, userID)
 				if len(keys) == 0 && err == nil {
 					err = tokenstore.ErrNotFound
 				}
 				return keys, err
 			}
 		}),
-		with("a list goes by the beginning of a name", "a list has nobody else's keys", func(s *store) {
-			s.keys = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.Keys(ctx, userID)
-				longer, _ := s.Memory.Keys(ctx, userID+"c")
+		with("a list goes by the beginning of a name", "a list has no keys of other users", func(s *store) {
+			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, err := s.Memory.List(ctx, userID)
+				longer, _ := s.Memory.List(ctx, userID+"c")
 				return append(keys, longer...), err
 			}
 		}),
+		with("a list has reserved keys", "a list has no reserved keys", func(s *store) {
+			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+				keys, _, err := s.Memory.Walk(ctx, "", 1<<20)
+				return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.UserID != userID }), err
+			}
+		}),
+		with("a list is ordered by provider only", "a list has all keys of the user, in order", list(func(keys []tokenstore.Key) []tokenstore.Key {
+			slices.Reverse(keys)
+			slices.SortStableFunc(keys, func(a, b tokenstore.Key) int { return strings.Compare(a.Provider, b.Provider) })
+			return keys
+		})),
 	}
 }

@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,6 +112,38 @@ func timeless() storetest.Backend {
 	}
 }
 
+// clockBound is a store whose leases last until the clock says so.
+func clockBound() storetest.Backend {
+	s := &store{Memory: tokenstore.NewMemory(), serial: new(sync.Mutex)}
+	var offset time.Duration
+	until := make(map[tokenstore.Version]time.Time)
+	holder := make(map[tokenstore.Version]tokenstore.LeaseID)
+	s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+		now := time.Now().Add(offset)
+		if left := until[v].Sub(now); left > 0 {
+			return "", &tokenstore.LeasedError{Remaining: left}
+		}
+		_ = s.Memory.Release(ctx, k, holder[v])
+		id, err := s.Memory.Lease(ctx, k, v, d)
+		if err == nil {
+			until[v], holder[v] = now.Add(d), id
+		}
+		return id, err
+	}
+	s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
+		for v, h := range holder {
+			if h == id {
+				delete(until, v)
+			}
+		}
+		return s.Memory.Release(ctx, k, id)
+	}
+	return storetest.Backend{
+		Open:    func(*testing.T) tokenstore.Store { return s },
+		Advance: func(_ *testing.T, d time.Duration) { offset += d },
+	}
+}
+
 // clinging makes a lease outlast what ends on true.
 func clinging(s *store, ends func(write string) bool) {
 	until := make(map[tokenstore.Key]time.Time)
@@ -139,9 +172,9 @@ func clinging(s *store, ends func(write string) bool) {
 		end(k, "Replace")
 		return s.Memory.Replace(ctx, k, v, value)
 	}
-	s.remove = func(ctx context.Context, k tokenstore.Key) error {
+	s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 		end(k, "Delete")
-		return s.Memory.Delete(ctx, k)
+		return s.Memory.Delete(ctx, k, v)
 	}
 	s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
 		end(k, "Release")
@@ -171,6 +204,7 @@ func brokenEnds() []fault {
 	}
 	return []fault{
 		{"no lease ends by itself", "a lease ends when its time has passed", func(*testing.T) storetest.Backend { return timeless() }},
+		{"leases know their ends only", "a clock that is set back prolongs no lease", func(*testing.T) storetest.Backend { return clockBound() }},
 		outlasts("Release", "a lease is given back"),
 		outlasts("Put", "any write ends a lease"),
 		outlasts("Replace", "any write ends a lease"),

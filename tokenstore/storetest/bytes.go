@@ -1,19 +1,22 @@
 package storetest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// maxValue is the length of values, and maxPart that of a key's part, which every
-// store takes that does not say otherwise.
+// The lengths of values, and of the parts of keys, that every store takes. A store may
+// document a shorter length of values.
 const (
-	maxValue = 64 << 10
-	maxPart  = 1 << 10
+	maxValue     = 64 << 10
+	maxProvider  = 256
+	maxUserID    = 1 << 10
+	maxAccountID = 256
 )
 
-// noise is n bytes of every kind.
+// noise returns n bytes with all values.
 func noise(n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -41,54 +44,79 @@ func byteRules() []rule {
 		},
 		{
 			"keys hold any byte and are kept apart",
-			`Both parts of a key are arbitrary strings of up to 1 KiB. Keys are equal when both parts are, byte by byte: {"a", "bc"} and {"ab", "c"} are two.`,
+			`The parts of a key are arbitrary strings. Keys are equal when all parts are, byte by byte: {"a", "bc", "d"} and {"ab", "c", "d"} are two.`,
+			func(s *subject) { s.apart(strangeKeys()) },
+		},
+		{
+			"keys may have the longest parts",
+			"Every store takes a Provider of 256 bytes, a UserID of 1 KiB and an AccountID of 256 bytes, whatever the bytes are, and all three in one key.",
 			func(s *subject) {
-				keys := strangeKeys()
-				versions := make([]tokenstore.Version, len(keys))
-				for i, k := range keys {
-					_, err := s.Get(s.ctx, k)
-					s.is("Get of "+describe(k)+" before it was written", err, tokenstore.ErrNotFound)
-					versions[i] = s.put(k, describe(k))
+				var keys []tokenstore.Key
+				for _, text := range []func(n int) string{noise, func(n int) string { return strings.Repeat("a", n) }, func(n int) string { return strings.Repeat("\xff", n) }} {
+					for n := range 2 {
+						keys = append(keys,
+							tokenstore.Key{Provider: text(maxProvider - n), UserID: text(maxUserID), AccountID: text(maxAccountID)},
+							tokenstore.Key{Provider: text(maxProvider), UserID: text(maxUserID - 1 - n), AccountID: text(maxAccountID)},
+							tokenstore.Key{Provider: text(maxProvider), UserID: text(maxUserID), AccountID: text(maxAccountID - 1 - n)})
+					}
 				}
-				for i, k := range keys {
-					s.holds(k, describe(k), versions[i])
-				}
-				for i, k := range keys {
-					s.release(k, s.lease(k, versions[i], long))
-					versions[i] = s.replace(k, versions[i], describe(k))
-				}
-				for i, k := range keys {
-					s.holds(k, describe(k), versions[i])
-					s.remove(k)
-					s.absent(k)
-				}
+				s.apart(keys)
 			},
 		},
 	}
 }
 
+// apart uses each of keys with every method, and checks that each has its own entry.
+func (s *subject) apart(keys []tokenstore.Key) {
+	s.t.Helper()
+	versions := make([]tokenstore.Version, len(keys))
+	for i, k := range keys {
+		_, err := s.Get(s.ctx, k)
+		s.is("Get of "+describe(k)+" before it was written", err, tokenstore.ErrNotFound)
+		versions[i] = s.put(k, describe(k))
+	}
+	for i, k := range keys {
+		s.holds(k, describe(k), versions[i])
+		s.release(k, s.lease(k, versions[i], long))
+		versions[i] = s.replace(k, versions[i], describe(k))
+	}
+	for i, k := range keys {
+		s.holds(k, describe(k), versions[i])
+		list, err := s.List(s.ctx, k.UserID)
+		reserved := strings.HasPrefix(k.Provider, ".")
+		s.check(err == nil && slices.Contains(list, k) != reserved, "List of %s: error %v, reserved %t", describe(k), err, reserved)
+		s.remove(k)
+		s.absent(k)
+	}
+}
+
 func describe(k tokenstore.Key) string {
-	return "{" + short(k.Provider) + ", " + short(k.UserID) + "}"
+	return "{" + short(k.Provider) + ", " + short(k.UserID) + ", " + short(k.AccountID) + "}"
 }
 
 func strangeKeys() []tokenstore.Key {
-	keys := []tokenstore.Key{{Provider: "", UserID: ""}}
+	keys := []tokenstore.Key{{}, {Provider: "a"}, {UserID: "a"}, {AccountID: "a"}}
 	for _, p := range [][2]string{
 		{"a", "bc"}, {"ab", "c"}, {"", "abc"}, {"abc", ""},
 		{"A", "BC"}, {"a ", "bc"}, {"a", " bc"}, {"a", "bc "},
 		{"a", "b"}, {"a", "b\x00"}, {"a\x00", "b"}, {"a", "\x00b"}, {"", "a\x00b"},
 		{"ä", "漢"}, {"a\u0308", "漢"}, {"\xff", "\xfe"}, {"\xfe", "\xff"}, {"\ufffd", "\ufffd"},
 		{"'\";--", "\\"}, {"\\x61", "bc"}, {"%", "_"}, {"*", "?"}, {"[a]", "{b}"}, {"\r\n", "\t"},
-		{strings.Repeat("a", maxPart), "b"}, {strings.Repeat("a", maxPart-1), "b"},
-		{"a", noise(maxPart)}, {noise(maxPart), noise(maxPart)}, {noise(maxPart - 1), noise(maxPart)},
+		{"1", "2"}, {"12", ""}, {"", "12"}, {"1:1", "1"}, {"1", "1:1"},
 	} {
-		keys = append(keys, tokenstore.Key{Provider: p[0], UserID: p[1]})
+		keys = append(keys,
+			tokenstore.Key{Provider: p[0], UserID: p[1], AccountID: "d"},
+			tokenstore.Key{Provider: p[0], UserID: "d", AccountID: p[1]},
+			tokenstore.Key{Provider: "d", UserID: p[0], AccountID: p[1]})
 	}
-	// What a store might put between the parts.
+	// Separators that a store may use.
 	for _, sep := range []string{":", "/", "|", ".", ",", "-", "_", "#", "\x00", "\x1f", "\n"} {
 		keys = append(keys,
-			tokenstore.Key{Provider: "a" + sep + "b", UserID: "c"},
-			tokenstore.Key{Provider: "a", UserID: "b" + sep + "c"})
+			tokenstore.Key{Provider: "a" + sep + "b", UserID: "c", AccountID: "d"},
+			tokenstore.Key{Provider: "a", UserID: "b" + sep + "c", AccountID: "d"},
+			tokenstore.Key{Provider: "a", UserID: "b", AccountID: "c" + sep + "d"},
+			tokenstore.Key{Provider: "a" + sep + "c", UserID: "b", AccountID: "d"},
+			tokenstore.Key{Provider: "a", UserID: "b", AccountID: "d" + sep + "c"})
 	}
 	return keys
 }

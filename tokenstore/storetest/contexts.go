@@ -21,8 +21,8 @@ func contextRules() []rule {
 				late, cancel := context.WithDeadline(s.ctx, time.Now().Add(-time.Second))
 				defer cancel()
 				s.is(name+" after its context's deadline", f(s, late, v, id), context.DeadlineExceeded)
-				// Whether a call that ended in its course had an effect is open. These had
-				// ended before they began.
+				// A call whose context ends meanwhile may have an effect. Here the contexts
+				// ended before the calls.
 				s.holds(key(), "one", v)
 				s.leased(key(), v, long)
 			},
@@ -41,8 +41,8 @@ func contextRules() []rule {
 			_, err := s.Replace(ctx, key(), v, []byte("two"))
 			return err
 		}),
-		call("Delete", func(s *subject, ctx context.Context, _ tokenstore.Version, _ tokenstore.LeaseID) error {
-			return s.Delete(ctx, key())
+		call("Delete", func(s *subject, ctx context.Context, v tokenstore.Version, _ tokenstore.LeaseID) error {
+			return s.Delete(ctx, key(), v)
 		}),
 		call("Lease", func(s *subject, ctx context.Context, v tokenstore.Version, _ tokenstore.LeaseID) error {
 			_, err := s.Lease(ctx, key(), v, long)

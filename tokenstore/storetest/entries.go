@@ -16,7 +16,8 @@ func entryRules() []rule {
 				s.conflicts(key(), "1", "value")
 				_, err := s.Lease(s.ctx, key(), "1", time.Second)
 				s.is("Lease of a key without an entry", err, tokenstore.ErrConflict)
-				s.remove(key())
+				s.removeVersion(key(), "1")
+				s.removeVersion(key(), "")
 				s.release(key(), "1")
 				s.release(key(), "")
 				s.absent(key())
@@ -24,7 +25,7 @@ func entryRules() []rule {
 		},
 		{
 			"a write replaces whatever was there",
-			"Put writes the value whatever was there before, and returns the new version.",
+			"Put writes the value whether or not there is an entry, and returns the new version.",
 			func(s *subject) {
 				v1 := s.put(key(), "one")
 				s.holds(key(), "one", v1)
@@ -35,12 +36,13 @@ func entryRules() []rule {
 		},
 		{
 			"a deleted entry is gone",
-			"Delete removes the entry. A key without an entry is not an error.",
+			"Delete removes the entry in the version named. A key without an entry is not an error.",
 			func(s *subject) {
-				s.put(key(), "one")
-				s.remove(key())
+				v := s.put(key(), "one")
+				s.removeVersion(key(), v)
 				s.absent(key())
-				s.remove(key())
+				s.removeVersion(key(), v)
+				s.removeVersion(key(), "")
 				s.holds(key(), "two", s.put(key(), "two"))
 			},
 		},
@@ -68,7 +70,8 @@ func entryRules() []rule {
 			"keys leave each other alone",
 			"Nothing that is done to one key changes another, neither its entry nor its lease.",
 			func(s *subject) {
-				theirs := []tokenstore.Key{{Provider: "x-oauth1", UserID: "12"}, {Provider: "x", UserID: "13"}}
+				theirs := []tokenstore.Key{key(), key(), key()}
+				theirs[0].Provider, theirs[1].UserID, theirs[2].AccountID = "x-oauth1", "13", "7"
 				versions := make([]tokenstore.Version, len(theirs))
 				for i, k := range theirs {
 					versions[i] = s.put(k, "theirs")
@@ -110,7 +113,7 @@ func versionRules() []rule {
 	return []rule{
 		{
 			"a conditional write needs the version that was read",
-			"Replace writes if the entry is still in the version named. If it has changed Replace returns ErrConflict and changes nothing.",
+			"Replace writes if the entry has the version named. If the entry has another version Replace returns ErrConflict and changes nothing.",
 			func(s *subject) {
 				v1 := s.put(key(), "one")
 				v2 := s.replace(key(), v1, "two")
@@ -123,8 +126,31 @@ func versionRules() []rule {
 			},
 		},
 		{
+			"a delete needs the version that was read",
+			"If the entry has another version Delete returns ErrConflict and changes nothing, also when a new entry was made in its place.",
+			func(s *subject) {
+				conflict := func(v tokenstore.Version) {
+					s.t.Helper()
+					err := s.Delete(s.ctx, key(), v)
+					s.is("Delete of version "+short(string(v)), err, tokenstore.ErrConflict)
+				}
+				v1 := s.put(key(), "one")
+				v2 := s.put(key(), "two")
+				s.lease(key(), v2, long)
+				for _, v := range []tokenstore.Version{v1, "", "0", "none", "\x00\xff", "' OR ''='", v2 + " "} {
+					conflict(v)
+					s.holds(key(), "two", v2)
+					s.leased(key(), v2, long)
+				}
+				s.removeVersion(key(), v2)
+				v3 := s.put(key(), "new sign-in")
+				conflict(v2)
+				s.holds(key(), "new sign-in", v3)
+			},
+		},
+		{
 			"a version that never was conflicts",
-			"Versions are opaque. One that the entry is not in is a conflict, whatever it looks like, also when another store made it.",
+			"Versions are opaque. A version that the entry does not have is a conflict, whatever its bytes are, also if another store made it.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				for _, strange := range []tokenstore.Version{"", "0", "-1", "none", "\x00\xff", "' OR ''='", "%", v + " ", v + v} {
@@ -178,7 +204,7 @@ func versionRules() []rule {
 		},
 		{
 			"a late writer brings nothing back",
-			"If the entry is gone Replace returns ErrConflict and writes nothing. This holds also after a new entry was made in its place.",
+			"If the entry was deleted Replace returns ErrConflict and writes nothing, also after a new entry was made.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.remove(key())

@@ -13,7 +13,7 @@ func leaseRules() []rule {
 		{
 			"a lease keeps others out",
 			"While a lease runs the error of Lease is a *LeasedError, whose Remaining is how long the lease still runs. " +
-				"The holder is no exception: a lease cannot be prolonged.",
+				"The caller who has the lease cannot prolong it either.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.lease(key(), v, long)
@@ -27,7 +27,7 @@ func leaseRules() []rule {
 		},
 		{
 			"a lease changes neither value nor version",
-			"Lease changes neither value nor version, and its end and Release do not either.",
+			"Lease, Release and the end of a lease change neither value nor version.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				id := s.lease(key(), v, long)
@@ -40,7 +40,7 @@ func leaseRules() []rule {
 		},
 		{
 			"a lease is for the version named",
-			"If the entry has changed or is gone the error of Lease is ErrConflict, whether a lease runs or not.",
+			"If the entry has another version or was deleted, the error of Lease is ErrConflict, whether or not a lease runs.",
 			func(s *subject) {
 				conflict := func(what string, v tokenstore.Version) {
 					s.t.Helper()
@@ -58,7 +58,7 @@ func leaseRules() []rule {
 		},
 		{
 			"a lease is not needed to write",
-			"Replace asks for the version only: who has no lease may write although somebody else has one.",
+			"Replace needs the version only: a caller without a lease may write while another caller has one.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.lease(key(), v, long)
@@ -68,7 +68,7 @@ func leaseRules() []rule {
 		},
 		{
 			"a lease lasts at least one millisecond",
-			"d is at least one millisecond. Less is an error, and neither a conflict nor a lease of somebody.",
+			"d is at least one millisecond. A shorter d is an error, but not ErrConflict or ErrLeased.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				for _, d := range []time.Duration{0, -time.Minute, time.Millisecond - 1} {
@@ -87,12 +87,33 @@ func endRules() []rule {
 	return []rule{
 		{
 			"a lease ends when its time has passed",
-			"A lease ends when d has passed on the store's own clock. Then another may take it, under another id.",
+			"A lease ends when d has passed on the store's own clock. Then another caller may take a lease, with another id.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				first := s.leaseThatEnds(key(), v)
 				second := s.replica().leaseAfterEnd(key(), v)
 				s.check(first != second, "two holders have the same lease id %q", first)
+				s.leased(key(), v, long)
+			},
+		},
+		{
+			"a clock that is set back prolongs no lease",
+			"A lease never has longer to run than was asked for. With more time left than that, after the clock was set back, it has ended.",
+			func(s *subject) {
+				if s.backend.Advance == nil {
+					s.t.Log("not tested: the backend's clock cannot be moved")
+					return
+				}
+				v := s.put(key(), "one")
+				id := s.lease(key(), v, long)
+				s.backend.Advance(s.t, 40*time.Second)
+				s.backend.Advance(s.t, -30*time.Second)
+				s.leased(key(), v, long)
+				s.backend.Advance(s.t, -time.Hour)
+				next := s.replica().lease(key(), v, long)
+				s.check(id != next, "two holders have the same lease id %q", id)
+				s.leased(key(), v, long)
+				s.release(key(), id)
 				s.leased(key(), v, long)
 			},
 		},
@@ -110,7 +131,7 @@ func endRules() []rule {
 		},
 		{
 			"only the holder gives a lease back",
-			"Release leaves a lease that somebody else holds as it is. The zero LeaseID names none.",
+			"Release does not end another caller's lease. The zero LeaseID identifies no lease.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				id := s.lease(key(), v, long)
@@ -122,7 +143,7 @@ func endRules() []rule {
 		},
 		{
 			"a late release leaves the next holder's lease",
-			"A lease that has ended, by its time or by a write, or that somebody else holds by now, is left as it is.",
+			"Release of a lease that has ended, by its time or by a write, changes nothing, also if another caller has a lease now.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				first := s.leaseThatEnds(key(), v)
@@ -142,7 +163,7 @@ func endRules() []rule {
 		},
 		{
 			"a late holder may write if nobody else did",
-			"A holder whose lease ran out may still Replace as long as nobody else wrote, also when somebody else has the lease by now.",
+			"A caller whose lease ran out may still Replace if no other caller wrote, even if another caller has a lease now.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.leaseThatEnds(key(), v)
@@ -159,7 +180,7 @@ func endRules() []rule {
 		},
 		{
 			"a late holder overwrites nobody",
-			"A holder whose lease ran out gets ErrConflict from Replace when somebody else wrote: the version is the fence, not the lease.",
+			"A caller whose lease ran out gets ErrConflict from Replace if another caller wrote: the version decides, not the lease.",
 			func(s *subject) {
 				v := s.put(key(), "one")
 				s.leaseThatEnds(key(), v)

@@ -30,6 +30,13 @@ func (s *subject) atOnce(f func(s *subject, i int)) {
 	all.Wait()
 }
 
+// vault returns a vault over the store.
+func (s *subject) vault() *tokenstore.Vault {
+	v, err := tokenstore.NewVault(s.Store, make([]byte, 32))
+	s.check(err == nil, "NewVault: %v", err)
+	return v
+}
+
 // oneWins runs f in a crowd, and returns the number of the goroutine that got no error.
 // There must be one, and all others must get want.
 func (s *subject) oneWins(what string, want error, f func(s *subject, i int) error) int {
@@ -77,6 +84,52 @@ func raceRules() []rule {
 						return err
 					})
 					s.remove(key())
+				}
+			},
+		},
+		{
+			"one of many owns an account",
+			"Of all users who take one account at the same time, by Vault.ReplaceOwner, one succeeds and is the owner, and the others get ErrConflict.",
+			func(s *subject) {
+				users := make([]string, crowd)
+				winner := s.oneWins("ReplaceOwner of an account without an owner", tokenstore.ErrConflict, func(s *subject, i int) error {
+					users[i] = "user " + strconv.Itoa(i)
+					_, err := s.vault().ReplaceOwner(s.ctx, "x", "2244994945", "", users[i])
+					return err
+				})
+				got, v, err := s.vault().Owner(s.ctx, "x-oauth1", "2244994945")
+				s.must(err == nil && got == users[winner], "Owner = %q, error %v, want %q", got, err, users[winner])
+				s.lists(got)
+				err = s.vault().DeleteOwner(s.ctx, "x", "2244994945", v)
+				s.must(err == nil, "DeleteOwner: %v", err)
+				_, _, err = s.vault().Owner(s.ctx, "x", "2244994945")
+				s.is("Owner of an account that is free again", err, tokenstore.ErrNotFound)
+			},
+		},
+		{
+			"a delete and a write do not both succeed",
+			"Delete is atomic: it removes the version named, or returns ErrConflict and leaves what a Replace at the same time wrote.",
+			func(s *subject) {
+				for range 3 {
+					v := s.put(key(), "one")
+					errs := make([]error, crowd)
+					s.atOnce(func(s *subject, i int) {
+						if i%2 == 0 {
+							errs[i] = s.Delete(s.ctx, key(), v)
+							return
+						}
+						_, errs[i] = s.Replace(s.ctx, key(), v, []byte("two"))
+					})
+					replaced := 0
+					for i, err := range errs {
+						if i%2 == 1 && err == nil {
+							replaced++
+						}
+						s.check(err == nil || errors.Is(err, tokenstore.ErrConflict), "error %v, want none or ErrConflict", err)
+					}
+					_, err := s.Get(s.ctx, key())
+					s.check(replaced == 1 && err == nil || replaced == 0 && errors.Is(err, tokenstore.ErrNotFound),
+						"%d writes succeeded, and then Get returns error %v", replaced, err)
 				}
 			},
 		},
@@ -142,7 +195,7 @@ func raceRules() []rule {
 						return
 					}
 					if i%16 > 3 {
-						return // more readers than a few only keep the writers away
+						return // many readers would only slow the writers down
 					}
 					for last := false; !last; {
 						last = writers.Load() == 0

@@ -1,6 +1,5 @@
-// Package storetest tests whether a [tokenstore.Store] keeps its contract. Whoever
-// writes a store calls [Test] from a test of its own; every store of this project
-// passes it.
+// Package storetest tests whether a [tokenstore.Store] keeps its contract. A store's own
+// test calls [Test]. Every store of this project passes it.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Test(t, func(t *testing.T) storetest.Backend {
@@ -20,32 +19,31 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Backend is where the entries of one subtest are kept: a new file, a database's
-// table of its own, a prefix that nobody else uses. It is empty at first.
+// Backend keeps the entries of one subtest: a new file, a separate table, an unused
+// prefix. It is empty at first.
 type Backend struct {
-	// Open returns a handle on the backend as another replica of a program would have
-	// it, with its own connections. It is called more than once, and all handles see
-	// the same entries. A handle that needs closing is closed by t.Cleanup. Open is
-	// called by the subtest's goroutine, and its stores are used by many. Required.
+	// Open returns a handle on the backend with separate connections, like another replica
+	// of a program. It is called more than once, and all handles see the same entries. Use
+	// t.Cleanup to close a handle. The subtest's goroutine calls Open, and many goroutines
+	// use the store. Required.
 	Open func(t *testing.T) tokenstore.Store
 
-	// Advance makes d pass on the clock that times the backend's leases. It returns
-	// when that is so for all handles. Where the clock itself cannot be moved, moving
-	// the ends of all leases back by d is the same. It has to work on a granted lease
-	// only.
+	// Advance moves the clock that times the backend's leases forward by d, or back if d
+	// is negative. It returns when all handles see the new time. If the clock cannot be
+	// moved, move the ends of all granted leases by -d instead.
 	//
-	// Nil means that there is no such way. The suite then takes leases of 50 ms and
-	// waits until they end, and does not test how much of a lease remains after a part
-	// of it.
+	// Advance may be nil. The suite then takes leases of 50 ms and waits until they end.
+	// It does not test how much of a lease remains after a part of it, nor a clock that is
+	// set back.
 	Advance func(t *testing.T, d time.Duration)
 }
 
 // Test runs a subtest for each rule of [tokenstore.Store], and for those of
-// [tokenstore.Lister] and [tokenstore.Walker] where the store is one; where it is not,
-// the subtest's log says so. A subtest that fails prints the rule that the store broke. open returns a new,
-// empty backend for the subtest that t belongs to.
+// [tokenstore.Walker] if the store is one. Otherwise the log of these subtests says that
+// they tested nothing. A subtest that fails prints the rule that the store broke. open
+// returns a new, empty backend for the subtest that t belongs to.
 //
-// A subtest gives its store a minute. Stores are called by 64 goroutines at a time.
+// Each subtest has a minute. Up to 64 goroutines call a store at a time.
 func Test(t *testing.T, open func(t *testing.T) Backend) {
 	t.Helper()
 	for _, r := range rules() {
@@ -68,5 +66,5 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listerRules(), walkerRules())
+	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listRules(), walkerRules())
 }

@@ -11,13 +11,15 @@ import (
 )
 
 // key is the entry of tests that need one.
-func key() tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: "12"} }
+func key() tokenstore.Key {
+	return tokenstore.Key{Provider: "x", UserID: "12", AccountID: "2244994945"}
+}
 
-// long is a lease that does not end during a test by itself.
+// long is the length of a lease that does not run out during a test.
 const long = time.Minute
 
-// subject is a handle on a backend, as one subtest sees it. Those of its methods that
-// do not say otherwise end the subtest when the store does not do as they say.
+// subject is a handle on a backend in one subtest. Unless stated otherwise, its methods end
+// the subtest if the store does something else.
 type subject struct {
 	tokenstore.Store
 	t       *testing.T
@@ -27,7 +29,7 @@ type subject struct {
 
 func newSubject(t *testing.T, b Backend) *subject {
 	t.Helper()
-	// A store that hangs but minds its context fails with its rule's name.
+	// A store that hangs until its context ends fails with the name of the rule.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return &subject{Store: b.Open(t), t: t, ctx: ctx, backend: b}
@@ -41,7 +43,7 @@ func (s *subject) replica() *subject {
 	return &other
 }
 
-// check goes on after a failure.
+// check reports a failure and does not end the subtest.
 func (s *subject) check(ok bool, format string, args ...any) {
 	s.t.Helper()
 	if !ok {
@@ -105,26 +107,32 @@ func (s *subject) conflicts(k tokenstore.Key, v tokenstore.Version, value string
 	s.is("Replace of a version that the entry does not have", err, tokenstore.ErrConflict)
 }
 
+// remove deletes the entry in the version that it has.
 func (s *subject) remove(k tokenstore.Key) {
 	s.t.Helper()
-	err := s.Delete(s.ctx, k)
+	s.removeVersion(k, s.get(k).Version)
+}
+
+func (s *subject) removeVersion(k tokenstore.Key, v tokenstore.Version) {
+	s.t.Helper()
+	err := s.Delete(s.ctx, k, v)
 	s.must(err == nil, "Delete: %v", err)
 }
 
 func (s *subject) lease(k tokenstore.Key, v tokenstore.Version, d time.Duration) tokenstore.LeaseID {
 	s.t.Helper()
 	id, err := s.Lease(s.ctx, k, v, d)
-	s.must(err == nil && id != "", "Lease of a version that nobody has leased = id %q, error %v, want an id", id, err)
+	s.must(err == nil && id != "", "Lease of a version without a lease = id %q, error %v, want an id", id, err)
 	return id
 }
 
-// leased checks that v is leased to somebody, for most at most.
+// leased checks that v is leased, and for at most this time.
 func (s *subject) leased(k tokenstore.Key, v tokenstore.Version, most time.Duration) {
 	s.t.Helper()
 	_, err := s.Lease(s.ctx, k, v, long)
 	var held *tokenstore.LeasedError
-	s.must(errors.As(err, &held), "Lease of a version that somebody has leased: error %v, want a *tokenstore.LeasedError", err)
-	s.is("Lease of a version that somebody has leased", err, tokenstore.ErrLeased)
+	s.must(errors.As(err, &held), "Lease of a leased version: error %v, want a *tokenstore.LeasedError", err)
+	s.is("Lease of a leased version", err, tokenstore.ErrLeased)
 	s.check(0 < held.Remaining && held.Remaining <= most, "LeasedError.Remaining = %v, want more than 0 and at most %v", held.Remaining, most)
 }
 
@@ -148,7 +156,7 @@ func (s *subject) leaseThatEnds(k tokenstore.Key, v tokenstore.Version) tokensto
 	return id
 }
 
-// leaseAfterEnd takes a lease after the one before has run out.
+// leaseAfterEnd takes a lease after the previous one has run out.
 func (s *subject) leaseAfterEnd(k tokenstore.Key, v tokenstore.Version) tokenstore.LeaseID {
 	s.t.Helper()
 	for began := time.Now(); ; {
@@ -158,7 +166,7 @@ func (s *subject) leaseAfterEnd(k tokenstore.Key, v tokenstore.Version) tokensto
 			s.must(err == nil && id != "", "Lease after the time of the one before = id %q, error %v, want an id", id, err)
 			return id
 		}
-		// The store's clock is not ours, and knows how much is left.
+		// The store's clock may differ from this program's clock.
 		time.Sleep(min(held.Remaining, time.Second))
 	}
 }

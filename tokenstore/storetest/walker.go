@@ -18,8 +18,8 @@ func walking(name, text string, test func(s *subject)) rule {
 	}}
 }
 
-// walk goes through the store and counts visits. between is called after each page but
-// the last, unless it is nil.
+// walk visits all entries and counts the visits. It calls between, unless nil, after each
+// page except the last.
 func (s *subject) walk(limit int, between func(page []tokenstore.Key)) map[tokenstore.Key]int {
 	s.t.Helper()
 	visits := make(map[tokenstore.Key]int)
@@ -58,10 +58,10 @@ func walkerRules() []rule {
 	return []rule{
 		walking(
 			"a walk visits every entry",
-			"A walk visits the keys of all entries, those that were written byte by byte, and no other, also when each page is read by another replica.",
+			"A walk visits the keys of all entries, byte by byte as they were written, also those whose Provider begins with a dot, and no other. Each page may be read by another replica.",
 			func(s *subject) {
 				s.check(len(s.walk(10, nil)) == 0, "a walk through nothing visits something")
-				keys := append(strangeKeys(), tokenstore.Key{Provider: ".note", UserID: "12"})
+				keys := append(strangeKeys(), tokenstore.Key{Provider: ".sessions", UserID: "12"})
 				for _, k := range keys {
 					s.lease(k, s.put(k, "value"), long)
 				}
@@ -93,7 +93,7 @@ func walkerRules() []rule {
 		),
 		walking(
 			"a walk visits what is there throughout",
-			"An entry that is there throughout is visited, whatever is written and deleted meanwhile.",
+			"An entry that exists all the time is visited, whatever is written and deleted meanwhile.",
 			func(s *subject) {
 				keys := s.crowded(200)
 				stays := func(k tokenstore.Key) bool { n, _ := strconv.Atoi(k.UserID); return n%2 == 0 }

@@ -75,7 +75,7 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 		t.Fatal(err)
 	}
 	token := f.x.signIn(t, oauth1, userID(0))
-	if _, err := f.vault.Put(t.Context(), tokenstore.Key{Provider: "x-oauth1", UserID: userID(0)}, token); err != nil {
+	if _, err := f.vault.Put(t.Context(), tokenstore.Key{Provider: "x-oauth1", UserID: userID(0), AccountID: userID(0)}, token); err != nil {
 		t.Fatal(err)
 	}
 	secrets = append(secrets, token.AccessToken, token.TokenSecret)
@@ -97,7 +97,7 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 
 	// What is stored without a vault has to be found, or the search finds nothing.
 	const open = "a-value-that-nobody-sealed-0123456789"
-	if _, err := b.store(t).Put(t.Context(), tokenstore.Key{Provider: "x", UserID: "open"}, []byte(open)); err != nil {
+	if _, err := b.store(t).Put(t.Context(), tokenstore.Key{Provider: "x", UserID: "open", AccountID: "open"}, []byte(open)); err != nil {
 		t.Fatal(err)
 	}
 	flush()

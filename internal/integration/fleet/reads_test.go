@@ -47,7 +47,7 @@ func BenchmarkCachedToken(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(func() { _ = pool.Close(context.Background()) })
-			if err := pool.Put(b.Context(), keyOf(userID(0)), x.signIn(b, p, userID(0))); err != nil {
+			if _, err := vault.Put(b.Context(), keyOf(userID(0)), x.signIn(b, p, userID(0))); err != nil {
 				b.Fatal(err)
 			}
 			c := pool.Client(keyOf(userID(0)))

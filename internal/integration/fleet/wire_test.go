@@ -56,7 +56,9 @@ type loadOutcome struct {
 const between = "between"
 
 // keyOf is the key of a user of X, who keeps X's id here.
-func keyOf(user string) tokenstore.Key { return tokenstore.Key{Provider: "x", UserID: user} }
+func keyOf(user string) tokenstore.Key {
+	return tokenstore.Key{Provider: "x", UserID: user, AccountID: user}
+}
 
 // secret seals the tokens of all tests.
 const secret = "0123456789abcdef0123456789abcdef"

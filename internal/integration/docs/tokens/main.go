@@ -86,7 +86,8 @@ func move(ctx context.Context, store tokenstore.Store, keys []string, tokens []o
 		return err
 	}
 	for _, t := range tokens {
-		k := tokenstore.Key{Provider: "x-oauth1", UserID: t.ID} // or what OnSignIn sets as the ID
+		// Or, as UserID, what OnSignIn sets as the ID.
+		k := tokenstore.Key{Provider: "x-oauth1", UserID: t.ID, AccountID: t.ID}
 		if _, _, err := vault.Get(ctx, k); err == nil {
 			continue
 		} else if !errors.Is(err, tokenstore.ErrNotFound) {

@@ -67,7 +67,7 @@ func TestMovedTokensWork(t *testing.T) {
 	moving([]old{kept})
 	works := func() {
 		t.Helper()
-		resp, err := kit.ClientFor(xsignin.Key{Provider: "x-oauth1", UserID: kept.ID}).Get("https://api.x.com/2/users/me")
+		resp, err := kit.ClientFor(xsignin.Key{Provider: "x-oauth1", UserID: kept.ID, AccountID: kept.ID}).Get("https://api.x.com/2/users/me")
 		if err != nil {
 			t.Fatal(err)
 		}
