@@ -115,6 +115,10 @@ func (m *Manager) acquire(ctx context.Context, key tokenstore.Key, req refreshRe
 // error if the call was for another request, and one for req is to be made.
 func (m *Manager) accept(req refreshRequest, call *refreshCall, started bool, cur *cached) (*cached, error) {
 	switch {
+	case req.force && (started || call.refreshed || call.err != nil):
+		return call.res, call.err
+	case req.force:
+		return nil, nil
 	case call.err == nil && (started || call.res.token.AccessToken != req.bad):
 		return call.res, nil
 	case call.err == nil, !started && errors.Is(call.err, ErrNotRefreshable):
@@ -135,22 +139,6 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if err := m.checkKey(key); err != nil {
 		return err
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		call, started, err := m.join(m.users.get(key), refreshRequest{force: true})
-		if call == nil && err == nil {
-			continue
-		}
-		if err == nil {
-			err = call.wait(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		if started || call.refreshed || call.err != nil {
-			return call.err
-		}
-	}
+	_, err := m.acquire(ctx, key, refreshRequest{force: true})
+	return err
 }

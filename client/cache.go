@@ -29,18 +29,16 @@ func (c *cached) good(now time.Time) bool {
 	return c != nil && c.again == nil && !expired(c.token, now)
 }
 
-// minLife is how long a new token is used, even if its answer says that it has expired
-// already (expires_in 0). Without it, every request would make a refresh.
+// minLife is how long a new token is used, even if its answer has a shorter life, such as
+// expires_in 0. Without it, every request would make a refresh.
 const minLife = 10 * time.Second
 
 // expiry is when t is to be refreshed at the latest. It is the zero time if t does not
 // expire.
 func expiry(t tokenstore.Token) time.Time {
-	if t.Expiry.IsZero() || t.ObtainedAt.IsZero() {
-		return t.Expiry
-	}
-	if least := t.ObtainedAt.Add(minLife); t.RefreshToken != "" && t.Expiry.Before(least) {
-		return least
+	life := t.Expiry.Sub(t.ObtainedAt)
+	if t.RefreshToken != "" && !t.ObtainedAt.IsZero() && life >= 0 && life < minLife {
+		return t.ObtainedAt.Add(minLife)
 	}
 	return t.Expiry
 }
@@ -101,8 +99,8 @@ type slot struct {
 	mu sync.Mutex // guards the fields below, and every write of cur
 	// dead: the slot has left the table. Look the key up again.
 	dead bool
-	// gen counts the changes from outside of a refresh. What a refresh read before a
-	// change is not kept after it.
+	// gen counts the changes from outside of a refresh. A refresh keeps nothing that it
+	// read before such a change.
 	gen     uint64
 	call    *refreshCall
 	unsaved *unsaved
@@ -189,7 +187,7 @@ func (t *table) find(key tokenstore.Key) *slot {
 	return t.slots[key]
 }
 
-// get returns the slot of key. It adds a new one if there is none.
+// get returns the slot of key, and adds it to the table if necessary.
 func (t *table) get(key tokenstore.Key) *slot {
 	if s := t.find(key); s != nil {
 		return s

@@ -27,7 +27,7 @@ type Config struct {
 	// The headers of an answer must arrive within 30 seconds after the request was sent.
 	// The default transport has this limit. An [*http.Transport] whose
 	// ResponseHeaderTimeout is 0 is cloned, and the clone gets it. Any other Transport must
-	// have a limit of its own. The body of an answer has no limit but the request's
+	// have its own limit. The body of an answer has no limit but the request's
 	// context.
 	Transport http.RoundTripper
 	// RefreshBefore is how long before its expiry a token is refreshed in the background.

@@ -67,10 +67,7 @@ func (m *Manager) unclaim(ctx context.Context, key tokenstore.Key, c claim) (err
 	} else {
 		_, err = m.replaceOwner(ctx, key, c.version, c.former)
 	}
-	if err == nil || errors.Is(err, tokenstore.ErrConflict) {
-		return nil
-	}
-	return unavailable(err)
+	return ignoreConflict(err)
 }
 
 // confirm writes the owner entry again if it has changed while the token was stored: an
@@ -155,9 +152,12 @@ func (m *Manager) deleteUnusedOwner(ctx context.Context, key tokenstore.Key, v t
 			return nil
 		}
 	}
-	err = m.deleteOwner(ctx, key, v)
+	return ignoreConflict(m.deleteOwner(ctx, key, v)) // on a conflict a sign-in came first
+}
+
+func ignoreConflict(err error) error {
 	if errors.Is(err, tokenstore.ErrConflict) {
-		return nil // a sign-in came first
+		return nil
 	}
 	return err
 }

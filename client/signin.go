@@ -17,7 +17,7 @@ const undoTimeout = 2 * time.Second
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
 	// Own makes the user the only one in the application who may connect the account. It is
-	// for applications with users of their own.
+	// for applications with their own users.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
@@ -127,21 +127,21 @@ func (s *signIn) undoNow(ctx context.Context, undo func(context.Context) error) 
 // same, now or when the answer was lost.
 func (s *signIn) afterFailedPut(ctx context.Context) {
 	s.undoNow(ctx, func(ctx context.Context) error {
-		defer s.m.unclaim(ctx, s.key, s.owner)
+		unclaimed := s.m.unclaim(ctx, s.key, s.owner)
 		now, v, err := s.m.readEntry(ctx, s.key)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
-			return nil
+			return unclaimed
 		case err != nil:
 			return err
 		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
-			return nil // another sign-in's
+			return unclaimed // the token of another sign-in
 		}
 		s.version = v
 		_, err = s.undo(ctx)
-		return err
+		return errors.Join(err, unclaimed)
 	})
-	// Nobody uses the token, whether or not it is stored.
+	// The token is not used, whether or not it is stored.
 	s.revokeUnused(ctx)
 }
 
@@ -155,7 +155,10 @@ func (s *signIn) rollback(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
 	}
-	return errors.Join(err, s.m.unclaim(ctx, s.key, s.owner))
+	if e := s.m.unclaim(ctx, s.key, s.owner); e != nil {
+		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
+	}
+	return err
 }
 
 // undo puts back the entry before, if the entry still has the version that the sign-in

@@ -19,9 +19,9 @@ import (
 )
 
 // Logout signs out on POST: the session ends, with the sign-ins under way in this browser,
-// then the user's tokens with all
-// providers are revoked there (best effort, two seconds at most) and deleted here, unless
-// Config.KeepTokens. GET shows a small page with the button. A POST that another site
+// then the tokens of the session's account are deleted here and revoked at the provider
+// (best effort, two seconds at most), unless Config.KeepTokensOnLogout. A sign-out
+// everywhere does that with the tokens of all of the user's accounts. GET shows a small page with the button. A POST that another site
 // caused is refused by [http.CrossOriginProtection], with status 403.
 //
 // With the value everywhere, in the form, the query or a JSON object, every session of the

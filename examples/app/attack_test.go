@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin/internal/attack"
+	"github.com/xsignin/xsignin/xtest"
 )
 
 func TestUnderAttack(t *testing.T) {
@@ -12,6 +13,6 @@ func TestUnderAttack(t *testing.T) {
 	way := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(way.CloseIdleConnections)
 	attack.Suite(t, &attack.Site{URL: at, HTTP: way, X: x.X, Private: "/timeline", Forms: []attack.Form{
-		{Path: "/tokens/refresh", Body: "provider=x"}, {Path: "/tokens/disconnect", Body: "provider=x"},
+		{Path: "/tokens/refresh", Body: "provider=x&account=" + xtest.DefaultUserID}, {Path: "/tokens/disconnect", Body: "provider=x&account=" + xtest.DefaultUserID},
 	}})
 }

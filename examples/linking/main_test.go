@@ -227,14 +227,13 @@ func TestLinkAndUnlink(t *testing.T) {
 	}
 	s.count("users", 1)
 
-	// The second account's sign-in by OAuth 2.0 has replaced the first one's token; both of
-	// its tokens go with it.
+	// Each account keeps its tokens until it is unlinked.
 	held, err := s.kit.Accounts(t.Context(), "1")
-	if err != nil || len(held) != 2 || held[0].Token.AccountID != second || held[1].Token.AccountID != second {
+	if err != nil || len(held) != 3 {
 		t.Fatalf("%v %v", held, err)
 	}
 	b.press("/unlink", url.Values{"account": {second}}, http.StatusSeeOther)
-	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 0 {
+	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 1 || held[0].Key.AccountID != first {
 		t.Errorf("%v %v", held, err)
 	}
 	if n := s.x.Count(http.MethodPost, "/2/oauth2/revoke"); n == 0 {

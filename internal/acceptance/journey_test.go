@@ -381,21 +381,39 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	}
 }
 
-// TestASessionActsForItsOwnAccount: the application links two accounts to one user of its
+// TestASessionActsForItsOwnAccount: the application links three accounts to one user of its
 // own, and each has its token.
 func TestASessionActsForItsOwnAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "one"; return nil }
 	})
-	first, second := s.browser(), s.browser()
-	first.SignIn("/auth/login", xtest.DefaultUserID)
-	second.SignIn("/auth/login", xtest.SecondUserID)
-	if a := second.Get("/api"); !strings.Contains(a.Text, xtest.SecondUserID) {
-		t.Errorf("the second: status %d, body %s", a.StatusCode, a.Text)
+	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
+	ids := []string{xtest.DefaultUserID, xtest.SecondUserID, "7"}
+	var browsers []*browser
+	for _, id := range ids {
+		b := s.browser()
+		b.SignIn("/auth/login", id)
+		browsers = append(browsers, b)
 	}
-	if a := first.Get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, xtest.DefaultUserID) {
-		t.Errorf("the first: status %d, body %s", a.StatusCode, a.Text)
+	check := func() {
+		t.Helper()
+		for i, b := range browsers {
+			if a := b.Get("/api"); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, `"`+ids[i]+`"`) {
+				t.Errorf("the session of %s: status %d, body %s", ids[i], a.StatusCode, a.Text)
+			}
+		}
 	}
+	check()
+	accounts, err := s.Kit.Accounts(t.Context(), "one")
+	if err != nil || len(accounts) != len(ids) {
+		t.Fatalf("accounts %v, %v", accounts, err)
+	}
+	for _, a := range accounts {
+		if err := s.Kit.RefreshToken(t.Context(), a.Key); err != nil {
+			t.Error(err)
+		}
+	}
+	check()
 }
 
 // stranger is a provider of another service, whose ids are as X's.
