@@ -217,7 +217,18 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if handler == nil || hasEncodedSlash(r.URL.RawPath) {
 		handler = k.handlers.NotFound()
 	}
-	handler.ServeHTTP(w, r)
+	handler.ServeHTTP(w, atPath(r, p))
+}
+
+// atPath returns r with another path, as [http.StripPrefix] does.
+func atPath(r *http.Request, path string) *http.Request {
+	if r.URL.Path == path && r.URL.RawPath == "" {
+		return r
+	}
+	moved, u := *r, *r.URL
+	u.Path, u.RawPath = path, ""
+	moved.URL = &u
+	return &moved
 }
 
 // within reports whether path is base or below it.
@@ -241,32 +252,30 @@ func (k *Kit) logMisplaced(r *http.Request) {
 	})
 }
 
-// LoadUser puts the signed-in user, if there is one, into the request's context, for pages
-// that anybody may see. See [middleware.Middleware.LoadUser].
+// LoadUser puts the signed-in user into the request's context, for pages that all visitors
+// may see. See [middleware.Middleware.LoadUser].
 func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
 
-// RequireUser lets only signed-in users through to next. A page load of anybody else goes
-// to the login and comes back; scripts get status 401. It must not stand around the kit
-// itself: nobody could sign in, and the log says so. See
-// [middleware.Middleware.RequireUser].
+// RequireUser passes requests of signed-in users to next. Other page loads are sent to the
+// login and come back, and scripts get status 401. It must not protect the kit itself: no
+// user could sign in, and the log says so. See [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 
-// RequireScopes lets only users through whose token has all of scopes. A page load of
-// anybody else goes through the consent at X, which asks for these besides what is granted
-// already, and comes back; scripts get status 403 with what is missing. A user who says no
-// keeps what they have. It includes [Kit.RequireUser].
+// RequireScopes passes requests of users whose token has all of scopes, and includes
+// [Kit.RequireUser]. Other page loads are sent to X's consent page, which requests these
+// scopes and those that the user has, and come back. Scripts get status 403 with the
+// missing scopes. Users who decline keep their token.
 //
-// Make it when the program starts, and not in a handler: the login asks for no scopes by
-// its URL but those of Config.Scopes and of every RequireScopes, on every replica. See
+// Call it when the program starts, on every replica, and not in a handler: the login accepts
+// only the scopes of Config.Scopes and of every RequireScopes. See
 // [middleware.Middleware.RequireScopes], also for OAuth 1.0a, which has no scopes.
 func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	return k.gate.RequireScopes(scopes...)
 }
 
-// LoginURL is where a sign-in with the named provider begins, for a link; "" is the first
-// of the kit's providers. returnTo is the path to come back to, or "" for home. The address
-// is on this site, without scheme and host. The name is not looked up: the page behind a
-// link for a provider that the kit does not have answers 404.
+// LoginURL returns the path of the login with the named provider, for a link. An empty name
+// means the first provider. returnTo is the path to return to, or "" for
+// Config.Paths.DefaultReturnTo. LoginURL does not check that the provider exists.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
 	if name != "" && name != k.providers[0].Name() {
@@ -278,20 +287,20 @@ func (k *Kit) LoginURL(name, returnTo string) string {
 	return login + "?" + url.Values{"return_to": {returnTo}}.Encode()
 }
 
-// Middleware is what adapters for frameworks call.
+// Middleware returns the middleware, for adapters of frameworks.
 func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 
-// Sessions is the session manager, for an application that keeps values of its own beside
-// the user.
+// Sessions returns the session manager, for applications that keep their own values in the
+// session.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
 
-// Handlers returns the kit's handlers, for handlers that the kit does not mount:
+// Handlers returns the kit's handlers, for those that the kit does not mount:
 // [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present: a background job's. The
-// token is read and refreshed when a request is made; [client.ErrReauthRequired] says that
-// only the user can help.
+// ClientFor returns the client of a user who need not be present, for background jobs. Each
+// request reads the token, and refreshes it if necessary. [client.ErrReauthRequired] means
+// that the user has to sign in again.
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
@@ -309,9 +318,9 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	return k.clients.Accounts(ctx, userID)
 }
 
-// RefreshToken renews a token now, whatever its expiry. A refresh that is under way already is
-// waited for instead. [client.ErrNotRefreshable] says that the token needs none, or has
-// nothing to be renewed with.
+// RefreshToken refreshes a token now, whatever its expiry. It waits for a refresh in progress
+// instead of starting another. [client.ErrNotRefreshable] means that the token does not
+// expire, or has no refresh token.
 func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
 // RevokeToken deletes a token and revokes it at the provider, best effort, within two
@@ -319,39 +328,38 @@ func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.client
 // [client.ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
-// ReencryptTokens seals every stored token anew with the first of Config.Secrets, while requests and
-// refreshes go on. It is the third of four steps by which a key is replaced without
-// anybody noticing, the others being restarts of one replica after the other:
+// ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
+// and refreshes go on. It is the third of four steps to replace a secret without signing
+// users out. The other steps restart one replica after the other:
 //
-//	Keys: []string{old}        // so far
-//	Keys: []string{old, fresh} // 1. everywhere: all can read what fresh seals
-//	Keys: []string{fresh, old} // 2. everywhere: fresh seals
-//	kit.ReencryptTokens(ctx)            // 3. on one replica, until it returns nil
-//	Keys: []string{fresh}      // 4. everywhere, ten minutes after 2 at the earliest
+//	Secrets: []string{old}        // so far
+//	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals
+//	Secrets: []string{fresh, old} // 2. everywhere: fresh seals
+//	kit.ReencryptTokens(ctx)      // 3. on one replica, until it returns nil
+//	Secrets: []string{fresh}      // 4. everywhere, at least ten minutes after step 2
 //
-// The ten minutes are for sign-ins under way. The token store has to be a
-// [tokenstore.Walker], as the kit's own are. See [tokenstore.Vault.Reencrypt] for what is
-// counted and what the error tells.
+// Pending sign-ins need the ten minutes. The token store must be a [tokenstore.Walker], as
+// those of the kit are. See [tokenstore.Vault.Reencrypt] for the counts and the error.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.clients.Reencrypt(ctx)
 }
 
-// SignOutEverywhere ends every session of a user, on all replicas that share sessions. userID
-// is the application's id of the user, [provider.User].ID, which differs from User.AccountID
-// where OnSignIn chose it. Then, unless Config.Advanced.KeepTokensOnLogout, the user's tokens are
-// revoked at X, best effort, within two seconds, and deleted. It is for the application: a
-// changed password, a banned user, a lost phone. Visitors have a button at Path + "/logout".
+// SignOutEverywhere ends every session of a user on all replicas that share sessions. userID is
+// the application's id of the user, [provider.User].ID. Then, unless
+// Config.Advanced.KeepTokensOnLogout is set, the user's tokens are revoked at X (best effort,
+// within two seconds) and deleted.
 //
-// A user who signs in again is signed in, so a ban needs Config.OnSignIn, too. That includes
-// a sign-in that the user began before and finishes later.
+// Use it after a changed password, or to lock a user out. Visitors have a button for it at
+// Paths.Base + "/logout". The user can sign in again, also by a sign-in that is pending:
+// refuse the user in Config.OnSignIn too.
 //
-// An error means that not all sessions may have ended. The tokens are as they were.
+// An error means that not all sessions may have ended. The tokens are then unchanged.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }
 
-// Close ends background work, waiting for refreshes under way until ctx ends. Call it after
-// the server has shut down.
+// Close ends background work. It waits for refreshes in progress until ctx ends. Call it
+// after the server has shut down.
 func (k *Kit) Close(ctx context.Context) error {
 	return errors.Join(k.clients.Close(ctx), k.sessions.Close(ctx))
 }

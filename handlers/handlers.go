@@ -64,8 +64,8 @@ type Config struct {
 	// not saved, and not revoked at X: with OAuth 1.0a it may be the token of an earlier
 	// sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
-	// Scopes are the scopes that a login's parameter scope may name, besides those of
-	// [Handlers.AllowScopes]. Anybody can make up such an address, so it must not request
+	// Scopes are the scopes that a login's parameter scope may name, in addition to those of
+	// [Handlers.AllowScopes]. Any site can link to such an address, so it must not request
 	// scopes that the application does not use. The scopes that a provider requests by
 	// default need not be here.
 	Scopes []string
@@ -122,7 +122,7 @@ type SignIn struct {
 	// ReturnTo is where the visitor goes next: the checked parameter return_to of the login,
 	// or Config.DefaultReturnTo. It is "" in [Handlers.Native]. It was sealed into this
 	// sign-in when the sign-in began, so a hook can learn from it what the sign-in is for. A
-	// cookie cannot do that. Anybody can make a link with a return_to of their choice: use a
+	// cookie cannot do that. Any site can link to the login with any return_to: use a
 	// random value that the application knows where that matters. Changes are ignored.
 	ReturnTo string
 }

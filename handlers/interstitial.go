@@ -8,47 +8,44 @@ import (
 	"github.com/xsignin/xsignin/page"
 )
 
-// Interstitial says which visitors Login sends to the provider by way of a small page that
-// moves on by script, instead of by a redirect.
+// Interstitial selects the visitors that Login sends to the provider through a small page
+// with a script, instead of by a redirect.
 //
-// On a phone where X's app is installed, the app may take over the address of the consent
-// page. The user then says yes in the app, which opens the callback in another browser than
-// the one that began, and the sign-in cannot end: see [page.OtherBrowser]. Phones hand over
-// what somebody taps, and the redirects behind it; where a script moves on by itself they
-// stay in the browser. That is the phones' own rule and the app's, and may change. Without
-// script the page has a button, which the app may take over as before.
+// On a phone with X's app, the app may open the address of the consent page. The user then
+// approves in the app, which opens the callback in another browser, and the sign-in cannot
+// finish there: see [page.OtherBrowser]. Phones hand links to apps when the visitor taps
+// them, also after redirects, but not when a script opens them. That rule belongs to the
+// phones and to the app, and may change. Without scripts the page has a button, which the
+// app may open as before.
 //
-// The page costs a round trip. The address at the provider, which carries the state of the
-// sign-in, is in nothing but the page, which is not stored; the pending sign-in's cookie
-// comes with it, as with a redirect. A Content-Security-Policy lets it run its own script
-// and no other.
+// The page costs a round trip. Only the page has the address at the provider with the state
+// of the sign-in, and it is not stored. Its Content-Security-Policy allows no other script.
 type Interstitial int
 
-// Which visitors get the page.
+// The values of Interstitial.
 const (
-	// InterstitialNever redirects everybody. It is the default.
+	// InterstitialNever redirects all visitors. It is the default.
 	InterstitialNever Interstitial = iota
-	// InterstitialPhones shows the page to browsers that say that they are on a phone, by
-	// Sec-CH-UA-Mobile or by "Mobi" in User-Agent. Tablets often say that they are not.
+	// InterstitialPhones shows the page to browsers on phones, by Sec-CH-UA-Mobile or by
+	// "Mobi" in User-Agent. Many tablets count as desktops.
 	InterstitialPhones
-	// InterstitialAlways shows it to everybody who loads a page.
+	// InterstitialAlways shows the page to every browser that loads a page.
 	InterstitialAlways
 )
 
-// holds reports whether r's visitor gets the page.
-func (i Interstitial) holds(r *http.Request) bool {
-	// Who cannot read a page is sent on in any case.
+// appliesTo reports whether r is answered with the page.
+func (i Interstitial) appliesTo(r *http.Request) bool {
 	return requestkind.Page(r) && (i == InterstitialAlways || i == InterstitialPhones && phone(r))
 }
 
-// phone reports whether r says that it comes from a phone.
+// phone reports whether r comes from a phone.
 func phone(r *http.Request) bool {
 	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }
 
-// sendOn sends the browser to the provider, at once or by the page.
+// sendOn sends the browser to the provider, by a redirect or by the page.
 func (h *Handlers) sendOn(w http.ResponseWriter, r *http.Request, redirect string) {
-	if !h.cfg.Interstitial.holds(r) {
+	if !h.cfg.Interstitial.appliesTo(r) {
 		seeOther(w, redirect)
 		return
 	}

@@ -22,17 +22,17 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// NativeClients says what [Handlers.Native] takes. The zero value is nothing.
+// NativeClients selects what [Handlers.Native] accepts. The zero value accepts nothing.
 type NativeClients struct {
-	// RedirectURIs are those of the application's own programs, such as
-	// com.example.app:/callback or http://127.0.0.1:8765/callback, each registered at X
-	// too. A code is taken only with one of them, compared to the letter. The site's own
-	// callbacks cannot be among them.
+	// RedirectURIs are the redirect URIs of the application's programs, such as
+	// com.example.app:/callback or http://127.0.0.1:8765/callback. Register each at X too. A
+	// code is accepted only with one of them, compared to the letter. The site's callbacks
+	// cannot be among them.
 	RedirectURIs []string
-	// TokenPairs takes OAuth 1.0a access tokens with their secrets too. Such a pair does not
-	// expire and is not spent: who has one can sign in as its user for as long as the user
-	// allows the application. It is from then on the kit's as well: a sign-out
-	// revokes it, unless Config.KeepTokens, and so does a sign-in that fails half-way here.
+	// TokenPairs also accepts OAuth 1.0a access tokens with their secrets. Such a pair does
+	// not expire, and can be used again: its holder can sign in as its user while the user
+	// allows the application. A sign-out revokes the pair, unless KeepTokensOnLogout is set,
+	// and so does a sign-in that fails after X accepted the pair.
 	TokenPairs bool
 }
 
@@ -70,7 +70,7 @@ func isA[T any](p provider.Provider) bool {
 	return ok
 }
 
-// maxNativeBody bounds what a program sends. X's codes and tokens are about 100 bytes.
+// Limits of what a program sends. X's codes and tokens have about 100 bytes.
 const (
 	maxNativeBody   = 16 << 10
 	maxNativeSecret = 4 << 10
@@ -82,40 +82,41 @@ var (
 	secretShape   = regexp.MustCompile(`^[!-~]+$`)
 )
 
-// Native signs in the user of a program of the application's own - on a phone, a desktop, a
-// command line - which has asked X by itself (RFC 8252). The program sends, by POST and as
-// JSON, the authorization code that X gave it and the PKCE verifier that it kept:
+// Native signs in the user of the application's program on a phone, a desktop or a command
+// line (RFC 8252). The program has asked X itself. It posts, as JSON, the authorization code
+// of X and the PKCE verifier:
 //
 //	{"provider":"x","code":"…","code_verifier":"…","redirect_uri":"com.example.app:/callback"}
 //
-// or, where [NativeClients.TokenPairs] allows it, an OAuth 1.0a access token:
+// or an OAuth 1.0a access token, if [NativeClients.TokenPairs] allows it:
 //
 //	{"provider":"x-oauth1","oauth_token":"…","oauth_token_secret":"…"}
 //
-// Nothing of it is believed: X is asked, as at a callback, and says whose it is. Then the
-// same happens as at a callback: the OnSignIn hook is asked, the token saved, the session made,
-// and if a step fails nothing of it remains.
+// Native asks X for the user. Then the same happens as at a callback: OnSignIn is called, the
+// token is saved, and the session begins. If a step fails, nothing is kept.
 //
-// The answer is that of [Handlers.Session] with the session's cookie. The program keeps the
-// cookie, as HTTP clients with a cookie jar do, and sends it along afterwards; there is no
-// other form of the session. A page in a web view has cookies of its own.
+// The response is that of [Handlers.Session] with the session cookie. The program keeps the
+// cookie, as HTTP clients with a cookie jar do. The session has no other form. Pages in a web
+// view have other cookies.
 //
-// This is for programs and not for pages: a page that could post here would sign visitors in
-// as somebody else. What a browser says it sends on behalf of a page - any Origin, any
-// Sec-Fetch-Site but none - is refused, the application's own pages and web views included.
-// The body has to be application/json, of at most 16 KiB, with no other field and none twice.
+// Pages cannot use Native: such a page could sign visitors in to another account. Requests
+// with an Origin, or with a Sec-Fetch-Site other than none, are refused, also those of the
+// application's pages and web views. The body must be application/json with at most 16
+// KiB, no other field, and no field twice.
 //
-// Failures are problem documents (RFC 9457). Of their codes expired (400; the code is spent or
-// older than X's 30 seconds, or the verifier is another's) and token_refused (400) mean to
-// begin again at X; not_allowed (403) is the OnSignIn hook's; rate_limited (429) and
-// unavailable and internal (503) mean to wait for Retry-After, with a new code; refused (502) is
-// for the operator. The others are mistakes of the program: bad_request,
-// unknown_provider, unsupported and unknown_redirect_uri (400), not_native (403),
-// method_not_allowed (405), too_large (413), not_json (415).
+// Failures are problem documents (RFC 9457) with these codes:
 //
-// Each request that is well formed costs calls to X, two for a code and one for a pair, which
-// X bills and limits; made-up codes cost one. The application should limit how often a
-// stranger may ask.
+//   - expired and token_refused (400): begin again at X. The code was used, is older than X's
+//     30 seconds, or belongs to another verifier.
+//   - not_allowed (403): the OnSignIn hook refused the user.
+//   - rate_limited (429), unavailable and internal (503): wait for Retry-After, then use a
+//     new code.
+//   - refused (502): the operator has to act.
+//   - bad_request, unknown_provider, unsupported and unknown_redirect_uri (400), not_native
+//     (403), method_not_allowed (405), too_large (413), not_json (415): the program is wrong.
+//
+// Each well-formed request costs calls to X, which X bills and limits: two for a code, one
+// for a pair, and one for an invented code. Limit how often a client may call Native.
 func (h *Handlers) Native() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -135,7 +136,7 @@ func (h *Handlers) Native() http.Handler {
 	})
 }
 
-// native does what Native says and fills in a as it learns.
+// native signs in, and fills in a.
 func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (provider.User, error) {
 	var none provider.User
 	g, err := h.readGrant(w, r)
@@ -151,8 +152,7 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	if err != nil {
 		return none, err
 	}
-	// A program that hangs up must not leave half of it: the code is spent by the first
-	// question.
+	// The first request to X uses up the code, so the sign-in goes on if the program leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
 	defer cancel()
 	user, token, err := ask(ctx)
@@ -162,7 +162,7 @@ func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (p
 	return h.admit(ctx, w, p, SignIn{User: user, Token: token, Request: r})
 }
 
-// asker is how p is asked about g.
+// asker returns the request to p about g.
 func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (provider.User, tokenstore.Token, error), error) {
 	unsupported := mistake("unsupported")
 	if g.isPair() {
@@ -186,14 +186,14 @@ func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (p
 	}, nil
 }
 
-// grant is what a program sends: a code with what belongs to it, or a token pair.
+// grant is what a program sends: a code with its verifier, or a token pair.
 type grant struct {
 	provider, code, verifier, redirectURI, token, secret string
 }
 
 func (g grant) isPair() bool { return g.token != "" || g.secret != "" }
 
-// readGrant reads r's body, if r is no page's.
+// readGrant reads r's body. It refuses requests of pages.
 func (h *Handlers) readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -210,27 +210,27 @@ func (h *Handlers) readGrant(w http.ResponseWriter, r *http.Request) (grant, err
 	case errors.As(err, new(*http.MaxBytesError)):
 		return grant{}, mistake("too_large")
 	case err != nil:
-		return grant{}, badRequest("The body broke off.")
+		return grant{}, badRequest("The body is incomplete.")
 	}
 	return parseGrant(body)
 }
 
-// fromPage reports whether r says that a page made a browser send it. Every browser of today
-// sends one header or the other with a POST.
+// fromPage reports whether a page in a browser sent r. Current browsers send at least one of
+// the two headers with a POST.
 func fromPage(r *http.Request) bool {
 	_, origin := r.Header["Origin"]
 	return origin || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(site string) bool { return site != "none" })
 }
 
-// parseGrant reads a JSON object of strings. encoding/json alone would take the last of two
-// equal names, and any case.
+// parseGrant reads a JSON object of strings. Unmarshal would accept repeated names, and names
+// in any case.
 func parseGrant(body []byte) (grant, error) {
 	var g grant
 	fields := map[string]*string{
 		"provider": &g.provider, "code": &g.code, "code_verifier": &g.verifier, "redirect_uri": &g.redirectURI,
 		"oauth_token": &g.token, "oauth_token_secret": &g.secret,
 	}
-	noObject := badRequest("The body must be a JSON object of strings, none of them empty.")
+	noObject := badRequest("The body must be a JSON object of strings that are not empty.")
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return grant{}, noObject
@@ -242,7 +242,7 @@ func parseGrant(body []byte) (grant, error) {
 		}
 		field := fields[name.(string)] // More and no error: a name
 		if field == nil {
-			return grant{}, badRequest("A field is unknown, or there twice.")
+			return grant{}, badRequest("A field is unknown or repeated.")
 		}
 		delete(fields, name.(string))
 		value, err := dec.Token()
@@ -261,7 +261,7 @@ func parseGrant(body []byte) (grant, error) {
 	return g, g.check()
 }
 
-// check tells what g lacks.
+// check returns an error if a field is missing or invalid.
 func (g grant) check() error {
 	hasCode := g.code != "" || g.verifier != "" || g.redirectURI != ""
 	switch {
@@ -281,14 +281,14 @@ func (g grant) check() error {
 	return nil
 }
 
-// isSecret reports whether s may be a code or half a pair.
+// isSecret reports whether s can be a code or a part of a pair.
 func isSecret(s string) bool { return len(s) <= maxNativeSecret && secretShape.MatchString(s) }
 
 // mistake is the error of a request that no program should send. It quotes nothing of the
 // request.
 func mistake(kind page.Kind) error { return &page.Error{Kind: kind} }
 
-// badRequestError is a [page.BadRequest] with a text of its own.
+// badRequestError is a [page.BadRequest] with another text.
 type badRequestError struct{ detail string }
 
 // Error implements error.
@@ -319,8 +319,14 @@ func nativeProblem(err error) page.Problem {
 
 // failNative ends a sign-in of a program that failed.
 func (h *Handlers) failNative(w http.ResponseWriter, r *http.Request, a attempt, err error) {
+	if visitorLeft(r, err) {
+		err = &page.Error{Kind: page.VisitorLeft, Err: err}
+	}
 	p := nativeProblem(err)
 	h.report(r, a, p, err)
+	if r.Context().Err() != nil {
+		return // w may belong to another request already
+	}
 	p.SetRetryAfter(w.Header(), h.cfg.Now())
 	h.cfg.Pages.Problem(r, p).Write(w)
 }

@@ -47,7 +47,7 @@ func (h *Handlers) fixFor(a attempt, p page.Problem, err error) string {
 		return p.Fix
 	}
 	callback := ""
-	// A program that signs in by Native has a callback of its own, and no return path.
+	// A program that signs in by Native uses another callback, and has no return path.
 	if p, ok := h.byName[a.provider]; ok && a.returnTo != "" {
 		callback = p.CallbackURL()
 	}

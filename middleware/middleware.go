@@ -49,7 +49,7 @@ type Config struct {
 	LoginPathOf func(provider string) string
 	// AllowScopes is called with the scopes of each RequireScopes, so that the login accepts
 	// them in its parameter scope. Pass the method of that name of handlers.Handlers. If it
-	// is nil, the login accepts only the scopes of its own configuration.
+	// is nil, the login accepts only the scopes of its configuration.
 	AllowScopes func(scopes ...string)
 	// Pages has the texts and the layout of pages. The zero value is the default.
 	Pages page.Pages

@@ -38,8 +38,11 @@ type Refusal struct {
 	pages  page.Pages
 }
 
-// ServeHTTP writes the refusal.
+// ServeHTTP writes the refusal, unless the request has ended.
 func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Context().Err() != nil {
+		return // w may belong to another request already
+	}
 	for name, values := range f.Header {
 		w.Header()[name] = values
 	}

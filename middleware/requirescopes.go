@@ -18,7 +18,7 @@ import (
 // granted count, not those that were requested.
 //
 // It answers all other requests with a [Refusal]. A page load is sent to the login, which
-// requests these scopes besides those that the user has, and comes back. All others get
+// requests these scopes and those that the user has, and comes back. All others get
 // status 403 and a problem document with the code insufficient_scope and the missing scopes.
 // Users who decline keep their token. Visitors who are not signed in are answered as by
 // RequireUser, and their sign-in requests the scopes at once. If another user answers at the
@@ -44,7 +44,7 @@ func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Han
 func (m *Middleware) RequireWith(scopes ...string) Decision {
 	for _, s := range scopes {
 		if !scope.Valid(s) {
-			panic("middleware: RequireScopes: " + strconv.Quote(s) + " is not a scope (pass each scope as an argument of its own)")
+			panic("middleware: RequireScopes: " + strconv.Quote(s) + " is not a scope (pass each scope as a separate argument)")
 		}
 	}
 	scopes = slices.Clone(scopes)

@@ -54,6 +54,8 @@ const (
 	OtherBrowser Kind = "other_browser"
 	// NotAllowed: the application refused the account.
 	NotAllowed Kind = "not_allowed"
+	// AccountRefused: X refuses the account, which is suspended or locked.
+	AccountRefused Kind = "account_refused"
 	// RateLimited: X limits the requests, perhaps until Page.RetryAt.
 	RateLimited Kind = "rate_limited"
 	// Refused: X refuses the application; the log says why.

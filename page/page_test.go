@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -156,7 +157,7 @@ func TestAFormCarriesTheApplicationsFields(t *testing.T) {
 func TestEveryProblemIsComplete(t *testing.T) {
 	for _, err := range []error{
 		provider.ErrDenied, provider.ErrNotGranted, provider.ErrExpired, provider.ErrOtherBrowser, provider.ErrNotAllowed,
-		provider.ErrRateLimited, provider.ErrRefused, provider.ErrUnavailable, errors.New("any other"),
+		provider.ErrRateLimited, provider.ErrRefused, provider.ErrUnavailable, provider.ErrAccountRefused, client.ErrAccountTaken, errors.New("any other"),
 	} {
 		p := page.ProblemFor(&provider.Error{Kind: err})
 		if p.Status < 400 || p.Title == "" || p.Detail == "" || p.Code == "" || p.Kind == "" {
@@ -181,7 +182,7 @@ func TestAdviceNamesTheSetting(t *testing.T) {
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "x-oauth1"}, "credentials", "ConsumerSecret"},
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCallback}, "callback", "to the letter: https://site.example/auth/callback"},
 		{&provider.Error{Kind: provider.ErrRateLimited}, "rate_limited", "wait"},
-		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "refused", "response"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "refused", "answer"},
 	} {
 		if got := page.AdviceFor(tt.err, "https://site.example/auth/callback"); got.Code != tt.code || !strings.Contains(got.Fix, tt.fix) {
 			t.Errorf("%v: %+v", tt.err, got)

@@ -5,15 +5,18 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 )
 
-// Kinds of problem without a page of their own. The handlers and the middleware use them.
+// Kinds of problem without a page. The handlers and the middleware use them.
 const (
 	// VisitorLeft: the visitor closed the page before the response.
 	VisitorLeft = "visitor_left"
 	// DeniedSignedIn is [Denied] for a visitor who is signed in.
 	DeniedSignedIn = "denied_signed_in"
+	// AccountTaken: another user of the application has connected the account.
+	AccountTaken = "account_taken"
 	// LoginLoop: RequireUser protects the login itself.
 	LoginLoop = "login_loop"
 	// TokenRefused: X does not accept the token that a program sent.
@@ -106,6 +109,16 @@ var problems = [...]row{
 		id: NotAllowed, err: provider.ErrNotAllowed, status: http.StatusForbidden, level: slog.LevelInfo,
 		title: "This account may not sign in here",
 		text:  "X confirmed your account, but this site does not accept it.",
+	},
+	{
+		id: AccountTaken, err: client.ErrAccountTaken, status: http.StatusConflict, level: slog.LevelInfo,
+		title: "This account belongs to another user",
+		text:  "Another user of this site has connected this X account. Sign in as that user, or use another X account.",
+	},
+	{
+		id: AccountRefused, err: provider.ErrAccountRefused, status: http.StatusForbidden, level: slog.LevelInfo,
+		title: "X does not allow this account to sign in",
+		text:  "The account may be suspended or locked. Open X to see what X needs from you, or sign in with another account.",
 	},
 	{
 		id: RateLimited, err: provider.ErrRateLimited, status: http.StatusServiceUnavailable, level: slog.LevelWarn, wait: time.Minute,

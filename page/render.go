@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -61,12 +62,15 @@ func styleFor(accent string) string {
 	}
 	rgb, _ := strconv.ParseUint(digits, 16, 32) // the expression has checked the digits
 	text := "#fff"
-	// The weights of the luminance of sRGB.
-	if 299*(rgb>>16)+587*(rgb>>8&255)+114*(rgb&255) > 140_000 {
+	luminance := 0.2126*linear(rgb>>16) + 0.7152*linear(rgb>>8&255) + 0.0722*linear(rgb&255)
+	if luminance > 0.179 { // black and white have the same contrast there
 		text = "#000"
 	}
 	return css + ":root { --key: " + accent + "; --key-ink: " + text + " }\n"
 }
+
+// linear returns the light of a channel of sRGB (WCAG 2.2, relative luminance).
+func linear(channel uint64) float64 { return math.Pow(float64(channel)/255, 2.2) }
 
 // direction returns the attribute dir for a language.
 func direction(lang string) string {
@@ -79,8 +83,8 @@ func direction(lang string) string {
 }
 
 // Render answers r with p in the default layout, with status p.Status. The layout has no
-// script except that of [Page.Follow], loads nothing, and has a dark mode. It sets a
-// Content-Security-Policy of its own. Empty texts are the English ones.
+// script except that of [Page.Follow], loads nothing, and has a dark mode. It sets the
+// Content-Security-Policy of the page. Empty texts are the English ones.
 func (p Page) Render(w http.ResponseWriter, r *http.Request) {
 	p = p.withDefaults()
 	style := styleFor(p.Accent)

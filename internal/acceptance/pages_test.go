@@ -65,6 +65,11 @@ var everyPage = []wayToPage{
 	{page.NotAllowed, false, 403, func(_ *site, b *browser) answer {
 		return b.Get(b.Approve(b.Begin("/auth/login"), xtest.SecondUserID))
 	}},
+	{page.AccountRefused, false, 403, func(s *site, b *browser) answer {
+		callback := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
+		s.X.Fail(xtest.Fault{Path: "/2/users/me", Status: 403, Body: `{"title":"Forbidden","type":"https://api.twitter.com/2/problems/user-suspended"}`})
+		return b.Get(callback)
+	}},
 	{page.RateLimited, false, 503, func(s *site, b *browser) answer {
 		s.X.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 429})
 		return b.Get("/auth/login/x-oauth1")

@@ -1,6 +1,6 @@
-// Package configerr has the error type for invalid settings. Each package validates its own
+// Package configerr has the error type for invalid settings. Each package validates its
 // Config and reports all errors at once. The root package replaces the field names by the
-// names of its own Config.
+// names of the settings in its Config.
 package configerr
 
 import (

@@ -7,28 +7,26 @@
 //
 //	func photos(c echo.Context) error {
 //		user, _ := xecho.User(c)
-//		posts, err := xecho.Client(c).Get("https://api.x.com/2/users/" + user.ID + "/tweets")
+//		posts, err := xecho.Client(c).Get("https://api.x.com/2/users/" + user.AccountID + "/tweets")
 //		...
 //	}
 //
-// The decisions are those of the standard middleware ([middleware.Middleware.Require],
-// [middleware.Middleware.RequireWith], [middleware.Middleware.Load]), and so are the answers: only how they reach echo is here.
-// Echo's response is not wrapped: flushing, hijacking and [http.ResponseController] work as
-// echo lets them.
+// The decisions and the answers are those of the standard middleware
+// ([middleware.Middleware.Require], [middleware.Middleware.RequireWith],
+// [middleware.Middleware.Load]). The package does not wrap echo's response: flushing,
+// hijacking and [http.ResponseController] work as without it.
 //
-// Echo v5 has another Context, so that one package cannot serve both. There,
-// echo.WrapMiddleware(kit.RequireUser) does what RequireUser does here.
+// Echo v5 has another Context. Use echo.WrapMiddleware(kit.RequireUser) there.
 //
 // # Mounting the kit
 //
-// The kit's own path goes with the wildcard, Any and [echo.WrapHandler], on the Echo or on a
-// group whose path is the one in PublicURL. The kit answers 404 for every path below it that
-// it does not know; echo's error handler is not asked. Middleware that the kit's paths must
-// not pass, such as RequireUser itself, goes to a group or to routes and not to
-// [echo.Echo.Use].
+// Mount the kit at its path with the wildcard, by Any and [echo.WrapHandler], on the Echo or
+// on a group with the path of PublicURL. The kit answers unknown paths below it with 404;
+// echo's error handler is not called. Add middleware that must not protect the kit, such as
+// RequireUser, to a group or to routes, and not by [echo.Echo.Use].
 //
-// [session.Manager.LoadAndSave], for programs that keep values in the session, is
-// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), or stands around the whole Echo.
+// Programs that keep values in the session use [session.Manager.LoadAndSave]: by
+// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), or by wrapping the whole Echo.
 //
 // [session.Manager.LoadAndSave]: https://pkg.go.dev/github.com/xsignin/xsignin/session#Manager.LoadAndSave
 package xecho
@@ -42,21 +40,20 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// RequireUser lets only signed-in users through to the next handler. Anybody else gets the
-// [middleware.Refusal] that fits who asks. It is an answer and no error: the HTTPErrorHandler
-// is not called. See [middleware.Middleware.RequireUser].
-//
-// A program that answers in its own way calls [middleware.Middleware.Require].
+// RequireUser passes requests of signed-in users to the next handler. It answers all other
+// requests with a [middleware.Refusal]. The HTTPErrorHandler is not called. See
+// [middleware.Middleware.RequireUser]. A program that answers otherwise calls
+// [middleware.Middleware.Require].
 func RequireUser(m *middleware.Middleware) echo.MiddlewareFunc { return gate(m.Require) }
 
-// RequireScopes lets only users through to the next handler whose token has all of scopes,
-// and sends others through the consent. Make it when the program starts. See
+// RequireScopes passes requests of users whose token has all of scopes to the next handler,
+// and sends others to the consent page. Call it when the program starts. See
 // [middleware.Middleware.RequireScopes].
 func RequireScopes(m *middleware.Middleware, scopes ...string) echo.MiddlewareFunc {
 	return gate(m.RequireWith(scopes...))
 }
 
-// gate lets those through whom decide does.
+// gate answers with the refusals of decide, and passes other requests on.
 func gate(decide middleware.Decision) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -71,12 +68,12 @@ func gate(decide middleware.Decision) echo.MiddlewareFunc {
 	}
 }
 
-// LoadUser lets everybody through, and [User] then tells who is signed in, if anybody is.
+// LoadUser passes all requests on. [User] then returns the signed-in user, if there is one.
 // See [middleware.Middleware.LoadUser].
 func LoadUser(m *middleware.Middleware) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			// The standard one, since it also says in the kit's log that a store fails.
+			// The standard middleware also logs errors of the store.
 			m.LoadUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				c.SetRequest(r)
 			})).ServeHTTP(c.Response(), c.Request())
@@ -85,13 +82,13 @@ func LoadUser(m *middleware.Middleware) echo.MiddlewareFunc {
 	}
 }
 
-// User returns who is signed in, behind [RequireUser] or [LoadUser]. The second value is
-// false where nobody is.
+// User returns the signed-in user, behind [RequireUser] or [LoadUser]. The second value is
+// false if no user is signed in.
 func User(c echo.Context) (provider.User, bool) { return middleware.User(c.Request().Context()) }
 
-// Client returns the client of the user who is signed in, behind [RequireUser] or
-// [LoadUser]. It is never nil: where nobody is signed in, every request fails with
-// [client.ErrNoUser]. See [xsignin.Client].
+// Client returns the client of the signed-in user, behind [RequireUser] or [LoadUser]. It is
+// never nil: if no user is signed in, every request fails with [client.ErrNoUser]. See
+// [xsignin.Client].
 //
 // [client.ErrNoUser]: https://pkg.go.dev/github.com/xsignin/xsignin/client#ErrNoUser
 // [xsignin.Client]: https://pkg.go.dev/github.com/xsignin/xsignin#Client

@@ -7,33 +7,32 @@
 //
 //	func photos(c *gin.Context) {
 //		user, _ := xgin.User(c)
-//		posts, err := xgin.Client(c).Get("https://api.x.com/2/users/" + user.ID + "/tweets")
+//		posts, err := xgin.Client(c).Get("https://api.x.com/2/users/" + user.AccountID + "/tweets")
 //		...
 //	}
 //
-// The decisions are those of the standard middleware ([middleware.Middleware.Require],
-// [middleware.Middleware.RequireWith], [middleware.Middleware.Load]), and so are the answers: only how they reach gin is here.
-// Gin's writer is not wrapped: flushing, hijacking and [http.ResponseController] work as
-// gin lets them.
+// The decisions and the answers are those of the standard middleware
+// ([middleware.Middleware.Require], [middleware.Middleware.RequireWith],
+// [middleware.Middleware.Load]). The package does not wrap gin's response: flushing,
+// hijacking and [http.ResponseController] work as without it.
 //
 // # Mounting the kit
 //
-// The kit's own path goes with the wildcard, Any and [gin.WrapH], on the engine or on a
-// group whose path is the one in PublicURL. Gin redirects /auth to /auth/, where the kit
-// answers 404 as for every path that it does not know. Middleware that the kit's paths must
-// not pass, such as RequireUser itself, goes to a group beside them and not to
-// [gin.Engine.Use].
+// Mount the kit at its path with the wildcard, by Any and [gin.WrapH], on the engine or on a
+// group with the path of PublicURL. Gin redirects /auth to /auth/, which the kit answers with
+// 404 like other unknown paths. Add middleware that must not protect the kit, such as
+// RequireUser, to another group, and not by [gin.Engine.Use].
 //
-// [session.Manager.LoadAndSave], for programs that keep values in the session, stands
-// around the whole engine, where the [http.Server] gets its handler.
+// Programs that keep values in the session wrap the whole engine in
+// [session.Manager.LoadAndSave].
 //
 // # The context
 //
-// The user is in the context of c.Request. A [gin.Context] that is itself passed as a
-// [context.Context] finds nothing there unless [gin.Engine.ContextWithFallback] is set.
-// Pass c.Request.Context().
+// The user is in the context of c.Request: pass c.Request.Context() on. A [gin.Context] does
+// not have the user, unless [gin.Engine.ContextWithFallback] is set.
 //
 // [session.Manager.LoadAndSave]: https://pkg.go.dev/github.com/xsignin/xsignin/session#Manager.LoadAndSave
+//
 // [context.Context]: https://pkg.go.dev/context#Context
 package xgin
 
@@ -46,19 +45,20 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// RequireUser lets only signed-in users through to the handlers after it. Anybody else gets
-// the [middleware.Refusal] that fits who asks, and the chain is aborted. See
-// [middleware.Middleware.RequireUser].
+// RequireUser passes requests of signed-in users to the next handler. It answers all other
+// requests with a [middleware.Refusal]. The chain is then aborted. See
+// [middleware.Middleware.RequireUser]. A program that answers otherwise calls
+// [middleware.Middleware.Require].
 func RequireUser(m *middleware.Middleware) gin.HandlerFunc { return gate(m.Require) }
 
-// RequireScopes lets only users through to the handlers after it whose token has all of
-// scopes, and sends others through the consent. Make it when the program starts. See
+// RequireScopes passes requests of users whose token has all of scopes to the next handler,
+// and sends others to the consent page. Call it when the program starts. See
 // [middleware.Middleware.RequireScopes].
 func RequireScopes(m *middleware.Middleware, scopes ...string) gin.HandlerFunc {
 	return gate(m.RequireWith(scopes...))
 }
 
-// gate lets those through whom decide does.
+// gate answers with the refusals of decide, and passes other requests on.
 func gate(decide middleware.Decision) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		loaded, refusal := decide(c.Writer, c.Request)
@@ -71,11 +71,11 @@ func gate(decide middleware.Decision) gin.HandlerFunc {
 	}
 }
 
-// LoadUser lets everybody through, and [User] then tells who is signed in, if anybody is.
+// LoadUser passes all requests on. [User] then returns the signed-in user, if there is one.
 // See [middleware.Middleware.LoadUser].
 func LoadUser(m *middleware.Middleware) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		// The standard one, since it also says in the kit's log that a store fails.
+		// The standard middleware also logs errors of the store.
 		m.LoadUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			c.Request = r
 		})).ServeHTTP(c.Writer, c.Request)
@@ -83,13 +83,13 @@ func LoadUser(m *middleware.Middleware) gin.HandlerFunc {
 	}
 }
 
-// User returns who is signed in, behind [RequireUser] or [LoadUser]. The second value is
-// false where nobody is.
+// User returns the signed-in user, behind [RequireUser] or [LoadUser]. The second value is
+// false if no user is signed in.
 func User(c *gin.Context) (provider.User, bool) { return middleware.User(c.Request.Context()) }
 
-// Client returns the client of the user who is signed in, behind [RequireUser] or
-// [LoadUser]. It is never nil: where nobody is signed in, every request fails with
-// [client.ErrNoUser]. See [xsignin.Client].
+// Client returns the client of the signed-in user, behind [RequireUser] or [LoadUser]. It is
+// never nil: if no user is signed in, every request fails with [client.ErrNoUser]. See
+// [xsignin.Client].
 //
 // [client.ErrNoUser]: https://pkg.go.dev/github.com/xsignin/xsignin/client#ErrNoUser
 // [xsignin.Client]: https://pkg.go.dev/github.com/xsignin/xsignin#Client
@@ -99,6 +99,6 @@ func Client(c *gin.Context) *http.Client { return middleware.Client(c.Request.Co
 func refuse(c *gin.Context, refusal *middleware.Refusal) {
 	c.Abort()
 	refusal.ServeHTTP(c.Writer, c.Request)
-	// A redirect has no body, and until something is written gin lets others change it.
+	// A redirect has no body, and gin allows changes until something is written.
 	c.Writer.WriteHeaderNow()
 }
