@@ -93,6 +93,8 @@ func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 		return "", errReserved
 	case key.Provider == "" || key.UserID == "":
 		return "", errors.New("tokenstore: the key lacks its provider or its user (use the Key of the signed-in user)")
+	case key.AccountID == "":
+		return "", errors.New("tokenstore: the key lacks its account (Kit.Accounts lists the accounts of a user)")
 	case t.AccessToken == "" && !t.NeedsReauth:
 		return "", errors.New("tokenstore: the token has no access token (a token from Redacted cannot be stored)")
 	}

@@ -349,7 +349,7 @@ func TestAVaultLeavesNotesAlone(t *testing.T) {
 func TestPutRefusesWhatNobodyCouldUse(t *testing.T) {
 	store := NewMemory()
 	v := vault(t, store, secret(1))
-	good, token := Key{Provider: "x", UserID: "1"}, Token{AccessToken: "a"}
+	good, token := Key{Provider: "x", UserID: "1", AccountID: "7"}, Token{AccessToken: "a"}
 	for name, tt := range map[string]struct {
 		key   Key
 		token Token
@@ -358,6 +358,7 @@ func TestPutRefusesWhatNobodyCouldUse(t *testing.T) {
 		"nothing at all":          {want: "lacks its provider"},
 		"no provider":             {Key{UserID: "1"}, token, "lacks its provider"},
 		"no user":                 {Key{Provider: "x"}, token, "or its user"},
+		"no account":              {Key{Provider: "x", UserID: "1"}, token, "Kit.Accounts"},
 		"the zero token":          {good, Token{}, "no access token"},
 		"a token without secrets": {good, token.Redacted(), "Redacted"},
 	} {
