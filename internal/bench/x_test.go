@@ -8,28 +8,30 @@ import (
 	"sync/atomic"
 )
 
-// fakeX is a transport that answers as X does, without a network.
+// fakeX is a transport that answers as X does, without a network. Each sign-in is of another
+// account.
 type fakeX struct {
 	calls     atomic.Int64
 	refreshes atomic.Int64
+	accounts  atomic.Int64
 }
 
-// Tokens have the length of X's own. The number makes them differ from each other.
+// Tokens and ids have the length of X's own. The number makes them differ from each other.
 const (
 	tokenResponse = `{"token_type":"bearer","expires_in":7200,` +
 		`"access_token":"QWNjZXNzVG9rZW5PZlRoZUxlbmd0aE9mWHNPd25Ub2tlbnM6MTc2M%012d",` +
 		`"scope":"tweet.read users.read offline.access",` +
 		`"refresh_token":"UmVmcmVzaFRva2VuT2ZUaGVMZW5ndGhPZlhzT3duVG9rZW5zOjE3N%012d"}`
-	userResponse = `{"data":{"id":"1529384756102938475","name":"Somebody Here","username":"somebody_here",` +
+	userResponse = `{"data":{"id":"15293847%011d","name":"Somebody Here","username":"somebody_here",` +
 		`"profile_image_url":"https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg"}}`
 	apiResponse = `{"data":[{"id":"1","text":"hello"}]}`
 
 	requestTokenResponse = `oauth_token=Z6eEdO8MOmk394WozF5oKyuAv%017d&` +
 		`oauth_token_secret=Kd75W4OQfb2oJTV0vzGzeXftVAwgMnEK9MumzYcM&oauth_callback_confirmed=true`
-	accessTokenResponse = `oauth_token=1529384756102938475-PawwsQ8jXNBtRGzqlVZ8yiHBKPZZ8W&` +
+	accessTokenResponse = `oauth_token=15293847%011d-PawwsQ8jXNBtRGzqlVZ8yiHBKPZZ8W&` +
 		`oauth_token_secret=LegWmRgHkRTYrAL8Ta6obKTRyP7JQ7l0vaJyB2CZ&` +
-		`user_id=1529384756102938475&screen_name=somebody_here`
-	verifyResponse = `{"id":1529384756102938475,"id_str":"1529384756102938475",` +
+		`user_id=15293847%011d&screen_name=somebody_here`
+	verifyResponse = `{"id":15293847%011d,"id_str":"15293847%011d",` +
 		`"name":"Somebody Here","screen_name":"somebody_here",` +
 		`"profile_image_url_https":"https://pbs.twimg.com/profile_images/1529384756102938475/a1B2c3D4_normal.jpg"}`
 )
@@ -49,13 +51,15 @@ func (x *fakeX) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		body = fmt.Sprintf(tokenResponse, call, call)
 	case "/2/users/me":
-		body = userResponse
+		body = fmt.Sprintf(userResponse, x.accounts.Add(1))
 	case "/1.1/account/verify_credentials.json":
-		body = verifyResponse
+		account := x.accounts.Load()
+		body = fmt.Sprintf(verifyResponse, account, account)
 	case "/oauth/request_token":
 		contentType, body = "text/html;charset=utf-8", fmt.Sprintf(requestTokenResponse, call)
 	case "/oauth/access_token":
-		contentType, body = "text/html;charset=utf-8", accessTokenResponse
+		account := x.accounts.Add(1)
+		contentType, body = "text/html;charset=utf-8", fmt.Sprintf(accessTokenResponse, account, account)
 	}
 	if r.Body != nil {
 		_ = r.Body.Close()
