@@ -206,7 +206,11 @@ func (s settings) isSignInPath(path string) bool {
 // Config.Paths.Base. It answers other paths with 404, and logs the first of them.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
-	p := path.Clean("/" + r.URL.Path)
+	p := r.URL.Path
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	p = path.Clean(p)
 	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
 		p = rest
 	}

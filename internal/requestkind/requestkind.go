@@ -36,14 +36,14 @@ const (
 // change it. Browsers without Fetch Metadata accept text/html when they load a page, and */*
 // in scripts. A client without an Accept header counts as a simple browser.
 func Of(r *http.Request) Kind {
-	h := r.Header
+	h := r.Header // whose canonical names Get finds without allocating
 	mode := h.Get("Sec-Fetch-Mode")
 	switch {
 	case mode == "navigate":
 		return navigation(r)
-	case h.Get("HX-Request") == "true" && h.Get("HX-Boosted") == "true" && isRead(r):
+	case h.Get("Hx-Request") == "true" && h.Get("Hx-Boosted") == "true" && isRead(r):
 		return Boosted
-	case h.Get("HX-Request") == "true":
+	case h.Get("Hx-Request") == "true":
 		return HTMX
 	case mode != "" || h.Get("Upgrade") != "" || isXHR(r) || !isRead(r):
 		return Script
