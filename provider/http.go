@@ -110,8 +110,14 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	reader bytes.Reader // of body
+	served served // body, as a library reads it
 }
+
+// served is the body of a response whose content is in memory.
+type served struct{ bytes.Reader }
+
+// Close implements [io.Closer].
+func (*served) Close() error { return nil }
 
 func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
 
@@ -133,10 +139,14 @@ type call struct {
 	err    error
 }
 
-// begin begins a call with the service's deadline. secrets are the secrets in the
-// request, apart from the application's. The caller must call stop.
+// begin begins a call with the service's deadline, unless ctx ends sooner. secrets are the
+// secrets in the request, apart from the application's. The caller must call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= s.timeout {
+		c.ctx, c.stop = ctx, func() {}
+		return c
+	}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
@@ -155,12 +165,15 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
-	if noAccept := r.Header.Get("Accept") == ""; noAccept || r.Context() != c.ctx {
+	if r.Context() != c.ctx {
 		r = r.WithContext(c.ctx)
-		if noAccept {
-			r.Header = headerOf(r)
-			r.Header.Set("Accept", acceptJSON)
+	}
+	if r.Header.Get("Accept") == "" {
+		// The request belongs to this call: a library or sign has made it.
+		if r.Header == nil {
+			r.Header = make(http.Header, 1)
 		}
+		r.Header.Set("Accept", acceptJSON)
 	}
 	c.host = r.URL.Host
 	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
@@ -189,8 +202,8 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // serve makes body the body of resp.
 func (a *answer) serve(resp *http.Response, body []byte) {
-	a.reader.Reset(body)
-	resp.Body = io.NopCloser(&a.reader)
+	a.served.Reset(body)
+	resp.Body = &a.served
 	resp.ContentLength = int64(len(body))
 }
 

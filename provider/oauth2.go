@@ -185,15 +185,20 @@ func (o *OAuth2) Begin(_ context.Context, opt Options) (string, Pending, error) 
 	if len(opt.Scopes) > 0 {
 		scopes = slices.Concat(opt.Scopes, o.identity)
 	}
-	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
+	if len(opt.MoreScopes) > 0 {
+		scopes = slices.Concat(scopes, opt.MoreScopes)
+	}
+	scopes = unique(scopes)
 	if slices.ContainsFunc(scopes, func(s string) bool { return !scope.Valid(s) }) {
 		return "", Pending{}, o.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
 	}
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // Never fails: see crypto/rand.
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // Never fails: see crypto/rand.
+	var state [43]byte
+	base64.RawURLEncoding.Encode(state[:], random[:])
 	p := Pending{
 		Provider: o.name,
-		State:    base64.RawURLEncoding.EncodeToString(random),
+		State:    string(state[:]),
 		Secret:   oauth2.GenerateVerifier(),
 		Scopes:   scopes,
 	}
@@ -202,11 +207,11 @@ func (o *OAuth2) Begin(_ context.Context, opt Options) (string, Pending, error) 
 		page = o.pageFor(scopes)
 	}
 	// Both values are base64url and need no encoding.
-	page += "&state=" + p.State
-	if !o.quirks.noPKCE {
-		page += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
+	if o.quirks.noPKCE {
+		return page + "&state=" + p.State, p, nil
 	}
-	return page, p, nil
+	challenge := oauth2.S256ChallengeFromVerifier(p.Secret)
+	return page + "&state=" + p.State + "&code_challenge_method=S256&code_challenge=" + challenge, p, nil
 }
 
 // pageFor is the address of the consent page for scopes, without the values of one sign-in.
@@ -478,13 +483,20 @@ func (o *oauth2App) carried(c *call) context.Context {
 	if o.quirks.wrap != nil {
 		t = o.quirks.wrap(c)
 	}
-	return context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(t))
+	c.ctx = context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(t))
+	return c.ctx
 }
 
 // tokenAnswers adapts the answers of token endpoints to x/oauth2.
 type tokenAnswers struct {
 	*call
 	rewrite func(body []byte) []byte // or nil
+}
+
+// contentTypes are the headers that x/oauth2 reads. Nothing changes them.
+var contentTypes = map[string]http.Header{
+	jsonType: {"Content-Type": {jsonType}},
+	formType: {"Content-Type": {formType}},
 }
 
 // RoundTrip implements [http.RoundTripper]. x/oauth2 chooses a parser by the content
@@ -506,7 +518,7 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 		kind = formType
 	}
 	if resp.Header.Get("Content-Type") != kind {
-		resp.Header = http.Header{"Content-Type": {kind}}
+		resp.Header = contentTypes[kind]
 	}
 	if t.op == "refresh" && t.answer.ok() && !isForm {
 		t.answer.serve(resp, integerLifetime(body))

@@ -78,8 +78,7 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Accept", acceptJSON)
-	// client follows no redirects and keeps no cookies, so its transport does the same.
+	// client adds the Accept header, follows no redirects and keeps no cookies. Its transport does the same.
 	resp, err := client.Transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -109,7 +108,10 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Context() != c.ctx {
 		// Some libraries use another context for their requests.
-		defer context.AfterFunc(r.Context(), c.stop)()
+		var cancel context.CancelFunc
+		c.ctx, cancel = context.WithCancel(c.ctx)
+		defer cancel()
+		defer context.AfterFunc(r.Context(), cancel)()
 	}
 	resp, err := c.send(&c, q.token, r)
 	q.mu.Lock()

@@ -184,30 +184,25 @@ func (s *service) beX(classify classifier, rejects rejectFunc) {
 // that speak X's protocol may have other ids.
 var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// text is a JSON string. A value of another type is "".
-type text string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *text) UnmarshalJSON(b []byte) error {
-	_ = json.Unmarshal(b, (*string)(t))
-	return nil
-}
-
 // parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
 // about the id, and drops unusable values of the other fields.
 func parseAccount(body []byte) (User, error) {
 	var answer struct {
 		Data struct {
 			ID       json.RawMessage
-			Username text
-			Name     text
-			Avatar   text `json:"profile_image_url"`
-			Email    text `json:"confirmed_email"`
+			Username string
+			Name     string
+			Avatar   string `json:"profile_image_url"`
+			Email    string `json:"confirmed_email"`
 		}
 	}
 	data := &answer.Data
+	err := json.Unmarshal(body, &answer)
+	if err != nil && errors.As(err, new(*json.UnmarshalTypeError)) {
+		err = nil // a field of another type is empty, and the others are set
+	}
 	// Package json ignores the case of names.
-	if json.Unmarshal(body, &answer) != nil || data.ID == nil || !bytes.Contains(body, []byte(`"id"`)) {
+	if err != nil || data.ID == nil || !bytes.Contains(body, []byte(`"id"`)) {
 		// X answers 200 with errors and without data for accounts that it does not show.
 		return User{}, errors.New("the answer has no data with an id: " + parseFault(body).text())
 	}
@@ -223,10 +218,10 @@ func parseAccount(body []byte) (User, error) {
 	}
 	return User{
 		AccountID: id,
-		Username:  clip(oneLine(string(data.Username)), 50),
-		Name:      displayName(string(data.Name), 200),
-		AvatarURL: avatarURL(string(data.Avatar)),
-		Email:     emailAddress(clip(oneLine(string(data.Email)), 1000)),
+		Username:  clip(oneLine(data.Username), 50),
+		Name:      displayName(data.Name, 200),
+		AvatarURL: avatarURL(data.Avatar),
+		Email:     emailAddress(clip(oneLine(data.Email), 1000)),
 	}, nil
 }
 
