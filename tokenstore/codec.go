@@ -30,7 +30,7 @@ func encodeToken(t Token) ([]byte, error) {
 	if t.NeedsReauth {
 		again = needsReauth
 	}
-	b := []byte{tokenFormat, again}
+	b := append(make([]byte, 0, 512), tokenFormat, again)
 	for _, at := range [...]time.Time{t.Expiry, t.ObtainedAt} {
 		if !inCalendar(at) {
 			return nil, errors.New("tokenstore: the token has a time outside of the years 0 to 9999")
@@ -38,13 +38,15 @@ func encodeToken(t Token) ([]byte, error) {
 		b = binary.BigEndian.AppendUint64(b, uint64(at.Unix()))
 		b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()))
 	}
-	texts := []string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}
-	for _, s := range append(texts, t.Scopes...) {
-		// Providers send text only (RFC 6749, appendix A).
-		if !utf8.ValidString(s) {
-			return nil, errors.New("tokenstore: the token has bytes that are not UTF-8")
+	texts := [...]string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}
+	for _, list := range [...][]string{texts[:], t.Scopes} {
+		for _, s := range list {
+			// Providers send text only (RFC 6749, appendix A).
+			if !utf8.ValidString(s) {
+				return nil, errors.New("tokenstore: the token has bytes that are not UTF-8")
+			}
+			b = wire.AppendString(b, s)
 		}
-		b = wire.AppendString(b, s)
 	}
 	return b, nil
 }

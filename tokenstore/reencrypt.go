@@ -203,7 +203,7 @@ func (v *Vault) reseal(ctx context.Context, key Key) error {
 		if err != nil {
 			return err
 		}
-		_, err = v.store.Replace(ctx, key, e.Version, v.box.Seal(plain, keyData(key)))
+		_, err = v.store.Replace(ctx, key, e.Version, v.box.Seal(plain, appendKey(nil, key)))
 		if err == nil {
 			return nil
 		}

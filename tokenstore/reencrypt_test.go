@@ -164,7 +164,7 @@ func TestResealGoesThroughAllPages(t *testing.T) {
 func TestResealDoesNotDecode(t *testing.T) {
 	m := NewMemory()
 	newer := []byte("\x02something new")
-	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, keyData(key))); err != nil {
+	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, appendKey(nil, key))); err != nil {
 		t.Fatal(err)
 	}
 	if err := reseals(t, m, Reencrypted{Reencrypted: 1}); err != nil {

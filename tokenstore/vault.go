@@ -159,7 +159,8 @@ func (v *Vault) read(ctx context.Context, key Key) ([]byte, Version, error) {
 
 // open returns what was sealed under key.
 func (v *Vault) open(key Key, value []byte) ([]byte, error) {
-	plain, err := v.box.Open(value, keyData(key))
+	var data [keyLength]byte
+	plain, err := v.box.Open(value, appendKey(data[:0], key))
 	if err == nil {
 		return plain, nil
 	}
@@ -183,7 +184,8 @@ func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
 	if err := key.checkLengths(); err != nil {
 		return nil, err
 	}
-	value := v.box.Seal(plain, keyData(key))
+	var data [keyLength]byte
+	value := v.box.Seal(plain, appendKey(data[:0], key))
 	if len(value) > maxValue {
 		return nil, fmt.Errorf("tokenstore: the entry takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
 	}
@@ -210,10 +212,12 @@ func (k Key) checkLengths() error {
 // errReserved says that a key names no token.
 var errReserved = errors.New("tokenstore: providers whose names begin with a dot are reserved for the kit, see Key")
 
-// keyData is the associated data of a key. The lengths keep {"a", "bc", "d"} and
+// keyLength is what the associated data of most keys takes at most.
+const keyLength = 256
+
+// appendKey appends the associated data of a key. The lengths keep {"a", "bc", "d"} and
 // {"ab", "c", "d"} apart.
-func keyData(key Key) []byte {
-	b := make([]byte, 0, len(key.Provider)+len(key.UserID)+len(key.AccountID)+6)
+func appendKey(b []byte, key Key) []byte {
 	b = wire.AppendString(b, key.Provider)
 	b = wire.AppendString(b, key.UserID)
 	return wire.AppendString(b, key.AccountID)
