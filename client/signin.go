@@ -68,6 +68,10 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	if t.AccountID != "" && t.AccountID != key.AccountID {
 		return nil, "", errors.New("client: the token's AccountID is not that of the key")
 	}
+	if !opt.Own {
+		// Both calls to the store share one bound.
+		defer m.bound(&ctx)()
+	}
 	s := &signIn{m: m, key: key, token: t}
 	if err := s.readBefore(ctx); err != nil {
 		return nil, "", err
@@ -88,7 +92,10 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 func (s *signIn) readBefore(ctx context.Context) (err error) {
 	s.before, s.beforeVersion, err = s.m.readEntry(ctx, s.key)
 	s.had = err == nil
-	if err != nil && errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
+	if s.had || errors.Is(err, tokenstore.ErrNotFound) {
+		return nil
+	}
+	if errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
 		return unavailable(err)
 	}
 	return nil

@@ -12,8 +12,11 @@ import (
 
 func (m *Manager) storeTimeout() time.Duration { return min(storeTimeout, m.timeout) }
 
-// bound bounds one call to the store.
+// bound bounds a call to the store, unless ctx ends sooner.
 func (m *Manager) bound(ctx *context.Context) (cancel context.CancelFunc) {
+	if deadline, ok := (*ctx).Deadline(); ok && time.Until(deadline) <= m.storeTimeout() {
+		return func() {}
+	}
 	*ctx, cancel = context.WithTimeout(*ctx, m.storeTimeout())
 	return cancel
 }
