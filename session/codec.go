@@ -44,14 +44,19 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	b := append(make([]byte, 0, 256), recordVersion)
 	b = wire.AppendTime(b, deadline)
 	b = wire.AppendTime(b, time.Now())
-	var user []byte
-	if i, ok := values[identityKey].(identity); ok && signedIn(i.user) {
-		user = appendIdentity(nil, i)
+	i, ok := values[identityKey].(identity)
+	if !ok || !signedIn(i.user) {
+		b = append(b, 0) // no identity
+	} else {
+		user := appendIdentity(make([]byte, 0, 256), i)
+		b = append(binary.AppendUvarint(b, uint64(len(user))), user...)
+		if len(values) == 1 {
+			return b, nil
+		}
 		// The caller's map is the live session, which keeps the identity.
 		values = maps.Clone(values)
 		delete(values, identityKey)
 	}
-	b = wire.AppendString(b, string(user))
 	if len(values) == 0 {
 		return b, nil
 	}

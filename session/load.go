@@ -17,6 +17,10 @@ import (
 // there is an idle timeout. A copy of the manager, which shares scs's key in the context,
 // does neither.
 func (m *Manager) load(ctx context.Context, token string) (loaded context.Context, raw []byte, err error) {
+	if token == "" {
+		loaded, err = m.sm.Load(ctx, "")
+		return loaded, nil, err
+	}
 	c := &loadCodec{Codec: m.sm.Codec}
 	sm := *m.sm
 	sm.IdleTimeout = 0

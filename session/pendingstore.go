@@ -209,7 +209,7 @@ type Found struct {
 // the first of eight that is good counts.
 func (s *PendingStore) Find(r *http.Request, state string) (Found, error) {
 	var cause error
-	var found *Found
+	var found Found
 	expired := ""
 	s.eachValue(r, func(name, value string) bool {
 		c, err := s.open(name, value)
@@ -226,13 +226,13 @@ func (s *PendingStore) Find(r *http.Request, state string) (Found, error) {
 			expired = c.Pending.Provider
 			return true
 		}
-		found = &Found{PendingSignIn: c.PendingSignIn, name: name, path: c.path}
+		found = Found{PendingSignIn: c.PendingSignIn, name: name, path: c.path}
 		if c.kind == kindOutcome {
 			found.Outcome = &Outcome{Provider: c.Pending.Provider, Code: c.code, Wanted: c.Wanted}
 		}
 		return false
 	})
-	if found == nil {
+	if found.name == "" {
 		if expired != "" {
 			return Found{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
 		}
@@ -244,7 +244,7 @@ func (s *PendingStore) Find(r *http.Request, state string) (Found, error) {
 	if found.Outcome != nil {
 		found.Outcome.ReturnTo = found.ReturnTo
 	}
-	return *found, nil
+	return found, nil
 }
 
 // Spend reports whether the sign-in with the state was not used before in this process. Of
@@ -332,7 +332,8 @@ func (s *PendingStore) eachValue(r *http.Request, yield func(name, value string)
 }
 
 func (s *PendingStore) seal(name string, plain []byte) string {
-	return base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, []byte(name)))
+	var text [maxPendingCookie]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(name))))
 }
 
 func (s *PendingStore) unseal(name, value string) ([]byte, error) {

@@ -43,7 +43,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		roll.add(s.undo)
 	}
 	if !s.joined {
-		m.writeCookie(w, s.token, m.sm.Deadline(s.ctx), m.sm.Cookie.Persist || m.sm.GetBool(s.ctx, rememberKey))
+		m.writeCookie(w, s.token, s.deadline, m.sm.Cookie.Persist || m.sm.GetBool(s.ctx, rememberKey))
 	}
 	return nil
 }
@@ -60,6 +60,7 @@ type signIn struct {
 	oldEnd   time.Time
 
 	key      string
+	deadline time.Time
 	identity identity
 	token    string
 	listed   bool
@@ -82,11 +83,13 @@ func (s *signIn) load(u provider.User) error {
 	} else {
 		s.oldToken = m.sm.Token(s.ctx)
 	}
-	s.old, s.oldEnd = m.identityIn(s.ctx), m.sm.Deadline(s.ctx)
+	if s.oldToken != "" {
+		s.old, s.oldEnd = m.identityIn(s.ctx), m.sm.Deadline(s.ctx)
+	}
 	if err := m.sm.RenewToken(keep(s.ctx)); err != nil {
 		return err
 	}
-	s.key = m.store.key(m.sm.Token(s.ctx))
+	s.key, s.deadline = m.store.key(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
 	if signedIn(s.old.user) && s.old.user.ID != u.ID {
 		return m.sm.Clear(s.ctx)
 	}
@@ -105,7 +108,7 @@ func (s *signIn) list(u provider.User) error {
 	now := time.Now()
 	stamp, err := users.add(s.ctx, u.ID, listed{
 		id: s.identity.id, key: s.key, provider: u.Provider, account: u.AccountID, agent: s.r.UserAgent(),
-		deadline: s.m.sm.Deadline(s.ctx), created: now, used: now,
+		deadline: s.deadline, created: now, used: now,
 	})
 	s.identity.stamp = stamp
 	return err
@@ -145,7 +148,7 @@ func (s *signIn) undo() error {
 	defer cancel()
 	var err error
 	if s.wrote {
-		err = s.m.store.erase(ctx, s.key, s.m.sm.Deadline(s.ctx))
+		err = s.m.store.erase(ctx, s.key, s.deadline)
 	}
 	if s.joined {
 		err = join(err, s.m.store.DeleteCtx(ctx, s.m.store.key(s.oldToken)))
@@ -153,7 +156,7 @@ func (s *signIn) undo() error {
 		_ = s.m.sm.Destroy(keep(ctx))
 	}
 	if s.listed {
-		s.m.store.users.mark(ctx, s.identity, s.m.sm.Deadline(s.ctx), 0)
+		s.m.store.users.mark(ctx, s.identity, s.deadline, 0)
 	}
 	return err
 }

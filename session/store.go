@@ -112,7 +112,8 @@ func hashToken(token string) [sha256.Size]byte {
 // tombstoneKey has the length of scs's own keys, as some stores have columns of
 // exactly that width, and cannot be turned back into the key.
 func tombstoneKey(key string) string {
-	return hash43(sha256.Sum256([]byte("xsignin tombstone\x00" + key)))
+	var buf [128]byte
+	return hash43(sha256.Sum256(append(append(buf[:0], "xsignin tombstone\x00"...), key...)))
 }
 
 func hash43(sum [sha256.Size]byte) string {
@@ -170,7 +171,10 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		after, cancel := context.WithoutCancel(ctx), func() {}
+		if s.ctx != nil {
+			after, cancel = context.WithTimeout(after, storeTime)
+		}
 		defer cancel()
 		var lookErr error
 		ended, lookErr = s.sweep(after, key, stone)

@@ -404,5 +404,5 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 
 // unreadable reports whether an entry is there and does not open.
 func unreadable(err error) bool {
-	return errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))
+	return err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError)))
 }
