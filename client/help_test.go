@@ -290,16 +290,6 @@ func (w *world) signInWith(t tokenstore.Token) tokenstore.Token {
 	return t
 }
 
-// stored is what the store holds, and "" for nothing.
-// remove deletes the user's entry, as a sign-out elsewhere does.
-func (w *world) remove() error {
-	e, err := w.store.Store.Get(w.Context(), user)
-	if err != nil {
-		return err
-	}
-	return w.store.Store.Delete(w.Context(), user, e.Version)
-}
-
 func (w *world) stored() tokenstore.Token {
 	w.Helper()
 	t, _, err := newVault(w.T, w.store.Store).Get(context.Background(), user)
