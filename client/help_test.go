@@ -290,6 +290,7 @@ func (w *world) signInWith(t tokenstore.Token) tokenstore.Token {
 	return t
 }
 
+// stored returns the stored token, or the zero Token.
 func (w *world) stored() tokenstore.Token {
 	w.Helper()
 	t, _, err := newVault(w.T, w.store.Store).Get(context.Background(), user)
