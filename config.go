@@ -176,6 +176,11 @@ type Advanced struct {
 	// tokens for the account are revoked and deleted, and that user's sessions with the
 	// account end. By default such a sign-in fails with [ErrAccountTaken].
 	AllowAccountTransfer bool
+	// RevokeReplaced revokes at X the token that a new sign-in or consent replaces, in the
+	// background. By default the replaced token stays valid at X until it expires. Try it
+	// with your application first: what X's revocation reaches is not proved. If X takes
+	// user and application as one grant, the new token ends too.
+	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
 	// minutes.
 	RefreshBefore time.Duration

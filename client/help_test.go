@@ -175,7 +175,7 @@ func (s *service) count() (asked int, revoked, calls string) {
 
 // Put stores the token of a sign-in that has no other step.
 func (m *Manager) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
-	_, _, err := m.PutWithRollback(ctx, key, t, PutOptions{})
+	_, err := m.PutWithRollback(ctx, key, t, PutOptions{})
 	return err
 }
 

@@ -63,7 +63,7 @@ func (m *Manager) unclaim(ctx context.Context, key tokenstore.Key, c claim) (err
 
 // confirm writes the owner entry again if it has changed while the token was stored: an
 // unlinking that began before has not seen the token.
-func (s *signIn) confirm(ctx context.Context, opt PutOptions) error {
+func (s *Stored) confirm(ctx context.Context, opt PutOptions) error {
 	_, v, err := s.m.readOwner(ctx, s.key)
 	if err == nil && v == s.owner.version {
 		return nil
@@ -83,7 +83,7 @@ func (s *signIn) confirm(ctx context.Context, opt PutOptions) error {
 }
 
 // removeFormer deletes and revokes the former owner's tokens for the account.
-func (s *signIn) removeFormer(ctx context.Context) error {
+func (s *Stored) removeFormer(ctx context.Context) error {
 	former := s.owner.from(s.key.UserID)
 	if former == "" {
 		return nil

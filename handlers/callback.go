@@ -299,7 +299,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 // session afterwards removes both. If the account had another owner, save ends that user's
 // sessions with the account.
 func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token, opt client.PutOptions) error {
-	undo, formerOwner, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, opt)
+	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, opt)
 	if err != nil {
 		return err
 	}
@@ -307,15 +307,18 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		// The deadline that may have failed the session must not fail this.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 		defer cancel()
-		return undo(ctx)
+		return stored.Rollback(ctx)
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
 	if err := h.cfg.Sessions.SignIn(w, r, user); err != nil {
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
-	if formerOwner != "" {
-		h.endSessionsOf(ctx, formerOwner, user)
+	if former := stored.FormerOwner(); former != "" {
+		h.endSessionsOf(ctx, former, user)
+	}
+	if h.cfg.RevokeReplaced {
+		stored.RevokeReplaced()
 	}
 	return nil
 }

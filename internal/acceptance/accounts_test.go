@@ -92,3 +92,18 @@ func TestAnAccountMovesToAnotherUserWhereThatIsAllowed(t *testing.T) {
 		t.Errorf("the new owner's call: status %d, body %s", a.StatusCode, a.Text)
 	}
 }
+
+func TestAReplacedTokenIsRevokedWhereThatIsAsked(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		s := newSite(t, func(c *xsignin.Config) { c.Advanced.RevokeReplaced = asked })
+		b := s.browser()
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		if err := s.Kit.Close(t.Context()); err != nil { // waits for work in the background
+			t.Fatal(err)
+		}
+		if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke"); (n > 0) != asked {
+			t.Errorf("RevokeReplaced %t: %d revocations", asked, n)
+		}
+	}
+}
