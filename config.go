@@ -47,8 +47,8 @@ type Config struct {
 	// `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from one
 	// variable. [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
-	// TokenStore stores the sealed tokens, and the list of users who were signed out
-	// everywhere. The default is memory, for one process. Replicas that share Session.Store
+	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
+	// accounts. The default is memory, for one process. Replicas that share Session.Store
 	// must share TokenStore too. Kits of different applications at X must not share one:
 	// tokens are stored by provider name and user.
 	TokenStore tokenstore.Store
@@ -219,6 +219,6 @@ func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].
 func (c Config) LogValue() slog.Value {
-	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
+	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d secrets)",
 		c.PublicURL, c.ClientID, c.OAuth1.ConsumerKey, len(c.Secrets))
 }

@@ -73,7 +73,7 @@ func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens into store with the first of keys, which are Config.Secrets. One that is there
+// move seals tokens into store with the first of secrets, which are Config.Secrets. One that is there
 // already, from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in
 // at this very moment would lose to it.
 func move(ctx context.Context, store tokenstore.Store, keys []string, tokens []old) error {
