@@ -47,8 +47,8 @@ type Config struct {
 	// `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from one
 	// variable. [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
-	// TokenStore stores the sealed tokens, and the list of users who were signed out
-	// everywhere. The default is memory, for one process. Replicas that share Session.Store
+	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
+	// accounts. The default is memory, for one process. Replicas that share Session.Store
 	// must share TokenStore too. Kits of different applications at X must not share one:
 	// tokens are stored by provider name and user.
 	TokenStore tokenstore.Store
@@ -171,6 +171,16 @@ type Advanced struct {
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
+	// AllowAccountTransfer lets a user connect an account at X that another user of the
+	// application has connected. It applies if OnSignIn sets User.ID. The former user's
+	// tokens for the account are revoked and deleted, and that user's sessions with the
+	// account end. By default such a sign-in fails with [ErrAccountTaken].
+	AllowAccountTransfer bool
+	// RevokeReplaced revokes at X the token that a new sign-in or consent replaces, in the
+	// background. By default the replaced token stays valid at X until it expires. Try it
+	// with your application first: what X's revocation reaches is not proved. If X takes
+	// user and application as one grant, the new token ends too.
+	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
 	// minutes.
 	RefreshBefore time.Duration
@@ -209,6 +219,6 @@ func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].
 func (c Config) LogValue() slog.Value {
-	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d keys)",
+	return redact.Value("xsignin.Config(PublicURL %s, ClientID %s, ConsumerKey %s, %d secrets)",
 		c.PublicURL, c.ClientID, c.OAuth1.ConsumerKey, len(c.Secrets))
 }

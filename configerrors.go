@@ -21,7 +21,6 @@ var ownFields = [...]struct{ pkg, field, own string }{
 	{"session", "PendingStoreConfig.Secrets", "Config.Secrets"},
 	{"session", "Manager", "Config.Session.Manager"},
 	{"session", "Config.", "Config.Session."},
-	{"tokenstore", "Secrets", "Config.Secrets"},
 	{"client", "Config.RefreshBefore", "Config.Advanced.RefreshBefore"},
 	{"client", "Config.", "Config."},
 	{"handlers", "Config.DefaultReturnTo", "Config.Paths.DefaultReturnTo"},
@@ -38,10 +37,7 @@ func ownNames(err error) error {
 	seen := map[string]bool{}
 	for _, e := range configerr.Split(err) {
 		var fault *configerr.Error
-		if !errors.As(e, &fault) {
-			fault = fromText(e)
-		}
-		if fault != nil {
+		if errors.As(e, &fault) {
 			e = inConfig(fault)
 		}
 		if !seen[e.Error()] {
@@ -60,14 +56,4 @@ func inConfig(fault *configerr.Error) error {
 		}
 	}
 	return fault
-}
-
-// fromText returns the parts of an error that is not a [configerr.Error], or nil.
-func fromText(err error) *configerr.Error {
-	pkg, rest, _ := strings.Cut(err.Error(), ": ")
-	field, problem, ok := strings.Cut(rest, " ")
-	if !ok || !strings.Contains(field, "Config.") {
-		return nil
-	}
-	return &configerr.Error{Package: pkg, Field: field, Problem: problem}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -21,3 +22,13 @@ func User(ctx context.Context) (provider.User, bool) { return middleware.User(ct
 // Client never returns nil. If no user is signed in, every request of the client fails with
 // [client.ErrNoUser].
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
+
+// Errors of package client that most applications test for.
+var (
+	// ErrReauthRequired means that the user has to sign in again; see
+	// [client.ErrReauthRequired].
+	ErrReauthRequired = client.ErrReauthRequired
+	// ErrAccountTaken means that another user of the application has connected the account;
+	// see [client.ErrAccountTaken].
+	ErrAccountTaken = client.ErrAccountTaken
+)

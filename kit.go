@@ -135,6 +135,7 @@ func (k *Kit) newHandlers() error {
 		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
 		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
+		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
 		Path: base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: origin(c.public),
 		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})

@@ -78,17 +78,11 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 		return nil, signInAgain(tokenstore.ErrNotFound)
 	}
 	for _, key := range keys[1:] {
-		if !sameAccount(key, keys[0]) {
+		if !key.SameAccount(keys[0]) {
 			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 		}
 	}
 	return m.Client(keys[0]), nil
-}
-
-// sameAccount reports whether two keys name tokens of one account. X's two providers have
-// the same accounts.
-func sameAccount(a, b tokenstore.Key) bool {
-	return accountSpace(a.Provider) == accountSpace(b.Provider) && a.AccountID == b.AccountID
 }
 
 // Token returns the stored token of key without its secrets: expiry, scopes, kind and

@@ -130,7 +130,7 @@ func TestAKeyWithoutAnAccount(t *testing.T) {
 		w.signIn()
 		none := keyOf("")
 		_, err := w.pool.Client(none).Get("https://api.test/2/users/me")
-		_, _, put := w.pool.PutWithRollback(w.Context(), none, w.of(""), PutOptions{})
+		_, put := w.pool.PutWithRollback(w.Context(), none, w.of(""), PutOptions{})
 		_, scopes := w.pool.MissingScopes(w.Context(), provider.User{Provider: "x", ID: "12"}, "tweet.read")
 		for name, err := range map[string]error{
 			"a request": err, "PutWithRollback": put, "MissingScopes": scopes,

@@ -255,11 +255,11 @@ func TestUsable(t *testing.T) {
 func TestPutUndo(t *testing.T) {
 	put := func(w *world) func() error {
 		w.Helper()
-		undo, _, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
+		stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
 		if err != nil {
 			w.Fatal(err)
 		}
-		return func() error { return undo(w.Context()) }
+		return func() error { return stored.Rollback(w.Context()) }
 	}
 	bubble(t, func(w *world) { // nothing was there
 		undo := put(w)
@@ -339,7 +339,7 @@ func TestPutUndo(t *testing.T) {
 	for _, op := range []string{"get", "put"} {
 		bubble(t, func(w *world) {
 			w.store.away(op)
-			if undo, _, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{}); undo != nil || !errors.Is(err, ErrUnavailable) {
+			if stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{}); stored != nil || !errors.Is(err, ErrUnavailable) {
 				w.Errorf("%s away: %v", op, err)
 			}
 		})
@@ -350,7 +350,7 @@ func TestPutUndo(t *testing.T) {
 func TestPutUndoAfterAnError(t *testing.T) {
 	put := func(ctx context.Context, w *world) {
 		w.Helper()
-		if undo, _, err := w.pool.PutWithRollback(ctx, user, w.x.signIn(), PutOptions{}); undo != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
+		if stored, err := w.pool.PutWithRollback(ctx, user, w.x.signIn(), PutOptions{}); stored != nil || !errors.Is(err, ErrUnavailable) || !errors.Is(err, errAway) {
 			w.Errorf("PutWithRollback: %v", err)
 		}
 	}

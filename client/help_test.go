@@ -175,7 +175,7 @@ func (s *service) count() (asked int, revoked, calls string) {
 
 // Put stores the token of a sign-in that has no other step.
 func (m *Manager) Put(ctx context.Context, key tokenstore.Key, t tokenstore.Token) error {
-	_, _, err := m.PutWithRollback(ctx, key, t, PutOptions{})
+	_, err := m.PutWithRollback(ctx, key, t, PutOptions{})
 	return err
 }
 
@@ -290,16 +290,7 @@ func (w *world) signInWith(t tokenstore.Token) tokenstore.Token {
 	return t
 }
 
-// stored is what the store holds, and "" for nothing.
-// remove deletes the user's entry, as a sign-out elsewhere does.
-func (w *world) remove() error {
-	e, err := w.store.Store.Get(w.Context(), user)
-	if err != nil {
-		return err
-	}
-	return w.store.Store.Delete(w.Context(), user, e.Version)
-}
-
+// stored returns the stored token, or the zero Token.
 func (w *world) stored() tokenstore.Token {
 	w.Helper()
 	t, _, err := newVault(w.T, w.store.Store).Get(context.Background(), user)

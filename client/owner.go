@@ -7,15 +7,6 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// accountSpace returns the name that providers with the same accounts share, as package
-// tokenstore has it for owners.
-func accountSpace(provider string) string {
-	if provider == "x-oauth1" {
-		return "x"
-	}
-	return provider
-}
-
 // claim is an owner entry that this process has written. The zero claim means none.
 type claim struct {
 	version tokenstore.Version
@@ -72,7 +63,7 @@ func (m *Manager) unclaim(ctx context.Context, key tokenstore.Key, c claim) (err
 
 // confirm writes the owner entry again if it has changed while the token was stored: an
 // unlinking that began before has not seen the token.
-func (s *signIn) confirm(ctx context.Context, opt PutOptions) error {
+func (s *Stored) confirm(ctx context.Context, opt PutOptions) error {
 	_, v, err := s.m.readOwner(ctx, s.key)
 	if err == nil && v == s.owner.version {
 		return nil
@@ -92,7 +83,7 @@ func (s *signIn) confirm(ctx context.Context, opt PutOptions) error {
 }
 
 // removeFormer deletes and revokes the former owner's tokens for the account.
-func (s *signIn) removeFormer(ctx context.Context) error {
+func (s *Stored) removeFormer(ctx context.Context) error {
 	former := s.owner.from(s.key.UserID)
 	if former == "" {
 		return nil
@@ -109,7 +100,7 @@ func (m *Manager) siblings(key tokenstore.Key) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for name := range m.providers {
 		k := tokenstore.Key{Provider: name, UserID: key.UserID, AccountID: key.AccountID}
-		if sameAccount(k, key) {
+		if k.SameAccount(key) {
 			keys = append(keys, k)
 		}
 	}
@@ -148,7 +139,7 @@ func (m *Manager) deleteUnusedOwner(ctx context.Context, key tokenstore.Key, v t
 		return err
 	}
 	for _, k := range keys {
-		if sameAccount(k, key) {
+		if k.SameAccount(key) {
 			return nil
 		}
 	}

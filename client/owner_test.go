@@ -27,23 +27,23 @@ func quiet(t *testing.T, test func(w *world)) {
 	})
 }
 
-func (w *world) own(userID string, opt PutOptions) (undo func(context.Context) error, former string, err error) {
+func (w *world) own(userID string, opt PutOptions) (*Stored, error) {
 	opt.Own = true
 	return w.pool.PutWithRollback(w.Context(), keyFor(userID), w.x.signIn(), opt)
 }
 
-func (w *world) wantOwn(userID string) (undo func(context.Context) error) {
+func (w *world) wantOwn(userID string) *Stored {
 	w.Helper()
-	undo, former, err := w.own(userID, PutOptions{})
-	if err != nil || former != "" {
-		w.Fatalf("sign-in of %s: %v, former owner %q", userID, err, former)
+	stored, err := w.own(userID, PutOptions{})
+	if err != nil || stored.FormerOwner() != "" {
+		w.Fatalf("sign-in of %s: %v", userID, err)
 	}
-	return undo
+	return stored
 }
 
 func (w *world) wantTaken(userID string) {
 	w.Helper()
-	if _, _, err := w.own(userID, PutOptions{}); !errors.Is(err, ErrAccountTaken) {
+	if _, err := w.own(userID, PutOptions{}); !errors.Is(err, ErrAccountTaken) {
 		w.Errorf("sign-in of %s: %v, want %v", userID, err, ErrAccountTaken)
 	}
 	if _, _, err := newVault(w.T, w.store.Store).Get(w.Context(), keyFor(userID)); !errors.Is(err, tokenstore.ErrNotFound) {
@@ -99,7 +99,7 @@ func TestTheLastTokenOfAnAccountEndsItsOwner(t *testing.T) {
 		other := keyFor("a")
 		other.Provider = "x-oauth1"
 		w.wantOwn("a")
-		if _, _, err := w.pool.PutWithRollback(w.Context(), other, w.x.signIn(), PutOptions{Own: true}); err != nil {
+		if _, err := w.pool.PutWithRollback(w.Context(), other, w.x.signIn(), PutOptions{Own: true}); err != nil {
 			w.Fatal(err)
 		}
 		if err := w.pool.Revoke(w.Context(), keyFor("a")); err != nil {
@@ -161,7 +161,7 @@ func TestAnAccountIsTakenOver(t *testing.T) {
 		// X's OAuth 1.0a gives the new user the same token.
 		second := keyFor("a")
 		second.Provider = "x-oauth1"
-		if _, _, err := w.pool.PutWithRollback(w.Context(), second, w.x.signIn(), PutOptions{Own: true}); err != nil {
+		if _, err := w.pool.PutWithRollback(w.Context(), second, w.x.signIn(), PutOptions{Own: true}); err != nil {
 			w.Fatal(err)
 		}
 		same, _, err := newVault(w.T, w.store.Store).Get(w.Context(), second)
@@ -169,9 +169,9 @@ func TestAnAccountIsTakenOver(t *testing.T) {
 			w.Fatal(err)
 		}
 		second.UserID = "b"
-		_, former, err := w.pool.PutWithRollback(w.Context(), second, same, PutOptions{Own: true, AllowTransfer: true})
-		if err != nil || former != "a" {
-			w.Fatalf("taken over from %q: %v", former, err)
+		stored, err := w.pool.PutWithRollback(w.Context(), second, same, PutOptions{Own: true, AllowTransfer: true})
+		if err != nil || stored.FormerOwner() != "a" {
+			w.Fatalf("taken over from another user: %v", err)
 		}
 		w.wantOwner("b")
 		if keys, err := newVault(w.T, w.store.Store).List(w.Context(), "a"); err != nil || len(keys) != 0 {
@@ -186,7 +186,7 @@ func TestAnAccountIsTakenOver(t *testing.T) {
 
 func TestAFailedSignInTakesNoAccount(t *testing.T) {
 	quiet(t, func(w *world) { // the session fails
-		if err := w.wantOwn("a")(w.Context()); err != nil {
+		if err := w.wantOwn("a").Rollback(w.Context()); err != nil {
 			w.Error(err)
 		}
 		w.wantOwner("")
@@ -194,18 +194,18 @@ func TestAFailedSignInTakesNoAccount(t *testing.T) {
 	})
 	quiet(t, func(w *world) { // of the owner
 		w.wantOwn("a")
-		if err := w.wantOwn("a")(w.Context()); err != nil {
+		if err := w.wantOwn("a").Rollback(w.Context()); err != nil {
 			w.Error(err)
 		}
 		w.wantOwner("a")
 	})
 	quiet(t, func(w *world) { // after a transfer
 		w.wantOwn("a")
-		undo, _, err := w.own("b", PutOptions{AllowTransfer: true})
+		stored, err := w.own("b", PutOptions{AllowTransfer: true})
 		if err != nil {
 			w.Fatal(err)
 		}
-		if err := undo(w.Context()); err != nil {
+		if err := stored.Rollback(w.Context()); err != nil {
 			w.Error(err)
 		}
 		w.wantOwner("a")
@@ -223,7 +223,7 @@ func TestAFailedSignInTakesNoAccount(t *testing.T) {
 			} else {
 				w.store.before = func(_ context.Context, op string) error { return fail(op) }
 			}
-			if _, _, err := w.own("a", PutOptions{}); !errors.Is(err, ErrUnavailable) {
+			if _, err := w.own("a", PutOptions{}); !errors.Is(err, ErrUnavailable) {
 				w.Errorf("sign-in: %v", err)
 			}
 			w.wantOwner("")
@@ -249,7 +249,7 @@ func TestUnlinkBesideSignIn(t *testing.T) {
 	for i := range 1000 {
 		key := tokenstore.Key{Provider: "x", UserID: "u", AccountID: fmt.Sprint(i)}
 		token := func() tokenstore.Token { t := x.signIn(); t.AccountID = key.AccountID; return t }
-		if _, _, err := pools[0].PutWithRollback(t.Context(), key, token(), PutOptions{Own: true}); err != nil {
+		if _, err := pools[0].PutWithRollback(t.Context(), key, token(), PutOptions{Own: true}); err != nil {
 			t.Fatal(err)
 		}
 		var both sync.WaitGroup
@@ -259,7 +259,7 @@ func TestUnlinkBesideSignIn(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if _, _, err := pools[1].PutWithRollback(t.Context(), key, token(), PutOptions{Own: true}); err != nil {
+			if _, err := pools[1].PutWithRollback(t.Context(), key, token(), PutOptions{Own: true}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -297,7 +297,7 @@ func TestASignInStoresItsTokenDuringAnUnlink(t *testing.T) {
 		}
 		go func() {
 			defer close(done)
-			if _, _, err := w.own("a", PutOptions{}); err != nil {
+			if _, err := w.own("a", PutOptions{}); err != nil {
 				w.Error(err)
 			}
 		}()
@@ -306,5 +306,27 @@ func TestASignInStoresItsTokenDuringAnUnlink(t *testing.T) {
 			w.Error(err)
 		}
 		w.wantOwner("a")
+	})
+}
+
+func TestTheReplacedTokenIsRevoked(t *testing.T) {
+	quiet(t, func(w *world) {
+		w.signIn()
+		stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.wantRevoked("")
+		stored.RevokeReplaced()
+		w.wantRevoked("access-1")
+		w.wantToken("access-2")
+	})
+	quiet(t, func(w *world) { // a first sign-in replaces nothing
+		stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
+		if err != nil {
+			w.Fatal(err)
+		}
+		stored.RevokeReplaced()
+		w.wantRevoked("")
 	})
 }

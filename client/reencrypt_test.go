@@ -28,7 +28,7 @@ func (w *world) sealedAnew(key tokenstore.Key) tokenstore.Token {
 
 // A refresh has the lease and speaks to X while all is sealed anew. It goes on, nobody
 // else asks X, and what it got is stored and then resealed.
-func TestARefreshInFlightDuringReseal(t *testing.T) {
+func TestARefreshInFlightDuringReencrypt(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
@@ -44,7 +44,7 @@ func TestARefreshInFlightDuringReseal(t *testing.T) {
 			all.Go(func() {
 				var err error
 				if resealed, err = newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil {
-					w.Errorf("Reseal: %v", err)
+					w.Errorf("Reencrypt: %v", err)
 				}
 			})
 			time.Sleep(3 * time.Second)
@@ -58,7 +58,7 @@ func TestARefreshInFlightDuringReseal(t *testing.T) {
 		w.wantToken("access-2")
 		all.Wait()
 		if want := (tokenstore.Reencrypted{Reencrypted: 1}); resealed != want {
-			w.Errorf("Reseal counted %+v, want %+v", resealed, want)
+			w.Errorf("Reencrypt counted %+v, want %+v", resealed, want)
 		}
 		if got := w.sealedAnew(user).RefreshToken; got != "refresh-2" {
 			w.Errorf("%q is stored", got)
@@ -79,7 +79,7 @@ func TestResealBetweenRefreshAndSave(t *testing.T) {
 		w.wantToken("access-2")
 		time.Sleep(time.Minute)
 		if got, err := newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil || got.Reencrypted != 1 {
-			w.Fatalf("Reseal: %+v, %v", got, err)
+			w.Fatalf("Reencrypt: %+v, %v", got, err)
 		}
 		w.store.hook(nil)
 		time.Sleep(saveMost)
@@ -154,7 +154,7 @@ func TestRotationWhileRunning(t *testing.T) {
 			reseals.Go(func() {
 				got, err := replicas[i].Load().pool.Reencrypt(w.Context())
 				if err != nil || got.Reencrypted+got.Newest != len(keys) {
-					w.Errorf("Reseal: %+v, %v", got, err)
+					w.Errorf("Reencrypt: %+v, %v", got, err)
 				}
 				resealed.Add(int32(got.Reencrypted))
 			})
@@ -189,10 +189,10 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 		_, resealErr := w.pool.Reencrypt(t.Context())
 		for name, err := range map[string]error{
 			"a request": w.wantErr(ErrUnavailable), "Token": tokenErr, "MissingScopes": scopesErr,
-			"Refresh": w.pool.Refresh(t.Context(), user), "Reseal": resealErr,
+			"Refresh": w.pool.Refresh(t.Context(), user), "Reencrypt": resealErr,
 		} {
 			var unknown *tokenstore.UnknownKeyError
-			if !errors.As(err, &unknown) || errors.Is(err, ErrReauthRequired) || (name != "Reseal") != errors.Is(err, ErrUnavailable) {
+			if !errors.As(err, &unknown) || errors.Is(err, ErrReauthRequired) || (name != "Reencrypt") != errors.Is(err, ErrUnavailable) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -214,7 +214,7 @@ func TestResealOfAClosedPool(t *testing.T) {
 			w.Fatal(err)
 		}
 		if _, err := w.pool.Reencrypt(w.Context()); !errors.Is(err, ErrClosed) {
-			w.Errorf("Reseal: %v", err)
+			w.Errorf("Reencrypt: %v", err)
 		}
 	})
 }

@@ -60,7 +60,7 @@ func TestResealWhileXIsAsked(t *testing.T) {
 	all.Go(func() {
 		got, err := secretsVault(t, other, "nk").Reencrypt(t.Context())
 		if err != nil || got != (tokenstore.Reencrypted{Reencrypted: 1}) {
-			t.Errorf("Reseal = %+v, %v", got, err)
+			t.Errorf("Reencrypt = %+v, %v", got, err)
 		}
 	})
 	<-other.told

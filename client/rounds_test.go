@@ -110,7 +110,7 @@ func TestSignInBesideSignOut(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if _, _, err := pools[1].PutWithRollback(t.Context(), key, second, PutOptions{}); err != nil {
+			if _, err := pools[1].PutWithRollback(t.Context(), key, second, PutOptions{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -24,8 +24,9 @@ type PutOptions struct {
 	AllowTransfer bool
 }
 
-// signIn is the write of a sign-in.
-type signIn struct {
+// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. Its methods are
+// for the later steps of the sign-in, one after the other.
+type Stored struct {
 	m     *Manager
 	key   tokenstore.Key
 	token tokenstore.Token
@@ -39,57 +40,70 @@ type signIn struct {
 }
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
-// account. A refresh of the token before does not overwrite the new one.
-//
-// If a later step of the sign-in fails, call rollback. It puts back the token before, or
-// it deletes the new token and revokes it at the provider. It changes only what this call
-// has written: after a write by another sign-in it does nothing. If the store is away and
-// the token may stay in it, rollback revokes the token all the same.
+// account. A refresh of the token before does not overwrite the new one. If a later step of
+// the sign-in fails, call [Stored.Rollback].
 //
 // With [PutOptions].Own the call makes the user the owner of the account first. If the
-// account is taken over, formerOwner is the [provider.User.ID] of the user who had it.
-// That user's tokens for the account are deleted and revoked. The caller ends that user's
-// sessions of the account.
+// account is taken over, the former owner's tokens for the account are deleted and revoked.
+// The caller ends the sessions of [Stored.FormerOwner] with the account.
 //
 // If the call returns an error, it has undone what it wrote, for at most two seconds and
 // also after ctx has ended. A store that is away for longer may be left with the token,
 // which is revoked. If the entry cannot be read first, nothing is written or revoked.
-//
-// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
-func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (
-	rollback func(context.Context) error, formerOwner string, err error,
-) {
+func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if m.closed.Load() {
-		return nil, "", ErrClosed
+		return nil, ErrClosed
 	}
 	if err := m.checkKey(key); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if t.AccountID != "" && t.AccountID != key.AccountID {
-		return nil, "", errors.New("client: the token's AccountID is not that of the key")
+		return nil, errors.New("client: the token's AccountID is not that of the key")
 	}
 	if !opt.Own {
 		// Both calls to the store share one bound.
 		defer m.bound(&ctx)()
 	}
-	s := &signIn{m: m, key: key, token: t}
+	s := &Stored{m: m, key: key, token: t}
 	if err := s.readBefore(ctx); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if opt.Own {
+		var err error
 		if s.owner, err = m.claimAccount(ctx, key, opt.AllowTransfer); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
 	if err := s.put(ctx, opt); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return s.rollback, s.owner.from(key.UserID), nil
+	return s, nil
+}
+
+// FormerOwner returns the [provider.User.ID] of the user from whom the account was taken over,
+// or "".
+//
+// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
+func (s *Stored) FormerOwner() string { return s.owner.from(s.key.UserID) }
+
+// RevokeReplaced revokes the token that this one has replaced, in the background and best
+// effort. What X's revocation reaches is not proved: if X takes user and application as one
+// grant, the new token ends too.
+func (s *Stored) RevokeReplaced() {
+	old := s.before
+	if !s.had || old.NeedsReauth || old.AccessToken == s.token.AccessToken {
+		return
+	}
+	s.m.spawn(func() {
+		ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
+		defer cancel()
+		s.m.revokeAt(ctx, s.key, old)
+	})
 }
 
 // readBefore reads the entry that the sign-in replaces. An unreadable entry counts as
 // none.
-func (s *signIn) readBefore(ctx context.Context) (err error) {
+func (s *Stored) readBefore(ctx context.Context) (err error) {
 	s.before, s.beforeVersion, err = s.m.readEntry(ctx, s.key)
 	s.had = err == nil
 	if s.had || errors.Is(err, tokenstore.ErrNotFound) {
@@ -102,7 +116,7 @@ func (s *signIn) readBefore(ctx context.Context) (err error) {
 }
 
 // put stores the token, and then completes what the owner's change needs.
-func (s *signIn) put(ctx context.Context, opt PutOptions) (err error) {
+func (s *Stored) put(ctx context.Context, opt PutOptions) (err error) {
 	s.version, err = s.m.putEntry(ctx, s.key, s.token)
 	s.m.dropKey(s.key)
 	if err != nil {
@@ -116,13 +130,13 @@ func (s *signIn) put(ctx context.Context, opt PutOptions) (err error) {
 		err = s.removeFormer(ctx)
 	}
 	if err != nil {
-		s.undoNow(ctx, func(ctx context.Context) error { return s.rollback(ctx) })
+		s.undoNow(ctx, func(ctx context.Context) error { return s.Rollback(ctx) })
 	}
 	return err
 }
 
 // undoNow undoes a failed sign-in at once. The sign-in's context may have ended.
-func (s *signIn) undoNow(ctx context.Context, undo func(context.Context) error) {
+func (s *Stored) undoNow(ctx context.Context, undo func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := undo(ctx); err != nil {
@@ -132,7 +146,7 @@ func (s *signIn) undoNow(ctx context.Context, undo func(context.Context) error) 
 
 // afterFailedPut undoes a Put that returned an error. The store may have done it all the
 // same, now or when the answer was lost.
-func (s *signIn) afterFailedPut(ctx context.Context) {
+func (s *Stored) afterFailedPut(ctx context.Context) {
 	s.undoNow(ctx, func(ctx context.Context) error {
 		unclaimed := s.m.unclaim(ctx, s.key, s.owner)
 		now, v, err := s.m.readEntry(ctx, s.key)
@@ -152,8 +166,11 @@ func (s *signIn) afterFailedPut(ctx context.Context) {
 	s.revokeUnused(ctx)
 }
 
-// rollback undoes the sign-in.
-func (s *signIn) rollback(ctx context.Context) error {
+// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
+// revokes it at the provider. It changes only what the sign-in has written: after a write by
+// another sign-in it does nothing. If the store is away and the token may stay in it, Rollback
+// revokes the token all the same.
+func (s *Stored) Rollback(ctx context.Context) error {
 	gone, err := s.undo(ctx)
 	if gone || err != nil {
 		// A token that could not be deleted is not used, either.
@@ -170,7 +187,7 @@ func (s *signIn) rollback(ctx context.Context) error {
 
 // undo puts back the entry before, if the entry still has the version that the sign-in
 // wrote. It reports whether it has done that.
-func (s *signIn) undo(ctx context.Context) (gone bool, err error) {
+func (s *Stored) undo(ctx context.Context) (gone bool, err error) {
 	s.m.dropKey(s.key)
 	defer s.m.dropKey(s.key)
 	if s.had {
@@ -186,7 +203,7 @@ func (s *signIn) undo(ctx context.Context) (gone bool, err error) {
 
 // revokeUnused revokes the token of a failed sign-in. It does not if there was an entry
 // before: X's OAuth 1.0a gives an account that signs in again the same token.
-func (s *signIn) revokeUnused(ctx context.Context) {
+func (s *Stored) revokeUnused(ctx context.Context) {
 	if s.had {
 		return
 	}

@@ -118,7 +118,11 @@ func (t *transport) absolute(u *url.URL) (*url.URL, error) {
 	if !ok {
 		return nil, fmt.Errorf("client: the provider %q has no API address for relative URLs (use a complete URL)", t.key.Provider)
 	}
-	full := api.APIURL().JoinPath(u.EscapedPath())
+	base := *api.APIURL()
+	if base.Path == "" {
+		base.Path = "/" // JoinPath of an empty path gives a path without the first slash
+	}
+	full := base.JoinPath(u.EscapedPath())
 	full.RawQuery, full.ForceQuery = u.RawQuery, u.ForceQuery
 	return full, nil
 }

@@ -262,6 +262,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 		user.SignedInAt = h.cfg.Now()
 	}
 	s.User = user
+	var opt client.PutOptions
 	if h.cfg.OnSignIn != nil {
 		asked := s // a copy for the hook alone, which many do without
 		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
@@ -277,19 +278,28 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 		if asked.User.ID == "" {
 			return none, internal(errors.New("OnSignIn left User.ID empty"))
 		}
+		if asked.User.ID != user.ID {
+			// The application has its own users: an account belongs to one of them.
+			opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
+		}
 		// The hook chooses the id; what X said is not its to change.
 		user.ID = asked.User.ID
 	}
-	if err := h.save(ctx, w, r, user, token); err != nil {
+	err := h.save(ctx, w, r, user, token, opt)
+	switch {
+	case errors.Is(err, client.ErrAccountTaken):
+		return none, err
+	case err != nil:
 		return none, internal(err)
 	}
 	return user, nil
 }
 
 // save keeps the token and the session: both or neither. A middleware that cannot save the
-// session afterwards removes both.
-func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token) error {
-	undo, _, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, client.PutOptions{})
+// session afterwards removes both. If the account had another owner, save ends that user's
+// sessions with the account.
+func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token, opt client.PutOptions) error {
+	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, opt)
 	if err != nil {
 		return err
 	}
@@ -297,14 +307,41 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		// The deadline that may have failed the session must not fail this.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 		defer cancel()
-		return undo(ctx)
+		return stored.Rollback(ctx)
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
 	if err := h.cfg.Sessions.SignIn(w, r, user); err != nil {
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
+	if former := stored.FormerOwner(); former != "" {
+		h.endSessionsOf(ctx, former, user)
+	}
+	if h.cfg.RevokeReplaced {
+		stored.RevokeReplaced()
+	}
 	return nil
+}
+
+// endSessionsOf ends the sessions that a former owner has with the user's account. Their
+// tokens are deleted already, so a failure is logged and the sign-in stands.
+func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) {
+	var names []string
+	for _, p := range h.cfg.Providers {
+		if (tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}).SameAccount(user.Key()) {
+			names = append(names, p.Name())
+		}
+	}
+	h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
+		"provider", user.Provider, "user_id", user.ID, "former_user_id", formerOwner)
+	users := h.cfg.Sessions.UserSessions()
+	if users == nil {
+		return
+	}
+	if err := users.EndAccount(ctx, formerOwner, user.AccountID, names...); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
+			"provider", user.Provider, "user_id", formerOwner, "err", err)
+	}
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections

@@ -90,6 +90,14 @@ type Config struct {
 	// proxy that changes the Host header, and a sign-in that begins at another host is logged
 	// once. It may be empty.
 	Origin string
+	// AllowAccountTransfer lets a user connect an account that another user of the
+	// application has connected, if OnSignIn sets User.ID. The former user's tokens for
+	// the account are revoked and deleted, and that user's sessions with the account end.
+	// By default such a sign-in fails with [client.ErrAccountTaken].
+	AllowAccountTransfer bool
+	// RevokeReplaced revokes the token that a new sign-in replaces, see
+	// [client.Stored.RevokeReplaced]. By default it stays valid at the provider.
+	RevokeReplaced bool
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool

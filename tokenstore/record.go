@@ -102,6 +102,12 @@ func ownerKey(provider, accountID string) (Key, error) {
 	return Key{Provider: ownerProvider, UserID: accountSpace(provider) + ":" + accountID}, nil
 }
 
+// SameAccount reports whether two keys name tokens of the same account, whoever the user is.
+// X's two providers have the same accounts.
+func (k Key) SameAccount(other Key) bool {
+	return k.AccountID == other.AccountID && accountSpace(k.Provider) == accountSpace(other.Provider)
+}
+
 // accountSpace returns the name that providers with the same accounts share.
 func accountSpace(provider string) string {
 	if provider == "x-oauth1" {

@@ -64,12 +64,12 @@ func entry(t *testing.T, s Store, k Key) Entry {
 	return e
 }
 
-// reseals checks what a Reseal with secrets b, the newest, and a counts.
+// reseals checks what a Reencrypt with secrets b, the newest, and a counts.
 func reseals(t *testing.T, s Store, want Reencrypted) error {
 	t.Helper()
 	got, err := vault(t, s, secret('b'), secret('a')).Reencrypt(t.Context())
 	if got != want {
-		t.Errorf("Reseal counts %+v, want %+v", got, want)
+		t.Errorf("Reencrypt counts %+v, want %+v", got, want)
 	}
 	return err
 }
@@ -83,7 +83,7 @@ func opens(t *testing.T, s Store, k Key) {
 	}
 }
 
-func TestReseal(t *testing.T) {
+func TestReencrypt(t *testing.T) {
 	m := NewMemory()
 	old, old1 := of("old"), Key{Provider: "x-oauth1", UserID: "old", AccountID: "7"}
 	put(t, m, old, 'a')
@@ -121,7 +121,7 @@ func TestReseal(t *testing.T) {
 		}
 	}
 	if !errors.As(err, new(*UnknownKeyError)) || len(ids) != 2 || strings.Count(err.Error(), "\n") != 1 {
-		t.Errorf("Reseal: %v", err)
+		t.Errorf("Reencrypt: %v", err)
 	}
 	opens(t, m, old)
 	opens(t, m, old1)
@@ -146,7 +146,7 @@ func TestResealNamesFewOfManyMissingSecrets(t *testing.T) {
 	}
 	err := reseals(t, m, Reencrypted{UnknownKey: 20})
 	if err == nil || strings.Count(err.Error(), "\n") != maxNamed || !strings.Contains(err.Error(), "4 more secrets") {
-		t.Errorf("Reseal: %v", err)
+		t.Errorf("Reencrypt: %v", err)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestResealWaitsForLeases(t *testing.T) {
 				t.Errorf("a lease of %v is waited for %v", test.lease, took)
 			}
 			if (err != nil) != (test.want.Busy > 0) || err != nil && !strings.Contains(err.Error(), fmt.Sprint(maxWaiting)) {
-				t.Errorf("Reseal: %v", err)
+				t.Errorf("Reencrypt: %v", err)
 			}
 			opens(t, m, of("0"))
 		})
@@ -285,7 +285,7 @@ func TestResealEndsBetweenTwoEntries(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		if _, err := vault(t, m, secret('b'), secret('a')).Reencrypt(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
-			t.Errorf("Reseal ends after %v: %v", time.Since(began), err)
+			t.Errorf("Reencrypt ends after %v: %v", time.Since(began), err)
 		}
 	})
 }
@@ -293,7 +293,7 @@ func TestResealEndsBetweenTwoEntries(t *testing.T) {
 func TestAbilitiesThatAStoreLacks(t *testing.T) {
 	v := vault(t, struct{ Store }{NewMemory()}, secret('a'))
 	if got, err := v.Reencrypt(t.Context()); got != (Reencrypted{}) || !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "tokenstore: ") {
-		t.Errorf("Reseal = %+v, %v", got, err)
+		t.Errorf("Reencrypt = %+v, %v", got, err)
 	}
 }
 

@@ -188,7 +188,7 @@ func journey(t *testing.T, at storage.Place) {
 		t.Errorf("%d refreshes, not 1", n)
 	}
 
-	// Out on one replica in one browser is out everywhere, in the kit's five seconds.
+	// A sign-out everywhere on one replica holds on all of them at once.
 	other := s.signIn()
 	resp, err := b.PostForm(s.url+"/auth/logout", url.Values{"everywhere": {"1"}})
 	if err != nil {

@@ -49,12 +49,12 @@ func login(ctx context.Context, c *call) (result, error) {
 
 // save keeps the token and the name of who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
-	undo, _, err := c.pool.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
+	stored, err := c.pool.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
 	if err != nil {
 		return err
 	}
 	if err := c.remember(ctx, u, c.cfg.apiURL); err != nil {
-		return errors.Join(err, undo(context.WithoutCancel(ctx)))
+		return errors.Join(err, stored.Rollback(context.WithoutCancel(ctx)))
 	}
 	return nil
 }

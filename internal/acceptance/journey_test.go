@@ -501,7 +501,7 @@ func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 	}
 }
 
-func TestKeepTokens(t *testing.T) {
+func TestKeepTokensOnLogout(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Advanced.KeepTokensOnLogout = true })
 	b := s.browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)

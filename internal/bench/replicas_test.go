@@ -115,7 +115,7 @@ func refreshes(t *testing.T, db database, n, expiries int) int64 {
 		pools = append(pools, newPool(t, db.tokens(), x, now))
 	}
 	key := tokenstore.Key{Provider: "x", UserID: fmt.Sprint("replicas-", n), AccountID: "1"}
-	if _, _, err := pools[0].PutWithRollback(ctx, key, tokenstore.Token{
+	if _, err := pools[0].PutWithRollback(ctx, key, tokenstore.Token{
 		AccessToken: "first", RefreshToken: "first-refresh", ObtainedAt: now(), Expiry: now().Add(2 * time.Hour),
 	}, client.PutOptions{}); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func LinkOneAccount(t *testing.T, open func() tokenstore.Store) {
 	for i := range users {
 		all.Go(func() {
 			token := tokenstore.Token{AccessToken: fmt.Sprint("access-", i), AccountID: xtest.DefaultUserID}
-			_, _, err := managers[i%replicas].PutWithRollback(t.Context(), key(i), token, client.PutOptions{Own: true})
+			_, err := managers[i%replicas].PutWithRollback(t.Context(), key(i), token, client.PutOptions{Own: true})
 			switch {
 			case err == nil:
 				winners.Add(1)

@@ -73,15 +73,15 @@ func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens into store with the first of keys, which are Config.Secrets. One that is there
+// move seals tokens into store with the first of secrets, which are Config.Secrets. One that is there
 // already, from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in
 // at this very moment would lose to it.
-func move(ctx context.Context, store tokenstore.Store, keys []string, tokens []old) error {
-	var secrets [][]byte
-	for _, key := range keys {
-		secrets = append(secrets, []byte(key))
+func move(ctx context.Context, store tokenstore.Store, secrets []string, tokens []old) error {
+	var list [][]byte
+	for _, secret := range secrets {
+		list = append(list, []byte(secret))
 	}
-	vault, err := tokenstore.NewVault(store, secrets...)
+	vault, err := tokenstore.NewVault(store, list...)
 	if err != nil {
 		return err
 	}

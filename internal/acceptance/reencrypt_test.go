@@ -115,7 +115,7 @@ func TestKitReseals(t *testing.T) {
 	}
 	with("k").browser().SignIn("/auth/login", xtest.DefaultUserID)
 	if got, err := with("n", "k").Kit.ReencryptTokens(t.Context()); err != nil || got != (tokenstore.Reencrypted{Reencrypted: 2}) { // the token and the list of sessions
-		t.Errorf("Reseal = %+v, %v", got, err)
+		t.Errorf("Reencrypt = %+v, %v", got, err)
 	}
 	if all, err := with("n").Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(all) != 1 {
 		t.Errorf("with the new key alone: %v, %v", all, err)

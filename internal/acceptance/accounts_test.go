@@ -1,0 +1,109 @@
+package acceptance_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// linkingSite is a site with its own users: the next sign-in is of the user that it returns.
+func linkingSite(t *testing.T, transfer bool) (s *site, signInAs func(user string)) {
+	user := ""
+	s = newSite(t, func(c *xsignin.Config) {
+		c.Advanced.AllowAccountTransfer = transfer
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+			s.User.ID = user
+			return nil
+		}
+	})
+	return s, func(u string) { user = u }
+}
+
+// tokensOf are the keys of the tokens that a user has.
+func (s *site) tokensOf(user string) (keys []xsignin.Key) {
+	for _, key := range s.Tokens.Keys() {
+		if key.UserID == user && !strings.HasPrefix(key.Provider, ".") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func TestAnAccountOfAnotherUserIsRefused(t *testing.T) {
+	s, signInAs := linkingSite(t, false)
+	first, second := s.browser(), s.browser()
+	signInAs("user-1")
+	first.SignIn("/auth/login", xtest.DefaultUserID)
+
+	signInAs("user-2")
+	for _, login := range []string{"/auth/login", "/auth/login/x-oauth1"} {
+		a := second.Get(second.Approve(second.Begin(login), xtest.DefaultUserID))
+		if a.StatusCode != http.StatusConflict || !strings.Contains(a.Text, "belongs to another user") {
+			t.Errorf("%s: status %d, body %s", login, a.StatusCode, a.Text)
+		}
+		if e := s.LastEvent(); e.Cause != "account_taken" {
+			t.Errorf("%s: event %+v", login, e)
+		}
+	}
+	if second.Who() != "" || len(s.tokensOf("user-2")) != 0 {
+		t.Errorf("signed in as %q with tokens %v", second.Who(), s.tokensOf("user-2"))
+	}
+	if a := first.Get("/api"); a.StatusCode != http.StatusOK {
+		t.Errorf("the owner's call: status %d, body %s", a.StatusCode, a.Text)
+	}
+
+	// The last token revoked frees the account.
+	for _, key := range s.tokensOf("user-1") {
+		if err := s.Kit.RevokeToken(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := second.SignIn("/auth/login", xtest.DefaultUserID); a.StatusCode != http.StatusSeeOther || len(s.tokensOf("user-2")) != 1 {
+		t.Errorf("after the revocation: status %d, tokens %v", a.StatusCode, s.tokensOf("user-2"))
+	}
+}
+
+func TestAnAccountMovesToAnotherUserWhereThatIsAllowed(t *testing.T) {
+	s, signInAs := linkingSite(t, true)
+	first, other, second := s.browser(), s.browser(), s.browser()
+	signInAs("user-1")
+	first.SignIn("/auth/login", xtest.DefaultUserID)
+	other.SignIn("/auth/login", xtest.SecondUserID)
+
+	signInAs("user-2")
+	second.SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
+	if got := s.tokensOf("user-2"); len(got) != 1 || got[0].AccountID != xtest.DefaultUserID {
+		t.Errorf("the new owner's tokens: %v", got)
+	}
+	if got := s.tokensOf("user-1"); len(got) != 1 || got[0].AccountID != xtest.SecondUserID {
+		t.Errorf("the former owner's tokens: %v", got)
+	}
+	if first.Who() != "" {
+		t.Error("the former owner's session with the account goes on")
+	}
+	if other.Who() != xtest.SecondUserID {
+		t.Error("the former owner's session with another account has ended")
+	}
+	if a := second.Get("/api"); a.StatusCode != http.StatusOK {
+		t.Errorf("the new owner's call: status %d, body %s", a.StatusCode, a.Text)
+	}
+}
+
+func TestAReplacedTokenIsRevokedWhereThatIsAsked(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		s := newSite(t, func(c *xsignin.Config) { c.Advanced.RevokeReplaced = asked })
+		b := s.browser()
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		if err := s.Kit.Close(t.Context()); err != nil { // waits for work in the background
+			t.Fatal(err)
+		}
+		if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke"); (n > 0) != asked {
+			t.Errorf("RevokeReplaced %t: %d revocations", asked, n)
+		}
+	}
+}
