@@ -172,7 +172,7 @@ type Advanced struct {
 	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account at X that another user of the
-	// application has connected. It applies if OnSignIn sets User.ID. The former user's
+	// application has connected. It applies if OnSignIn is set. The former user's
 	// tokens for the account are revoked and deleted, and that user's sessions with the
 	// account end. By default such a sign-in fails with [ErrAccountTaken].
 	AllowAccountTransfer bool

@@ -226,15 +226,7 @@ func problemError(o session.Outcome) error {
 	if o.Code == "not_granted" {
 		return &NotGrantedError{Provider: o.Provider, Scopes: o.Wanted}
 	}
-	for _, kind := range [...]error{
-		provider.ErrDenied, provider.ErrExpired, provider.ErrOtherBrowser, provider.ErrNotAllowed,
-		provider.ErrRateLimited, provider.ErrRefused, provider.ErrUnavailable,
-	} {
-		if err := (&provider.Error{Kind: kind, Provider: o.Provider, Op: "callback"}); page.ProblemFor(err).Code == o.Code {
-			return err
-		}
-	}
-	return internal(errors.New("the sign-in has failed"))
+	return page.ErrorOf(page.Kind(o.Code))
 }
 
 // endsAt reports whether path is the path of p's callback, or its end.
@@ -278,10 +270,8 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 		if asked.User.ID == "" {
 			return none, internal(errors.New("OnSignIn left User.ID empty"))
 		}
-		if asked.User.ID != user.ID {
-			// The application has its own users: an account belongs to one of them.
-			opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
-		}
+		// The application may have its own users: an account belongs to one of them.
+		opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
 		// The hook chooses the id; what X said is not its to change.
 		user.ID = asked.User.ID
 	}

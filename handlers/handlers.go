@@ -91,7 +91,7 @@ type Config struct {
 	// once. It may be empty.
 	Origin string
 	// AllowAccountTransfer lets a user connect an account that another user of the
-	// application has connected, if OnSignIn sets User.ID. The former user's tokens for
+	// application has connected, if OnSignIn is set. The former user's tokens for
 	// the account are revoked and deleted, and that user's sessions with the account end.
 	// By default such a sign-in fails with [client.ErrAccountTaken].
 	AllowAccountTransfer bool

@@ -75,6 +75,17 @@ func ProblemOf(kind Kind) Problem {
 	return unexpected.problem()
 }
 
+// ErrorOf returns an error with the problem of a kind. For a kind that an error of the kit has,
+// such as [provider.ErrDenied], [errors.Is] finds that error in it.
+func ErrorOf(kind Kind) error {
+	for _, row := range problems {
+		if row.id == kind {
+			return &Error{Kind: kind, Err: row.err}
+		}
+	}
+	return &Error{Kind: Internal}
+}
+
 // ProblemFor returns the problem of an error that a provider or the handlers returned.
 func ProblemFor(err error) Problem {
 	p := rowFor(err).problem()

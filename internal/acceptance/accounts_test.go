@@ -41,7 +41,11 @@ func TestAnAccountOfAnotherUserIsRefused(t *testing.T) {
 
 	signInAs("user-2")
 	for _, login := range []string{"/auth/login", "/auth/login/x-oauth1"} {
-		a := second.Get(second.Approve(second.Begin(login), xtest.DefaultUserID))
+		callback := second.Approve(second.Begin(login), xtest.DefaultUserID)
+		a := second.Get(callback)
+		if again := second.Get(callback); again.StatusCode != a.StatusCode || again.Text != a.Text {
+			t.Errorf("%s: the reload has status %d, body %s", login, again.StatusCode, again.Text)
+		}
 		if a.StatusCode != http.StatusConflict || !strings.Contains(a.Text, "belongs to another user") {
 			t.Errorf("%s: status %d, body %s", login, a.StatusCode, a.Text)
 		}

@@ -203,7 +203,7 @@ func (v *visitor) keep(ctx context.Context, draft string) error {
 
 // refresh has the application refresh the visitor's token, which is one by OAuth 2.0.
 func (v *visitor) refresh(ctx context.Context) error {
-	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}})
+	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
 	return err
 }
 
