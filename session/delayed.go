@@ -68,9 +68,10 @@ func (q *delayed) fire(c *delayedCall) {
 func (q *delayed) run(f func(context.Context)) {
 	f(context.Background())
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.running--
-	if q.closed && q.running == 0 {
+	last := q.closed && q.running == 0
+	q.mu.Unlock()
+	if last { // nothing of q is in use any more
 		close(q.idle)
 	}
 }
