@@ -29,7 +29,7 @@ const (
 	theCode                = "SECRET-code"
 )
 
-// fakeGitHub is GitHub's servers in this process.
+// fakeGitHub is GitHub's servers in this process, and those of Google.
 type fakeGitHub struct{ *http.ServeMux }
 
 func newFakeGitHub() fakeGitHub {
@@ -54,6 +54,19 @@ func newFakeGitHub() fakeGitHub {
 			return
 		}
 		_, _ = io.WriteString(w, `{"id":583231,"login":"octocat","name":"The\nOctocat","avatar_url":"https://avatars.example/1"}`)
+	})
+	f.HandleFunc("POST oauth2.googleapis.com/token", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.PostFormValue("code") != theCode || r.PostFormValue("code_verifier") == "" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"access_token":"`+accessToken+`","expires_in":3599,"token_type":"Bearer","scope":"openid profile"}`)
+	})
+	f.HandleFunc("GET openidconnect.googleapis.com/v1/userinfo", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"sub":"110169484474386276334","name":"Ada"}`)
 	})
 	return f
 }
@@ -91,8 +104,14 @@ func newSite(t *testing.T, onSignIn func(context.Context, *xsignin.SignIn) error
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := provider.Google(clientID, clientSecret, s.URL+"/auth/callback")
+	other.Transport = fake
+	google, err := provider.NewOAuth2(other)
+	if err != nil {
+		t.Fatal(err)
+	}
 	kit, err := xsignin.New(xsignin.Config{
-		PublicURL: s.URL, Providers: []provider.Provider{p}, OnSignIn: onSignIn,
+		PublicURL: s.URL, Providers: []provider.Provider{p, google}, OnSignIn: onSignIn,
 		X: xsignin.XEndpoints{Transport: fake}, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	if err != nil {
@@ -212,5 +231,30 @@ func TestGologinSuccess_NeedsGologinsHandlers(t *testing.T) {
 	}
 	if resp, _ := s.get("/me"); resp.StatusCode != http.StatusSeeOther {
 		t.Errorf("signed in: status %d", resp.StatusCode)
+	}
+}
+
+// TestBothInOneKit: gologin's GitHub and the kit's Google share a kit and its sessions, and each
+// user's client sends credentials to the own provider alone.
+func TestBothInOneKit(t *testing.T) {
+	s := newSite(t, nil)
+	s.signIn()
+	if _, body := s.get("/me"); !strings.HasPrefix(body, "github|github:583231|583231|") || !strings.HasSuffix(body, "|200 OK") {
+		t.Errorf("by GitHub: %q", body)
+	}
+	resp, _ := s.get("/auth/login/google")
+	consent, err := resp.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, _ = s.get("/auth/callback?" + url.Values{"state": {consent.Query().Get("state")}, "code": {theCode}}.Encode())
+	if resp.StatusCode != http.StatusSeeOther {
+		t.Fatalf("Google's callback: status %d", resp.StatusCode)
+	}
+	if _, body := s.get("/me"); !strings.Contains(body, "is not on the provider's API") {
+		t.Errorf("a Google user's call of GitHub: %q", body)
+	}
+	if _, body := s.get("/auth/session"); !strings.Contains(body, "google:110169484474386276334") {
+		t.Errorf("by Google: %q", body)
 	}
 }
