@@ -223,14 +223,14 @@ func newService(name string, api *url.URL, hosts []string, tr http.RoundTripper,
 // there is any error. [OAuth1Config] has the same settings.
 func (c *checker) api(cfg OAuth2Config) *service {
 	switch {
-	case cfg.Who != nil && (cfg.UserURL != "" || cfg.User != nil):
-		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")
-	case cfg.Who == nil && (cfg.UserURL == "" || cfg.User == nil):
-		c.fault("UserURL", "and User, or Who, are missing: they find the signed-in user")
-	case cfg.Who != nil && cfg.APIURL == "":
-		c.fault("APIURL", "is missing: give the address of the API that Who calls")
+	case cfg.FetchUser != nil && (cfg.UserURL != "" || cfg.User != nil):
+		c.fault("FetchUser", "is set beside UserURL or User: leave those out, or FetchUser")
+	case cfg.FetchUser == nil && (cfg.UserURL == "" || cfg.User == nil):
+		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
+	case cfg.FetchUser != nil && cfg.APIURL == "":
+		c.fault("APIURL", "is missing: give the address of the API that FetchUser calls")
 	}
-	who := cfg.Who
+	who := cfg.FetchUser
 	var at *url.URL
 	if cfg.UserURL != "" {
 		at = c.address("UserURL", cfg.UserURL, "", true)
