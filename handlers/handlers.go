@@ -146,8 +146,8 @@ type Handlers struct {
 
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu       sync.RWMutex        // guards declared
-	declared map[string]struct{} // scopes that the parameter scope may name
+	mu       sync.RWMutex        // guards allowed
+	allowed  map[string]struct{} // scopes that the parameter scope may name
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
@@ -242,19 +242,19 @@ func (c *Config) validate(faults *configerr.List) {
 func (h *Handlers) AllowScopes(scopes ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.declared == nil {
-		h.declared = make(map[string]struct{})
+	if h.allowed == nil {
+		h.allowed = make(map[string]struct{})
 	}
 	for _, s := range scopes {
-		h.declared[s] = struct{}{}
+		h.allowed[s] = struct{}{}
 	}
 }
 
-// declares reports whether scope is declared.
-func (h *Handlers) declares(scope string) bool {
+// allows reports whether scope is allowed.
+func (h *Handlers) allows(scope string) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	_, ok := h.declared[scope]
+	_, ok := h.allowed[scope]
 	return ok
 }
 
