@@ -146,8 +146,8 @@ type Handlers struct {
 
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu       sync.RWMutex        // guards allowed
-	allowed  map[string]struct{} // scopes that the parameter scope may name
+	mu      sync.RWMutex        // guards allowed
+	allowed map[string]struct{} // scopes that the parameter scope may name
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
@@ -187,9 +187,7 @@ func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Pro
 			faults.Add(field, "is nil")
 			continue
 		}
-		if strings.HasPrefix(p.Name(), ".") {
-			faults.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", p.Name())
-		}
+		faults.CheckProviderName(field, p.Name())
 		if h.byName[p.Name()] != nil {
 			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
 		}
