@@ -26,7 +26,7 @@ type Severity string
 // The severities.
 const (
 	// SeverityError: sign-in does not work.
-	SeverityError Severity = "fault"
+	SeverityError Severity = "error"
 	// SeverityWarning: sign-in may not work, or not for all visitors.
 	SeverityWarning Severity = "warning"
 )
@@ -91,14 +91,14 @@ func (k *Kit) checkConfig() []Finding {
 		found = append(found, Finding{
 			Code: "client_id_shape", Severity: SeverityWarning, Provider: "x",
 			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
-			Fix:     "Write the API key and secret into ConsumerKey and ConsumerSecret. The client id is under OAuth 2.0 in X's console.",
+			Fix:     "Write the API key and secret into OAuth1.ConsumerKey and OAuth1.ConsumerSecret. The client id is under OAuth 2.0 in X's console.",
 		})
 	}
 	if xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey) {
 		found = append(found, Finding{
 			Code: "consumer_key_shape", Severity: SeverityError, Provider: "x-oauth1",
-			Problem: "ConsumerKey is an OAuth 2.0 client id.",
-			Fix:     "Write the API key and secret here, and the client id into ClientID.",
+			Problem: "OAuth1.ConsumerKey is an OAuth 2.0 client id.",
+			Fix:     "Write the API key and secret there, and the client id into ClientID.",
 		})
 	}
 	return found
@@ -205,7 +205,7 @@ func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
 		return []Finding{{
 			Code: "unreachable", Severity: SeverityError,
 			Problem: "X's API could not be reached from this machine.",
-			Fix:     "Check APIURL, name resolution, the firewall and the proxy settings of Transport.",
+			Fix:     "Check X.APIURL, name resolution, the firewall and the proxy settings of X.Transport.",
 		}}, false
 	}
 	_ = resp.Body.Close()

@@ -60,11 +60,11 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 			c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "wrong", "", ""
 		}, nil, nil, []string{"credentials", "Native App"}},
 		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
-		{"wrong consumer credentials", func(c *xsignin.Config) { c.OAuth1.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare ConsumerKey and ConsumerSecret with the API key"}},
+		{"wrong consumer credentials", func(c *xsignin.Config) { c.OAuth1.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare OAuth1.ConsumerKey and OAuth1.ConsumerSecret with the API key"}},
 		{"a callback that is not registered", nil, func(x *xtest.X) { x.SetCallbacks("http://localhost:8080/auth/callback") }, nil, []string{"callback", "http://127.0.0.1:8080/auth/callback"}},
-		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "ConsumerKey"}},
+		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "OAuth1.ConsumerKey"}},
 		{"a client id for an API key", func(c *xsignin.Config) { c.OAuth1.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},
-		{"X that cannot be reached", nil, func(x *xtest.X) { x.Fail(xtest.Fault{CutAfter: -1}) }, nil, []string{"unreachable", "firewall"}},
+		{"X that cannot be reached", nil, func(x *xtest.X) { x.Fail(xtest.Fault{CutAfter: -1}) }, nil, []string{"unreachable", "X.APIURL"}},
 		{"X that is down", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 503}) }, nil, []string{"unavailable", "later"}},
 		{"X that limits", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 429}) }, nil, []string{"rate_limited", "Wait"}},
 		{"an application without access", nil, func(x *xtest.X) {

@@ -50,7 +50,7 @@ type Config struct {
 	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
 	// accounts. The default is memory, for one process. Replicas that share Session.Store
 	// must share TokenStore too. Kits of different applications at X must not share one:
-	// tokens are stored by provider name and user.
+	// tokens are stored by provider name, user and account.
 	TokenStore tokenstore.Store
 	// Session configures the sessions.
 	Session SessionConfig
@@ -104,8 +104,8 @@ type SessionConfig struct {
 	// Lifetime is the longest time that a session lasts. The default is 14 days.
 	// Shortening Lifetime does not affect existing sessions.
 	Lifetime time.Duration
-	// IdleTimeout ends a session that has not been used for so long. The default 0 means
-	// never.
+	// IdleTimeout ends a session that has not been used for so long. It cannot be longer than
+	// Lifetime. The default 0 means never.
 	IdleTimeout time.Duration
 	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
 	// New wraps its Store, so that a session that was signed out cannot come back. Its

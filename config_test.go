@@ -3,10 +3,12 @@ package xsignin_test
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
@@ -64,7 +66,26 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"stored tokens without keys", func(c *xsignin.Config) {
 			c.PublicURL, c.Secrets, c.TokenStore = "http://127.0.0.1", nil, tokenstore.NewMemory()
 		}, []string{"Config.Secrets is empty, and TokenStore is set"}},
-		{"an application's cookie by http", func(c *xsignin.Config) { c.Session.Manager = scs.New() }, []string{"Config.Session.Manager.Cookie.Secure"}},
+		{"an application's cookie by http", func(c *xsignin.Config) {
+			c.Session.Manager = hashing()
+			c.Session.Manager.Cookie.Secure = false
+		}, []string{"Config.Session.Manager.Cookie.Secure"}},
+		{"an application's session ids in clear", func(c *xsignin.Config) {
+			c.Session.Manager = scs.New()
+			c.Session.Manager.Cookie.Secure = true
+		}, []string{"xsignin: Config.Session.Manager.HashTokenInStore is false"}},
+		{"an application's cookie that X cannot bring back", func(c *xsignin.Config) {
+			c.Session.Manager = hashing()
+			c.Session.Manager.Cookie.SameSite = http.SameSiteStrictMode
+		}, []string{"xsignin: Config.Session.Manager.Cookie.SameSite is Strict"}},
+		{"an application's cookie for a part of the site", func(c *xsignin.Config) {
+			c.Session.Manager = hashing()
+			c.Session.Manager.Cookie.Path, c.Session.Manager.Cookie.Domain = "/app", "other.example"
+		}, []string{"xsignin: Config.Session.Manager.Cookie.Path is", "xsignin: Config.Session.Manager.Cookie.Domain is"}},
+		{"an application's sessions without a lifetime", func(c *xsignin.Config) {
+			c.Session.Manager = hashing()
+			c.Session.Manager.Lifetime = 0
+		}, []string{"xsignin: Config.Session.Manager.Lifetime is 0s"}},
 		{"a home elsewhere", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path on this site", `"//evil.example"`}},
 		{"an API with a version", func(c *xsignin.Config) { c.X.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.X.APIURL has a path", "write https://api.x.com"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager has its own"}},
@@ -82,6 +103,18 @@ func TestNewTellsEveryFault(t *testing.T) {
 		}, []string{`"x"`}},
 		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.Session.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.Session.CookieName", "pending sign-ins"}},
 		{"a lifetime that is negative", func(c *xsignin.Config) { c.Session.Lifetime = -1 }, []string{"xsignin: Config.Session.Lifetime is -1ns"}},
+		{"an access type without a key", func(c *xsignin.Config) { c.OAuth1.AccessType = "read" }, []string{"xsignin: Config.OAuth1.AccessType is set without ConsumerKey"}},
+		{"a profile without a key", func(c *xsignin.Config) { c.OAuth1.FetchProfile = true }, []string{"xsignin: Config.OAuth1.FetchProfile is set without ConsumerKey"}},
+		{"Secure per request without a manager", func(c *xsignin.Config) { c.Session.SecurePerRequest = true }, []string{"xsignin: Config.Session.SecurePerRequest is set without Manager"}},
+		{"a transfer without a hook", func(c *xsignin.Config) { c.Advanced.AllowAccountTransfer = true }, []string{"xsignin: Config.Advanced.AllowAccountTransfer is set without OnSignIn"}},
+		{"one secret twice", func(c *xsignin.Config) { c.Secrets = append(c.Secrets, strings.Repeat("n", 32), c.Secrets[0]) }, []string{"xsignin: Config.Secrets[2] is the same as Secrets[0]"}},
+		{"idle for longer than a session", func(c *xsignin.Config) { c.Session.IdleTimeout = 15 * 24 * time.Hour }, []string{"xsignin: Config.Session.IdleTimeout is 360h0m0s, longer than the lifetime of 336h0m0s"}},
+		{"a script as a redirect", func(c *xsignin.Config) {
+			c.Advanced.Native.RedirectURIs = []string{"app:/callback", "JavaScript:alert(1)"}
+		}, []string{"xsignin: Config.Advanced.Native.RedirectURIs[1] has the scheme"}},
+		{"a document as a redirect", func(c *xsignin.Config) { c.Advanced.Native.RedirectURIs = []string{"data:text/html,x"} }, []string{"xsignin: Config.Advanced.Native.RedirectURIs[0] has the scheme"}},
+		{"a transport that is a nil pointer", func(c *xsignin.Config) { c.X.Transport = (*http.Transport)(nil) }, []string{"xsignin: Config.X.Transport is a nil pointer of type *http.Transport"}},
+		{"a provider's name with a colon", func(c *xsignin.Config) { c.Providers = []provider.Provider{named{name: "a:b"}} }, []string{`xsignin: Config.Providers[1] has the name "a:b"`, "colon"}},
 		{"a refresh after the expiry", func(c *xsignin.Config) { c.Advanced.RefreshBefore = -1 }, []string{"RefreshBefore"}},
 	}
 	for _, tt := range tests {
@@ -104,6 +137,34 @@ func TestNewTellsEveryFault(t *testing.T) {
 	}
 	if _, err := xsignin.New(good()); err != nil {
 		t.Errorf("the good one: %v", err)
+	}
+}
+
+// hashing returns a session manager that hashes ids and whose cookie is Secure.
+func hashing() *scs.SessionManager {
+	sm := scs.New()
+	sm.HashTokenInStore, sm.Cookie.Secure = true, true
+	return sm
+}
+
+// named is a provider of which only the name is used.
+type named struct {
+	provider.Provider
+	name string
+}
+
+func (n named) Name() string { return n.name }
+
+// TestSecurePerRequest: the application's manager sets Secure for each request.
+func TestSecurePerRequest(t *testing.T) {
+	sm := hashing()
+	sm.Cookie.Secure = false
+	_, err := xsignin.New(xsignin.Config{
+		PublicURL: "https://site.example", ClientID: "id", Secrets: []string{strings.Repeat("k", 32)},
+		Session: xsignin.SessionConfig{Manager: sm, SecurePerRequest: true}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -205,12 +266,7 @@ func TestKeysRotate(t *testing.T) {
 }
 
 func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
-	own := func() *scs.SessionManager {
-		sm := scs.New()
-		sm.Cookie.Secure, sm.HashTokenInStore = true, true
-		return sm
-	}
-	over := own()
+	over := hashing()
 	over.Store = storeOfOnesOwn{over.Store}
 	for _, tt := range []struct {
 		name string
@@ -223,8 +279,8 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		{"both", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
 		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
 		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore too"},
-		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = own() }, ""},
-		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = own(), tokenstore.NewMemory() }, "Set Session.Store too"},
+		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = hashing() }, ""},
+		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = hashing(), tokenstore.NewMemory() }, "Give Session.Manager a Store"},
 		{"kept tokens that nothing renews", func(c *xsignin.Config) {
 			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read"}
 		}, "offline.access"},

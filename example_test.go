@@ -348,7 +348,7 @@ func ExampleKit_Check() {
 	for _, f := range kit.Check(context.Background(), nil) {
 		fmt.Printf("%s: %s: %s %s\n", f.Severity, f.Provider, f.Problem, f.Fix)
 	}
-	// Output: fault: x-oauth1: The callback is not registered at X. Register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback.
+	// Output: error: x-oauth1: The callback is not registered at X. Register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback.
 }
 
 // An application that has sessions of its own joins the kit to them. The sign-in renews the

@@ -252,7 +252,7 @@ func (k *Kit) logMisplaced(r *http.Request) {
 	k.misplaced.Do(func() {
 		shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
 		k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
-			"path", strings.Trim(shown, `"`), "config_path", k.cfg.Paths.Base,
+			"path", strings.Trim(shown, `"`), "base_path", k.cfg.Paths.Base,
 			"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path")
 	})
 }

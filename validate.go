@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ func (c Config) validate() (settings, error) {
 	s.validateCredentials(faults)
 	s.validateManager(faults)
 	s.validateSecrets(faults)
+	s.validateOthers(faults)
 	return s, faults.Err()
 }
 
@@ -104,19 +106,34 @@ func (s *settings) validateCredentials(faults *configerr.List) {
 	if (s.OAuth1.ConsumerKey == "") != (s.OAuth1.ConsumerSecret == "") {
 		faults.Add("Config.OAuth1.ConsumerKey", "and ConsumerSecret belong together: one of them is missing")
 	}
+	if s.OAuth1.ConsumerKey == "" && s.OAuth1.AccessType != "" {
+		faults.Add("Config.OAuth1.AccessType", "is set without ConsumerKey")
+	}
+	if s.OAuth1.ConsumerKey == "" && s.OAuth1.FetchProfile {
+		faults.Add("Config.OAuth1.FetchProfile", "is set without ConsumerKey")
+	}
+}
+
+// validateOthers checks settings that have no effect, or that are nil in disguise.
+func (s *settings) validateOthers(faults *configerr.List) {
+	if s.Advanced.AllowAccountTransfer && s.OnSignIn == nil {
+		faults.Add("Config.Advanced.AllowAccountTransfer", "is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")
+	}
+	if v := reflect.ValueOf(s.X.Transport); v.Kind() == reflect.Pointer && v.IsNil() {
+		faults.Add("Config.X.Transport", "is a nil pointer of type %T: leave it unset for the kit's own transport", s.X.Transport)
+	}
 }
 
 func (s *settings) validateManager(faults *configerr.List) {
 	session := s.Session
 	if session.Manager == nil {
+		if session.SecurePerRequest {
+			faults.Add("Config.Session.SecurePerRequest", "is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
+		}
 		return
 	}
 	if session.Store != nil || session.CookieName != "" || session.Lifetime != 0 || session.IdleTimeout != 0 {
 		faults.Add("Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
-	}
-	if s.public != nil && s.public.Scheme == "https" && !session.Manager.Cookie.Secure {
-		faults.Add("Config.Session.Manager.Cookie.Secure", "is false, and PublicURL is https: "+
-			"set it to true, so that browsers never send the session over http")
 	}
 }
 
@@ -124,6 +141,8 @@ func (s *settings) validateSecrets(faults *configerr.List) {
 	for i, secret := range s.Secrets {
 		if problem := secretProblem(secret); problem != "" {
 			faults.Add(fmt.Sprintf("Config.Secrets[%d]", i), "%s", problem)
+		} else if first := slices.Index(s.Secrets, secret); first < i {
+			faults.Add(fmt.Sprintf("Config.Secrets[%d]", i), "is the same as Secrets[%d]: write each secret once", first)
 		}
 		s.secrets = append(s.secrets, []byte(secret))
 	}
@@ -143,9 +162,10 @@ func (s *settings) validateSecrets(faults *configerr.List) {
 // need.
 func (s settings) configWarnings() []string {
 	var found []string
-	sessions := s.Session.Store
+	sessions, advice := s.Session.Store, "Set Session.Store too"
 	if s.Session.Manager != nil {
 		sessions = s.Session.Manager.Store
+		advice = "Give Session.Manager a Store that all replicas share"
 	}
 	_, inMemory := sessions.(*memstore.MemStore)
 	stored := sessions != nil && !inMemory
@@ -155,7 +175,7 @@ func (s settings) configWarnings() []string {
 			"signed-in users cannot call X and have to sign in again. Set TokenStore too")
 	case away && !stored && s.TokenStore != nil:
 		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, "+
-			"no user is signed in. Set Session.Store too")
+			"no user is signed in. "+advice)
 	}
 	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
 	if s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access") {

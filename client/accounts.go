@@ -75,7 +75,7 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 		return nil, err
 	}
 	if len(keys) == 0 {
-		return nil, signInAgain(tokenstore.ErrNotFound)
+		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
 	for _, key := range keys[1:] {
 		if !key.SameAccount(keys[0]) {
@@ -136,7 +136,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	t, v, err := m.readEntry(ctx, s.key)
 	err = entryError(s.key, t, err)
 	if err == nil && refused != "" && v == refused {
-		err = signInAgain(errMarked)
+		err = reauthRequired(errMarked)
 	}
 	switch {
 	case errors.Is(err, ErrReauthRequired):

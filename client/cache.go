@@ -54,7 +54,7 @@ const maxSpread = 30 * time.Second
 // that may be earlier. A token with a shorter life is refreshed in the middle of it.
 // Otherwise it would be refreshed all the time.
 func (m *Manager) ahead(t tokenstore.Token) (d, spread time.Duration) {
-	d = m.refreshAhead
+	d = m.refreshBefore
 	spread = min(d/10, maxSpread)
 	if life := expiry(t).Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
 		if d >= life {

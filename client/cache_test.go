@@ -158,7 +158,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 func TestErrorTexts(t *testing.T) {
 	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, ErrAccountTaken,
 		new(Manager).checkKey(user), new(Manager).checkKey(tokenstore.Key{}), errNoAccount,
-		signInAgain(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
+		reauthRequired(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
 		}

@@ -35,8 +35,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.transport == http.DefaultTransport || p.refreshAhead != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
-		t.Errorf("defaults: %v %v %v", p.refreshAhead, p.lease, p.timeout)
+	if p.transport == http.DefaultTransport || p.refreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
+		t.Errorf("defaults: %v %v %v", p.refreshBefore, p.lease, p.timeout)
 	}
 	if _, err := p.Client(user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
 		t.Error(err)
@@ -220,12 +220,12 @@ func TestRefreshUnseen(t *testing.T) {
 	})
 }
 
-func TestUsable(t *testing.T) {
+func TestNeedsReauth(t *testing.T) {
 	bubble(t, func(w *world) {
 		usable := func(want error) {
 			w.Helper()
 			if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, want) {
-				w.Errorf("Usable: %v, want %v", err, want)
+				w.Errorf("NeedsReauth: %v, want %v", err, want)
 			}
 		}
 		usable(nil)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -18,7 +17,7 @@ type Config struct {
 	// Vault stores the tokens. Required.
 	Vault *tokenstore.Vault
 	// Providers are the providers of the tokens in Vault. At least one is required. Names
-	// must be unique and must not begin with a dot.
+	// must be unique, must not begin with a dot, and have no colon.
 	Providers []provider.Provider
 	// Transport carries requests to the API. Default: a transport of the Manager, with the
 	// proxy settings of the environment. Providers send refreshes and revocations
@@ -111,9 +110,7 @@ func (c *Config) checkProviders(faults *configerr.List) map[string]provider.Prov
 			faults.Add(field, "is nil")
 			continue
 		}
-		if strings.HasPrefix(p.Name(), ".") {
-			faults.Add(field, "is named %q (names that begin with a dot are reserved)", p.Name())
-		}
+		faults.CheckProviderName(field, p.Name())
 		if _, twice := providers[p.Name()]; twice {
 			faults.Add(field, "has the name %q of another provider", p.Name())
 		}

@@ -58,7 +58,7 @@ func foreign(name string, u *url.URL) error {
 	return &ForeignHostError{Provider: name, Origin: u.Scheme + "://" + u.Host}
 }
 
-func signInAgain(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
+func reauthRequired(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
 
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 
@@ -73,7 +73,7 @@ var (
 // storeError classifies a failed read of the store.
 func storeError(err error) error {
 	if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) {
-		return signInAgain(err)
+		return reauthRequired(err)
 	}
 	// If a secret is missing from Secrets, the operator can add it. A sign-in would
 	// overwrite a token that is not lost.
@@ -86,9 +86,9 @@ func entryError(key tokenstore.Key, t tokenstore.Token, err error) error {
 	case err != nil:
 		return storeError(err)
 	case t.NeedsReauth:
-		return signInAgain(errMarked)
+		return reauthRequired(errMarked)
 	case t.AccountID != "" && t.AccountID != key.AccountID:
-		return signInAgain(errAnother)
+		return reauthRequired(errAnother)
 	}
 	return nil
 }

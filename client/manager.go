@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -29,16 +30,16 @@ import (
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
-	vault        *tokenstore.Vault
-	providers    map[string]provider.Provider
-	transport    http.RoundTripper
-	own          *http.Transport // transport, if the Manager made it
-	refreshAhead time.Duration
-	lease        time.Duration
-	timeout      time.Duration
-	events       event.Func
-	log          *slog.Logger
-	now          func() time.Time
+	vault         *tokenstore.Vault
+	providers     map[string]provider.Provider
+	transport     http.RoundTripper
+	own           *http.Transport // transport, if the Manager made it
+	refreshBefore time.Duration
+	lease         time.Duration
+	timeout       time.Duration
+	events        event.Func
+	log           *slog.Logger
+	now           func() time.Time
 
 	users table
 
@@ -58,7 +59,7 @@ type Manager struct {
 func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
 	m := &Manager{
 		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
-		refreshAhead: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
+		refreshBefore: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
 		events: c.OnEvent, log: c.Logger, now: c.Now,
 	}
 	m.users.slots, m.users.most = make(map[tokenstore.Key]*slot), maxUsers
@@ -210,9 +211,9 @@ func (m *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.
-func (m *Manager) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "client.Manager(%d users)", m.users.len())
-}
+func (m *Manager) Format(f fmt.State, _ rune) { redact.Format(f, m) }
 
 // LogValue implements [slog.LogValuer].
-func (m *Manager) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+func (m *Manager) LogValue() slog.Value {
+	return redact.Value("client.Manager(%d users)", m.users.len())
+}

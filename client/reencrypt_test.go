@@ -27,13 +27,13 @@ func (w *world) sealedAnew(key tokenstore.Key) tokenstore.Token {
 }
 
 // A refresh has the lease and speaks to X while all is sealed anew. It goes on, nobody
-// else asks X, and what it got is stored and then resealed.
+// else asks X, and what it got is stored and then reencrypted.
 func TestARefreshInFlightDuringReencrypt(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
 		other := newWorld(w.T, w.x, w.store.Store)
-		var resealed tokenstore.Reencrypted
+		var reencrypted tokenstore.Reencrypted
 		var all sync.WaitGroup
 		w.x.during = func(context.Context) error {
 			w.x.set(func(s *service) { s.during = nil })
@@ -43,7 +43,7 @@ func TestARefreshInFlightDuringReencrypt(t *testing.T) {
 			}
 			all.Go(func() {
 				var err error
-				if resealed, err = newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil {
+				if reencrypted, err = newVault(w.T, w.store.Store, "n", "k").Reencrypt(w.Context()); err != nil {
 					w.Errorf("Reencrypt: %v", err)
 				}
 			})
@@ -57,8 +57,8 @@ func TestARefreshInFlightDuringReencrypt(t *testing.T) {
 		}
 		w.wantToken("access-2")
 		all.Wait()
-		if want := (tokenstore.Reencrypted{Reencrypted: 1}); resealed != want {
-			w.Errorf("Reencrypt counted %+v, want %+v", resealed, want)
+		if want := (tokenstore.Reencrypted{Reencrypted: 1}); reencrypted != want {
+			w.Errorf("Reencrypt counted %+v, want %+v", reencrypted, want)
 		}
 		if got := w.sealedAnew(user).RefreshToken; got != "refresh-2" {
 			w.Errorf("%q is stored", got)
@@ -70,8 +70,8 @@ func TestARefreshInFlightDuringReencrypt(t *testing.T) {
 }
 
 // The store was away when a new token was to be written, and the lease has run out. What
-// is resealed then is the spent token, and it gives way to the new one.
-func TestResealBetweenRefreshAndSave(t *testing.T) {
+// is reencrypted then is the spent token, and it gives way to the new one.
+func TestReencryptBetweenRefreshAndSave(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		time.Sleep(3 * time.Hour)
@@ -148,18 +148,18 @@ func TestRotationWhileRunning(t *testing.T) {
 		w.x.set(func(s *service) {
 			s.during = func(context.Context) error { time.Sleep(2 * time.Second); return nil }
 		})
-		var reseals sync.WaitGroup
-		var resealed atomic.Int32
+		var reencrypts sync.WaitGroup
+		var reencrypted atomic.Int32
 		for i := range replicas {
-			reseals.Go(func() {
+			reencrypts.Go(func() {
 				got, err := replicas[i].Load().pool.Reencrypt(w.Context())
 				if err != nil || got.Reencrypted+got.Newest != len(keys) {
 					w.Errorf("Reencrypt: %+v, %v", got, err)
 				}
-				resealed.Add(int32(got.Reencrypted))
+				reencrypted.Add(int32(got.Reencrypted))
 			})
 		}
-		reseals.Wait()
+		reencrypts.Wait()
 		for _, key := range keys {
 			w.sealedAnew(key)
 		}
@@ -168,9 +168,9 @@ func TestRotationWhileRunning(t *testing.T) {
 		stop()
 		users.Wait()
 		asked, revoked, _ := w.x.count()
-		w.Logf("%d requests, %d refreshes, %d resealed", made.Load(), asked, resealed.Load())
-		if asked < len(keys) || revoked != "" || made.Load() < 100 || resealed.Load() == 0 {
-			w.Errorf("%d requests, %d refreshes, %d resealed, %q was revoked", made.Load(), asked, resealed.Load(), revoked)
+		w.Logf("%d requests, %d refreshes, %d reencrypted", made.Load(), asked, reencrypted.Load())
+		if asked < len(keys) || revoked != "" || made.Load() < 100 || reencrypted.Load() == 0 {
+			w.Errorf("%d requests, %d refreshes, %d reencrypted, %q was revoked", made.Load(), asked, reencrypted.Load(), revoked)
 		}
 	})
 }
@@ -186,10 +186,10 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 		}
 		_, tokenErr := w.pool.Token(t.Context(), user)
 		_, scopesErr := w.pool.MissingScopes(t.Context(), person, "tweet.read")
-		_, resealErr := w.pool.Reencrypt(t.Context())
+		_, reencryptErr := w.pool.Reencrypt(t.Context())
 		for name, err := range map[string]error{
 			"a request": w.wantErr(ErrUnavailable), "Token": tokenErr, "MissingScopes": scopesErr,
-			"Refresh": w.pool.Refresh(t.Context(), user), "Reencrypt": resealErr,
+			"Refresh": w.pool.Refresh(t.Context(), user), "Reencrypt": reencryptErr,
 		} {
 			var unknown *tokenstore.UnknownKeyError
 			if !errors.As(err, &unknown) || errors.Is(err, ErrReauthRequired) || (name != "Reencrypt") != errors.Is(err, ErrUnavailable) {
@@ -197,7 +197,7 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 			}
 		}
 		if err := w.pool.NeedsReauth(t.Context(), user); err != nil {
-			t.Errorf("Usable: %v", err)
+			t.Errorf("NeedsReauth: %v", err)
 		}
 		after, err := w.store.Store.Get(t.Context(), user)
 		if err != nil || after.Version != before.Version || !bytes.Equal(after.Value, before.Value) {
@@ -208,7 +208,7 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 	})
 }
 
-func TestResealOfAClosedPool(t *testing.T) {
+func TestReencryptOfAClosedPool(t *testing.T) {
 	bubble(t, func(w *world) {
 		if err := w.pool.Close(w.Context()); err != nil {
 			w.Fatal(err)
@@ -222,11 +222,11 @@ func TestResealOfAClosedPool(t *testing.T) {
 // noted is a provider whose tokens a vault would take for notes.
 type noted struct{ *service }
 
-func (noted) Name() string { return ".signouts" }
+func (noted) Name() string { return ".sessions" }
 
 func TestAProviderMayNotBeNamedLikeANote(t *testing.T) {
 	_, err := New(Config{Vault: newVault(t, tokenstore.NewMemory()), Providers: []provider.Provider{noted{newService()}}})
-	if err == nil || !strings.Contains(err.Error(), `".signouts"`) {
+	if err == nil || !strings.Contains(err.Error(), `".sessions"`) {
 		t.Errorf("New: %v", err)
 	}
 }

@@ -40,9 +40,9 @@ func secretsVault(t *testing.T, s tokenstore.Store, letters string) *tokenstore.
 	return v
 }
 
-// X has the refresh token and has not answered while another replica reseals. The
+// X has the refresh token and has not answered while another replica reencrypts. The
 // simulated X takes each refresh token once, so a lost one would be seen.
-func TestResealWhileXIsAsked(t *testing.T) {
+func TestReencryptWhileXIsAsked(t *testing.T) {
 	s := newSite(t)
 	m := tokenstore.NewMemory()
 	s.vault = secretsVault(t, m, "kn")

@@ -281,7 +281,7 @@ func (r *refreshRun) refuse() step {
 	if err != nil {
 		r.report(slog.LevelError, "that the user has to sign in again could not be stored", err)
 	}
-	out := signInAgain(r.why)
+	out := reauthRequired(r.why)
 	if !r.s.publish(&cached{again: out}, r.gen) {
 		return (*refreshRun).read
 	}

@@ -44,7 +44,7 @@ func TestManyRequestsOneRefresh(t *testing.T) {
 		w.wantAsked(1)
 		w.wantEvents("refreshed")
 		if gets, leases := w.store.count("get"), w.store.count("lease"); gets != 1 || leases != 1 {
-			w.Errorf("%d reads and %d leases, want one flight", gets, leases)
+			w.Errorf("%d reads and %d leases, want one each", gets, leases)
 		}
 		if got := w.stored().RefreshToken; got != "refresh-2" {
 			w.Errorf("stored %q", got)
@@ -254,7 +254,7 @@ func TestRefusalCannotBeStored(t *testing.T) {
 		w.wantErr(ErrReauthRequired)
 		w.wantErr(ErrReauthRequired)
 		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
-			w.Errorf("Usable: %v", err)
+			w.Errorf("NeedsReauth: %v", err)
 		}
 		if w.stored().NeedsReauth {
 			w.Fatal("the mark was stored")

@@ -59,7 +59,7 @@ func TestRefusedByTheAPI(t *testing.T) {
 			w.Errorf("stored: %v", got)
 		}
 		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
-			w.Errorf("Usable: %v", err)
+			w.Errorf("NeedsReauth: %v", err)
 		}
 		// The user signs in again.
 		w.x.set(func(s *service) { s.answer = nil; s.access["access-0"] = true })
@@ -183,7 +183,7 @@ func TestAnswersThatRefuseNothingGoOnWhole(t *testing.T) {
 	long := "alive " + strings.Repeat("0123456789", 10_000)
 	for name, test := range map[string]struct {
 		body    string
-		noOne   bool // no Refuser
+		noOne   bool // no TokenRejecter
 		refresh bool // the token has a refresh token, but X is down
 	}{
 		"a flat 401":             {body: "Unauthorized"},

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -303,6 +305,9 @@ func (m *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
 }
 
 // Format implements [fmt.Formatter], so that a printed http.Client shows no token.
-func (t *transport) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "client of %q for user %q", t.key.Provider, t.key.UserID)
+func (t *transport) Format(f fmt.State, _ rune) { redact.Format(f, t) }
+
+// LogValue implements [slog.LogValuer].
+func (t *transport) LogValue() slog.Value {
+	return redact.Value("client of %q for user %q", t.key.Provider, t.key.UserID)
 }

@@ -146,8 +146,8 @@ type Handlers struct {
 
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu       sync.RWMutex        // guards declared
-	declared map[string]struct{} // scopes that the parameter scope may name
+	mu      sync.RWMutex        // guards allowed
+	allowed map[string]struct{} // scopes that the parameter scope may name
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
@@ -187,9 +187,7 @@ func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Pro
 			faults.Add(field, "is nil")
 			continue
 		}
-		if strings.HasPrefix(p.Name(), ".") {
-			faults.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", p.Name())
-		}
+		faults.CheckProviderName(field, p.Name())
 		if h.byName[p.Name()] != nil {
 			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
 		}
@@ -242,19 +240,19 @@ func (c *Config) validate(faults *configerr.List) {
 func (h *Handlers) AllowScopes(scopes ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.declared == nil {
-		h.declared = make(map[string]struct{})
+	if h.allowed == nil {
+		h.allowed = make(map[string]struct{})
 	}
 	for _, s := range scopes {
-		h.declared[s] = struct{}{}
+		h.allowed[s] = struct{}{}
 	}
 }
 
-// declares reports whether scope is declared.
-func (h *Handlers) declares(scope string) bool {
+// allows reports whether scope is allowed.
+func (h *Handlers) allows(scope string) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	_, ok := h.declared[scope]
+	_, ok := h.allowed[scope]
 	return ok
 }
 

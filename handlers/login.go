@@ -28,7 +28,7 @@ import (
 //
 // The parameter scope, with blanks between scopes, asks for more than usual: for the named
 // scopes, those that are configured, and those of the token that the visitor's user holds
-// with this provider, so that none is lost. Only declared scopes may be named (see
+// with this provider, so that none is lost. Only allowed scopes may be named (see
 // [Handlers.AllowScopes]). Others get a page with status 400, and nothing is changed. A
 // provider by OAuth 1.0a has no scopes and asks for none.
 //
@@ -47,7 +47,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		query := r.URL.Query()
 		wanted, ok := h.wanted(query["scope"])
 		if !ok {
-			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not declared", "provider", name,
+			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
 				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.AllowScopes to middleware.New")
 			h.problem(w, r, page.ProblemOf(page.UnknownScope), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
 			return
@@ -156,12 +156,12 @@ func validScopes(t tokenstore.Token) []string {
 }
 
 // wanted are the scopes that an address names, each once. It reports false at the first that
-// is not declared, so that there are never more than those: an address of a megabyte would
+// is not allowed, so that there are never more than those: an address of a megabyte would
 // have hundreds of thousands to compare with each other.
 func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	for _, value := range values {
 		for s := range strings.FieldsSeq(value) {
-			if !h.declares(s) {
+			if !h.allows(s) {
 				return nil, false
 			}
 			if !slices.Contains(scopes, s) {

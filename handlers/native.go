@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -44,6 +45,8 @@ func (n NativeClients) validate(faults *configerr.List, c Config) {
 		switch {
 		case err != nil || u.Scheme == "" || strings.Contains(raw, "#") || (u.Host == "" && u.Path == "" && u.Opaque == ""):
 			faults.Add(field, "must be an absolute URI without a fragment, such as com.example.app:/callback")
+		case xplatform.RefusesScheme(u.Scheme):
+			faults.Add(field, "has the scheme %q, which X refuses: use https, a loopback address or the program's own scheme", u.Scheme)
 		case c.isCallback(u):
 			// Only the browser that began a sign-in may use the codes of the site's callback.
 			faults.Add(field, "is the site's own callback: register another one for the program")

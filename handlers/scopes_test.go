@@ -20,14 +20,14 @@ import (
 
 // TestScopesWithRoomsByHand: what the kit joins, a program can.
 func TestScopesWithRoomsByHand(t *testing.T) {
-	for _, declared := range []bool{true, false} {
+	for _, allowed := range []bool{true, false} {
 		h := newSite(t)
 		hs, err := handlers.New(h.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := middleware.Config{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, LoginPathOf: hs.LoginPath}
-		if declared {
+		if allowed {
 			cfg.AllowScopes = hs.AllowScopes
 		}
 		mw, err := middleware.New(cfg)
@@ -51,9 +51,9 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 
 		resp, _ := h.do(http.MethodGet, "/post")
 		resp, body := h.do(http.MethodGet, resp.Header.Get("Location"))
-		if !declared {
+		if !allowed {
 			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "unknown_scope") {
-				t.Errorf("nobody declared it: status %d, body %s", resp.StatusCode, body)
+				t.Errorf("the scope is not allowed: status %d, body %s", resp.StatusCode, body)
 			}
 			continue
 		}

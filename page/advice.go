@@ -26,7 +26,7 @@ type advice struct {
 var advices = [...]advice{
 	{reason: provider.ReasonCredentials, provider: "x-oauth1", Advice: Advice{
 		"credentials", "X does not accept the application's credentials.",
-		"compare ConsumerKey and ConsumerSecret with the API key and secret in X's console; OAuth 2.0's client id and secret are others",
+		"compare OAuth1.ConsumerKey and OAuth1.ConsumerSecret with the API key and secret in X's console; OAuth 2.0's client id and secret are others",
 	}},
 	{reason: provider.ReasonCredentials, Advice: Advice{
 		"credentials", "X does not accept the application's credentials.",
@@ -53,7 +53,7 @@ var advices = [...]advice{
 		"rate_limited", "X limits this application's requests at the moment.", "wait, and check again",
 	}},
 	{err: provider.ErrUnavailable, Advice: Advice{
-		"unavailable", "X gave no usable response.", "check again later; if this persists, check APIURL",
+		"unavailable", "X gave no usable response.", "check again later; if this persists, check X.APIURL",
 	}},
 }
 

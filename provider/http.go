@@ -72,7 +72,7 @@ func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter] by the field Refused of the configuration. For X
+// RejectsToken implements [TokenRejecter] by the field RejectsToken of the configuration. For X
 // by OAuth 1.0a it is a 401 with code 89, in any form. For X by OAuth 2.0 it is false: only
 // a refresh distinguishes a refused token from an outage.
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool { return s.rejects(resp, body) }

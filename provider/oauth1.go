@@ -19,7 +19,7 @@ import (
 
 // OAuth1Config configures sign-in with any provider of OAuth 1.0a (RFC 5849) with
 // HMAC-SHA1 signatures. Required are Name, ConsumerKey, ConsumerSecret, CallbackURL, the
-// three addresses, and either UserURL with User, or Who with APIURL. A configuration
+// three addresses, and either UserURL with User, or FetchUser with APIURL. A configuration
 // prints without its secret.
 type OAuth1Config struct {
 	// Name is as in [OAuth2Config]. Required.
@@ -33,16 +33,16 @@ type OAuth1Config struct {
 	// https, or by http on a loopback host. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
 
-	// UserURL, User, Who, APIURL and APIHosts are as in [OAuth2Config].
-	UserURL  string
-	User     func(body []byte) (User, error)
-	Who      FetchUser
-	APIURL   string
-	APIHosts []string
-	// Refused reports whether an answer of the API refuses the token for good: see
+	// UserURL, User, FetchUser, APIURL and APIHosts are as in [OAuth2Config].
+	UserURL   string
+	User      func(body []byte) (User, error)
+	FetchUser FetchUser
+	APIURL    string
+	APIHosts  []string
+	// RejectsToken reports whether an answer of the API refuses the token for good: see
 	// [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
 	// token_rejected or token_expired, in the body or in WWW-Authenticate.
-	Refused func(resp *http.Response, body []byte) bool
+	RejectsToken func(resp *http.Response, body []byte) bool
 
 	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
 	// machine's time.
@@ -86,15 +86,15 @@ func NewOAuth1(cfg OAuth1Config) (*OAuth1, error) {
 	c.address("AuthorizeURL", cfg.AuthorizeURL, "", true)
 	c.address("AccessTokenURL", cfg.AccessTokenURL, "", true)
 	svc := c.api(OAuth2Config{
-		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User, Who: cfg.Who, APIURL: cfg.APIURL,
+		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User, FetchUser: cfg.FetchUser, APIURL: cfg.APIURL,
 		APIHosts: cfg.APIHosts, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
 	})
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
 	rejects := rejectsProblem
-	if cfg.Refused != nil {
-		rejects = cfg.Refused
+	if cfg.RejectsToken != nil {
+		rejects = cfg.RejectsToken
 	}
 	svc.rejects, svc.classify = rejects, classifyOAuth1(rejects)
 	return newOAuth1(svc, cfg.ConsumerKey, cfg.ConsumerSecret, oauth1.Endpoint{

@@ -114,7 +114,7 @@ func TestOAuth1KnowsADeadToken(t *testing.T) {
 	failed(t, err, provider.ErrTokenRefused)
 	for body, want := range map[string]bool{"oauth_problem=token_rejected": true, "oauth_problem=timestamp_refused": false, "": false} {
 		if got := o.RejectsToken(&http.Response{StatusCode: 401, Header: http.Header{}}, []byte(body)); got != want {
-			t.Errorf("Refused of %q is %t", body, got)
+			t.Errorf("RejectsToken of %q is %t", body, got)
 		}
 	}
 }

@@ -25,7 +25,7 @@ import (
 
 // OAuth2Config configures sign-in with any provider of OAuth 2.0's authorization code
 // flow (RFC 6749, section 4.1). Required are Name, ClientID, CallbackURL, AuthorizeURL,
-// TokenURL, and either UserURL with User, or Who with APIURL. A configuration prints
+// TokenURL, and either UserURL with User, or FetchUser with APIURL. A configuration prints
 // without its secret.
 type OAuth2Config struct {
 	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
@@ -72,18 +72,18 @@ type OAuth2Config struct {
 	// Email only if the provider has confirmed it. Other fields are ignored.
 	UserURL string
 	User    func(body []byte) (User, error)
-	// Who finds the user in place of UserURL and User, if one GET is not enough.
-	Who FetchUser
+	// FetchUser finds the user in place of UserURL and User, if one GET is not enough.
+	FetchUser FetchUser
 	// APIURL is the address of the provider's API, by https, or by http on a loopback
 	// host. Credentials are sent to its host, to UserURL's and to APIHosts only. Default:
-	// UserURL. Required with Who.
+	// UserURL. Required with FetchUser.
 	APIURL string
 	// APIHosts are further hosts, by https, such as "upload.example.com".
 	APIHosts []string
-	// Refused reports whether an answer of the API refuses the token for good: see
+	// RejectsToken reports whether an answer of the API refuses the token for good: see
 	// [TokenRejecter]. Default: status 401 with error="invalid_token" (RFC 6750, section
 	// 3.1).
-	Refused func(resp *http.Response, body []byte) bool
+	RejectsToken func(resp *http.Response, body []byte) bool
 
 	// Transport carries the provider's own calls. Default: a transport of this provider,
 	// with a bound on every wait. Cookies are not kept and redirects not followed.
@@ -147,8 +147,8 @@ func NewOAuth2(cfg OAuth2Config) (*OAuth2, error) {
 		return nil, err
 	}
 	rejects := rejectsInvalidToken
-	if cfg.Refused != nil {
-		rejects = cfg.Refused
+	if cfg.RejectsToken != nil {
+		rejects = cfg.RejectsToken
 	}
 	svc.rejects, svc.classify = rejects, classifyOAuth2(codes, rejects)
 	o := newOAuth2(svc, cfg.ClientID, cfg.ClientSecret, cfg.AuthorizeURL, cfg.TokenURL, cfg.SecretInBody)

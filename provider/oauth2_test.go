@@ -401,7 +401,7 @@ func TestOAuth2WhoSignedInCannotBeTold(t *testing.T) {
 func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	s, elsewhere := newServer(t), newServer(t)
 	steps := func(f provider.FetchUser) func(*provider.OAuth2Config) {
-		return func(c *provider.OAuth2Config) { c.UserURL, c.User, c.Who, c.APIURL = "", nil, f, s.URL }
+		return func(c *provider.OAuth2Config) { c.UserURL, c.User, c.FetchUser, c.APIURL = "", nil, f, s.URL }
 	}
 	get := func(ctx context.Context, c *http.Client, address string) (*http.Response, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -461,7 +461,7 @@ func TestWhoMayUseAnotherContext(t *testing.T) {
 	})
 	o := s.oauth2(t, func(c *provider.OAuth2Config) {
 		c.UserURL, c.User, c.APIURL, c.Timeout = "", nil, s.URL, time.Hour
-		c.Who = func(_ context.Context, c *http.Client) (provider.User, error) {
+		c.FetchUser = func(_ context.Context, c *http.Client) (provider.User, error) {
 			r, err := http.NewRequestWithContext(own, http.MethodGet, s.URL+"/user", http.NoBody)
 			if err != nil {
 				return provider.User{}, err
@@ -491,7 +491,7 @@ func TestOAuth2KnowsADeadToken(t *testing.T) {
 	_, err = o.Profile(ctx, token)
 	failed(t, err, provider.ErrUnavailable)
 	own := s.oauth2(t, func(c *provider.OAuth2Config) {
-		c.Refused = func(resp *http.Response, body []byte) bool {
+		c.RejectsToken = func(resp *http.Response, body []byte) bool {
 			return resp.StatusCode == 401 && strings.Contains(string(body), "Bad credentials")
 		}
 	})
@@ -499,7 +499,7 @@ func TestOAuth2KnowsADeadToken(t *testing.T) {
 	_, err = own.Profile(ctx, token)
 	failed(t, err, provider.ErrTokenRefused)
 	if own.RejectsToken(&http.Response{StatusCode: 503}, []byte("Bad credentials")) || !own.RejectsToken(&http.Response{StatusCode: 401}, []byte("Bad credentials")) {
-		t.Error("Refused does not ask the configured function")
+		t.Error("RejectsToken does not ask the configured function")
 	}
 }
 
@@ -537,8 +537,8 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 	who := func(context.Context, *http.Client) (provider.User, error) { return provider.User{}, nil }
 	for field, change := range map[string]func(*provider.OAuth2Config){
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
-		"Who":            func(c *provider.OAuth2Config) { c.Who = who },
-		"APIURL":         func(c *provider.OAuth2Config) { c.Who, c.UserURL, c.User = who, "", nil },
+		"FetchUser":      func(c *provider.OAuth2Config) { c.FetchUser = who },
+		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
 		"UserURL":        func(c *provider.OAuth2Config) { c.APIURL = "https://api.example" },
 		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
 		"TokenURL":       func(c *provider.OAuth2Config) { c.TokenURL = "http://id.example/token" },

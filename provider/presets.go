@@ -53,10 +53,10 @@ func GitHub(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2
 		},
 		APIURL:   "https://api.github.com",
 		APIHosts: []string{"uploads.github.com"},
-		Who: func(ctx context.Context, client *http.Client) (User, error) {
+		FetchUser: func(ctx context.Context, client *http.Client) (User, error) {
 			return githubUser(ctx, client, email)
 		},
-		Refused: func(resp *http.Response, body []byte) bool {
+		RejectsToken: func(resp *http.Response, body []byte) bool {
 			return resp.StatusCode == http.StatusUnauthorized && bytes.Contains(body, []byte("Bad credentials"))
 		},
 	}
@@ -180,7 +180,7 @@ func QQ(appID, appKey, callbackURL string) OAuth2Config {
 		Scopes:       []string{"get_user_info"},
 		Codes:        map[string]error{"100019": ErrExpired, "100020": ErrExpired},
 		APIURL:       "https://graph.qq.com",
-		Who:          func(ctx context.Context, c *http.Client) (User, error) { return qqUser(ctx, c, appID) },
+		FetchUser:    func(ctx context.Context, c *http.Client) (User, error) { return qqUser(ctx, c, appID) },
 		quirks: quirks{
 			noPKCE: true, separator: ",", tokenParam: "access_token",
 			wrap: func(c *call) http.RoundTripper { return qqTransport{c} },

@@ -123,10 +123,6 @@ func (c *checker) reserved(field string, page *url.URL) {
 	}
 }
 
-// refusedSchemes are schemes that X refuses in a callback, and that a browser would
-// execute or open locally.
-var refusedSchemes = []string{"javascript", "data", "file", "ftp", "mailto", "telnet", "vbscript"}
-
 func (c *checker) callback(value, example string) {
 	u, err := url.Parse(value)
 	switch {
@@ -134,7 +130,7 @@ func (c *checker) callback(value, example string) {
 		c.fault("CallbackURL", "is missing: give the address that is registered with the app at %s, such as %s", c.at, example)
 	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
 		c.fault("CallbackURL", "is not absolute: give the address that is registered with the app at %s, such as %s", c.at, example)
-	case slices.Contains(refusedSchemes, u.Scheme):
+	case xplatform.RefusesScheme(u.Scheme):
 		c.fault("CallbackURL", "has a scheme that %s refuses: use https", c.at)
 	case u.User != nil:
 		c.fault("CallbackURL", "has a user name or password in it: leave them out")
@@ -223,14 +219,14 @@ func newService(name string, api *url.URL, hosts []string, tr http.RoundTripper,
 // there is any error. [OAuth1Config] has the same settings.
 func (c *checker) api(cfg OAuth2Config) *service {
 	switch {
-	case cfg.Who != nil && (cfg.UserURL != "" || cfg.User != nil):
-		c.fault("Who", "is set beside UserURL or User: leave those out, or Who")
-	case cfg.Who == nil && (cfg.UserURL == "" || cfg.User == nil):
-		c.fault("UserURL", "and User, or Who, are missing: they find the signed-in user")
-	case cfg.Who != nil && cfg.APIURL == "":
-		c.fault("APIURL", "is missing: give the address of the API that Who calls")
+	case cfg.FetchUser != nil && (cfg.UserURL != "" || cfg.User != nil):
+		c.fault("FetchUser", "is set beside UserURL or User: leave those out, or FetchUser")
+	case cfg.FetchUser == nil && (cfg.UserURL == "" || cfg.User == nil):
+		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
+	case cfg.FetchUser != nil && cfg.APIURL == "":
+		c.fault("APIURL", "is missing: give the address of the API that FetchUser calls")
 	}
-	who := cfg.Who
+	who := cfg.FetchUser
 	var at *url.URL
 	if cfg.UserURL != "" {
 		at = c.address("UserURL", cfg.UserURL, "", true)

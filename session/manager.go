@@ -41,11 +41,11 @@ type Config struct {
 	Store scs.Store
 
 	// Lifetime is how long a session lasts, used or not. Zero means
-	// [DefaultLifetime], 14 days; more than 100 years are taken for 100.
+	// [DefaultLifetime], 14 days; more than 100 years count as 100.
 	Lifetime time.Duration
 
 	// IdleTimeout ends a session that has not been used for this long. Zero means
-	// that there is no such limit. Use is recorded with one store write per
+	// that there is no such limit. It cannot be longer than Lifetime. Use is recorded with one store write per
 	// sixteenth of the timeout, so a session may end up to that much early.
 	IdleTimeout time.Duration
 
@@ -74,7 +74,8 @@ type FromSCSConfig struct {
 	// the manager has been made by [New].
 	Secrets [][]byte
 	// PublicURL is the address of the site. With it, FromSCS checks whether browsers keep a
-	// cookie of the configured domain. It may be empty.
+	// cookie of the configured domain, and that the cookie is Secure if PublicURL is https. It
+	// may be empty.
 	PublicURL string
 	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
 	// request, for example to work over plain http in a local network. Then FromSCS does not
@@ -153,6 +154,9 @@ func (cfg Config) check(name string) error {
 	if cfg.IdleTimeout < 0 {
 		faults.Add("Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
 	}
+	if lifetime := cmp.Or(cfg.Lifetime, DefaultLifetime); cfg.Lifetime >= 0 && cfg.IdleTimeout > lifetime {
+		faults.Add("Config.IdleTimeout", "is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
+	}
 	if strings.Contains(name, pendingInfix) {
 		faults.Add("Config.CookieName", "is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
 	}
@@ -185,12 +189,21 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	faults := configerr.For("session")
 	switch {
 	case sm == nil:
-		return nil, &configerr.Error{Package: "session", Field: "the session manager", Problem: "is nil"}
-	case sm.Store == nil, sm.Codec == nil, sm.Cookie.Name == "", sm.Lifetime <= 0:
-		faults.Add("the session manager", "lacks a store, a codec, a cookie name or a lifetime: make it with scs.New")
-		return nil, faults.Err()
-	case !sm.HashTokenInStore:
-		faults.Add("the session manager", "keeps session ids in clear: set its HashTokenInStore, which ends the sessions so far")
+		faults.Add("Manager", "is nil")
+	case sm.Store == nil:
+		faults.Add("Manager.Store", "is nil: make the manager with scs.New")
+	case sm.Codec == nil:
+		faults.Add("Manager.Codec", "is nil: make the manager with scs.New")
+	case sm.Cookie.Name == "":
+		faults.Add("Manager.Cookie.Name", "is empty: make the manager with scs.New")
+	case sm.Lifetime <= 0:
+		faults.Add("Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	if !sm.HashTokenInStore {
+		faults.Add("Manager.HashTokenInStore", "is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
 	}
 	checkCookie(faults, sm.Cookie, cfg)
 	var box *seal.Box
@@ -212,7 +225,7 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
-	const field = "the session manager's cookie"
+	const field = "Manager.Cookie."
 	secure := c.Secure || cfg.SecurePerRequest
 	host := strings.HasPrefix(c.Name, hostPrefix(true))
 	public, err := url.Parse(cfg.PublicURL)
@@ -222,29 +235,43 @@ func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig)
 	}
 	prefixed := host || strings.HasPrefix(c.Name, securePrefix)
 	switch {
-	case (&http.Cookie{Name: c.Name, Path: c.Path, Domain: c.Domain}).Valid() != nil:
-		faults.Add(field, "has the name %q, the path %q and the domain %q, which browsers refuse", c.Name, c.Path, c.Domain)
-	case prefixed && !secure, host && c.Domain != "":
-		faults.Add(field, "is called %q, which browsers refuse without Secure, and __Host- also with a Domain", c.Name)
-	case c.Path != "/":
-		faults.Add(field, "has the path %q, where the rest of the site does not see it: set Cookie.Path to \"/\"", c.Path)
+	case (&http.Cookie{Name: c.Name}).Valid() != nil:
+		faults.Add(field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	case prefixed && !secure:
+		faults.Add(field+"Secure", "is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	}
+	switch {
+	case c.Domain != "" && (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil:
+		faults.Add(field+"Domain", "is %q, which browsers refuse: leave it empty", c.Domain)
+	case c.Domain != "" && host:
+		faults.Add(field+"Domain", "is %q, and browsers refuse a cookie with the prefix __Host- and a domain: leave it empty", c.Domain)
+	}
+	if c.Path != "/" {
+		faults.Add(field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	}
+	switch {
 	case c.SameSite == http.SameSiteNoneMode && !secure:
-		faults.Add(field, "is SameSite=None, which browsers refuse without Secure: set Cookie.SameSite to http.SameSiteLaxMode")
+		faults.Add(field+"SameSite", "is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
 	case c.SameSite == http.SameSiteStrictMode:
-		faults.Add(field, "is SameSite=Strict, which browsers do not send on the way back from the provider: set Cookie.SameSite to http.SameSiteLaxMode")
+		faults.Add(field+"SameSite", "is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
 	}
 	if public.Host != "" {
-		checkSite(faults, field, c, public, cfg.SecurePerRequest)
+		checkSite(faults, c, public, cfg.SecurePerRequest)
 	}
 }
 
 // checkSite adds the settings with which browsers refuse the cookie from the site.
-func checkSite(faults *configerr.List, field string, c scs.SessionCookie, public *url.URL, perRequest bool) {
+func checkSite(faults *configerr.List, c scs.SessionCookie, public *url.URL, perRequest bool) {
 	if c.Domain != "" && !withinDomain(public.Hostname(), c.Domain) {
-		faults.Add(field, "has the domain %q, which browsers refuse from %s: leave Cookie.Domain empty", c.Domain, public.Host)
+		faults.Add("Manager.Cookie.Domain", "is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
 	}
-	if c.Secure && !perRequest && public.Scheme == "http" && !loopback.Is(public.Hostname()) {
-		faults.Add(field, "is Secure, which browsers refuse over http: set Cookie.Secure to false, or use https")
+	switch {
+	case perRequest:
+	case c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()):
+		faults.Add("Manager.Cookie.Secure", "is true, and browsers refuse such a cookie over http: set it to false, or use https")
+	case !c.Secure && public.Scheme == "https":
+		faults.Add("Manager.Cookie.Secure", "is false, and PublicURL is https: "+
+			"set it to true, so that browsers never send the session over http")
 	}
 }
 

@@ -201,11 +201,14 @@ func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
 		edit  func(sm *scs.SessionManager, cfg *session.FromSCSConfig)
 		taken bool
 	}{
-		"as scs makes it":        {func(*scs.SessionManager, *session.FromSCSConfig) {}, true},
-		"ids in clear":           {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.HashTokenInStore = false }, false},
-		"without secrets":        {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.Secrets = nil }, false},
-		"a bad name":             {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "a b" }, false},
-		"__Host- without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "__Host-a" }, false},
+		"Secure over https": {func(*scs.SessionManager, *session.FromSCSConfig) {}, true},
+		"as scs makes it":   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Secure = false }, false},
+		"ids in clear":      {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.HashTokenInStore = false }, false},
+		"without secrets":   {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.Secrets = nil }, false},
+		"a bad name":        {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "a b" }, false},
+		"__Host- without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__Host-a", false, ""
+		}, false},
 		"__Host- with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
 			sm.Cookie.Name, sm.Cookie.Secure, sm.Cookie.Domain = "__Host-a", true, "site.example"
 		}, false},
@@ -213,23 +216,27 @@ func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
 			sm.Cookie.Name, sm.Cookie.Secure = "__Host-a", true
 		}, true},
 		"Secure per request": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
-			sm.Cookie.Name, cfg.SecurePerRequest = "__Host-a", true
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.SecurePerRequest = "__Host-a", false, true
 		}, true},
-		"None without Secure": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = http.SameSiteNoneMode }, false},
-		"another path":        {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "/app" }, false},
-		"a parent domain":     {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example" }, true},
-		"a foreign domain":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "other.example" }, false},
-		"a top-level domain":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "example" }, false},
+		"None without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.SameSite, sm.Cookie.Secure, cfg.PublicURL = http.SameSiteNoneMode, false, ""
+		}, false},
+		"another path":       {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "/app" }, false},
+		"a parent domain":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example" }, true},
+		"a foreign domain":   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "other.example" }, false},
+		"a top-level domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "example" }, false},
 		"Secure over plain http": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
 			sm.Cookie.Secure, cfg.PublicURL = true, "http://site.example"
 		}, false},
 		"Secure over a loopback": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
 			sm.Cookie.Secure, cfg.PublicURL = true, "http://127.0.0.1"
 		}, true},
-		"plain http, as declared": {func(_ *scs.SessionManager, cfg *session.FromSCSConfig) { cfg.PublicURL = "http://10.0.0.1" }, true},
+		"plain http, as declared": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Secure, cfg.PublicURL = false, "http://10.0.0.1"
+		}, true},
 	} {
 		sm := scs.New()
-		sm.HashTokenInStore = true
+		sm.HashTokenInStore, sm.Cookie.Secure = true, true
 		cfg := session.FromSCSConfig{Logger: quiet(), Secrets: secrets, PublicURL: "https://www.site.example"}
 		c.edit(sm, &cfg)
 		if _, err := session.FromSCS(sm, cfg); (err == nil) != c.taken {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -88,7 +89,7 @@ type PendingStore struct {
 func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	box, err := seal.New(cfg.Secrets, "xsignin pending")
 	if err != nil {
-		return nil, fmt.Errorf("session: the secrets of pending sign-ins: %w", err)
+		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -35,7 +35,7 @@ func TestVaultRecords(t *testing.T) {
 	if _, _, err := v.GetRecord(t.Context(), other); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("a record that was copied to another user: %v", err)
 	}
-	if err := reseals(t, m, Reencrypted{Reencrypted: 1, Unreadable: 1}); err != nil {
+	if err := reencrypts(t, m, Reencrypted{Reencrypted: 1, Unreadable: 1}); err != nil {
 		t.Error(err)
 	}
 	got, v2, err := vault(t, m, secret('b')).GetRecord(t.Context(), k)

@@ -30,16 +30,16 @@ type Reencrypted struct {
 }
 
 const (
-	// resealPage is how many keys are asked for at a time.
-	resealPage = 256
-	// resealLease is how long a process that dies may prevent a refresh. A write has half
+	// reencryptPage is how many keys are asked for at a time.
+	reencryptPage = 256
+	// reencryptLease is how long a process that dies may prevent a refresh. A write has half
 	// of it, so that no write comes after the lease.
-	resealLease = 10 * time.Second
-	// resealPatience is how long Reencrypt waits for leased entries: twice the default
+	reencryptLease = 10 * time.Second
+	// reencryptPatience is how long Reencrypt waits for leased entries: twice the default
 	// lease of a refresh.
-	resealPatience = time.Minute
-	// resealWait is the longest wait between two attempts at leased entries.
-	resealWait = time.Second
+	reencryptPatience = time.Minute
+	// reencryptWait is the longest wait between two attempts at leased entries.
+	reencryptWait = time.Second
 	// maxWaiting is how many leased entries are waited for together.
 	maxWaiting = 1024
 	// maxNamed is how many ids of secrets an error contains.
@@ -65,9 +65,9 @@ func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 	if !ok {
 		return Reencrypted{}, fmt.Errorf("tokenstore: %T does not implement Walker: %w", v.store, errors.ErrUnsupported)
 	}
-	r := resealing{vault: v, missing: make(map[string]bool)}
+	r := reencryption{vault: v, missing: make(map[string]bool)}
 	for after := Cursor(""); ; {
-		keys, next, err := w.Walk(ctx, after, resealPage)
+		keys, next, err := w.Walk(ctx, after, reencryptPage)
 		if err != nil {
 			return r.count, err
 		}
@@ -91,23 +91,23 @@ func (v *Vault) Reencrypt(ctx context.Context) (Reencrypted, error) {
 	}
 }
 
-// resealing is one run of Reencrypt.
-type resealing struct {
+// reencryption is one run of Reencrypt.
+type reencryption struct {
 	vault   *Vault
 	count   Reencrypted
 	missing map[string]bool // ids of secrets
 	waiting []Key           // leased to other callers
 }
 
-// visit reseals and counts one entry. Its error ends the run.
-func (r *resealing) visit(ctx context.Context, key Key) error {
+// visit reencrypts and counts one entry. Its error ends the run.
+func (r *reencryption) visit(ctx context.Context, key Key) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	// The end of ctx does not interrupt the work on an entry.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resealLease/2)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reencryptLease/2)
 	defer cancel()
-	err := r.vault.reseal(ctx, key)
+	err := r.vault.reencrypt(ctx, key)
 	var unknown *UnknownKeyError
 	switch {
 	case err == nil:
@@ -129,11 +129,11 @@ func (r *resealing) visit(ctx context.Context, key Key) error {
 	return nil
 }
 
-// wait retries the leased entries for resealPatience.
-func (r *resealing) wait(ctx context.Context) error {
+// wait retries the leased entries for reencryptPatience.
+func (r *reencryption) wait(ctx context.Context) error {
 	began := time.Now()
-	for pause := resealWait / 64; len(r.waiting) > 0; pause = min(2*pause, resealWait) {
-		if time.Since(began) >= resealPatience {
+	for pause := reencryptWait / 64; len(r.waiting) > 0; pause = min(2*pause, reencryptWait) {
+		if time.Since(began) >= reencryptPatience {
 			r.count.Busy += len(r.waiting)
 			r.waiting = nil
 			return nil
@@ -157,7 +157,7 @@ func (r *resealing) wait(ctx context.Context) error {
 }
 
 // left returns the error about entries that still need an older secret.
-func (r *resealing) left() error {
+func (r *reencryption) left() error {
 	var errs []error
 	ids := slices.Sorted(maps.Keys(r.missing))
 	for _, id := range ids[:min(len(ids), maxNamed)] {
@@ -174,13 +174,13 @@ func (r *resealing) left() error {
 
 var errNewest = errors.New("tokenstore: sealed with the newest secret")
 
-// reseal seals one entry with the newest secret. With an error of this package it changed
+// reencrypt seals one entry with the newest secret. With an error of this package it changed
 // nothing.
 //
-// A write makes a new version. Without the lease, reseal could write while another caller
+// A write makes a new version. Without the lease, reencrypt could write while another caller
 // refreshes the token. The refresh could then not store the new token, and the provider has
 // ended the old one.
-func (v *Vault) reseal(ctx context.Context, key Key) error {
+func (v *Vault) reencrypt(ctx context.Context, key Key) error {
 	var err error
 	for range 5 {
 		var e Entry
@@ -190,13 +190,13 @@ func (v *Vault) reseal(ctx context.Context, key Key) error {
 		if v.box.Newest(e.Value) {
 			return errNewest
 		}
-		// The content is not decoded, so that newer formats are resealed too.
+		// The content is not decoded, so that newer formats are reencrypted too.
 		var plain []byte
 		if plain, err = v.open(key, e.Value); err != nil {
 			return err
 		}
 		var id LeaseID
-		id, err = v.store.Lease(ctx, key, e.Version, resealLease)
+		id, err = v.store.Lease(ctx, key, e.Version, reencryptLease)
 		if errors.Is(err, ErrConflict) {
 			continue
 		}

@@ -64,8 +64,8 @@ func entry(t *testing.T, s Store, k Key) Entry {
 	return e
 }
 
-// reseals checks what a Reencrypt with secrets b, the newest, and a counts.
-func reseals(t *testing.T, s Store, want Reencrypted) error {
+// reencrypts checks what a Reencrypt with secrets b, the newest, and a counts.
+func reencrypts(t *testing.T, s Store, want Reencrypted) error {
 	t.Helper()
 	got, err := vault(t, s, secret('b'), secret('a')).Reencrypt(t.Context())
 	if got != want {
@@ -105,7 +105,7 @@ func TestReencrypt(t *testing.T) {
 		keep(k)
 	}
 
-	err := reseals(t, m, Reencrypted{Reencrypted: 2, Newest: 1, UnknownKey: 3, Unreadable: 3})
+	err := reencrypts(t, m, Reencrypted{Reencrypted: 2, Newest: 1, UnknownKey: 3, Unreadable: 3})
 	ids := make(map[string]bool)
 	for _, letter := range []byte("cd") {
 		_, _, err := vault(t, m, secret('b')).Get(t.Context(), of(fmt.Sprintf("missing %c %d", letter, letter-'c'+1)))
@@ -134,40 +134,40 @@ func TestReencrypt(t *testing.T) {
 	if got, err := vault(t, m, secret('b'), secret('a'), secret('c'), secret('d')).Reencrypt(t.Context()); err != nil || got.Reencrypted != 3 {
 		t.Errorf("with all secrets: %+v, %v", got, err)
 	}
-	if err := reseals(t, m, Reencrypted{Newest: 6, Unreadable: 3}); err != nil {
+	if err := reencrypts(t, m, Reencrypted{Newest: 6, Unreadable: 3}); err != nil {
 		t.Errorf("again: %v", err)
 	}
 }
 
-func TestResealNamesFewOfManyMissingSecrets(t *testing.T) {
+func TestReencryptNamesFewOfManyMissingSecrets(t *testing.T) {
 	m := NewMemory()
 	for i := range 20 {
 		put(t, m, of(fmt.Sprint(i)), byte(100+i))
 	}
-	err := reseals(t, m, Reencrypted{UnknownKey: 20})
+	err := reencrypts(t, m, Reencrypted{UnknownKey: 20})
 	if err == nil || strings.Count(err.Error(), "\n") != maxNamed || !strings.Contains(err.Error(), "4 more secrets") {
 		t.Errorf("Reencrypt: %v", err)
 	}
 }
 
-func TestResealGoesThroughAllPages(t *testing.T) {
+func TestReencryptGoesThroughAllPages(t *testing.T) {
 	m := NewMemory()
-	for i := range 2*resealPage + 10 {
+	for i := range 2*reencryptPage + 10 {
 		put(t, m, of(fmt.Sprint(i)), 'a')
 	}
-	if err := reseals(t, m, Reencrypted{Reencrypted: 2*resealPage + 10}); err != nil {
+	if err := reencrypts(t, m, Reencrypted{Reencrypted: 2*reencryptPage + 10}); err != nil {
 		t.Error(err)
 	}
 }
 
 // A newer program's token keeps what this one does not know.
-func TestResealDoesNotDecode(t *testing.T) {
+func TestReencryptDoesNotDecode(t *testing.T) {
 	m := NewMemory()
 	newer := []byte("\x02something new")
 	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, appendKey(nil, key))); err != nil {
 		t.Fatal(err)
 	}
-	if err := reseals(t, m, Reencrypted{Reencrypted: 1}); err != nil {
+	if err := reencrypts(t, m, Reencrypted{Reencrypted: 1}); err != nil {
 		t.Error(err)
 	}
 	if got, err := vault(t, m, secret('b')).open(key, entry(t, m, key).Value); err != nil || !bytes.Equal(got, newer) {
@@ -175,7 +175,7 @@ func TestResealDoesNotDecode(t *testing.T) {
 	}
 }
 
-func TestResealWaitsForLeases(t *testing.T) {
+func TestReencryptWaitsForLeases(t *testing.T) {
 	for _, test := range []struct {
 		lease time.Duration
 		want  Reencrypted
@@ -195,8 +195,8 @@ func TestResealWaitsForLeases(t *testing.T) {
 				}
 			}
 			began := time.Now()
-			err := reseals(t, m, test.want)
-			if took := time.Since(began); took < test.took || took > test.took+2*resealWait {
+			err := reencrypts(t, m, test.want)
+			if took := time.Since(began); took < test.took || took > test.took+2*reencryptWait {
 				t.Errorf("a lease of %v is waited for %v", test.lease, took)
 			}
 			if (err != nil) != (test.want.Busy > 0) || err != nil && !strings.Contains(err.Error(), fmt.Sprint(maxWaiting)) {
@@ -207,7 +207,7 @@ func TestResealWaitsForLeases(t *testing.T) {
 	}
 }
 
-func TestResealMeetsOthers(t *testing.T) {
+func TestReencryptMeetsOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &meddling{Memory: NewMemory()}
 		for _, user := range []string{"deleted", "signed in", "refreshed", "written always"} {
@@ -227,13 +227,13 @@ func TestResealMeetsOthers(t *testing.T) {
 			}
 			return nil
 		}
-		if err := reseals(t, s, Reencrypted{Gone: 1, Newest: 1, Reencrypted: 1, Busy: 1}); err == nil {
+		if err := reencrypts(t, s, Reencrypted{Gone: 1, Newest: 1, Reencrypted: 1, Busy: 1}); err == nil {
 			t.Error("what is busy is no error")
 		}
 	})
 }
 
-func TestResealStopsWhenTheStoreFails(t *testing.T) {
+func TestReencryptStopsWhenTheStoreFails(t *testing.T) {
 	for _, op := range []string{"Get", "Lease", "Replace"} {
 		s := &meddling{Memory: NewMemory()}
 		for i := range 3 {
@@ -246,7 +246,7 @@ func TestResealStopsWhenTheStoreFails(t *testing.T) {
 			}
 			return nil
 		}
-		if err := reseals(t, s, Reencrypted{Reencrypted: 1}); !errors.Is(err, away) {
+		if err := reencrypts(t, s, Reencrypted{Reencrypted: 1}); !errors.Is(err, away) {
 			t.Errorf("%s fails: %v", op, err)
 		}
 		// Nobody waits for a lease that is left over.
@@ -256,7 +256,7 @@ func TestResealStopsWhenTheStoreFails(t *testing.T) {
 	}
 }
 
-func TestResealEndsBetweenTwoEntries(t *testing.T) {
+func TestReencryptEndsBetweenTwoEntries(t *testing.T) {
 	for _, op := range []string{"Get", "Lease", "Replace"} {
 		s := &meddling{Memory: NewMemory()}
 		for i := range 3 {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/xsignin/xsignin/internal/redact"
 )
 
 // Token is a user's token from a provider. It is either an OAuth 2.0 token (AccessToken,
@@ -65,7 +67,10 @@ func (t Token) Redacted() Token {
 }
 
 // Format implements [fmt.Formatter]. Every verb prints a description without secrets.
-func (t Token) Format(f fmt.State, _ rune) {
+func (t Token) Format(f fmt.State, _ rune) { redact.Format(f, t) }
+
+// LogValue implements [slog.LogValuer].
+func (t Token) LogValue() slog.Value {
 	kind := "OAuth 2.0"
 	if t.IsOAuth1() {
 		kind = "OAuth 1.0a"
@@ -74,12 +79,9 @@ func (t Token) Format(f fmt.State, _ rune) {
 	if !t.Expiry.IsZero() {
 		expiry = t.Expiry.UTC().Format(time.RFC3339)
 	}
-	_, _ = fmt.Fprintf(f, "token(%s, account %s, expires %s, refreshable %t, scopes %v)",
+	return redact.Value("token(%s, account %s, expires %s, refreshable %t, scopes %v)",
 		kind, t.AccountID, expiry, t.Refreshable(), t.Scopes)
 }
-
-// LogValue implements [slog.LogValuer].
-func (t Token) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
 // MarshalJSON writes the description of [Token.Format], not the token. Use a [Vault] to
 // store tokens.

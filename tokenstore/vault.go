@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/internal/wire"
 )
@@ -224,7 +225,7 @@ func appendKey(b []byte, key Key) []byte {
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.
-func (v Vault) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "tokenstore.Vault(%T)", v.store) }
+func (v Vault) Format(f fmt.State, _ rune) { redact.Format(f, v) }
 
 // LogValue implements [slog.LogValuer].
-func (v Vault) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(v)) }
+func (v Vault) LogValue() slog.Value { return redact.Value("tokenstore.Vault(%T)", v.store) }

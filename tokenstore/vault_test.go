@@ -313,7 +313,7 @@ func FuzzDecodeToken(f *testing.F) {
 func TestAVaultLeavesNotesAlone(t *testing.T) {
 	m := NewMemory()
 	v := vault(t, m, secret('a'))
-	note := Key{Provider: ".signouts", UserID: "head"}
+	note := Key{Provider: ".sessions", UserID: "head"}
 	version, err := m.Put(t.Context(), note, []byte("list"))
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 		Scopes:       cfg.scopes,
 		OAuth1:       xsignin.OAuth1Config{ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret},
 		X:            xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
-		Advanced:     xsignin.Advanced{RefreshBefore: cfg.refreshAhead},
+		Advanced:     xsignin.Advanced{RefreshBefore: cfg.refreshBefore},
 		Pages:        xsignin.PagesConfig{Interstitial: cfg.interstitial},
 		Secrets:      store.Keys,
 		Session:      xsignin.SessionConfig{Store: store.Sessions},

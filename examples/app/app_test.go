@@ -557,8 +557,8 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"counters for the network", map[string]string{"DEBUG_ADDR": "192.0.2.1:6060"}, []string{"DEBUG_ADDR: "}},
 		{"an interstitial for nobody known", map[string]string{"INTERSTITIAL": "tablets"}, []string{"INTERSTITIAL: "}},
 		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
-		{"no duration", map[string]string{"X_REFRESH_AHEAD": "5"}, []string{"X_REFRESH_AHEAD: "}},
-		{"negative duration", map[string]string{"X_REFRESH_AHEAD": "-5m"}, []string{"X_REFRESH_AHEAD: "}},
+		{"no duration", map[string]string{"X_REFRESH_BEFORE": "5"}, []string{"X_REFRESH_BEFORE: "}},
+		{"negative duration", map[string]string{"X_REFRESH_BEFORE": "-5m"}, []string{"X_REFRESH_BEFORE: "}},
 		{"a short key", map[string]string{"SECRETS": long + " short"}, []string{"SECRETS: "}},
 		{"keys without a key", map[string]string{"SECRETS": ",,"}, []string{"SECRETS: "}},
 		{"PUBLIC_URL with an empty query", map[string]string{"PUBLIC_URL": "http://127.0.0.1:8080?"}, []string{"PUBLIC_URL: "}},
@@ -569,7 +569,7 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"an authorize page with a state", map[string]string{"ADDR": "127.0.0.1:0", "X_CLIENT_ID": "a", "X_AUTHORIZE_URL": "https://x.example/a?state=1"}, []string{"X_AUTHORIZE_URL: "}},
 		{"a scope with quotes", map[string]string{"ADDR": "127.0.0.1:0", "X_CLIENT_ID": "a", "X_SCOPES": `"tweet.read"`}, []string{"X_SCOPES: "}},
 		{"scopes that X cannot tell an identity by", map[string]string{"ADDR": "127.0.0.1:0", "X_CLIENT_ID": "a", "X_SCOPES": "tweet.read"}, []string{"X_SCOPES: "}},
-		{"all at once", map[string]string{"ADDR": "x", "X_CONSUMER_KEY": "k", "X_REFRESH_AHEAD": "soon"}, []string{"ADDR: ", "X_CONSUMER_SECRET: ", "X_REFRESH_AHEAD: "}},
+		{"all at once", map[string]string{"ADDR": "x", "X_CONSUMER_KEY": "k", "X_REFRESH_BEFORE": "soon"}, []string{"ADDR: ", "X_CONSUMER_SECRET: ", "X_REFRESH_BEFORE: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

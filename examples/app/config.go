@@ -16,10 +16,10 @@ import (
 const usage = `app is a complete application that signs people in with X.
 
 	go run ./examples/app
-	go run ./examples/app reseal
+	go run ./examples/app reencrypt
 
 Without credentials it brings a local simulator of X along and works offline.
-reseal seals every stored token anew with the newest of SECRETS, while replicas
+reencrypt seals every stored token anew with the newest of SECRETS, while replicas
 serve, and ends: status 0 says that no token needs an older one. Everything is set by
 environment variables:
 
@@ -41,7 +41,7 @@ environment variables:
   X_SCOPES           scopes to ask for by OAuth 2.0, separated by spaces. Default
                      "tweet.read users.read tweet.write media.write follows.read
                      offline.access". What /compose needs besides is asked for there
-  X_REFRESH_AHEAD    how long before its expiry a token is refreshed, such as 5m or 90s.
+  X_REFRESH_BEFORE   how long before its expiry a token is refreshed, such as 5m or 90s.
                      Default 5m. A token that does not live that long is refreshed
                      in the middle of its life
   DEBUG_ADDR         a loopback address, such as 127.0.0.1:6060, where whoever operates the
@@ -84,7 +84,7 @@ type config struct {
 	consumerKey, consumerSecret string
 	apiURL, authorizeURL        string
 	scopes                      []string
-	refreshAhead                time.Duration // 0: the kit's default
+	refreshBefore               time.Duration // 0: the kit's default
 	interstitial                xsignin.Interstitial
 	keys                        []string
 	place                       storage.Place
@@ -172,10 +172,10 @@ func readConfig(env func(string) string) (config, error) {
 	if strings.Contains(get("X_SCOPES"), ",") {
 		fault("X_SCOPES", "is separated by spaces, not by commas")
 	}
-	if s := get("X_REFRESH_AHEAD"); s != "" {
-		c.refreshAhead, err = time.ParseDuration(s)
-		if err != nil || c.refreshAhead <= 0 {
-			fault("X_REFRESH_AHEAD", "must be a duration above zero, such as 5m or 90s")
+	if s := get("X_REFRESH_BEFORE"); s != "" {
+		c.refreshBefore, err = time.ParseDuration(s)
+		if err != nil || c.refreshBefore <= 0 {
+			fault("X_REFRESH_BEFORE", "must be a duration above zero, such as 5m or 90s")
 		}
 	}
 	switch s := get("INTERSTITIAL"); s {
@@ -219,7 +219,7 @@ var variables = []struct{ field, variable string }{
 	{"Config.Scopes", "X_SCOPES"},
 	{"Config.CallbackURL ", "PUBLIC_URL"},
 	{"Config.PublicURL ", "PUBLIC_URL"},
-	{"Config.Advanced.RefreshBefore ", "X_REFRESH_AHEAD"},
+	{"Config.Advanced.RefreshBefore ", "X_REFRESH_BEFORE"},
 	{"Config.Secrets", "SECRETS"},
 }
 

@@ -18,7 +18,7 @@ const asProcess = "XSIGNIN_EXAMPLE_APP"
 
 func TestMain(m *testing.M) {
 	if as := os.Getenv(asProcess); as != "" {
-		if as == "reseal" {
+		if as == "reencrypt" {
 			os.Args = append(os.Args[:1], as)
 		}
 		main()

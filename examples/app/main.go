@@ -31,8 +31,8 @@ func main() {
 		return
 	case err != nil:
 		os.Exit(2)
-	case flags.NArg() > 1 || (flags.NArg() == 1 && flags.Arg(0) != "reseal"):
-		fmt.Fprintf(os.Stderr, "app: the only argument there is is reseal; -h explains it and lists the variables\n")
+	case flags.NArg() > 1 || (flags.NArg() == 1 && flags.Arg(0) != "reencrypt"):
+		fmt.Fprintf(os.Stderr, "app: the only argument there is is reencrypt; -h explains it and lists the variables\n")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,7 +41,7 @@ func main() {
 
 	do := run
 	if flags.NArg() == 1 {
-		do = reseal
+		do = reencrypt
 	}
 	err := do(ctx, os.Getenv, os.Stdout, log)
 	var faults *configError

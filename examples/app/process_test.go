@@ -99,7 +99,7 @@ func TestAppAsAProcess(t *testing.T) {
 	}
 
 	help := exec.Command(bin, "-h")
-	if out, err := help.CombinedOutput(); err != nil || !strings.Contains(string(out), "X_REFRESH_AHEAD") {
+	if out, err := help.CombinedOutput(); err != nil || !strings.Contains(string(out), "X_REFRESH_BEFORE") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -34,13 +33,8 @@ func TestSignOutEverywhereReachesAllReplicas(t *testing.T) {
 		}
 		here.get("/me").press("Sign out everywhere", nil).want(http.StatusOK, "Continue with X")
 		// The other replicas see it at once: they share the sessions.
-		for began := time.Now(); !everywhere(there, http.StatusUnauthorized); {
-			if time.Since(began) > time.Minute {
-				t.Fatal("still signed in elsewhere")
-			}
-		}
 		if !everywhere(here, http.StatusUnauthorized) || !everywhere(there, http.StatusUnauthorized) {
-			t.Error("signed in again")
+			t.Error("still signed in")
 		}
 		if !everywhere(somebody, http.StatusOK) {
 			t.Error("somebody else is signed out")

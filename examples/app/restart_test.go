@@ -171,12 +171,12 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	terminate(t, app.cmd)
 
 	// Sealing anew cannot be done either, and says what is missing.
-	again := begin(t, dir, append(env, asProcess+"=reseal")...)
+	again := begin(t, dir, append(env, asProcess+"=reencrypt")...)
 	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 of a secret that is missing") {
 		t.Errorf("%q", again.out.Text())
 	}
 	if log := again.ends(1); !strings.Contains(log, "secret of id ") {
-		t.Errorf("reseal says only\n%s", log)
+		t.Errorf("reencrypt says only\n%s", log)
 	}
 
 	// The old secret behind the new one opens what is there, without a new sign-in.

@@ -93,8 +93,8 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			{"the old one is dropped", young},
 		} {
 			if step.keys == young {
-				resealed(t, append(env, "SECRETS="+young+" "+old), "Sealed anew with the newest secret: 10. Sealed with it before: 0. ")
-				resealed(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 10. ")
+				reencrypted(t, append(env, "SECRETS="+young+" "+old), "Sealed anew with the newest secret: 10. Sealed with it before: 0. ")
+				reencrypted(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 10. ")
 			}
 			before := l.answers.Load()
 			for i := range apps {
@@ -124,10 +124,10 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	})
 }
 
-// resealed runs the application's reseal and expects what it says.
-func resealed(t *testing.T, env []string, says string) {
+// reencrypted runs the application's reencrypt and expects what it says.
+func reencrypted(t *testing.T, env []string, says string) {
 	t.Helper()
-	i := begin(t, t.TempDir(), append(env, asProcess+"=reseal")...)
+	i := begin(t, t.TempDir(), append(env, asProcess+"=reencrypt")...)
 	if !i.out.Scan() || !strings.HasPrefix(i.out.Text(), says) {
 		t.Errorf("%q", i.out.Text())
 	}

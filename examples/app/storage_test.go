@@ -117,7 +117,7 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		{"a bad setting", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app?sslmode=no", keys}, []string{"app: DATABASE_URL: ", "is not understood"}},
 		{"no Redis", []string{"REDIS_URL=redis://:secret@127.0.0.1:1", keys}, []string{"app: REDIS_URL: ", "cannot be used"}},
 		{"a bad number", []string{"REDIS_URL=redis://:secret@127.0.0.1:1/a", keys}, []string{"app: REDIS_URL: ", "is not understood"}},
-		{"memory to seal anew", []string{"DATABASE_URL=memory:", asProcess + "=reseal"}, []string{"app: DATABASE_URL: ", "memory"}},
+		{"memory to seal anew", []string{"DATABASE_URL=memory:", asProcess + "=reencrypt"}, []string{"app: DATABASE_URL: ", "memory"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -147,7 +147,7 @@ func (c *call) describe(ctx context.Context, a account) described {
 		d.Problem = err.Error()
 		return d
 	}
-	t, err := c.pool.Token(ctx, a.key())
+	t, err := c.clients.Token(ctx, a.key())
 	if err == nil && t.NeedsReauth {
 		err = client.ErrReauthRequired
 	}
@@ -187,7 +187,7 @@ func whoami(ctx context.Context, c *call) (result, error) {
 		return result{}, err
 	}
 	// Unlike a list, it is about this one: what is wrong with it is an error.
-	if _, err := c.pool.Token(ctx, a.key()); err != nil {
+	if _, err := c.clients.Token(ctx, a.key()); err != nil {
 		return result{}, err
 	}
 	d := c.describe(ctx, a)

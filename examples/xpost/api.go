@@ -34,7 +34,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing, err := c.pool.MissingScopes(ctx, a.user(), scopes...)
+	missing, err := c.clients.MissingScopes(ctx, a.user(), scopes...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := *c.pool.Client(a.key())
+	h := *c.clients.Client(a.key())
 	h.Transport = &answers.Transport{Base: &counting{h.Transport}, API: base}
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: &h,

@@ -89,7 +89,7 @@ type call struct {
 	opt     options
 	args    []string
 	cfg     config
-	*rooms
+	*kitClients
 }
 
 // run does what args say and returns the exit status.
@@ -146,11 +146,11 @@ func (c command) do(ctx context.Context, w world, args []string, opt *options) (
 	if err != nil {
 		return result{}, err
 	}
-	k, err := openRooms(ctx, w, cfg)
+	k, err := openClients(ctx, w, cfg)
 	if err != nil {
 		return result{}, err
 	}
-	r, err := c.run(ctx, &call{world: w, command: c, opt: *opt, args: args, cfg: cfg, rooms: k})
+	r, err := c.run(ctx, &call{world: w, command: c, opt: *opt, args: args, cfg: cfg, kitClients: k})
 	if c.posts && errors.Is(err, context.Canceled) && !errors.Is(err, errUnsure) {
 		err = errors.Join(errNotPosted, err)
 	}

@@ -49,7 +49,7 @@ func login(ctx context.Context, c *call) (result, error) {
 
 // save keeps the token and the name of who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
-	stored, err := c.pool.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
+	stored, err := c.clients.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
 	if err != nil {
 		return err
 	}

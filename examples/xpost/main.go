@@ -1,5 +1,5 @@
 // Command xpost posts to X, and reads it, from the command line. It is made of the kit's
-// rooms without its web handlers: people sign in by PIN or through a redirect to this
+// packages without its web handlers: people sign in by PIN or through a redirect to this
 // machine, and their tokens wait sealed in a file for the next command.
 //
 // "xpost demo" needs no credentials. See README.md, or run it with -h.

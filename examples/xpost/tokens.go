@@ -11,7 +11,7 @@ func refresh(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if err := c.pool.Refresh(ctx, a.key()); err != nil {
+	if err := c.clients.Refresh(ctx, a.key()); err != nil {
 		return result{}, err
 	}
 	d := c.describe(ctx, a)
@@ -25,7 +25,7 @@ func revoke(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if err := c.pool.Revoke(ctx, a.key()); err != nil {
+	if err := c.clients.Revoke(ctx, a.key()); err != nil {
 		return result{}, err
 	}
 	if err := c.forget(context.WithoutCancel(ctx), a.key()); err != nil {

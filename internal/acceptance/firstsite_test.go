@@ -147,7 +147,7 @@ func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
 				}
 			}
 			log := s.Log.String()
-			if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "path="+mount.seen+" config_path=/auth ") || !strings.Contains(log, "StripPrefix") {
+			if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "path="+mount.seen+" base_path=/auth ") || !strings.Contains(log, "StripPrefix") {
 				t.Errorf("the log: %s", log)
 			}
 		})

@@ -385,7 +385,7 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 }
 
 // TestASessionActsForItsOwnAccount: the application links three accounts to one user of its
-// own, and each has its token.
+// own, the second by OAuth 1.0a, and each has its token.
 func TestASessionActsForItsOwnAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "one"; return nil }
@@ -393,9 +393,9 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
 	ids := []string{xtest.DefaultUserID, xtest.SecondUserID, "7"}
 	var browsers []*browser
-	for _, id := range ids {
+	for i, id := range ids {
 		b := s.browser()
-		b.SignIn("/auth/login", id)
+		b.SignIn(protocols[i%2].login, id)
 		browsers = append(browsers, b)
 	}
 	check := func() {
@@ -411,10 +411,15 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 	if err != nil || len(accounts) != len(ids) {
 		t.Fatalf("accounts %v, %v", accounts, err)
 	}
+	before := s.X.Count(http.MethodPost, "/2/oauth2/token")
 	for _, a := range accounts {
-		if err := s.Kit.RefreshToken(t.Context(), a.Key); err != nil {
-			t.Error(err)
+		err := s.Kit.RefreshToken(t.Context(), a.Key)
+		if (err == nil) != (a.Key.Provider == "x") {
+			t.Errorf("%v: %v", a.Key, err)
 		}
+	}
+	if n := s.X.Count(http.MethodPost, "/2/oauth2/token") - before; n != 2 {
+		t.Errorf("%d refreshes at X, want one for each account by OAuth 2.0", n)
 	}
 	check()
 }

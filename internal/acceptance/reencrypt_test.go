@@ -103,7 +103,7 @@ func TestARowOfAnotherUserLeadsToTheLogin(t *testing.T) {
 	}
 }
 
-func TestKitReseals(t *testing.T) {
+func TestKitReencrypts(t *testing.T) {
 	store := tokenstore.NewMemory()
 	with := func(letters ...string) *site {
 		return newSite(t, func(c *xsignin.Config) {

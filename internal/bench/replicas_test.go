@@ -152,12 +152,12 @@ func newPool(t *testing.T, store tokenstore.Store, x http.RoundTripper, now func
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := client.New(client.Config{
+	clients, err := client.New(client.Config{
 		Vault: vault, Providers: []provider.Provider{p}, Transport: x, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = pool.Close(context.Background()) })
-	return pool
+	t.Cleanup(func() { _ = clients.Close(context.Background()) })
+	return clients
 }

@@ -6,6 +6,7 @@ package configerr
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Error is one invalid setting.
@@ -34,6 +35,18 @@ func For(pkg string) *List { return &List{pkg: pkg} }
 // Add adds an error. Values among args must not be secrets.
 func (l *List) Add(field, format string, args ...any) {
 	l.errs = append(l.errs, &Error{Package: l.pkg, Field: field, Problem: fmt.Sprintf(format, args...)})
+}
+
+// CheckProviderName adds an error if name cannot be the name of a provider.
+func (l *List) CheckProviderName(field, name string) {
+	switch {
+	case name == "":
+		l.Add(field, "has no name")
+	case strings.HasPrefix(name, "."):
+		l.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", name)
+	case strings.Contains(name, ":"):
+		l.Add(field, "has the name %q: a colon separates the name from an account's id in stores", name)
+	}
 }
 
 // Join adds err, which another package may have reported. A nil err adds nothing.

@@ -8,6 +8,16 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 )
 
+func TestCheckProviderName(t *testing.T) {
+	for name, good := range map[string]bool{"x": true, "x.y-1": true, "": false, ".x": false, "x:y": false} {
+		faults := configerr.For("client")
+		faults.CheckProviderName("Config.Providers[0]", name)
+		if err := faults.Err(); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestListReportsAllErrors(t *testing.T) {
 	faults := configerr.For("handlers")
 	if err := faults.Err(); err != nil {

@@ -193,8 +193,6 @@ func TestNothingIsGlobal(t *testing.T) {
 		"DefaultTransport": "http.DefaultTransport is everybody's: clone it where it is the base",
 		"DefaultServeMux":  "http.DefaultServeMux is everybody's",
 	}
-	// The one place that copies the default transport.
-	allowed := map[string]bool{"provider/wire.go": true}
 	for _, p := range list(t, everywhere(t)...) {
 		for _, name := range p.GoFiles {
 			path := filepath.Join(p.Dir, name)
@@ -203,7 +201,6 @@ func TestNothingIsGlobal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			room := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 			ast.Inspect(file, func(n ast.Node) bool {
 				switch n := n.(type) {
 				case *ast.FuncDecl:
@@ -212,7 +209,7 @@ func TestNothingIsGlobal(t *testing.T) {
 					}
 				case *ast.SelectorExpr:
 					if x, ok := n.X.(*ast.Ident); ok && x.Name == "http" {
-						if why, bad := forbidden[n.Sel.Name]; bad && !allowed[filepath.Join(room, name)] {
+						if why, bad := forbidden[n.Sel.Name]; bad {
 							t.Errorf("%s: %s", fset.Position(n.Pos()), why)
 						}
 					}

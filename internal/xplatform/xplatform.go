@@ -14,6 +14,16 @@ const APIURL = "https://api.x.com"
 // document its limit. Signatures with an error of five minutes have failed.
 const MaxClockSkew = 5 * time.Minute
 
+// RefusesScheme reports whether X refuses the scheme in a callback. A browser would execute
+// such an address or open it locally.
+func RefusesScheme(scheme string) bool {
+	switch strings.ToLower(scheme) {
+	case "javascript", "data", "file", "ftp", "mailto", "telnet", "vbscript":
+		return true
+	}
+	return false
+}
+
 // IsClientID reports whether id has the shape of X's OAuth 2.0 client ids. X does not
 // promise that shape, so it serves for hints only.
 func IsClientID(id string) bool {

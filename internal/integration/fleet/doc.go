@@ -9,7 +9,7 @@
 //
 // A test starts one local X on 127.0.0.1, one store, and several workers: its own
 // binary again, which TestMain makes a worker when the environment says so. Each
-// worker has a [client.Manager] made of the rooms, as a replica of an application has:
+// worker has a [client.Manager] made of the packages, as a replica of an application has:
 // provider, store, vault. The test speaks to a worker in lines of JSON, commands on
 // its standard input and answers and events on its standard output. So nothing waits
 // by sleeping: a worker says that it is at the point where it shall be killed, X says

@@ -42,15 +42,15 @@ func BenchmarkCachedToken(b *testing.B) {
 				b.Fatal(err)
 			}
 			p := x.provider(b, time.Now)
-			pool, err := client.New(client.Config{Vault: vault, Providers: []provider.Provider{p}, Transport: noNetwork{}})
+			clients, err := client.New(client.Config{Vault: vault, Providers: []provider.Provider{p}, Transport: noNetwork{}})
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Cleanup(func() { _ = pool.Close(context.Background()) })
+			b.Cleanup(func() { _ = clients.Close(context.Background()) })
 			if _, err := vault.Put(b.Context(), keyOf(userID(0)), x.signIn(b, p, userID(0))); err != nil {
 				b.Fatal(err)
 			}
-			c := pool.Client(keyOf(userID(0)))
+			c := clients.Client(keyOf(userID(0)))
 			b.ReportAllocs()
 			for b.Loop() {
 				resp, err := c.Get("https://api.x.com/2/users/me")

@@ -22,12 +22,12 @@ import (
 
 // worker is a replica: a process with a client.Manager of its own.
 type worker struct {
-	x      string
-	pool   *client.Manager
-	store  *watchedStore
-	load   *load
-	skew   time.Duration
-	offset atomic.Int64
+	x       string
+	clients *client.Manager
+	store   *watchedStore
+	load    *load
+	skew    time.Duration
+	offset  atomic.Int64
 
 	mu     sync.Mutex // guards out and cancel
 	out    *json.Encoder
@@ -69,7 +69,7 @@ func work(in io.Reader, out io.Writer) error {
 	return end()
 }
 
-// open makes the client.Manager as an application does that uses the rooms.
+// open makes the client.Manager as an application does that uses the packages.
 func (w *worker) open(s setup) (end func() error, err error) {
 	store, closeStore, err := s.Backend.open()
 	if err != nil {
@@ -87,7 +87,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.pool, err = client.New(client.Config{
+	w.clients, err = client.New(client.Config{
 		Vault: vault, Providers: []provider.Provider{x}, Lease: s.Lease, Timeout: s.Timeout, Now: w.now,
 		OnEvent: func(_ context.Context, e event.Event) { w.say(string(e.Kind)) },
 	})
@@ -97,7 +97,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		return errors.Join(w.pool.Close(ctx), closeStore())
+		return errors.Join(w.clients.Close(ctx), closeStore())
 	}, nil
 }
 
@@ -175,7 +175,7 @@ func (w *worker) request(ctx context.Context, user string) string {
 	if err != nil {
 		return err.Error()
 	}
-	resp, err := w.pool.Client(keyOf(user)).Do(r)
+	resp, err := w.clients.Client(keyOf(user)).Do(r)
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
 		return signInAgain

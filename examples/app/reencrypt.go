@@ -10,9 +10,9 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
-// reseal seals every stored token anew with the newest secret, while replicas serve. It
+// reencrypt seals every stored token anew with the newest secret, while replicas serve. It
 // needs neither a listener nor X, and so no kit: a program with one calls its ReencryptTokens.
-func reseal(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
+func reencrypt(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {
 		return err

@@ -10,19 +10,19 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// rooms are those of the kit that a program without a web server needs: providers that
-// sign in, a store that keeps tokens sealed, and a pool whose clients refresh them.
-type rooms struct {
+// kitClients are the parts of the kit that a program without a web server needs: providers that
+// sign in, a store that keeps tokens sealed, and HTTP clients that refresh them.
+type kitClients struct {
 	*storage
-	oauth2 *provider.OAuth2 // nil without X_CLIENT_ID
-	oauth1 *provider.OAuth1 // nil without X_CONSUMER_KEY
-	pool   *client.Manager
+	oauth2  *provider.OAuth2 // nil without X_CLIENT_ID
+	oauth1  *provider.OAuth1 // nil without X_CONSUMER_KEY
+	clients *client.Manager
 	// notRevoked is why X could not be told of a revocation, if it could not.
 	notRevoked error
 }
 
-func openRooms(ctx context.Context, w world, cfg config) (k *rooms, err error) {
-	k = &rooms{}
+func openClients(ctx context.Context, w world, cfg config) (k *kitClients, err error) {
+	k = &kitClients{}
 	var providers []provider.Provider
 	if cfg.clientID != "" {
 		k.oauth2, err = provider.NewX(provider.XConfig{
@@ -48,7 +48,7 @@ func openRooms(ctx context.Context, w world, cfg config) (k *rooms, err error) {
 	if k.storage, err = openStorage(ctx, cfg.file); err != nil {
 		return nil, err
 	}
-	k.pool, err = client.New(client.Config{
+	k.clients, err = client.New(client.Config{
 		Vault: k.vault, Providers: providers,
 		OnEvent: func(_ context.Context, e event.Event) {
 			if e.Kind == event.RevokeFailed {
@@ -67,8 +67,8 @@ const closeTimeout = 15 * time.Second
 
 // close ends everything, also after Ctrl-C: a refresh token that X has just given out
 // exists nowhere else until it is saved.
-func (k *rooms) close(ctx context.Context) error {
+func (k *kitClients) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	return errors.Join(k.pool.Close(ctx), k.db.Close())
+	return errors.Join(k.clients.Close(ctx), k.db.Close())
 }
