@@ -109,8 +109,8 @@ type SessionConfig struct {
 	IdleTimeout time.Duration
 	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
 	// New wraps its Store, so that a session that was signed out cannot come back. Its
-	// cookie must be Secure if PublicURL is https, and must be one that browsers keep and send
-	// back. It must have HashTokenInStore, so that a stolen store opens no session.
+	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. Browsers must
+	// keep it and send it back. It must have HashTokenInStore, so that a stolen store opens no session.
 	Manager *scs.SessionManager
 	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
 	// for each request, for example to serve plain http in a local network, too.

@@ -114,7 +114,7 @@ func (s *settings) validateCredentials(faults *configerr.List) {
 	}
 }
 
-// validateOthers checks settings that have no effect, or that are nil in disguise.
+// validateOthers checks for a setting without an effect, and for a nil pointer as Transport.
 func (s *settings) validateOthers(faults *configerr.List) {
 	if s.Advanced.AllowAccountTransfer && s.OnSignIn == nil {
 		faults.Add("Config.Advanced.AllowAccountTransfer", "is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")

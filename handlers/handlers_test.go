@@ -169,7 +169,21 @@ func TestNewTellsEveryFault(t *testing.T) {
 	if _, err := handlers.New(handlers.Config{Providers: []provider.Provider{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Providers[0] is nil") {
 		t.Errorf("none: %v", err)
 	}
+	for _, name := range []string{"", ".x", "a:b"} {
+		_, err := handlers.New(handlers.Config{Providers: []provider.Provider{named{name: name}}})
+		if err == nil || !strings.Contains(err.Error(), "Config.Providers[0] has") {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
 }
+
+// named is a provider of which only the name is used.
+type named struct {
+	provider.Provider
+	name string
+}
+
+func (n named) Name() string { return n.name }
 
 func TestLoginPanicsForAProviderThatIsNot(t *testing.T) {
 	h := newSite(t)
