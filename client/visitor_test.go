@@ -157,7 +157,10 @@ func TestRelativeURLs(t *testing.T) {
 			w.Errorf("a provider without an address: %v", err)
 		}
 		var urls []string
-		w.x.answer = func(r *http.Request) *http.Response { urls = append(urls, "https://"+r.URL.Host+r.URL.RequestURI()); return nil }
+		w.x.answer = func(r *http.Request) *http.Response {
+			urls = append(urls, "https://"+r.URL.Host+r.URL.RequestURI())
+			return nil
+		}
 		for _, path := range []string{"", "/api"} {
 			w.pool.providers["x"] = below{w.x, path}
 			for _, to := range []string{"/2/users/me?user.fields=a%2Fb", "2/users/me", "/2/a%2Fb/../me"} {
