@@ -31,6 +31,7 @@ import (
 type Manager struct {
 	vault        *tokenstore.Vault
 	providers    map[string]provider.Provider
+	spaces       map[string]string // see space
 	transport    http.RoundTripper
 	own          *http.Transport // transport, if the Manager made it
 	refreshAhead time.Duration
@@ -57,7 +58,7 @@ type Manager struct {
 
 func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
 	m := &Manager{
-		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
+		vault: c.Vault, providers: providers, spaces: spacesOf(providers), transport: c.Transport, own: own,
 		refreshAhead: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
 		events: c.OnEvent, log: c.Logger, now: c.Now,
 	}
