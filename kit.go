@@ -333,6 +333,14 @@ func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.client
 // [client.ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
+// ReleaseAccount is for a user who unlinks an account. It makes the account free for every
+// user of the application, and deletes and revokes the user's tokens of it, by both of X's
+// protocols. It works after a sign-out as well, when no token is left. Sessions do not end.
+// key may be of any provider of the account. See [client.Manager.ReleaseAccount].
+func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
+	return k.clients.ReleaseAccount(ctx, key)
+}
+
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
 // and refreshes go on. It is the third of four steps to replace a secret without signing
 // users out. The other steps restart one replica after the other:

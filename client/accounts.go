@@ -78,7 +78,7 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
 	for _, key := range keys[1:] {
-		if !key.SameAccount(keys[0]) {
+		if !m.SameAccount(key, keys[0]) {
 			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 		}
 	}

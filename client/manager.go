@@ -32,6 +32,7 @@ import (
 type Manager struct {
 	vault         *tokenstore.Vault
 	providers     map[string]provider.Provider
+	spaces        map[string]string // see space
 	transport     http.RoundTripper
 	own           *http.Transport // transport, if the Manager made it
 	refreshBefore time.Duration
@@ -58,7 +59,7 @@ type Manager struct {
 
 func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
 	m := &Manager{
-		vault: c.Vault, providers: providers, transport: c.Transport, own: own,
+		vault: c.Vault, providers: providers, spaces: spacesOf(providers), transport: c.Transport, own: own,
 		refreshBefore: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
 		events: c.OnEvent, log: c.Logger, now: c.Now,
 	}

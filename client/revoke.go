@@ -35,13 +35,14 @@ func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 		return err
 	}
 	if err := m.unlink(ctx, key); err != nil {
-		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
+		return errStillOwned(err)
 	}
 	return nil
 }
 
 // RevokeAccount is for a sign-out. It deletes and revokes the tokens of key's account, by
-// both of X's protocols, as [Manager.Revoke] does. The user still owns the account.
+// both of X's protocols, as [Manager.Revoke] does. The user still owns the account, see
+// [Manager.ReleaseAccount].
 func (m *Manager) RevokeAccount(ctx context.Context, key tokenstore.Key) error {
 	if m.closed.Load() {
 		return ErrClosed

@@ -44,12 +44,14 @@ type Stored struct {
 // the sign-in fails, call [Stored.Rollback].
 //
 // With [PutOptions].Own the call makes the user the owner of the account first. If the
-// account is taken over, the former owner's tokens for the account are deleted and revoked.
-// The caller ends the sessions of [Stored.FormerOwner] with the account.
+// account is taken over, the former owner's tokens for the account stay until the caller
+// has saved the session, has ended the sessions of [Stored.FormerOwners] with the account,
+// and calls [Stored.Commit].
 //
 // If the call returns an error, it has undone what it wrote, for at most two seconds and
-// also after ctx has ended. A store that is away for longer may be left with the token,
-// which is revoked. If the entry cannot be read first, nothing is written or revoked.
+// also after ctx has ended. A store that is away for longer, or that executes a write later,
+// may be left with the new owner of the account, and with the token, which is revoked. If
+// the entry cannot be read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
@@ -80,11 +82,12 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	return s, nil
 }
 
-// FormerOwner returns the [provider.User.ID] of the user from whom the account was taken over,
-// or "".
+// FormerOwners returns the [provider.User.ID] of each former owner of the account whose
+// tokens for it may still be stored. There are several if one sign-in follows
+// another that did not end.
 //
 // [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
-func (s *Stored) FormerOwner() string { return s.owner.from(s.key.UserID) }
+func (s *Stored) FormerOwners() []string { return s.owner.former }
 
 // RevokeReplaced revokes the token that this one has replaced, in the background and best
 // effort. What X's revocation reaches is not proved: if X takes user and application as one
@@ -115,7 +118,7 @@ func (s *Stored) readBefore(ctx context.Context) (err error) {
 	return nil
 }
 
-// put stores the token, and then completes what the owner's change needs.
+// put stores the token, and checks that the account is still the user's.
 func (s *Stored) put(ctx context.Context, opt PutOptions) (err error) {
 	s.version, err = s.m.putEntry(ctx, s.key, s.token)
 	s.m.dropKey(s.key)
@@ -126,28 +129,25 @@ func (s *Stored) put(ctx context.Context, opt PutOptions) (err error) {
 	if !opt.Own {
 		return nil
 	}
-	if err = s.confirm(ctx, opt); err == nil {
-		err = s.removeFormer(ctx)
-	}
-	if err != nil {
-		s.undoNow(ctx, func(ctx context.Context) error { return s.Rollback(ctx) })
+	if err = s.confirm(ctx, opt); err != nil {
+		s.m.undoNow(ctx, s.key, s.Rollback)
 	}
 	return err
 }
 
 // undoNow undoes a failed sign-in at once. The sign-in's context may have ended.
-func (s *Stored) undoNow(ctx context.Context, undo func(context.Context) error) {
+func (m *Manager) undoNow(ctx context.Context, key tokenstore.Key, undo func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := undo(ctx); err != nil {
-		s.m.logLine(slog.LevelWarn, "the token of a failed sign-in may be stored", s.key, err)
+		m.logLine(slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", key, err)
 	}
 }
 
 // afterFailedPut undoes a Put that returned an error. The store may have done it all the
 // same, now or when the answer was lost.
 func (s *Stored) afterFailedPut(ctx context.Context) {
-	s.undoNow(ctx, func(ctx context.Context) error {
+	s.m.undoNow(ctx, s.key, func(ctx context.Context) error {
 		unclaimed := s.m.unclaim(ctx, s.key, s.owner)
 		now, v, err := s.m.readEntry(ctx, s.key)
 		switch {
@@ -166,7 +166,8 @@ func (s *Stored) afterFailedPut(ctx context.Context) {
 	s.revokeUnused(ctx)
 }
 
-// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
+// Rollback undoes the sign-in. It puts back the owner before. After [Stored.Commit] that
+// owner's tokens do not come back. It puts back the token before, or it deletes the new token and
 // revokes it at the provider. It changes only what the sign-in has written: after a write by
 // another sign-in it does nothing. If the store is away and the token may stay in it, Rollback
 // revokes the token all the same.

@@ -58,19 +58,19 @@ func (m *Manager) listEntries(ctx context.Context, userID string) ([]tokenstore.
 
 // The owner of the account that key names has a separate entry.
 
-func (m *Manager) readOwner(ctx context.Context, key tokenstore.Key) (userID string, v tokenstore.Version, err error) {
+func (m *Manager) readOwner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
 	defer m.bound(&ctx)()
-	return m.vault.Owner(ctx, key.Provider, key.AccountID)
+	return m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
 }
 
-func (m *Manager) replaceOwner(ctx context.Context, key tokenstore.Key, v tokenstore.Version, userID string) (tokenstore.Version, error) {
+func (m *Manager) replaceOwner(ctx context.Context, key tokenstore.Key, v tokenstore.Version, o tokenstore.Owner) (tokenstore.Version, error) {
 	defer m.bound(&ctx)()
-	return m.vault.ReplaceOwner(ctx, key.Provider, key.AccountID, v, userID)
+	return m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
 }
 
 func (m *Manager) deleteOwner(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
 	defer m.bound(&ctx)()
-	return m.vault.DeleteOwner(ctx, key.Provider, key.AccountID, v)
+	return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
 }
 
 // maxConflicts bounds how often a write is tried again because another one came first.

@@ -286,8 +286,8 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 }
 
 // save keeps the token and the session: both or neither. A middleware that cannot save the
-// session afterwards removes both. If the account had another owner, save ends that user's
-// sessions with the account.
+// session afterwards removes both. If the account had other owners, save ends their sessions
+// with the account and removes their tokens for it, when all else is done.
 func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token, opt client.PutOptions) error {
 	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, opt)
 	if err != nil {
@@ -304,34 +304,48 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
-	if former := stored.FormerOwner(); former != "" {
-		h.endSessionsOf(ctx, former, user)
-	}
+	h.removeFormerOwners(ctx, stored, user)
 	if h.cfg.RevokeReplaced {
 		stored.RevokeReplaced()
 	}
 	return nil
 }
 
-// endSessionsOf ends the sessions that a former owner has with the user's account. Their
-// tokens are deleted already, so a failure is logged and the sign-in stands.
-func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) {
+// removeFormerOwners ends the sessions and removes the tokens that former owners have with
+// the user's account. It is the last step of a sign-in. A failure is logged and the sign-in
+// stands: the user's next one tries again.
+func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored, user provider.User) {
+	for _, id := range stored.FormerOwners() {
+		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
+			"provider", user.Provider, "user_id", user.ID, "former_user_id", id)
+		if err := h.endSessionsOf(ctx, id, user); err != nil {
+			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
+				"provider", user.Provider, "user_id", id, "err", err)
+		}
+	}
+	// The visitor may have gone, and the sessions may have taken all the time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+	defer cancel()
+	if err := stored.Commit(ctx); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
+			"provider", user.Provider, "user_id", user.ID, "err", err)
+	}
+}
+
+// endSessionsOf ends the sessions that a former owner has with the user's account.
+func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) error {
+	users := h.cfg.Sessions.UserSessions()
+	if users == nil {
+		return nil
+	}
 	var names []string
 	for _, p := range h.cfg.Providers {
-		if (tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}).SameAccount(user.Key()) {
+		key := tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}
+		if h.cfg.Clients.SameAccount(key, user.Key()) {
 			names = append(names, p.Name())
 		}
 	}
-	h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
-		"provider", user.Provider, "user_id", user.ID, "former_user_id", formerOwner)
-	users := h.cfg.Sessions.UserSessions()
-	if users == nil {
-		return
-	}
-	if err := users.EndAccount(ctx, formerOwner, user.AccountID, names...); err != nil {
-		h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
-			"provider", user.Provider, "user_id", formerOwner, "err", err)
-	}
+	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections

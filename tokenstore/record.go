@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // ownerProvider is the Provider of the keys of owner entries.
 const ownerProvider = ".owner"
+
+// errOwner says that the entry of an account's owner cannot be read.
+var errOwner = errors.New("tokenstore: the entry of an account's owner cannot be read")
 
 // errRecordKey says that a key names no record.
 var errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
@@ -50,68 +54,93 @@ func (v *Vault) DeleteRecord(ctx context.Context, key Key, version Version) erro
 // isRecord reports whether k is the key of a sealed entry of the kit.
 func (k Key) isRecord() bool { return k.reserved() && k.Provider != ownerProvider }
 
-// Owner returns the id of the user who owns an account, and the version of that entry, or
-// [ErrNotFound]. Each account has at most one owner. X's two providers have the same
-// accounts.
-//
-// The user's id is stored unsealed. The keys of tokens show it already, and a lost secret
-// must not make accounts look free.
-func (v *Vault) Owner(ctx context.Context, provider, accountID string) (userID string, version Version, err error) {
-	key, err := ownerKey(provider, accountID)
-	if err != nil {
-		return "", "", err
-	}
-	e, err := v.store.Get(ctx, key)
-	return string(e.Value), e.Version, err
+// Owner is who owns an account.
+type Owner struct {
+	// UserID is the owner's id.
+	UserID string
+	// Former are the former owners whose tokens for the account may still be stored.
+	Former []string
 }
 
-// ReplaceOwner makes the user the owner of an account if its entry has version old, and
+// Owner returns who owns an account, and the version of that entry, or [ErrNotFound]. Each
+// account has at most one owner. space is a name that all providers with the same accounts
+// share, without a colon.
+//
+// The ids are stored unsealed. The keys of tokens show them already, and a lost secret must
+// not make accounts look free.
+func (v *Vault) Owner(ctx context.Context, space, accountID string) (Owner, Version, error) {
+	key, err := ownerKey(space, accountID)
+	if err != nil {
+		return Owner{}, "", err
+	}
+	e, err := v.store.Get(ctx, key)
+	if err != nil {
+		return Owner{}, e.Version, err
+	}
+	o, err := parseOwner(e.Value)
+	return o, e.Version, err
+}
+
+// ReplaceOwner makes o the owner of an account if its entry has version old, and
 // returns the new version. The zero Version means an account without an owner. The
 // error is [ErrConflict] if the entry has another version: of many users who take one
 // account at once one succeeds.
-func (v *Vault) ReplaceOwner(ctx context.Context, provider, accountID string, old Version, userID string) (Version, error) {
-	key, err := ownerKey(provider, accountID)
+func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old Version, o Owner) (Version, error) {
+	key, err := ownerKey(space, accountID)
 	if err != nil {
 		return "", err
 	}
-	if userID == "" || len(userID) > maxUserID {
-		return "", fmt.Errorf("tokenstore: the owner's UserID has %d bytes (use at least 1 and at most %d)", len(userID), maxUserID)
+	for _, id := range append([]string{o.UserID}, o.Former...) {
+		if id == "" || len(id) > maxUserID {
+			return "", fmt.Errorf("tokenstore: the owner's UserID has %d bytes (use at least 1 and at most %d)", len(id), maxUserID)
+		}
 	}
-	return v.store.Replace(ctx, key, old, []byte(userID))
+	return v.store.Replace(ctx, key, old, o.value())
 }
 
 // DeleteOwner makes an account free if its entry has the given version, like
 // [Store.Delete].
-func (v *Vault) DeleteOwner(ctx context.Context, provider, accountID string, version Version) error {
-	key, err := ownerKey(provider, accountID)
+func (v *Vault) DeleteOwner(ctx context.Context, space, accountID string, version Version) error {
+	key, err := ownerKey(space, accountID)
 	if err != nil {
 		return err
 	}
 	return v.store.Delete(ctx, key, version)
 }
 
-// ownerKey returns the key of the entry that names an account's owner. A provider's name
-// has no colon, so that two accounts never have the same key.
-func ownerKey(provider, accountID string) (Key, error) {
-	if provider == "" || accountID == "" || strings.Contains(provider, ":") {
-		return Key{}, errors.New("tokenstore: an account needs a provider, without a colon, and an account id")
+// ownerKey returns the key of the entry that names an account's owner. A space has no
+// colon, so that two accounts never have the same key.
+func ownerKey(space, accountID string) (Key, error) {
+	if space == "" || accountID == "" || strings.Contains(space, ":") {
+		return Key{}, errors.New("tokenstore: an account needs a space, without a colon, and an account id")
 	}
-	if err := (Key{Provider: provider, AccountID: accountID}).checkLengths(); err != nil {
+	if err := (Key{Provider: space, AccountID: accountID}).checkLengths(); err != nil {
 		return Key{}, err
 	}
-	return Key{Provider: ownerProvider, UserID: accountSpace(provider) + ":" + accountID}, nil
+	return Key{Provider: ownerProvider, UserID: space + ":" + accountID}, nil
 }
 
-// SameAccount reports whether two keys name tokens of the same account, whoever the user is.
-// X's two providers have the same accounts.
-func (k Key) SameAccount(other Key) bool {
-	return k.AccountID == other.AccountID && accountSpace(k.Provider) == accountSpace(other.Provider)
-}
-
-// accountSpace returns the name that providers with the same accounts share.
-func accountSpace(provider string) string {
-	if provider == "x-oauth1" {
-		return "x"
+// value is each id with its length in front, the owner's first.
+func (o Owner) value() []byte {
+	var value []byte
+	for _, id := range append([]string{o.UserID}, o.Former...) {
+		value = fmt.Appendf(value, "%d:%s", len(id), id)
 	}
-	return provider
+	return value
+}
+
+func parseOwner(value []byte) (Owner, error) {
+	var ids []string
+	for rest := string(value); rest != ""; {
+		digits, after, _ := strings.Cut(rest, ":")
+		n, err := strconv.ParseUint(digits, 10, 16)
+		if err != nil || n == 0 || n > uint64(len(after)) {
+			return Owner{}, errOwner
+		}
+		ids, rest = append(ids, after[:n]), after[n:]
+	}
+	if len(ids) == 0 {
+		return Owner{}, errOwner
+	}
+	return Owner{UserID: ids[0], Former: ids[1:]}, nil
 }

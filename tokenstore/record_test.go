@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -104,44 +105,53 @@ func TestVaultOwners(t *testing.T) {
 	if _, _, err := v.Owner(t.Context(), "x", "7"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Owner: %v", err)
 	}
-	v1, err := v.ReplaceOwner(t.Context(), "x-oauth1", "7", "", "alice")
+	v1, err := v.ReplaceOwner(t.Context(), "x", "7", "", Owner{UserID: "alice"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.ReplaceOwner(t.Context(), "x", "7", "", "bob"); !errors.Is(err, ErrConflict) {
-		t.Errorf("another user takes the account by the other protocol: %v", err)
+	if _, err := v.ReplaceOwner(t.Context(), "x", "7", "", Owner{UserID: "bob"}); !errors.Is(err, ErrConflict) {
+		t.Errorf("another user takes the account: %v", err)
 	}
-	if _, err := v.ReplaceOwner(t.Context(), "github", "7", "", "bob"); err != nil {
+	if _, err := v.ReplaceOwner(t.Context(), "github", "7", "", Owner{UserID: "bob"}); err != nil {
 		t.Errorf("the account of another provider: %v", err)
 	}
 	// A lost secret locks nobody out.
 	got, version, err := vault(t, m, secret('b')).Owner(t.Context(), "x", "7")
-	if err != nil || got != "alice" || version != v1 {
-		t.Errorf("Owner = %q in %q, %v", got, version, err)
+	if err != nil || got.UserID != "alice" || len(got.Former) != 0 || version != v1 {
+		t.Errorf("Owner = %v in %q, %v", got, version, err)
 	}
-	if got := string(entry(t, m, Key{Provider: ".owner", UserID: "x:7"}).Value); got != "alice" {
+	if got := string(entry(t, m, Key{Provider: ".owner", UserID: "x:7"}).Value); got != "5:alice" {
 		t.Errorf("the entry holds %q", got)
 	}
-	v2, err := v.ReplaceOwner(t.Context(), "x", "7", v1, "carol")
+	v2, err := v.ReplaceOwner(t.Context(), "x", "7", v1, Owner{UserID: "carol", Former: []string{"alice", "1:b"}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	got, _, err = v.Owner(t.Context(), "x", "7")
+	if err != nil || got.UserID != "carol" || !slices.Equal(got.Former, []string{"alice", "1:b"}) {
+		t.Errorf("Owner = %q, %v", got, err)
+	}
+	for _, value := range []string{"", "alice", "5:alic", "5:alice:", "0:", "-1:a", "5:alice9:b"} {
+		if o, err := parseOwner([]byte(value)); err == nil {
+			t.Errorf("the value %q names %q", value, o)
+		}
 	}
 	if err := v.DeleteOwner(t.Context(), "x", "7", v1); !errors.Is(err, ErrConflict) {
 		t.Errorf("DeleteOwner of an old version: %v", err)
 	}
-	if err := v.DeleteOwner(t.Context(), "x-oauth1", "7", v2); err != nil {
+	if err := v.DeleteOwner(t.Context(), "x", "7", v2); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := v.Owner(t.Context(), "x", "7"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Owner after DeleteOwner: %v", err)
 	}
 	for _, account := range [][2]string{{"", "7"}, {"x", ""}, {"x:1", "7"}, {strings.Repeat("p", 257), "7"}, {"x", strings.Repeat("7", 257)}} {
-		if _, err := v.ReplaceOwner(t.Context(), account[0], account[1], "", "alice"); err == nil {
+		if _, err := v.ReplaceOwner(t.Context(), account[0], account[1], "", Owner{UserID: "alice"}); err == nil {
 			t.Errorf("an account of %.5q and %.5q has an owner", account[0], account[1])
 		}
 	}
 	for _, user := range []string{"", strings.Repeat("u", 1025)} {
-		if _, err := v.ReplaceOwner(t.Context(), "x", "7", "", user); err == nil || !strings.Contains(err.Error(), "UserID") {
+		if _, err := v.ReplaceOwner(t.Context(), "x", "7", "", Owner{UserID: "alice", Former: []string{user}}); err == nil || !strings.Contains(err.Error(), "UserID") {
 			t.Errorf("an owner's id of %d bytes: %v", len(user), err)
 		}
 	}
@@ -164,7 +174,7 @@ func TestVaultRefusesLongKeysByName(t *testing.T) {
 	if _, err := v.Put(t.Context(), longest, Token{AccessToken: "a"}); err != nil {
 		t.Errorf("Put with the longest parts: %v", err)
 	}
-	if _, err := v.ReplaceOwner(t.Context(), long(256), long(256), "", long(1024)); err != nil {
+	if _, err := v.ReplaceOwner(t.Context(), long(256), long(256), "", Owner{UserID: long(1024)}); err != nil {
 		t.Errorf("ReplaceOwner with the longest parts: %v", err)
 	}
 }

@@ -245,6 +245,23 @@ func TestLinkAndUnlink(t *testing.T) {
 	other.sees("You are user 2 here")
 }
 
+// TestUnlinkAfterSignOut: a sign-out deletes the account's tokens, and it can still be unlinked.
+func TestUnlinkAfterSignOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, other := s.browser(), s.browser()
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	b.signIn(b.link("x"), second, http.StatusSeeOther)
+	b.press("/auth/logout", nil, http.StatusSeeOther) // the session of the second account
+	b.signIn(oauth2, first, http.StatusSeeOther)
+	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 1 {
+		t.Errorf("after the sign-out: %v %v", held, err)
+	}
+	b.press("/unlink", url.Values{"account": {second}}, http.StatusSeeOther)
+	other.signIn(oauth2, second, http.StatusSeeOther)
+	other.sees("You are user 2 here")
+}
+
 func TestAnAccountOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

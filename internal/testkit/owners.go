@@ -71,12 +71,16 @@ func LinkOneAccount(t *testing.T, open func() tokenstore.Store) {
 	}
 	for i := range users {
 		_, _, err := vault.Get(t.Context(), key(i))
-		if stored := err == nil; stored != (int32(i) == winner.Load()) { //nolint:gosec // below 64
-			t.Errorf("user %d, where user %d won: stored %t, %v", i, winner.Load(), stored, err)
+		want := tokenstore.ErrNotFound
+		if int32(i) == winner.Load() { //nolint:gosec // below 64
+			want = nil
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("the token of user %d, where user %d won: %v, want %v", i, winner.Load(), err, want)
 		}
 	}
 	owner, _, err := vault.Owner(t.Context(), x.Name(), xtest.DefaultUserID)
-	if want := key(int(winner.Load())).UserID; err != nil || owner != want {
-		t.Errorf("the owner is %q, %v, want %q", owner, err, want)
+	if want := key(int(winner.Load())).UserID; err != nil || owner.UserID != want {
+		t.Errorf("the owner is %q, %v, want %q", owner.UserID, err, want)
 	}
 }

@@ -94,12 +94,12 @@ func raceRules() []rule {
 				users := make([]string, crowd)
 				winner := s.oneWins("ReplaceOwner of an account without an owner", tokenstore.ErrConflict, func(s *subject, i int) error {
 					users[i] = "user " + strconv.Itoa(i)
-					_, err := s.vault().ReplaceOwner(s.ctx, "x", "2244994945", "", users[i])
+					_, err := s.vault().ReplaceOwner(s.ctx, "x", "2244994945", "", tokenstore.Owner{UserID: users[i]})
 					return err
 				})
-				got, v, err := s.vault().Owner(s.ctx, "x-oauth1", "2244994945")
-				s.must(err == nil && got == users[winner], "Owner = %q, error %v, want %q", got, err, users[winner])
-				s.lists(got)
+				got, v, err := s.vault().Owner(s.ctx, "x", "2244994945")
+				s.must(err == nil && got.UserID == users[winner], "Owner = %q, error %v, want %q", got.UserID, err, users[winner])
+				s.lists(got.UserID)
 				err = s.vault().DeleteOwner(s.ctx, "x", "2244994945", v)
 				s.must(err == nil, "DeleteOwner: %v", err)
 				_, _, err = s.vault().Owner(s.ctx, "x", "2244994945")
