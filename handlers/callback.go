@@ -333,6 +333,9 @@ func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored
 				"provider", user.Provider, "user_id", id, "err", err)
 		}
 	}
+	// The visitor may have gone, and the sessions may have taken all the time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+	defer cancel()
 	if err := stored.Commit(ctx); err != nil {
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
 			"provider", user.Provider, "user_id", user.ID, "err", err)

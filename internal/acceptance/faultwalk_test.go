@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,11 @@ type traveller struct {
 	provider string
 	vault    *tokenstore.Vault
 	slowest  *slowest
+	// user is the application's id of the traveller. It is the account's id if the
+	// application has no users of its own.
+	user string
+	// former is the user who owned the account before, or "".
+	former string
 }
 
 // slowest is how long the requests for each path took at most.
@@ -141,6 +147,9 @@ type journey struct {
 	name, login, provider string
 	steps                 []step
 	edit                  func(*xsignin.Config)
+	// users are the application's own users who link the account one after the other. The
+	// last one is the traveller, and the others have done it before.
+	users []string
 }
 
 var (
@@ -165,6 +174,12 @@ var journeys = []journey{
 	{name: "idle timeout", login: "/auth/login", provider: "x", edit: func(c *xsignin.Config) { c.Session.IdleTimeout = 24 * time.Hour }, steps: []step{
 		oauth2In, {"request that is recorded", later(3*time.Hour, reading)}, signOut,
 	}},
+	{name: "link", login: "/auth/login", provider: "x", users: []string{"user-1"}, steps: []step{
+		oauth2In, {"call", calling}, signOut,
+	}},
+	{name: "transfer", login: "/auth/login", provider: "x", users: []string{"user-1", "user-2"}, steps: []step{
+		oauth2In, {"call", calling}, signOut,
+	}},
 	{name: "program with a code", login: "/auth/login", provider: "x", steps: []step{
 		{"sign-in", byProgram(func(s *site) fields { return s.code(xtest.DefaultUserID) })}, {"call", calling}, signOut,
 	}},
@@ -176,12 +191,17 @@ var journeys = []journey{
 // site makes the site of a journey.
 func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 	plan := testkit.NewFaultPlan()
+	v := &traveller{plan: plan, login: j.login, provider: j.provider, slowest: slow, user: xtest.DefaultUserID}
 	s := nativeSite(t, func(c *xsignin.Config) {
 		c.Session.Store = plan.SessionStore(c.Session.Store.(*testkit.SessionStore))
 		c.TokenStore = plan.TokenStore(c.TokenStore.(*testkit.TokenStore))
 		c.X.Transport = plan.Transport(c.X.Transport)
 		if j.edit != nil {
 			j.edit(c)
+		}
+		if len(j.users) != 0 {
+			c.Advanced.AllowAccountTransfer = true
+			c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error { in.User.ID = v.user; return nil }
 		}
 	})
 	s.scoped("/scoped", "tweet.write")
@@ -211,13 +231,60 @@ func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, &traveller{browser: s.browser(), plan: plan, login: j.login, provider: j.provider, vault: vault, slowest: slow}
+	v.browser, v.vault = s.browser(), vault
+	return s, v
+}
+
+// link lets the application's users before the traveller link the account. Their sessions
+// end and their tokens stay.
+func (j journey) link(v *traveller) {
+	for _, user := range j.users {
+		v.former, v.user = v.user, user
+		if user == j.users[len(j.users)-1] {
+			break
+		}
+		if a := v.s.browser().SignIn(v.login, xtest.DefaultUserID); a.StatusCode != http.StatusSeeOther {
+			v.s.T.Fatalf("%s links the account: status %d, body %s", user, a.StatusCode, a.Text)
+		}
+		if err := v.s.Kit.Sessions().UserSessions().EndAll(context.Background(), user); err != nil {
+			v.s.T.Fatal(err)
+		}
+	}
+	if len(j.users) < 2 {
+		v.former = ""
+	}
+	time.Sleep(2 * time.Minute) // what goes on in the background
+	v.plan.Restart()
+}
+
+// owner is who owns the account.
+func (v *traveller) owner() tokenstore.Owner {
+	v.s.T.Helper()
+	o, _, err := v.vault.Owner(context.Background(), "x", xtest.DefaultUserID)
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		v.s.T.Fatal(err)
+	}
+	return o
+}
+
+// formerHas reports whether the former owner has a token of the account.
+func (v *traveller) formerHas() bool {
+	return v.former != "" && v.hasToken(v.former)
+}
+
+func (v *traveller) hasToken(user string) bool {
+	v.s.T.Helper()
+	_, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: user, AccountID: xtest.DefaultUserID})
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		v.s.T.Fatal(err)
+	}
+	return err == nil
 }
 
 // stored is the token that is stored, and whether there is one with secrets in it.
 func (v *traveller) stored() (tokenstore.Token, bool) {
 	v.s.T.Helper()
-	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: xtest.DefaultUserID, AccountID: xtest.DefaultUserID})
+	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: v.user, AccountID: xtest.DefaultUserID})
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		v.s.T.Fatal(err)
 	}
@@ -291,6 +358,7 @@ func (w *walk) run(steps []step) {
 		time.Sleep(2 * time.Minute)
 		w.last = st.name
 		w.nothingHalfDone(st, a, done, was, before, cookie, givenBefore)
+		w.owned(st, done)
 		if leaves(st) && !done {
 			if a, done = st.run(w.traveller); !done || w.Who() != "" {
 				t.Errorf("afterwards: %s: status %d, body %s", st.name, a.StatusCode, a.Text)
@@ -300,6 +368,7 @@ func (w *walk) run(steps []step) {
 			}
 		}
 		w.recovers()
+		w.ownedAgain()
 		if n := w.plan.OpenAnswers(); n != 0 {
 			t.Errorf("%d answers of X are open", n)
 		}
@@ -314,6 +383,46 @@ func (w *walk) run(steps []step) {
 
 // leaves reports whether st is a sign-out.
 func leaves(st step) bool { return st.name == signOut.name || st.name == leaveAll.name }
+
+// owned checks who owns the account after the fault.
+func (w walk) owned(st step, done bool) {
+	t := w.s.T
+	t.Helper()
+	if w.user == xtest.DefaultUserID {
+		return
+	}
+	o := w.owner()
+	if w.formerHas() && o.UserID != w.former && !slices.Contains(o.Former, w.former) {
+		t.Errorf("%s: the owner is %q, and a former owner's token is forgotten", st.name, o)
+	}
+	if token, has := w.stored(); has && o.UserID != w.user && !w.tokenMayStay(token) {
+		t.Errorf("%s: the owner is %q, and %s has a token", st.name, o, w.user)
+	}
+	switch {
+	case st.name != oauth2In.name:
+	case done && o.UserID != w.user:
+		t.Errorf("%s: told to be signed in, and the owner is %q", st.name, o)
+	case done && w.at.Part != testkit.FaultTokens && (w.formerHas() || len(o.Former) != 0):
+		t.Errorf("%s: the transfer is not complete: the owner is %q", st.name, o)
+	case !done && (w.at.Part != testkit.FaultTokens || !w.stays) && (o.UserID != w.former || len(o.Former) != 0 || w.former != "" && !w.formerHas()):
+		t.Errorf("%s: a sign-in failed, and the owner is %q", st.name, o)
+	}
+}
+
+// ownedAgain checks that the next sign-in completes a transfer.
+func (w walk) ownedAgain() {
+	t := w.s.T
+	t.Helper()
+	if w.user == xtest.DefaultUserID {
+		return
+	}
+	if a, done := signingIn(w.traveller); !done {
+		t.Errorf("afterwards: linking again: status %d, body %s", a.StatusCode, a.Text)
+	}
+	if o := w.owner(); o.UserID != w.user || len(o.Former) != 0 || w.formerHas() {
+		t.Errorf("afterwards: the owner is %q, and the former owner has a token: %t", o, w.formerHas())
+	}
+}
 
 func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokenstore.Token, cookie string, given int) {
 	s := w.s
@@ -453,7 +562,10 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 							t.Run(w.name(), func(t *testing.T) {
 								var s *site
 								s, w.traveller = j.site(t, slow)
-								s.Bubble(func() { w.run(j.steps) })
+								s.Bubble(func() {
+									j.link(w.traveller)
+									w.run(j.steps)
+								})
 							})
 						}
 					}
@@ -471,6 +583,7 @@ func (j journey) points(t *testing.T, slow *slowest) []testkit.FaultPoint {
 	s, v := j.site(t, slow)
 	var points []testkit.FaultPoint
 	s.Bubble(func() {
+		j.link(v)
 		for _, st := range j.steps {
 			if a, done := st.run(v); !done {
 				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.Text)

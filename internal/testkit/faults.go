@@ -140,6 +140,13 @@ func (f *FaultPlan) Arm(at FaultPoint, kind FaultKind, stays bool) {
 	f.at, f.kind, f.stays, f.armed = at, kind, stays, true
 }
 
+// Restart forgets the calls so far, and numbers the next ones from the start.
+func (f *FaultPlan) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls, f.points, f.given = make(map[FaultPoint]int), nil, nil
+}
+
 // Lift ends the failures.
 func (f *FaultPlan) Lift() {
 	f.mu.Lock()
