@@ -304,7 +304,12 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
-	h.removeFormerOwners(ctx, stored, user)
+	session.OnSaved(r.Context(), func() {
+		// The visitor may have gone.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+		defer cancel()
+		h.removeFormerOwners(ctx, stored, user)
+	})
 	if h.cfg.RevokeReplaced {
 		stored.RevokeReplaced()
 	}
@@ -323,7 +328,7 @@ func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored
 				"provider", user.Provider, "user_id", id, "err", err)
 		}
 	}
-	// The visitor may have gone, and the sessions may have taken all the time.
+	// The sessions may have taken all the time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 	defer cancel()
 	if err := stored.Commit(ctx); err != nil {

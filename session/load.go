@@ -96,13 +96,18 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		}
 		sm := *m.sm
 		sm.IdleTimeout = 0 // the cookie lasts until the deadline, and the store knows the timeout
+		failed := false
 		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+			failed = true
 			// The session ended while the request ran. The browser has a newer cookie, or none.
 			if !errors.Is(err, errEnded) {
 				m.fail(w, r, errors.Join(err, roll.run()))
 			}
 		}
 		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
+		if !failed {
+			roll.finish()
+		}
 	})
 }
 
@@ -124,8 +129,9 @@ func (m *Manager) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // rollback undoes a sign-in whose session cannot be saved at the end of its request.
 type rollback struct {
-	mu    sync.Mutex // guards steps
+	mu    sync.Mutex // guards both
 	steps []func() error
+	saved []func()
 }
 
 type rollbackKey struct{}
@@ -140,6 +146,30 @@ func rollbackOf(ctx context.Context) *rollback {
 func OnRollback(ctx context.Context, undo func() error) {
 	if r := rollbackOf(ctx); r != nil {
 		r.add(undo)
+	}
+}
+
+// OnSaved makes then run when the session of this request is saved for good. Behind
+// [Manager.LoadAndSave] that is after the answer. Otherwise it is now.
+func OnSaved(ctx context.Context, then func()) {
+	r := rollbackOf(ctx)
+	if r == nil {
+		then()
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.saved = append(r.saved, then)
+}
+
+// finish runs the steps that wait until the session is saved.
+func (r *rollback) finish() {
+	r.mu.Lock()
+	saved := r.saved
+	r.saved = nil
+	r.mu.Unlock()
+	for _, then := range saved {
+		then()
 	}
 }
 

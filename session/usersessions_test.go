@@ -461,6 +461,30 @@ func TestASignOutClearsEveryCookieOfTheName(t *testing.T) {
 	}
 }
 
+// TestOnSaved: the step runs once, after LoadAndSave's last commit or at once without it.
+func TestOnSaved(t *testing.T) {
+	t.Parallel()
+	for _, wrapped := range []bool{false, true} {
+		l := newListed(t)
+		w, r := request(l.a, "")
+		saved, early := 0, 0
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := l.a.SignIn(w, r, user("ann")); err != nil {
+				t.Error(err)
+			}
+			session.OnSaved(r.Context(), func() { saved++ })
+			early = saved
+		})
+		if wrapped {
+			h = l.a.LoadAndSave(h)
+		}
+		h.ServeHTTP(w, r)
+		if saved != 1 || (early == 0) != wrapped {
+			t.Errorf("LoadAndSave %t: run %d times, %d of them within the handler", wrapped, saved, early)
+		}
+	}
+}
+
 // TestASecondCommitThatFailsUndoesTheSignIn: LoadAndSave saves the session again at the end of
 // the request.
 func TestASecondCommitThatFailsUndoesTheSignIn(t *testing.T) {
@@ -473,6 +497,7 @@ func TestASecondCommitThatFailsUndoesTheSignIn(t *testing.T) {
 			t.Error(err)
 		}
 		session.OnRollback(r.Context(), func() error { undone++; return nil })
+		session.OnSaved(r.Context(), func() { t.Error("the session counts as saved") })
 		n := 0
 		l.spy.reset(func(_ int, c call) error {
 			if c.op == "commit" {

@@ -404,7 +404,7 @@ func (w walk) owned(st step, done bool) {
 		t.Errorf("%s: told to be signed in, and the owner is %q", st.name, o)
 	case done && w.at.Part != testkit.FaultTokens && (w.formerHas() || len(o.Former) != 0):
 		t.Errorf("%s: the transfer is not complete: the owner is %q", st.name, o)
-	case !done && w.at.Part != testkit.FaultTokens && (o.UserID != w.former || len(o.Former) != 0 || w.former != "" && !w.formerHas()):
+	case !done && (w.at.Part != testkit.FaultTokens || !w.stays) && (o.UserID != w.former || len(o.Former) != 0 || w.former != "" && !w.formerHas()):
 		t.Errorf("%s: a sign-in failed, and the owner is %q", st.name, o)
 	}
 }
