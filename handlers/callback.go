@@ -304,12 +304,14 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
-	session.OnSaved(r.Context(), func() {
-		// The visitor may have gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
-		defer cancel()
-		h.removeFormerOwners(ctx, stored, user)
-	})
+	if opt.Own {
+		session.OnSaved(r.Context(), func() {
+			// The visitor may have gone.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+			defer cancel()
+			h.removeFormerOwners(ctx, stored, user)
+		})
+	}
 	if h.cfg.RevokeReplaced {
 		stored.RevokeReplaced()
 	}
