@@ -299,8 +299,12 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		defer cancel()
 		return stored.Rollback(ctx)
 	}
+	identity := user
+	if opt.Own {
+		identity = h.keptAccount(ctx, r, user)
+	}
 	// With its own context, r tells SignIn that the visitor has gone.
-	if err := h.cfg.Sessions.SignIn(w, r, user); err != nil {
+	if err := h.cfg.Sessions.SignIn(w, r, identity); err != nil {
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
@@ -316,6 +320,17 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		stored.RevokeReplaced()
 	}
 	return nil
+}
+
+// keptAccount returns the user that the session is for: a browser that links a second account
+// of the signed-in user keeps the account that it was signed in with.
+func (h *Handlers) keptAccount(ctx context.Context, r *http.Request, user provider.User) provider.User {
+	before, ok, err := h.cfg.Sessions.Get(ctx, r)
+	if err != nil || !ok || before.ID != user.ID || before.AccountID == user.AccountID {
+		return user
+	}
+	before.SignedInAt = user.SignedInAt
+	return before
 }
 
 // removeFormerOwners ends the sessions and removes the tokens that former owners have with

@@ -120,7 +120,7 @@ func TestAStrangersLinkLinksNothing(t *testing.T) {
 		}
 		victim.get("/?linking", http.StatusOK)
 		s.leads(map[string]string{first: "1"})
-		victim.get(victim.get(callback, http.StatusSeeOther), http.StatusOK, "You are user 1 here", "@third by", "The account is linked.")
+		victim.get(victim.get(callback, http.StatusSeeOther), http.StatusOK, "You are user 1 here", "signed in as @demo by", "@third", "The account is linked.")
 		s.leads(map[string]string{first: "1", third: "1"})
 	}
 }

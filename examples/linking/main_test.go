@@ -219,7 +219,7 @@ func TestLinkAndUnlink(t *testing.T) {
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account that lets you in")
 	b.signIn(b.link("x-oauth1"), second, http.StatusSeeOther)
-	b.sees("You are user 1 here", "@demo_two by OAuth 1.0a", "("+first+")", "("+second+")")
+	b.sees("You are user 1 here", "signed in as @demo by OAuth 2.0", "("+first+")", "("+second+")")
 	for _, account := range []string{first, second} {
 		other := s.browser()
 		other.signIn(oauth2, account, http.StatusSeeOther)
@@ -252,8 +252,9 @@ func TestUnlinkAfterSignOut(t *testing.T) {
 	b, other := s.browser(), s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.signIn(b.link("x"), second, http.StatusSeeOther)
-	b.press("/auth/logout", nil, http.StatusSeeOther) // the session of the second account
-	b.signIn(oauth2, first, http.StatusSeeOther)
+	of := s.browser() // whose session is of the second account
+	of.signIn(oauth2, second, http.StatusSeeOther)
+	of.press("/auth/logout", nil, http.StatusSeeOther)
 	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 1 {
 		t.Errorf("after the sign-out: %v %v", held, err)
 	}

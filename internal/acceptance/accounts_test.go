@@ -111,3 +111,24 @@ func TestAReplacedTokenIsRevokedWhereThatIsAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestABrowserThatLinksAnAccountKeepsItsOwn(t *testing.T) {
+	s, signInAs := linkingSite(t, false)
+	b := s.browser()
+	signInAs("user-1")
+	b.SignIn("/auth/login", xtest.DefaultUserID)
+	b.SignIn("/auth/login/x-oauth1", xtest.SecondUserID)
+	if got := b.Who(); got != xtest.DefaultUserID {
+		t.Errorf("the session is of account %q", got)
+	}
+	if got := s.tokensOf("user-1"); len(got) != 2 {
+		t.Errorf("the user's tokens: %v", got)
+	}
+	// Another user in the same browser is another session.
+	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
+	signInAs("user-2")
+	b.SignIn("/auth/login", "7")
+	if got := b.Who(); got != "7" {
+		t.Errorf("the session is of account %q", got)
+	}
+}
