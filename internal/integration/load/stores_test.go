@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,7 +154,9 @@ func (s *stores) keys(ctx context.Context) ([]tokenstore.Key, error) {
 		page, next, err := w.Walk(ctx, at, 1000)
 		keys = append(keys, page...)
 		if err != nil || next == "" {
-			return keys, err
+			// Records of the kit, such as lists of sessions, are not tokens.
+			isRecord := func(k tokenstore.Key) bool { return strings.HasPrefix(k.Provider, ".") }
+			return slices.DeleteFunc(keys, isRecord), err
 		}
 		at = next
 	}
