@@ -5,8 +5,6 @@ package requestctx
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
@@ -46,6 +44,3 @@ func From(ctx context.Context) *Request {
 	req, _ := ctx.Value(key{}).(*Request)
 	return req
 }
-
-// Format implements [fmt.Formatter], so that a printed context shows nothing of the user.
-func (r *Request) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "requestctx.Request") }
