@@ -42,7 +42,7 @@ func TestLinking(t *testing.T) {
 	p.looks(source)
 	p.click("Continue to X")
 	p.consent("Second Demo", "/")
-	p.see("The account is linked", "You are user 1 here", "@demo_two by OAuth 1.0a")
+	p.see("The account is linked", "You are user 1 here", "signed in as @demo by OAuth 2.0", "@demo_two")
 	p.looks(source)
 }
 
