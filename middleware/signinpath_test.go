@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/middleware"
 )
 
-// TestALoginThatIsNotMounted: by the rooms alone, LoginPath says where it should be.
+// TestALoginThatIsNotMounted: without Kit, LoginPath says where the login should be.
 func TestALoginThatIsNotMounted(t *testing.T) {
 	p := testkit.NewParts(t, "https://site.example")
 	m, err := middleware.New(middleware.Config{
