@@ -236,6 +236,22 @@ func hashVersions(s *store) {
 	}
 }
 
+// signal lets one await of c return, now or later.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// await returns after a signal of c, or when none seems to come.
+func await(c chan struct{}) {
+	select {
+	case <-c:
+	case <-time.After(200 * time.Millisecond):
+	}
+}
+
 func brokenRaces() []fault {
 	pause := func() { time.Sleep(2 * time.Millisecond) }
 	// meet returns when another caller has checked what this one has just checked, or
@@ -279,17 +295,25 @@ func brokenRaces() []fault {
 		together("Replace looks for an entry, then makes one", "one of many makes an entry", checkThenCreate),
 		together("Replace looks for an owner, then makes one", "one of many owns an account", checkThenCreate),
 		together("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
+			checked, written := make(chan struct{}, 1), make(chan struct{}, 1)
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
 					return s.Memory.Delete(ctx, k, v)
 				}
-				pause()
+				signal(checked)
+				await(written)
 				return removeAny(ctx, s.Memory, k)
 			}
 			replace := s.Memory.Replace
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				time.Sleep(time.Millisecond)
-				return replace(ctx, k, v, value)
+				if string(value) == "two" { // what the rule writes beside its deletes
+					await(checked)
+				}
+				v, err := replace(ctx, k, v, value)
+				if err == nil {
+					signal(written)
+				}
+				return v, err
 			}
 		}),
 		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {
