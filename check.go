@@ -256,10 +256,14 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 
 // explain returns the finding for the error of a probe.
 func (k *Kit) explain(name string, err error) Finding {
-	advice := page.AdviceFor(err, k.cfg.callback())
+	p := page.ProblemFor(err)
+	if p.Reason == "callback" {
+		p.Fix += ": " + k.cfg.callback()
+	}
+	fix := cmp.Or(p.Fix, "see the log")
 	f := Finding{
-		Code: advice.Code, Severity: SeverityError, Provider: name,
-		Problem: advice.Problem, Fix: strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + ".",
+		Code: cmp.Or(p.Reason, p.Code), Severity: SeverityError, Provider: name,
+		Problem: cmp.Or(p.Cause, "X refused: "+err.Error()+"."), Fix: strings.ToUpper(fix[:1]) + fix[1:] + ".",
 	}
 	if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
 		f.Severity = SeverityWarning

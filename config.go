@@ -153,10 +153,10 @@ type PagesConfig struct {
 	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
 	// white in dark mode.
 	Accent string
-	// Interstitial sends visitors to X through a small page. It is for phones whose X app
-	// would open the link and end the sign-in in another browser. The default is
-	// InterstitialNever; InterstitialPhones suits sites with many visitors on phones.
-	Interstitial Interstitial
+	// Interstitial reports whether a page load is sent to X through a small page. The page
+	// is for phones whose X app would open the link and end the sign-in in another browser:
+	// [OnPhones] suits sites with many visitors on phones. The default is never.
+	Interstitial func(r *http.Request) bool
 	// LoggedOut answers a successful sign-out, in place of the redirect to the form's
 	// return_to. For example, it deletes the application's own cookies.
 	LoggedOut http.Handler
@@ -195,8 +195,6 @@ type Advanced struct {
 type (
 	// SignIn is the argument of Config.OnSignIn.
 	SignIn = handlers.SignIn
-	// Interstitial selects the visitors who are sent to X through a page.
-	Interstitial = handlers.Interstitial
 	// Event is the argument of Config.OnEvent.
 	Event = event.Event
 	// NativeClients selects the programs that may sign in at Paths.Base + "/native".
@@ -207,12 +205,9 @@ type (
 	Key = tokenstore.Key
 )
 
-// The values of Config.Pages.Interstitial.
-const (
-	InterstitialNever  = handlers.InterstitialNever
-	InterstitialPhones = handlers.InterstitialPhones
-	InterstitialAlways = handlers.InterstitialAlways
-)
+// OnPhones reports whether a phone sent r. It is for Config.Pages.Interstitial: see
+// [handlers.OnPhones].
+func OnPhones(r *http.Request) bool { return handlers.OnPhones(r) }
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }

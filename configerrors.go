@@ -24,7 +24,6 @@ var ownFields = [...]struct{ pkg, field, own string }{
 	{"client", "Config.RefreshBefore", "Config.Advanced.RefreshBefore"},
 	{"client", "Config.", "Config."},
 	{"handlers", "Config.DefaultReturnTo", "Config.Paths.DefaultReturnTo"},
-	{"handlers", "Config.Interstitial", "Config.Pages.Interstitial"},
 	{"handlers", "Config.Native", "Config.Advanced.Native"},
 	{"handlers", "Config.Timeout", "Config.Advanced.Timeout"},
 	{"handlers", "Config.", "Config."},

@@ -2,16 +2,13 @@ package handlers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
-	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -42,8 +39,8 @@ const maxCallbackQuery = 8 << 10
 //
 // success answers when the user is signed in, with the user in the request's context, and
 // with the token where gologin's readers find it: see [ReturnPath] for where the visitor
-// came from, and the package's comment for the readers. nil means a redirect, with status 303, to where
-// the visitor came from. failure answers otherwise; nil means the default page.
+// came from, and the package's comment for the readers. nil means [RedirectAfterSignIn] to
+// where the visitor came from. failure answers otherwise; nil means the default page.
 //
 // A sign-in ends only at the path of its own provider's CallbackURL. This is a defence
 // against mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
@@ -52,35 +49,29 @@ const maxCallbackQuery = 8 << 10
 // CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,
 // the end of CallbackURL's path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private(w)
-		if !h.only(w, r, http.MethodGet) {
-			return
-		}
-		c := callback{h: h, w: w, r: r, success: success, failure: failure, attempt: attempt{begun: h.cfg.Now()}}
-		c.query, c.state = parseCallback(r)
-		p, err := c.find()
+	return h.handler(func(c *call) {
+		c.failure = failure
+		cb := callback{call: c, success: success}
+		cb.query, cb.state = parseCallback(c.r)
+		p, err := cb.find()
 		switch {
 		case err != nil:
 			c.fail(err)
-		case c.found.Outcome != nil:
-			c.answerAgain(*c.found.Outcome)
+		case cb.found.Outcome != nil:
+			cb.answerAgain(outcomeError(cb.found.Outcome))
 		default:
-			c.finish(p)
+			cb.finish(p)
 		}
-	})
+	}, http.MethodGet)
 }
 
 // callback is one request to the callback.
 type callback struct {
-	h                *Handlers
-	w                http.ResponseWriter
-	r                *http.Request
-	success, failure http.Handler
-	query            url.Values
-	state            string
-	found            session.Found
-	attempt          attempt
+	*call
+	success http.Handler // or nil
+	query   url.Values
+	state   string
+	found   session.Found
 }
 
 // find finds what this browser has for the state: a pending sign-in, or its outcome.
@@ -99,134 +90,18 @@ func (c *callback) find() (provider.Provider, error) {
 		// The sign-in began before a deployment that dropped this provider.
 		return nil, &provider.Error{Kind: provider.ErrExpired, Provider: name, Op: "callback"}
 	}
-	c.attempt.provider, c.attempt.wanted = name, slices.Clone(c.found.Wanted)
-	c.attempt.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
+	c.provider, c.wanted = name, slices.Clone(c.found.Wanted)
+	c.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
 	if !endsAt(p, c.r.URL.Path) {
 		// The code, if there is one, is another provider's.
 		h.cfg.Pending.Spend(c.state)
-		err := &provider.Error{
+		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
+		return nil, &provider.Error{
 			Kind: provider.ErrOtherBrowser, Provider: name, Op: "callback",
 			Detail: "the provider answered at the callback of another one",
 		}
-		h.cfg.Pending.Finish(c.w, c.found, page.ProblemFor(err).Code)
-		return nil, err
 	}
 	return p, nil
-}
-
-// finish waits for the provider, saves the result, and answers. If several callbacks with
-// this state wait, the first whose visitor is still there saves the result.
-func (c *callback) finish(p provider.Provider) {
-	h := c.h
-	e, ok := h.exchanges.enter(c.state,
-		func() bool { return h.cfg.Pending.Spend(c.state) },
-		func(e *exchange) { h.run(c.r.Context(), p, c.found.PendingSignIn, c.query, e) })
-	if !ok {
-		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
-		return
-	}
-	defer h.exchanges.leave(c.state, e)
-	if !e.wait(c.r) {
-		h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
-		return
-	}
-	defer func() { <-e.turn }()
-	if e.ended {
-		code := ""
-		if err := c.outcome(e); err != nil {
-			code = page.ProblemFor(err).Code
-		}
-		c.answerAgain(session.Outcome{Provider: p.Name(), Code: code, ReturnTo: c.found.ReturnTo, Wanted: c.missing(e.token)})
-		return
-	}
-	user, err := e.user, e.err
-	if err == nil {
-		user, err = c.save(p, e)
-	}
-	if c.r.Context().Err() != nil {
-		return // another callback may take the result over
-	}
-	e.ended, e.failure = true, err
-	if err := c.outcome(e); err != nil {
-		h.cfg.Pending.Finish(c.w, c.found, page.ProblemFor(err).Code)
-	} else {
-		h.cfg.Pending.Finish(c.w, c.found, "")
-	}
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	c.signedIn(user, e.token)
-}
-
-// save admits the user, unless the visitor has gone by then.
-func (c *callback) save(p provider.Provider, e *exchange) (provider.User, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.h.cfg.Timeout)
-	defer cancel()
-	return c.h.admit(ctx, c.w, p, SignIn{User: e.user, Token: e.token, Request: c.r, ReturnTo: c.attempt.returnTo})
-}
-
-// outcome returns the error that the visitor is told about, or nil.
-func (c *callback) outcome(e *exchange) error {
-	if e.failure != nil {
-		return e.failure
-	}
-	if missing := c.missing(e.token); len(missing) > 0 {
-		return &NotGrantedError{Provider: c.attempt.provider, Scopes: missing}
-	}
-	return nil
-}
-
-// missing are the scopes that the visitor was sent for and did not get.
-func (c *callback) missing(token tokenstore.Token) []string {
-	if token.IsOAuth1() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(c.found.Wanted), func(s string) bool { return token.HasScopes(s) })
-}
-
-// signedIn reports a sign-in and answers.
-func (c *callback) signedIn(user provider.User, token tokenstore.Token) {
-	h, ctx, now := c.h, c.r.Context(), c.h.cfg.Now()
-	h.cfg.OnEvent.Tell(ctx, event.Event{
-		Kind: event.SignInDone, Time: now, Duration: now.Sub(c.attempt.begun),
-		Provider: user.Provider, UserID: user.ID,
-	})
-	h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
-	if missing := c.missing(token); len(missing) > 0 {
-		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted", "provider", user.Provider, "user_id", user.ID, "missing", missing)
-		h.answerFailure(c.w, c.r, c.failure, c.attempt, &NotGrantedError{Provider: user.Provider, Scopes: missing})
-		return
-	}
-	if c.success == nil {
-		RedirectAfterSignIn(c.w, c.r, c.attempt.returnTo)
-		return
-	}
-	ctx = requestctx.With(ctx, &requestctx.Request{
-		Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.attempt.returnTo},
-	})
-	c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, token)))
-}
-
-// fail reports a sign-in that failed and answers.
-func (c *callback) fail(err error) { c.h.fail(c.w, c.r, c.failure, c.attempt, err) }
-
-// answerAgain answers a callback that arrives again as the first one was answered. A user who
-// was signed in is sent on.
-func (c *callback) answerAgain(o session.Outcome) {
-	if o.Code == "" {
-		RedirectAfterSignIn(c.w, c.r, c.attempt.returnTo)
-		return
-	}
-	c.h.answerFailure(c.w, c.r, c.failure, c.attempt, problemError(o))
-}
-
-// problemError returns an error whose problem has the code of o.
-func problemError(o session.Outcome) error {
-	if o.Code == "not_granted" {
-		return &NotGrantedError{Provider: o.Provider, Scopes: o.Wanted}
-	}
-	return page.ErrorOf(page.Kind(o.Code))
 }
 
 // endsAt reports whether path is the path of p's callback, or its end.
@@ -238,136 +113,98 @@ func endsAt(p provider.Provider, path string) bool {
 	return path == u.Path || path != "/" && strings.HasSuffix(u.Path, path)
 }
 
-// admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves.
-func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.Provider, s SignIn) (provider.User, error) {
-	var none provider.User
-	user, token, r := s.User, s.Token, s.Request
-	if user.AccountID == "" || user.Provider != p.Name() {
-		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
+// finish waits for the provider, saves the result, and answers. If several callbacks with
+// this state wait, the first whose visitor is still there saves the result.
+func (c *callback) finish(p provider.Provider) {
+	h, ctx := c.h, c.r.Context()
+	e := c.exchange(p)
+	if e == nil {
+		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
+		return
 	}
-	if user.ID == "" {
-		// Ids are unique with their provider only.
-		user.ID = p.Name() + ":" + user.AccountID
+	defer h.exchanges.leave(c.state, e)
+	if !e.wait(ctx) {
+		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
+		return
 	}
-	if user.SignedInAt.IsZero() {
-		// Sessions are told apart by it.
-		user.SignedInAt = h.cfg.Now()
+	defer func() { <-e.turn }()
+	if e.ended {
+		c.answerAgain(e.outcome)
+		return
 	}
-	s.User = user
-	var opt client.PutOptions
-	if h.cfg.OnSignIn != nil {
-		asked := s // a copy for the hook alone, which many do without
-		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
-			if errors.Is(err, provider.ErrNotAllowed) {
-				refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
-				if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
-					refused.Err = err
-				}
-				return none, refused
-			}
-			return none, internal(fmt.Errorf("OnSignIn: %w", err))
-		}
-		if asked.User.ID == "" {
-			return none, internal(errors.New("OnSignIn left User.ID empty"))
-		}
-		// The application may have its own users: an account belongs to one of them.
-		opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
-		// The hook chooses the id; what X said is not its to change.
-		user.ID = asked.User.ID
-	}
-	err := h.save(ctx, w, r, user, token, opt)
-	switch {
-	case errors.Is(err, client.ErrAccountTaken):
-		return none, err
-	case err != nil:
-		return none, internal(err)
-	}
-	return user, nil
-}
-
-// save keeps the token and the session: both or neither. A middleware that cannot save the
-// session afterwards removes both. If the account had other owners, save ends their sessions
-// with the account and removes their tokens for it, when all else is done.
-func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.User, token tokenstore.Token, opt client.PutOptions) error {
-	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), token, opt)
-	if err != nil {
-		return err
-	}
-	rollback := func() error {
-		// The deadline that may have failed the session must not fail this.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+	user, err := e.user, e.err
+	if err == nil {
+		saving, cancel := h.detached(ctx)
 		defer cancel()
-		return stored.Rollback(ctx)
+		user, err = c.admit(saving, p, SignIn{User: user, Token: e.token, ReturnTo: c.returnTo})
 	}
-	identity := user
-	if opt.Own {
-		identity = h.keptAccount(ctx, r, user)
+	if ctx.Err() != nil {
+		return // another callback may take the result over
 	}
-	// With its own context, r tells SignIn that the visitor has gone.
-	if err := h.cfg.Sessions.SignIn(w, r, identity); err != nil {
-		return errors.Join(err, rollback())
+	e.ended, e.outcome = true, err
+	if missing := c.missing(e.token); err == nil && len(missing) > 0 {
+		e.outcome = &notGranted{p.Name(), missing}
 	}
-	session.OnRollback(r.Context(), rollback)
-	if opt.Own {
-		session.OnSaved(r.Context(), func() {
-			// The visitor may have gone.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
-			defer cancel()
-			h.removeFormerOwners(ctx, stored, user)
-		})
+	code := ""
+	if e.outcome != nil {
+		code = page.ProblemFor(e.outcome).Code
 	}
-	if h.cfg.RevokeReplaced {
-		stored.RevokeReplaced()
+	h.cfg.Pending.Finish(c.w, c.found, code)
+	if err != nil {
+		c.fail(err)
+		return
 	}
-	return nil
+	c.done(user)
+	c.signedIn(user, e)
 }
 
-// keptAccount returns the user that the session is for: a browser that links a second account
-// of the signed-in user keeps the account that it was signed in with.
-func (h *Handlers) keptAccount(ctx context.Context, r *http.Request, user provider.User) provider.User {
-	before, ok, err := h.cfg.Sessions.Get(ctx, r)
-	if err != nil || !ok || before.ID != user.ID || before.AccountID == user.AccountID {
-		return user
-	}
-	before.SignedInAt = user.SignedInAt
-	return before
-}
-
-// removeFormerOwners ends the sessions and removes the tokens that former owners have with
-// the user's account. It is the last step of a sign-in. A failure is logged and the sign-in
-// stands: the user's next one tries again.
-func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored, user provider.User) {
-	for _, id := range stored.FormerOwners() {
-		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
-			"provider", user.Provider, "user_id", user.ID, "former_user_id", id)
-		if err := h.endSessionsOf(ctx, id, user); err != nil {
-			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
-				"provider", user.Provider, "user_id", id, "err", err)
-		}
-	}
-	// The sessions may have taken all the time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
-	defer cancel()
-	if err := stored.Commit(ctx); err != nil {
-		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
-			"provider", user.Provider, "user_id", user.ID, "err", err)
-	}
-}
-
-// endSessionsOf ends the sessions that a former owner has with the user's account.
-func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) error {
-	users := h.cfg.Sessions.UserSessions()
-	if users == nil {
+// missing are the scopes that the visitor was sent for and did not get.
+func (c *callback) missing(token tokenstore.Token) []string {
+	if token.IsOAuth1() {
 		return nil
 	}
-	var names []string
-	for _, p := range h.cfg.Providers {
-		key := tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}
-		if h.cfg.Clients.SameAccount(key, user.Key()) {
-			names = append(names, p.Name())
-		}
+	return slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return token.HasScopes(s) })
+}
+
+// signedIn answers a callback that has signed in the user.
+func (c *callback) signedIn(user provider.User, e *exchange) {
+	h, ctx := c.h, c.r.Context()
+	if e.outcome != nil {
+		p := page.ProblemFor(e.outcome)
+		h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: scopes were not granted",
+			slog.String("provider", user.Provider), slog.String("user_id", user.ID), slog.Any("missing", p.MissingScopes))
+		c.answer(p, e.outcome)
+		return
 	}
-	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
+	if c.success == nil {
+		RedirectAfterSignIn(c.w, c.r, c.returnTo)
+		return
+	}
+	ctx = requestctx.With(ctx, &requestctx.Request{
+		Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
+	})
+	c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, e.token)))
+}
+
+// answerAgain answers a callback that arrives again as the first one was answered. A user who
+// was signed in, without an err, is sent on.
+func (c *callback) answerAgain(err error) {
+	if err == nil {
+		RedirectAfterSignIn(c.w, c.r, c.returnTo)
+		return
+	}
+	c.answer(page.ProblemFor(err), err)
+}
+
+// outcomeError returns an error with the problem of o, or nil if the user was signed in.
+func outcomeError(o *session.Outcome) error {
+	switch o.Code {
+	case "":
+		return nil
+	case "not_granted":
+		return &notGranted{o.Provider, o.Wanted}
+	}
+	return page.Kind(o.Code)
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections
@@ -408,4 +245,86 @@ func parseCallback(r *http.Request) (query url.Values, state string) {
 		}
 	}
 	return query, state
+}
+
+// exchange is one sign-in that a provider finishes. It runs detached from the callback that
+// began it: X's code is used by then, and another callback of the same browser, such as a
+// reload, may need the result.
+type exchange struct {
+	done chan struct{} // closed when the provider has answered
+	// The answer of the provider, set before done is closed.
+	user  provider.User
+	token tokenstore.Token
+	err   error
+
+	// turn is full while a callback saves the result. It guards ended and outcome.
+	turn    chan struct{}
+	ended   bool  // the result was saved, or could not be
+	outcome error // what the visitor is told, or nil
+
+	users int // callbacks that wait and the request to the provider, guarded by exchanges.mu
+}
+
+// exchanges are those that run, by state.
+type exchanges struct {
+	mu      sync.Mutex // guards running, and users of each
+	running map[string]*exchange
+}
+
+// exchange returns the exchange of c's state, and starts it if none runs. It returns nil if
+// the sign-in was used before.
+func (c *callback) exchange(p provider.Provider) *exchange {
+	h, x := c.h, &c.h.exchanges
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e := x.running[c.state]; e != nil {
+		e.users++
+		return e
+	}
+	if !h.cfg.Pending.Spend(c.state) {
+		return nil
+	}
+	e := &exchange{done: make(chan struct{}), turn: make(chan struct{}, 1), users: 2}
+	if x.running == nil {
+		x.running = make(map[string]*exchange)
+	}
+	x.running[c.state] = e
+	ctx, state, pending, query := c.r.Context(), c.state, c.found.Pending, c.query
+	go func() {
+		defer x.leave(state, e)
+		defer close(e.done)
+		ctx, cancel := h.detached(ctx)
+		defer cancel()
+		e.user, e.token, e.err = p.Finish(ctx, pending, query)
+	}()
+	return e
+}
+
+// leave removes a user of e, and e with its last one.
+func (x *exchanges) leave(state string, e *exchange) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e.users--; e.users == 0 {
+		delete(x.running, state)
+	}
+}
+
+// wait waits until the provider has answered and it is the caller's turn to save. It returns
+// false if the visitor has gone.
+func (e *exchange) wait(ctx context.Context) bool {
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil {
+		<-e.turn
+		return false
+	}
+	return true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -12,8 +11,6 @@ import (
 	login2 "github.com/dghubble/gologin/v2/oauth2"
 	"golang.org/x/oauth2"
 
-	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -37,43 +34,40 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 	if !ok {
 		panic("handlers: GologinSuccess: no provider is called " + name)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private(w)
-		a := attempt{begun: h.cfg.Now(), provider: name, returnTo: h.cfg.DefaultReturnTo}
-		u, err := h.gologin(w, r, p, user)
+	return h.handler(func(c *call) {
+		c.provider, c.returnTo = name, h.cfg.DefaultReturnTo
+		u, err := user(c.r.Context())
 		if err != nil {
-			h.fail(w, r, nil, a, err)
+			err = internal(fmt.Errorf("GologinSuccess: %w", err))
+		} else {
+			u, err = c.gologin(p, u)
+		}
+		if err != nil {
+			c.fail(err)
 			return
 		}
-		now := h.cfg.Now()
-		h.cfg.OnEvent.Tell(r.Context(), event.Event{
-			Kind: event.SignInDone, Time: now, Duration: now.Sub(a.begun), Provider: name, UserID: u.ID,
-		})
-		h.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "xsignin: signed in", slog.String("provider", name), slog.String("user_id", u.ID))
-		RedirectAfterSignIn(w, r, a.returnTo)
+		c.done(u)
+		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }
 
-// gologin admits the user and the token that gologin's handlers left in r's context.
-func (h *Handlers) gologin(w http.ResponseWriter, r *http.Request, p provider.Provider, user func(context.Context) (provider.User, error)) (provider.User, error) {
-	u, err := user(r.Context())
-	if err != nil {
-		return provider.User{}, internal(fmt.Errorf("GologinSuccess: %w", err))
-	}
+// gologin admits u with the token that gologin's handlers left in the context.
+func (c *call) gologin(p provider.Provider, u provider.User) (provider.User, error) {
 	u.Provider = p.Name()
-	if u, err = u.Clean(); err != nil {
-		return provider.User{}, err
+	u, err := u.Clean()
+	if err != nil {
+		return u, err
 	}
-	u.Provider, u.SignedInAt = p.Name(), h.cfg.Now()
-	token, ok := gologinToken(r.Context())
+	u.Provider, u.SignedInAt = p.Name(), c.h.cfg.Now()
+	token, ok := gologinToken(c.r.Context())
 	if !ok {
-		return provider.User{}, internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
+		return u, internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
 	}
 	token.AccountID, token.Username, token.Name = u.AccountID, u.Username, u.Name
 	token.ObtainedAt = u.SignedInAt
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
+	ctx, cancel := c.h.detached(c.r.Context())
 	defer cancel()
-	return h.admit(ctx, w, p, SignIn{User: u, Token: token, Request: r, ReturnTo: h.cfg.DefaultReturnTo})
+	return c.admit(ctx, p, SignIn{User: u, Token: token, ReturnTo: c.returnTo})
 }
 
 // gologinToken returns the token that gologin's handlers left in ctx.
@@ -87,17 +81,6 @@ func gologinToken(ctx context.Context) (tokenstore.Token, bool) {
 	}
 	access, secret, err := login1.AccessTokenFromContext(ctx)
 	return tokenstore.Token{AccessToken: access, TokenSecret: secret}, err == nil && access != ""
-}
-
-// ReturnPath returns the path to which a success handler sends the visitor: the checked
-// parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
-// outside of success handlers.
-func ReturnPath(ctx context.Context) (string, bool) {
-	req := requestctx.From(ctx)
-	if req == nil || req.Callback == nil {
-		return "", false
-	}
-	return req.Callback.ReturnTo, true
 }
 
 // withToken returns a context in which gologin's readers find t, without its refresh token.

@@ -1,24 +1,19 @@
 // Package handlers has the http.Handlers of a sign-in: [Handlers.Login], [Handlers.Callback],
 // [Handlers.Logout] and [Handlers.Session], and [Handlers.Native] for programs that are not
-// browsers.
+// browsers. Most programs mount the root package's Kit, which makes these handlers.
 //
 // They follow gologin's convention: success and failure are [http.Handler]s, and
 // [gologin.ErrorFromContext] returns the error in a failure handler. Nil means the default: a
 // redirect to the return path, and a page or a problem document about the failure. In a
-// failure handler, [page.ProblemFor] returns the status and the texts of the default page. In
-// a success handler, [ReturnPath] returns the return path.
+// failure handler, [page.ProblemFor] returns the status and the texts of the default page,
+// and the scopes that X did not grant. In a success handler, [ReturnPath] returns the return
+// path.
 //
 // In a success handler of [Handlers.Callback], gologin's token readers work too:
 // AccessTokenFromContext of its package oauth1 after a sign-in by OAuth 1.0a, and
 // TokenFromContext of its package oauth2 after a sign-in by OAuth 2.0. The latter token has no
 // refresh token, since a refresh by the application would invalidate the kit's token. Only
 // the context of that one request has these tokens, and it prints without them.
-// docs/from-gologin.md describes how to move from gologin.
-//
-// A login can request more scopes than the configuration, as middleware.RequireScopes does:
-// see [Handlers.Login] and [Handlers.AllowScopes].
-//
-// Most programs mount the root package's Kit, which makes these handlers.
 package handlers
 
 import (
@@ -27,14 +22,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
@@ -61,8 +52,7 @@ type Config struct {
 	// saved. It refuses the user by an error: [provider.ErrNotAllowed] leads to a page that
 	// says so, and any other error to the page of an internal error. It may set User.ID to
 	// the application's id of the user. Nil accepts all users. The token of a refused user is
-	// not saved, and not revoked at X: with OAuth 1.0a it may be the token of an earlier
-	// sign-in.
+	// neither saved nor revoked: with OAuth 1.0a it may be the token of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are the scopes that a login's parameter scope may name, in addition to those of
 	// [Handlers.AllowScopes]. Any site can link to such an address, so it must not request
@@ -72,10 +62,9 @@ type Config struct {
 	// LoginOptions returns the options of a sign-in that begins with r, such as ForceLogin.
 	// It may be nil.
 	LoginOptions func(r *http.Request) provider.Options
-
-	// Interstitial selects the visitors who are sent to the provider through a page, for
-	// phones whose X app opens links. The default is InterstitialNever.
-	Interstitial Interstitial
+	// Interstitial reports whether a page load is sent to the provider through a small page
+	// with a script, instead of by a redirect: see [OnPhones]. The default is never.
+	Interstitial func(r *http.Request) bool
 	// Native selects the application's own programs, on phones and desktops, that may sign
 	// in by [Handlers.Native]. The zero value selects none.
 	Native NativeClients
@@ -108,7 +97,6 @@ type Config struct {
 
 	// Pages has the texts and the layout of pages. The zero value is the default.
 	Pages page.Pages
-
 	// OnEvent is called for sign-ins and sign-outs. It may be nil.
 	OnEvent event.Func
 	// Logger logs why a sign-in failed. The default is [slog.Default].
@@ -137,51 +125,53 @@ type SignIn struct {
 
 // Handlers makes the http.Handlers. Goroutines may share it.
 type Handlers struct {
-	cfg    Config
-	byName map[string]provider.Provider
-	cross  *http.CrossOriginProtection
-	host   string // of cfg.Origin, without its port
-
+	cfg       Config
+	byName    map[string]provider.Provider
+	cross     *http.CrossOriginProtection
 	exchanges exchanges
-
+	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
-
-	mu      sync.RWMutex        // guards allowed
-	allowed map[string]struct{} // scopes that the parameter scope may name
 }
+
+// defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
+// often have: 15 to 30 seconds.
+const defaultTimeout = 10 * time.Second
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
 func New(cfg Config) (*Handlers, error) {
 	faults := configerr.For("handlers")
-	h := &Handlers{byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
 	cfg.Providers = slices.Clone(cfg.Providers)
-	h.addProviders(faults, cfg.Providers)
-	cfg.require(faults)
-	cfg.setDefaults()
+	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
+	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
+	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
+	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	h := &Handlers{cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
+	h.addProviders(faults)
 	cfg.validate(faults)
+	cfg.Native.validate(faults, cfg)
+	cfg.Pages.Validate(faults, "Config.Pages")
 	if cfg.Origin != "" {
 		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
 			faults.Add("Config.Origin", "must be a scheme and a host, such as https://example.com: %v", err)
-		} else if u, err := url.Parse(cfg.Origin); err == nil {
-			h.host = u.Hostname()
 		}
 	}
-	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
-	cfg.Native.validate(faults, cfg)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	h.cfg = cfg
 	h.AllowScopes(cfg.Scopes...)
 	return h, nil
 }
 
 // addProviders adds the providers by their names.
-func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Provider) {
-	if len(providers) == 0 {
+func (h *Handlers) addProviders(faults *configerr.List) {
+	if len(h.cfg.Providers) == 0 {
 		faults.Add("Config.Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
 	}
-	for i, p := range providers {
+	for i, p := range h.cfg.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)
 		if p == nil {
 			faults.Add(field, "is nil")
@@ -195,8 +185,7 @@ func (h *Handlers) addProviders(faults *configerr.List, providers []provider.Pro
 	}
 }
 
-// require reports missing fields.
-func (c *Config) require(faults *configerr.List) {
+func (c Config) validate(faults *configerr.List) {
 	if c.Sessions == nil {
 		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
 	}
@@ -206,29 +195,12 @@ func (c *Config) require(faults *configerr.List) {
 	if c.Clients == nil {
 		faults.Add("Config.Clients", "is missing: pass client.New")
 	}
-}
-
-func (c *Config) setDefaults() {
-	c.Path = cmp.Or(strings.TrimRight(c.Path, "/"), "/auth")
-	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
-	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
-	c.Logger = cmp.Or(c.Logger, slog.Default())
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-}
-
-func (c *Config) validate(faults *configerr.List) {
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\") {
 		faults.Add("Config.Path", "must be a path that begins with a slash")
 	}
 	if localPath(c.DefaultReturnTo, "", "") == "" {
 		faults.Add("Config.DefaultReturnTo", "must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
 	}
-	if c.Interstitial < InterstitialNever || c.Interstitial > InterstitialAlways {
-		faults.Add("Config.Interstitial", "must be InterstitialNever, InterstitialPhones or InterstitialAlways")
-	}
-	c.Pages.Validate(faults, "Config.Pages")
 	if c.Timeout < 0 {
 		faults.Add("Config.Timeout", "must not be negative")
 	}
@@ -238,22 +210,9 @@ func (c *Config) validate(faults *configerr.List) {
 // middleware.Config, so that each RequireScopes adds its scopes. Call it when the program
 // starts, on every replica: a login may reach any of them.
 func (h *Handlers) AllowScopes(scopes ...string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.allowed == nil {
-		h.allowed = make(map[string]struct{})
-	}
 	for _, s := range scopes {
-		h.allowed[s] = struct{}{}
+		h.allowed.Store(s, true)
 	}
-}
-
-// allows reports whether scope is allowed.
-func (h *Handlers) allows(scope string) bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	_, ok := h.allowed[scope]
-	return ok
 }
 
 // LoginPath returns the path where a sign-in with the named provider begins.
@@ -264,85 +223,31 @@ func (h *Handlers) LoginPath(name string) string {
 	return h.cfg.Path + "/login/" + name
 }
 
-// defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
-// often have: 15 to 30 seconds.
-const defaultTimeout = 10 * time.Second
-
-// attempt is what is known of a sign-in when it fails.
-type attempt struct {
+// call is one request to a handler, and what is known of its sign-in.
+type call struct {
+	h        *Handlers
+	w        http.ResponseWriter
+	r        *http.Request
+	begun    time.Time
+	failure  http.Handler // or nil
 	provider string
 	returnTo string
 	wanted   []string // the scopes that the login requested
-	begun    time.Time
 }
 
-// fail ends a sign-in that failed: it logs the failure, and answers.
-func (h *Handlers) fail(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
-	if visitorLeft(r, err) {
-		err = &page.Error{Kind: page.VisitorLeft, Err: err}
-	}
-	h.report(r, a, page.ProblemFor(err), err)
-	if r.Context().Err() != nil {
-		return // w may belong to another request already
-	}
-	h.answerFailure(w, r, failure, a, err)
-}
-
-// maxHost is the longest host with a port: RFC 1035, section 2.3.4, allows 255 octets for a
-// name.
-const maxHost = 255 + len(":65535")
-
-// shownHost returns r's Host for the log. Clients can send a header of any length there.
-func shownHost(r *http.Request) string {
-	return strings.Trim(strconv.QuoteToASCII(r.Host[:min(len(r.Host), maxHost)]), `"`)
-}
-
-// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the
-// callback. Cookies do not depend on the port.
-func (h *Handlers) lookAtHost(r *http.Request) {
-	if h.host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), h.host) {
-		return
-	}
-	h.otherHost.Do(func() {
-		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
-			"host", shownHost(r), "expected_origin", h.cfg.Origin,
-			"fix", "open the site at expected_origin, or set PublicURL to what visitors type; localhost and 127.0.0.1 are two hosts. "+
-				"If a proxy changes the Host header, ignore this")
-	})
-}
-
-// report logs a failed sign-in, and sends the event.
-func (h *Handlers) report(r *http.Request, a attempt, p page.Problem, err error) {
-	now := h.cfg.Now()
-	cause := p.Code
-	attrs := []slog.Attr{slog.String("provider", a.provider), slog.String("cause", cause), slog.Any("err", err)}
-	if p.Kind == page.OtherBrowser && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+r.Host) {
-		// A common mistake in development: cookies of localhost do not reach 127.0.0.1.
-		attrs = append(attrs, slog.String("host", shownHost(r)), slog.String("expected_origin", h.cfg.Origin))
-	}
-	if fix := h.fixFor(a, p, err); fix != "" {
-		attrs = append(attrs, slog.String("fix", fix))
-	}
-	h.cfg.Logger.LogAttrs(r.Context(), p.Level, "xsignin: sign-in failed", attrs...)
-	h.cfg.OnEvent.Tell(r.Context(), event.Event{
-		Kind: event.SignInFailed, Time: now, Duration: now.Sub(a.begun), Provider: a.provider, Cause: cause, Err: err,
-	})
-}
-
-// answerFailure answers by failure or by the default page.
-func (h *Handlers) answerFailure(w http.ResponseWriter, r *http.Request, failure http.Handler, a attempt, err error) {
-	if failure != nil {
-		failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
-		return
-	}
-	p := page.ProblemFor(err)
-	if p.Kind == page.Denied {
-		if _, ok, err := h.cfg.Sessions.Get(r.Context(), r); err == nil && ok {
-			p = page.ProblemOf(page.DeniedSignedIn)
+// handler returns a handler that answers by f. Other methods get status 405. Without methods,
+// all are allowed.
+func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		c := &call{h: h, w: w, r: r, begun: h.cfg.Now()}
+		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			c.problem("method_not_allowed", "")
+			return
 		}
-	}
-	retry := h.LoginPath(cmp.Or(a.provider, h.cfg.Providers[0].Name()))
-	h.problem(w, r, p, h.withReturn(retry, a.returnTo, a.wanted))
+		f(c)
+	})
 }
 
 // private sets the headers of responses to one visitor whose address may have a code: they
@@ -352,29 +257,15 @@ func private(w http.ResponseWriter) {
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// seeOther redirects the browser. [http.Redirect] would clean the path, which has been
-// checked as it is.
-func seeOther(w http.ResponseWriter, location string) {
-	w.Header().Set("Location", encodeLocation(location))
-	w.WriteHeader(http.StatusSeeOther)
+// detached returns a context that does not end with ctx, for what must be finished. It ends
+// after Config.Timeout.
+func (h *Handlers) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 }
 
-// encodeLocation encodes the characters that a header cannot have. It keeps the "#" in front
-// of a fragment.
-func encodeLocation(location string) string {
-	head, fragment, ok := strings.Cut(location, "#")
-	if head = encodeQuery(head); ok {
-		head += "#" + encodeQuery(fragment)
-	}
-	return head
-}
-
-// only reports whether r's method is one of methods. If not, it answers with status 405.
-func (h *Handlers) only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
-	if slices.Contains(methods, r.Method) {
-		return true
-	}
-	w.Header().Set("Allow", strings.Join(methods, ", "))
-	h.problem(w, r, page.ProblemOf(page.MethodNotAllowed), "")
-	return false
+// tell sends an event about what has begun at begun.
+func (h *Handlers) tell(ctx context.Context, begun time.Time, e event.Event) {
+	e.Time = h.cfg.Now()
+	e.Duration = e.Time.Sub(begun)
+	h.cfg.OnEvent.Tell(ctx, e)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -18,8 +19,8 @@ import (
 )
 
 // Login begins a sign-in with the named provider. It keeps the pending sign-in in a
-// sealed cookie and sends the browser to the provider, with status 303 or as
-// [Interstitial] says. The parameter return_to is the path to return to afterwards. Anything
+// sealed cookie and sends the browser to the provider, with status 303 or by the page of
+// Config.Interstitial. The parameter return_to is the path to return to afterwards. Anything
 // but a path on this site means Config.DefaultReturnTo. Requests that are no page loads get
 // 403, and htmx HX-Redirect.
 //
@@ -39,120 +40,159 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 	if !ok {
 		panic("handlers: Login: no provider is called " + name)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private(w)
-		if !h.only(w, r, http.MethodGet) {
-			return
-		}
-		query := r.URL.Query()
+	return h.handler(func(c *call) {
+		query := c.r.URL.Query()
+		c.provider, c.failure = name, failure
+		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
 		wanted, ok := h.wanted(query["scope"])
-		if !ok {
-			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
-				"fix", "if it was RequireScopes, make it when the program starts, and pass Handlers.AllowScopes to middleware.New")
-			h.problem(w, r, page.ProblemOf(page.UnknownScope), h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), nil))
-			return
+		c.wanted = wanted
+		login := h.loginWith(name, c.returnTo, wanted, "")
+		switch {
+		case !ok:
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
+				"fix", page.ProblemFor(unknownScope).Fix)
+			c.problem(unknownScope, login)
+		case requestkind.MaySignIn(c.r):
+			c.login(p, query)
+		case requestkind.IsHTMX(c.r):
+			c.w.Header().Set("HX-Redirect", login)
+		default:
+			c.problem("not_a_page_load", login)
 		}
-		if !requestkind.MaySignIn(r) {
-			login := h.withReturn(h.LoginPath(name), localPath(query.Get("return_to"), h.cfg.Path, ""), wanted)
-			if requestkind.IsHTMX(r) {
-				w.Header().Set("HX-Redirect", login)
-				return
-			}
-			h.problem(w, r, page.ProblemOf(page.NotAPageLoad), login)
-			return
-		}
-		h.lookAtHost(r)
-		a := attempt{provider: name, wanted: wanted, begun: h.cfg.Now()}
-		a.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
-		if n := len(query.Get("return_to")); n > maxReturnPath {
-			h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", maxReturnPath)
-		}
-		if h.cfg.Pending.Full(r) {
-			h.askToSignIn(w, r, a)
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
-		defer cancel()
-
-		redirect, pending, err := h.begin(ctx, r, p, wanted)
-		now := h.cfg.Now()
-		if err == nil {
-			if err = h.cfg.Pending.Put(w, r, session.PendingSignIn{
-				Pending: pending, ReturnTo: a.returnTo, Wanted: wanted, At: now,
-			}); err != nil {
-				err = internal(err)
-			}
-		}
-		if err != nil {
-			h.fail(w, r, failure, a, err)
-			return
-		}
-		h.cfg.OnEvent.Tell(r.Context(), event.Event{
-			Kind: event.SignInBegun, Time: now, Duration: now.Sub(a.begun), Provider: name,
-		})
-		h.sendOn(w, r, redirect)
-	})
+	}, http.MethodGet)
 }
 
-// askToSignIn answers a login that another site has started, in a browser whose pending
-// sign-ins are the visitor's own. A link on this site starts the sign-in.
-func (h *Handlers) askToSignIn(w http.ResponseWriter, r *http.Request, a attempt) {
-	h.problem(w, r, page.ProblemOf(page.ForeignLogin), h.withReturn(h.LoginPath(a.provider), a.returnTo, a.wanted))
+const unknownScope = page.Kind("unknown_scope")
+
+// login answers a page load of the login.
+func (c *call) login(p provider.Provider, query url.Values) {
+	h, w, r := c.h, c.w, c.r
+	h.lookAtHost(r)
+	if n := len(query.Get("return_to")); n > session.MaxReturnTo {
+		h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", c.provider, "bytes", n, "limit", session.MaxReturnTo)
+	}
+	if query.Has(cookieTest) && c.testCookies(query.Get(cookieTest)) {
+		return
+	}
+	if h.cfg.Pending.Full(r) {
+		// Another site has started this login. A link on this site starts the sign-in.
+		c.problem("foreign_login", h.loginWith(c.provider, c.returnTo, c.wanted, ""))
+		return
+	}
+	redirect, err := c.begin(p)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	h.tell(r.Context(), c.begun, event.Event{Kind: event.SignInBegun, Provider: c.provider})
+	if h.cfg.Interstitial == nil || !requestkind.Page(r) || !h.cfg.Interstitial(r) {
+		seeOther(w, redirect)
+		return
+	}
+	shown := page.ProblemFor(page.Interstitial)
+	shown.RetryURL = redirect
+	leave := shown.Page()
+	leave.Follow, leave.Home = true, h.cfg.DefaultReturnTo
+	h.cfg.Pages.Show(w, r, leave)
 }
 
-// begin asks p for the usual scopes or, where some are wanted, for more.
-func (h *Handlers) begin(ctx context.Context, r *http.Request, p provider.Provider, wanted []string) (string, provider.Pending, error) {
+// OnPhones reports whether a phone sent r, by Sec-CH-UA-Mobile or by "Mobi" in User-Agent.
+// Many tablets count as desktops. It is for Config.Interstitial.
+//
+// On a phone with X's app, the app may open the address of the consent page. The user then
+// approves in the app, which opens the callback in another browser, and the sign-in cannot
+// finish there ([provider.ErrOtherBrowser]). Phones hand links to apps when the visitor taps
+// them, also after redirects, but not when a script opens them. That rule belongs to the
+// phones and to the app, and may change. Without scripts the page has a button, which the
+// app may open as before.
+//
+// The page costs a round trip. Only the page has the address at the provider with the state
+// of the sign-in, and it is not stored. Its Content-Security-Policy allows no other script.
+func OnPhones(r *http.Request) bool {
+	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
+}
+
+// cookieTest is the parameter of a login that first finds out whether the browser keeps
+// cookies, and the name of the cookie for that. The link of the page that says "not started
+// in this browser" has it: blocked cookies are one cause. The value 1 sets the cookie and
+// loads the login again with the value 2.
+const cookieTest = "cookie_test"
+
+// testCookies reports whether it has answered.
+func (c *call) testCookies(step string) bool {
+	cookie := &http.Cookie{
+		Name: cookieTest, Value: "1", Path: c.h.cfg.Path + "/login", MaxAge: 60, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: c.r.TLS != nil || strings.HasPrefix(c.h.cfg.Origin, "https:"),
+	}
+	if step == "1" {
+		http.SetCookie(c.w, cookie)
+		seeOther(c.w, c.h.loginWith(c.provider, c.returnTo, c.wanted, "2"))
+		return true
+	}
+	if _, err := c.r.Cookie(cookieTest); err != nil {
+		c.fail(cookiesBlocked)
+		return true
+	}
+	cookie.MaxAge = -1
+	http.SetCookie(c.w, cookie)
+	return false
+}
+
+// begin asks p for the usual scopes or, where some are wanted, for more, and keeps the
+// pending sign-in. It returns the address of the consent page.
+func (c *call) begin(p provider.Provider) (string, error) {
+	h := c.h
+	ctx, cancel := context.WithTimeout(c.r.Context(), h.cfg.Timeout)
+	defer cancel()
 	var opt provider.Options
 	if h.cfg.LoginOptions != nil {
-		opt = h.cfg.LoginOptions(r)
+		opt = h.cfg.LoginOptions(c.r)
 	}
-	if len(wanted) > 0 {
-		held, err := h.held(ctx, r, p.Name())
+	if len(c.wanted) > 0 {
+		held, err := h.held(ctx, c.r, p.Name())
 		if err != nil {
-			return "", provider.Pending{}, internal(err)
+			return "", internal(err)
 		}
-		opt.MoreScopes = slices.Concat(opt.MoreScopes, wanted, held)
+		opt.MoreScopes = slices.Concat(opt.MoreScopes, c.wanted, held)
 	}
-	return p.Begin(ctx, opt)
+	redirect, pending, err := p.Begin(ctx, opt)
+	if err != nil {
+		return "", err
+	}
+	err = h.cfg.Pending.Put(c.w, c.r, session.PendingSignIn{Pending: pending, ReturnTo: c.returnTo, Wanted: c.wanted, At: h.cfg.Now()})
+	if err != nil {
+		return "", internal(err)
+	}
+	return redirect, nil
 }
 
 // held are the scopes of the token that the visitor's user has with the named provider:
-// the new token takes its place.
+// the new token takes its place. Where the session is of another provider, the user's one
+// account with the named provider counts.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err != nil || !ok {
 		return nil, err
 	}
-	if user.Provider != name {
-		return h.heldElsewhere(ctx, user.ID, name)
+	var t tokenstore.Token
+	if user.Provider == name {
+		t, err = h.cfg.Clients.Token(ctx, user.Key())
+		if errors.Is(err, client.ErrReauthRequired) {
+			return nil, nil
+		}
+	} else {
+		var accounts []client.Account
+		accounts, err = h.cfg.Clients.Accounts(ctx, user.ID)
+		accounts = slices.DeleteFunc(accounts, func(a client.Account) bool { return a.Key.Provider != name })
+		if len(accounts) == 1 {
+			t = accounts[0].Token
+		}
 	}
-	t, err := h.cfg.Clients.Token(ctx, user.Key())
-	switch {
-	case errors.Is(err, client.ErrReauthRequired):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return validScopes(t), nil
-}
-
-// heldElsewhere returns the scopes of the user's one account at a provider that the session
-// is not of.
-func (h *Handlers) heldElsewhere(ctx context.Context, userID, name string) ([]string, error) {
-	accounts, err := h.cfg.Clients.Accounts(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
-	accounts = slices.DeleteFunc(accounts, func(a client.Account) bool { return a.Key.Provider != name })
-	if len(accounts) != 1 {
-		return nil, nil
-	}
-	return validScopes(accounts[0].Token), nil
-}
-
-func validScopes(t tokenstore.Token) []string {
 	// What a provider once answered with need not be what may be asked.
-	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) })
+	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 
 // wanted are the scopes that an address names, each once. It reports false at the first that
@@ -161,7 +201,7 @@ func validScopes(t tokenstore.Token) []string {
 func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	for _, value := range values {
 		for s := range strings.FieldsSeq(value) {
-			if !h.allows(s) {
+			if _, ok := h.allowed.Load(s); !ok {
 				return nil, false
 			}
 			if !slices.Contains(scopes, s) {
@@ -170,4 +210,19 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 		}
 	}
 	return scopes, true
+}
+
+// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the
+// callback. Cookies do not depend on the port.
+func (h *Handlers) lookAtHost(r *http.Request) {
+	origin, err := url.Parse(h.cfg.Origin)
+	if err != nil || origin.Host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), origin.Hostname()) {
+		return
+	}
+	h.otherHost.Do(func() {
+		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
+			"host", shownHost(r), "expected_origin", h.cfg.Origin,
+			"fix", "open the site at expected_origin, or set PublicURL to what visitors type; localhost and 127.0.0.1 are two hosts. "+
+				"If a proxy changes the Host header, ignore this")
+	})
 }

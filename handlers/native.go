@@ -2,11 +2,11 @@ package handlers
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/page"
@@ -73,6 +72,84 @@ func isA[T any](p provider.Provider) bool {
 	return ok
 }
 
+// Native signs in the user of the application's program on a phone, a desktop or a command
+// line (RFC 8252). The program has asked X itself. It posts, as JSON, the authorization code
+// of X and the PKCE verifier:
+//
+//	{"provider":"x","code":"…","code_verifier":"…","redirect_uri":"com.example.app:/callback"}
+//
+// or an OAuth 1.0a access token, if [NativeClients.TokenPairs] allows it:
+//
+//	{"provider":"x-oauth1","oauth_token":"…","oauth_token_secret":"…"}
+//
+// Native asks X for the user. Then the same happens as at a callback: OnSignIn is called, the
+// token is saved, and the session begins. If a step fails, nothing is kept. The response is
+// that of [Handlers.Session] with the session cookie, which the program keeps. Failures are
+// problem documents (RFC 9457); docs/native.md lists their codes.
+//
+// Pages cannot use Native: such a page could sign visitors in to another account. Requests
+// with an Origin, or with a Sec-Fetch-Site other than none, are refused, also those of the
+// application's pages and web views. The body must be application/json with at most 16
+// KiB, no other field, and no field twice.
+//
+// Each well-formed request costs calls to X, which X bills and limits: two for a code, one
+// for a pair, and one for an invented code. Limit how often a client may call Native.
+func (h *Handlers) Native() http.Handler {
+	return h.handler(func(c *call) {
+		user, err := c.native()
+		if err != nil {
+			if p, err := c.report(err, nativeProblem); err != nil {
+				h.cfg.Pages.Write(c.w, c.r, p)
+			}
+			return
+		}
+		c.done(user, slog.Bool("native", true))
+		user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
+		c.sessionIs(&user)
+	})
+}
+
+// native signs in.
+func (c *call) native() (provider.User, error) {
+	var none provider.User
+	g, err := readGrant(c.w, c.r)
+	if err != nil {
+		return none, err
+	}
+	p, ok := c.h.byName[g.provider]
+	if !ok {
+		return none, page.Kind("unknown_provider")
+	}
+	c.provider = p.Name()
+	accepted := c.h.cfg.Native
+	exchanger, takesCodes := p.(provider.CodeExchanger)
+	verifier, takesPairs := p.(provider.TokenVerifier)
+	if g.isPair() {
+		ok = takesPairs && accepted.TokenPairs
+	} else {
+		ok = takesCodes && len(accepted.RedirectURIs) > 0
+	}
+	switch {
+	case !ok:
+		return none, page.Kind("unsupported")
+	case !g.isPair() && !slices.Contains(accepted.RedirectURIs, g.redirectURI):
+		return none, page.Kind("unknown_redirect_uri")
+	}
+	// The first request to X uses up the code, so the sign-in goes on if the program leaves.
+	ctx, cancel := c.h.detached(c.r.Context())
+	defer cancel()
+	var s SignIn
+	if g.isPair() {
+		s.User, s.Token, err = verifier.VerifyToken(ctx, tokenstore.Token{AccessToken: g.token, TokenSecret: g.secret})
+	} else {
+		s.User, s.Token, err = exchanger.ExchangeCode(ctx, g.code, g.verifier, g.redirectURI)
+	}
+	if err != nil {
+		return none, err
+	}
+	return c.admit(ctx, p, s)
+}
+
 // Limits of what a program sends. X's codes and tokens have about 100 bytes.
 const (
 	maxNativeBody   = 16 << 10
@@ -85,110 +162,6 @@ var (
 	secretShape   = regexp.MustCompile(`^[!-~]+$`)
 )
 
-// Native signs in the user of the application's program on a phone, a desktop or a command
-// line (RFC 8252). The program has asked X itself. It posts, as JSON, the authorization code
-// of X and the PKCE verifier:
-//
-//	{"provider":"x","code":"…","code_verifier":"…","redirect_uri":"com.example.app:/callback"}
-//
-// or an OAuth 1.0a access token, if [NativeClients.TokenPairs] allows it:
-//
-//	{"provider":"x-oauth1","oauth_token":"…","oauth_token_secret":"…"}
-//
-// Native asks X for the user. Then the same happens as at a callback: OnSignIn is called, the
-// token is saved, and the session begins. If a step fails, nothing is kept.
-//
-// The response is that of [Handlers.Session] with the session cookie. The program keeps the
-// cookie, as HTTP clients with a cookie jar do. The session has no other form. Pages in a web
-// view have other cookies.
-//
-// Pages cannot use Native: such a page could sign visitors in to another account. Requests
-// with an Origin, or with a Sec-Fetch-Site other than none, are refused, also those of the
-// application's pages and web views. The body must be application/json with at most 16
-// KiB, no other field, and no field twice.
-//
-// Failures are problem documents (RFC 9457) with these codes:
-//
-//   - expired and token_refused (400): begin again at X. The code was used, is older than X's
-//     30 seconds, or belongs to another verifier.
-//   - not_allowed (403): the OnSignIn hook refused the user.
-//   - rate_limited (429), unavailable and internal (503): wait for Retry-After, then use a
-//     new code.
-//   - refused (502): the operator has to act.
-//   - bad_request, unknown_provider, unsupported and unknown_redirect_uri (400), not_native
-//     (403), method_not_allowed (405), too_large (413), not_json (415): the program is wrong.
-//
-// Each well-formed request costs calls to X, which X bills and limits: two for a code, one
-// for a pair, and one for an invented code. Limit how often a client may call Native.
-func (h *Handlers) Native() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private(w)
-		a := attempt{begun: h.cfg.Now()}
-		user, err := h.native(w, r, &a)
-		if err != nil {
-			h.failNative(w, r, a, err)
-			return
-		}
-		h.cfg.OnEvent.Tell(r.Context(), event.Event{
-			Kind: event.SignInDone, Time: h.cfg.Now(), Duration: h.cfg.Now().Sub(a.begun),
-			Provider: user.Provider, UserID: user.ID,
-		})
-		h.cfg.Logger.InfoContext(r.Context(), "xsignin: signed in", "provider", user.Provider, "user_id", user.ID, "native", true)
-		user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
-		h.sessionIs(w, &user)
-	})
-}
-
-// native signs in, and fills in a.
-func (h *Handlers) native(w http.ResponseWriter, r *http.Request, a *attempt) (provider.User, error) {
-	var none provider.User
-	g, err := h.readGrant(w, r)
-	if err != nil {
-		return none, err
-	}
-	p, ok := h.byName[g.provider]
-	if !ok {
-		return none, mistake("unknown_provider")
-	}
-	a.provider = p.Name()
-	ask, err := h.asker(p, g)
-	if err != nil {
-		return none, err
-	}
-	// The first request to X uses up the code, so the sign-in goes on if the program leaves.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.Timeout)
-	defer cancel()
-	user, token, err := ask(ctx)
-	if err != nil {
-		return none, err
-	}
-	return h.admit(ctx, w, p, SignIn{User: user, Token: token, Request: r})
-}
-
-// asker returns the request to p about g.
-func (h *Handlers) asker(p provider.Provider, g grant) (func(context.Context) (provider.User, tokenstore.Token, error), error) {
-	unsupported := mistake("unsupported")
-	if g.isPair() {
-		prover, ok := p.(provider.TokenVerifier)
-		if !ok || !h.cfg.Native.TokenPairs {
-			return nil, unsupported
-		}
-		return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
-			return prover.VerifyToken(ctx, tokenstore.Token{AccessToken: g.token, TokenSecret: g.secret})
-		}, nil
-	}
-	exchanger, ok := p.(provider.CodeExchanger)
-	if !ok || len(h.cfg.Native.RedirectURIs) == 0 {
-		return nil, unsupported
-	}
-	if !slices.Contains(h.cfg.Native.RedirectURIs, g.redirectURI) {
-		return nil, mistake("unknown_redirect_uri")
-	}
-	return func(ctx context.Context) (provider.User, tokenstore.Token, error) {
-		return exchanger.ExchangeCode(ctx, g.code, g.verifier, g.redirectURI)
-	}, nil
-}
-
 // grant is what a program sends: a code with its verifier, or a token pair.
 type grant struct {
 	provider, code, verifier, redirectURI, token, secret string
@@ -196,70 +169,57 @@ type grant struct {
 
 func (g grant) isPair() bool { return g.token != "" || g.secret != "" }
 
-// readGrant reads r's body. It refuses requests of pages.
-func (h *Handlers) readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
+// readGrant reads r's body. It refuses requests of pages in browsers. Current browsers send
+// Origin or Sec-Fetch-Site with a POST.
+func readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return grant{}, mistake("method_not_allowed")
+		return grant{}, page.Kind("method_not_allowed")
 	}
-	if fromPage(r) {
-		return grant{}, mistake("not_native")
+	_, origin := r.Header["Origin"]
+	if origin || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(site string) bool { return site != "none" }) {
+		return grant{}, page.Kind("not_native")
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return grant{}, mistake("not_json")
+		return grant{}, page.Kind("not_json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNativeBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return grant{}, mistake("too_large")
+		return grant{}, page.Kind("too_large")
 	case err != nil:
 		return grant{}, badRequest("The body is incomplete.")
 	}
 	return parseGrant(body)
 }
 
-// fromPage reports whether a page in a browser sent r. Current browsers send at least one of
-// the two headers with a POST.
-func fromPage(r *http.Request) bool {
-	_, origin := r.Header["Origin"]
-	return origin || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(site string) bool { return site != "none" })
-}
-
-// parseGrant reads a JSON object of strings. Unmarshal would accept repeated names, and names
-// in any case.
+// parseGrant reads a JSON object of strings. Unmarshal would accept repeated names, so the
+// tokens are counted: two for each field, and two braces.
 func parseGrant(body []byte) (grant, error) {
+	var values map[string]string
+	if err := json.Unmarshal(body, &values); err != nil {
+		return grant{}, badRequest("The body must be a JSON object of strings that are not empty.")
+	}
+	tokens := 0
+	for dec := json.NewDecoder(bytes.NewReader(body)); ; tokens++ {
+		if _, err := dec.Token(); err != nil {
+			break
+		}
+	}
 	var g grant
 	fields := map[string]*string{
 		"provider": &g.provider, "code": &g.code, "code_verifier": &g.verifier, "redirect_uri": &g.redirectURI,
 		"oauth_token": &g.token, "oauth_token_secret": &g.secret,
 	}
-	noObject := badRequest("The body must be a JSON object of strings that are not empty.")
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return grant{}, noObject
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return grant{}, noObject
-		}
-		field := fields[name.(string)] // More and no error: a name
-		if field == nil {
+	for name, value := range values {
+		switch field := fields[name]; {
+		case field == nil || tokens != 2*len(values)+2:
 			return grant{}, badRequest("A field is unknown or repeated.")
+		case value == "":
+			return grant{}, badRequest("The body must be a JSON object of strings that are not empty.")
+		default:
+			*field = value
 		}
-		delete(fields, name.(string))
-		value, err := dec.Token()
-		text, ok := value.(string)
-		if err != nil || !ok || text == "" {
-			return grant{}, noObject
-		}
-		*field = text
-	}
-	if _, err := dec.Token(); err != nil {
-		return grant{}, noObject
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return grant{}, noObject
 	}
 	return g, g.check()
 }
@@ -287,49 +247,30 @@ func (g grant) check() error {
 // isSecret reports whether s can be a code or a part of a pair.
 func isSecret(s string) bool { return len(s) <= maxNativeSecret && secretShape.MatchString(s) }
 
-// mistake is the error of a request that no program should send. It quotes nothing of the
+// badRequest is the problem bad_request with this text. The text quotes nothing of the
 // request.
-func mistake(kind page.Kind) error { return &page.Error{Kind: kind} }
-
-// badRequestError is a [page.BadRequest] with another text.
-type badRequestError struct{ detail string }
+type badRequest string
 
 // Error implements error.
-func (e *badRequestError) Error() string { return "handlers: native: " + e.detail }
-
-func badRequest(detail string) error { return &badRequestError{detail} }
+func (e badRequest) Error() string { return "handlers: native: " + string(e) }
 
 // nativeProblem is [page.ProblemFor] for a program.
 func nativeProblem(err error) page.Problem {
-	var bad *badRequestError
+	var bad badRequest
 	if errors.As(err, &bad) {
-		p := page.ProblemOf(page.BadRequest)
-		p.Detail = bad.detail
+		p := page.ProblemFor(page.Kind("bad_request"))
+		p.Detail = string(bad)
 		return p
 	}
 	if errors.Is(err, provider.ErrTokenRefused) {
-		return page.ProblemOf(page.TokenRefused)
+		return page.ProblemFor(page.Kind("token_refused"))
 	}
 	p := page.ProblemFor(err)
 	switch p.Kind {
-	case page.RateLimited:
+	case "rate_limited":
 		p.Status = http.StatusTooManyRequests
-	case page.Unavailable:
+	case "unavailable":
 		p.Status = http.StatusServiceUnavailable
 	}
 	return p
-}
-
-// failNative ends a sign-in of a program that failed.
-func (h *Handlers) failNative(w http.ResponseWriter, r *http.Request, a attempt, err error) {
-	if visitorLeft(r, err) {
-		err = &page.Error{Kind: page.VisitorLeft, Err: err}
-	}
-	p := nativeProblem(err)
-	h.report(r, a, p, err)
-	if r.Context().Err() != nil {
-		return // w may belong to another request already
-	}
-	p.SetRetryAfter(w.Header(), h.cfg.Now())
-	h.cfg.Pages.Problem(r, p).Write(w)
 }

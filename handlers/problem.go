@@ -4,65 +4,121 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/dghubble/gologin/v2"
+
+	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
 
+const (
+	otherBrowser = page.Kind("other_browser")
+	// cookiesBlocked: the browser did not send back a cookie that it got a moment ago.
+	cookiesBlocked = page.Kind("cookies_blocked")
+)
+
 // internal marks an error of this site: a store that fails, or a hook that fails.
-func internal(err error) error { return &page.Error{Kind: page.Internal, Err: err} }
+func internal(err error) error { return fmt.Errorf("handlers: %w: %w", page.Kind("internal"), err) }
 
-// NotGrantedError says that a user is signed in, but without scopes that were requested. It
-// is [provider.ErrNotGranted].
-type NotGrantedError struct {
-	// Provider is the provider's name.
-	Provider string
-	// Scopes are the missing scopes.
-	Scopes []string
+// notGranted says that a user is signed in, but without scopes that were requested.
+type notGranted struct {
+	provider string
+	scopes   []string
 }
 
-// Error implements error.
-func (e *NotGrantedError) Error() string {
-	return fmt.Sprintf("handlers: %s: %v: %s", e.Provider, provider.ErrNotGranted, strings.Join(e.Scopes, " "))
+func (e *notGranted) Error() string {
+	return fmt.Sprintf("handlers: %s: %v: %s", e.provider, provider.ErrNotGranted, strings.Join(e.scopes, " "))
 }
 
-// Unwrap returns [provider.ErrNotGranted].
-func (e *NotGrantedError) Unwrap() error { return provider.ErrNotGranted }
+func (e *notGranted) Unwrap() error { return provider.ErrNotGranted }
 
-// MissingScopes returns the missing scopes, for package page.
-func (e *NotGrantedError) MissingScopes() []string { return e.Scopes }
+// MissingScopes is for package page.
+func (e *notGranted) MissingScopes() []string { return e.scopes }
 
-// visitorLeft reports whether err is a consequence of the visitor's leaving.
-func visitorLeft(r *http.Request, err error) bool {
-	return errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled)
+// done reports a sign-in that succeeded.
+func (c *call) done(user provider.User, attrs ...slog.Attr) {
+	ctx := c.r.Context()
+	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})
+	attrs = append([]slog.Attr{slog.String("provider", user.Provider), slog.String("user_id", user.ID)}, attrs...)
+	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", attrs...)
 }
 
-// fixFor returns what the operator can do about err.
-func (h *Handlers) fixFor(a attempt, p page.Problem, err error) string {
-	var pe *provider.Error
-	if !errors.As(err, &pe) || pe.Reason == "" || pe.Reason == provider.ReasonOther {
-		return p.Fix
+// fail ends a sign-in that failed: it logs the failure, and answers.
+func (c *call) fail(err error) {
+	if p, err := c.report(err, page.ProblemFor); err != nil {
+		c.answer(p, err)
 	}
-	callback := ""
+}
+
+// report logs a failed sign-in, and sends the event. It returns the problem and the error to
+// answer with. The error is nil if the request has ended: c.w may belong to another request.
+func (c *call) report(err error, problemFor func(error) page.Problem) (page.Problem, error) {
+	h, ctx := c.h, c.r.Context()
+	if errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled) {
+		err = fmt.Errorf("handlers: %w: %w", page.Kind("visitor_left"), err)
+	}
+	p := problemFor(err)
+	attrs := []slog.Attr{slog.String("provider", c.provider), slog.String("cause", p.Code), slog.Any("err", err)}
+	if p.Kind == otherBrowser && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+c.r.Host) {
+		// A common mistake in development: cookies of localhost do not reach 127.0.0.1.
+		attrs = append(attrs, slog.String("host", shownHost(c.r)), slog.String("expected_origin", h.cfg.Origin))
+	}
 	// A program that signs in by Native uses another callback, and has no return path.
-	if p, ok := h.byName[a.provider]; ok && a.returnTo != "" {
-		callback = p.CallbackURL()
+	if pr, ok := h.byName[c.provider]; ok && p.Reason == "callback" && c.returnTo != "" {
+		p.Fix += ": " + pr.CallbackURL()
 	}
-	return page.AdviceFor(err, callback).Fix
+	if p.Fix != "" {
+		attrs = append(attrs, slog.String("fix", p.Fix))
+	}
+	h.cfg.Logger.LogAttrs(ctx, p.Level, "xsignin: sign-in failed", attrs...)
+	h.tell(ctx, c.begun, event.Event{Kind: event.SignInFailed, Provider: c.provider, Cause: p.Code, Err: err})
+	if ctx.Err() != nil {
+		return p, nil
+	}
+	return p, err
 }
 
-// problem answers with p, as a page or as JSON. retry is where to try again, or "".
-func (h *Handlers) problem(w http.ResponseWriter, r *http.Request, p page.Problem, retry string) {
+// answer answers by the failure handler or by the default page.
+func (c *call) answer(p page.Problem, err error) {
+	if c.failure != nil {
+		c.failure.ServeHTTP(c.w, c.r.WithContext(gologin.WithError(c.r.Context(), err)))
+		return
+	}
+	if p.Kind == page.Denied {
+		if _, ok, err := c.h.cfg.Sessions.Get(c.r.Context(), c.r); err == nil && ok {
+			p = page.ProblemFor(page.Kind("denied_signed_in"))
+		}
+	}
+	cookies := ""
+	if (p.Kind == otherBrowser || p.Kind == cookiesBlocked) && !requestkind.JSON(c.r) {
+		cookies = "1"
+	}
+	c.show(p, c.h.loginWith(c.provider, c.returnTo, c.wanted, cookies))
+}
+
+// problem answers with the problem of a kind.
+func (c *call) problem(kind page.Kind, retry string) { c.show(page.ProblemFor(kind), retry) }
+
+// show answers with p, as a page or as JSON. retry is where to try again, or "".
+func (c *call) show(p page.Problem, retry string) {
 	p.RetryURL = retry
-	p.SetRetryAfter(w.Header(), h.cfg.Now())
-	if requestkind.JSON(r) {
-		h.cfg.Pages.Problem(r, p).Write(w)
+	if requestkind.JSON(c.r) {
+		c.h.cfg.Pages.Write(c.w, c.r, p)
 		return
 	}
 	answer := p.Page()
-	answer.Home = h.cfg.DefaultReturnTo
-	h.cfg.Pages.Show(w, r, answer)
+	answer.Home = c.h.cfg.DefaultReturnTo
+	c.h.cfg.Pages.Show(c.w, c.r, answer)
+}
+
+// shownHost returns r's Host for the log. Clients can send a header of any length there. RFC
+// 1035, section 2.3.4, allows 255 octets for a name.
+func shownHost(r *http.Request) string {
+	return strings.Trim(strconv.QuoteToASCII(r.Host[:min(len(r.Host), 255+len(":65535"))]), `"`)
 }

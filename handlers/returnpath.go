@@ -1,16 +1,92 @@
 package handlers
 
 import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"html"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/session"
 )
 
-// maxReturnPath bounds a return path, which travels in a cookie.
-const maxReturnPath = session.MaxReturnTo
+// ReturnPath returns the path to which a success handler sends the visitor: the checked
+// parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
+// outside of success handlers.
+func ReturnPath(ctx context.Context) (string, bool) {
+	req := requestctx.From(ctx)
+	if req == nil || req.Callback == nil {
+		return "", false
+	}
+	return req.Callback.ReturnTo, true
+}
+
+// forward is a document that leads to the path at LINK without a script. Text browsers show
+// the link.
+//
+//go:embed forward.html
+var forward string
+
+// RedirectAfterSignIn sends the visitor of a callback to a path on this site, such as that of
+// [ReturnPath]. Success handlers use it in place of [http.Redirect]. It replaces an unsafe
+// path by "/".
+//
+// A browser that loads a page gets a small document that leads to the path at once, without a
+// script. All other clients get status 303. The document ends the chain of redirects that
+// began at X. At the end of such a chain, Chromium keeps a page in its back/forward cache
+// despite no-store, and shows the page after the sign-out when the visitor goes back.
+// Browsers also do not send SameSite=Strict cookies along such a chain.
+func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
+	private(w)
+	path = encode(localPath(path, "", "/"))
+	if !requestkind.ShowsPages(r) {
+		seeOther(w, path)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write([]byte(strings.ReplaceAll(forward, "LINK", html.EscapeString(path))))
+}
+
+// seeOther redirects the browser. [http.Redirect] would clean the path, which has been
+// checked as it is.
+func seeOther(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", encode(location))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// loginWith returns the login with the named provider, or with the first one, that returns to
+// returnTo and requests scopes. cookies is the value of cookieTest, or "".
+func (h *Handlers) loginWith(name, returnTo string, scopes []string, cookies string) string {
+	q := url.Values{}
+	if returnTo != "" && returnTo != h.cfg.DefaultReturnTo {
+		q.Set("return_to", returnTo)
+	}
+	if len(scopes) > 0 {
+		q.Set("scope", strings.Join(scopes, " "))
+	}
+	if cookies != "" {
+		q.Set(cookieTest, cookies)
+	}
+	login := h.LoginPath(cmp.Or(name, h.cfg.Providers[0].Name()))
+	if len(q) > 0 {
+		login += "?" + q.Encode()
+	}
+	return login
+}
 
 // localPath returns raw as a path on this site, parsed and encoded again, or def if
 // it is anything else. auth is the path under which the handlers are mounted: to come
@@ -24,22 +100,17 @@ func localPath(raw, auth, def string) string {
 	if raw == def {
 		return def
 	}
-	if len(raw) > maxReturnPath || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw) {
-		return def
-	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" {
+	switch {
+	case len(raw) > session.MaxReturnTo || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw),
+		err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "",
+		// An application's success handler may send the path on by http.Redirect, which takes
+		// a fragment for a part of it and cleans both.
+		!plainPath(u.EscapedPath()) || hasDotSegment(u.EscapedFragment()),
+		auth != "" && (u.Path == auth || strings.HasPrefix(u.Path, auth+"/")):
 		return def
 	}
-	// An application's success handler may send the path on by http.Redirect, which takes a
-	// fragment for a part of it and cleans both.
-	if !plainPath(u.EscapedPath()) || hasDotSegment(u.EscapedFragment()) {
-		return def
-	}
-	if auth != "" && (u.Path == auth || strings.HasPrefix(u.Path, auth+"/")) {
-		return def
-	}
-	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: encodeQuery(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
+	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: encode(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
 	return local.String()
 }
 
@@ -47,10 +118,7 @@ func localPath(raw, auth, def string) string {
 // without an empty first segment, a backslash, a control character or a dot segment.
 func plainPath(p string) bool {
 	for {
-		if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) || hasControl(p) {
-			return false
-		}
-		if hasDotSegment(p) {
+		if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) || hasControl(p) || hasDotSegment(p) {
 			return false
 		}
 		decoded := percentDecode(p)
@@ -62,12 +130,7 @@ func plainPath(p string) bool {
 }
 
 func hasDotSegment(p string) bool {
-	for segment := range strings.SplitSeq(p, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return s == "." || s == ".." })
 }
 
 // percentDecode decodes what is an encoding, and leaves a stray percent sign as it is:
@@ -75,54 +138,31 @@ func hasDotSegment(p string) bool {
 func percentDecode(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if i+2 < len(s) && s[i] == '%' {
-			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				b.WriteByte(byte(c))
+		c := s[i]
+		if c == '%' && i+2 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(v)
 				i += 2
-				continue
 			}
 		}
-		b.WriteByte(s[i])
+		b.WriteByte(c)
 	}
 	return b.String()
 }
 
 // hasControl reports whether s holds a control character, of ASCII or of Latin 1.
-func hasControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || (r >= 0x7f && r < 0xa0) })
-}
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// encodeQuery encodes the characters that a query must not contain, and leaves the rest
+// encode encodes the characters that a header or a query must not contain. It leaves the rest
 // alone: an application may care about the order and the form of its parameters.
-func encodeQuery(q string) string {
-	const hex = "0123456789ABCDEF"
+func encode(s string) string {
 	var b strings.Builder
-	done := 0 // of q
-	for i := range len(q) {
-		if c := q[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
-			b.WriteString(q[done:i])
-			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			done = i + 1
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
 		}
 	}
-	if done == 0 {
-		return q
-	}
-	b.WriteString(q[done:])
 	return b.String()
-}
-
-// withReturn adds return_to and scope to a login path.
-func (h *Handlers) withReturn(login, returnTo string, scopes []string) string {
-	q := url.Values{}
-	if returnTo != "" && returnTo != h.cfg.DefaultReturnTo {
-		q.Set("return_to", returnTo)
-	}
-	if len(scopes) > 0 {
-		q.Set("scope", strings.Join(scopes, " "))
-	}
-	if len(q) == 0 {
-		return login
-	}
-	return login + "?" + q.Encode()
 }

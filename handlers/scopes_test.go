@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,11 +37,10 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 		}
 		failure := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			err := gologin.ErrorFromContext(r.Context())
-			var ng *handlers.NotGrantedError
-			if errors.As(err, &ng) && errors.Is(err, provider.ErrNotGranted) {
+			if errors.Is(err, provider.ErrNotGranted) {
 				p := page.ProblemFor(err)
 				w.WriteHeader(p.Status)
-				_, _ = io.WriteString(w, p.Code+" "+strings.Join(ng.Scopes, " ")+" "+err.Error())
+				_, _ = io.WriteString(w, p.Code+" "+strings.Join(p.MissingScopes, " ")+" "+err.Error())
 			}
 		})
 		h.mux.Handle("/auth/login", hs.Login("x", failure))
@@ -87,18 +87,23 @@ func TestScopesWithRoomsByHand(t *testing.T) {
 	}
 }
 
-// TestADecisionIsApartFromItsReply: an adapter replies in its framework's way.
+// TestADecisionIsApartFromItsReply: a program may reply in its own way.
 func TestADecisionIsApartFromItsReply(t *testing.T) {
 	h := newSite(t)
-	for _, decide := range []middleware.Decision{h.mw.Require, h.mw.RequireWith("tweet.write")} {
+	for _, scopes := range [][]string{nil, {"tweet.write"}} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/post", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := &silent{header: http.Header{}}
-		loaded, refusal := decide(w, r)
-		if loaded != nil || refusal == nil || refusal.Status != http.StatusUnauthorized || refusal.Problem.LoginURL == "" || w.wrote {
-			t.Errorf("%v, %v", loaded, refusal)
+		loaded, refusal := h.mw.Require(w, r, scopes...)
+		if loaded != nil || refusal == nil || w.wrote {
+			t.Fatalf("%v, %v", loaded, refusal)
+		}
+		answer := httptest.NewRecorder()
+		refusal.ServeHTTP(answer, r)
+		if answer.Code != http.StatusUnauthorized || !strings.Contains(answer.Body.String(), `"login_url":"/auth/login`) {
+			t.Errorf("status %d: %s", answer.Code, answer.Body)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // User returns the signed-in user, from the context of a request that passed
-// [Middleware.Load] or [Middleware.Require]. The second value is false if no user is signed
-// in.
+// [Middleware.LoadUser] or [Middleware.RequireUser]. The second value is false if no user is
+// signed in.
 func User(ctx context.Context) (provider.User, bool) {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {
@@ -20,10 +20,9 @@ func User(ctx context.Context) (provider.User, bool) {
 	return req.User, true
 }
 
-// Client returns the client of the signed-in user, from the context of a request that passed
-// [Middleware.Load] or [Middleware.Require]. It is never nil: if no user is signed in, every
-// request fails with [client.ErrNoUser]. The requests of the client end with ctx: see
-// [client.Manager.ClientContext].
+// Client returns the client of the signed-in user, from such a context. It is never nil: if no
+// user is signed in, every request fails with [client.ErrNoUser]. The requests of the client
+// end with ctx: see [client.Manager.ClientContext].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {

@@ -7,14 +7,17 @@ import (
 )
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
-// may see. If the session store fails, the request goes on without a user, and the error is
-// logged.
+// may see. With an idle timeout it extends the session, which may set a cookie. If the session
+// store fails, the request goes on without a user, and the error is logged.
 //
 // The response to a signed-in user gets Cache-Control: private, so that a cache never shows
 // it to other visitors. A handler may set another value.
+//
+// If the request was loaded for the same session manager before, nothing is read. The user of
+// another kit in the same process does not count.
 func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		loaded, err := m.Load(w, r)
+		loaded, err := m.load(w, r)
 		if err != nil {
 			m.logStoreError(r, "session not read; going on without a user", err)
 			loaded = r
@@ -23,13 +26,9 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 	})
 }
 
-// Load is the decision of [Middleware.LoadUser]. It returns r with the user, if there is
-// one, in its context. With an idle timeout it extends the session, which may set a cookie
-// on w. An error is an error of the session store; the request is then nil.
-//
-// If r was loaded for the same session manager before, Load returns r. The user of another
-// kit in the same process does not count.
-func (m *Middleware) Load(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+// load returns r with the user, if there is one, in its context. An error is an error of the
+// session store.
+func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	if req := requestctx.From(r.Context()); req != nil && req.Sessions == m.cfg.Sessions {
 		return r, nil
 	}

@@ -2,9 +2,7 @@
 // need a signed-in user ([Middleware.RequireUser]), and requests permissions for the pages
 // that need them ([Middleware.RequireScopes]).
 //
-// Each has a decision and a reply. The standard middleware joins the two. An adapter for a
-// framework calls the decision ([Middleware.Load], [Middleware.Require],
-// [Middleware.RequireWith]) and replies as the framework does.
+// The decision is apart from the reply: see [Middleware.Require].
 //
 // The middleware does not wrap the [http.ResponseWriter]: flushing, hijacking, sendfile and
 // [http.ResponseController] work as without it.

@@ -1,14 +1,11 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/page"
 )
@@ -17,10 +14,10 @@ import (
 // passes requests of users whose token has all of scopes. The scopes that the provider
 // granted count, not those that were requested.
 //
-// It answers all other requests with a [Refusal]. A page load is sent to the login, which
-// requests these scopes and those that the user has, and comes back. All others get
-// status 403 and a problem document with the code insufficient_scope and the missing scopes.
-// Users who decline keep their token. Visitors who are not signed in are answered as by
+// It answers all other requests as [Middleware.Require] describes. A page load is sent to the
+// login, which requests these scopes and those that the user has, and comes back. All others
+// get status 403 and a problem document with the code insufficient_scope and the missing
+// scopes. Users who decline keep their token. Visitors who are not signed in are answered as by
 // RequireUser, and their sign-in requests the scopes at once. If another user answers at the
 // provider, that user is signed in.
 //
@@ -36,12 +33,6 @@ import (
 // the program starts, on every replica, and not during a request. It panics if a scope is
 // not valid, such as two scopes in one string.
 func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
-	return m.RequireWith(scopes...).handler
-}
-
-// RequireWith makes the decision of [Middleware.RequireScopes], and allows the scopes. Call
-// it once for a route; the decision is for each request.
-func (m *Middleware) RequireWith(scopes ...string) Decision {
 	for _, s := range scopes {
 		if !scope.Valid(s) {
 			panic("middleware: RequireScopes: " + strconv.Quote(s) + " is not a scope (pass each scope as a separate argument)")
@@ -49,35 +40,27 @@ func (m *Middleware) RequireWith(scopes ...string) Decision {
 	}
 	scopes = slices.Clone(scopes)
 	m.cfg.AllowScopes(scopes...)
-	return func(w http.ResponseWriter, r *http.Request) (*http.Request, *Refusal) {
-		loaded, refusal := m.require(w, r, scopes)
-		if refusal != nil || len(scopes) == 0 {
-			return loaded, refusal
-		}
-		req := requestctx.From(loaded.Context())
-		missing, err := m.cfg.Clients.MissingScopes(r.Context(), req.User, scopes...)
-		switch {
-		case errors.Is(err, client.ErrReauthRequired):
-			return nil, m.reauth(r, req, scopes)
-		case err != nil:
-			m.logStoreError(r, "token not read", err)
-			return nil, m.answer(r, page.ProblemOf(page.Temporary))
-		case len(missing) > 0:
-			return nil, m.insufficient(r, missing, m.cfg.LoginPathOf(req.User.Provider), scopes)
-		}
-		return loaded, nil
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			loaded, refused := m.require(w, r, scopes)
+			if refused != nil {
+				refused.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, loaded)
+		})
 	}
 }
 
 // insufficient is the refusal of a user whose token lacks the scopes in missing.
-func (m *Middleware) insufficient(r *http.Request, missing []string, login string, scopes []string) *Refusal {
-	p := page.ProblemOf(page.InsufficientScope)
+func (m *Middleware) insufficient(r *http.Request, missing []string, login string, scopes []string) *refusal {
+	p := page.ProblemFor(page.Kind("insufficient_scope"))
 	p.MissingScopes = missing
 	p.Detail = strings.TrimSuffix(p.Detail, ".") + ": " + strings.Join(missing, ", ") + "."
 	f := m.signIn(r, p, login, scopes)
-	if f.Status == http.StatusForbidden {
+	if f.status == http.StatusForbidden {
 		// RFC 6750, section 3.1, says what to request. The token is not the client's own.
-		f.Header.Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+strings.Join(missing, " ")+`"`)
+		f.header.Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+strings.Join(missing, " ")+`"`)
 	}
 	return f
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // RequireUser passes requests of signed-in users to next, with the user and a client in the
-// request's context. It answers all other requests with a [Refusal].
+// request's context. It answers all other requests as [Middleware.Require] describes.
 //
 // RequireUser must not protect the login and the callback ([Config].SignInPath): no user
 // could sign in. It answers status 500 there, and logs that once.
@@ -20,21 +20,35 @@ import (
 //
 // The response gets Cache-Control: no-store, so that neither the back button after a
 // sign-out nor a shared cache shows it to another visitor. A handler may set another value.
-func (m *Middleware) RequireUser(next http.Handler) http.Handler {
-	return Decision(m.Require).handler(next)
-}
+func (m *Middleware) RequireUser(next http.Handler) http.Handler { return m.RequireScopes()(next) }
 
-// Require is the decision of [Middleware.RequireUser]. It returns r with the user in its
-// context, or the refusal to answer with. It sets headers on w and does not write.
+// Require is the decision of [Middleware.RequireUser] and [Middleware.RequireScopes], for
+// programs that decide within a handler or reply in another way. It returns r with the user in
+// its context. Or it returns the refusal, a handler that answers r; then the request is nil.
+// Require sets headers on w and does not write.
+//
+// The request decides how it is refused:
+//
+//   - A page load is redirected to the login with its path as return_to (303).
+//   - A form, and a page in a frame, get a page with a link to the login (401 or 403).
+//   - htmx gets HX-Redirect (401 or 403).
+//   - All others get a problem document (RFC 9457) that names the login: scripts, JSON, event
+//     streams, WebSockets, and every method but GET and HEAD (401 or 403).
+//
+// While a store fails, all requests get status 503.
 //
 // A user whose token X refused for good must sign in again, as far as this process knows.
-// Require does not read the token: the first use of the client does.
-func (m *Middleware) Require(w http.ResponseWriter, r *http.Request) (*http.Request, *Refusal) {
-	return m.require(w, r, nil)
+// Without scopes, Require does not read the token: the first use of the client does.
+func (m *Middleware) Require(w http.ResponseWriter, r *http.Request, scopes ...string) (*http.Request, http.Handler) {
+	loaded, refused := m.require(w, r, scopes)
+	if refused != nil {
+		return nil, refused
+	}
+	return loaded, nil
 }
 
-// require is Require. A sign-in requests the scopes.
-func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *Refusal) {
+// require is Require. The refusal is nil if the request passes.
+func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *refusal) {
 	h := w.Header()
 	// One slice for both headers: two calls of Set would take the signed-in request to 6
 	// allocations, and the limit is 5 (internal/bench).
@@ -43,46 +57,31 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 	if _, ok := h["Vary"]; !ok {
 		h["Vary"] = values[1:2:2] // as the session would
 	}
-	loaded, err := m.Load(w, r)
+	loaded, err := m.load(w, r)
 	if err != nil {
 		m.logStoreError(r, "session not read", err)
-		return nil, m.answer(r, page.ProblemOf(page.Temporary))
+		return nil, m.refuse(r, page.ProblemFor(page.Kind("temporary")))
 	}
 	req := requestctx.From(loaded.Context())
 	if !req.SignedIn() {
-		return nil, m.signIn(r, page.ProblemOf(page.NotSignedIn), m.cfg.LoginPath, scopes)
+		return nil, m.signIn(r, page.ProblemFor(notSignedIn), m.cfg.LoginPath, scopes)
 	}
 	if m.isForeignSocket(r) {
-		return nil, m.answer(r, page.ProblemOf(page.ForeignSocket))
+		return nil, m.refuse(r, page.ProblemFor(page.Kind("foreign_socket")))
 	}
-	switch err := m.cfg.Clients.NeedsReauth(r.Context(), req.User.Key()); {
+	var missing []string
+	err = m.cfg.Clients.NeedsReauth(r.Context(), req.User.Key())
+	if err == nil && len(scopes) > 0 {
+		missing, err = m.cfg.Clients.MissingScopes(r.Context(), req.User, scopes...)
+	}
+	switch {
 	case errors.Is(err, client.ErrReauthRequired):
-		return nil, m.reauth(r, req, scopes)
+		return nil, m.signIn(r, page.ProblemFor(page.Kind("sign_in_again")), m.cfg.LoginPathOf(req.User.Provider), scopes)
 	case err != nil:
 		m.logStoreError(r, "token not read", err)
-		return nil, m.answer(r, page.ProblemOf(page.Temporary))
+		return nil, m.refuse(r, page.ProblemFor(page.Kind("temporary")))
+	case len(missing) > 0:
+		return nil, m.insufficient(r, missing, m.cfg.LoginPathOf(req.User.Provider), scopes)
 	}
 	return loaded, nil
-}
-
-// reauth is the refusal of a user whose token X does not accept.
-func (m *Middleware) reauth(r *http.Request, req *requestctx.Request, scopes []string) *Refusal {
-	return m.signIn(r, page.ProblemOf(page.NeedsReauth), m.cfg.LoginPathOf(req.User.Provider), scopes)
-}
-
-// Decision returns the request to go on with, or the refusal to answer with.
-// [Middleware.Require] is a Decision, and [Middleware.RequireWith] makes others, so that an
-// adapter needs code for one type only.
-type Decision func(w http.ResponseWriter, r *http.Request) (*http.Request, *Refusal)
-
-// handler answers with the refusals of d, and passes other requests to next.
-func (d Decision) handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		loaded, refusal := d(w, r)
-		if refusal != nil {
-			refusal.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, loaded)
-	})
 }

@@ -1,5 +1,5 @@
 // Package page has everything that visitors and scripts can read: the pages, the problem
-// documents, and the one table of problems with their texts.
+// documents, and the table of both with all texts, problems.json.
 //
 // An application changes the texts by [Pages].Translate, and the layout by [Pages].Render:
 //
@@ -24,68 +24,21 @@ import (
 	"time"
 )
 
-// Kind says which page it is. The strings are stable.
+// Kind says which page it is. The strings are stable; problems.json lists them. A Kind is
+// also the error that [ProblemFor] turns into that page's problem.
 type Kind string
 
-// The kinds of page.
+// The kinds that applications treat apart most often.
 const (
 	// SignOut asks whether to sign out, with a form (Page.Post).
 	SignOut Kind = "sign_out"
-	// SignedOut: the visitor opened the page for signing out and is not signed in.
-	SignedOut Kind = "signed_out"
-	// SignOutFailed: a store of the site failed, and the visitor is still signed in.
-	SignOutFailed Kind = "sign_out_failed"
-	// NotEverywhere: a form requested a kind of sign-out that the site does not have.
-	NotEverywhere Kind = "not_everywhere"
-	// CrossOrigin: another site tried to sign the visitor out.
-	CrossOrigin Kind = "cross_origin"
-
-	// Interstitial leads to X, see handlers.Interstitial. Page.Link is X's address, and
+	// Interstitial leads to X, see handlers.OnPhones. Page.Link is X's address, and
 	// Page.Follow is set.
 	Interstitial Kind = "interstitial"
-
 	// Denied: the user cancelled the sign-in at X.
 	Denied Kind = "denied"
-	// NotGranted: the user is signed in, but X did not grant a permission that was requested.
-	NotGranted Kind = "not_granted"
-	// Expired: the sign-in took too long, or was used already.
-	Expired Kind = "expired"
-	// OtherBrowser: the sign-in was not started in this browser.
-	OtherBrowser Kind = "other_browser"
 	// NotAllowed: the application refused the account.
 	NotAllowed Kind = "not_allowed"
-	// AccountRefused: X refuses the account, which is suspended or locked.
-	AccountRefused Kind = "account_refused"
-	// RateLimited: X limits the requests, perhaps until Page.RetryAt.
-	RateLimited Kind = "rate_limited"
-	// Refused: X refuses the application; the log says why.
-	Refused Kind = "refused"
-	// Unavailable: X could not be reached, or gave no usable response.
-	Unavailable Kind = "unavailable"
-	// Internal: a sign-in failed because of an error of this site.
-	Internal Kind = "internal"
-	// NotAPageLoad: a script, an image, a frame or a prefetch requested the login.
-	NotAPageLoad Kind = "not_a_page_load"
-	// UnknownScope: the login's address names a permission that the application does not use.
-	UnknownScope Kind = "unknown_scope"
-
-	// NotSignedIn answers a form that was sent while no user was signed in. A page load is
-	// sent to the login instead.
-	NotSignedIn Kind = "not_signed_in"
-	// OpenSignIn answers a page load in a frame, or by an office program, while no user was
-	// signed in. Its link opens the login in the whole window.
-	OpenSignIn Kind = "open_sign_in"
-	// NeedsReauth answers a form that was sent while X no longer accepted the user's token.
-	NeedsReauth Kind = "sign_in_again"
-	// InsufficientScope answers a form that was sent by a user whose token lacks a permission.
-	InsufficientScope Kind = "insufficient_scope"
-	// Temporary: a store of the site failed, so the session is not known.
-	Temporary Kind = "temporary"
-
-	// NotFound: the kit has nothing at this address.
-	NotFound Kind = "not_found"
-	// MethodNotAllowed: the address is not for this method.
-	MethodNotAllowed Kind = "method_not_allowed"
 )
 
 // Page is a short text and a link or a form. All fields are plain text: the default layout
@@ -135,6 +88,8 @@ type Page struct {
 	HomeLabel string
 	// CodeLabel is the text in front of Code.
 	CodeLabel string
+
+	wait time.Duration // for Retry-After
 }
 
 // Field is a hidden field of a form.

@@ -1,11 +1,16 @@
 package page_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +130,7 @@ func TestTranslateReplacesTheTextsOfPagesAndDocuments(t *testing.T) {
 		}
 	}}
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-	problem := page.ProblemOf(page.Denied)
+	problem := page.ProblemFor(page.Denied)
 	w := httptest.NewRecorder()
 	pages.Show(w, r, problem.Page())
 	for _, want := range []string{`<html lang="de" dir="ltr">`, "<title>Abgebrochen - Beispiel</title>", "Nichts wurde gespeichert.", "--key: #fd0; --key-ink: #000"} {
@@ -134,14 +139,16 @@ func TestTranslateReplacesTheTextsOfPagesAndDocuments(t *testing.T) {
 		}
 	}
 	w = httptest.NewRecorder()
-	pages.Problem(r, problem).Write(w)
+	pages.Write(w, r, problem)
 	if got := w.Body.String(); !strings.Contains(got, `"title":"Abgebrochen"`) || !strings.Contains(got, `"detail":"Nichts wurde gespeichert."`) ||
 		!strings.Contains(got, `"code":"denied"`) || w.Header().Get("Content-Language") != "de" {
 		t.Errorf("%v %s", w.Header(), got)
 	}
-	other := page.ProblemOf(page.Expired)
-	if got := pages.Problem(r, other); got.Title != other.Title {
-		t.Errorf("another text changed: %s", got.Title)
+	other := page.ProblemFor(page.Kind("expired"))
+	w = httptest.NewRecorder()
+	pages.Write(w, r, other)
+	if got := w.Body.String(); !strings.Contains(got, `"title":"`+other.Title+`"`) || w.Header().Get("Content-Language") != "" {
+		t.Errorf("another text changed: %s", got)
 	}
 }
 
@@ -164,27 +171,88 @@ func TestEveryProblemIsComplete(t *testing.T) {
 			t.Errorf("%v: %+v", err, p)
 		}
 	}
-	if p := page.ProblemOf("unknown"); p.Status != http.StatusInternalServerError || p.Code != "internal" {
+	if p := page.ProblemFor(page.Kind("unknown")); p.Status != http.StatusInternalServerError || p.Code != "internal" {
 		t.Errorf("an unknown kind: %+v", p)
 	}
-	if p := page.ProblemFor(&page.Error{Kind: page.VisitorLeft, Err: provider.ErrUnavailable}); p.Level != slog.LevelDebug {
+	if p := page.ProblemFor(fmt.Errorf("%w: %w", page.Kind("visitor_left"), provider.ErrUnavailable)); p.Level != slog.LevelDebug {
 		t.Errorf("a visitor who left: %+v", p)
+	}
+}
+
+// TestTheTableIsComplete: problems.json is for translators too, so its rows are checked here.
+func TestTheTableIsComplete(t *testing.T) {
+	b, err := os.ReadFile("problems.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct {
+		Problems []struct {
+			Kind, Page, Code, Title, Text, Label, Everywhere, Cause, Fix string
+			Status, Wait                                                 int
+			Level                                                        slog.Level
+		}
+		Refusals []struct{ Reason, Provider, Code, Cause, Fix string }
+	}
+	dec := json.NewDecoder(strings.NewReader(string(b)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&table); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, row := range table.Problems {
+		if row.Kind == "" || seen[row.Kind] || row.Title == "" || row.Text == "" || http.StatusText(row.Status) == "" {
+			t.Errorf("a row that is not complete or repeated: %+v", row)
+		}
+		seen[row.Kind] = true
+		if (row.Status == http.StatusServiceUnavailable) != (row.Wait > 0) && row.Kind != "visitor_left" && row.Kind != "unavailable" {
+			t.Errorf("%s: status %d, wait %d", row.Kind, row.Status, row.Wait)
+		}
+		if p := page.ProblemFor(page.Kind(row.Kind)); p.Title != row.Title || p.Detail != row.Text || p.Status != row.Status || p.Code == "" || p.Kind == "" {
+			t.Errorf("%s: %+v", row.Kind, p)
+		}
+	}
+	for _, row := range table.Refusals {
+		if row.Reason == "" || row.Code == "" || row.Cause == "" || row.Fix == "" {
+			t.Errorf("a refusal that is not complete: %+v", row)
+		}
+	}
+	// The handlers and the middleware name rows by literals.
+	for _, pattern := range []string{"../handlers/*.go", "../middleware/*.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, name := range files {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?:page\.Kind\(|h\.problem\(w, r, )"(\w+)"`).FindAllStringSubmatch(string(src), -1) {
+				if !seen[m[1]] {
+					t.Errorf("%s: no row of the table is called %q", name, m[1])
+				}
+			}
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("%d rows", len(seen))
 	}
 }
 
 func TestAdviceNamesTheSetting(t *testing.T) {
 	for _, tt := range []struct {
-		err  error
-		code string
-		fix  string
+		err    error
+		reason string
+		fix    string
 	}{
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "x"}, "credentials", "ClientSecret"},
 		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "x-oauth1"}, "credentials", "ConsumerSecret"},
-		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCallback}, "callback", "to the letter: https://site.example/auth/callback"},
-		{&provider.Error{Kind: provider.ErrRateLimited}, "rate_limited", "wait"},
-		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "refused", "answer"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCallback}, "callback", "to the letter"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonClock}, "clock_skew", "NTP"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonAccess}, "access", "user authentication"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonScope}, "scope", "tweet.read"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredits}, "credits", "console"},
+		{&provider.Error{Kind: provider.ErrRateLimited}, "", "wait"},
+		{&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonOther}, "", "answer"},
 	} {
-		if got := page.AdviceFor(tt.err, "https://site.example/auth/callback"); got.Code != tt.code || !strings.Contains(got.Fix, tt.fix) {
+		if got := page.ProblemFor(tt.err); got.Reason != tt.reason || !strings.Contains(got.Fix, tt.fix) {
 			t.Errorf("%v: %+v", tt.err, got)
 		}
 	}

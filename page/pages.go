@@ -1,8 +1,11 @@
 package page
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
+	"strconv"
+	"time"
 
 	"github.com/xsignin/xsignin/internal/configerr"
 )
@@ -42,6 +45,7 @@ func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
 	p.SiteName, p.Accent = s.SiteName, s.Accent
 	p = s.translated(r, p).withDefaults()
 	setHeaders(w.Header(), p)
+	setRetryAfter(w.Header(), p.wait)
 	if s.Render == nil {
 		p.Render(w, r)
 		return
@@ -75,14 +79,28 @@ func (s Pages) translated(r *http.Request, p Page) Page {
 	return p
 }
 
-// Problem returns p in the visitor's language.
-func (s Pages) Problem(r *http.Request, p Problem) Problem {
-	if s.Translate == nil {
-		return p
+// setRetryAfter sets the header Retry-After if waiting helps.
+func setRetryAfter(h http.Header, wait time.Duration) {
+	if wait > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
-	words := s.translated(r, p.Page())
-	p.Title, p.Detail, p.lang = words.Title, words.Text, words.Lang
-	return p
+}
+
+// Write answers r with p as a problem document, in the visitor's language.
+func (s Pages) Write(w http.ResponseWriter, r *http.Request, p Problem) {
+	h := w.Header()
+	if s.Translate != nil {
+		words := s.translated(r, p.Page())
+		p.Title, p.Detail = words.Title, words.Text
+		if words.Lang != "" {
+			h.Set("Content-Language", words.Lang)
+		}
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	setRetryAfter(h, p.RetryAfter)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
 }
 
 // writer sends the page's status unless Render sends another.

@@ -3,14 +3,17 @@ package page
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -23,7 +26,7 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
-	// Code is a stable word; the table of problems lists the codes.
+	// Code is a stable word; problems.json lists the codes.
 	Code string `json:"code"`
 	// MissingScopes are the scopes that the user's token lacks.
 	MissingScopes []string `json:"missing_scopes,omitempty"`
@@ -32,67 +35,106 @@ type Problem struct {
 	// RetryURL is where to try again, and RetryAt is when, if known.
 	RetryURL string    `json:"retry_url,omitempty"`
 	RetryAt  time.Time `json:"retry_at,omitzero"`
-	// RetryAfter is how long to wait if RetryAt is not known. It is 0 if waiting does not
-	// help.
+	// RetryAfter is how long to wait, for the header Retry-After. It is 0 if waiting does
+	// not help.
 	RetryAfter time.Duration `json:"-"`
 
 	// Kind and Label are for the page: its kind, and the text of its link.
 	Kind  Kind   `json:"-"`
 	Label string `json:"-"`
-	// Level and Fix are for the log: the level, and what the operator can do.
-	Level slog.Level `json:"-"`
-	Fix   string     `json:"-"`
+	// Level, Reason, Cause and Fix are for the operator: the level in the log, a stable word
+	// and a sentence for why X refused the application, and what to do. All but the level may
+	// be empty.
+	Level  slog.Level `json:"-"`
+	Reason string     `json:"-"`
+	Cause  string     `json:"-"`
+	Fix    string     `json:"-"`
 
-	lang string
+	everywhere string // the label of the page's second button
 }
 
-// Error is an error whose problem is known: Kind names its row in the table of problems. Err
-// is the cause, for the log.
-type Error struct {
-	Kind Kind
-	Err  error
+//go:embed problems.json
+var table []byte
+
+// row is one problem or page in the table.
+type row struct {
+	Kind       Kind
+	Page       Kind   // the page's kind, if it is not Kind
+	Code       string // if it is not the page's kind
+	Status     int
+	Level      slog.Level
+	Wait       int // seconds
+	Title      string
+	Text       string
+	Label      string
+	Everywhere string
+	Cause, Fix string // for the operator
 }
 
-// Error implements error.
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return "page: " + string(e.Kind)
+// refusal is why a provider refused the application.
+type refusal struct {
+	Reason           provider.Reason
+	Provider         string // "" means every provider
+	Code, Cause, Fix string
+}
+
+// problems returns the table. It is read at the first problem.
+var problems = sync.OnceValue(func() (t struct {
+	Problems []row
+	Refusals []refusal
+},
+) {
+	if err := json.Unmarshal(table, &t); err != nil {
+		panic("page: problems.json: " + err.Error()) // the tests read the file too
 	}
-	return "page: " + string(e.Kind) + ": " + e.Err.Error()
+	return t
+})
+
+// kinds are the kinds of the errors that have a problem.
+var kinds = [...]struct {
+	err  error
+	kind Kind
+}{
+	{provider.ErrDenied, Denied},
+	{provider.ErrNotGranted, "not_granted"},
+	{provider.ErrExpired, "expired"},
+	{provider.ErrOtherBrowser, "other_browser"},
+	{provider.ErrNotAllowed, NotAllowed},
+	{client.ErrAccountTaken, "account_taken"},
+	{provider.ErrAccountRefused, "account_refused"},
+	{provider.ErrRateLimited, "rate_limited"},
+	{provider.ErrRefused, "refused"},
+	{provider.ErrUnavailable, "unavailable"},
 }
 
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Error returns k. A template that prints k uses it, too.
+func (k Kind) Error() string { return string(k) }
 
-// ProblemOf returns the problem of a kind. Besides the kinds of page there are those of the
-// table in problems.go that have no page. An unknown kind is an internal error.
-func ProblemOf(kind Kind) Problem {
-	for _, row := range problems {
-		if row.id == kind {
-			return row.problem()
+// Unwrap returns the error that has this problem, such as [provider.ErrDenied], or nil.
+func (k Kind) Unwrap() error {
+	for _, known := range kinds {
+		if known.kind == k {
+			return known.err
 		}
 	}
-	return unexpected.problem()
+	return nil
 }
 
-// ErrorOf returns an error with the problem of a kind. For a kind that an error of the kit has,
-// such as [provider.ErrDenied], [errors.Is] finds that error in it.
-func ErrorOf(kind Kind) error {
-	for _, row := range problems {
-		if row.id == kind {
-			return &Error{Kind: kind, Err: row.err}
-		}
-	}
-	return &Error{Kind: Internal}
-}
-
-// ProblemFor returns the problem of an error that a provider or the handlers returned.
+// ProblemFor returns the problem of an error that a provider or the handlers returned, or of
+// a [Kind]. Every other error, and an unknown Kind, is an error of this site.
 func ProblemFor(err error) Problem {
-	p := rowFor(err).problem()
-	var own *Error
-	if errors.As(err, &own) {
-		return p
+	var kind Kind
+	if errors.As(err, &kind) {
+		return problemOf(kind)
 	}
+	kind = "unexpected"
+	for _, known := range kinds {
+		if errors.Is(err, known.err) {
+			kind = known.kind
+			break
+		}
+	}
+	p := problemOf(kind)
 	var missing interface{ MissingScopes() []string }
 	if errors.As(err, &missing) {
 		p.MissingScopes = missing.MissingScopes()
@@ -101,8 +143,12 @@ func ProblemFor(err error) Problem {
 	var pe *provider.Error
 	if errors.As(err, &pe) {
 		p.RetryAt = pe.RetryAt
+		if wait := time.Until(pe.RetryAt); wait > 0 {
+			p.RetryAfter = wait
+		}
+		p.explain(pe)
 	}
-	if p.Kind == Unavailable {
+	if kind == "unavailable" {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			p.Status = http.StatusGatewayTimeout
@@ -113,60 +159,43 @@ func ProblemFor(err error) Problem {
 	return p
 }
 
-// rowFor returns the row of err.
-func rowFor(err error) row {
-	var own *Error
-	if errors.As(err, &own) {
-		for _, row := range problems {
-			if row.id == own.Kind {
-				return row
-			}
-		}
+func problemOf(kind Kind) Problem {
+	rows := problems().Problems
+	i := slices.IndexFunc(rows, func(r row) bool { return r.Kind == kind })
+	if i < 0 {
+		return problemOf("unexpected")
 	}
-	for _, row := range problems {
-		if row.err != nil && errors.Is(err, row.err) {
-			return row
-		}
+	found := rows[i]
+	shown := cmp.Or(found.Page, found.Kind)
+	return Problem{
+		Type: "about:blank", Title: found.Title, Status: found.Status, Detail: found.Text,
+		Code: cmp.Or(found.Code, string(shown)), RetryAfter: time.Duration(found.Wait) * time.Second,
+		Kind: shown, Label: found.Label, Level: found.Level, Cause: found.Cause, Fix: found.Fix,
+		everywhere: found.Everywhere,
 	}
-	return unexpected
 }
 
-func (r row) problem() Problem {
-	kind := cmp.Or(r.kind, r.id)
-	return Problem{
-		Type: "about:blank", Title: cmp.Or(r.title, http.StatusText(r.status)), Status: r.status, Detail: r.text,
-		Code: cmp.Or(r.code, string(kind)), RetryAfter: r.wait, Kind: kind, Label: r.label, Level: r.level, Fix: r.fix,
+// explain says why a provider refused the application.
+func (p *Problem) explain(err *provider.Error) {
+	for _, r := range problems().Refusals {
+		if r.Reason == err.Reason && (r.Provider == "" || r.Provider == err.Provider) {
+			p.Reason, p.Cause, p.Fix = r.Code, r.Cause, r.Fix
+			return
+		}
 	}
 }
 
 // Page returns the page of p. Its link leads to p.LoginURL or p.RetryURL.
 func (p Problem) Page() Page {
-	page := Page{Kind: p.Kind, Status: p.Status, Title: p.Title, Text: p.Detail, Code: p.Code, RetryAt: p.RetryAt}
+	page := Page{
+		Kind: p.Kind, Status: p.Status, Title: p.Title, Text: p.Detail,
+		RetryAt: p.RetryAt, wait: p.RetryAfter, Everywhere: p.everywhere,
+	}
+	if p.Status >= http.StatusBadRequest {
+		page.Code = p.Code
+	}
 	if link := cmp.Or(p.LoginURL, p.RetryURL); link != "" {
 		page.Link, page.Label = link, cmp.Or(p.Label, "Try again")
 	}
 	return page
-}
-
-// SetRetryAfter sets the header Retry-After if waiting helps.
-func (p Problem) SetRetryAfter(h http.Header, now time.Time) {
-	d := p.RetryAfter
-	if until := p.RetryAt.Sub(now); !p.RetryAt.IsZero() && until > 0 {
-		d = until
-	}
-	if d > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
-	}
-}
-
-// Write answers with p as a problem document.
-func (p Problem) Write(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if p.lang != "" {
-		h.Set("Content-Language", p.lang)
-	}
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p)
 }

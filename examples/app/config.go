@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ type config struct {
 	apiURL, authorizeURL        string
 	scopes                      []string
 	refreshBefore               time.Duration // 0: the kit's default
-	interstitial                xsignin.Interstitial
+	interstitial                func(*http.Request) bool
 	keys                        []string
 	place                       storage.Place
 	simulator                   string // the simulator's URL once it runs
@@ -181,9 +182,9 @@ func readConfig(env func(string) string) (config, error) {
 	switch s := get("INTERSTITIAL"); s {
 	case "", "never":
 	case "phones":
-		c.interstitial = xsignin.InterstitialPhones
+		c.interstitial = xsignin.OnPhones
 	case "always":
-		c.interstitial = xsignin.InterstitialAlways
+		c.interstitial = func(*http.Request) bool { return true }
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}

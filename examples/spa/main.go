@@ -103,7 +103,7 @@ func (a *app) post(w http.ResponseWriter, r *http.Request) {
 	}
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body)
 	if body.Text = strings.TrimSpace(body.Text); err != nil || body.Text == "" {
-		problem(w, http.StatusUnprocessableEntity, "no_text", "Write something first.")
+		problem(w, r, http.StatusUnprocessableEntity, "no_text", "Write something first.")
 		return
 	}
 	asked, err := json.Marshal(body)
@@ -130,12 +130,12 @@ func (a *app) post(w http.ResponseWriter, r *http.Request) {
 	case resp.StatusCode == http.StatusCreated:
 		w.WriteHeader(http.StatusCreated)
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "duplicate"):
-		problem(w, http.StatusConflict, "duplicate", "You have posted this already. Change a word.")
+		problem(w, r, http.StatusConflict, "duplicate", "You have posted this already. Change a word.")
 	case resp.StatusCode == http.StatusTooManyRequests:
-		problem(w, http.StatusTooManyRequests, "rate_limited", "X is asking for a pause. Try again in a quarter of an hour.")
+		problem(w, r, http.StatusTooManyRequests, "rate_limited", "X is asking for a pause. Try again in a quarter of an hour.")
 	default:
 		log.Printf("spa: X answers %s to a post", resp.Status)
-		problem(w, http.StatusBadGateway, "unavailable", "X did not take the post. Try again in a moment.")
+		problem(w, r, http.StatusBadGateway, "unavailable", "X did not take the post. Try again in a moment.")
 	}
 }
 
@@ -150,9 +150,11 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	log.Print(err)
-	problem(w, http.StatusBadGateway, "unavailable", "X cannot be asked at the moment. Try again in a while.")
+	problem(w, r, http.StatusBadGateway, "unavailable", "X cannot be asked at the moment. Try again in a while.")
 }
 
-func problem(w http.ResponseWriter, status int, code, detail string) {
-	page.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}.Write(w)
+func problem(w http.ResponseWriter, r *http.Request, status int, code, detail string) {
+	page.Pages{}.Write(w, r, page.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code,
+	})
 }

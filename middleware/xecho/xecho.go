@@ -11,10 +11,8 @@
 //		...
 //	}
 //
-// The decisions and the answers are those of the standard middleware
-// ([middleware.Middleware.Require], [middleware.Middleware.RequireWith],
-// [middleware.Middleware.Load]). The package does not wrap echo's response: flushing,
-// hijacking and [http.ResponseController] work as without it.
+// The standard middleware decides and answers. The package does not wrap echo's response:
+// flushing, hijacking and [http.ResponseController] work as without it.
 //
 // Echo v5 has another Context. Use echo.WrapMiddleware(kit.RequireUser) there.
 //
@@ -40,44 +38,30 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// RequireUser passes requests of signed-in users to the next handler. It answers all other
-// requests with a [middleware.Refusal]. The HTTPErrorHandler is not called. See
-// [middleware.Middleware.RequireUser]. A program that answers otherwise calls
-// [middleware.Middleware.Require].
-func RequireUser(m *middleware.Middleware) echo.MiddlewareFunc { return gate(m.Require) }
+// RequireUser passes requests of signed-in users to the next handler. It answers all others;
+// the HTTPErrorHandler is not called. See [middleware.Middleware.RequireUser].
+func RequireUser(m *middleware.Middleware) echo.MiddlewareFunc { return wrap(m.RequireUser) }
 
 // RequireScopes passes requests of users whose token has all of scopes to the next handler,
 // and sends others to the consent page. Call it when the program starts. See
 // [middleware.Middleware.RequireScopes].
 func RequireScopes(m *middleware.Middleware, scopes ...string) echo.MiddlewareFunc {
-	return gate(m.RequireWith(scopes...))
-}
-
-// gate answers with the refusals of decide, and passes other requests on.
-func gate(decide middleware.Decision) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			loaded, refusal := decide(c.Response(), c.Request())
-			if refusal != nil {
-				refusal.ServeHTTP(c.Response(), c.Request())
-				return nil
-			}
-			c.SetRequest(loaded)
-			return next(c)
-		}
-	}
+	return wrap(m.RequireScopes(scopes...))
 }
 
 // LoadUser passes all requests on. [User] then returns the signed-in user, if there is one.
 // See [middleware.Middleware.LoadUser].
-func LoadUser(m *middleware.Middleware) echo.MiddlewareFunc {
+func LoadUser(m *middleware.Middleware) echo.MiddlewareFunc { return wrap(m.LoadUser) }
+
+// wrap is [echo.WrapMiddleware] for a middleware that does not replace the response.
+func wrap(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			// The standard middleware also logs errors of the store.
-			m.LoadUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		return func(c echo.Context) (err error) {
+			mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				c.SetRequest(r)
+				err = next(c)
 			})).ServeHTTP(c.Response(), c.Request())
-			return next(c)
+			return err
 		}
 	}
 }

@@ -1,10 +1,14 @@
 package xecho_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -166,4 +170,70 @@ func TestAddTrailingSlash(t *testing.T) {
 	if a := b.Get("/me"); a.StatusCode != 204 {
 		t.Errorf("%s", a.Status)
 	}
+}
+
+// watched is a ResponseWriter that counts its uses after its request.
+type watched struct {
+	http.ResponseWriter
+	ended, late atomic.Int32
+}
+
+func (w *watched) use() http.ResponseWriter {
+	w.late.Add(w.ended.Load())
+	return w.ResponseWriter
+}
+
+func (w *watched) Header() http.Header         { return w.use().Header() }
+func (w *watched) Write(b []byte) (int, error) { return w.use().Write(b) }
+func (w *watched) WriteHeader(status int)      { w.use().WriteHeader(status) }
+
+// TestBehindEchosTimeout checks that nothing is written after Timeout has answered. Echo then
+// gives the same response to another request.
+func TestBehindEchosTimeout(t *testing.T) {
+	var slow time.Duration
+	s := testkit.NewSite(t, func(c *xsignin.Config) {
+		c.OnSignIn = func(context.Context, *xsignin.SignIn) error {
+			time.Sleep(slow)
+			return nil
+		}
+	})
+	s.Bubble(func() {
+		e := echo.New()
+		var w *watched
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				defer func() { w.ended.Store(1) }()
+				return next(c)
+			}
+		}, middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 5 * time.Second, ErrorMessage: "late"}))
+		e.Any("/auth/*", func(c echo.Context) error {
+			w.ResponseWriter = c.Response()
+			s.Kit.ServeHTTP(w, c.Request())
+			return nil
+		})
+		b := s.Browser()
+		for _, login := range []string{"/auth/login", "/auth/login/x-oauth1"} {
+			for _, late := range []bool{false, true} {
+				callback := httptest.NewRequest(http.MethodGet, b.Approve(b.Begin(login), xtest.DefaultUserID), http.NoBody)
+				for _, c := range b.Jar.Cookies(callback.URL) {
+					callback.AddCookie(c)
+				}
+				w, slow = &watched{}, 0
+				want := http.StatusSeeOther
+				if late {
+					slow, want = 9*time.Second, http.StatusServiceUnavailable
+				}
+				answer := httptest.NewRecorder()
+				e.ServeHTTP(answer, callback)
+				sessions := s.SessionCount()
+				time.Sleep(time.Minute)
+				if answer.Code != want || w.late.Load() != 0 || late && (answer.Body.String() != "late" || len(answer.Header()["Set-Cookie"]) != 0) {
+					t.Errorf("%s, late %t: %d %v %s; used %d times after the request", login, late, answer.Code, answer.Header(), answer.Body, w.late.Load())
+				}
+				if got := s.SessionCount(); got != sessions {
+					t.Errorf("%s, late %t: %d sessions when the request ended, %d later", login, late, sessions, got)
+				}
+			}
+		}
+	})
 }

@@ -11,10 +11,8 @@
 //		...
 //	}
 //
-// The decisions and the answers are those of the standard middleware
-// ([middleware.Middleware.Require], [middleware.Middleware.RequireWith],
-// [middleware.Middleware.Load]). The package does not wrap gin's response: flushing,
-// hijacking and [http.ResponseController] work as without it.
+// The standard middleware decides and answers. The package does not wrap gin's response:
+// flushing, hijacking and [http.ResponseController] work as without it.
 //
 // # Mounting the kit
 //
@@ -32,8 +30,6 @@
 // not have the user, unless [gin.Engine.ContextWithFallback] is set.
 //
 // [session.Manager.LoadAndSave]: https://pkg.go.dev/github.com/xsignin/xsignin/session#Manager.LoadAndSave
-//
-// [context.Context]: https://pkg.go.dev/context#Context
 package xgin
 
 import (
@@ -45,41 +41,35 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// RequireUser passes requests of signed-in users to the next handler. It answers all other
-// requests with a [middleware.Refusal]. The chain is then aborted. See
-// [middleware.Middleware.RequireUser]. A program that answers otherwise calls
-// [middleware.Middleware.Require].
-func RequireUser(m *middleware.Middleware) gin.HandlerFunc { return gate(m.Require) }
+// RequireUser passes requests of signed-in users to the next handler. It answers all others,
+// and the chain is aborted. See [middleware.Middleware.RequireUser].
+func RequireUser(m *middleware.Middleware) gin.HandlerFunc { return wrap(m.RequireUser) }
 
 // RequireScopes passes requests of users whose token has all of scopes to the next handler,
 // and sends others to the consent page. Call it when the program starts. See
 // [middleware.Middleware.RequireScopes].
 func RequireScopes(m *middleware.Middleware, scopes ...string) gin.HandlerFunc {
-	return gate(m.RequireWith(scopes...))
-}
-
-// gate answers with the refusals of decide, and passes other requests on.
-func gate(decide middleware.Decision) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		loaded, refusal := decide(c.Writer, c.Request)
-		if refusal != nil {
-			refuse(c, refusal)
-			return
-		}
-		c.Request = loaded
-		c.Next()
-	}
+	return wrap(m.RequireScopes(scopes...))
 }
 
 // LoadUser passes all requests on. [User] then returns the signed-in user, if there is one.
 // See [middleware.Middleware.LoadUser].
-func LoadUser(m *middleware.Middleware) gin.HandlerFunc {
+func LoadUser(m *middleware.Middleware) gin.HandlerFunc { return wrap(m.LoadUser) }
+
+// wrap makes a handler of gin from a middleware that does not replace the response.
+func wrap(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		// The standard middleware also logs errors of the store.
-		m.LoadUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		passed := false
+		mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			passed = true
 			c.Request = r
+			c.Next()
 		})).ServeHTTP(c.Writer, c.Request)
-		c.Next()
+		if !passed {
+			c.Abort()
+			// A redirect has no body, and gin allows changes until something is written.
+			c.Writer.WriteHeaderNow()
+		}
 	}
 }
 
@@ -94,11 +84,3 @@ func User(c *gin.Context) (provider.User, bool) { return middleware.User(c.Reque
 // [client.ErrNoUser]: https://pkg.go.dev/github.com/xsignin/xsignin/client#ErrNoUser
 // [xsignin.Client]: https://pkg.go.dev/github.com/xsignin/xsignin#Client
 func Client(c *gin.Context) *http.Client { return middleware.Client(c.Request.Context()) }
-
-// refuse answers with refusal and ends the chain.
-func refuse(c *gin.Context, refusal *middleware.Refusal) {
-	c.Abort()
-	refusal.ServeHTTP(c.Writer, c.Request)
-	// A redirect has no body, and gin allows changes until something is written.
-	c.Writer.WriteHeaderNow()
-}

@@ -1,0 +1,143 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves. If that
+// fails, nothing remains. ctx does not end with the request.
+func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provider.User, error) {
+	h, user := c.h, s.User
+	var none provider.User
+	s.Request = c.r
+	if user.AccountID == "" || user.Provider != p.Name() {
+		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
+	}
+	if user.ID == "" {
+		// Ids are unique with their provider only.
+		user.ID = p.Name() + ":" + user.AccountID
+	}
+	if user.SignedInAt.IsZero() {
+		// Sessions are told apart by it.
+		user.SignedInAt = h.cfg.Now()
+	}
+	s.User = user
+	var opt client.PutOptions
+	if h.cfg.OnSignIn != nil {
+		asked := s // a copy for the hook alone, which many do without
+		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
+			return none, refused(p, err)
+		}
+		if asked.User.ID == "" {
+			return none, internal(errors.New("OnSignIn left User.ID empty"))
+		}
+		// The application may have its own users: an account belongs to one of them.
+		opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
+		// The hook chooses the id; what X said is not its to change.
+		s.User.ID = asked.User.ID
+	}
+	err := c.save(ctx, s, opt)
+	switch {
+	case errors.Is(err, client.ErrAccountTaken):
+		return none, err
+	case err != nil:
+		return none, internal(err)
+	}
+	return s.User, nil
+}
+
+// refused returns the error of a sign-in that the OnSignIn hook refused by err.
+func refused(p provider.Provider, err error) error {
+	if !errors.Is(err, provider.ErrNotAllowed) {
+		return internal(fmt.Errorf("OnSignIn: %w", err))
+	}
+	refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
+	if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
+		refused.Err = err
+	}
+	return refused
+}
+
+// save keeps the token and the session: both or neither. A middleware that cannot save the
+// session afterwards removes both. If the account had other owners, save ends their sessions
+// with the account and removes their tokens for it, when all else is done.
+func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
+	h, user, r := c.h, s.User, c.r
+	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), s.Token, opt)
+	if err != nil {
+		return err
+	}
+	rollback := func() error {
+		// The deadline that may have failed the session must not fail this.
+		ctx, cancel := h.detached(ctx)
+		defer cancel()
+		return stored.Rollback(ctx)
+	}
+	if opt.Own {
+		// A browser that links a second account of the signed-in user keeps the account that
+		// it was signed in with.
+		before, ok, err := h.cfg.Sessions.Get(ctx, r)
+		if err == nil && ok && before.ID == user.ID && before.AccountID != user.AccountID {
+			before.SignedInAt = user.SignedInAt
+			user = before
+		}
+	}
+	// With its own context, r tells SignIn that the visitor has gone.
+	if err := h.cfg.Sessions.SignIn(c.w, r, user); err != nil {
+		return errors.Join(err, rollback())
+	}
+	session.OnRollback(r.Context(), rollback)
+	if opt.Own {
+		session.OnSaved(r.Context(), func() { h.removeFormerOwners(ctx, stored, s.User) })
+	}
+	if h.cfg.RevokeReplaced {
+		stored.RevokeReplaced()
+	}
+	return nil
+}
+
+// removeFormerOwners ends the sessions and removes the tokens that former owners have with
+// the user's account. It is the last step of a sign-in. A failure is logged and the sign-in
+// stands: the user's next one tries again.
+func (h *Handlers) removeFormerOwners(parent context.Context, stored *client.Stored, user provider.User) {
+	ctx, cancel := h.detached(parent) // the visitor may have gone
+	defer cancel()
+	for _, id := range stored.FormerOwners() {
+		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
+			"provider", user.Provider, "user_id", user.ID, "former_user_id", id)
+		if err := h.endSessionsOf(ctx, id, user); err != nil {
+			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
+				"provider", user.Provider, "user_id", id, "err", err)
+		}
+	}
+	// The sessions may have taken all the time.
+	ctx, cancel = h.detached(parent)
+	defer cancel()
+	if err := stored.Commit(ctx); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
+			"provider", user.Provider, "user_id", user.ID, "err", err)
+	}
+}
+
+// endSessionsOf ends the sessions that a former owner has with the user's account.
+func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) error {
+	users := h.cfg.Sessions.UserSessions()
+	if users == nil {
+		return nil
+	}
+	var names []string
+	for _, p := range h.cfg.Providers {
+		key := tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}
+		if h.cfg.Clients.SameAccount(key, user.Key()) {
+			names = append(names, p.Name())
+		}
+	}
+	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
+}

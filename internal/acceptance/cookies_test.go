@@ -1,0 +1,76 @@
+package acceptance_test
+
+import (
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// TestBlockedCookiesAreNamedAtTheSecondFailure follows the links that a visitor is shown.
+func TestBlockedCookiesAreNamedAtTheSecondFailure(t *testing.T) {
+	again := regexp.MustCompile(`<a class="key" href="([^"]*)"`)
+	// retry follows the link of a page, and the redirects on this site.
+	retry := func(s *site, b *browser, a answer) answer {
+		t.Helper()
+		m := again.FindStringSubmatch(a.Text)
+		if m == nil {
+			t.Fatalf("no link in %s", a.Text)
+		}
+		a = b.Get(html.UnescapeString(m[1]))
+		for range 3 {
+			if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Redirect(), "/") {
+				break
+			}
+			a = b.Get(a.Redirect())
+		}
+		return a
+	}
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			jar := b.Client.Jar
+			b.Client.Jar = nil // the browser blocks cookies
+			a := b.Get(b.Approve(b.Begin(p.login), xtest.DefaultUserID))
+			s.isFailurePage(a, http.StatusBadRequest, "other_browser")
+			for range 2 {
+				a = retry(s, b, a)
+				s.isFailurePage(a, http.StatusBadRequest, "cookies_blocked")
+				if !strings.Contains(a.Text, "allow cookies for this site") {
+					t.Errorf("the page does not say what to allow: %s", a.Text)
+				}
+				if e := s.LastEvent(); e.Cause != "cookies_blocked" {
+					t.Errorf("event %+v", e)
+				}
+			}
+			b.Client.Jar = jar // the visitor allows them
+			a = retry(s, b, a)
+			if a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID)); a.Redirect() != "/" || b.Who() == "" {
+				t.Errorf("with cookies: status %d to %q", a.StatusCode, a.Redirect())
+			}
+		})
+	}
+}
+
+// TestTheCookieTestLeavesNoCookie: a browser that keeps cookies goes on to X.
+func TestTheCookieTestLeavesNoCookie(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	first := b.Get("/auth/login?cookie_test=1&return_to=/deep")
+	line := first.Header.Get("Set-Cookie")
+	for _, want := range []string{"cookie_test=1", "Path=/auth/login", "HttpOnly", "SameSite=Lax", "Max-Age=60"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("no %s in %s", want, line)
+		}
+	}
+	if a := b.Get(first.Redirect()); !strings.Contains(a.Redirect(), "authorize") {
+		t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
+	}
+	if a := b.Get("/auth/login?cookie_test=2"); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("the cookie is still there: status %d", a.StatusCode)
+	}
+}
