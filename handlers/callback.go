@@ -34,18 +34,14 @@ const maxCallbackQuery = 8 << 10
 // them, the sign-in stands all the same, with the new token, and failure answers with
 // [provider.ErrNotGranted]: to go back would only lead to the consent again. A visitor who
 // says no, [provider.ErrDenied], stays signed in as before, and the token is not touched.
-// If the one who answers at X is another than who was signed in, it is an ordinary sign-in:
-// that account is signed in afterwards.
 //
-// success answers when the user is signed in, with the user in the request's context, and
-// with the token where gologin's readers find it: see [ReturnPath] for where the visitor
-// came from, and the package's comment for the readers. nil means [RedirectAfterSignIn] to
-// where the visitor came from. failure answers otherwise; nil means the default page.
+// success answers when the user is signed in, with the user in the request's context:
+// [ReturnPath] returns where the visitor came from. nil means [RedirectAfterSignIn] to that
+// path. failure answers otherwise; nil means the default page.
 //
-// A sign-in ends only at the path of its own provider's CallbackURL. This is a defence
-// against mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
-// provider, and the code of that provider then comes to the callback of that provider, where
-// the sign-in with the hostile provider does not end. Mount Callback at each path that a
+// A sign-in ends only at the path of its own provider's CallbackURL, as a defence against
+// mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
+// provider, whose code then comes to the other callback. Mount Callback at each path that a
 // CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,
 // the end of CallbackURL's path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
@@ -212,27 +208,16 @@ func outcomeError(o *session.Outcome) error {
 var callbackParams = []string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
 
 // parseCallback reads the callback's query and the state of its sign-in. The state is
-// empty if the query is not that of a callback. It reads parameter by parameter: a fault in
-// one that the kit does not need, such as a bare percent sign in error_description, is
-// ignored.
+// empty if the query is not that of a callback. A parameter that cannot be decoded counts as
+// missing, such as an error_description with a bare percent sign.
 func parseCallback(r *http.Request) (query url.Values, state string) {
 	if len(r.URL.RawQuery) > maxCallbackQuery {
 		return nil, ""
 	}
-	query = make(url.Values)
-	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
-		name, value, _ := strings.Cut(part, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			continue
-		}
-		value, err = url.QueryUnescape(value)
-		known := slices.Contains(callbackParams, name)
-		switch {
-		case known && query.Has(name):
+	query, _ = url.ParseQuery(r.URL.RawQuery) // it returns what it could decode
+	for _, name := range callbackParams {
+		if len(query[name]) > 1 {
 			return nil, "" // RFC 6749 section 3.1: no parameter more than once
-		case err == nil && !query.Has(name):
-			query.Set(name, value)
 		}
 	}
 	for _, name := range []string{"state", "oauth_token", "denied"} {
@@ -251,16 +236,14 @@ func parseCallback(r *http.Request) (query url.Values, state string) {
 // began it: X's code is used by then, and another callback of the same browser, such as a
 // reload, may need the result.
 type exchange struct {
-	done chan struct{} // closed when the provider has answered
-	// The answer of the provider, set before done is closed.
+	done  chan struct{} // closed when the provider has answered; guards the answer
 	user  provider.User
 	token tokenstore.Token
 	err   error
 
-	// turn is full while a callback saves the result. It guards ended and outcome.
-	turn    chan struct{}
-	ended   bool  // the result was saved, or could not be
-	outcome error // what the visitor is told, or nil
+	turn    chan struct{} // full while a callback saves the result; guards the rest
+	ended   bool          // the result was saved, or could not be
+	outcome error         // what the visitor is told, or nil
 
 	users int // callbacks that wait and the request to the provider, guarded by exchanges.mu
 }
@@ -322,9 +305,9 @@ func (e *exchange) wait(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
-	if ctx.Err() != nil {
-		<-e.turn
-		return false
+	if ctx.Err() == nil {
+		return true
 	}
-	return true
+	<-e.turn
+	return false
 }

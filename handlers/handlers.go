@@ -39,7 +39,7 @@ import (
 // Config configures the handlers. New copies it.
 type Config struct {
 	// Providers are the providers, with different names. At least one is required. All may
-	// share one callback: the pending sign-in names its provider.
+	// share one callback.
 	Providers []provider.Provider
 	// Sessions has the sessions. Required.
 	Sessions *session.Manager
@@ -54,10 +54,7 @@ type Config struct {
 	// the application's id of the user. Nil accepts all users. The token of a refused user is
 	// neither saved nor revoked: with OAuth 1.0a it may be the token of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
-	// Scopes are the scopes that a login's parameter scope may name, in addition to those of
-	// [Handlers.AllowScopes]. Any site can link to such an address, so it must not request
-	// scopes that the application does not use. The scopes that a provider requests by
-	// default need not be here.
+	// Scopes are passed to [Handlers.AllowScopes].
 	Scopes []string
 	// LoginOptions returns the options of a sign-in that begins with r, such as ForceLogin.
 	// It may be nil.
@@ -206,9 +203,10 @@ func (c Config) validate(faults *configerr.List) {
 	}
 }
 
-// AllowScopes adds scopes that the parameter scope of a login may name. Pass it to
-// middleware.Config, so that each RequireScopes adds its scopes. Call it when the program
-// starts, on every replica: a login may reach any of them.
+// AllowScopes adds scopes that the parameter scope of a login may name. Any site can link to
+// such an address, so it must not request scopes that the application does not use. Pass
+// AllowScopes to middleware.Config, so that each RequireScopes adds its scopes. Call it when
+// the program starts, on every replica: a login may reach any of them.
 func (h *Handlers) AllowScopes(scopes ...string) {
 	for _, s := range scopes {
 		h.allowed.Store(s, true)

@@ -150,16 +150,14 @@ func (c *call) native() (provider.User, error) {
 	return c.admit(ctx, p, s)
 }
 
-// Limits of what a program sends. X's codes and tokens have about 100 bytes.
-const (
-	maxNativeBody   = 16 << 10
-	maxNativeSecret = 4 << 10
-)
+// maxNativeBody bounds what a program sends. X's codes and tokens have about 100 bytes.
+const maxNativeBody = 16 << 10
 
 var (
 	// verifierShape is RFC 7636, 4.1, without its maximum: X and its own SDK ignore it.
 	verifierShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,}$`)
-	secretShape   = regexp.MustCompile(`^[!-~]+$`)
+	// secretShape is what a code or a part of a pair can be.
+	secretShape = regexp.MustCompile(`^[!-~]+$`)
 )
 
 // grant is what a program sends: a code with its verifier, or a token pair.
@@ -198,7 +196,7 @@ func readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 func parseGrant(body []byte) (grant, error) {
 	var values map[string]string
 	if err := json.Unmarshal(body, &values); err != nil {
-		return grant{}, badRequest("The body must be a JSON object of strings that are not empty.")
+		return grant{}, badRequest("The body must be a JSON object of strings.")
 	}
 	tokens := 0
 	for dec := json.NewDecoder(bytes.NewReader(body)); ; tokens++ {
@@ -212,14 +210,10 @@ func parseGrant(body []byte) (grant, error) {
 		"oauth_token": &g.token, "oauth_token_secret": &g.secret,
 	}
 	for name, value := range values {
-		switch field := fields[name]; {
-		case field == nil || tokens != 2*len(values)+2:
-			return grant{}, badRequest("A field is unknown or repeated.")
-		case value == "":
-			return grant{}, badRequest("The body must be a JSON object of strings that are not empty.")
-		default:
-			*field = value
+		if fields[name] == nil || value == "" || tokens != 2*len(values)+2 {
+			return grant{}, badRequest("A field is unknown, empty or repeated.")
 		}
+		*fields[name] = value
 	}
 	return g, g.check()
 }
@@ -232,10 +226,8 @@ func (g grant) check() error {
 		return badRequest("The field provider is missing.")
 	case hasCode == g.isPair():
 		return badRequest("Send code, code_verifier and redirect_uri, or oauth_token and oauth_token_secret.")
-	case g.isPair() && (!isSecret(g.token) || !isSecret(g.secret)):
-		return badRequest("The fields oauth_token and oauth_token_secret must have X's values.")
-	case hasCode && !isSecret(g.code):
-		return badRequest("The field code must have X's value.")
+	case g.isPair() && (!isSecret(g.token) || !isSecret(g.secret)), hasCode && !isSecret(g.code):
+		return badRequest("The fields code, or oauth_token and oauth_token_secret, must have X's values.")
 	case hasCode && !verifierShape.MatchString(g.verifier):
 		return badRequest("The field code_verifier must have 43 or more of the characters of RFC 7636.")
 	case hasCode && g.redirectURI == "":
@@ -244,8 +236,7 @@ func (g grant) check() error {
 	return nil
 }
 
-// isSecret reports whether s can be a code or a part of a pair.
-func isSecret(s string) bool { return len(s) <= maxNativeSecret && secretShape.MatchString(s) }
+func isSecret(s string) bool { return len(s) <= 4<<10 && secretShape.MatchString(s) }
 
 // badRequest is the problem bad_request with this text. The text quotes nothing of the
 // request.

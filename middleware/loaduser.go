@@ -1,9 +1,12 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/provider"
 )
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
@@ -41,4 +44,24 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request
 	}
 	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.cfg.Sessions, User: u, Clients: m.cfg.Clients})
 	return r.WithContext(ctx), nil
+}
+
+// User returns the signed-in user, from the context of a request that passed
+// [Middleware.LoadUser] or [Middleware.RequireUser]. The second value is false if no user is
+// signed in.
+func User(ctx context.Context) (provider.User, bool) {
+	if req := requestctx.From(ctx); req != nil && req.SignedIn() {
+		return req.User, true
+	}
+	return provider.User{}, false
+}
+
+// Client returns the client of the signed-in user, from such a context. It is never nil: if no
+// user is signed in, every request fails with [client.ErrNoUser]. The requests of the client
+// end with ctx: see [client.Manager.ClientContext].
+func Client(ctx context.Context) *http.Client {
+	if req := requestctx.From(ctx); req != nil && req.SignedIn() {
+		return req.Clients.ClientContext(ctx, req.User.Key())
+	}
+	return client.Nobody()
 }

@@ -132,8 +132,8 @@ func loginURL(login, returnTo string, scopes []string) string {
 	if len(scopes) > 0 {
 		q.Set("scope", strings.Join(scopes, " "))
 	}
-	if len(q) == 0 {
-		return login
+	if len(q) > 0 {
+		login += "?" + q.Encode()
 	}
-	return login + "?" + q.Encode()
+	return login
 }

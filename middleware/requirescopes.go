@@ -17,17 +17,14 @@ import (
 // It answers all other requests as [Middleware.Require] describes. A page load is sent to the
 // login, which requests these scopes and those that the user has, and comes back. All others
 // get status 403 and a problem document with the code insufficient_scope and the missing
-// scopes. Users who decline keep their token. Visitors who are not signed in are answered as by
-// RequireUser, and their sign-in requests the scopes at once. If another user answers at the
-// provider, that user is signed in.
+// scopes. Users who decline keep their token. If another user answers at the provider, that
+// user is signed in.
 //
 // The scopes are those of the provider that the user signed in with. An OAuth 1.0a token has
 // no scopes and passes: at X the application's access level counts, and X's API answers 403
 // to a call that the level does not cover.
 //
-// The scopes of a token are kept in memory, so that most requests read no store. If a scope
-// is missing, the store is read as [client.Manager.MissingScopes] describes, so that a
-// consent on another replica counts.
+// Most requests read no store: see [client.Manager.MissingScopes].
 //
 // RequireScopes allows the login to request the scopes ([Config].AllowScopes). Call it when
 // the program starts, on every replica, and not during a request. It panics if a scope is

@@ -3,6 +3,8 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
@@ -84,4 +86,22 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 		return nil, m.insufficient(r, missing, m.cfg.LoginPathOf(req.User.Provider), scopes)
 	}
 	return loaded, nil
+}
+
+// isForeignSocket reports whether a page of another origin sent the WebSocket handshake r.
+func (m *Middleware) isForeignSocket(r *http.Request) bool {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return false
+	}
+	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+	if site != "" || origin == "" { // with neither it is not a browser
+		return site != "same-origin" && site != "none" && site != ""
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !m.isSameOrigin(r, u)
+}
+
+// isSameOrigin reports whether u is on the site.
+func (m *Middleware) isSameOrigin(r *http.Request, u *url.URL) bool {
+	return u.Host != "" && (strings.EqualFold(u.Host, r.Host) || strings.EqualFold(u.Scheme+"://"+u.Host, m.cfg.Origin))
 }

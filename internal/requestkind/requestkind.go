@@ -38,14 +38,21 @@ const (
 func Of(r *http.Request) Kind {
 	h := r.Header // whose canonical names Get finds without allocating
 	mode := h.Get("Sec-Fetch-Mode")
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
+	case mode == "navigate" && reads && framed(r):
+		return Frame
+	case mode == "navigate" && reads:
+		return PageLoad
+	case mode == "navigate" && accepts(r, "text/html"):
+		return Form
 	case mode == "navigate":
-		return navigation(r)
-	case h.Get("Hx-Request") == "true" && h.Get("Hx-Boosted") == "true" && isRead(r):
+		return Script
+	case h.Get("Hx-Request") == "true" && h.Get("Hx-Boosted") == "true" && reads:
 		return Boosted
 	case h.Get("Hx-Request") == "true":
 		return HTMX
-	case mode != "" || h.Get("Upgrade") != "" || isXHR(r) || !isRead(r):
+	case mode != "" || h.Get("Upgrade") != "" || isXHR(r) || !reads:
 		return Script
 	case office(r):
 		return Office
@@ -55,29 +62,14 @@ func Of(r *http.Request) Kind {
 	return Script
 }
 
-// navigation returns the kind of a request with Sec-Fetch-Mode: navigate.
-func navigation(r *http.Request) Kind {
-	switch {
-	case isRead(r) && framed(r):
-		return Frame
-	case isRead(r):
-		return PageLoad
-	case accepts(r, "text/html"):
-		return Form
-	}
-	return Script
-}
-
-func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
-
 // Page reports whether r loads a page in the whole window.
 func Page(r *http.Request) bool { return Of(r) == PageLoad }
 
 // IsHTMX reports whether htmx sent r.
 func IsHTMX(r *http.Request) bool { return Of(r) == HTMX || Of(r) == Boosted }
 
-// IsPrefetch reports whether a browser loads a page that the visitor may never open.
-func IsPrefetch(r *http.Request) bool {
+// isPrefetch reports whether a browser loads a page that the visitor may never open.
+func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		switch value, _, _ := strings.Cut(strings.ToLower(r.Header.Get(name)), ";"); strings.TrimSpace(value) {
 		case "prefetch", "preview", "prerender", "instant":
@@ -92,7 +84,7 @@ func IsPrefetch(r *http.Request) bool {
 // and prefetches cannot finish a sign-in, and any site can cause them.
 func MaySignIn(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "" || mode == "navigate") && !framed(r) && !IsHTMX(r) && !IsPrefetch(r) && !office(r)
+	return (mode == "" || mode == "navigate") && !framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
 }
 
 // ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
@@ -107,14 +99,9 @@ func ShowsPages(r *http.Request) bool {
 // JSON reports whether r must be answered with JSON: the client accepts JSON and not HTML, or
 // is a script.
 func JSON(r *http.Request) bool {
-	if accepts(r, "text/html") {
-		return false
-	}
-	if accepts(r, "application/json") || accepts(r, "application/problem+json") {
-		return true
-	}
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode != "" && mode != "navigate") || isXHR(r)
+	script := (mode != "" && mode != "navigate") || isXHR(r)
+	return !accepts(r, "text/html") && (script || accepts(r, "application/json") || accepts(r, "application/problem+json"))
 }
 
 // isXHR reports whether a script says so. Android's WebView sends the name of its
@@ -133,9 +120,7 @@ func framed(r *http.Request) bool {
 // office reports whether an office program sent r.
 func office(r *http.Request) bool {
 	agent := strings.ToLower(r.UserAgent())
-	return slices.ContainsFunc([]string{"ms-office", "msoffice", "microsoft office"}, func(name string) bool {
-		return strings.Contains(agent, name)
-	})
+	return strings.Contains(agent, "ms-office") || strings.Contains(agent, "msoffice") || strings.Contains(agent, "microsoft office")
 }
 
 // accepts reports whether the Accept header has mediaType with a quality above 0.

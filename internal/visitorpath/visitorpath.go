@@ -44,17 +44,16 @@ func Path(r *http.Request, base string) string {
 // /%40acme and /@acme are the same path.
 func cutBase(escaped, base string) (rest string, ok bool) {
 	rest = escaped
+	if base == "" {
+		return rest, true
+	}
 	for want := range strings.SplitSeq(strings.TrimPrefix(base, "/"), "/") {
-		if base == "" {
-			break
-		}
 		segment, after, more := strings.Cut(strings.TrimLeft(rest, "/"), "/")
 		if decode(segment) != decode(want) {
 			return "", false
 		}
-		rest = "/" + after
-		if !more {
-			rest = ""
+		if rest = ""; more {
+			rest = "/" + after
 		}
 	}
 	return rest, true

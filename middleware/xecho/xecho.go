@@ -12,21 +12,16 @@
 //	}
 //
 // The standard middleware decides and answers. The package does not wrap echo's response:
-// flushing, hijacking and [http.ResponseController] work as without it.
-//
-// Echo v5 has another Context. Use echo.WrapMiddleware(kit.RequireUser) there.
-//
-// # Mounting the kit
+// flushing, hijacking and [http.ResponseController] work as without it. Echo v5 has another
+// Context: use echo.WrapMiddleware(kit.RequireUser) there.
 //
 // Mount the kit at its path with the wildcard, by Any and [echo.WrapHandler], on the Echo or
 // on a group with the path of PublicURL. The kit answers unknown paths below it with 404;
 // echo's error handler is not called. Add middleware that must not protect the kit, such as
 // RequireUser, to a group or to routes, and not by [echo.Echo.Use].
 //
-// Programs that keep values in the session use [session.Manager.LoadAndSave]: by
-// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), or by wrapping the whole Echo.
-//
-// [session.Manager.LoadAndSave]: https://pkg.go.dev/github.com/xsignin/xsignin/session#Manager.LoadAndSave
+// Programs that keep values in the session use
+// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), or wrap the whole Echo.
 package xecho
 
 import (
@@ -71,9 +66,5 @@ func wrap(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 func User(c echo.Context) (provider.User, bool) { return middleware.User(c.Request().Context()) }
 
 // Client returns the client of the signed-in user, behind [RequireUser] or [LoadUser]. It is
-// never nil: if no user is signed in, every request fails with [client.ErrNoUser]. See
-// [xsignin.Client].
-//
-// [client.ErrNoUser]: https://pkg.go.dev/github.com/xsignin/xsignin/client#ErrNoUser
-// [xsignin.Client]: https://pkg.go.dev/github.com/xsignin/xsignin#Client
+// never nil: if no user is signed in, every request fails. See [middleware.Client].
 func Client(c echo.Context) *http.Client { return middleware.Client(c.Request().Context()) }

@@ -14,22 +14,14 @@
 // The standard middleware decides and answers. The package does not wrap gin's response:
 // flushing, hijacking and [http.ResponseController] work as without it.
 //
-// # Mounting the kit
-//
 // Mount the kit at its path with the wildcard, by Any and [gin.WrapH], on the engine or on a
 // group with the path of PublicURL. Gin redirects /auth to /auth/, which the kit answers with
 // 404 like other unknown paths. Add middleware that must not protect the kit, such as
-// RequireUser, to another group, and not by [gin.Engine.Use].
-//
-// Programs that keep values in the session wrap the whole engine in
-// [session.Manager.LoadAndSave].
-//
-// # The context
+// RequireUser, to another group, and not by [gin.Engine.Use]. Programs that keep values in the
+// session wrap the whole engine in kit.Sessions().LoadAndSave.
 //
 // The user is in the context of c.Request: pass c.Request.Context() on. A [gin.Context] does
 // not have the user, unless [gin.Engine.ContextWithFallback] is set.
-//
-// [session.Manager.LoadAndSave]: https://pkg.go.dev/github.com/xsignin/xsignin/session#Manager.LoadAndSave
 package xgin
 
 import (
@@ -78,9 +70,5 @@ func wrap(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 func User(c *gin.Context) (provider.User, bool) { return middleware.User(c.Request.Context()) }
 
 // Client returns the client of the signed-in user, behind [RequireUser] or [LoadUser]. It is
-// never nil: if no user is signed in, every request fails with [client.ErrNoUser]. See
-// [xsignin.Client].
-//
-// [client.ErrNoUser]: https://pkg.go.dev/github.com/xsignin/xsignin/client#ErrNoUser
-// [xsignin.Client]: https://pkg.go.dev/github.com/xsignin/xsignin#Client
+// never nil: if no user is signed in, every request fails. See [middleware.Client].
 func Client(c *gin.Context) *http.Client { return middleware.Client(c.Request.Context()) }
