@@ -20,11 +20,9 @@ import (
 //
 //	github.CallbackHandler(config, h.GologinSuccess("github", user), nil)
 //
-// gologin redirects to the provider, checks its state, exchanges the code and asks who
-// signed in. State and cookie of such a sign-in are gologin's, and it has no PKCE. Then
-// GologinSuccess does the same as [Handlers.Callback]: it asks the OnSignIn hook, stores the
-// token and starts the session. It redirects to Config.DefaultReturnTo, since gologin keeps
-// no return path.
+// State and cookie of such a sign-in are gologin's, and it has no PKCE. GologinSuccess does the
+// rest as [Handlers.Callback] does: it asks the OnSignIn hook, stores the token and starts the
+// session. It redirects to Config.DefaultReturnTo, since gologin keeps no return path.
 //
 // name is the name of one of Config.Providers, for the client of the signed-in user: see
 // [provider.GitHub]. GologinSuccess panics for another name. user maps gologin's user, which

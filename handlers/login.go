@@ -44,9 +44,9 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		query := c.r.URL.Query()
 		c.provider, c.failure = name, failure
 		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
-		wanted, ok := h.wanted(query["scope"])
-		c.wanted = wanted
-		login := h.loginWith(name, c.returnTo, wanted, "")
+		var ok bool
+		c.wanted, ok = h.wanted(query["scope"])
+		login := h.loginWith(name, c.returnTo, c.wanted, "")
 		switch {
 		case !ok:
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
@@ -99,15 +99,11 @@ func (c *call) login(p provider.Provider, query url.Values) {
 // OnPhones reports whether a phone sent r, by Sec-CH-UA-Mobile or by "Mobi" in User-Agent.
 // Many tablets count as desktops. It is for Config.Interstitial.
 //
-// On a phone with X's app, the app may open the address of the consent page. The user then
-// approves in the app, which opens the callback in another browser, and the sign-in cannot
-// finish there ([provider.ErrOtherBrowser]). Phones hand links to apps when the visitor taps
-// them, also after redirects, but not when a script opens them. That rule belongs to the
-// phones and to the app, and may change. Without scripts the page has a button, which the
-// app may open as before.
-//
-// The page costs a round trip. Only the page has the address at the provider with the state
-// of the sign-in, and it is not stored. Its Content-Security-Policy allows no other script.
+// On a phone with X's app, the app may open the address of the consent page, and then the
+// callback in another browser, where the sign-in cannot finish ([provider.ErrOtherBrowser]).
+// Phones hand links to apps when the visitor taps them, also after redirects, but not when a
+// script opens them. That rule may change. Without scripts the page has a button, which the
+// app may open as before. The page costs a round trip.
 func OnPhones(r *http.Request) bool {
 	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }
@@ -156,6 +152,9 @@ func (c *call) begin(p provider.Provider) (string, error) {
 		opt.MoreScopes = slices.Concat(opt.MoreScopes, c.wanted, held)
 	}
 	redirect, pending, err := p.Begin(ctx, opt)
+	if err == nil {
+		err = ctx.Err() // c.w may belong to another request already
+	}
 	if err != nil {
 		return "", err
 	}

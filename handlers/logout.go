@@ -24,17 +24,15 @@ import (
 // the tokens of all of the user's accounts. GET shows a small page with the button. A POST
 // that another site caused is refused by [http.CrossOriginProtection], with status 403.
 //
-// With the value everywhere, in the form, the query or a JSON object, every session of the
-// user ends instead, see [Handlers.SignOutEverywhere]. It is "1" or "true", or what else
-// [strconv.ParseBool] knows, and true in JSON; false and nothing are a plain sign-out. Any
-// other is refused with status 400 and nothing is done, and so is a true one where the
-// session manager has no vault for the lists of sessions.
+// With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
+// every session of the user ends instead, see [Handlers.SignOutEverywhere]. A value that is no
+// bool is refused with status 400, and so is a true one where the session manager has no vault
+// for the lists of sessions.
 //
 // success answers when the visitor is signed out; nil means a redirect, with status 303,
 // to the form value return_to or Config.DefaultReturnTo, or 204 for a request for JSON.
 // failure answers when a store failed, and the tokens are as they were; nil means the default
-// page. A sign-out without a session succeeds. A store may do what it was asked for and report
-// a failure. Then the visitor is signed out, and the tokens stay until the next sign-out.
+// page. A sign-out without a session succeeds.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		w, r, logout := c.w, c.r, h.cfg.Path+"/logout"
