@@ -46,18 +46,17 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
-		login := h.loginWith(name, c.returnTo, c.wanted, "")
 		switch {
 		case !ok:
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
 				"fix", page.ProblemFor(unknownScope).Fix)
-			c.problem(unknownScope, login)
+			c.problem(unknownScope, c.loginURL(""))
 		case requestkind.MaySignIn(c.r):
 			c.login(p, query)
 		case requestkind.IsHTMX(c.r):
-			c.w.Header().Set("HX-Redirect", login)
+			c.w.Header().Set("HX-Redirect", c.loginURL(""))
 		default:
-			c.problem("not_a_page_load", login)
+			c.problem("not_a_page_load", c.loginURL(""))
 		}
 	}, http.MethodGet)
 }
@@ -76,7 +75,7 @@ func (c *call) login(p provider.Provider, query url.Values) {
 	}
 	if h.cfg.Pending.Full(r) {
 		// Another site has started this login. A link on this site starts the sign-in.
-		c.problem("foreign_login", h.loginWith(c.provider, c.returnTo, c.wanted, ""))
+		c.problem("foreign_login", c.loginURL(""))
 		return
 	}
 	redirect, err := c.begin(p)
@@ -122,7 +121,7 @@ func (c *call) testCookies(step string) bool {
 	}
 	if step == "1" {
 		http.SetCookie(c.w, cookie)
-		seeOther(c.w, c.h.loginWith(c.provider, c.returnTo, c.wanted, "2"))
+		seeOther(c.w, c.loginURL("2"))
 		return true
 	}
 	if _, err := c.r.Cookie(cookieTest); err != nil {

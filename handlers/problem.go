@@ -45,7 +45,7 @@ func (e *notGranted) MissingScopes() []string { return e.scopes }
 func (c *call) done(user provider.User, attrs ...slog.Attr) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})
-	attrs = append([]slog.Attr{slog.String("provider", user.Provider), slog.String("user_id", user.ID)}, attrs...)
+	attrs = append(attrs, slog.String("provider", user.Provider), slog.String("user_id", user.ID))
 	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", attrs...)
 }
 
@@ -99,7 +99,7 @@ func (c *call) answer(p page.Problem, err error) {
 	if (p.Kind == otherBrowser || p.Kind == cookiesBlocked) && !requestkind.JSON(c.r) {
 		cookies = "1"
 	}
-	c.show(p, c.h.loginWith(c.provider, c.returnTo, c.wanted, cookies))
+	c.show(p, c.loginURL(cookies))
 }
 
 // problem answers with the problem of a kind.

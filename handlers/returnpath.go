@@ -8,7 +8,6 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -68,20 +67,20 @@ func seeOther(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// loginWith returns the login with the named provider, or with the first one, that returns to
-// returnTo and requests scopes. cookies is the value of cookieTest, or "".
-func (h *Handlers) loginWith(name, returnTo string, scopes []string, cookies string) string {
+// loginURL returns the address that begins c's sign-in again. cookies is the value of
+// cookieTest, or "".
+func (c *call) loginURL(cookies string) string {
 	q := url.Values{}
-	if returnTo != "" && returnTo != h.cfg.DefaultReturnTo {
-		q.Set("return_to", returnTo)
+	if c.returnTo != "" && c.returnTo != c.h.cfg.DefaultReturnTo {
+		q.Set("return_to", c.returnTo)
 	}
-	if len(scopes) > 0 {
-		q.Set("scope", strings.Join(scopes, " "))
+	if len(c.wanted) > 0 {
+		q.Set("scope", strings.Join(c.wanted, " "))
 	}
 	if cookies != "" {
 		q.Set(cookieTest, cookies)
 	}
-	login := h.LoginPath(cmp.Or(name, h.cfg.Providers[0].Name()))
+	login := c.h.LoginPath(cmp.Or(c.provider, c.h.cfg.Providers[0].Name()))
 	if len(q) > 0 {
 		login += "?" + q.Encode()
 	}
@@ -130,7 +129,12 @@ func plainPath(p string) bool {
 }
 
 func hasDotSegment(p string) bool {
-	return slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return s == "." || s == ".." })
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // percentDecode decodes what is an encoding, and leaves a stray percent sign as it is:
@@ -156,9 +160,13 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 // encode encodes the characters that a header or a query must not contain. It leaves the rest
 // alone: an application may care about the order and the form of its parameters.
 func encode(s string) string {
+	unsafe := func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", c) }
+	if !strings.ContainsFunc(s, unsafe) {
+		return s
+	}
 	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+	for _, c := range []byte(s) {
+		if unsafe(rune(c)) {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)

@@ -10,7 +10,7 @@ import (
 
 // NotFound answers for paths under Config.Path that lead nowhere.
 func (h *Handlers) NotFound() http.Handler {
-	return h.handler(func(c *call) { c.problem("not_found", h.loginWith("", "", nil, "")) })
+	return h.handler(func(c *call) { c.problem("not_found", c.loginURL("")) })
 }
 
 // Session answers with the signed-in user as JSON, from the session alone:
@@ -41,5 +41,5 @@ func (c *call) sessionIs(user *provider.User) {
 		User      *provider.User `json:"user,omitempty"`
 		LoginURL  string         `json:"login_url"`
 		LogoutURL string         `json:"logout_url"`
-	}{user != nil, user, c.h.loginWith("", "", nil, ""), c.h.cfg.Path + "/logout"})
+	}{user != nil, user, c.h.cfg.Path + "/login", c.h.cfg.Path + "/logout"})
 }
