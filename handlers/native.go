@@ -186,7 +186,7 @@ func readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return grant{}, page.Kind("too_large")
 	case err != nil:
-		return grant{}, badRequest("The body is incomplete.")
+		return grant{}, page.Kind("incomplete_body")
 	}
 	return parseGrant(body)
 }
@@ -196,7 +196,7 @@ func readGrant(w http.ResponseWriter, r *http.Request) (grant, error) {
 func parseGrant(body []byte) (grant, error) {
 	var values map[string]string
 	if err := json.Unmarshal(body, &values); err != nil {
-		return grant{}, badRequest("The body must be a JSON object of strings.")
+		return grant{}, page.Kind("not_an_object")
 	}
 	tokens := 0
 	for dec := json.NewDecoder(bytes.NewReader(body)); ; tokens++ {
@@ -211,7 +211,7 @@ func parseGrant(body []byte) (grant, error) {
 	}
 	for name, value := range values {
 		if fields[name] == nil || value == "" || tokens != 2*len(values)+2 {
-			return grant{}, badRequest("A field is unknown, empty or repeated.")
+			return grant{}, page.Kind("unknown_field")
 		}
 		*fields[name] = value
 	}
@@ -223,36 +223,23 @@ func (g grant) check() error {
 	hasCode := g.code != "" || g.verifier != "" || g.redirectURI != ""
 	switch {
 	case g.provider == "":
-		return badRequest("The field provider is missing.")
+		return page.Kind("no_provider")
 	case hasCode == g.isPair():
-		return badRequest("Send code, code_verifier and redirect_uri, or oauth_token and oauth_token_secret.")
+		return page.Kind("no_grant")
 	case g.isPair() && (!isSecret(g.token) || !isSecret(g.secret)), hasCode && !isSecret(g.code):
-		return badRequest("The fields code, or oauth_token and oauth_token_secret, must have X's values.")
+		return page.Kind("bad_secret")
 	case hasCode && !verifierShape.MatchString(g.verifier):
-		return badRequest("The field code_verifier must have 43 or more of the characters of RFC 7636.")
+		return page.Kind("bad_verifier")
 	case hasCode && g.redirectURI == "":
-		return badRequest("The field redirect_uri is missing.")
+		return page.Kind("no_redirect_uri")
 	}
 	return nil
 }
 
 func isSecret(s string) bool { return len(s) <= 4<<10 && secretShape.MatchString(s) }
 
-// badRequest is the problem bad_request with this text. The text quotes nothing of the
-// request.
-type badRequest string
-
-// Error implements error.
-func (e badRequest) Error() string { return "handlers: native: " + string(e) }
-
 // nativeProblem is [page.ProblemFor] for a program.
 func nativeProblem(err error) page.Problem {
-	var bad badRequest
-	if errors.As(err, &bad) {
-		p := page.ProblemFor(page.Kind("bad_request"))
-		p.Detail = string(bad)
-		return p
-	}
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return page.ProblemFor(page.Kind("token_refused"))
 	}

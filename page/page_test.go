@@ -224,7 +224,7 @@ func TestTheTableIsComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`(?:page\.Kind\(|h\.problem\(w, r, )"(\w+)"`).FindAllStringSubmatch(string(src), -1) {
+			for _, m := range regexp.MustCompile(`(?:page\.Kind\(|\.problem\()"(\w+)"`).FindAllStringSubmatch(string(src), -1) {
 				if !seen[m[1]] {
 					t.Errorf("%s: no row of the table is called %q", name, m[1])
 				}
