@@ -46,32 +46,22 @@ const maxCallbackQuery = 8 << 10
 // the end of CallbackURL's path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
-		c.failure = failure
-		cb := callback{call: c, success: success}
-		cb.query, cb.state = parseCallback(c.r)
-		p, err := cb.find()
+		c.success, c.failure = success, failure
+		c.query, c.state = parseCallback(c.r)
+		p, err := c.find()
 		switch {
 		case err != nil:
 			c.fail(err)
-		case cb.found.Outcome != nil:
-			cb.answerAgain(outcomeError(cb.found.Outcome))
+		case c.found.Outcome != nil:
+			c.answerAgain(outcomeError(c.found.Outcome))
 		default:
-			cb.finish(p)
+			c.finish(p)
 		}
 	}, http.MethodGet)
 }
 
-// callback is one request to the callback.
-type callback struct {
-	*call
-	success http.Handler // or nil
-	query   url.Values
-	state   string
-	found   session.Found
-}
-
 // find finds what this browser has for the state: a pending sign-in, or its outcome.
-func (c *callback) find() (provider.Provider, error) {
+func (c *call) find() (provider.Provider, error) {
 	h := c.h
 	if c.state == "" {
 		return nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
@@ -111,7 +101,7 @@ func endsAt(p provider.Provider, path string) bool {
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
 // this state wait, the first whose visitor is still there saves the result.
-func (c *callback) finish(p provider.Provider) {
+func (c *call) finish(p provider.Provider) {
 	h, ctx := c.h, c.r.Context()
 	e := c.exchange(p)
 	if e == nil {
@@ -155,7 +145,7 @@ func (c *callback) finish(p provider.Provider) {
 }
 
 // missing are the scopes that the visitor was sent for and did not get.
-func (c *callback) missing(token tokenstore.Token) []string {
+func (c *call) missing(token tokenstore.Token) []string {
 	if token.IsOAuth1() {
 		return nil
 	}
@@ -163,7 +153,7 @@ func (c *callback) missing(token tokenstore.Token) []string {
 }
 
 // signedIn answers a callback that has signed in the user.
-func (c *callback) signedIn(user provider.User, e *exchange) {
+func (c *call) signedIn(user provider.User, e *exchange) {
 	h, ctx := c.h, c.r.Context()
 	if e.outcome != nil {
 		p := page.ProblemFor(e.outcome)
@@ -184,7 +174,7 @@ func (c *callback) signedIn(user provider.User, e *exchange) {
 
 // answerAgain answers a callback that arrives again as the first one was answered. A user who
 // was signed in, without an err, is sent on.
-func (c *callback) answerAgain(err error) {
+func (c *call) answerAgain(err error) {
 	if err == nil {
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		return
@@ -256,7 +246,7 @@ type exchanges struct {
 
 // exchange returns the exchange of c's state, and starts it if none runs. It returns nil if
 // the sign-in was used before.
-func (c *callback) exchange(p provider.Provider) *exchange {
+func (c *call) exchange(p provider.Provider) *exchange {
 	h, x := c.h, &c.h.exchanges
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +232,12 @@ type call struct {
 	provider string
 	returnTo string
 	wanted   []string // the scopes that the login requested
+
+	// Of a callback only.
+	success http.Handler // or nil
+	query   url.Values
+	state   string
+	found   session.Found
 }
 
 // handler returns a handler that answers by f. Other methods get status 405. Without methods,
