@@ -39,7 +39,7 @@ const maxCallbackQuery = 8 << 10
 // [ReturnPath] returns where the visitor came from. nil means [RedirectAfterSignIn] to that
 // path. failure answers otherwise; nil means the default page.
 //
-// A sign-in ends only at the path of its own provider's CallbackURL, as a defence against
+// A sign-in ends only at the path of the CallbackURL of its provider, as a defence against
 // mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
 // provider, whose code then comes to the other callback. Mount Callback at each path that a
 // CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,

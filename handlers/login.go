@@ -189,7 +189,7 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 	if err != nil {
 		return nil, err
 	}
-	// What a provider once answered with need not be what may be asked.
+	// A provider may have answered with words that no request may have.
 	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 

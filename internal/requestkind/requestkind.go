@@ -40,14 +40,8 @@ func Of(r *http.Request) Kind {
 	mode := h.Get("Sec-Fetch-Mode")
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
-	case mode == "navigate" && reads && framed(r):
-		return Frame
-	case mode == "navigate" && reads:
-		return PageLoad
-	case mode == "navigate" && accepts(r, "text/html"):
-		return Form
 	case mode == "navigate":
-		return Script
+		return navigation(r, reads)
 	case h.Get("Hx-Request") == "true" && h.Get("Hx-Boosted") == "true" && reads:
 		return Boosted
 	case h.Get("Hx-Request") == "true":
@@ -58,6 +52,18 @@ func Of(r *http.Request) Kind {
 		return Office
 	case len(h.Values("Accept")) == 0 || accepts(r, "text/html") || accepts(r, "application/xhtml+xml"):
 		return PageLoad
+	}
+	return Script
+}
+
+func navigation(r *http.Request, reads bool) Kind {
+	switch {
+	case reads && framed(r):
+		return Frame
+	case reads:
+		return PageLoad
+	case accepts(r, "text/html"):
+		return Form
 	}
 	return Script
 }
