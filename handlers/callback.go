@@ -2,12 +2,10 @@ package handlers
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
@@ -108,7 +106,7 @@ func (c *call) finish(p provider.Provider) {
 		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
 		return
 	}
-	defer h.exchanges.leave(c.state, e)
+	defer h.leave(c.state, e)
 	if !e.wait(ctx) {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
 		return
@@ -141,7 +139,18 @@ func (c *call) finish(p provider.Provider) {
 		return
 	}
 	c.done(user)
-	c.signedIn(user, e)
+	switch {
+	case e.outcome != nil:
+		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
+			"provider", user.Provider, "user_id", user.ID, "missing", page.ProblemFor(e.outcome).MissingScopes)
+	case c.success != nil:
+		ctx = requestctx.With(ctx, &requestctx.Request{
+			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
+		})
+		c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, e.token)))
+		return
+	}
+	c.answerAgain(e.outcome)
 }
 
 // missing are the scopes that the visitor was sent for and did not get.
@@ -152,28 +161,8 @@ func (c *call) missing(token tokenstore.Token) []string {
 	return slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return token.HasScopes(s) })
 }
 
-// signedIn answers a callback that has signed in the user.
-func (c *call) signedIn(user provider.User, e *exchange) {
-	h, ctx := c.h, c.r.Context()
-	if e.outcome != nil {
-		p := page.ProblemFor(e.outcome)
-		h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: scopes were not granted",
-			slog.String("provider", user.Provider), slog.String("user_id", user.ID), slog.Any("missing", p.MissingScopes))
-		c.answer(p, e.outcome)
-		return
-	}
-	if c.success == nil {
-		RedirectAfterSignIn(c.w, c.r, c.returnTo)
-		return
-	}
-	ctx = requestctx.With(ctx, &requestctx.Request{
-		Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
-	})
-	c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, e.token)))
-}
-
-// answerAgain answers a callback that arrives again as the first one was answered. A user who
-// was signed in, without an err, is sent on.
+// answerAgain answers a callback by the outcome of its sign-in, also one that arrives again. A
+// user who was signed in, without an err, is sent on.
 func (c *call) answerAgain(err error) {
 	if err == nil {
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
@@ -235,22 +224,16 @@ type exchange struct {
 	ended   bool          // the result was saved, or could not be
 	outcome error         // what the visitor is told, or nil
 
-	users int // callbacks that wait and the request to the provider, guarded by exchanges.mu
-}
-
-// exchanges are those that run, by state.
-type exchanges struct {
-	mu      sync.Mutex // guards running, and users of each
-	running map[string]*exchange
+	users int // callbacks that wait and the request to the provider, guarded by Handlers.mu
 }
 
 // exchange returns the exchange of c's state, and starts it if none runs. It returns nil if
 // the sign-in was used before.
 func (c *call) exchange(p provider.Provider) *exchange {
-	h, x := c.h, &c.h.exchanges
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if e := x.running[c.state]; e != nil {
+	h := c.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e := h.exchanges[c.state]; e != nil {
 		e.users++
 		return e
 	}
@@ -258,13 +241,10 @@ func (c *call) exchange(p provider.Provider) *exchange {
 		return nil
 	}
 	e := &exchange{done: make(chan struct{}), turn: make(chan struct{}, 1), users: 2}
-	if x.running == nil {
-		x.running = make(map[string]*exchange)
-	}
-	x.running[c.state] = e
+	h.exchanges[c.state] = e
 	ctx, state, pending, query := c.r.Context(), c.state, c.found.Pending, c.query
 	go func() {
-		defer x.leave(state, e)
+		defer h.leave(state, e)
 		defer close(e.done)
 		ctx, cancel := h.detached(ctx)
 		defer cancel()
@@ -274,11 +254,11 @@ func (c *call) exchange(p provider.Provider) *exchange {
 }
 
 // leave removes a user of e, and e with its last one.
-func (x *exchanges) leave(state string, e *exchange) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+func (h *Handlers) leave(state string, e *exchange) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if e.users--; e.users == 0 {
-		delete(x.running, state)
+		delete(h.exchanges, state)
 	}
 }
 

@@ -126,9 +126,11 @@ type Handlers struct {
 	cfg       Config
 	byName    map[string]provider.Provider
 	cross     *http.CrossOriginProtection
-	exchanges exchanges
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
+
+	mu        sync.Mutex           // guards exchanges, and the users of each
+	exchanges map[string]*exchange // those that run, by state
 }
 
 // defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
@@ -147,7 +149,10 @@ func New(cfg Config) (*Handlers, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	h := &Handlers{cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection()}
+	h := &Handlers{
+		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
+		exchanges: make(map[string]*exchange),
+	}
 	h.addProviders(faults)
 	cfg.validate(faults)
 	cfg.Native.validate(faults, cfg)
