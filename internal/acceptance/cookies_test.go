@@ -15,10 +15,9 @@ func TestBlockedCookiesAreNamedAtTheSecondFailure(t *testing.T) {
 	again := regexp.MustCompile(`<a class="key" href="([^"]*)"`)
 	// retry follows the link of a page, and the redirects on this site.
 	retry := func(s *site, b *browser, a answer) answer {
-		t.Helper()
 		m := again.FindStringSubmatch(a.Text)
 		if m == nil {
-			t.Fatalf("no link in %s", a.Text)
+			s.T.Fatalf("no link in %s", a.Text)
 		}
 		a = b.Get(html.UnescapeString(m[1]))
 		for range 3 {
