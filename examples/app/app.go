@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
@@ -27,6 +28,8 @@ type app struct {
 	counters
 	pages  pages
 	images images
+	// stopping is set when the process is about to end.
+	stopping atomic.Bool
 	http.Handler
 }
 
@@ -126,6 +129,13 @@ func (a *app) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if a.stopping.Load() {
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ready\n"))
 	})
 	return a.guarded(mux), nil
 }

@@ -512,6 +512,10 @@ func TestGracefulEnd(t *testing.T) {
 	b := newBrowser(t, at)
 	b.signIn("OAuth 2.0")
 
+	if got := b.get("/readyz"); got.status != http.StatusOK {
+		t.Errorf("/readyz: %d", got.status)
+	}
+
 	// A request that is under way when the end comes is still answered.
 	hold, reached := make(chan struct{}), make(chan struct{})
 	x.Fail(xtest.Fault{
@@ -531,6 +535,28 @@ func TestGracefulEnd(t *testing.T) {
 	}
 	if _, err := http.Get(at + "/healthz"); err == nil {
 		t.Error("still serving")
+	}
+}
+
+// TestReadinessFailsFirst: a load balancer sees the end before connections are refused.
+func TestReadinessFailsFirst(t *testing.T) {
+	t.Parallel()
+	at, stop := startUntil(t, map[string]string{"DRAIN": "2s"})
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	for unready := false; !unready; {
+		resp, err := http.Get(at + "/readyz")
+		if err != nil {
+			t.Fatalf("the listener closed before readiness failed: %v", err)
+		}
+		unready = resp.StatusCode == http.StatusServiceUnavailable
+		_ = resp.Body.Close()
+	}
+	if got := newBrowser(t, at).get("/healthz"); got.status != http.StatusOK {
+		t.Errorf("/healthz: %d", got.status)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("run: %v", err)
 	}
 }
 
@@ -557,6 +583,7 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"counters for the network", map[string]string{"DEBUG_ADDR": "192.0.2.1:6060"}, []string{"DEBUG_ADDR: "}},
 		{"an interstitial for nobody known", map[string]string{"INTERSTITIAL": "tablets"}, []string{"INTERSTITIAL: "}},
 		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
+		{"a negative drain", map[string]string{"DRAIN": "-1s"}, []string{"DRAIN: "}},
 		{"no duration", map[string]string{"X_REFRESH_BEFORE": "5"}, []string{"X_REFRESH_BEFORE: "}},
 		{"negative duration", map[string]string{"X_REFRESH_BEFORE": "-5m"}, []string{"X_REFRESH_BEFORE: "}},
 		{"a short key", map[string]string{"SECRETS": long + " short"}, []string{"SECRETS: "}},

@@ -56,7 +56,13 @@ environment variables:
                      memory:, which ends with the process. Default sqlite:xsignin.db.
                      Tables are made at the start
   REDIS_URL          redis://:PASSWORD@HOST:6379/0 keeps them in Redis instead, for any
-                     number of replicas. rediss:// is by TLS
+                     number of replicas. rediss:// uses TLS. With Sentinel:
+                     redis://:PASSWORD@SENTINEL:26379/0?master_name=NAME&addr=SENTINEL2:26379
+  DATABASE_WAIT      how long to try a database that is not up yet, such as 1m.
+                     Default 30s
+  DRAIN              how long /readyz answers 503 after SIGTERM before the application
+                     stops accepting connections, so that a load balancer sees it.
+                     Default 5s, and 0s where PUBLIC_URL is a loopback address
   SECRETS            secrets of at least 32 bytes each, newest first, separated by
                      spaces. They seal tokens and cookies: the newest seals, all open.
                      openssl rand -base64 32 makes one. Default, only where PUBLIC_URL is
@@ -86,6 +92,7 @@ type config struct {
 	apiURL, authorizeURL        string
 	scopes                      []string
 	refreshBefore               time.Duration // 0: the kit's default
+	drain                       time.Duration
 	interstitial                func(*http.Request) bool
 	keys                        []string
 	place                       storage.Place
@@ -173,12 +180,23 @@ func readConfig(env func(string) string) (config, error) {
 	if strings.Contains(get("X_SCOPES"), ",") {
 		fault("X_SCOPES", "is separated by spaces, not by commas")
 	}
-	if s := get("X_REFRESH_BEFORE"); s != "" {
-		c.refreshBefore, err = time.ParseDuration(s)
-		if err != nil || c.refreshBefore <= 0 {
-			fault("X_REFRESH_BEFORE", "must be a duration above zero, such as 5m or 90s")
+	duration := func(name string, least, byDefault time.Duration) time.Duration {
+		s := get(name)
+		if s == "" {
+			return byDefault
 		}
+		d, err := time.ParseDuration(s)
+		if err != nil || d < least {
+			fault(name, "must be a duration such as 5m or 90s, and at least %v", least)
+		}
+		return d
 	}
+	c.refreshBefore = duration("X_REFRESH_BEFORE", time.Nanosecond, 0)
+	drain := drainTime
+	if onLoopback {
+		drain = 0
+	}
+	c.drain = duration("DRAIN", 0, drain)
 	switch s := get("INTERSTITIAL"); s {
 	case "", "never":
 	case "phones":
@@ -192,6 +210,7 @@ func readConfig(env func(string) string) (config, error) {
 		fault("SECRETS", "%s", strings.TrimPrefix(err.Error(), "xsignin: "))
 	}
 	c.place = storage.ReadPlace(get("DATABASE_URL"), get("REDIS_URL"), fault)
+	c.place.Wait = duration("DATABASE_WAIT", time.Nanosecond, 0)
 	switch {
 	case get("SECRETS") != "":
 	case !onLoopback:

@@ -58,6 +58,8 @@ func main() {
 }
 
 const (
+	// drainTime is the default of DRAIN. Load balancers ask every few seconds.
+	drainTime = 5 * time.Second
 	// drainTimeout is how long requests under way are waited for: longer than the calls to
 	// X that they may be waiting for. What is left then is cut off.
 	drainTimeout = readTimeout + 5*time.Second
@@ -72,6 +74,14 @@ func openStorage(ctx context.Context, cfg config, log *slog.Logger) (*storage.St
 		return nil, &configError{[]error{err}}
 	}
 	return store, nil
+}
+
+// drain waits while load balancers see that the application is about to end.
+func drain(d time.Duration, served <-chan error) {
+	select {
+	case <-time.After(d):
+	case <-served:
+	}
 }
 
 // run serves until ctx ends. It writes one line to stdout when a browser can come.
@@ -138,6 +148,10 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	select {
 	case failed = <-served:
 	case <-ctx.Done():
+	}
+	a.stopping.Store(true)
+	if failed == nil {
+		drain(cfg.drain, served)
 	}
 	// The server first: a refresh that a request began must still be saved.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)

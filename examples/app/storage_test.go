@@ -113,9 +113,9 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		{"not a database", []string{"DATABASE_URL=sqlite://" + text}, []string{"app: DATABASE_URL: ", "cannot be used as a database"}},
 		{"an empty key file", []string{"DATABASE_URL=sqlite://" + emptied}, []string{"app: SECRETS: ", "is empty"}},
 		{"a short key", []string{"DATABASE_URL=sqlite://" + short}, []string{"app: SECRETS: ", "shorter than 32"}},
-		{"no PostgreSQL", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app", keys}, []string{"app: DATABASE_URL: ", "cannot be used"}},
+		{"no PostgreSQL", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app", "DATABASE_WAIT=200ms", keys}, []string{"not up yet", "app: DATABASE_URL: ", "cannot be used"}},
 		{"a bad setting", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app?sslmode=no", keys}, []string{"app: DATABASE_URL: ", "is not understood"}},
-		{"no Redis", []string{"REDIS_URL=redis://:secret@127.0.0.1:1", keys}, []string{"app: REDIS_URL: ", "cannot be used"}},
+		{"no Redis", []string{"REDIS_URL=redis://:secret@127.0.0.1:1", "DATABASE_WAIT=200ms", keys}, []string{"app: REDIS_URL: ", "cannot be used"}},
 		{"a bad number", []string{"REDIS_URL=redis://:secret@127.0.0.1:1/a", keys}, []string{"app: REDIS_URL: ", "is not understood"}},
 		{"memory to seal anew", []string{"DATABASE_URL=memory:", asProcess + "=reencrypt"}, []string{"app: DATABASE_URL: ", "memory"}},
 	} {

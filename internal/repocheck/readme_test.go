@@ -1,10 +1,12 @@
 package repocheck_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +73,40 @@ func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s: %v", page, link[1], err)
 			}
 		}
+	}
+}
+
+// TestListingsBoundTheHeaders checks that every program of README, docs and examples bounds the
+// time in which a client sends its headers. net/http's own default is no bound.
+func TestListingsBoundTheHeaders(t *testing.T) {
+	t.Parallel()
+	unbounded := regexp.MustCompile(`http\.ListenAndServe(TLS)?\(|http\.Serve\(|\.Run\(addr\)|&http\.Server\{[^}]*\}`)
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		shown := strings.HasSuffix(path, ".md") || strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") &&
+			(strings.HasPrefix(path, "examples/") || strings.Contains(path, "/integration/docs/"))
+		if d.IsDir() || !shown {
+			return nil
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, server := range unbounded.FindAllString(string(text), -1) {
+			if !strings.Contains(server, "ReadHeaderTimeout") {
+				t.Errorf("%s: %.100s has no ReadHeaderTimeout", path, server)
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files, %v", files, err)
 	}
 }

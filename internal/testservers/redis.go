@@ -2,6 +2,7 @@ package testservers
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,38 @@ func NewRedisCluster(t T) *Server {
 		}
 		return []string{"--cluster-enabled", "yes", "--cluster-port", bus}
 	})
+}
+
+// RedisSentinel starts a Sentinel that knows the master by a name, and returns its address.
+func RedisSentinel(t T, master *Server, name string) (addr string) {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		missing(t, "Redis", "redis-server")
+		return ""
+	}
+	_, port, err := net.SplitHostPort(master.Addr)
+	if err != nil {
+		t.Fatalf("testservers: %v", err)
+	}
+	dir := tempDir(t, "sentinel")
+	return begin(t, kind{
+		name: "Sentinel",
+		dir:  dir,
+		command: func(own string) *exec.Cmd {
+			conf := filepath.Join(dir, "sentinel.conf")
+			text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor %s 127.0.0.1 %s 1\n", own, dir, name, port)
+			if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+				t.Fatalf("testservers: %v", err)
+			}
+			cmd := exec.Command(bin, conf, "--sentinel")
+			cmd.SysProcAttr = Tied(syscall.SIGKILL)
+			return cmd
+		},
+		ready: "+monitor master",
+		stop:  syscall.SIGTERM,
+		url:   "redis://%s",
+	}).Addr
 }
 
 // beginRedis starts a server with more arguments, which may be nil.

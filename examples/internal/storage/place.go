@@ -3,6 +3,7 @@ package storage
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Place is where sessions and tokens are kept.
@@ -12,6 +13,8 @@ type Place struct {
 	At string
 	// Variable is what it was read from, for errors.
 	Variable string
+	// Wait is how long Open tries to reach a server that is not up yet. 0 means 30 seconds.
+	Wait time.Duration
 }
 
 // Kind is what keeps them.
@@ -36,7 +39,7 @@ const DefaultFile = "xsignin.db"
 // with them. It never quotes them: they hold passwords.
 func ReadPlace(database, redis string, fault func(name, format string, args ...any)) Place {
 	if redis != "" {
-		p := Place{InRedis, redis, "REDIS_URL"}
+		p := Place{Kind: InRedis, At: redis, Variable: "REDIS_URL"}
 		if database != "" {
 			fault("REDIS_URL", "is set, and so is DATABASE_URL: sessions and tokens are kept in one place, so leave one of them out")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
@@ -11,16 +12,36 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/redisstore"
 )
 
+// newRedis makes the client for a URL. With master_name in its query, the servers of the URL
+// are Sentinels, which know where the master is:
+//
+//	redis://:PASSWORD@sentinel1:26379/0?master_name=mymaster&addr=sentinel2:26379
+func newRedis(at string) (client *redis.Client, where string, err error) {
+	u, err := url.Parse(at)
+	if err == nil && u.Query().Has("master_name") {
+		o, err := redis.ParseFailoverURL(at)
+		if err != nil {
+			return nil, "", err
+		}
+		o.ContextTimeoutEnabled = true
+		return redis.NewFailoverClient(o), "the Redis that Sentinel calls " + o.MasterName, nil
+	}
+	o, err := redis.ParseURL(at)
+	if err != nil {
+		return nil, "", err
+	}
+	o.ContextTimeoutEnabled = true
+	return redis.NewClient(o), where, nil
+}
+
 // openRedis opens the Redis that a URL names. Package redisstore says which settings of the
 // server keep tokens.
 func openRedis(ctx context.Context, at string) (*Storage, error) {
-	o, err := redis.ParseURL(at)
+	client, where, err := newRedis(at)
 	if err != nil {
 		// The error quotes the URL.
-		return nil, errors.New("is not understood by the Redis client: it must be a URL such as redis://:password@host:6379/0")
+		return nil, errors.New("is not understood by the Redis client: it must be a URL such as redis://:password@host:6379/0, or with master_name for Sentinel")
 	}
-	o.ContextTimeoutEnabled = true
-	client := redis.NewClient(o)
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the Redis cannot be used: %w", err), client.Close())
 	}
@@ -34,7 +55,7 @@ func openRedis(ctx context.Context, at string) (*Storage, error) {
 	return &Storage{
 		Sessions: goredisstore.NewWithPrefix(client, "xsignin:session:"),
 		Tokens:   tokens,
-		Where:    "Redis on " + o.Addr,
+		Where:    where,
 		close:    client.Close,
 	}, nil
 }

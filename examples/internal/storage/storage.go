@@ -4,14 +4,18 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -33,27 +37,14 @@ type Storage struct {
 // Close ends it all, once nobody uses it.
 func (s *Storage) Close() error { return s.close() }
 
-// openTimeout is how long a database may take to answer and to get its tables.
+// openTimeout is how long a database may take to get its tables, once it can be reached.
 const openTimeout = 30 * time.Second
 
 // Open opens a place and makes the tables that are missing. Without keys a file of SQLite
 // gets some in a file beside it, see package keyfile: the caller sees to it that this is for a
 // site on a loopback address. Errors begin with the variable to mend.
 func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Storage, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	var s *Storage
-	var err error
-	switch at.Kind {
-	case InSQLite:
-		s, err = openSQLite(ctx, at.At)
-	case InPostgres:
-		s, err = openPostgres(ctx, at.At)
-	case InRedis:
-		s, err = openRedis(ctx, at.At)
-	default:
-		s = &Storage{Where: "memory, which ends with this process", close: func() error { return nil }}
-	}
+	s, err := reach(ctx, at, log)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Variable, err)
 	}
@@ -68,6 +59,46 @@ func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Stor
 		s.close = func() error { stop(); return end() }
 	}
 	return s, nil
+}
+
+// reach opens a place. A server that is not up yet is tried again: containers start in any
+// order.
+func reach(ctx context.Context, at Place, log *slog.Logger) (*Storage, error) {
+	last := time.Now().Add(cmp.Or(at.Wait, openTimeout))
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		s, err := open(ctx, at)
+		if err == nil || !notUp(err) || time.Now().Add(pause).After(last) {
+			return s, err
+		}
+		log.Warn("storage: the database is not up yet; trying again", "variable", at.Variable, "err", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+func open(ctx context.Context, at Place) (*Storage, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	switch at.Kind {
+	case InSQLite:
+		return openSQLite(ctx, at.At)
+	case InPostgres:
+		return openPostgres(ctx, at.At)
+	case InRedis:
+		return openRedis(ctx, at.At)
+	}
+	return &Storage{Where: "memory, which ends with this process", close: func() error { return nil }}, nil
+}
+
+// notUp reports whether err is that of a server that cannot be reached or is starting.
+func notUp(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, new(*net.OpError)) ||
+		errors.As(err, &refused) && refused.Code == "57P03" || // cannot_connect_now
+		strings.Contains(err.Error(), "LOADING Redis is loading")
 }
 
 // Vault opens what is in Tokens without a kit.

@@ -4,9 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/internal/testservers"
 )
@@ -87,5 +91,72 @@ func TestASessionWaitsForOthersNoLongerThanItMay(t *testing.T) {
 	}
 	if _, found, err := sessions.Find("kept"); found || err != nil {
 		t.Errorf("%v %v", found, err)
+	}
+}
+
+// notices passes each line of a log to a channel.
+type notices chan string
+
+func (n notices) Write(b []byte) (int, error) {
+	n <- string(b)
+	return len(b), nil
+}
+
+func TestADatabaseThatComesUpLater(t *testing.T) {
+	server := testservers.NewRedis(t)
+	server.Stop()
+	lines := make(notices, 1000)
+	opened := make(chan error, 1)
+	go func() {
+		store, err := Open(t.Context(), Place{Kind: InRedis, At: server.URL, Variable: "REDIS_URL"},
+			[]string{strings.Repeat("k", 32)}, slog.New(slog.NewTextHandler(lines, nil)))
+		if err == nil {
+			err = store.Close()
+		}
+		opened <- err
+	}()
+	if line := <-lines; !strings.Contains(line, "not up yet") || !strings.Contains(line, "REDIS_URL") {
+		t.Error(line)
+	}
+	server.Start()
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenEndsWithItsContext(t *testing.T) {
+	lines := make(notices, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan error, 1)
+	go func() {
+		_, err := Open(ctx, Place{Kind: InRedis, At: "redis://127.0.0.1:1", Variable: "REDIS_URL", Wait: time.Hour},
+			nil, slog.New(slog.NewTextHandler(lines, nil)))
+		opened <- err
+	}()
+	<-lines
+	cancel()
+	if err := <-opened; err == nil {
+		t.Error("there is no such Redis")
+	}
+}
+
+func TestRedisSentinel(t *testing.T) {
+	server := testservers.NewRedis(t)
+	sentinel := testservers.RedisSentinel(t, server, "mymaster")
+	store, err := Open(t.Context(), Place{Kind: InRedis, At: "redis://" + sentinel + "/0?master_name=mymaster", Variable: "REDIS_URL"},
+		[]string{strings.Repeat("k", 32)}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	sessions := store.Sessions.(scs.CtxStore)
+	if err := sessions.CommitCtx(t.Context(), "token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if b, found, err := sessions.FindCtx(t.Context(), "token"); string(b) != "data" || !found || err != nil {
+		t.Errorf("%q %v %v", b, found, err)
+	}
+	if !strings.Contains(store.Where, "mymaster") {
+		t.Error(store.Where)
 	}
 }

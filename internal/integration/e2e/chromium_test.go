@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +37,17 @@ type page struct {
 	site string
 }
 
-// newBrowser starts a browser with an empty profile, which ends with the test, and opens
-// the site.
+// newBrowser starts Chromium and opens the site.
 func newBrowser(t *testing.T, site string) *page {
+	t.Helper()
+	p := newChromium(t, settings{})
+	p.site = site
+	p.open("/")
+	return p
+}
+
+// newChromium starts Chromium with an empty profile. It ends with the test.
+func newChromium(t *testing.T, s settings) *page {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "google-chrome"} {
@@ -50,24 +59,47 @@ func newBrowser(t *testing.T, site string) *page {
 	if path == "" {
 		missing(t, "there is no Chromium: install Debian's package chromium")
 	}
+	profile := newProfile(t)
+	if s.noCookies {
+		blockCookies(t, profile)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(newProfile(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		// Without these Chromium asks for hosts that are not on this machine.
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-pings", true), chromedp.WindowSize(1200, 900),
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
+	if s.proxy != "" {
+		options = append(options, chromedp.ProxyServer(s.proxy))
+	}
+	options = append(options, chromedp.IgnoreCertErrors)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(closeTab)
-	p := &page{t: t, ctx: ctx, site: site}
+	p := &page{t: t, ctx: ctx}
 	// The first Run starts the browser. With a context that ends it would end with it.
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("Chromium does not start: %v", err)
 	}
-	p.open("/")
+	if s.noScript {
+		p.run(emulation.SetScriptExecutionDisabled(true))
+	}
 	return p
+}
+
+// blockCookies writes the setting of a new profile that blocks all cookies.
+func blockCookies(t *testing.T, profile string) {
+	t.Helper()
+	dir := filepath.Join(profile, "Default")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	setting := `{"profile":{"default_content_setting_values":{"cookies":2}}}`
+	if err := os.WriteFile(filepath.Join(dir, "Preferences"), []byte(setting), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // newProfile is a directory that goes after the test. It is not t.TempDir, which fails a test
@@ -136,17 +168,25 @@ func (p *page) open(path string) {
 }
 
 // at is the address without the query, with the site's origin cut off.
-func (p *page) at() string {
+func (p *page) at() string { return pathOn(p.site, p.address()) }
+
+// address is the whole address of the page.
+func (p *page) address() string {
 	var address string
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	_ = chromedp.Run(ctx, chromedp.Location(&address))
+	return address
+}
+
+// pathOn returns an address without its query, and without the site's origin.
+func pathOn(site, address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return address
 	}
 	u.RawQuery, u.Fragment = "", ""
-	return strings.TrimPrefix(u.String(), p.site)
+	return strings.TrimPrefix(u.String(), site)
 }
 
 // text is what the page shows.
@@ -196,9 +236,22 @@ func (p *page) arrive(path string) {
 // click clicks what a person would call by this text: a link, a button or a label.
 func (p *page) click(text string) {
 	p.t.Helper()
-	p.run(chromedp.Click(fmt.Sprintf(`//*[self::a or self::button or self::label][contains(normalize-space(.), %q)]`, text),
-		chromedp.BySearch, chromedp.NodeVisible))
+	p.run(chromedp.Click(clickable(text), chromedp.BySearch, chromedp.NodeVisible))
 }
+
+// clickable selects what a person would call by this text.
+func clickable(text string) string {
+	return fmt.Sprintf(`//*[self::a or self::button or self::label][contains(normalize-space(.), %q)]`, text)
+}
+
+// back goes back in the tab's history, as the browser's button does.
+func (p *page) back() { p.t.Helper(); p.run(chromedp.Evaluate(`history.back()`, nil)) }
+
+// reload loads the page again.
+func (p *page) reload() { p.t.Helper(); p.run(chromedp.Reload()) }
+
+// show sets the site whose paths the other methods open.
+func (p *page) show(site string) { p.site = site }
 
 // fill types into the field with this id.
 func (p *page) fill(id, text string) {

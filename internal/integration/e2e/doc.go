@@ -1,8 +1,8 @@
-// Package e2e tries the examples in Chromium: a process of the example, a browser
-// without a window, and what a person would do. It has tests only.
+// Package e2e tries the examples and the kit's pages in browsers, as people do: Chromium,
+// Firefox, and for the main ways WebKit. It has tests only.
 //
-// They need Chromium (Debian's package chromium) and axe-core, which checks pages for
-// accessibility:
+// They need Debian's packages chromium, firefox-esr, webkit2gtk-driver and xvfb, and axe-core,
+// which checks pages for accessibility:
 //
 //	npm ci --prefix internal/integration/e2e
 //	go test ./internal/integration/e2e

@@ -37,6 +37,9 @@ func (p *page) harmless(source string, dark bool, width int64) {
 	}
 }
 
+// accessible fails the test for what axe-core finds wrong with the page.
+func (p *page) accessible(source string) { p.t.Helper(); p.harmless(source, false, 1200) }
+
 // fits fails the test if the page is wider than the window, or scrolls sideways.
 func (p *page) fits() {
 	p.t.Helper()

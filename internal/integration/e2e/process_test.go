@@ -16,13 +16,36 @@ import (
 
 var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// build builds an example.
+// built has the examples that were built, by name.
+var (
+	built    = map[string]string{}
+	building sync.Mutex // guards built
+	builtIn  string
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if builtIn, err = os.MkdirTemp("", "xsignin-e2e-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(builtIn)
+	os.Exit(code)
+}
+
+// build builds an example once for all tests.
 func build(t *testing.T, example string) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "example")
+	building.Lock()
+	defer building.Unlock()
+	if bin := built[example]; bin != "" {
+		return bin
+	}
+	bin := filepath.Join(builtIn, example)
 	if out, err := exec.Command("go", "build", "-o", bin, "github.com/xsignin/xsignin/examples/"+example).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	built[example] = bin
 	return bin
 }
 

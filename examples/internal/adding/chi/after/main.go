@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/xsignin/xsignin"
@@ -25,7 +26,8 @@ func main() {
 	r.Mount("/auth", kit)
 	r.Get("/", front)
 	r.With(kit.RequireUser).Get("/hello", hello)
-	log.Fatal(http.ListenAndServe(addr, r))
+	server := &http.Server{Addr: addr, Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 func front(w http.ResponseWriter, _ *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -17,7 +18,8 @@ func main() {
 	r := chi.NewRouter()
 	r.Get("/", front)
 	r.Get("/hello", hello)
-	log.Fatal(http.ListenAndServe(addr, r))
+	server := &http.Server{Addr: addr, Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 func front(w http.ResponseWriter, _ *http.Request) {

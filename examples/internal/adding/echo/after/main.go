@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/xsignin/xsignin"
@@ -26,6 +27,7 @@ func main() {
 	e.HideBanner = true
 	e.GET("/", front)
 	e.GET("/hello", hello, xecho.RequireUser(kit.Middleware()))
+	e.Server.ReadHeaderTimeout = 5 * time.Second
 	log.Fatal(e.Start(addr))
 }
 

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -17,6 +18,7 @@ func main() {
 	e.HideBanner = true
 	e.GET("/", front)
 	e.GET("/hello", hello)
+	e.Server.ReadHeaderTimeout = 5 * time.Second
 	log.Fatal(e.Start(addr))
 }
 

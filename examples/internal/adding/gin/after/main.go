@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/xsignin/xsignin"
@@ -26,7 +27,8 @@ func main() {
 	r.SetHTMLTemplate(template.Must(template.New("hello").Parse("<h1>Hello, {{.}}</h1>\n")))
 	r.GET("/", front)
 	r.GET("/hello", xgin.RequireUser(kit.Middleware()), hello)
-	log.Fatal(r.Run(addr))
+	server := &http.Server{Addr: addr, Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 func front(c *gin.Context) {

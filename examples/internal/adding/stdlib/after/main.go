@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/xsignin/xsignin"
 )
@@ -25,7 +26,8 @@ func main() {
 	mux.HandleFunc("GET /{$}", front)
 	mux.Handle("GET /hello", kit.RequireUser(http.HandlerFunc(hello)))
 	log.Print("Open http://" + addr)
-	log.Fatal(http.ListenAndServe(addr, mux))
+	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 // front is for everybody.

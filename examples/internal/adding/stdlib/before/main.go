@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 )
 
 func main() {
@@ -16,7 +17,8 @@ func main() {
 	mux.HandleFunc("GET /{$}", front)
 	mux.HandleFunc("GET /hello", hello)
 	log.Print("Open http://" + addr)
-	log.Fatal(http.ListenAndServe(addr, mux))
+	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 // front is for everybody.

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/dghubble/gologin/v2"
@@ -77,5 +78,6 @@ func main() {
 		defer resp.Body.Close()
 		fmt.Fprintf(w, "Hello @%s, X answers %s\n", html.EscapeString(sessions.GetString(r.Context(), "name")), resp.Status)
 	})
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", sessions.LoadAndSave(mux)))
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: sessions.LoadAndSave(mux), ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }

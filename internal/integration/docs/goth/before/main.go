@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gorilla/sessions"
 	"github.com/markbates/goth"
@@ -74,5 +75,6 @@ func main() {
 		defer resp.Body.Close()
 		fmt.Fprintf(w, "Hello @%s, X answers %s\n", html.EscapeString(name), resp.Status)
 	})
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", mux))
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
