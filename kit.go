@@ -351,8 +351,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 //	kit.ReencryptTokens(ctx)      // 3. on one replica, until it returns nil
 //	Secrets: []string{fresh}      // 4. everywhere, at least ten minutes after step 2
 //
-// Pending sign-ins need the ten minutes. The token store must be a [tokenstore.Walker], as
-// those of the kit are. See [tokenstore.Vault.Reencrypt] for the counts and the error.
+// Pending sign-ins need the ten minutes. See [tokenstore.Vault.Reencrypt] for the counts and
+// the error.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.clients.Reencrypt(ctx)
 }

@@ -67,8 +67,8 @@ func TestVaultDeletesWhatItCannotRead(t *testing.T) {
 	record := Key{Provider: ".sessions", UserID: "12"}
 	for name, damage := range map[string]func(k Key) []byte{
 		"damaged":           func(Key) []byte { return []byte("junk") },
-		"an unknown secret": func(k Key) []byte { return vault(t, m, secret('b')).box.Seal(nil, appendKey(nil, k)) },
-		"a newer format":    func(k Key) []byte { return v.box.Seal([]byte{9}, appendKey(nil, k)) },
+		"an unknown secret": func(k Key) []byte { return vault(t, m, secret('b')).box.Seal(nil, associatedData(k)) },
+		"a newer format":    func(k Key) []byte { return v.box.Seal([]byte{9}, associatedData(k)) },
 	} {
 		want, err := m.Put(t.Context(), key, damage(key))
 		if err != nil {
@@ -166,7 +166,7 @@ func TestVaultRefusesLongKeysByName(t *testing.T) {
 		"AccountID": {"x", "12", long(257)},
 	} {
 		_, err := v.Put(t.Context(), k, Token{AccessToken: "a"})
-		if err == nil || !strings.Contains(err.Error(), "the key's "+part+" has") || strings.Contains(err.Error(), "aaa") {
+		if err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "aaa") {
 			t.Errorf("Put with a long %s: %v", part, err)
 		}
 	}

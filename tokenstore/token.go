@@ -2,10 +2,13 @@ package tokenstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/xsignin/xsignin/internal/redact"
 )
@@ -86,3 +89,38 @@ func (t Token) LogValue() slog.Value {
 // MarshalJSON writes the description of [Token.Format], not the token. Use a [Vault] to
 // store tokens.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }
+
+// An encoded token is the byte tokenFormat and the JSON of plainToken. Change the byte with
+// every change that older programs would misread.
+const tokenFormat = 3
+
+// plainToken is a Token that package json encodes with its secrets.
+type plainToken Token
+
+func encodeToken(t Token) ([]byte, error) {
+	// Package json would replace bytes that are not UTF-8. Providers send text only (RFC
+	// 6749, appendix A).
+	texts := append([]string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}, t.Scopes...)
+	if !utf8.ValidString(strings.Join(texts, " ")) {
+		return nil, errors.New("tokenstore: the token has bytes that are not UTF-8")
+	}
+	t.Expiry, t.ObtainedAt = t.Expiry.UTC(), t.ObtainedAt.UTC()
+	b, err := json.Marshal(plainToken(t))
+	if err != nil {
+		// A year has more than four digits.
+		return nil, fmt.Errorf("tokenstore: the token cannot be encoded: %w", err)
+	}
+	return append([]byte{tokenFormat}, b...), nil
+}
+
+func decodeToken(b []byte) (Token, error) {
+	if len(b) > 0 && b[0] != tokenFormat {
+		// Not ErrUnreadable, since a newer program can read the token.
+		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)", b[0], tokenFormat)
+	}
+	var t plainToken
+	if len(b) == 0 || json.Unmarshal(b[1:], &t) != nil {
+		return Token{}, ErrUnreadable
+	}
+	return Token(t), nil
+}

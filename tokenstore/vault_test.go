@@ -149,7 +149,7 @@ func TestVaultKeysApart(t *testing.T) {
 		{{"a", "", ""}, {"", "a", ""}}, {{"\x01a", "b", ""}, {"", "\x01a\x01b", ""}},
 	}
 	for _, p := range pairs {
-		if bytes.Equal(appendKey(nil, p[0]), appendKey(nil, p[1])) {
+		if bytes.Equal(associatedData(p[0]), associatedData(p[1])) {
 			t.Errorf("%q and %q have the same associated data", p[0], p[1])
 		}
 	}
@@ -161,10 +161,9 @@ func TestVaultDamagedEntry(t *testing.T) {
 	for name, value := range map[string][]byte{
 		"empty":             {},
 		"random":            []byte(strings.Repeat("junk", 20)),
-		"sealed nothing":    v.box.Seal(nil, appendKey(nil, key)),
-		"sealed half":       v.box.Seal([]byte("\x02\x00secret"), appendKey(nil, key)),
-		"sealed other flag": v.box.Seal(append([]byte("\x02\x02"), make([]byte, 28)...), appendKey(nil, key)),
-		"sealed a time":     v.box.Seal(append([]byte("\x02\x00\x7f"), make([]byte, 27)...), appendKey(nil, key)),
+		"sealed nothing":    v.box.Seal(nil, associatedData(key)),
+		"sealed half":       v.box.Seal([]byte("\x03{secret"), associatedData(key)),
+		"sealed a bad time": v.box.Seal([]byte("\x03{\"Expiry\":\"secret\"}"), associatedData(key)),
 	} {
 		if _, err := m.Put(t.Context(), key, value); err != nil {
 			t.Fatal(err)
@@ -173,10 +172,10 @@ func TestVaultDamagedEntry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x03{}"), appendKey(nil, key))); err != nil {
+	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x04{}"), associatedData(key))); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 3") {
+	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 4") {
 		t.Errorf("a newer format: %v", err)
 	}
 }
