@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +15,9 @@ import (
 
 // memory is the Store of [NewMemory].
 type memory struct {
-	mu      sync.Mutex // guards entries and what they point to
+	mu sync.Mutex // guards all below
+	// count numbers versions and leases of all keys, so that none comes again.
+	count   uint64
 	entries map[Key]*memoryEntry
 }
 
@@ -102,7 +104,7 @@ func (m *memory) Lease(ctx context.Context, key Key, v Version, d time.Duration)
 	if left := e.until.Sub(now); e.lease != "" && left > 0 && left <= e.length {
 		return "", &LeasedError{Remaining: left}
 	}
-	e.lease, e.until, e.length = LeaseID(rand.Text()), now.Add(d), d
+	e.lease, e.until, e.length = LeaseID(m.next()), now.Add(d), d
 	return e.lease, nil
 }
 
@@ -157,12 +159,17 @@ func (m *memory) version(key Key) Version {
 	return ""
 }
 
-// write stores a copy of value in a new entry, which has no lease. m.mu must be held. A
-// random version does not come again after its entry was deleted.
+// write stores a copy of value in a new entry, which has no lease. m.mu must be held.
 func (m *memory) write(key Key, value []byte) Version {
-	e := Entry{Value: bytes.Clone(value), Version: Version(rand.Text())}
+	e := Entry{Value: bytes.Clone(value), Version: Version(m.next())}
 	m.entries[key] = &memoryEntry{Entry: e}
 	return e.Version
+}
+
+// next returns a number that was not used before. m.mu must be held.
+func (m *memory) next() string {
+	m.count++
+	return strconv.FormatUint(m.count, 10)
 }
 
 func compareKeys(a, b Key) int {

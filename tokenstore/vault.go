@@ -9,6 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/internal/wire"
 )
 
 // maxValue is the longest value that every [Store] takes.
@@ -194,7 +195,8 @@ var errReserved = errors.New("tokenstore: providers whose names begin with a dot
 
 // associatedData binds an entry to its key. No two keys have the same.
 func associatedData(k Key) []byte {
-	return fmt.Appendf(nil, "%d:%d:%s%s%s", len(k.Provider), len(k.UserID), k.Provider, k.UserID, k.AccountID)
+	b := wire.AppendString(make([]byte, 0, 256), k.Provider)
+	return wire.AppendString(wire.AppendString(b, k.UserID), k.AccountID)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.
