@@ -55,185 +55,163 @@ type Finding struct {
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	found := k.checkConfig()
-	if r != nil {
-		found = append(found, k.checkRequest(r)...)
-	}
-	found = append(found, k.checkStores(ctx)...)
+	found := append(k.checkConfig(r), k.checkStores(ctx)...)
 	if k.cfg.ClientID == "" && k.cfg.OAuth1.ConsumerKey == "" {
 		return found // the other providers are not X
 	}
-	clock, reached := k.checkClock(ctx)
-	found = append(found, clock...)
-	if !reached {
-		return found
+	if f := k.checkClock(ctx); f.Code != "" {
+		found = append(found, f)
+		if f.Code == "unreachable" {
+			return found
+		}
 	}
 	for _, p := range k.providers {
-		found = append(found, k.probe(ctx, p)...)
+		if err := probe(ctx, p); err != nil {
+			advice := page.AdviceFor(err, k.cfg.callback())
+			f := Finding{advice.Code, SeverityError, p.Name(), advice.Problem, strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + "."}
+			if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
+				f.Severity = SeverityWarning
+			}
+			found = append(found, f)
+		}
 	}
 	return found
 }
 
-// checkConfig checks settings that work but are probably mistakes. A client id of X decodes
-// to a text that ends in ":1:ci". X does not promise that, so a client id of another form is
-// a warning.
-func (k *Kit) checkConfig() []Finding {
-	var found []Finding
-	if !k.cfg.secure() && !loopback.Is(k.cfg.public.Hostname()) {
-		found = append(found, Finding{
-			Code: "plain_http", Severity: SeverityWarning,
-			Problem: "PublicURL is plain http: sessions and sign-ins are sent unencrypted.",
-			Fix:     "Serve the site by https, and register that callback at X.",
-		})
-	}
+// checkConfig checks settings that work but are probably mistakes, and compares PublicURL with
+// a request. A client id of X decodes to a text that ends in ":1:ci". X does not promise that,
+// so a client id of another form is a warning.
+func (k *Kit) checkConfig(r *http.Request) (found []Finding) {
+	public, secure, id := k.cfg.public, k.cfg.secure(), k.cfg.ClientID
 	atX := k.cfg.X.APIURL == "" || hostname(k.cfg.X.APIURL) == "api.x.com"
-	if id := k.cfg.ClientID; atX && id != "" && !xplatform.IsClientID(id) {
-		found = append(found, Finding{
-			Code: "client_id_shape", Severity: SeverityWarning, Provider: "x",
-			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
-			Fix:     "Write the API key and secret into OAuth1.ConsumerKey and OAuth1.ConsumerSecret. The client id is under OAuth 2.0 in X's console.",
-		})
+	host, proto, https := public.Host, "", secure
+	if r != nil {
+		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
+		proto = r.Header.Get("X-Forwarded-Proto")
+		https = r.TLS != nil || strings.EqualFold(proto, "https")
 	}
-	if xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey) {
-		found = append(found, Finding{
-			Code: "consumer_key_shape", Severity: SeverityError, Provider: "x-oauth1",
-			Problem: "OAuth1.ConsumerKey is an OAuth 2.0 client id.",
-			Fix:     "Write the API key and secret there, and the client id into ClientID.",
-		})
-	}
-	return found
-}
-
-// checkRequest compares PublicURL with a request.
-func (k *Kit) checkRequest(r *http.Request) []Finding {
-	var found []Finding
-	public := k.cfg.public
-	host := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
-	if !sameHost(public, host) {
-		found = append(found, Finding{
-			Code: "public_url_host", Severity: SeverityWarning,
-			Problem: fmt.Sprintf("PublicURL has the host %s, but this request has the host %s.", public.Host, host),
-			Fix: "Set PublicURL to what visitors type. If a proxy changes the Host header, ignore this. " +
+	for _, f := range []struct {
+		applies bool
+		Finding
+	}{
+		{!secure && !loopback.Is(public.Hostname()), Finding{
+			"plain_http", SeverityWarning, "",
+			"PublicURL is plain http: sessions and sign-ins are sent unencrypted.",
+			"Serve the site by https, and register that callback at X.",
+		}},
+		{atX && id != "" && !xplatform.IsClientID(id), Finding{
+			"client_id_shape", SeverityWarning, "x",
+			"ClientID does not look like an OAuth 2.0 client id of X.",
+			"Write the API key and secret into OAuth1.ConsumerKey and OAuth1.ConsumerSecret. " +
+				"The client id is under OAuth 2.0 in X's console.",
+		}},
+		{xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey), Finding{
+			"consumer_key_shape", SeverityError, "x-oauth1",
+			"OAuth1.ConsumerKey is an OAuth 2.0 client id.",
+			"Write the API key and secret there, and the client id into ClientID.",
+		}},
+		{!sameHost(public, host), Finding{
+			"public_url_host", SeverityWarning, "",
+			fmt.Sprintf("PublicURL has the host %s, but this request has the host %s.", public.Host, host),
+			"Set PublicURL to what visitors type. If a proxy changes the Host header, ignore this. " +
 				"localhost and 127.0.0.1 are two hosts, and cookies of one do not reach the other.",
-		})
-	}
-	proto := r.Header.Get("X-Forwarded-Proto")
-	https := r.TLS != nil || strings.EqualFold(proto, "https")
-	switch {
-	case !k.cfg.secure() && https:
-		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: SeverityError,
-			Problem: "PublicURL is http, but this request arrived by https.",
-			Fix:     "Set PublicURL to the https address, and register that callback at X.",
-		})
-	case k.cfg.secure() && !https && (proto != "" || loopback.Is(hostname(host))):
-		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: SeverityWarning,
-			Problem: "PublicURL is https, but this request arrived by http.",
-			Fix:     "Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
-		})
+		}},
+		{!secure && https, Finding{
+			"public_url_scheme", SeverityError, "",
+			"PublicURL is http, but this request arrived by https.",
+			"Set PublicURL to the https address, and register that callback at X.",
+		}},
+		{secure && !https && (proto != "" || loopback.Is(hostname(host))), Finding{
+			"public_url_scheme", SeverityWarning, "",
+			"PublicURL is https, but this request arrived by http.",
+			"Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
+		}},
+	} {
+		if f.applies {
+			found = append(found, f.Finding)
+		}
 	}
 	return found
 }
-
-// storeTime limits the read of a store.
-const storeTime = 5 * time.Second
 
 // checkStores reads a missing entry from each store, except for the kit's stores in memory.
-func (k *Kit) checkStores(ctx context.Context) []Finding {
-	var found []Finding
-	fault := func(code, what, fix string, err error) {
-		if err != nil && ctx.Err() == nil { // otherwise the caller has gone
+func (k *Kit) checkStores(ctx context.Context) (found []Finding) {
+	missing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
+	read := func(code, what, fix string, find func(ctx context.Context) error) {
+		ctx2, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if err := find(ctx2); err != nil && ctx.Err() == nil { // otherwise the caller has gone
 			found = append(found, Finding{
-				Code: code, Severity: SeverityError, Problem: fmt.Sprintf("The %s store cannot be read: %v.", what, err),
-				Fix: fix + ", see docs/stores.md. Otherwise check the database and its address.",
+				code, SeverityError, "", fmt.Sprintf("The %s store cannot be read: %v.", what, err),
+				"If a table is missing, create it" + fix + ", see docs/stores.md. Otherwise check the database and its address.",
 			})
 		}
 	}
-	missing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
-	fault("session_store", "session", "If a table is missing, create it: scs makes no tables", k.readSessions(ctx, missing))
-	if k.cfg.TokenStore != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		if _, err := k.cfg.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing}); !errors.Is(err, tokenstore.ErrNotFound) {
-			fault("token_store", "token", "If a table is missing, create it as the store's documentation says", err)
+	read("session_store", "session", ": scs makes no tables", func(ctx context.Context) (err error) {
+		store := k.cfg.Session.Store
+		if k.cfg.Session.Manager != nil {
+			store = k.cfg.Session.Manager.Store
 		}
+		switch s := store.(type) {
+		case nil:
+		case scs.CtxStore:
+			_, _, err = s.FindCtx(ctx, missing)
+		default:
+			_, _, err = s.Find(missing)
+		}
+		return err
+	})
+	if k.cfg.TokenStore != nil {
+		read("token_store", "token", " as the store's documentation says", func(ctx context.Context) error {
+			_, err := k.cfg.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
+			if errors.Is(err, tokenstore.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
 	}
 	return found
 }
 
-// readSessions reads key from the session store.
-func (k *Kit) readSessions(ctx context.Context, key string) error {
-	store := k.cfg.Session.Store
-	if k.cfg.Session.Manager != nil {
-		store = k.cfg.Session.Manager.Store
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+// checkClock compares clocks by the Date of a response of the API. Without a finding the
+// result is zero.
+func (k *Kit) checkClock(ctx context.Context) (f Finding) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	var err error
-	switch s := store.(type) {
-	case nil:
-	case scs.CtxStore:
-		_, _, err = s.FindCtx(ctx, key)
-	default:
-		_, _, err = s.Find(key)
-	}
-	return err
-}
-
-// checkClock compares clocks by the Date of a response of the API. The second result reports
-// whether X could be reached.
-func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
-	api := cmp.Or(k.cfg.X.APIURL, xplatform.APIURL)
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, cmp.Or(k.cfg.X.APIURL, xplatform.APIURL), http.NoBody)
 	if err != nil {
-		return nil, true
+		return f
 	}
-	base := k.cfg.X.Transport
-	if base == nil {
-		own := &http.Transport{Proxy: http.ProxyFromEnvironment}
-		defer own.CloseIdleConnections()
-		base = own
-	}
-	c := &http.Client{
-		Transport:     base,
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := c.Do(req)
+	req.Close = true
+	resp, err := cmp.Or[http.RoundTripper](k.cfg.X.Transport, http.DefaultTransport).RoundTrip(req)
 	if err != nil {
-		return []Finding{{
-			Code: "unreachable", Severity: SeverityError,
-			Problem: "X's API could not be reached from this machine.",
-			Fix:     "Check X.APIURL, name resolution, the firewall and the proxy settings of X.Transport.",
-		}}, false
+		return Finding{
+			"unreachable", SeverityError, "", "X's API could not be reached from this machine.",
+			"Check X.APIURL, name resolution, the firewall and the proxy settings of X.Transport.",
+		}
 	}
 	_ = resp.Body.Close()
 	theirs, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return nil, true
+	skew := time.Since(theirs)
+	if err != nil || skew.Abs() <= xplatform.MaxClockSkew/2 {
+		return f
 	}
-	if skew := time.Since(theirs); skew.Abs() > xplatform.MaxClockSkew/2 {
-		f := Finding{
-			Code: "clock_skew", Severity: SeverityWarning,
-			Problem: fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
-			Fix:     "Set the clock by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
-		}
-		if skew.Abs() > xplatform.MaxClockSkew {
-			f.Severity = SeverityError
-		}
-		return []Finding{f}, true
+	f = Finding{
+		"clock_skew", SeverityWarning, "", fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
+		"Set the clock by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
 	}
-	return nil, true
+	if skew.Abs() > xplatform.MaxClockSkew {
+		f.Severity = SeverityError
+	}
+	return f
 }
 
 // probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the
 // application's credentials before it checks the rest.
-func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
+func probe(ctx context.Context, p provider.Provider) (err error) {
 	if !provider.IsX(p) {
 		return nil
 	}
-	var err error
 	switch p.(type) {
 	case *provider.OAuth1:
 		_, _, err = p.Begin(ctx, provider.Options{})
@@ -242,45 +220,23 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), State: self, Secret: strings.Repeat("self-check-", 4)},
 			url.Values{"state": {self}, "code": {self}})
 		if errors.Is(err, provider.ErrExpired) {
-			// The code is unknown, as expected, and the credentials are good.
-			err = nil
+			return nil // the code is unknown, as expected, and the credentials are good
 		}
-	default:
-		return nil
 	}
-	if err == nil {
-		return nil
-	}
-	return []Finding{k.explain(p.Name(), err)}
-}
-
-// explain returns the finding for the error of a probe.
-func (k *Kit) explain(name string, err error) Finding {
-	advice := page.AdviceFor(err, k.cfg.callback())
-	f := Finding{
-		Code: advice.Code, Severity: SeverityError, Provider: name,
-		Problem: advice.Problem, Fix: strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + ".",
-	}
-	if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
-		f.Severity = SeverityWarning
-	}
-	return f
+	return err
 }
 
 // sameHost reports whether host, as in a Host header, is the host of u.
 func sameHost(u *url.URL, host string) bool {
-	other := &url.URL{Scheme: u.Scheme, Host: strings.ToLower(host)}
+	other := &url.URL{Scheme: u.Scheme, Host: host}
 	return strings.EqualFold(u.Hostname(), other.Hostname()) && port(u) == port(other)
 }
 
 func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
+	if u.Port() == "" && u.Scheme == "https" {
 		return "443"
 	}
-	return "80"
+	return cmp.Or(u.Port(), "80")
 }
 
 // hostname returns the host name of a URL or of a Host header.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
-	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/page"
@@ -45,146 +44,137 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	warnings := c.configWarnings() // before session.FromSCS wraps the store
+	warnings := c.warnings() // before session.FromSCS wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
-	if k.providers, err = c.newProviders(); err != nil {
+	if err := k.build(); err != nil {
+		if k.clients != nil {
+			err = errors.Join(err, k.clients.Close(context.Background()))
+		}
 		return nil, ownNames(err)
 	}
-	store := c.TokenStore
-	if store == nil {
-		store = tokenstore.NewMemory()
+	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
+		c.Logger.Info("xsignin: register this callback at X", "callback", c.callback())
 	}
-	vault, err := tokenstore.NewVault(store, c.secrets...)
+	for _, warning := range warnings {
+		c.Logger.Warn(warning, "public_url", c.PublicURL)
+	}
+	return k, nil
+}
+
+// build makes the parts of the kit, from the providers to the paths.
+func (k *Kit) build() error {
+	c, own := k.cfg, k.cfg.Session
+	if err := k.addProviders(); err != nil {
+		return err
+	}
+	if c.TokenStore == nil {
+		c.TokenStore = tokenstore.NewMemory()
+	}
+	vault, err := tokenstore.NewVault(c.TokenStore, c.secrets...)
 	if err != nil {
-		return nil, ownNames(err)
+		return err
 	}
-	if err := k.newSessions(vault); err != nil {
-		return nil, ownNames(err)
+	cookie := strings.TrimPrefix(own.CookieName, "__Host-")
+	if own.Manager != nil {
+		cookie = own.Manager.Cookie.Name
+		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{
+			Secrets: c.secrets, PublicURL: c.PublicURL, SecurePerRequest: own.SecurePerRequest, Vault: vault, Logger: c.Logger,
+		})
+	} else {
+		k.sessions, err = session.New(session.Config{
+			Store: own.Store, CookieName: own.CookieName, Lifetime: own.Lifetime, IdleTimeout: own.IdleTimeout,
+			Secure: c.secure(), Logger: c.Logger, Vault: vault,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: cookie, Scopes: c.Scopes})
+	if err != nil {
+		return err
 	}
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
 		OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
-		return nil, ownNames(err)
-	}
-	if err := k.newHandlers(); err != nil {
-		return nil, errors.Join(ownNames(err), k.clients.Close(context.Background()))
-	}
-	k.addRoutes()
-	c.logStart(warnings)
-	return k, nil
-}
-
-// newProviders makes the providers that the Config names.
-func (s settings) newProviders() ([]provider.Provider, error) {
-	var all []provider.Provider
-	var errs []error
-	if s.ClientID != "" {
-		x, err := provider.NewX(provider.XConfig{
-			ClientID: s.ClientID, ClientSecret: s.ClientSecret, CallbackURL: s.callback(), Scopes: s.Scopes,
-			APIURL: s.X.APIURL, AuthorizeURL: s.X.AuthorizeURL, Transport: s.X.Transport,
-		})
-		all, errs = append(all, x), append(errs, err)
-	}
-	if s.OAuth1.ConsumerKey != "" {
-		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
-			ConsumerKey: s.OAuth1.ConsumerKey, ConsumerSecret: s.OAuth1.ConsumerSecret, CallbackURL: s.callback(),
-			AccessType: s.OAuth1.AccessType, FetchProfile: s.OAuth1.FetchProfile,
-			APIURL: s.X.APIURL, Transport: s.X.Transport,
-		})
-		all, errs = append(all, x), append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return append(all, s.Providers...), nil
-}
-
-// newSessions makes the session manager.
-func (k *Kit) newSessions(vault *tokenstore.Vault) (err error) {
-	c, own := k.cfg, k.cfg.Session
-	if own.Manager != nil {
-		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{
-			Secrets: c.secrets, PublicURL: c.PublicURL, SecurePerRequest: own.SecurePerRequest, Vault: vault, Logger: c.Logger,
-		})
 		return err
 	}
-	k.sessions, err = session.New(session.Config{
-		Store: own.Store, CookieName: own.CookieName, Lifetime: own.Lifetime, IdleTimeout: own.IdleTimeout,
-		Secure: c.secure(), Logger: c.Logger, Vault: vault,
-	})
-	return err
+	return k.addHandlers(pending)
 }
 
-// newHandlers makes the handlers and the middleware.
-func (k *Kit) newHandlers() error {
+// addProviders makes the providers that the Config names.
+func (k *Kit) addProviders() error {
 	c := k.cfg
-	name := strings.TrimPrefix(c.Session.CookieName, "__Host-")
-	if c.Session.Manager != nil {
-		name = c.Session.Manager.Cookie.Name
+	var errs []error
+	if c.ClientID != "" {
+		x, err := provider.NewX(provider.XConfig{
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.callback(), Scopes: c.Scopes,
+			APIURL: c.X.APIURL, AuthorizeURL: c.X.AuthorizeURL, Transport: c.X.Transport,
+		})
+		k.providers, errs = append(k.providers, x), append(errs, err)
 	}
-	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: name, Scopes: c.Scopes})
-	if err != nil {
-		return err
+	if c.OAuth1.ConsumerKey != "" {
+		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
+			ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: c.callback(),
+			AccessType: c.OAuth1.AccessType, FetchProfile: c.OAuth1.FetchProfile,
+			APIURL: c.X.APIURL, Transport: c.X.Transport,
+		})
+		k.providers, errs = append(k.providers, x), append(errs, err)
 	}
-	public := c.public.EscapedPath()
+	k.providers = append(k.providers, c.Providers...)
+	return errors.Join(errs...)
+}
+
+// addHandlers makes the handlers, the middleware and the paths.
+func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
+	c, public := k.cfg, k.cfg.public.EscapedPath()
 	pages := page.Pages{Render: c.Pages.Render, Translate: c.Pages.Translate, SiteName: c.Pages.SiteName, Accent: c.Pages.Accent}
-	base := public + c.Paths.Base
 	k.handlers, err = handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
 		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
-		Path: base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: origin(c.public),
+		Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
 		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger,
-		PublicPath: public, Origin: origin(c.public),
-		LoginPath: base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
+		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
+		LoginPath: public + c.Paths.Base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
 	})
-	return err
-}
-
-// addRoutes adds the kit's paths.
-func (k *Kit) addRoutes() {
-	c, h, base := k.cfg, k.handlers, k.cfg.Paths.Base
-	callback := h.Callback(c.Success, c.Failure)
+	if err != nil {
+		return err
+	}
+	base, callback := c.Paths.Base, k.handlers.Callback(c.Success, c.Failure)
 	k.routes = map[string]http.Handler{
-		base + "/login":    h.Login(k.providers[0].Name(), c.Failure),
+		base + "/login":    k.handlers.Login(k.providers[0].Name(), c.Failure),
 		base + "/callback": callback,
-		base + "/logout":   h.Logout(c.Pages.LoggedOut, nil),
-		base + "/session":  h.Session(),
+		base + "/logout":   k.handlers.Logout(c.Pages.LoggedOut, nil),
+		base + "/session":  k.handlers.Session(),
 	}
 	for _, p := range k.providers {
-		k.routes[base+"/login/"+p.Name()] = h.Login(p.Name(), c.Failure)
+		k.routes[base+"/login/"+p.Name()] = k.handlers.Login(p.Name(), c.Failure)
 		if u, err := url.Parse(p.CallbackURL()); err == nil && strings.HasSuffix(u.Path, "/callback/"+p.Name()) {
 			k.routes[base+"/callback/"+p.Name()] = callback
 		}
 	}
 	if len(c.Advanced.Native.RedirectURIs) > 0 || c.Advanced.Native.TokenPairs {
-		k.routes[base+"/native"] = h.Native()
+		k.routes[base+"/native"] = k.handlers.Native()
 	}
+	return nil
 }
 
-// logStart logs what the operator needs to know at the start.
-func (s settings) logStart(warnings []string) {
-	if s.ClientID != "" || s.OAuth1.ConsumerKey != "" {
-		s.Logger.Info("xsignin: register this callback at X", "callback", s.callback())
+// origin is PublicURL's origin as browsers write it: the host in lower case, and no default
+// port.
+func (s settings) origin() string {
+	defaultPort := ":80"
+	if s.secure() {
+		defaultPort = ":443"
 	}
-	if len(s.Secrets) == 0 {
-		s.Logger.Warn("xsignin: Config.Secrets is empty: a random secret is used until this process ends, and then all users have to sign in again")
-	}
-	if s.public.Scheme == "http" && !loopback.Is(s.public.Hostname()) {
-		s.Logger.Warn("xsignin: PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https", "public_url", s.PublicURL)
-	}
-	for _, warning := range warnings {
-		s.Logger.Warn("xsignin: " + warning)
-	}
+	return s.public.Scheme + "://" + strings.TrimSuffix(strings.ToLower(s.public.Host), defaultPort)
 }
 
 // callback is the URL to register at X.
@@ -207,55 +197,33 @@ func (s settings) isSignInPath(path string) bool {
 // Config.Paths.Base. It answers other paths with 404, and logs the first of them.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
-	p := r.URL.Path
-	if !strings.HasPrefix(p, "/") {
-		p = "/" + p
-	}
-	p = path.Clean(p)
+	p := path.Clean("/" + r.URL.Path)
 	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
 		p = rest
 	}
 	if !within(p, base) {
-		k.logMisplaced(r)
+		k.misplaced.Do(func() {
+			shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
+			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
+				"path", strings.Trim(shown, `"`), "base_path", base,
+				"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path")
+		})
 	}
 	handler := k.routes[p]
-	if handler == nil || hasEncodedSlash(r.URL.RawPath) {
+	if handler == nil || strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") { // a slash inside a segment
 		handler = k.handlers.NotFound()
 	}
-	handler.ServeHTTP(w, atPath(r, p))
-}
-
-// atPath returns r with another path, as [http.StripPrefix] does.
-func atPath(r *http.Request, path string) *http.Request {
-	if r.URL.Path == path && r.URL.RawPath == "" {
-		return r
+	if r.URL.Path != p || r.URL.RawPath != "" {
+		moved, u := *r, *r.URL
+		u.Path, u.RawPath = p, ""
+		moved.URL = &u
+		r = &moved
 	}
-	moved, u := *r, *r.URL
-	u.Path, u.RawPath = path, ""
-	moved.URL = &u
-	return &moved
+	handler.ServeHTTP(w, r)
 }
 
 // within reports whether path is base or below it.
-func within(path, base string) bool {
-	rest, ok := strings.CutPrefix(path, base)
-	return ok && (rest == "" || rest[0] == '/')
-}
-
-// hasEncodedSlash reports whether an escaped path has a slash inside a segment.
-func hasEncodedSlash(escaped string) bool {
-	return strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%2F")
-}
-
-// logMisplaced logs the first request for a path that is not the kit's.
-func (k *Kit) logMisplaced(r *http.Request) {
-	k.misplaced.Do(func() {
-		shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
-		k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
-			"path", strings.Trim(shown, `"`), "base_path", k.cfg.Paths.Base,
-			"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path")
-	})
-}
+func within(path, base string) bool { return strings.HasPrefix(path+"/", base+"/") }
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
 // may see. See [middleware.Middleware.LoadUser].
@@ -382,3 +350,22 @@ func (k Kit) Format(f fmt.State, _ rune) { redact.Format(f, k) }
 
 // LogValue implements [slog.LogValuer].
 func (k Kit) LogValue() slog.Value { return redact.Value("xsignin.Kit(%v)", k.cfg.Config) }
+
+// User returns the signed-in user, from the context of a request that went through
+// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false if no user is signed in.
+func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
+
+// Client returns the client of the signed-in user, from the context of a request that went
+// through [Kit.RequireUser] or [Kit.LoadUser]. The client signs requests to X's API and sends
+// none to other hosts. It reads the token at its first request and refreshes it when it
+// expires. Its requests fail with [ErrReauthRequired] if X no longer accepts the token, and
+// with [client.ErrNoUser] if no user is signed in. Client never returns nil.
+func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
+
+// Errors of package client that most applications test for.
+var (
+	// ErrReauthRequired means that the user has to sign in again.
+	ErrReauthRequired = client.ErrReauthRequired
+	// ErrAccountTaken means that another user of the application has connected the account.
+	ErrAccountTaken = client.ErrAccountTaken
+)
