@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	_ "embed" // for the findings
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,6 +46,24 @@ type Finding struct {
 	Fix     string `json:"fix"`
 }
 
+//go:embed findings.json
+var findingsFile []byte
+
+// checks collects findings.
+type checks struct {
+	settings
+	found []Finding
+}
+
+// add adds a finding of findings.json. args are those of its problem.
+func (c *checks) add(name string, args ...any) {
+	var all map[string]Finding
+	_ = json.Unmarshal(findingsFile, &all)
+	f := all[name]
+	f.Problem = fmt.Sprintf(f.Problem, args...)
+	c.found = append(c.found, f)
+}
+
 // Check looks for common mistakes of deployments. It compares PublicURL with the request r,
 // which may be nil, and this machine's clock with X's. It finds credentials that X refuses or
 // that are in the wrong fields, a callback that is not registered, and stores that cannot be
@@ -55,155 +75,120 @@ type Finding struct {
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	found := append(k.checkConfig(r), k.checkStores(ctx)...)
-	if k.cfg.ClientID == "" && k.cfg.OAuth1.ConsumerKey == "" {
-		return found // the other providers are not X
+	c := checks{settings: k.cfg}
+	c.checkConfig()
+	if r != nil {
+		c.checkRequest(r)
 	}
-	if f := k.checkClock(ctx); f.Code != "" {
-		found = append(found, f)
-		if f.Code == "unreachable" {
-			return found
-		}
+	c.checkStores(ctx)
+	if c.ClientID == "" && c.OAuth1.ConsumerKey == "" || !c.checkClock(ctx) {
+		return c.found // the other providers are not X, or X cannot be reached
 	}
 	for _, p := range k.providers {
-		if err := probe(ctx, p); err != nil {
-			advice := page.AdviceFor(err, k.cfg.callback())
-			f := Finding{advice.Code, SeverityError, p.Name(), advice.Problem, strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + "."}
-			if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
-				f.Severity = SeverityWarning
-			}
-			found = append(found, f)
+		err := probe(ctx, p)
+		if err == nil {
+			continue
 		}
+		advice := page.AdviceFor(err, c.callback())
+		f := Finding{advice.Code, SeverityError, p.Name(), advice.Problem, strings.ToUpper(advice.Fix[:1]) + advice.Fix[1:] + "."}
+		if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
+			f.Severity = SeverityWarning
+		}
+		c.found = append(c.found, f)
 	}
-	return found
+	return c.found
 }
 
-// checkConfig checks settings that work but are probably mistakes, and compares PublicURL with
-// a request. A client id of X decodes to a text that ends in ":1:ci". X does not promise that,
-// so a client id of another form is a warning.
-func (k *Kit) checkConfig(r *http.Request) (found []Finding) {
-	public, secure, id := k.cfg.public, k.cfg.secure(), k.cfg.ClientID
-	atX := k.cfg.X.APIURL == "" || hostname(k.cfg.X.APIURL) == "api.x.com"
-	host, proto, https := public.Host, "", secure
-	if r != nil {
-		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
-		proto = r.Header.Get("X-Forwarded-Proto")
-		https = r.TLS != nil || strings.EqualFold(proto, "https")
+// checkConfig checks settings that work but are probably mistakes. A client id of X decodes to
+// a text that ends in ":1:ci". X does not promise that, so a client id of another form is a
+// warning.
+func (c *checks) checkConfig() {
+	if !c.secure() && !loopback.Is(c.public.Hostname()) {
+		c.add("plain_http")
 	}
-	for _, f := range []struct {
-		applies bool
-		Finding
-	}{
-		{!secure && !loopback.Is(public.Hostname()), Finding{
-			"plain_http", SeverityWarning, "",
-			"PublicURL is plain http: sessions and sign-ins are sent unencrypted.",
-			"Serve the site by https, and register that callback at X.",
-		}},
-		{atX && id != "" && !xplatform.IsClientID(id), Finding{
-			"client_id_shape", SeverityWarning, "x",
-			"ClientID does not look like an OAuth 2.0 client id of X.",
-			"Write the API key and secret into OAuth1.ConsumerKey and OAuth1.ConsumerSecret. " +
-				"The client id is under OAuth 2.0 in X's console.",
-		}},
-		{xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey), Finding{
-			"consumer_key_shape", SeverityError, "x-oauth1",
-			"OAuth1.ConsumerKey is an OAuth 2.0 client id.",
-			"Write the API key and secret there, and the client id into ClientID.",
-		}},
-		{!sameHost(public, host), Finding{
-			"public_url_host", SeverityWarning, "",
-			fmt.Sprintf("PublicURL has the host %s, but this request has the host %s.", public.Host, host),
-			"Set PublicURL to what visitors type. If a proxy changes the Host header, ignore this. " +
-				"localhost and 127.0.0.1 are two hosts, and cookies of one do not reach the other.",
-		}},
-		{!secure && https, Finding{
-			"public_url_scheme", SeverityError, "",
-			"PublicURL is http, but this request arrived by https.",
-			"Set PublicURL to the https address, and register that callback at X.",
-		}},
-		{secure && !https && (proto != "" || loopback.Is(hostname(host))), Finding{
-			"public_url_scheme", SeverityWarning, "",
-			"PublicURL is https, but this request arrived by http.",
-			"Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
-		}},
-	} {
-		if f.applies {
-			found = append(found, f.Finding)
-		}
+	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
+	if atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID) {
+		c.add("client_id_shape")
 	}
-	return found
+	if xplatform.IsClientID(c.OAuth1.ConsumerKey) {
+		c.add("consumer_key_shape")
+	}
+}
+
+// checkRequest compares PublicURL with a request.
+func (c *checks) checkRequest(r *http.Request) {
+	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
+	https := r.TLS != nil || strings.EqualFold(proto, "https")
+	if !sameHost(c.public, host) {
+		c.add("public_url_host", c.public.Host, host)
+	}
+	if !c.secure() && https {
+		c.add("request by https")
+	}
+	if c.secure() && !https && (proto != "" || loopback.Is(hostname(host))) {
+		c.add("request by http")
+	}
 }
 
 // checkStores reads a missing entry from each store, except for the kit's stores in memory.
-func (k *Kit) checkStores(ctx context.Context) (found []Finding) {
+func (c *checks) checkStores(ctx context.Context) {
 	missing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
-	read := func(code, what, fix string, find func(ctx context.Context) error) {
+	read := func(finding string, find func(ctx context.Context) error) {
 		ctx2, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		if err := find(ctx2); err != nil && ctx.Err() == nil { // otherwise the caller has gone
-			found = append(found, Finding{
-				code, SeverityError, "", fmt.Sprintf("The %s store cannot be read: %v.", what, err),
-				"If a table is missing, create it" + fix + ", see docs/stores.md. Otherwise check the database and its address.",
-			})
+			c.add(finding, err)
 		}
 	}
-	read("session_store", "session", ": scs makes no tables", func(ctx context.Context) (err error) {
-		store := k.cfg.Session.Store
-		if k.cfg.Session.Manager != nil {
-			store = k.cfg.Session.Manager.Store
-		}
-		switch s := store.(type) {
-		case nil:
-		case scs.CtxStore:
+	sessions := c.Session.Store
+	if c.Session.Manager != nil {
+		sessions = c.Session.Manager.Store
+	}
+	read("session_store", func(ctx context.Context) (err error) {
+		if s, ok := sessions.(scs.CtxStore); ok {
 			_, _, err = s.FindCtx(ctx, missing)
-		default:
-			_, _, err = s.Find(missing)
+		} else if sessions != nil {
+			_, _, err = sessions.Find(missing)
 		}
 		return err
 	})
-	if k.cfg.TokenStore != nil {
-		read("token_store", "token", " as the store's documentation says", func(ctx context.Context) error {
-			_, err := k.cfg.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
-			if errors.Is(err, tokenstore.ErrNotFound) {
-				return nil
-			}
-			return err
-		})
-	}
-	return found
+	read("token_store", func(ctx context.Context) (err error) {
+		if c.TokenStore != nil {
+			_, err = c.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
+		}
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
 }
 
-// checkClock compares clocks by the Date of a response of the API. Without a finding the
-// result is zero.
-func (k *Kit) checkClock(ctx context.Context) (f Finding) {
+// checkClock compares clocks by the Date of a response of the API, and reports whether X could
+// be reached.
+func (c *checks) checkClock(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, cmp.Or(k.cfg.X.APIURL, xplatform.APIURL), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, cmp.Or(c.X.APIURL, xplatform.APIURL), http.NoBody)
 	if err != nil {
-		return f
+		return true
 	}
 	req.Close = true
-	resp, err := cmp.Or[http.RoundTripper](k.cfg.X.Transport, http.DefaultTransport).RoundTrip(req)
+	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, http.DefaultTransport).RoundTrip(req)
 	if err != nil {
-		return Finding{
-			"unreachable", SeverityError, "", "X's API could not be reached from this machine.",
-			"Check X.APIURL, name resolution, the firewall and the proxy settings of X.Transport.",
-		}
+		c.add("unreachable")
+		return false
 	}
 	_ = resp.Body.Close()
 	theirs, err := http.ParseTime(resp.Header.Get("Date"))
 	skew := time.Since(theirs)
 	if err != nil || skew.Abs() <= xplatform.MaxClockSkew/2 {
-		return f
+		return true
 	}
-	f = Finding{
-		"clock_skew", SeverityWarning, "", fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
-		"Set the clock by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
-	}
+	c.add("clock_skew", skew.Round(time.Second))
 	if skew.Abs() > xplatform.MaxClockSkew {
-		f.Severity = SeverityError
+		c.found[len(c.found)-1].Severity = SeverityError
 	}
-	return f
+	return true
 }
 
 // probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the

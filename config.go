@@ -21,9 +21,8 @@ import (
 // required too, unless PublicURL is a loopback address. [New] copies what it keeps.
 type Config struct {
 	// PublicURL is the address of the site as visitors see it, such as https://example.com,
-	// with or without a path. The callback to register at X is PublicURL + Paths.Base +
-	// "/callback". Cookies are Secure if PublicURL is https. No part of it is ever taken
-	// from a request.
+	// perhaps with a path. The callback to register at X is PublicURL + Paths.Base +
+	// "/callback". Cookies are Secure if PublicURL is https.
 	PublicURL string
 	// ClientID and ClientSecret are the application's OAuth 2.0 credentials at X. The
 	// provider's name is "x". Public clients (Native App, Single Page App) have no secret.
@@ -32,9 +31,8 @@ type Config struct {
 	// "x-oauth1".
 	OAuth1 OAuth1Config
 	// Scopes are requested at an OAuth 2.0 sign-in. The default is tweet.read, users.read
-	// and offline.access. Without offline.access X issues no refresh token, and the client
-	// stops working after two hours. Use [Kit.RequireScopes] for scopes that only some
-	// pages need.
+	// and offline.access, without which the client stops working after two hours. Use
+	// [Kit.RequireScopes] for scopes that only some pages need.
 	Scopes []string
 	// Providers are additional providers. The first of all providers (x, x-oauth1, then
 	// these) is used at Paths.Base + "/login". Each is used at Paths.Base + "/login/<name>".
@@ -43,9 +41,8 @@ type Config struct {
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
 	// of pending sign-ins and the stored tokens: the newest seals, all of them open. Without
 	// Secrets, New makes a random one if PublicURL is a loopback address and TokenStore is
-	// not set. Otherwise New fails, because stored tokens could not be read after a restart.
-	// `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from one
-	// variable. [Kit.ReencryptTokens] describes how to replace one.
+	// not set. `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from
+	// one variable. [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
 	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
 	// accounts. The default is memory, for one process. Replicas that share Session.Store
@@ -88,8 +85,7 @@ type OAuth1Config struct {
 	// default X's settings of the application decide.
 	AccessType string
 	// FetchProfile makes one users/me call at each sign-in, for the name and the avatar. X
-	// bills and limits that call, and the sign-in fails if the call fails. By default there
-	// is no call: X's token response has the id and the username.
+	// bills and limits that call, and the sign-in fails if the call fails.
 	FetchProfile bool
 }
 
@@ -109,8 +105,8 @@ type SessionConfig struct {
 	IdleTimeout time.Duration
 	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
 	// New wraps its Store, so that a session that was signed out cannot come back. Its
-	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. Browsers must
-	// keep it and send it back. It must have HashTokenInStore, so that a stolen store opens no session.
+	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. It must
+	// have HashTokenInStore, so that a stolen store opens no session.
 	Manager *scs.SessionManager
 	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
 	// for each request, for example to serve plain http in a local network, too.
@@ -154,9 +150,9 @@ type PagesConfig struct {
 	// white in dark mode.
 	Accent string
 	// Interstitial sends visitors to X through a small page. It is for phones whose X app
-	// would open the link and end the sign-in in another browser. The default is
-	// InterstitialNever; InterstitialPhones suits sites with many visitors on phones.
-	Interstitial Interstitial
+	// would open the link and end the sign-in in another browser. The default is never;
+	// [handlers.InterstitialPhones] suits sites with many visitors on phones.
+	Interstitial handlers.Interstitial
 	// LoggedOut answers a successful sign-out, in place of the redirect to the form's
 	// return_to. For example, it deletes the application's own cookies.
 	LoggedOut http.Handler
@@ -167,27 +163,26 @@ type Advanced struct {
 	// Native lets the application's own programs on phones and desktops sign in at
 	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default that path answers
 	// 404.
-	Native NativeClients
+	Native handlers.NativeClients
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account at X that another user of the
-	// application has connected. It applies if OnSignIn is set. The former user's
-	// tokens for the account are revoked and deleted, and that user's sessions with the
-	// account end. By default such a sign-in fails with [ErrAccountTaken].
+	// application has connected. It needs OnSignIn. The former user's tokens for the account
+	// are revoked and deleted, and that user's sessions with the account end. By default
+	// such a sign-in fails with [ErrAccountTaken].
 	AllowAccountTransfer bool
 	// RevokeReplaced revokes at X the token that a new sign-in or consent replaces, in the
-	// background. By default the replaced token stays valid at X until it expires. Try it
-	// with your application first: what X's revocation reaches is not proved. If X takes
-	// user and application as one grant, the new token ends too.
+	// background. By default it stays valid at X until it expires. Try it with your
+	// application first: X may end the new token too.
 	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
 	// minutes.
 	RefreshBefore time.Duration
 	// Timeout limits one login, callback or logout, with its requests to X and to the
 	// stores. The default is 10 seconds. Keep it below the WriteTimeout of the http.Server
-	// and the timeouts of proxies: a browser that gets no response is signed in without
-	// knowing it. After a failure, undoing what was saved takes up to 5 seconds more.
+	// and the timeouts of proxies. After a failure, undoing what was saved takes up to 5
+	// seconds more.
 	Timeout time.Duration
 }
 
@@ -195,23 +190,12 @@ type Advanced struct {
 type (
 	// SignIn is the argument of Config.OnSignIn.
 	SignIn = handlers.SignIn
-	// Interstitial selects the visitors who are sent to X through a page.
-	Interstitial = handlers.Interstitial
 	// Event is the argument of Config.OnEvent.
 	Event = event.Event
-	// NativeClients selects the programs that may sign in at Paths.Base + "/native".
-	NativeClients = handlers.NativeClients
 	// Page is a page for Config.Pages.Render.
 	Page = page.Page
 	// Key names a user's token with a provider.
 	Key = tokenstore.Key
-)
-
-// The values of Config.Pages.Interstitial.
-const (
-	InterstitialNever  = handlers.InterstitialNever
-	InterstitialPhones = handlers.InterstitialPhones
-	InterstitialAlways = handlers.InterstitialAlways
 )
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.

@@ -193,8 +193,8 @@ func (s settings) isSignInPath(path string) bool {
 
 // ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session
 // under Config.Paths.Base, and native if Config.Advanced.Native allows any program. It works
-// with and without an [http.StripPrefix] of PublicURL's path, but not with one of
-// Config.Paths.Base. It answers other paths with 404, and logs the first of them.
+// behind an [http.StripPrefix] of PublicURL's path, but not of Config.Paths.Base. It answers
+// other paths with 404, and logs the first of them.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
 	p := path.Clean("/" + r.URL.Path)
@@ -234,14 +234,13 @@ func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(
 // user could sign in, and the log says so. See [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 
-// RequireScopes passes requests of users whose token has all of scopes, and includes
-// [Kit.RequireUser]. Other page loads are sent to X's consent page, which requests these
-// scopes and those that the user has, and come back. Scripts get status 403 with the
-// missing scopes. Users who decline keep their token.
+// RequireScopes is RequireUser for users whose token has all of scopes. Other page loads are
+// sent to X's consent page, which requests these scopes and those that the user has, and come
+// back. Scripts get status 403 with the missing scopes. Users who decline keep their token.
 //
-// Call it when the program starts, on every replica, and not in a handler: the login accepts
-// only the scopes of Config.Scopes and of every RequireScopes. See
-// [middleware.Middleware.RequireScopes], also for OAuth 1.0a, which has no scopes.
+// Call it when the program starts, on every replica: the login accepts only the scopes of
+// Config.Scopes and of every RequireScopes. See [middleware.Middleware.RequireScopes], also
+// for OAuth 1.0a, which has no scopes.
 func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	return k.gate.RequireScopes(scopes...)
 }
@@ -263,17 +262,14 @@ func (k *Kit) LoginURL(name, returnTo string) string {
 // Middleware returns the middleware, for adapters of frameworks.
 func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
 
-// Sessions returns the session manager, for applications that keep their own values in the
-// session.
+// Sessions returns the session manager, for values of the application in the session.
 func (k *Kit) Sessions() *session.Manager { return k.sessions }
 
-// Handlers returns the kit's handlers, for those that the kit does not mount:
-// [handlers.Handlers.GologinSuccess].
+// Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present, for background jobs. Each
-// request reads the token, and refreshes it if necessary. [client.ErrReauthRequired] means
-// that the user has to sign in again.
+// ClientFor returns the client of a user who need not be present, for background jobs; see
+// [Client].
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
@@ -282,36 +278,32 @@ func (k *Kit) ClientForUser(ctx context.Context, userID string) (*http.Client, e
 	return k.clients.ClientForUser(ctx, userID)
 }
 
-// Account is a token that a user has stored.
-type Account = client.Account
-
 // Accounts lists the tokens of all accounts of a user, without secrets. userID is the
 // application's id of the user, [provider.User].ID. See [client.Manager.Accounts].
-func (k *Kit) Accounts(ctx context.Context, userID string) ([]Account, error) {
+func (k *Kit) Accounts(ctx context.Context, userID string) ([]client.Account, error) {
 	return k.clients.Accounts(ctx, userID)
 }
 
-// RefreshToken refreshes a token now, whatever its expiry. It waits for a refresh in progress
-// instead of starting another. [client.ErrNotRefreshable] means that the token does not
-// expire, or has no refresh token.
+// RefreshToken refreshes a token now, or waits for a refresh in progress.
+// [client.ErrNotRefreshable] means that the token does not expire, or has no refresh token.
 func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
 // RevokeToken deletes a token and revokes it at the provider, best effort, within two
 // seconds. Sessions do not end. The next request through the user's client fails with
-// [client.ErrReauthRequired]. See [client.Manager.Revoke].
+// [ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
 // ReleaseAccount is for a user who unlinks an account. It makes the account free for every
 // user of the application, and deletes and revokes the user's tokens of it, by both of X's
-// protocols. It works after a sign-out as well, when no token is left. Sessions do not end.
-// key may be of any provider of the account. See [client.Manager.ReleaseAccount].
+// protocols. It also works after a sign-out. Sessions do not end. key may be of any provider
+// of the account. See [client.Manager.ReleaseAccount].
 func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 	return k.clients.ReleaseAccount(ctx, key)
 }
 
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
-// and refreshes go on. It is the third of four steps to replace a secret without signing
-// users out. The other steps restart one replica after the other:
+// go on. It is one of four steps to replace a secret without signing users out. The other
+// steps restart one replica after the other:
 //
 //	Secrets: []string{old}        // so far
 //	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals
@@ -319,22 +311,19 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 //	kit.ReencryptTokens(ctx)      // 3. on one replica, until it returns nil
 //	Secrets: []string{fresh}      // 4. everywhere, at least ten minutes after step 2
 //
-// Pending sign-ins need the ten minutes. See [tokenstore.Vault.Reencrypt] for the counts and
-// the error.
+// Pending sign-ins need the ten minutes. [tokenstore.Vault.Reencrypt] describes the results.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.clients.Reencrypt(ctx)
 }
 
-// SignOutEverywhere ends every session of a user on all replicas that share sessions. userID is
-// the application's id of the user, [provider.User].ID. Then, unless
-// Config.Advanced.KeepTokensOnLogout is set, the user's tokens are revoked at X (best effort,
-// within two seconds) and deleted.
+// SignOutEverywhere ends every session of a user on all replicas that share sessions. userID
+// is the application's id of the user, [provider.User].ID. Unless
+// Config.Advanced.KeepTokensOnLogout is set, the user's tokens are then revoked at X (best
+// effort, within two seconds) and deleted. An error means that not all sessions may have
+// ended, and the tokens are unchanged.
 //
-// Use it after a changed password, or to lock a user out. Visitors have a button for it at
-// Paths.Base + "/logout". The user can sign in again, also by a sign-in that is pending:
-// refuse the user in Config.OnSignIn too.
-//
-// An error means that not all sessions may have ended. The tokens are then unchanged.
+// Visitors have a button for it at Paths.Base + "/logout". The user can sign in again, also by
+// a sign-in that is pending. To lock a user out, refuse the user in Config.OnSignIn too.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }

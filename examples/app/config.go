@@ -11,6 +11,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/handlers"
 )
 
 const usage = `app is a complete application that signs people in with X.
@@ -85,7 +86,7 @@ type config struct {
 	apiURL, authorizeURL        string
 	scopes                      []string
 	refreshBefore               time.Duration // 0: the kit's default
-	interstitial                xsignin.Interstitial
+	interstitial                handlers.Interstitial
 	keys                        []string
 	place                       storage.Place
 	simulator                   string // the simulator's URL once it runs
@@ -181,9 +182,9 @@ func readConfig(env func(string) string) (config, error) {
 	switch s := get("INTERSTITIAL"); s {
 	case "", "never":
 	case "phones":
-		c.interstitial = xsignin.InterstitialPhones
+		c.interstitial = handlers.InterstitialPhones
 	case "always":
-		c.interstitial = xsignin.InterstitialAlways
+		c.interstitial = handlers.InterstitialAlways
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}

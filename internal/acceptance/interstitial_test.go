@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -33,9 +34,9 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 	} {
 		for _, how := range []struct {
 			name string
-			when xsignin.Interstitial
+			when handlers.Interstitial
 			page bool
-		}{{"never", xsignin.InterstitialNever, false}, {"phones", xsignin.InterstitialPhones, tt.phone}, {"always", xsignin.InterstitialAlways, tt.always}} {
+		}{{"never", handlers.InterstitialNever, false}, {"phones", handlers.InterstitialPhones, tt.phone}, {"always", handlers.InterstitialAlways, tt.always}} {
 			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = how.when })
 			a := s.browser().Get("/auth/login", tt.headers...)
 			if how.page != (a.StatusCode == http.StatusOK && a.Onward() != "") || how.page == (a.StatusCode == http.StatusSeeOther) {
@@ -48,7 +49,7 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 func TestASignInByThePage(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {
-			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = xsignin.InterstitialAlways })
+			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = handlers.InterstitialAlways })
 			b := s.browser()
 			a := b.Get(p.login + "?return_to=/deep")
 			for name, want := range map[string]string{
@@ -79,7 +80,7 @@ func TestASignInByThePage(t *testing.T) {
 // TestThePagesPolicyAllowsItsScriptAlone: it names the script by its hash, and the script is
 // the same for everybody.
 func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
-	s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = xsignin.InterstitialAlways })
+	s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = handlers.InterstitialAlways })
 	b := s.browser()
 	a, again := b.Get("/auth/login"), b.Get("/auth/login/x-oauth1?return_to=/a")
 	scripts := regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`).FindAllStringSubmatch(a.Text, -1)
