@@ -55,8 +55,11 @@ type checks struct {
 	found []Finding
 }
 
-// add adds a finding of findings.json. args are those of its problem.
-func (c *checks) add(name string, args ...any) {
+// add adds a finding of findings.json if it applies. args are those of its problem.
+func (c *checks) add(applies bool, name string, args ...any) {
+	if !applies {
+		return
+	}
 	var all map[string]Finding
 	_ = json.Unmarshal(findingsFile, &all)
 	f := all[name]
@@ -103,48 +106,34 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 // a text that ends in ":1:ci". X does not promise that, so a client id of another form is a
 // warning.
 func (c *checks) checkConfig() {
-	if !c.secure() && !loopback.Is(c.public.Hostname()) {
-		c.add("plain_http")
-	}
 	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
-	if atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID) {
-		c.add("client_id_shape")
-	}
-	if xplatform.IsClientID(c.OAuth1.ConsumerKey) {
-		c.add("consumer_key_shape")
-	}
+	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
+	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
+	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
 }
 
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
 	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
-	if !sameHost(c.public, host) {
-		c.add("public_url_host", c.public.Host, host)
-	}
-	if !c.secure() && https {
-		c.add("request by https")
-	}
-	if c.secure() && !https && (proto != "" || loopback.Is(hostname(host))) {
-		c.add("request by http")
-	}
+	c.add(!sameHost(c.public, host), "public_url_host", c.public.Host, host)
+	c.add(!c.secure() && https, "request by https")
+	c.add(c.secure() && !https && (proto != "" || loopback.Is(hostname(host))), "request by http")
 }
 
 // checkStores reads a missing entry from each store, except for the kit's stores in memory.
 func (c *checks) checkStores(ctx context.Context) {
 	missing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
-	read := func(finding string, find func(ctx context.Context) error) {
-		ctx2, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		if err := find(ctx2); err != nil && ctx.Err() == nil { // otherwise the caller has gone
-			c.add(finding, err)
-		}
-	}
 	sessions := c.Session.Store
 	if c.Session.Manager != nil {
 		sessions = c.Session.Manager.Store
 	}
-	read("session_store", func(ctx context.Context) (err error) {
+	within := func(find func(ctx context.Context) error) error {
+		short, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return find(short)
+	}
+	err := within(func(ctx context.Context) (err error) {
 		if s, ok := sessions.(scs.CtxStore); ok {
 			_, _, err = s.FindCtx(ctx, missing)
 		} else if sessions != nil {
@@ -152,15 +141,14 @@ func (c *checks) checkStores(ctx context.Context) {
 		}
 		return err
 	})
-	read("token_store", func(ctx context.Context) (err error) {
+	c.add(err != nil && ctx.Err() == nil, "session_store", err) // otherwise the caller has gone
+	err = within(func(ctx context.Context) (err error) {
 		if c.TokenStore != nil {
 			_, err = c.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
 		}
-		if errors.Is(err, tokenstore.ErrNotFound) {
-			return nil
-		}
 		return err
 	})
+	c.add(err != nil && !errors.Is(err, tokenstore.ErrNotFound) && ctx.Err() == nil, "token_store", err)
 }
 
 // checkClock compares clocks by the Date of a response of the API, and reports whether X could
@@ -175,17 +163,14 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	req.Close = true
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, http.DefaultTransport).RoundTrip(req)
 	if err != nil {
-		c.add("unreachable")
+		c.add(true, "unreachable")
 		return false
 	}
 	_ = resp.Body.Close()
 	theirs, err := http.ParseTime(resp.Header.Get("Date"))
 	skew := time.Since(theirs)
-	if err != nil || skew.Abs() <= xplatform.MaxClockSkew/2 {
-		return true
-	}
-	c.add("clock_skew", skew.Round(time.Second))
-	if skew.Abs() > xplatform.MaxClockSkew {
+	c.add(err == nil && skew.Abs() > xplatform.MaxClockSkew/2, "clock_skew", skew.Round(time.Second))
+	if err == nil && skew.Abs() > xplatform.MaxClockSkew {
 		c.found[len(c.found)-1].Severity = SeverityError
 	}
 	return true

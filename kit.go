@@ -235,12 +235,8 @@ func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 
 // RequireScopes is RequireUser for users whose token has all of scopes. Other page loads are
-// sent to X's consent page, which requests these scopes and those that the user has, and come
-// back. Scripts get status 403 with the missing scopes. Users who decline keep their token.
-//
-// Call it when the program starts, on every replica: the login accepts only the scopes of
-// Config.Scopes and of every RequireScopes. See [middleware.Middleware.RequireScopes], also
-// for OAuth 1.0a, which has no scopes.
+// sent to X's consent page and come back. Scripts get status 403. Call it when the program
+// starts, on every replica. See [middleware.Middleware.RequireScopes].
 func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	return k.gate.RequireScopes(scopes...)
 }
@@ -278,8 +274,8 @@ func (k *Kit) ClientForUser(ctx context.Context, userID string) (*http.Client, e
 	return k.clients.ClientForUser(ctx, userID)
 }
 
-// Accounts lists the tokens of all accounts of a user, without secrets. userID is the
-// application's id of the user, [provider.User].ID. See [client.Manager.Accounts].
+// Accounts lists the tokens of all accounts of a user, without secrets. userID is
+// [provider.User].ID. See [client.Manager.Accounts].
 func (k *Kit) Accounts(ctx context.Context, userID string) ([]client.Account, error) {
 	return k.clients.Accounts(ctx, userID)
 }
@@ -288,15 +284,14 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]client.Account, er
 // [client.ErrNotRefreshable] means that the token does not expire, or has no refresh token.
 func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
-// RevokeToken deletes a token and revokes it at the provider, best effort, within two
-// seconds. Sessions do not end. The next request through the user's client fails with
-// [ErrReauthRequired]. See [client.Manager.Revoke].
+// RevokeToken deletes a token and revokes it at the provider. Sessions do not end. The next
+// request through the user's client fails with [ErrReauthRequired]. See
+// [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
 // ReleaseAccount is for a user who unlinks an account. It makes the account free for every
 // user of the application, and deletes and revokes the user's tokens of it, by both of X's
-// protocols. It also works after a sign-out. Sessions do not end. key may be of any provider
-// of the account. See [client.Manager.ReleaseAccount].
+// protocols. Sessions do not end. See [client.Manager.ReleaseAccount].
 func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 	return k.clients.ReleaseAccount(ctx, key)
 }
@@ -317,13 +312,9 @@ func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, erro
 }
 
 // SignOutEverywhere ends every session of a user on all replicas that share sessions. userID
-// is the application's id of the user, [provider.User].ID. Unless
-// Config.Advanced.KeepTokensOnLogout is set, the user's tokens are then revoked at X (best
-// effort, within two seconds) and deleted. An error means that not all sessions may have
-// ended, and the tokens are unchanged.
-//
-// Visitors have a button for it at Paths.Base + "/logout". The user can sign in again, also by
-// a sign-in that is pending. To lock a user out, refuse the user in Config.OnSignIn too.
+// is [provider.User].ID. Unless Config.Advanced.KeepTokensOnLogout is set, the user's tokens
+// are then revoked at X and deleted. An error means that not all sessions may have ended, and
+// the tokens are unchanged. To lock a user out, refuse the user in Config.OnSignIn too.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }

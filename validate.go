@@ -37,48 +37,29 @@ func (c Config) validate() (settings, error) {
 	s.Paths.Base = strings.TrimRight(cmp.Or(c.Paths.Base, "/auth"), "/")
 	s.validatePublicURL(faults)
 	s.validateSecrets(faults)
-	transport, oauth1, session := reflect.ValueOf(c.X.Transport), c.OAuth1, c.Session
-	for _, rule := range []struct {
-		broken         bool
-		field, problem string
-	}{
-		{
-			c.ClientID == "" && oauth1.ConsumerKey == "" && len(c.Providers) == 0, "",
-			"has no way to sign in: set ClientID (OAuth 2.0) or OAuth1.ConsumerKey and OAuth1.ConsumerSecret (OAuth 1.0a). " +
-				"Is the environment variable set?",
-		},
-		{c.ClientID == "" && c.ClientSecret != "", ".ClientSecret", "is set without ClientID"},
-		{
-			(oauth1.ConsumerKey == "") != (oauth1.ConsumerSecret == ""), ".OAuth1.ConsumerKey",
-			"and ConsumerSecret belong together: one of them is missing",
-		},
-		{oauth1.ConsumerKey == "" && oauth1.AccessType != "", ".OAuth1.AccessType", "is set without ConsumerKey"},
-		{oauth1.ConsumerKey == "" && oauth1.FetchProfile, ".OAuth1.FetchProfile", "is set without ConsumerKey"},
-		{
-			!pathShape.MatchString(s.Paths.Base) || path.Clean(s.Paths.Base) != s.Paths.Base, ".Paths.Base",
-			"must begin with a slash, have at least one segment, and consist of letters, digits, hyphens, underscores, dots and slashes",
-		},
-		{
-			session.Manager == nil && session.SecurePerRequest, ".Session.SecurePerRequest",
-			"is set without Manager: PublicURL decides whether the kit's own cookie is Secure",
-		},
-		{
-			session.Manager != nil && (session.Store != nil || session.CookieName != "" || session.Lifetime != 0 || session.IdleTimeout != 0),
-			".Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session",
-		},
-		{
-			c.Advanced.AllowAccountTransfer && c.OnSignIn == nil, ".Advanced.AllowAccountTransfer",
-			"is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID",
-		},
-		{
-			transport.Kind() == reflect.Pointer && transport.IsNil(), ".X.Transport",
-			fmt.Sprintf("is a nil pointer of type %T: leave it unset for the kit's own transport", c.X.Transport),
-		},
-	} {
-		if rule.broken {
-			faults.Add("Config"+rule.field, "%s", rule.problem)
+	refuse := func(broken bool, field, problem string) {
+		if broken {
+			faults.Add(field, "%s", problem)
 		}
 	}
+	x1, own, transport := c.OAuth1, c.Session, reflect.ValueOf(c.X.Transport)
+	refuse(c.ClientID == "" && x1.ConsumerKey == "" && len(c.Providers) == 0, "Config", "has no way to sign in: set ClientID "+
+		"(OAuth 2.0) or OAuth1.ConsumerKey and OAuth1.ConsumerSecret (OAuth 1.0a). Is the environment variable set?")
+	refuse(c.ClientID == "" && c.ClientSecret != "", "Config.ClientSecret", "is set without ClientID")
+	refuse((x1.ConsumerKey == "") != (x1.ConsumerSecret == ""),
+		"Config.OAuth1.ConsumerKey", "and ConsumerSecret belong together: one of them is missing")
+	refuse(x1.ConsumerKey == "" && x1.AccessType != "", "Config.OAuth1.AccessType", "is set without ConsumerKey")
+	refuse(x1.ConsumerKey == "" && x1.FetchProfile, "Config.OAuth1.FetchProfile", "is set without ConsumerKey")
+	refuse(!pathShape.MatchString(s.Paths.Base) || path.Clean(s.Paths.Base) != s.Paths.Base, "Config.Paths.Base",
+		"must begin with a slash, have at least one segment, and consist of letters, digits, hyphens, underscores, dots and slashes")
+	refuse(own.Manager == nil && own.SecurePerRequest, "Config.Session.SecurePerRequest",
+		"is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
+	refuse(own.Manager != nil && (own.Store != nil || own.CookieName != "" || own.Lifetime != 0 || own.IdleTimeout != 0),
+		"Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
+	refuse(c.Advanced.AllowAccountTransfer && c.OnSignIn == nil, "Config.Advanced.AllowAccountTransfer",
+		"is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")
+	refuse(transport.Kind() == reflect.Pointer && transport.IsNil(), "Config.X.Transport",
+		fmt.Sprintf("is a nil pointer of type %T: leave it unset for the kit's own transport", c.X.Transport))
 	return s, faults.Err()
 }
 
@@ -94,6 +75,10 @@ var (
 func (s *settings) validatePublicURL(faults *configerr.List) {
 	u, err := url.Parse(s.PublicURL)
 	add := func(format string, args ...any) { faults.Add("Config.PublicURL", format, args...) }
+	var ip netip.Addr
+	if u != nil {
+		ip, _ = netip.ParseAddr(u.Hostname())
+	}
 	switch {
 	case s.PublicURL == "":
 		add("is missing: set it to how visitors reach the site, such as https://example.com")
@@ -107,7 +92,7 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 			hint = fmt.Sprintf(", and %[1]s has no scheme: write %[2]s://%[1]s", s.PublicURL, scheme)
 		}
 		add("must be an absolute http or https URL%s", hint)
-	case unspecified(u.Hostname()):
+	case u.Hostname() == "" || ip.Unmap().IsUnspecified():
 		add("names no host that a browser can open: %q is the address that a server listens on. "+
 			"Write http://localhost:%s during development, and otherwise the name of the site, such as https://example.com", u.Host, port(u))
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
@@ -121,12 +106,6 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 			add("is the callback and must be the site: write %s", &url.URL{Scheme: u.Scheme, Host: u.Host, Path: site})
 		}
 	}
-}
-
-// unspecified reports whether host is empty or means all addresses of a machine.
-func unspecified(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || (err == nil && ip.Unmap().IsUnspecified())
 }
 
 func (s *settings) validateSecrets(faults *configerr.List) {
@@ -187,44 +166,28 @@ func secretProblem(s string) string {
 
 // warnings are about settings that work, but not as most applications need.
 func (s settings) warnings() (found []string) {
+	warn := func(applies bool, text string) {
+		if applies {
+			found = append(found, "xsignin: "+text)
+		}
+	}
 	sessions, advice := s.Session.Store, "Set Session.Store too"
 	if s.Session.Manager != nil {
 		sessions, advice = s.Session.Manager.Store, "Give Session.Manager a Store that all replicas share"
 	}
 	_, inMemory := sessions.(*memstore.MemStore)
 	stored := sessions != nil && !inMemory
-	local := loopback.Is(s.public.Hostname())
+	away := !loopback.Is(s.public.Hostname())
 	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
-	for _, w := range []struct {
-		applies bool
-		text    string
-	}{
-		{
-			len(s.Secrets) == 0,
-			"Config.Secrets is empty: a random secret is used until this process ends, and then all users have to sign in again",
-		},
-		{
-			s.public.Scheme == "http" && !local,
-			"PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https",
-		},
-		{
-			!local && stored && s.TokenStore == nil,
-			"sessions are stored and tokens are not: after a restart, and on another replica, " +
-				"signed-in users cannot call X and have to sign in again. Set TokenStore too",
-		},
-		{
-			!local && !stored && s.TokenStore != nil,
-			"tokens are stored and sessions are not: after a restart, and on another replica, no user is signed in. " + advice,
-		},
-		{
-			s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
-			"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours",
-		},
-	} {
-		if w.applies {
-			found = append(found, "xsignin: "+w.text)
-		}
-	}
+	warn(len(s.Secrets) == 0, "Config.Secrets is empty: a random secret is used until this process ends, "+
+		"and then all users have to sign in again")
+	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
+	warn(away && stored && s.TokenStore == nil, "sessions are stored and tokens are not: after a restart, and on another "+
+		"replica, signed-in users cannot call X and have to sign in again. Set TokenStore too")
+	warn(away && !stored && s.TokenStore != nil, "tokens are stored and sessions are not: after a restart, "+
+		"and on another replica, no user is signed in. "+advice)
+	warn(s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
+		"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours")
 	return found
 }
 
