@@ -183,8 +183,6 @@ type Advanced struct {
 type (
 	// SignIn is the argument of Config.OnSignIn.
 	SignIn = handlers.SignIn
-	// Event is the argument of Config.OnEvent.
-	Event = event.Event
 	// Page is a page for Config.Pages.Render.
 	Page = page.Page
 	// Key names a user's token with a provider.

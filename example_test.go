@@ -324,7 +324,7 @@ func ExampleConfig_events() {
 	count := make(map[event.Kind]int)
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.OnEvent = func(_ context.Context, e xsignin.Event) { count[e.Kind]++ }
+	cfg.OnEvent = func(_ context.Context, e event.Event) { count[e.Kind]++ }
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -41,14 +41,6 @@ func (v *Vault) ReplaceRecord(ctx context.Context, key Key, old Version, plain [
 	return v.store.Replace(ctx, key, old, value)
 }
 
-// DeleteRecord removes the record if it has the given version, like [Store.Delete].
-func (v *Vault) DeleteRecord(ctx context.Context, key Key, version Version) error {
-	if !key.isRecord() {
-		return errRecordKey
-	}
-	return v.store.Delete(ctx, key, version)
-}
-
 func (k Key) isRecord() bool { return k.reserved() && k.Provider != ownerProvider }
 
 // Owner is who owns an account.

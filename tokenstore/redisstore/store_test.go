@@ -141,7 +141,7 @@ func TestPrefixesKeepStoresApart(t *testing.T) {
 	}
 }
 
-// The list of commands in the package's comment is all that a user needs.
+// The list of commands in docs/stores.md is all that a user needs.
 func TestAUserWithFewRights(t *testing.T) {
 	t.Parallel()
 	addr := testservers.Redis(t)

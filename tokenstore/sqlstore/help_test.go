@@ -24,7 +24,7 @@ type database struct {
 	driver, dsn string
 }
 
-// sqlite is a new file with the data source name that the package's comment advises.
+// sqlite is a new file with the data source name that docs/stores.md advises.
 func sqlite(t testing.TB) database {
 	t.Helper()
 	file := filepath.ToSlash(filepath.Join(t.TempDir(), "tokens.db"))
