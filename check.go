@@ -160,8 +160,8 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	if err != nil {
 		return true
 	}
-	req.Close = true
-	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, http.DefaultTransport).RoundTrip(req)
+	own := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
 		c.add(true, "unreachable")
 		return false
