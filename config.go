@@ -155,7 +155,7 @@ type PagesConfig struct {
 // Advanced has settings that few applications need.
 type Advanced struct {
 	// Native lets the application's own programs on phones and desktops sign in at
-	// Paths.Base + "/native"; see [handlers.Handlers.Native]. The default is none.
+	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default none may.
 	Native handlers.NativeClients
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.

@@ -170,10 +170,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 // origin is PublicURL's origin as browsers write it: the host in lower case, and no default
 // port.
 func (s settings) origin() string {
-	defaultPort := ":80"
-	if s.secure() {
-		defaultPort = ":443"
-	}
+	defaultPort := ":" + port(&url.URL{Scheme: s.public.Scheme})
 	return s.public.Scheme + "://" + strings.TrimSuffix(strings.ToLower(s.public.Host), defaultPort)
 }
 

@@ -66,18 +66,14 @@ func New(c Config) (tokenstore.Store, error) {
 }
 
 func (s *store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
-	type entry struct{ version, value string }
-	e, err := ask(ctx, "get", func() (e entry, err error) {
-		e.version, e.value, err = texts(s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result())
-		return e, err
+	e, err := ask(ctx, "get", func() (tokenstore.Entry, error) {
+		version, value, err := texts(s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result())
+		return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, err
 	})
-	if err == nil && e.version == "" {
-		err = tokenstore.ErrNotFound
+	if err == nil && e.Version == "" {
+		return tokenstore.Entry{}, tokenstore.ErrNotFound
 	}
-	if err != nil {
-		return tokenstore.Entry{}, err
-	}
-	return tokenstore.Entry{Value: []byte(e.value), Version: tokenstore.Version(e.version)}, nil
+	return e, err
 }
 
 var errForeign = errors.New("there is an entry that this package did not write")

@@ -17,7 +17,8 @@ const (
 	PostgreSQL
 )
 
-// dialects has the name of each Dialect, and the file of its statements.
+// dialects has the name of each Dialect, and the file of its statements. This file has all
+// else that differs between databases, except for the queue of writers.
 var dialects = map[Dialect]struct{ name, file string }{
 	SQLite:     {"SQLite", "sqlite.sql"},
 	PostgreSQL: {"PostgreSQL", "postgresql.sql"},
@@ -68,4 +69,29 @@ func (d Dialect) statements(prefix string) (map[string]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// contention reports whether the database rolled a statement back because of another
+// one, so that it can be repeated.
+func contention(err error) bool {
+	// These are PostgreSQL's codes of a serialization failure and a deadlock, and SQLite's
+	// texts for SQLITE_BUSY and SQLITE_LOCKED. All drivers of SQLite return the texts, but
+	// each has another type for the code.
+	state, text := sqlState(err), err.Error()
+	return state == "40001" || state == "40P01" ||
+		strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
+}
+
+func missingTable(err error) bool {
+	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
+}
+
+// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
+// method.
+func sqlState(err error) string {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		return e.SQLState()
+	}
+	return ""
 }

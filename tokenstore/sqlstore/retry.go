@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -46,31 +45,4 @@ func wrap(ctx context.Context, doing string, err error) error {
 		err = fmt.Errorf("%w; call Migrate first, or run the statements of Schema", err)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", doing, err)
-}
-
-// contention reports whether the database rolled a statement back because of another
-// one, so that it can be repeated.
-func contention(err error) bool {
-	switch sqlState(err) {
-	case "40001", "40P01": // serialization failure, deadlock
-		return true
-	}
-	// These are SQLite's texts for SQLITE_BUSY and SQLITE_LOCKED. All drivers return the
-	// texts, but each has another type for the code.
-	text := err.Error()
-	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
-}
-
-func missingTable(err error) bool {
-	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
-}
-
-// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
-// method.
-func sqlState(err error) string {
-	var e interface{ SQLState() string }
-	if errors.As(err, &e) {
-		return e.SQLState()
-	}
-	return ""
 }
