@@ -194,7 +194,11 @@ func (s settings) isSignInPath(path string) bool {
 // other paths with 404, and logs the first of them.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
-	p := path.Clean("/" + r.URL.Path)
+	p := r.URL.Path
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	p = path.Clean(p)
 	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
 		p = rest
 	}
@@ -220,7 +224,10 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // within reports whether path is base or below it.
-func within(path, base string) bool { return strings.HasPrefix(path+"/", base+"/") }
+func within(path, base string) bool {
+	rest, ok := strings.CutPrefix(path, base)
+	return ok && (rest == "" || rest[0] == '/')
+}
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
 // may see. See [middleware.Middleware.LoadUser].
