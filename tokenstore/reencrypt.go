@@ -150,7 +150,7 @@ func (v *Vault) reencrypt(ctx context.Context, key Key) error {
 	if err != nil {
 		return err
 	}
-	_, err = v.store.Replace(ctx, key, e.Version, v.box.Seal(plain, associatedData(key)))
+	_, err = v.store.Replace(ctx, key, e.Version, v.box.Seal(plain, appendKey(make([]byte, 0, keyLength), key)))
 	if err != nil && !errors.Is(err, ErrConflict) {
 		// Other callers need not wait until the lease runs out.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

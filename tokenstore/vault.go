@@ -160,7 +160,7 @@ func (v *Vault) read(ctx context.Context, key Key) ([]byte, Version, error) {
 
 // open returns what was sealed under key.
 func (v *Vault) open(key Key, value []byte) ([]byte, error) {
-	plain, err := v.box.Open(value, associatedData(key))
+	plain, err := v.box.Open(value, appendKey(make([]byte, 0, keyLength), key))
 	var unknown *seal.UnknownKeyError
 	switch {
 	case err == nil:
@@ -184,7 +184,7 @@ func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	value := v.box.Seal(plain, associatedData(key))
+	value := v.box.Seal(plain, appendKey(make([]byte, 0, keyLength), key))
 	if len(value) > maxValue {
 		return nil, fmt.Errorf("tokenstore: the entry takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
 	}
@@ -193,9 +193,13 @@ func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
 
 var errReserved = errors.New("tokenstore: providers whose names begin with a dot are reserved for the kit, see Key")
 
-// associatedData binds an entry to its key. No two keys have the same.
-func associatedData(k Key) []byte {
-	b := wire.AppendString(make([]byte, 0, 256), k.Provider)
+// keyLength is what the associated data of most keys takes at most.
+const keyLength = 256
+
+// appendKey appends the associated data that binds an entry to its key. No two keys have the
+// same.
+func appendKey(b []byte, k Key) []byte {
+	b = wire.AppendString(b, k.Provider)
 	return wire.AppendString(wire.AppendString(b, k.UserID), k.AccountID)
 }
 

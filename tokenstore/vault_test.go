@@ -149,7 +149,7 @@ func TestVaultKeysApart(t *testing.T) {
 		{{"a", "", ""}, {"", "a", ""}}, {{"\x01a", "b", ""}, {"", "\x01a\x01b", ""}},
 	}
 	for _, p := range pairs {
-		if bytes.Equal(associatedData(p[0]), associatedData(p[1])) {
+		if bytes.Equal(appendKey(nil, p[0]), appendKey(nil, p[1])) {
 			t.Errorf("%q and %q have the same associated data", p[0], p[1])
 		}
 	}
@@ -161,8 +161,8 @@ func TestVaultDamagedEntry(t *testing.T) {
 	for name, value := range map[string][]byte{
 		"empty":          {},
 		"random":         []byte(strings.Repeat("junk", 20)),
-		"sealed nothing": v.box.Seal(nil, associatedData(key)),
-		"sealed half":    v.box.Seal([]byte("\x03\x00secret"), associatedData(key)),
+		"sealed nothing": v.box.Seal(nil, appendKey(nil, key)),
+		"sealed half":    v.box.Seal([]byte("\x03\x00secret"), appendKey(nil, key)),
 	} {
 		if _, err := m.Put(t.Context(), key, value); err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func TestVaultDamagedEntry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x04new"), associatedData(key))); err != nil {
+	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x04new"), appendKey(nil, key))); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 4") {
