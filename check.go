@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	_ "embed" // for the findings
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,6 +46,27 @@ type Finding struct {
 	Fix     string `json:"fix"`
 }
 
+//go:embed findings.json
+var findingsFile []byte
+
+// checks collects findings.
+type checks struct {
+	settings
+	found []Finding
+}
+
+// add adds a finding of findings.json if it applies. args are those of its problem.
+func (c *checks) add(applies bool, name string, args ...any) {
+	if !applies {
+		return
+	}
+	var all map[string]Finding
+	_ = json.Unmarshal(findingsFile, &all)
+	f := all[name]
+	f.Problem = fmt.Sprintf(f.Problem, args...)
+	c.found = append(c.found, f)
+}
+
 // Check looks for common mistakes of deployments. It compares PublicURL with the request r,
 // which may be nil, and this machine's clock with X's. It finds credentials that X refuses or
 // that are in the wrong fields, a callback that is not registered, and stores that cannot be
@@ -55,185 +78,117 @@ type Finding struct {
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	found := k.checkConfig()
+	c := checks{settings: k.cfg}
+	c.checkConfig()
 	if r != nil {
-		found = append(found, k.checkRequest(r)...)
+		c.checkRequest(r)
 	}
-	found = append(found, k.checkStores(ctx)...)
-	if k.cfg.ClientID == "" && k.cfg.OAuth1.ConsumerKey == "" {
-		return found // the other providers are not X
-	}
-	clock, reached := k.checkClock(ctx)
-	found = append(found, clock...)
-	if !reached {
-		return found
+	c.checkStores(ctx)
+	if c.ClientID == "" && c.OAuth1.ConsumerKey == "" || !c.checkClock(ctx) {
+		return c.found // the other providers are not X, or X cannot be reached
 	}
 	for _, p := range k.providers {
-		found = append(found, k.probe(ctx, p)...)
+		err := probe(ctx, p)
+		if err == nil {
+			continue
+		}
+		problem := page.ProblemFor(err)
+		if problem.Reason == "callback" {
+			problem.Fix += ": " + c.callback()
+		}
+		fix := cmp.Or(problem.Fix, "see the log")
+		f := Finding{
+			Code: cmp.Or(problem.Reason, problem.Code), Severity: SeverityError, Provider: p.Name(),
+			Problem: cmp.Or(problem.Cause, "X refused: "+err.Error()+"."), Fix: strings.ToUpper(fix[:1]) + fix[1:] + ".",
+		}
+		if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
+			f.Severity = SeverityWarning
+		}
+		c.found = append(c.found, f)
 	}
-	return found
+	return c.found
 }
 
-// checkConfig checks settings that work but are probably mistakes. A client id of X decodes
-// to a text that ends in ":1:ci". X does not promise that, so a client id of another form is
-// a warning.
-func (k *Kit) checkConfig() []Finding {
-	var found []Finding
-	if !k.cfg.secure() && !loopback.Is(k.cfg.public.Hostname()) {
-		found = append(found, Finding{
-			Code: "plain_http", Severity: SeverityWarning,
-			Problem: "PublicURL is plain http: sessions and sign-ins are sent unencrypted.",
-			Fix:     "Serve the site by https, and register that callback at X.",
-		})
-	}
-	atX := k.cfg.X.APIURL == "" || hostname(k.cfg.X.APIURL) == "api.x.com"
-	if id := k.cfg.ClientID; atX && id != "" && !xplatform.IsClientID(id) {
-		found = append(found, Finding{
-			Code: "client_id_shape", Severity: SeverityWarning, Provider: "x",
-			Problem: "ClientID does not look like an OAuth 2.0 client id of X.",
-			Fix:     "Write the API key and secret into OAuth1.ConsumerKey and OAuth1.ConsumerSecret. The client id is under OAuth 2.0 in X's console.",
-		})
-	}
-	if xplatform.IsClientID(k.cfg.OAuth1.ConsumerKey) {
-		found = append(found, Finding{
-			Code: "consumer_key_shape", Severity: SeverityError, Provider: "x-oauth1",
-			Problem: "OAuth1.ConsumerKey is an OAuth 2.0 client id.",
-			Fix:     "Write the API key and secret there, and the client id into ClientID.",
-		})
-	}
-	return found
+// checkConfig checks settings that work but are probably mistakes. A client id of X decodes to
+// a text that ends in ":1:ci". X does not promise that, so a client id of another form is a
+// warning.
+func (c *checks) checkConfig() {
+	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
+	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
+	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
+	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
 }
 
 // checkRequest compares PublicURL with a request.
-func (k *Kit) checkRequest(r *http.Request) []Finding {
-	var found []Finding
-	public := k.cfg.public
-	host := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
-	if !sameHost(public, host) {
-		found = append(found, Finding{
-			Code: "public_url_host", Severity: SeverityWarning,
-			Problem: fmt.Sprintf("PublicURL has the host %s, but this request has the host %s.", public.Host, host),
-			Fix: "Set PublicURL to what visitors type. If a proxy changes the Host header, ignore this. " +
-				"localhost and 127.0.0.1 are two hosts, and cookies of one do not reach the other.",
-		})
-	}
-	proto := r.Header.Get("X-Forwarded-Proto")
+func (c *checks) checkRequest(r *http.Request) {
+	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
-	switch {
-	case !k.cfg.secure() && https:
-		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: SeverityError,
-			Problem: "PublicURL is http, but this request arrived by https.",
-			Fix:     "Set PublicURL to the https address, and register that callback at X.",
-		})
-	case k.cfg.secure() && !https && (proto != "" || loopback.Is(hostname(host))):
-		found = append(found, Finding{
-			Code: "public_url_scheme", Severity: SeverityWarning,
-			Problem: "PublicURL is https, but this request arrived by http.",
-			Fix:     "Browsers send the kit's cookies by https only: redirect http to https in front of the application.",
-		})
-	}
-	return found
+	c.add(!sameHost(c.public, host), "public_url_host", c.public.Host, host)
+	c.add(!c.secure() && https, "request by https")
+	c.add(c.secure() && !https && (proto != "" || loopback.Is(hostname(host))), "request by http")
 }
-
-// storeTime limits the read of a store.
-const storeTime = 5 * time.Second
 
 // checkStores reads a missing entry from each store, except for the kit's stores in memory.
-func (k *Kit) checkStores(ctx context.Context) []Finding {
-	var found []Finding
-	fault := func(code, what, fix string, err error) {
-		if err != nil && ctx.Err() == nil { // otherwise the caller has gone
-			found = append(found, Finding{
-				Code: code, Severity: SeverityError, Problem: fmt.Sprintf("The %s store cannot be read: %v.", what, err),
-				Fix: fix + ", see docs/stores.md. Otherwise check the database and its address.",
-			})
-		}
-	}
+func (c *checks) checkStores(ctx context.Context) {
 	missing := rand.Text() + rand.Text()[:17] // as long as scs's keys, which fill a column
-	fault("session_store", "session", "If a table is missing, create it: scs makes no tables", k.readSessions(ctx, missing))
-	if k.cfg.TokenStore != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
+	sessions := c.Session.Store
+	if c.Session.Manager != nil {
+		sessions = c.Session.Manager.Store
+	}
+	within := func(find func(ctx context.Context) error) error {
+		short, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		if _, err := k.cfg.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing}); !errors.Is(err, tokenstore.ErrNotFound) {
-			fault("token_store", "token", "If a table is missing, create it as the store's documentation says", err)
+		return find(short)
+	}
+	err := within(func(ctx context.Context) (err error) {
+		if s, ok := sessions.(scs.CtxStore); ok {
+			_, _, err = s.FindCtx(ctx, missing)
+		} else if sessions != nil {
+			_, _, err = sessions.Find(missing)
 		}
-	}
-	return found
+		return err
+	})
+	c.add(err != nil && ctx.Err() == nil, "session_store", err) // otherwise the caller has gone
+	err = within(func(ctx context.Context) (err error) {
+		if c.TokenStore != nil {
+			_, err = c.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
+		}
+		return err
+	})
+	c.add(err != nil && !errors.Is(err, tokenstore.ErrNotFound) && ctx.Err() == nil, "token_store", err)
 }
 
-// readSessions reads key from the session store.
-func (k *Kit) readSessions(ctx context.Context, key string) error {
-	store := k.cfg.Session.Store
-	if k.cfg.Session.Manager != nil {
-		store = k.cfg.Session.Manager.Store
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+// checkClock compares clocks by the Date of a response of the API, and reports whether X could
+// be reached.
+func (c *checks) checkClock(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	var err error
-	switch s := store.(type) {
-	case nil:
-	case scs.CtxStore:
-		_, _, err = s.FindCtx(ctx, key)
-	default:
-		_, _, err = s.Find(key)
-	}
-	return err
-}
-
-// checkClock compares clocks by the Date of a response of the API. The second result reports
-// whether X could be reached.
-func (k *Kit) checkClock(ctx context.Context) ([]Finding, bool) {
-	api := cmp.Or(k.cfg.X.APIURL, xplatform.APIURL)
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, cmp.Or(c.X.APIURL, xplatform.APIURL), http.NoBody)
 	if err != nil {
-		return nil, true
+		return true
 	}
-	base := k.cfg.X.Transport
-	if base == nil {
-		own := &http.Transport{Proxy: http.ProxyFromEnvironment}
-		defer own.CloseIdleConnections()
-		base = own
-	}
-	c := &http.Client{
-		Transport:     base,
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := c.Do(req)
+	own := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
-		return []Finding{{
-			Code: "unreachable", Severity: SeverityError,
-			Problem: "X's API could not be reached from this machine.",
-			Fix:     "Check X.APIURL, name resolution, the firewall and the proxy settings of X.Transport.",
-		}}, false
+		c.add(true, "unreachable")
+		return false
 	}
 	_ = resp.Body.Close()
 	theirs, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return nil, true
+	skew := time.Since(theirs)
+	c.add(err == nil && skew.Abs() > xplatform.MaxClockSkew/2, "clock_skew", skew.Round(time.Second))
+	if err == nil && skew.Abs() > xplatform.MaxClockSkew {
+		c.found[len(c.found)-1].Severity = SeverityError
 	}
-	if skew := time.Since(theirs); skew.Abs() > xplatform.MaxClockSkew/2 {
-		f := Finding{
-			Code: "clock_skew", Severity: SeverityWarning,
-			Problem: fmt.Sprintf("This machine's clock differs from X's by %v.", skew.Round(time.Second)),
-			Fix:     "Set the clock by NTP: X refuses OAuth 1.0a signatures with a wrong time.",
-		}
-		if skew.Abs() > xplatform.MaxClockSkew {
-			f.Severity = SeverityError
-		}
-		return []Finding{f}, true
-	}
-	return nil, true
+	return true
 }
 
 // probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the
 // application's credentials before it checks the rest.
-func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
+func probe(ctx context.Context, p provider.Provider) (err error) {
 	if !provider.IsX(p) {
 		return nil
 	}
-	var err error
 	switch p.(type) {
 	case *provider.OAuth1:
 		_, _, err = p.Begin(ctx, provider.Options{})
@@ -242,49 +197,23 @@ func (k *Kit) probe(ctx context.Context, p provider.Provider) []Finding {
 		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), State: self, Secret: strings.Repeat("self-check-", 4)},
 			url.Values{"state": {self}, "code": {self}})
 		if errors.Is(err, provider.ErrExpired) {
-			// The code is unknown, as expected, and the credentials are good.
-			err = nil
+			return nil // the code is unknown, as expected, and the credentials are good
 		}
-	default:
-		return nil
 	}
-	if err == nil {
-		return nil
-	}
-	return []Finding{k.explain(p.Name(), err)}
-}
-
-// explain returns the finding for the error of a probe.
-func (k *Kit) explain(name string, err error) Finding {
-	p := page.ProblemFor(err)
-	if p.Reason == "callback" {
-		p.Fix += ": " + k.cfg.callback()
-	}
-	fix := cmp.Or(p.Fix, "see the log")
-	f := Finding{
-		Code: cmp.Or(p.Reason, p.Code), Severity: SeverityError, Provider: name,
-		Problem: cmp.Or(p.Cause, "X refused: "+err.Error()+"."), Fix: strings.ToUpper(fix[:1]) + fix[1:] + ".",
-	}
-	if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
-		f.Severity = SeverityWarning
-	}
-	return f
+	return err
 }
 
 // sameHost reports whether host, as in a Host header, is the host of u.
 func sameHost(u *url.URL, host string) bool {
-	other := &url.URL{Scheme: u.Scheme, Host: strings.ToLower(host)}
+	other := &url.URL{Scheme: u.Scheme, Host: host}
 	return strings.EqualFold(u.Hostname(), other.Hostname()) && port(u) == port(other)
 }
 
 func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
+	if u.Port() == "" && u.Scheme == "https" {
 		return "443"
 	}
-	return "80"
+	return cmp.Or(u.Port(), "80")
 }
 
 // hostname returns the host name of a URL or of a Host header.

@@ -21,36 +21,31 @@ import (
 // required too, unless PublicURL is a loopback address. [New] copies what it keeps.
 type Config struct {
 	// PublicURL is the address of the site as visitors see it, such as https://example.com,
-	// with or without a path. The callback to register at X is PublicURL + Paths.Base +
-	// "/callback". Cookies are Secure if PublicURL is https. No part of it is ever taken
-	// from a request.
+	// perhaps with a path. The callback to register at X is PublicURL + Paths.Base +
+	// "/callback". Cookies are Secure if PublicURL is https.
 	PublicURL string
-	// ClientID and ClientSecret are the application's OAuth 2.0 credentials at X. The
-	// provider's name is "x". Public clients (Native App, Single Page App) have no secret.
+	// ClientID and ClientSecret are the application's OAuth 2.0 credentials at X. Public
+	// clients (Native App, Single Page App) have no secret. The provider's name is "x".
 	ClientID, ClientSecret string
-	// OAuth1 has the application's OAuth 1.0a credentials at X. The provider's name is
-	// "x-oauth1".
+	// OAuth1 configures OAuth 1.0a. The provider's name is "x-oauth1".
 	OAuth1 OAuth1Config
 	// Scopes are requested at an OAuth 2.0 sign-in. The default is tweet.read, users.read
-	// and offline.access. Without offline.access X issues no refresh token, and the client
-	// stops working after two hours. Use [Kit.RequireScopes] for scopes that only some
-	// pages need.
+	// and offline.access, without which the client stops working after two hours. Use
+	// [Kit.RequireScopes] for scopes that only some pages need.
 	Scopes []string
 	// Providers are additional providers. The first of all providers (x, x-oauth1, then
-	// these) is used at Paths.Base + "/login". Each is used at Paths.Base + "/login/<name>".
+	// these) is used at Paths.Base + "/login", and each at Paths.Base + "/login/<name>".
 	Providers []provider.Provider
 
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
 	// of pending sign-ins and the stored tokens: the newest seals, all of them open. Without
 	// Secrets, New makes a random one if PublicURL is a loopback address and TokenStore is
-	// not set. Otherwise New fails, because stored tokens could not be read after a restart.
-	// `openssl rand -base64 32` makes a secret, and [ParseSecrets] reads them from one
-	// variable. [Kit.ReencryptTokens] describes how to replace one.
+	// not set. `openssl rand -base64 32` makes a secret, [ParseSecrets] reads them from one
+	// variable, and [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
 	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
 	// accounts. The default is memory, for one process. Replicas that share Session.Store
-	// must share TokenStore too. Kits of different applications at X must not share one:
-	// tokens are stored by provider name, user and account.
+	// must share TokenStore too. Kits of different applications at X must not share one.
 	TokenStore tokenstore.Store
 	// Session configures the sessions.
 	Session SessionConfig
@@ -70,9 +65,8 @@ type Config struct {
 	LoginOptions func(r *http.Request) provider.Options
 	// Success answers the callback of a successful sign-in, in place of the redirect to the
 	// return path ([handlers.ReturnPath]). [User], [Client] and gologin's token readers work
-	// in it; see package handlers. Failure answers a failed login or callback, in place of
-	// the page: gologin.ErrorFromContext returns the error, and [page.ProblemFor] its
-	// status and texts. To change how failures look, use Pages instead.
+	// in it. Failure answers a failed login or callback, in place of the page:
+	// gologin.ErrorFromContext returns the error, and [page.ProblemFor] its status and texts.
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
 	Logger *slog.Logger
@@ -84,12 +78,10 @@ type Config struct {
 type OAuth1Config struct {
 	// ConsumerKey and ConsumerSecret are called API key and secret in X's console.
 	ConsumerKey, ConsumerSecret string
-	// AccessType requests less access than the application has: "read" or "write". By
-	// default X's settings of the application decide.
+	// AccessType requests less access than the application has: "read" or "write".
 	AccessType string
 	// FetchProfile makes one users/me call at each sign-in, for the name and the avatar. X
-	// bills and limits that call, and the sign-in fails if the call fails. By default there
-	// is no call: X's token response has the id and the username.
+	// bills and limits that call, and the sign-in fails if the call fails.
 	FetchProfile bool
 }
 
@@ -101,26 +93,24 @@ type SessionConfig struct {
 	// CookieName is the name of the session cookie. The default is __Host-xsignin if
 	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
 	CookieName string
-	// Lifetime is the longest time that a session lasts. The default is 14 days.
-	// Shortening Lifetime does not affect existing sessions.
+	// Lifetime is the longest time that a new session lasts. The default is 14 days.
 	Lifetime time.Duration
-	// IdleTimeout ends a session that has not been used for so long. It cannot be longer than
-	// Lifetime. The default 0 means never.
+	// IdleTimeout ends a session that has not been used for so long. The default 0 means
+	// never.
 	IdleTimeout time.Duration
 	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
 	// New wraps its Store, so that a session that was signed out cannot come back. Its
-	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. Browsers must
-	// keep it and send it back. It must have HashTokenInStore, so that a stolen store opens no session.
+	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. It must
+	// have HashTokenInStore, so that a stolen store opens no session.
 	Manager *scs.SessionManager
-	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
-	// for each request, for example to serve plain http in a local network, too.
+	// SecurePerRequest says that the application sets the Secure attribute of Manager's
+	// cookie for each request, for example to serve plain http in a local network, too.
 	SecurePerRequest bool
 }
 
 // Paths has the kit's paths on the site.
 type Paths struct {
-	// Base is where the kit is mounted. It consists of letters, digits, hyphens,
-	// underscores, dots and slashes. The default is "/auth".
+	// Base is where the kit is mounted. The default is "/auth".
 	Base string
 	// DefaultReturnTo is used when a login had no return_to. The default is the path of
 	// PublicURL, or "/".
@@ -129,9 +119,8 @@ type Paths struct {
 
 // XEndpoints has the addresses of X.
 type XEndpoints struct {
-	// APIURL is the address of X's API, for both protocols. The default is
-	// https://api.x.com. It does not include X's version paths, such as /2. Plain http is
-	// allowed for loopback addresses.
+	// APIURL is the address of X's API, for both protocols, without a version path such as
+	// /2. The default is https://api.x.com. Only loopback addresses may be plain http.
 	APIURL string
 	// AuthorizeURL is OAuth 2.0's consent page. The default is
 	// https://x.com/i/oauth2/authorize.
@@ -140,10 +129,11 @@ type XEndpoints struct {
 	Transport http.RoundTripper
 }
 
-// PagesConfig configures the pages that the kit shows.
+// PagesConfig configures the pages that the kit shows: one before a sign-out, and one for
+// each failure.
 type PagesConfig struct {
-	// Render shows a page in the application's layout; see [page.Pages]. There is a page
-	// before a sign-out, and one for each failure. Nil means the default layout.
+	// Render shows a page in the application's layout; see [page.Pages]. Nil means the
+	// default layout.
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
 	// Translate replaces the texts of a page or of a problem document by those of the
 	// visitor's language; see [page.Pages]. Nil means English.
@@ -155,7 +145,7 @@ type PagesConfig struct {
 	Accent string
 	// Interstitial reports whether a page load is sent to X through a small page. The page
 	// is for phones whose X app would open the link and end the sign-in in another browser:
-	// [OnPhones] suits sites with many visitors on phones. The default is never.
+	// [handlers.OnPhones] suits sites with many visitors on phones. The default is never.
 	Interstitial func(r *http.Request) bool
 	// LoggedOut answers a successful sign-out, in place of the redirect to the form's
 	// return_to. For example, it deletes the application's own cookies.
@@ -165,29 +155,27 @@ type PagesConfig struct {
 // Advanced has settings that few applications need.
 type Advanced struct {
 	// Native lets the application's own programs on phones and desktops sign in at
-	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default that path answers
-	// 404.
-	Native NativeClients
+	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default none may.
+	Native handlers.NativeClients
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account at X that another user of the
-	// application has connected. It applies if OnSignIn is set. The former user's
-	// tokens for the account are revoked and deleted, and that user's sessions with the
-	// account end. By default such a sign-in fails with [ErrAccountTaken].
+	// application has connected. It needs OnSignIn. The former user's tokens for the account
+	// are revoked and deleted, and that user's sessions with the account end. By default
+	// such a sign-in fails with [ErrAccountTaken].
 	AllowAccountTransfer bool
 	// RevokeReplaced revokes at X the token that a new sign-in or consent replaces, in the
-	// background. By default the replaced token stays valid at X until it expires. Try it
-	// with your application first: what X's revocation reaches is not proved. If X takes
-	// user and application as one grant, the new token ends too.
+	// background. By default it stays valid at X until it expires. Try it with your
+	// application first: X may end the new token too.
 	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
 	// minutes.
 	RefreshBefore time.Duration
 	// Timeout limits one login, callback or logout, with its requests to X and to the
 	// stores. The default is 10 seconds. Keep it below the WriteTimeout of the http.Server
-	// and the timeouts of proxies: a browser that gets no response is signed in without
-	// knowing it. After a failure, undoing what was saved takes up to 5 seconds more.
+	// and the timeouts of proxies. After a failure, undoing what was saved takes up to 5
+	// seconds more.
 	Timeout time.Duration
 }
 
@@ -195,19 +183,11 @@ type Advanced struct {
 type (
 	// SignIn is the argument of Config.OnSignIn.
 	SignIn = handlers.SignIn
-	// Event is the argument of Config.OnEvent.
-	Event = event.Event
-	// NativeClients selects the programs that may sign in at Paths.Base + "/native".
-	NativeClients = handlers.NativeClients
 	// Page is a page for Config.Pages.Render.
 	Page = page.Page
 	// Key names a user's token with a provider.
 	Key = tokenstore.Key
 )
-
-// OnPhones reports whether a phone sent r. It is for Config.Pages.Interstitial: see
-// [handlers.OnPhones].
-func OnPhones(r *http.Request) bool { return handlers.OnPhones(r) }
 
 // Format implements [fmt.Formatter]: a Config prints without its secrets.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }

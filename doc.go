@@ -29,7 +29,6 @@
 // # Packages
 //
 // A program can do all of this with the packages below this one: handlers (login, callback,
-// logout), middleware (RequireUser), client (tokens in use), session (signed-in users),
-// provider (X and other providers), tokenstore (stored tokens), event (metrics and traces),
-// page (pages and problem documents). Package xtest is a local X for tests.
+// logout), middleware, client (tokens in use), session, provider, tokenstore, event and page.
+// Package xtest is a local X for tests.
 package xsignin

@@ -23,6 +23,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
@@ -323,7 +324,7 @@ func ExampleConfig_events() {
 	count := make(map[event.Kind]int)
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
-	cfg.OnEvent = func(_ context.Context, e xsignin.Event) { count[e.Kind]++ }
+	cfg.OnEvent = func(_ context.Context, e event.Event) { count[e.Kind]++ }
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -448,7 +449,7 @@ func ExampleNativeClients() {
 	const redirect = "com.example.app:/callback" // registered at X too
 	x := xtest.New(xtest.Config{Callbacks: []string{redirect}})
 	cfg := exampleConfig(x)
-	cfg.Advanced.Native = xsignin.NativeClients{RedirectURIs: []string{redirect}}
+	cfg.Advanced.Native = handlers.NativeClients{RedirectURIs: []string{redirect}}
 	kit, err := xsignin.New(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -3,6 +3,7 @@ package xsignin
 import (
 	"cmp"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/seal"
 )
 
 // settings is a Config with valid fields and defaults. Other packages validate the fields
@@ -32,117 +34,88 @@ func (c Config) validate() (settings, error) {
 	s := settings{Config: c}
 	faults := configerr.For("xsignin")
 	s.Logger = cmp.Or(c.Logger, slog.Default())
-	s.public = validPublicURL(faults, c.PublicURL)
 	s.Paths.Base = strings.TrimRight(cmp.Or(c.Paths.Base, "/auth"), "/")
-	s.validatePaths(faults)
-	s.validateCredentials(faults)
-	s.validateManager(faults)
+	s.validatePublicURL(faults)
 	s.validateSecrets(faults)
-	s.validateOthers(faults)
+	refuse := func(broken bool, field, problem string) {
+		if broken {
+			faults.Add(field, "%s", problem)
+		}
+	}
+	x1, own, transport := c.OAuth1, c.Session, reflect.ValueOf(c.X.Transport)
+	refuse(c.ClientID == "" && x1.ConsumerKey == "" && len(c.Providers) == 0, "Config", "has no way to sign in: set ClientID "+
+		"(OAuth 2.0) or OAuth1.ConsumerKey and OAuth1.ConsumerSecret (OAuth 1.0a). Is the environment variable set?")
+	refuse(c.ClientID == "" && c.ClientSecret != "", "Config.ClientSecret", "is set without ClientID")
+	refuse((x1.ConsumerKey == "") != (x1.ConsumerSecret == ""),
+		"Config.OAuth1.ConsumerKey", "and ConsumerSecret belong together: one of them is missing")
+	refuse(x1.ConsumerKey == "" && x1.AccessType != "", "Config.OAuth1.AccessType", "is set without ConsumerKey")
+	refuse(x1.ConsumerKey == "" && x1.FetchProfile, "Config.OAuth1.FetchProfile", "is set without ConsumerKey")
+	refuse(!pathShape.MatchString(s.Paths.Base) || path.Clean(s.Paths.Base) != s.Paths.Base, "Config.Paths.Base",
+		"must begin with a slash, have at least one segment, and consist of letters, digits, hyphens, underscores, dots and slashes")
+	refuse(own.Manager == nil && own.SecurePerRequest, "Config.Session.SecurePerRequest",
+		"is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
+	refuse(own.Manager != nil && (own.Store != nil || own.CookieName != "" || own.Lifetime != 0 || own.IdleTimeout != 0),
+		"Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
+	refuse(c.Advanced.AllowAccountTransfer && c.OnSignIn == nil, "Config.Advanced.AllowAccountTransfer",
+		"is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")
+	refuse(transport.Kind() == reflect.Pointer && transport.IsNil(), "Config.X.Transport",
+		fmt.Sprintf("is a nil pointer of type %T: leave it unset for the kit's own transport", c.X.Transport))
 	return s, faults.Err()
 }
 
-// validPublicURL returns raw without a slash at the end, or nil if raw is invalid. It does
-// not show raw in an error unless raw looks like a host: the value may be a secret in the
-// wrong field.
-func validPublicURL(faults *configerr.List, raw string) *url.URL {
-	const field = "Config.PublicURL"
-	u, err := url.Parse(raw)
+var (
+	// hostShape matches a host without a scheme, perhaps with a port and a path.
+	hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
+	// pathShape matches paths without characters that have a meaning in a ServeMux pattern.
+	pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
+)
+
+// validatePublicURL sets s.public, without a slash at the end, if PublicURL is valid. An error
+// shows the value only if it looks like a host: it may be a secret in the wrong field.
+func (s *settings) validatePublicURL(faults *configerr.List) {
+	u, err := url.Parse(s.PublicURL)
+	add := func(format string, args ...any) { faults.Add("Config.PublicURL", format, args...) }
+	var ip netip.Addr
+	if u != nil {
+		ip, _ = netip.ParseAddr(u.Hostname())
+	}
 	switch {
-	case raw == "":
-		faults.Add(field, "is missing: set it to how visitors reach the site, such as https://example.com")
+	case s.PublicURL == "":
+		add("is missing: set it to how visitors reach the site, such as https://example.com")
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		faults.Add(field, "must be an absolute http or https URL%s", schemeHint(raw))
-	case unspecified(u.Hostname()):
-		faults.Add(field, "names no host that a browser can open: %q is the address that a server listens on. "+
+		hint := ", such as https://example.com"
+		if host, _, _ := strings.Cut(s.PublicURL, "/"); hostShape.MatchString(s.PublicURL) {
+			scheme := "https"
+			if loopback.Is(hostname(host)) {
+				scheme = "http"
+			}
+			hint = fmt.Sprintf(", and %[1]s has no scheme: write %[2]s://%[1]s", s.PublicURL, scheme)
+		}
+		add("must be an absolute http or https URL%s", hint)
+	case u.Hostname() == "" || ip.Unmap().IsUnspecified():
+		add("names no host that a browser can open: %q is the address that a server listens on. "+
 			"Write http://localhost:%s during development, and otherwise the name of the site, such as https://example.com", u.Host, port(u))
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		faults.Add(field, "must be a scheme, a host and perhaps a path, and nothing else")
-	case !isASCII(u.Host):
-		faults.Add(field, "has the host %q: write the ASCII form of the host, "+
-			"which begins with xn--, because browsers and X compare that form", u.Host)
+		add("must be a scheme, a host and perhaps a path, and nothing else")
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
+		add("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
 	default:
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-		return u
-	}
-	return nil
-}
-
-// schemeHint returns what to write for an address without a scheme.
-func schemeHint(raw string) string {
-	if !hostShape.MatchString(raw) {
-		return ", such as https://example.com"
-	}
-	scheme := "https"
-	if host, _, _ := strings.Cut(raw, "/"); loopback.Is(hostname(host)) {
-		scheme = "http"
-	}
-	return fmt.Sprintf(", and %s has no scheme: write %s://%s", raw, scheme, raw)
-}
-
-func (s *settings) validatePaths(faults *configerr.List) {
-	base := s.Paths.Base
-	if !pathShape.MatchString(base) || path.Clean(base) != base {
-		faults.Add("Config.Paths.Base", "must begin with a slash, have at least one segment, "+
-			"and consist of letters, digits, hyphens, underscores, dots and slashes")
-	}
-	if s.public == nil {
-		return
-	}
-	if site, _, ok := strings.Cut(s.public.Path+"/", base+"/callback/"); ok {
-		site := url.URL{Scheme: s.public.Scheme, Host: s.public.Host, Path: site}
-		faults.Add("Config.PublicURL", "is the callback and must be the site: write %s", site.String())
-	}
-}
-
-func (s *settings) validateCredentials(faults *configerr.List) {
-	if s.ClientID == "" && s.OAuth1.ConsumerKey == "" && len(s.Providers) == 0 {
-		faults.Add("Config", "has no way to sign in: set ClientID (OAuth 2.0) or OAuth1.ConsumerKey and "+
-			"OAuth1.ConsumerSecret (OAuth 1.0a). Is the environment variable set?")
-	}
-	if s.ClientID == "" && s.ClientSecret != "" {
-		faults.Add("Config.ClientSecret", "is set without ClientID")
-	}
-	if (s.OAuth1.ConsumerKey == "") != (s.OAuth1.ConsumerSecret == "") {
-		faults.Add("Config.OAuth1.ConsumerKey", "and ConsumerSecret belong together: one of them is missing")
-	}
-	if s.OAuth1.ConsumerKey == "" && s.OAuth1.AccessType != "" {
-		faults.Add("Config.OAuth1.AccessType", "is set without ConsumerKey")
-	}
-	if s.OAuth1.ConsumerKey == "" && s.OAuth1.FetchProfile {
-		faults.Add("Config.OAuth1.FetchProfile", "is set without ConsumerKey")
-	}
-}
-
-// validateOthers checks for a setting without an effect, and for a nil pointer as Transport.
-func (s *settings) validateOthers(faults *configerr.List) {
-	if s.Advanced.AllowAccountTransfer && s.OnSignIn == nil {
-		faults.Add("Config.Advanced.AllowAccountTransfer", "is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")
-	}
-	if v := reflect.ValueOf(s.X.Transport); v.Kind() == reflect.Pointer && v.IsNil() {
-		faults.Add("Config.X.Transport", "is a nil pointer of type %T: leave it unset for the kit's own transport", s.X.Transport)
-	}
-}
-
-func (s *settings) validateManager(faults *configerr.List) {
-	session := s.Session
-	if session.Manager == nil {
-		if session.SecurePerRequest {
-			faults.Add("Config.Session.SecurePerRequest", "is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
+		s.public = u
+		if site, _, ok := strings.Cut(u.Path+"/", s.Paths.Base+"/callback/"); ok {
+			add("is the callback and must be the site: write %s", &url.URL{Scheme: u.Scheme, Host: u.Host, Path: site})
 		}
-		return
-	}
-	if session.Store != nil || session.CookieName != "" || session.Lifetime != 0 || session.IdleTimeout != 0 {
-		faults.Add("Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
 	}
 }
 
 func (s *settings) validateSecrets(faults *configerr.List) {
 	for i, secret := range s.Secrets {
-		if problem := secretProblem(secret); problem != "" {
+		problem := secretProblem(secret)
+		if first := slices.Index(s.Secrets, secret); problem == "" && first < i {
+			problem = fmt.Sprintf("is the same as Secrets[%d]: write each secret once", first)
+		}
+		if problem != "" {
 			faults.Add(fmt.Sprintf("Config.Secrets[%d]", i), "%s", problem)
-		} else if first := slices.Index(s.Secrets, secret); first < i {
-			faults.Add(fmt.Sprintf("Config.Secrets[%d]", i), "is the same as Secrets[%d]: write each secret once", first)
 		}
 		s.secrets = append(s.secrets, []byte(secret))
 	}
@@ -158,55 +131,96 @@ func (s *settings) validateSecrets(faults *configerr.List) {
 	}
 }
 
-// configWarnings returns warnings about settings that work, but not as most applications
-// need.
-func (s settings) configWarnings() []string {
-	var found []string
+// ParseSecrets splits the value of a variable into the secrets for Config.Secrets, newest
+// first. Spaces and line breaks separate them. An empty value has no secrets. An error never
+// shows a secret.
+func ParseSecrets(value string) ([]string, error) {
+	secrets := strings.Fields(value)
+	for i, s := range secrets {
+		if problem := secretProblem(s); problem != "" {
+			return nil, fmt.Errorf("xsignin: secret %d %s", i+1, problem)
+		}
+	}
+	if value != "" && len(secrets) == 0 {
+		return nil, errors.New("xsignin: the value has no secret in it (write a secret, or leave the variable unset)")
+	}
+	return secrets, nil
+}
+
+// secretProblem returns what is wrong with a secret, or "".
+func secretProblem(s string) string {
+	switch {
+	case s == "":
+		return "is empty (is its environment variable set? `openssl rand -base64 32` makes a secret)"
+	case strings.Contains(s, ","):
+		return "has a comma in it (separate secrets by spaces)"
+	case strings.ContainsAny(s, "\"'`"):
+		return "has a quotation mark in it (write the secret without quotation marks)"
+	case strings.ContainsAny(s, " \t\r\n"):
+		return "has a space or a line break in it (split the variable by xsignin.ParseSecrets)"
+	case len(s) < seal.MinSecret:
+		return fmt.Sprintf("has %d bytes and needs at least %d (`openssl rand -base64 32` makes a secret)", len(s), seal.MinSecret)
+	}
+	return ""
+}
+
+// warnings are about settings that work, but not as most applications need.
+func (s settings) warnings() (found []string) {
+	warn := func(applies bool, text string) {
+		if applies {
+			found = append(found, "xsignin: "+text)
+		}
+	}
 	sessions, advice := s.Session.Store, "Set Session.Store too"
 	if s.Session.Manager != nil {
-		sessions = s.Session.Manager.Store
-		advice = "Give Session.Manager a Store that all replicas share"
+		sessions, advice = s.Session.Manager.Store, "Give Session.Manager a Store that all replicas share"
 	}
 	_, inMemory := sessions.(*memstore.MemStore)
 	stored := sessions != nil && !inMemory
-	switch away := !loopback.Is(s.public.Hostname()); {
-	case away && stored && s.TokenStore == nil:
-		found = append(found, "sessions are stored and tokens are not: after a restart, and on another replica, "+
-			"signed-in users cannot call X and have to sign in again. Set TokenStore too")
-	case away && !stored && s.TokenStore != nil:
-		found = append(found, "tokens are stored and sessions are not: after a restart, and on another replica, "+
-			"no user is signed in. "+advice)
-	}
+	away := !loopback.Is(s.public.Hostname())
 	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
-	if s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access") {
-		found = append(found, "tokens are kept and Scopes lacks offline.access: X issues no refresh token, "+
-			"and users have to sign in again after two hours")
-	}
+	warn(len(s.Secrets) == 0, "Config.Secrets is empty: a random secret is used until this process ends, "+
+		"and then all users have to sign in again")
+	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
+	warn(away && stored && s.TokenStore == nil, "sessions are stored and tokens are not: after a restart, and on another "+
+		"replica, signed-in users cannot call X and have to sign in again. Set TokenStore too")
+	warn(away && !stored && s.TokenStore != nil, "tokens are stored and sessions are not: after a restart, "+
+		"and on another replica, no user is signed in. "+advice)
+	warn(s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
+		"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours")
 	return found
 }
 
-var (
-	// hostShape matches a host without a scheme, perhaps with a port and a path.
-	hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
-	// pathShape matches paths without characters that have a meaning in a ServeMux pattern.
-	pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
-)
+// parts has the part of [Config] with a setting that another package validates, if it is not
+// Config itself.
+var parts = map[string]string{
+	"APIURL": "X.", "AuthorizeURL": "X.", "Transport": "X.",
+	"ConsumerKey": "OAuth1.", "ConsumerSecret": "OAuth1.", "AccessType": "OAuth1.", "FetchProfile": "OAuth1.",
+	"Store": "Session.", "CookieName": "Session.", "Lifetime": "Session.", "IdleTimeout": "Session.",
+	"DefaultReturnTo": "Paths.",
+	"Native":          "Advanced.", "RefreshBefore": "Advanced.", "Timeout": "Advanced.",
+}
 
-// origin returns u's origin as browsers write it: the host in lower case, and no default port.
-func origin(u *url.URL) string {
-	defaultPort := ":80"
-	if u.Scheme == "https" {
-		defaultPort = ":443"
+// ownNames replaces the field names of other packages by those of [Config]. An error that
+// two packages report is returned once.
+func ownNames(err error) error {
+	var errs []error
+	for _, e := range configerr.Split(err) {
+		var fault *configerr.Error
+		if errors.As(e, &fault) && fault.Package != "xsignin" {
+			config, field, _ := strings.Cut(fault.Field, ".")
+			name := strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' })
+			switch {
+			case config == "Manager":
+				field = "Session." + fault.Field
+			case len(name) > 0:
+				field = parts[name[0]] + field
+			}
+			e = &configerr.Error{Package: "xsignin", Field: "Config." + field, Problem: fault.Problem}
+		}
+		if !slices.ContainsFunc(errs, func(other error) bool { return other.Error() == e.Error() }) {
+			errs = append(errs, e)
+		}
 	}
-	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Host), defaultPort)
-}
-
-// unspecified reports whether host is empty or means all addresses of a machine.
-func unspecified(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || (err == nil && ip.Unmap().IsUnspecified())
-}
-
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > '~' })
+	return errors.Join(errs...)
 }

@@ -71,12 +71,8 @@ func (h *hookStore) Release(ctx context.Context, k tokenstore.Key, id tokenstore
 	return h.call(ctx, "release", func() error { return h.Store.Release(ctx, k, id) })
 }
 
-func (h *hookStore) Walk(ctx context.Context, after tokenstore.Cursor, limit int) (keys []tokenstore.Key, next tokenstore.Cursor, err error) {
-	err = h.call(ctx, "walk", func() error {
-		keys, next, err = h.Store.(tokenstore.Walker).Walk(ctx, after, limit)
-		return err
-	})
-	return
+func (h *hookStore) Walk(ctx context.Context, visit func(tokenstore.Key) error) error {
+	return h.call(ctx, "walk", func() error { return h.Store.Walk(ctx, visit) })
 }
 
 func (h *hookStore) hook(before func(ctx context.Context, op string) error) {

@@ -14,13 +14,13 @@ import (
 
 // turnedAway tells when somebody was refused a lease.
 type turnedAway struct {
-	*tokenstore.Memory
+	tokenstore.Store
 	once *sync.Once
 	told chan struct{}
 }
 
 func (s turnedAway) Lease(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-	id, err := s.Memory.Lease(ctx, k, v, d)
+	id, err := s.Store.Lease(ctx, k, v, d)
 	if errors.Is(err, tokenstore.ErrLeased) {
 		s.once.Do(func() { close(s.told) })
 	}
@@ -56,7 +56,7 @@ func TestReencryptWhileXIsAsked(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() { s.want200(pool, key) })
 	<-reached
-	other := turnedAway{Memory: m, once: new(sync.Once), told: make(chan struct{})}
+	other := turnedAway{Store: m, once: new(sync.Once), told: make(chan struct{})}
 	all.Go(func() {
 		got, err := secretsVault(t, other, "nk").Reencrypt(t.Context())
 		if err != nil || got != (tokenstore.Reencrypted{Reencrypted: 1}) {

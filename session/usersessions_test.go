@@ -19,7 +19,7 @@ import (
 // entryStore is a token store that counts its calls, and lets a test fail, delay or repeat
 // each of them.
 type entryStore struct {
-	*tokenstore.Memory
+	tokenstore.Store
 	mu     sync.Mutex // guards all below
 	calls  int
 	before func(op string) error
@@ -56,12 +56,12 @@ func (s *entryStore) count() int {
 }
 
 func (s *entryStore) Get(ctx context.Context, key tokenstore.Key) (e tokenstore.Entry, err error) {
-	err = s.do("get", func() error { e, err = s.Memory.Get(ctx, key); return err })
+	err = s.do("get", func() error { e, err = s.Store.Get(ctx, key); return err })
 	return e, err
 }
 
 func (s *entryStore) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, b []byte) (next tokenstore.Version, err error) {
-	err = s.do("replace", func() error { next, err = s.Memory.Replace(ctx, key, v, b); return err })
+	err = s.do("replace", func() error { next, err = s.Store.Replace(ctx, key, v, b); return err })
 	return next, err
 }
 
@@ -75,7 +75,7 @@ type listed struct {
 }
 
 func newListed(t testing.TB) *listed {
-	l := &listed{spy: newSpy(), entries: &entryStore{Memory: tokenstore.NewMemory()}}
+	l := &listed{spy: newSpy(), entries: &entryStore{Store: tokenstore.NewMemory()}}
 	l.a, l.b = l.replica(t, secret(1)), l.replica(t, secret(1))
 	return l
 }
@@ -352,7 +352,7 @@ func TestALostEntrySignsNobodyOut(t *testing.T) {
 	l := newListed(t)
 	l.bubble(t, func(t *testing.T) {
 		token := signIn(t, l.a, "ann")
-		l.entries.Memory = tokenstore.NewMemory()
+		l.entries.Store = tokenstore.NewMemory()
 		time.Sleep(11 * time.Minute)
 		wantUser(t, l.a, token, "ann")
 		synctest.Wait()

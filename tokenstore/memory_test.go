@@ -15,7 +15,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		m := tokenstore.NewMemory()
 		return storetest.Backend{
 			Open:    func(*testing.T) tokenstore.Store { return m },
-			Advance: func(_ *testing.T, d time.Duration) { m.AdvanceLeases(d) },
+			Advance: func(_ *testing.T, d time.Duration) { tokenstore.AdvanceLeases(m, d) },
 		}
 	})
 }

@@ -11,11 +11,10 @@ import (
 // ownerProvider is the Provider of the keys of owner entries.
 const ownerProvider = ".owner"
 
-// errOwner says that the entry of an account's owner cannot be read.
-var errOwner = errors.New("tokenstore: the entry of an account's owner cannot be read")
-
-// errRecordKey says that a key names no record.
-var errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
+var (
+	errOwner     = errors.New("tokenstore: the entry of an account's owner cannot be read")
+	errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
+)
 
 // GetRecord returns the record under key and its version. A record is a sealed entry of the
 // kit itself, such as the list of a user's sessions. Its key is reserved, see [Key].
@@ -30,8 +29,7 @@ func (v *Vault) GetRecord(ctx context.Context, key Key) ([]byte, Version, error)
 }
 
 // ReplaceRecord seals and stores plain if the record has version old, and returns the new
-// version. The zero Version creates the record. The error is [ErrConflict] if the record
-// has another version, as in [Store.Replace].
+// version, like [Store.Replace]. The zero Version creates the record.
 func (v *Vault) ReplaceRecord(ctx context.Context, key Key, old Version, plain []byte) (Version, error) {
 	if !key.isRecord() {
 		return "", errRecordKey
@@ -43,15 +41,6 @@ func (v *Vault) ReplaceRecord(ctx context.Context, key Key, old Version, plain [
 	return v.store.Replace(ctx, key, old, value)
 }
 
-// DeleteRecord removes the record if it has the given version, like [Store.Delete].
-func (v *Vault) DeleteRecord(ctx context.Context, key Key, version Version) error {
-	if !key.isRecord() {
-		return errRecordKey
-	}
-	return v.store.Delete(ctx, key, version)
-}
-
-// isRecord reports whether k is the key of a sealed entry of the kit.
 func (k Key) isRecord() bool { return k.reserved() && k.Provider != ownerProvider }
 
 // Owner is who owns an account.
@@ -75,27 +64,29 @@ func (v *Vault) Owner(ctx context.Context, space, accountID string) (Owner, Vers
 	}
 	e, err := v.store.Get(ctx, key)
 	if err != nil {
-		return Owner{}, e.Version, err
+		return Owner{}, "", err
 	}
 	o, err := parseOwner(e.Value)
 	return o, e.Version, err
 }
 
-// ReplaceOwner makes o the owner of an account if its entry has version old, and
-// returns the new version. The zero Version means an account without an owner. The
-// error is [ErrConflict] if the entry has another version: of many users who take one
-// account at once one succeeds.
+// ReplaceOwner makes o the owner of an account if its entry has version old, and returns the
+// new version, like [Store.Replace]. The zero Version means an account without an owner. Of
+// many users who take one account at once one succeeds.
 func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old Version, o Owner) (Version, error) {
 	key, err := ownerKey(space, accountID)
 	if err != nil {
 		return "", err
 	}
+	// The value is each id with its length in front, the owner's first.
+	var value []byte
 	for _, id := range append([]string{o.UserID}, o.Former...) {
 		if id == "" || len(id) > maxUserID {
 			return "", fmt.Errorf("tokenstore: the owner's UserID has %d bytes (use at least 1 and at most %d)", len(id), maxUserID)
 		}
+		value = fmt.Appendf(value, "%d:%s", len(id), id)
 	}
-	return v.store.Replace(ctx, key, old, o.value())
+	return v.store.Replace(ctx, key, old, value)
 }
 
 // DeleteOwner makes an account free if its entry has the given version, like
@@ -114,33 +105,19 @@ func ownerKey(space, accountID string) (Key, error) {
 	if space == "" || accountID == "" || strings.Contains(space, ":") {
 		return Key{}, errors.New("tokenstore: an account needs a space, without a colon, and an account id")
 	}
-	if err := (Key{Provider: space, AccountID: accountID}).checkLengths(); err != nil {
-		return Key{}, err
-	}
-	return Key{Provider: ownerProvider, UserID: space + ":" + accountID}, nil
-}
-
-// value is each id with its length in front, the owner's first.
-func (o Owner) value() []byte {
-	var value []byte
-	for _, id := range append([]string{o.UserID}, o.Former...) {
-		value = fmt.Appendf(value, "%d:%s", len(id), id)
-	}
-	return value
+	err := Key{Provider: space, AccountID: accountID}.check()
+	return Key{Provider: ownerProvider, UserID: space + ":" + accountID}, err
 }
 
 func parseOwner(value []byte) (Owner, error) {
 	var ids []string
-	for rest := string(value); rest != ""; {
+	for rest := string(value); rest != "" || ids == nil; {
 		digits, after, _ := strings.Cut(rest, ":")
 		n, err := strconv.ParseUint(digits, 10, 16)
 		if err != nil || n == 0 || n > uint64(len(after)) {
 			return Owner{}, errOwner
 		}
 		ids, rest = append(ids, after[:n]), after[n:]
-	}
-	if len(ids) == 0 {
-		return Owner{}, errOwner
 	}
 	return Owner{UserID: ids[0], Former: ids[1:]}, nil
 }

@@ -39,20 +39,14 @@ func TestVaultRecords(t *testing.T) {
 	if err := reencrypts(t, m, Reencrypted{Reencrypted: 1, Unreadable: 1}); err != nil {
 		t.Error(err)
 	}
-	got, v2, err := vault(t, m, secret('b')).GetRecord(t.Context(), k)
+	got, _, err = vault(t, m, secret('b')).GetRecord(t.Context(), k)
 	if err != nil || string(got) != "a secret list" {
 		t.Errorf("after Reencrypt: %q, %v", got, err)
-	}
-	if err := v.DeleteRecord(t.Context(), k, v1); !errors.Is(err, ErrConflict) {
-		t.Errorf("DeleteRecord of an old version: %v", err)
-	}
-	if err := v.DeleteRecord(t.Context(), k, v2); err != nil {
-		t.Error(err)
 	}
 	for _, k := range []Key{key, {Provider: ".owner", UserID: "x:7"}, {}} {
 		_, _, err1 := v.GetRecord(t.Context(), k)
 		_, err2 := v.ReplaceRecord(t.Context(), k, "", nil)
-		for _, err := range []error{err1, err2, v.DeleteRecord(t.Context(), k, "1")} {
+		for _, err := range []error{err1, err2} {
 			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
 				t.Errorf("%q is taken for a record: %v", k, err)
 			}
@@ -166,7 +160,7 @@ func TestVaultRefusesLongKeysByName(t *testing.T) {
 		"AccountID": {"x", "12", long(257)},
 	} {
 		_, err := v.Put(t.Context(), k, Token{AccessToken: "a"})
-		if err == nil || !strings.Contains(err.Error(), "the key's "+part+" has") || strings.Contains(err.Error(), "aaa") {
+		if err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "aaa") {
 			t.Errorf("Put with a long %s: %v", part, err)
 		}
 	}

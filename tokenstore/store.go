@@ -1,22 +1,14 @@
 // Package tokenstore stores the tokens of users. [Store] is the interface of a backend,
-// [Memory] is a Store for a single process, and [Vault] encodes and seals tokens above
+// [NewMemory] makes one for a single process, and [Vault] encodes and seals tokens above
 // any Store.
 package tokenstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-)
-
-// The longest parts of a [Key], in bytes. PostgreSQL indexes up to 2,704 bytes.
-const (
-	maxProvider  = 256
-	maxUserID    = 1 << 10
-	maxAccountID = 256
 )
 
 // Key names one entry of a store: the token of one account at one provider, held by one
@@ -42,15 +34,24 @@ type Key struct {
 	AccountID string
 }
 
+// The longest parts of a [Key], in bytes. PostgreSQL indexes up to 2,704 bytes.
+const (
+	maxProvider  = 256
+	maxUserID    = 1 << 10
+	maxAccountID = 256
+)
+
+// check does not quote the parts, which may be long.
+func (k Key) check() error {
+	if len(k.Provider) > maxProvider || len(k.UserID) > maxUserID || len(k.AccountID) > maxAccountID {
+		return fmt.Errorf("tokenstore: the key's Provider, UserID and AccountID have %d, %d and %d bytes (use at most %d, %d and %d)",
+			len(k.Provider), len(k.UserID), len(k.AccountID), maxProvider, maxUserID, maxAccountID)
+	}
+	return nil
+}
+
 // reserved reports whether k names an entry of the kit, see [Key].
 func (k Key) reserved() bool { return strings.HasPrefix(k.Provider, ".") }
-
-func compareKeys(a, b Key) int {
-	return cmp.Or(
-		strings.Compare(a.UserID, b.UserID),
-		strings.Compare(a.Provider, b.Provider),
-		strings.Compare(a.AccountID, b.AccountID))
-}
 
 // Version tells two states of an entry apart. It is opaque: callers compare versions for
 // equality and pass them back. A store never gives the same version to two states of one
@@ -158,23 +159,13 @@ type Store interface {
 	// without entries is not an error. An entry that exists during the whole call is in
 	// the list, whatever else is written meanwhile.
 	List(ctx context.Context, userID string) ([]Key, error)
-}
 
-// Cursor is a position in the sequence of [Walker.Walk]. It is opaque, and may be kept to
-// continue later. It may contain users' ids.
-type Cursor string
-
-// Walker is an optional interface of a [Store]. It visits all entries, page by page, as
-// [Vault.Reencrypt] needs. The rules for the methods of [Store] hold for Walk, too.
-type Walker interface {
-	// Walk returns the keys of some entries, in any order, and where to continue. It also
-	// returns keys whose Provider begins with a dot. The first call has an empty after, and
-	// each further call has the next of the call before. next is empty after the last
-	// page. limit is about how many keys to return, and at least one. A page may have
-	// fewer, even none, or a few more.
+	// Walk calls visit for the key of every entry, in any order, and stops at its first
+	// error, which it returns. Keys whose Provider begins with a dot are visited too. visit
+	// may call the store. [Vault.Reencrypt] uses Walk.
 	//
-	// Entries may be written and deleted between calls. An entry that exists all the time
-	// is visited at least once, and one that never exists is not visited. A store may
-	// return an error when it cannot continue, such as after a failover. Begin again then.
-	Walk(ctx context.Context, after Cursor, limit int) (keys []Key, next Cursor, err error)
+	// Entries may be written and deleted meanwhile. An entry that exists all the time is
+	// visited at least once, and one that never exists is not visited. A store may return an
+	// error when it cannot continue, such as after a failover. Begin again then.
+	Walk(ctx context.Context, visit func(Key) error) error
 }

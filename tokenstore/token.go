@@ -2,12 +2,15 @@ package tokenstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/xsignin/xsignin/internal/redact"
+	"github.com/xsignin/xsignin/internal/wire"
 )
 
 // Token is a user's token from a provider. It is either an OAuth 2.0 token (AccessToken,
@@ -24,7 +27,8 @@ type Token struct {
 	// RefreshToken is OAuth 2.0's refresh_token. X gives one only with the scope
 	// offline.access, and a new one at each refresh.
 	RefreshToken string
-	// Expiry is when AccessToken expires. The zero time means never, as with OAuth 1.0a.
+	// Expiry is when AccessToken expires. The zero time means never, as with OAuth 1.0a. A
+	// [Vault] keeps the milliseconds of times.
 	Expiry time.Time
 	// Scopes are the scopes that the provider granted, a set in no order.
 	Scopes []string
@@ -86,3 +90,48 @@ func (t Token) LogValue() slog.Value {
 // MarshalJSON writes the description of [Token.Format], not the token. Use a [Vault] to
 // store tokens.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }
+
+// An encoded token is the byte tokenFormat, 1 or 0 for NeedsReauth, Expiry and ObtainedAt in
+// milliseconds, and then texts, each with its length in front: those of a Token in the order
+// of encodeToken, and the scopes. Change the first byte with every change that older programs
+// would misread.
+const tokenFormat = 3
+
+func encodeToken(t Token) ([]byte, error) {
+	b := append(make([]byte, 0, 512), tokenFormat, 0)
+	if t.NeedsReauth {
+		b[1] = 1
+	}
+	b = wire.AppendTime(wire.AppendTime(b, t.Expiry), t.ObtainedAt)
+	texts := [...]string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}
+	for _, list := range [...][]string{texts[:], t.Scopes} {
+		for _, s := range list {
+			// Providers send text only (RFC 6749, appendix A).
+			if !utf8.ValidString(s) {
+				return nil, errors.New("tokenstore: the token has bytes that are not UTF-8")
+			}
+			b = wire.AppendString(b, s)
+		}
+	}
+	return b, nil
+}
+
+func decodeToken(b []byte) (Token, error) {
+	r := wire.Reader{Rest: string(b)}
+	if format := r.Byte(); format != tokenFormat && len(b) > 0 {
+		// Not ErrUnreadable, since a newer program can read the token.
+		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)", format, tokenFormat)
+	}
+	t := Token{
+		NeedsReauth: r.Byte() == 1, Expiry: r.Time(), ObtainedAt: r.Time(),
+		AccessToken: r.Text(), TokenSecret: r.Text(), RefreshToken: r.Text(),
+		AccountID: r.Text(), Username: r.Text(), Name: r.Text(),
+	}
+	for r.Rest != "" {
+		t.Scopes = append(t.Scopes, r.Text())
+	}
+	if r.Bad {
+		return Token{}, ErrUnreadable
+	}
+	return t, nil
+}

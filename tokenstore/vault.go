@@ -160,13 +160,12 @@ func (v *Vault) read(ctx context.Context, key Key) ([]byte, Version, error) {
 
 // open returns what was sealed under key.
 func (v *Vault) open(key Key, value []byte) ([]byte, error) {
-	var data [keyLength]byte
-	plain, err := v.box.Open(value, appendKey(data[:0], key))
-	if err == nil {
-		return plain, nil
-	}
+	plain, err := v.box.Open(value, appendKey(make([]byte, 0, keyLength), key))
 	var unknown *seal.UnknownKeyError
-	if errors.As(err, &unknown) {
+	switch {
+	case err == nil:
+		return plain, nil
+	case errors.As(err, &unknown):
 		return nil, &UnknownKeyError{ID: unknown.ID}
 	}
 	return nil, ErrUnreadable
@@ -182,46 +181,26 @@ func (v *Vault) sealToken(key Key, t Token) ([]byte, error) {
 
 // seal checks the lengths that every store takes.
 func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
-	if err := key.checkLengths(); err != nil {
+	if err := key.check(); err != nil {
 		return nil, err
 	}
-	var data [keyLength]byte
-	value := v.box.Seal(plain, appendKey(data[:0], key))
+	value := v.box.Seal(plain, appendKey(make([]byte, 0, keyLength), key))
 	if len(value) > maxValue {
 		return nil, fmt.Errorf("tokenstore: the entry takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
 	}
 	return value, nil
 }
 
-// checkLengths does not quote the parts, which may be long.
-func (k Key) checkLengths() error {
-	for _, part := range [...]struct {
-		name, text string
-		limit      int
-	}{
-		{"Provider", k.Provider, maxProvider},
-		{"UserID", k.UserID, maxUserID},
-		{"AccountID", k.AccountID, maxAccountID},
-	} {
-		if len(part.text) > part.limit {
-			return fmt.Errorf("tokenstore: the key's %s has %d bytes (use at most %d)", part.name, len(part.text), part.limit)
-		}
-	}
-	return nil
-}
-
-// errReserved says that a key names no token.
 var errReserved = errors.New("tokenstore: providers whose names begin with a dot are reserved for the kit, see Key")
 
 // keyLength is what the associated data of most keys takes at most.
 const keyLength = 256
 
-// appendKey appends the associated data of a key. The lengths keep {"a", "bc", "d"} and
-// {"ab", "c", "d"} apart.
-func appendKey(b []byte, key Key) []byte {
-	b = wire.AppendString(b, key.Provider)
-	b = wire.AppendString(b, key.UserID)
-	return wire.AppendString(b, key.AccountID)
+// appendKey appends the associated data that binds an entry to its key. No two keys have the
+// same.
+func appendKey(b []byte, k Key) []byte {
+	b = wire.AppendString(b, k.Provider)
+	return wire.AppendString(wire.AppendString(b, k.UserID), k.AccountID)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.

@@ -28,8 +28,8 @@ func vault(t testing.TB, s Store, secrets ...[]byte) *Vault {
 func oauth2Token() Token {
 	return Token{
 		AccessToken: "access-secret", RefreshToken: "refresh-secret",
-		Expiry: time.Date(2026, 8, 22, 12, 0, 0, 123456789, time.UTC), Scopes: []string{"tweet.read", "offline.access"},
-		AccountID: "2244994945", Username: "XDevelopers", Name: "Developers at X", ObtainedAt: time.Date(2026, 8, 22, 10, 0, 0, 5, time.UTC),
+		Expiry: time.Date(2026, 8, 22, 12, 0, 0, 123e6, time.UTC), Scopes: []string{"tweet.read", "offline.access"},
+		AccountID: "2244994945", Username: "XDevelopers", Name: "Developers at X", ObtainedAt: time.Date(2026, 8, 22, 10, 0, 0, 5e6, time.UTC),
 	}
 }
 
@@ -62,7 +62,7 @@ func TestVaultKeepsTokens(t *testing.T) {
 func TestVaultLocalTimes(t *testing.T) {
 	v := vault(t, NewMemory(), secret('a'))
 	want := oauth2Token()
-	want.Expiry = time.Now().In(time.FixedZone("", 3600))
+	want.Expiry = time.Now().Truncate(time.Millisecond).In(time.FixedZone("", 3600))
 	if _, err := v.Put(t.Context(), key, want); err != nil {
 		t.Fatal(err)
 	}
@@ -159,12 +159,10 @@ func TestVaultDamagedEntry(t *testing.T) {
 	m := NewMemory()
 	v := vault(t, m, secret('a'))
 	for name, value := range map[string][]byte{
-		"empty":             {},
-		"random":            []byte(strings.Repeat("junk", 20)),
-		"sealed nothing":    v.box.Seal(nil, appendKey(nil, key)),
-		"sealed half":       v.box.Seal([]byte("\x02\x00secret"), appendKey(nil, key)),
-		"sealed other flag": v.box.Seal(append([]byte("\x02\x02"), make([]byte, 28)...), appendKey(nil, key)),
-		"sealed a time":     v.box.Seal(append([]byte("\x02\x00\x7f"), make([]byte, 27)...), appendKey(nil, key)),
+		"empty":          {},
+		"random":         []byte(strings.Repeat("junk", 20)),
+		"sealed nothing": v.box.Seal(nil, appendKey(nil, key)),
+		"sealed half":    v.box.Seal([]byte("\x03\x00secret"), appendKey(nil, key)),
 	} {
 		if _, err := m.Put(t.Context(), key, value); err != nil {
 			t.Fatal(err)
@@ -173,10 +171,10 @@ func TestVaultDamagedEntry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x03{}"), appendKey(nil, key))); err != nil {
+	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x04new"), appendKey(nil, key))); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 3") {
+	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 4") {
 		t.Errorf("a newer format: %v", err)
 	}
 }
@@ -210,7 +208,6 @@ func TestVaultRefusesTokens(t *testing.T) {
 		"not UTF-8": {AccessToken: "secret\xff"},
 		"a scope":   {Scopes: []string{"\xff"}},
 		"too long":  {AccessToken: strings.Repeat("secret", 11000)},
-		"a year":    {Expiry: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
 		_, err := v.Put(t.Context(), key, token)
 		if err == nil || !strings.HasPrefix(err.Error(), "tokenstore: ") || strings.Contains(err.Error(), "secret") {
@@ -301,7 +298,7 @@ func FuzzDecodeToken(f *testing.F) {
 		}
 		again, err := encodeToken(token)
 		if err != nil {
-			t.Fatalf("what was decoded does not encode: %v", err)
+			return // a text that is not UTF-8
 		}
 		if got, err := decodeToken(again); err != nil || !got.Expiry.Equal(token.Expiry) || got.AccessToken != token.AccessToken || got.NeedsReauth != token.NeedsReauth {
 			t.Errorf("%x came back as %x, %v", b, again, err)

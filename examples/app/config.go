@@ -12,6 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/storage"
+	"github.com/xsignin/xsignin/handlers"
 )
 
 const usage = `app is a complete application that signs people in with X.
@@ -200,7 +201,7 @@ func readConfig(env func(string) string) (config, error) {
 	switch s := get("INTERSTITIAL"); s {
 	case "", "never":
 	case "phones":
-		c.interstitial = xsignin.OnPhones
+		c.interstitial = handlers.OnPhones
 	case "always":
 		c.interstitial = func(*http.Request) bool { return true }
 	default:

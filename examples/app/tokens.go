@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
 )
 
 // held is a token as a page shows it.
 type held struct {
-	xsignin.Account
+	client.Account
 	Label       string
 	InUse       bool // the session's calls go out with it
 	Refreshable bool

@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
 )
 
@@ -42,7 +41,7 @@ func newMetrics() *metrics {
 }
 
 // count is the kit's Config.OnEvent.
-func (m *metrics) count(_ context.Context, e xsignin.Event) {
+func (m *metrics) count(_ context.Context, e event.Event) {
 	switch e.Kind {
 	case event.SignInBegun:
 		m.begun.WithLabelValues(e.Provider).Inc()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -35,7 +36,7 @@ func TestWhoIsSentToXByAPage(t *testing.T) {
 			name string
 			when func(*http.Request) bool
 			page bool
-		}{{"never", nil, false}, {"phones", xsignin.OnPhones, tt.phone}, {"always", always, tt.always}} {
+		}{{"never", nil, false}, {"phones", handlers.OnPhones, tt.phone}, {"always", always, tt.always}} {
 			s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = how.when })
 			a := s.browser().Get("/auth/login", tt.headers...)
 			if how.page != (a.StatusCode == http.StatusOK && a.Onward() != "") || how.page == (a.StatusCode == http.StatusSeeOther) {

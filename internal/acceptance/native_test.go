@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
@@ -27,7 +28,7 @@ const nativeURI = "com.example.app:/callback"
 // nativeSite is a site that programs may sign in to, in both ways.
 func nativeSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	s := newSite(t, append([]func(*xsignin.Config){func(c *xsignin.Config) {
-		c.Advanced.Native = xsignin.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
+		c.Advanced.Native = handlers.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
 	}}, edit...)...)
 	s.X.SetCallbacks(s.Public+"/auth/callback", nativeURI, "http://127.0.0.1:8765/cb")
 	return s

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -126,7 +127,7 @@ var everyPage = []wayToPage{
 // pageSite is a site with a Pages hook. It does not let the second user in.
 func pageSite(t *testing.T, pages func(http.ResponseWriter, *http.Request, page.Page)) *site {
 	return newSite(t, func(c *xsignin.Config) {
-		c.Pages.Render, c.Pages.Interstitial = pages, xsignin.OnPhones
+		c.Pages.Render, c.Pages.Interstitial = pages, handlers.OnPhones
 		c.OnSignIn = func(_ context.Context, in *xsignin.SignIn) error {
 			if in.User.AccountID == xtest.SecondUserID {
 				return provider.ErrNotAllowed

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
@@ -51,7 +52,7 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 	if !slices.Equal(names, []string{"x", "x-brand"}) {
 		t.Fatalf("the user holds tokens of %v", names)
 	}
-	me := func(a xsignin.Account) int {
+	me := func(a client.Account) int {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com/2/users/me", http.NoBody)
 		if err != nil {

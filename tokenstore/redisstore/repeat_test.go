@@ -13,7 +13,6 @@ import (
 
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/tokenstore"
-	"github.com/xsignin/xsignin/tokenstore/redisstore"
 )
 
 // copying is a hook that keeps the last script call of a client, to send it again.
@@ -36,7 +35,7 @@ func (c *copying) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 
 // repeats is a store and another client of the same Redis.
 type repeats struct {
-	*redisstore.Store
+	tokenstore.Store
 	t     *testing.T
 	admin *redis.Client
 	sent  *copying

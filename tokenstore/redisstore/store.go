@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	_ "embed" // for the script
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config says where a [Store] keeps its entries.
+// Config says where a store keeps its entries.
 type Config struct {
 	// Client is a [*redis.Client], also from [redis.NewFailoverClient], or a
 	// [*redis.ClusterClient] that reads from primary servers. A [*redis.Ring] is refused:
@@ -32,26 +33,25 @@ type Config struct {
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Walker] in Redis. [New] makes one.
-// Goroutines may share it, and processes may share its Redis. Its own errors begin with
-// "redisstore:", wrap the client's error and quote no key, value or version. It prints
-// nothing of the client, which may contain a password.
-//
-// A call ends with its context, even if the client still waits for an answer. The command
-// may then still be executed. Without a deadline the client's timeouts and attempts apply.
-// By default these add up to 12 seconds when Redis does not answer.
-type Store struct {
+type store struct {
 	client redis.UniversalClient
 	prefix string
 }
 
-var (
-	_ tokenstore.Store  = (*Store)(nil)
-	_ tokenstore.Walker = (*Store)(nil)
-)
+//go:embed entry.lua
+var entryScript string
 
-// New returns a Store. It makes no network requests. Its error is a mistake in c.
-func New(c Config) (*Store, error) {
+var script = redis.NewScript(entryScript)
+
+// New returns a [tokenstore.Store] in Redis. It makes no network requests. Its error is a
+// mistake in c. Goroutines may share the store, and processes may share its Redis. Its own
+// errors begin with "redisstore:", wrap the client's error and quote no key, value or
+// version. It prints nothing of the client, which may contain a password.
+//
+// A call ends with its context, even if the client still waits for an answer. The command
+// may then still be executed. Without a deadline the client's timeouts and attempts apply.
+// By default these add up to 12 seconds when Redis does not answer.
+func New(c Config) (tokenstore.Store, error) {
 	switch client := c.Client.(type) {
 	case nil:
 		return nil, errors.New("redisstore: Config.Client is required")
@@ -62,75 +62,76 @@ func New(c Config) (*Store, error) {
 			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes (leave its ReadOnly, RouteByLatency and RouteRandomly unset)")
 		}
 	}
-	if c.Prefix == "" {
-		c.Prefix = "xsignin:token:"
-	}
-	return &Store{client: c.Client, prefix: c.Prefix}, nil
+	return &store{client: c.Client, prefix: cmp.Or(c.Prefix, "xsignin:token:")}, nil
 }
 
-// Get implements [tokenstore.Store].
-func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
-	const doing = "read an entry"
-	fields, err := ask(ctx, doing, func() ([]any, error) {
-		return s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result()
+func (s *store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
+	e, err := ask(ctx, "get", func() (tokenstore.Entry, error) {
+		version, value, err := texts(s.client.HMGet(ctx, s.hash(key.UserID), "version:"+field(key), "value:"+field(key)).Result())
+		return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, err
 	})
-	if err != nil {
-		return tokenstore.Entry{}, err
-	}
-	if len(fields) == 2 && fields[0] == nil && fields[1] == nil {
+	if err == nil && e.Version == "" {
 		return tokenstore.Entry{}, tokenstore.ErrNotFound
 	}
-	if len(fields) == 2 {
-		version, ok1 := fields[0].(string)
-		value, ok2 := fields[1].(string)
-		if ok1 && ok2 {
-			return tokenstore.Entry{Value: []byte(value), Version: tokenstore.Version(version)}, nil
-		}
+	return e, err
+}
+
+var errForeign = errors.New("there is an entry that this package did not write")
+
+// texts returns an entry's version and another field, or empty strings if there is no entry.
+func texts(fields []any, err error) (version, other string, _ error) {
+	if err != nil {
+		return "", "", err
 	}
-	return tokenstore.Entry{}, fmt.Errorf("redisstore: %s: the entry was not written by this package", doing)
+	if len(fields) != 2 {
+		return "", "", errForeign
+	}
+	version, ok1 := fields[0].(string)
+	other, ok2 := fields[1].(string)
+	if ok1 != ok2 {
+		return "", "", errForeign
+	}
+	return version, other, nil
 }
 
-// Put implements [tokenstore.Store].
-func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
-	return s.write(ctx, "write an entry", key, value)
+func (s *store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
+	return s.write(ctx, key, value)
 }
 
-// Replace implements [tokenstore.Store].
-func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-	return s.write(ctx, "replace an entry", key, value, string(v))
+func (s *store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	return s.write(ctx, key, value, string(v))
 }
 
-// write runs writeScript. replaced is the version to replace, or absent.
-func (s *Store) write(ctx context.Context, doing string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
+// write writes an entry. replaced is the version to replace, or absent.
+func (s *store) write(ctx context.Context, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
 	version := rand.Text()
 	// The value is copied, because the client may still send it after ctx has ended.
 	args := append([]any{version, string(value), key.UserID}, replaced...)
-	done, err := s.run(ctx, doing, writeScript, key, args...)
+	done, err := s.run(ctx, "write", key, args...)
+	if err == nil && done == 0 {
+		err = tokenstore.ErrConflict
+	}
 	if err != nil {
 		return "", err
-	}
-	if done == 0 {
-		return "", tokenstore.ErrConflict
 	}
 	return tokenstore.Version(version), nil
 }
 
-// Delete implements [tokenstore.Store].
-func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
-	done, err := s.run(ctx, "delete an entry", deleteScript, key, string(v), rand.Text())
+func (s *store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	done, err := s.run(ctx, "delete", key, string(v), rand.Text())
 	if err == nil && done == 0 {
 		err = tokenstore.ErrConflict
 	}
 	return err
 }
 
-// Lease implements [tokenstore.Store]. The lease lasts d, rounded up to microseconds.
-func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+// Lease rounds d up to microseconds.
+func (s *store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
 	if d < time.Millisecond {
 		return "", errors.New("redisstore: a lease lasts at least one millisecond")
 	}
 	id := rand.Text()
-	left, err := s.run(ctx, "lease an entry", leaseScript, key, id, string(v), microseconds(d))
+	left, err := s.run(ctx, "lease", key, id, string(v), (d-1).Microseconds()+1)
 	switch {
 	case err != nil:
 		return "", err
@@ -142,20 +143,16 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 	return tokenstore.LeaseID(id), nil
 }
 
-// Release implements [tokenstore.Store].
-func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
-	_, err := s.run(ctx, "release an entry", releaseScript, key, string(id))
+func (s *store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
+	_, err := s.run(ctx, "release", key, string(id))
 	return err
 }
 
-// List implements [tokenstore.Store]. It reads the field names of one hash.
-func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	fields, err := ask(ctx, "list a user's entries", func() ([]string, error) {
+// List reads the field names of one hash.
+func (s *store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	fields, err := ask(ctx, "list", func() ([]string, error) {
 		return s.client.HKeys(ctx, s.hash(userID)).Result()
 	})
-	if err != nil {
-		return nil, err
-	}
 	var keys []tokenstore.Key
 	for _, name := range fields {
 		if k, ok := parseField(name); ok && !strings.HasPrefix(k.Provider, ".") {
@@ -166,11 +163,11 @@ func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, erro
 	slices.SortFunc(keys, func(a, b tokenstore.Key) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.AccountID, b.AccountID))
 	})
-	return keys, nil
+	return keys, err
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the client's options.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
+func (s *store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
 // field is what the names of an entry's fields end with. The length keeps the two parts
 // apart.
@@ -191,24 +188,16 @@ func parseField(name string) (tokenstore.Key, bool) {
 
 // hash returns the name of the hash of a user's entries. The digest keeps names short and
 // hides users' ids.
-func (s *Store) hash(userID string) string {
+func (s *store) hash(userID string) string {
 	sum := sha256.Sum256([]byte(userID))
 	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"
 }
 
-// run runs a script about key, which returns a number.
-func (s *Store) run(ctx context.Context, doing string, script *redis.Script, key tokenstore.Key, args ...any) (int64, error) {
-	args = append([]any{field(key)}, args...)
+// run runs the script about key, which returns a number.
+func (s *store) run(ctx context.Context, op string, key tokenstore.Key, args ...any) (int64, error) {
+	args = append([]any{op, field(key)}, args...)
 	hash := s.hash(key.UserID)
-	return ask(ctx, doing, func() (int64, error) {
+	return ask(ctx, op, func() (int64, error) {
 		return script.Run(ctx, s.client, []string{hash, hash + ":ended"}, args...).Int64()
 	})
-}
-
-func microseconds(d time.Duration) int64 {
-	n := int64(d / time.Microsecond)
-	if d%time.Microsecond > 0 {
-		n++
-	}
-	return n
 }

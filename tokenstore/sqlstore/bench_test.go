@@ -14,10 +14,10 @@ import (
 func BenchmarkStore(b *testing.B) {
 	for _, test := range []struct {
 		name string
-		open func(b *testing.B) *sqlstore.Store
+		open func(b *testing.B) sqlstore.Store
 	}{
-		{"SQLite", func(b *testing.B) *sqlstore.Store { return sqlite(b).open(b, "") }},
-		{"PostgreSQL", func(b *testing.B) *sqlstore.Store { return postgres(b).open(b, "") }},
+		{"SQLite", func(b *testing.B) sqlstore.Store { return sqlite(b).open(b, "") }},
+		{"PostgreSQL", func(b *testing.B) sqlstore.Store { return postgres(b).open(b, "") }},
 	} {
 		value := bytes.Repeat([]byte("t"), 500)
 		b.Run(test.name+"/read", func(b *testing.B) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,93 +17,81 @@ const (
 	PostgreSQL
 )
 
+// dialects has the name of each Dialect, and the file of its statements. This file has all
+// else that differs between databases, except for the queue of writers.
+var dialects = map[Dialect]struct{ name, file string }{
+	SQLite:     {"SQLite", "sqlite.sql"},
+	PostgreSQL: {"PostgreSQL", "postgresql.sql"},
+}
+
+//go:embed *.sql
+var files embed.FS
+
 // String returns the database's name.
 func (d Dialect) String() string {
-	switch d {
-	case SQLite:
-		return "SQLite"
-	case PostgreSQL:
-		return "PostgreSQL"
+	if known, ok := dialects[d]; ok {
+		return known.name
 	}
 	return fmt.Sprintf("Dialect(%d)", int(d))
 }
 
-const defaultPrefix = "xsignin_"
+// PostgreSQL cuts names at 63 bytes. The names have up to 23 bytes after the prefix.
+var validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`)
 
-// tablePrefix checks the values that become part of statements.
-func tablePrefix(d Dialect, prefix string) (string, error) {
-	if prefix == "" {
-		prefix = defaultPrefix
-	}
+// statements reads the statements of the dialect's file, by name. It checks the values that
+// become part of them.
+func (d Dialect) statements(prefix string) (map[string]string, error) {
 	var errs []error
-	if d != SQLite && d != PostgreSQL {
+	if _, ok := dialects[d]; !ok {
 		errs = append(errs, fmt.Errorf("sqlstore: unknown dialect %v (use SQLite or PostgreSQL)", d))
 	}
-	// PostgreSQL cuts names at 63 bytes. The names have up to 23 bytes after the prefix.
-	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`).MatchString(prefix) {
+	if prefix == "" {
+		prefix = "xsignin_"
+	}
+	if !validPrefix.MatchString(prefix) {
 		errs = append(errs, fmt.Errorf("sqlstore: invalid prefix %q (use up to 40 lower-case letters, digits and underscores)", prefix))
 	}
-	return prefix, errors.Join(errs...)
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	text, err := files.ReadFile(dialects[d].file)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]string)
+	name := ""
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "{prefix}", prefix)) {
+		if next, ok := strings.CutPrefix(line, "--: "); ok {
+			all[name] = strings.TrimSpace(all[name])
+			name = strings.TrimSpace(next)
+		} else if !strings.HasPrefix(line, "--") {
+			all[name] += line
+		}
+	}
+	return all, nil
 }
 
-// statements have the arguments $1, the user, $2, the provider, and $3, the account.
-// Others follow.
-type statements struct {
-	get, put, create, replace, remove string
-	lease, left, release, list        string
-	// first has the argument $1, the limit. next has the key of the last entry and $4, the
-	// limit.
-	first, next string
+// contention reports whether the database rolled a statement back because of another
+// one, so that it can be repeated.
+func contention(err error) bool {
+	// These are PostgreSQL's codes of a serialization failure and a deadlock, and SQLite's
+	// texts for SQLITE_BUSY and SQLITE_LOCKED. All drivers of SQLite return the texts, but
+	// each has another type for the code.
+	state, text := sqlState(err), err.Error()
+	return state == "40001" || state == "40P01" ||
+		strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
 }
 
-func (d Dialect) statements(prefix string) statements {
-	// The current time, the end of a lease of $6 milliseconds, the milliseconds that the
-	// row's lease still runs, and the latest end that this lease may have.
-	now, until := "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", "$now + $6"
-	left, latest := "lease_until - $now", "$now + lease_length"
-	if d == PostgreSQL {
-		// Not now(), which stands still while a statement waits for a row lock.
-		now = "clock_timestamp()"
-		until = "$now + $6::bigint * interval '1 millisecond'"
-		left = "CEIL(EXTRACT(EPOCH FROM lease_until - $now) * 1000)::bigint"
-		latest = "$now + lease_length * interval '1 millisecond'"
+func missingTable(err error) bool {
+	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
+}
+
+// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
+// method.
+func sqlState(err error) string {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		return e.SQLState()
 	}
-	text := func(s string) string {
-		for _, r := range []*strings.Replacer{
-			strings.NewReplacer(
-				"$leased", "(lease IS NOT NULL AND lease_until > $now AND lease_until <= $latest)",
-				"$nolease", "lease = NULL, lease_until = NULL, lease_length = NULL",
-				"$key", "user_id, provider, account_id",
-				"$row", "user_id = $1 AND provider = $2 AND account_id = $3",
-				"$table", prefix+"tokens"),
-			strings.NewReplacer("$until", until, "$left", left, "$latest", latest),
-			strings.NewReplacer("$now", now),
-		} {
-			s = r.Replace(s)
-		}
-		if d == SQLite {
-			// $1 would be a name there.
-			s = strings.ReplaceAll(s, "$", "?")
-		}
-		return s
-	}
-	return statements{
-		get: text(`SELECT value, version FROM $table WHERE $row`),
-		put: text(`INSERT INTO $table ($key, value, version) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT ($key) DO UPDATE
-			SET value = excluded.value, version = excluded.version, $nolease`),
-		create: text(`INSERT INTO $table ($key, value, version) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT ($key) DO NOTHING`),
-		replace: text(`UPDATE $table SET value = $4, version = $5, $nolease WHERE $row AND version = $6`),
-		remove:  text(`DELETE FROM $table WHERE $row AND version = $4`),
-		lease: text(`UPDATE $table SET lease = $5, lease_until = $until, lease_length = $6
-			WHERE $row AND version = $4 AND NOT $leased`),
-		left:    text(`SELECT CASE WHEN $leased THEN $left ELSE 0 END FROM $table WHERE $row AND version = $4`),
-		release: text(`UPDATE $table SET $nolease WHERE $row AND lease = $4`),
-		list:    text(`SELECT $key FROM $table WHERE user_id = $1 ORDER BY provider, account_id`),
-		// Two statements, because no key comes before the empty one.
-		first: text(`SELECT $key FROM $table ORDER BY $key LIMIT $1`),
-		next: text(`SELECT $key FROM $table WHERE ($key) > ($1, $2, $3)
-			ORDER BY $key LIMIT $4`),
-	}
+	return ""
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// A program's own data source is a file or a server; see the package's comment.
+// A program's own data source is a file or a server; see docs/stores.md.
 func Example() {
 	ctx := context.Background()
 	db, err := sql.Open("sqlite", ":memory:")

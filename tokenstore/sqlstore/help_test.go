@@ -24,7 +24,7 @@ type database struct {
 	driver, dsn string
 }
 
-// sqlite is a new file with the data source name that the package's comment advises.
+// sqlite is a new file with the data source name that docs/stores.md advises.
 func sqlite(t testing.TB) database {
 	t.Helper()
 	file := filepath.ToSlash(filepath.Join(t.TempDir(), "tokens.db"))
@@ -52,7 +52,7 @@ func (d database) pool(t testing.TB) *sql.DB {
 }
 
 // store returns a store without tables.
-func (d database) store(t testing.TB, db *sql.DB, prefix string) *sqlstore.Store {
+func (d database) store(t testing.TB, db *sql.DB, prefix string) sqlstore.Store {
 	t.Helper()
 	s, err := sqlstore.New(sqlstore.Config{DB: db, Dialect: d.dialect, Prefix: prefix})
 	if err != nil {
@@ -62,7 +62,7 @@ func (d database) store(t testing.TB, db *sql.DB, prefix string) *sqlstore.Store
 }
 
 // open returns a store on connections of its own, with tables.
-func (d database) open(t testing.TB, prefix string) *sqlstore.Store {
+func (d database) open(t testing.TB, prefix string) sqlstore.Store {
 	t.Helper()
 	s := d.store(t, d.pool(t), prefix)
 	if err := s.Migrate(t.Context()); err != nil {
@@ -95,7 +95,7 @@ type names struct{ n atomic.Int32 }
 func (n *names) next() string { return fmt.Sprintf("t%d_", n.n.Add(1)) }
 
 // put fails the test on an error.
-func put(t testing.TB, s *sqlstore.Store, value string) tokenstore.Version {
+func put(t testing.TB, s sqlstore.Store, value string) tokenstore.Version {
 	t.Helper()
 	v, err := s.Put(t.Context(), key(), []byte(value))
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -17,9 +16,9 @@ const (
 	pause = 20 * time.Millisecond
 )
 
-// do calls f until it succeeds, fails permanently, or ctx ends. It returns [sql.ErrNoRows]
-// unwrapped.
-func (s *Store) do(ctx context.Context, doing string, f func() error) error {
+// retry calls f until it succeeds, fails permanently, or ctx ends. It returns
+// [sql.ErrNoRows] unwrapped.
+func (s *store) retry(ctx context.Context, doing string, f func() error) error {
 	began := time.Now()
 	for wait := time.Millisecond; ; wait = min(2*wait, pause) {
 		err := f()
@@ -29,79 +28,21 @@ func (s *Store) do(ctx context.Context, doing string, f func() error) error {
 		if ctx.Err() != nil || !contention(err) || time.Since(began) > patience {
 			return wrap(ctx, doing, err)
 		}
-		// The random part keeps callers from colliding again.
-		timer := time.NewTimer(wait/2 + rand.N(wait))
 		select {
-		case <-timer.C:
+		case <-time.After(wait/2 + rand.N(wait)): // random, so that callers do not meet again
 		case <-ctx.Done():
-			timer.Stop()
-			return wrap(ctx, doing, err)
 		}
 	}
 }
-
-// begin waits for the turn to write. SQLite's own waiting is unfair: a writer may never
-// succeed. Writers of a Store wait in a queue instead.
-func (s *Store) begin(ctx context.Context, doing string) (end func(), err error) {
-	if s.turn == nil {
-		return func() {}, nil
-	}
-	end = func() { <-s.turn }
-	select {
-	case s.turn <- struct{}{}:
-		return end, nil
-	default:
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case s.turn <- struct{}{}:
-		return end, nil
-	case <-ctx.Done():
-		return nil, wrap(ctx, doing, context.Cause(ctx))
-	case <-timer.C:
-		return nil, wrap(ctx, doing, errBusy)
-	}
-}
-
-// errBusy begins like SQLite's error for a locked file.
-var errBusy = errors.New("database is locked: the calls before this one had not ended after 10 seconds")
 
 // wrap adds the package's prefix to an error of the driver.
 func wrap(ctx context.Context, doing string, err error) error {
 	// Some drivers do not return the context's error when the context ends a call.
 	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
-		return fmt.Errorf("sqlstore: cannot %s: %w (%w)", doing, end, err)
+		err = fmt.Errorf("%w (%w)", end, err)
 	}
 	if missingTable(err) {
-		return fmt.Errorf("sqlstore: cannot %s: %w; call Migrate first, or run the statements of Schema", doing, err)
+		err = fmt.Errorf("%w; call Migrate first, or run the statements of Schema", err)
 	}
-	return fmt.Errorf("sqlstore: cannot %s: %w", doing, err)
-}
-
-// contention reports whether the database rolled a statement back because of another
-// one, so that it can be repeated.
-func contention(err error) bool {
-	switch sqlState(err) {
-	case "40001", "40P01": // serialization failure, deadlock
-		return true
-	}
-	// These are SQLite's texts for SQLITE_BUSY and SQLITE_LOCKED. All drivers return the
-	// texts, but each has another type for the code.
-	text := err.Error()
-	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
-}
-
-func missingTable(err error) bool {
-	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
-}
-
-// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
-// method.
-func sqlState(err error) string {
-	var e interface{ SQLState() string }
-	if errors.As(err, &e) {
-		return e.SQLState()
-	}
-	return ""
+	return fmt.Errorf("sqlstore: %s: %w", doing, err)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
@@ -142,7 +143,7 @@ func (d database) lock(t *testing.T) (unlock func()) {
 const marked = "marked bytes"
 
 // calls makes a call of each method and returns its error.
-func calls(ctx context.Context, s *sqlstore.Store) map[string]error {
+func calls(ctx context.Context, s sqlstore.Store) map[string]error {
 	errs := make(map[string]error)
 	_, errs["Get"] = s.Get(ctx, key())
 	_, errs["Put"] = s.Put(ctx, key(), []byte(marked))
@@ -151,6 +152,6 @@ func calls(ctx context.Context, s *sqlstore.Store) map[string]error {
 	_, errs["Lease"] = s.Lease(ctx, key(), "version", time.Minute)
 	errs["Release"] = s.Release(ctx, key(), "lease")
 	_, errs["List"] = s.List(ctx, "12")
-	_, _, errs["Walk"] = s.Walk(ctx, "", 10)
+	errs["Walk"] = s.Walk(ctx, func(tokenstore.Key) error { return nil })
 	return errs
 }

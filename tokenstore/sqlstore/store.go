@@ -25,83 +25,80 @@ type Config struct {
 	Prefix string
 }
 
-// Store is a [tokenstore.Store] and a [tokenstore.Walker] in a database. [New] makes one,
-// and [Store.Migrate] makes its tables. Goroutines may share it, and processes may share
-// its database. Its own errors begin with "sqlstore:", wrap the driver's error and quote no
-// value. It prints nothing of the data source, which may contain a password.
-type Store struct {
+// Store is a [tokenstore.Store] in a database. [New] makes one. Goroutines may share it, and
+// processes may share its database. Its own errors begin with "sqlstore:", wrap the driver's
+// error and quote no value. It prints nothing of the data source, which may contain a
+// password.
+type Store interface {
+	tokenstore.Store
+
+	// Migrate creates the tables, or updates the tables of an older release. Call it at each
+	// start: with nothing to do it is one read. Several replicas may call it at once. One of
+	// them migrates while the others wait. The migration is one transaction. A schema that
+	// is newer than this program is an error.
+	Migrate(ctx context.Context) error
+}
+
+type store struct {
 	db      *sql.DB
 	dialect Dialect
-	prefix  string
-	text    statements
-	// turn is full while a caller writes. It is nil for PostgreSQL.
+	text    map[string]string
+	// turn is full while a caller writes. It is nil unless the dialect is SQLite.
 	turn chan struct{}
 }
 
-var (
-	_ tokenstore.Store  = (*Store)(nil)
-	_ tokenstore.Walker = (*Store)(nil)
-)
-
 // New returns a Store. It makes no database calls. Its error is a mistake in c.
-func New(c Config) (*Store, error) {
-	prefix, err := tablePrefix(c.Dialect, c.Prefix)
+func New(c Config) (Store, error) {
+	text, err := c.Dialect.statements(c.Prefix)
 	if c.DB == nil {
 		err = errors.Join(errors.New("sqlstore: Config.DB is required"), err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: c.DB, dialect: c.Dialect, prefix: prefix, text: c.Dialect.statements(prefix)}
+	s := &store{db: c.DB, dialect: c.Dialect, text: text}
 	if c.Dialect == SQLite {
 		s.turn = make(chan struct{}, 1)
 	}
 	return s, nil
 }
 
-// Get implements [tokenstore.Store].
-func (s *Store) Get(ctx context.Context, key tokenstore.Key) (tokenstore.Entry, error) {
-	var value, version []byte
-	err := s.queryRow(ctx, "read an entry", s.text.get, parts(key), &value, &version)
+func (s *store) Get(ctx context.Context, key tokenstore.Key) (e tokenstore.Entry, err error) {
+	err = s.queryRow(ctx, "get", parts(key), &e.Value, &e.Version)
 	if errors.Is(err, sql.ErrNoRows) {
-		return tokenstore.Entry{}, tokenstore.ErrNotFound
+		return e, tokenstore.ErrNotFound
 	}
-	if err != nil {
-		return tokenstore.Entry{}, err
-	}
-	return tokenstore.Entry{Value: value, Version: tokenstore.Version(version)}, nil
+	return e, err
 }
 
-// Put implements [tokenstore.Store].
-func (s *Store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
-	version := rand.Text()
-	_, err := s.exec(ctx, "write an entry", s.text.put, key, notNil(value), []byte(version))
-	if err != nil {
-		return "", err
-	}
-	return tokenstore.Version(version), nil
+func (s *store) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
+	return s.write(ctx, "put", key, value)
 }
 
-// Replace implements [tokenstore.Store].
-func (s *Store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-	version := rand.Text()
-	statement, args := s.text.replace, []any{notNil(value), []byte(version), []byte(v)}
+func (s *store) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 	if v == "" {
-		statement, args = s.text.create, args[:2]
+		return s.write(ctx, "create", key, value)
 	}
-	done, err := s.exec(ctx, "replace an entry", statement, key, args...)
+	return s.write(ctx, "replace", key, value, []byte(v))
+}
+
+// write runs a statement that writes value in a new version.
+func (s *store) write(ctx context.Context, name string, key tokenstore.Key, value []byte, replaced ...any) (tokenstore.Version, error) {
+	version := rand.Text()
+	// Drivers write NULL for a nil slice.
+	args := append([]any{append([]byte{}, value...), []byte(version)}, replaced...)
+	done, err := s.exec(ctx, name, key, args...)
+	if err == nil && !done {
+		err = tokenstore.ErrConflict
+	}
 	if err != nil {
 		return "", err
-	}
-	if !done {
-		return "", tokenstore.ErrConflict
 	}
 	return tokenstore.Version(version), nil
 }
 
-// Delete implements [tokenstore.Store].
-func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
-	done, err := s.exec(ctx, "delete an entry", s.text.remove, key, []byte(v))
+func (s *store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Version) error {
+	done, err := s.exec(ctx, "delete", key, []byte(v))
 	if err != nil || done {
 		return err
 	}
@@ -115,15 +112,14 @@ func (s *Store) Delete(ctx context.Context, key tokenstore.Key, v tokenstore.Ver
 	return err
 }
 
-// Lease implements [tokenstore.Store]. The lease lasts d, rounded up to milliseconds.
-func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+// Lease rounds d up to milliseconds.
+func (s *store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
 	if d < time.Millisecond {
 		return "", errors.New("sqlstore: a lease lasts at least one millisecond")
 	}
-	const doing = "lease an entry"
 	id := rand.Text()
 	for {
-		done, err := s.exec(ctx, doing, s.text.lease, key, []byte(v), []byte(id), milliseconds(d))
+		done, err := s.exec(ctx, "lease", key, []byte(v), []byte(id), int64((d+time.Millisecond-1)/time.Millisecond))
 		if err != nil {
 			return "", err
 		}
@@ -131,7 +127,7 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 			return tokenstore.LeaseID(id), nil
 		}
 		var left int64
-		err = s.queryRow(ctx, doing, s.text.left, append(parts(key), []byte(v)), &left)
+		err = s.queryRow(ctx, "left", append(parts(key), []byte(v)), &left)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return "", tokenstore.ErrConflict
@@ -144,31 +140,55 @@ func (s *Store) Lease(ctx context.Context, key tokenstore.Key, v tokenstore.Vers
 	}
 }
 
-// Release implements [tokenstore.Store].
-func (s *Store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
-	_, err := s.exec(ctx, "release an entry", s.text.release, key, []byte(id))
+func (s *store) Release(ctx context.Context, key tokenstore.Key, id tokenstore.LeaseID) error {
+	_, err := s.exec(ctx, "release", key, []byte(id))
 	return err
 }
 
-// List implements [tokenstore.Store], by an index.
-func (s *Store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	keys, err := s.query(ctx, "list a user's entries", s.text.list, []byte(userID))
+func (s *store) List(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	keys, err := s.keys(ctx, "list", []byte(userID))
 	return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return strings.HasPrefix(k.Provider, ".") }), err
 }
 
+// pageLength is how many keys Walk reads at a time.
+const pageLength = 256
+
+// Walk visits the entries in the order of user, provider and account. Nothing stays open
+// during a visit.
+func (s *store) Walk(ctx context.Context, visit func(tokenstore.Key) error) error {
+	keys, err := s.keys(ctx, "first page", pageLength)
+	for err == nil {
+		for _, k := range keys {
+			if err := visit(k); err != nil {
+				return err
+			}
+		}
+		if len(keys) < pageLength {
+			return nil
+		}
+		keys, err = s.keys(ctx, "next page", append(parts(keys[pageLength-1]), pageLength)...)
+	}
+	return err
+}
+
 // Format implements [fmt.Formatter], so that no verb prints the data source.
-func (s Store) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "sqlstore.Store(%v)", s.dialect) }
+func (s *store) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "sqlstore.Store(%v)", s.dialect) }
 
 // exec runs a statement about key and reports whether it found a row to change.
-func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstore.Key, args ...any) (done bool, err error) {
-	end, err := s.begin(ctx, doing)
-	if err != nil {
-		return false, err
+func (s *store) exec(ctx context.Context, name string, key tokenstore.Key, args ...any) (done bool, err error) {
+	if s.turn != nil {
+		// SQLite's own waiting is unfair: a writer may never succeed. So the writers of a Store
+		// wait in a queue.
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return false, wrap(ctx, name, ctx.Err())
+		}
 	}
-	defer end()
 	args = append(parts(key), args...)
-	err = s.do(ctx, doing, func() error {
-		r, err := s.db.ExecContext(ctx, statement, args...)
+	err = s.retry(ctx, name, func() error {
+		r, err := s.db.ExecContext(ctx, s.text[name], args...)
 		if err != nil {
 			return err
 		}
@@ -180,50 +200,34 @@ func (s *Store) exec(ctx context.Context, doing, statement string, key tokenstor
 }
 
 // queryRow runs a statement that selects one row.
-func (s *Store) queryRow(ctx context.Context, doing, statement string, args []any, into ...any) error {
-	return s.do(ctx, doing, func() error {
-		return s.db.QueryRowContext(ctx, statement, args...).Scan(into...)
+func (s *store) queryRow(ctx context.Context, name string, args []any, into ...any) error {
+	return s.retry(ctx, name, func() error {
+		return s.db.QueryRowContext(ctx, s.text[name], args...).Scan(into...)
 	})
 }
 
-// query runs a statement that selects the keys of entries.
-func (s *Store) query(ctx context.Context, doing, statement string, args ...any) ([]tokenstore.Key, error) {
-	var keys []tokenstore.Key
-	err := s.do(ctx, doing, func() error {
+// keys runs a statement that selects the keys of entries.
+func (s *store) keys(ctx context.Context, name string, args ...any) (keys []tokenstore.Key, err error) {
+	err = s.retry(ctx, name, func() error {
 		keys = nil
-		rows, err := s.db.QueryContext(ctx, statement, args...)
+		rows, err := s.db.QueryContext(ctx, s.text[name], args...)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
-			var user, provider, account []byte
-			if err := rows.Scan(&user, &provider, &account); err != nil {
+			var k tokenstore.Key
+			if err := rows.Scan(&k.UserID, &k.Provider, &k.AccountID); err != nil {
 				return err
 			}
-			keys = append(keys, tokenstore.Key{Provider: string(provider), UserID: string(user), AccountID: string(account)})
+			keys = append(keys, k)
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, nil
+	return keys, err
 }
 
 // parts returns the arguments that name a row.
 func parts(key tokenstore.Key) []any {
 	return []any{[]byte(key.UserID), []byte(key.Provider), []byte(key.AccountID)}
-}
-
-// notNil keeps drivers from writing NULL for an empty value.
-func notNil(value []byte) []byte {
-	if value == nil {
-		return []byte{}
-	}
-	return value
-}
-
-func milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

@@ -33,7 +33,7 @@ func with(name, breaks string, damage func(s *store)) fault {
 // together is with for a store that all use at a time.
 func together(name, breaks string, damage func(s *store)) fault {
 	return fault{name, breaks, func(*testing.T) storetest.Backend {
-		s := &store{Memory: tokenstore.NewMemory()}
+		s := &store{Store: tokenstore.NewMemory()}
 		damage(s)
 		return storetest.Backend{Open: func(*testing.T) tokenstore.Store { return s }}
 	}}
@@ -48,7 +48,7 @@ func brokenEntries() []fault {
 	return []fault{
 		with("an absent entry is an empty one", absent, func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if errors.Is(err, tokenstore.ErrNotFound) {
 					err = nil
 				}
@@ -57,7 +57,7 @@ func brokenEntries() []fault {
 		}),
 		with("an absent entry is an error of its own", absent, func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if errors.Is(err, tokenstore.ErrNotFound) {
 					err = errors.New("no rows")
 				}
@@ -66,18 +66,18 @@ func brokenEntries() []fault {
 		}),
 		with("deleting nothing is an error", absent, func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
-				if _, err := s.Memory.Get(ctx, k); err != nil {
+				if _, err := s.Store.Get(ctx, k); err != nil {
 					return err
 				}
-				return s.Memory.Delete(ctx, k, v)
+				return s.Store.Delete(ctx, k, v)
 			}
 		}),
 		with("Put does not overwrite", "a write replaces whatever was there", func(s *store) {
 			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-				if e, err := s.Memory.Get(ctx, k); err == nil {
+				if e, err := s.Store.Get(ctx, k); err == nil {
 					return e.Version, nil
 				}
-				return s.Memory.Put(ctx, k, value)
+				return s.Store.Put(ctx, k, value)
 			}
 		}),
 		with("Delete keeps the entry", "a deleted entry is gone", func(s *store) {
@@ -87,10 +87,10 @@ func brokenEntries() []fault {
 			given := make(map[tokenstore.Key][]byte)
 			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
 				given[k] = value
-				return s.Memory.Put(ctx, k, value)
+				return s.Store.Put(ctx, k, value)
 			}
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				e.Value = bytes.Clone(given[k])
 				return e, err
 			}
@@ -98,7 +98,7 @@ func brokenEntries() []fault {
 		with("all who read get one slice", "a slice belongs to whoever made or got it", func(s *store) {
 			shared := make(map[tokenstore.Version]tokenstore.Entry)
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if old, ok := shared[e.Version]; ok {
 					return old, nil
 				}
@@ -110,7 +110,7 @@ func brokenEntries() []fault {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				other := k
 				other.UserID = "13"
-				return errors.Join(s.Memory.Delete(ctx, k, v), removeAny(ctx, s.Memory, other))
+				return errors.Join(s.Store.Delete(ctx, k, v), removeAny(ctx, s.Store, other))
 			}
 		}),
 		{"each handle has entries of its own", "two handles are one store", func(*testing.T) storetest.Backend {
@@ -120,7 +120,7 @@ func brokenEntries() []fault {
 }
 
 // removeAny deletes an entry in any version.
-func removeAny(ctx context.Context, m *tokenstore.Memory, k tokenstore.Key) error {
+func removeAny(ctx context.Context, m tokenstore.Store, k tokenstore.Key) error {
 	e, err := m.Get(ctx, k)
 	if err != nil {
 		return nil
@@ -135,17 +135,17 @@ func brokenVersions() []fault {
 	return []fault{
 		with("Replace ignores versions", conditional, func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, _ tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				if _, err := s.Memory.Get(ctx, k); err != nil {
+				if _, err := s.Store.Get(ctx, k); err != nil {
 					return "", tokenstore.ErrConflict
 				}
-				return s.Memory.Put(ctx, k, value)
+				return s.Store.Put(ctx, k, value)
 			}
 		}),
 		with("a conflict writes all the same", conditional, func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				next, err := s.Memory.Replace(ctx, k, v, value)
+				next, err := s.Store.Replace(ctx, k, v, value)
 				if err != nil {
-					_, _ = s.Memory.Put(ctx, k, value)
+					_, _ = s.Store.Put(ctx, k, value)
 				}
 				return next, err
 			}
@@ -155,15 +155,15 @@ func brokenVersions() []fault {
 				if _, err := strconv.ParseUint(string(v), 10, 64); err != nil {
 					return "", err
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 		with("an empty version means any", "a version that never was conflicts", func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 				if v == "" {
-					return s.Memory.Put(ctx, k, value)
+					return s.Store.Put(ctx, k, value)
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 		with("nothing is made by Replace", creation, func(s *store) {
@@ -171,25 +171,25 @@ func brokenVersions() []fault {
 				if v == "" {
 					return "", tokenstore.ErrConflict
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 		with("Delete ignores versions", deletion, func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, _ tokenstore.Version) error {
-				return removeAny(ctx, s.Memory, k)
+				return removeAny(ctx, s.Store, k)
 			}
 		}),
 		with("a delete of no version means any", deletion, func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				if v == "" {
-					return removeAny(ctx, s.Memory, k)
+					return removeAny(ctx, s.Store, k)
 				}
-				return s.Memory.Delete(ctx, k, v)
+				return s.Store.Delete(ctx, k, v)
 			}
 		}),
 		with("a delete of another version does nothing", deletion, func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
-				if err := s.Memory.Delete(ctx, k, v); !errors.Is(err, tokenstore.ErrConflict) {
+				if err := s.Store.Delete(ctx, k, v); !errors.Is(err, tokenstore.ErrConflict) {
 					return err
 				}
 				return nil
@@ -198,10 +198,10 @@ func brokenVersions() []fault {
 		with("versions are hashes of values", "a version does not come again", hashVersions),
 		with("Replace brings a deleted entry back", "a late writer brings nothing back", func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				if _, err := s.Memory.Get(ctx, k); err != nil {
-					return s.Memory.Put(ctx, k, value)
+				if _, err := s.Store.Get(ctx, k); err != nil {
+					return s.Store.Put(ctx, k, value)
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 	}
@@ -211,27 +211,27 @@ func brokenVersions() []fault {
 func hashVersions(s *store) {
 	hash := func(value []byte) tokenstore.Version { return tokenstore.Version("v" + string(value)) }
 	s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-		e, err := s.Memory.Get(ctx, k)
+		e, err := s.Store.Get(ctx, k)
 		e.Version = hash(e.Value)
 		return e, err
 	}
 	s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-		_, err := s.Memory.Put(ctx, k, value)
+		_, err := s.Store.Put(ctx, k, value)
 		return hash(value), err
 	}
 	s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
-		e, err := s.Memory.Get(ctx, k)
+		e, err := s.Store.Get(ctx, k)
 		if err == nil && hash(e.Value) != v {
 			return tokenstore.ErrConflict
 		}
-		return s.Memory.Delete(ctx, k, e.Version)
+		return s.Store.Delete(ctx, k, e.Version)
 	}
 	s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-		e, err := s.Memory.Get(ctx, k)
+		e, err := s.Store.Get(ctx, k)
 		if err != nil || hash(e.Value) != v {
 			return "", tokenstore.ErrConflict
 		}
-		_, err = s.Memory.Replace(ctx, k, e.Version, value)
+		_, err = s.Store.Replace(ctx, k, e.Version, value)
 		return hash(value), err
 	}
 }
@@ -269,24 +269,24 @@ func brokenRaces() []fault {
 	checkThenPut := func(s *store) {
 		meet := meet()
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-			if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
+			if e, err := s.Store.Get(ctx, k); err != nil || e.Version != v {
 				return "", tokenstore.ErrConflict
 			}
 			meet()
-			return s.Memory.Put(ctx, k, value)
+			return s.Store.Put(ctx, k, value)
 		}
 	}
 	checkThenCreate := func(s *store) {
 		meet := meet()
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 			if v != "" {
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
-			if _, err := s.Memory.Get(ctx, k); err == nil {
+			if _, err := s.Store.Get(ctx, k); err == nil {
 				return "", tokenstore.ErrConflict
 			}
 			meet()
-			return s.Memory.Put(ctx, k, value)
+			return s.Store.Put(ctx, k, value)
 		}
 	}
 	return []fault{
@@ -297,14 +297,14 @@ func brokenRaces() []fault {
 		together("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
 			checked, written := make(chan struct{}, 1), make(chan struct{}, 1)
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
-				if e, err := s.Memory.Get(ctx, k); err != nil || e.Version != v {
-					return s.Memory.Delete(ctx, k, v)
+				if e, err := s.Store.Get(ctx, k); err != nil || e.Version != v {
+					return s.Store.Delete(ctx, k, v)
 				}
 				signal(checked)
 				await(written)
-				return removeAny(ctx, s.Memory, k)
+				return removeAny(ctx, s.Store, k)
 			}
-			replace := s.Memory.Replace
+			replace := s.Store.Replace
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 				if string(value) == "two" { // what the rule writes beside its deletes
 					await(checked)
@@ -319,13 +319,13 @@ func brokenRaces() []fault {
 		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {
 			meet := meet()
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				before, err := s.Memory.Lease(ctx, k, v, d)
+				before, err := s.Store.Lease(ctx, k, v, d)
 				if err != nil {
 					return "", err
 				}
-				_ = s.Memory.Release(ctx, k, before)
+				_ = s.Store.Release(ctx, k, before)
 				meet()
-				id, err := s.Memory.Lease(ctx, k, v, d)
+				id, err := s.Store.Lease(ctx, k, v, d)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					return before, nil
 				}
@@ -334,15 +334,15 @@ func brokenRaces() []fault {
 		}),
 		together("Get reads the version after the value", "no reader sees half of a write", func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				first, err := s.Memory.Get(ctx, k)
+				first, err := s.Store.Get(ctx, k)
 				if err != nil {
 					return first, err
 				}
 				pause()
-				second, err := s.Memory.Get(ctx, k)
+				second, err := s.Store.Get(ctx, k)
 				return tokenstore.Entry{Value: first.Value, Version: second.Version}, err
 			}
-			put := s.Memory.Put
+			put := s.Store.Put
 			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
 				_, _ = put(ctx, k, value)
 				pause()

@@ -14,7 +14,7 @@ import (
 // renamed returns a fault of a store that takes one key for another.
 func renamed(name, breaks string, f func(k tokenstore.Key) tokenstore.Key) fault {
 	return with(name, breaks, func(s *store) {
-		m := s.Memory
+		m := s.Store
 		s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) { return m.Get(ctx, f(k)) }
 		s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
 			return m.Put(ctx, f(k), value)
@@ -38,7 +38,7 @@ func renamed(name, breaks string, f func(k tokenstore.Key) tokenstore.Key) fault
 func kept(name string, f func(value []byte) []byte) fault {
 	return with(name, "values come back byte by byte", func(s *store) {
 		s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-			return s.Memory.Put(ctx, k, f(value))
+			return s.Store.Put(ctx, k, f(value))
 		}
 	})
 }
@@ -58,7 +58,7 @@ func brokenBytes() []fault {
 		kept("values are trimmed", bytes.TrimSpace),
 		with("an empty value is no entry", "values come back byte by byte", func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if err == nil && len(e.Value) == 0 {
 					return e, tokenstore.ErrNotFound
 				}
@@ -101,7 +101,7 @@ func brokenBytes() []fault {
 				if len(k.Provider)+len(k.UserID)+len(k.AccountID) > 1500 {
 					return "", errors.New("the index entry is too long")
 				}
-				return s.Memory.Put(ctx, k, value)
+				return s.Store.Put(ctx, k, value)
 			}
 		}),
 	}
@@ -112,12 +112,12 @@ func brokenContexts() []fault {
 	return []fault{
 		with("Get minds no context", "an ended context ends Get", func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				return s.Memory.Get(free(ctx), k)
+				return s.Store.Get(free(ctx), k)
 			}
 		}),
 		with("Get hides the context's error", "an ended context ends Get", func(s *store) {
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if ctx.Err() != nil {
 					err = errors.New("gone away")
 				}
@@ -126,33 +126,33 @@ func brokenContexts() []fault {
 		}),
 		with("Put minds no context", "an ended context ends Put", func(s *store) {
 			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-				return s.Memory.Put(free(ctx), k, value)
+				return s.Store.Put(free(ctx), k, value)
 			}
 		}),
 		with("Replace minds no context", "an ended context ends Replace", func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				return s.Memory.Replace(free(ctx), k, v, value)
+				return s.Store.Replace(free(ctx), k, v, value)
 			}
 		}),
 		with("Delete minds its context too late", "an ended context ends Delete", func(s *store) {
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
-				_ = s.Memory.Delete(free(ctx), k, v)
+				_ = s.Store.Delete(free(ctx), k, v)
 				return ctx.Err()
 			}
 		}),
 		with("Lease minds no context", "an ended context ends Lease", func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				return s.Memory.Lease(free(ctx), k, v, d)
+				return s.Store.Lease(free(ctx), k, v, d)
 			}
 		}),
 		with("Release minds no context", "an ended context ends Release", func(s *store) {
 			s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
-				return s.Memory.Release(free(ctx), k, id)
+				return s.Store.Release(free(ctx), k, id)
 			}
 		}),
 		with("List minds no context", "an ended context ends List", func(s *store) {
 			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				return s.Memory.List(free(ctx), userID)
+				return s.Store.List(free(ctx), userID)
 			}
 		}),
 	}
@@ -162,7 +162,7 @@ func brokenLists() []fault {
 	list := func(f func(keys []tokenstore.Key) []tokenstore.Key) func(s *store) {
 		return func(s *store) {
 			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.List(ctx, userID)
+				keys, err := s.Store.List(ctx, userID)
 				return f(keys), err
 			}
 		}
@@ -177,7 +177,7 @@ func brokenLists() []fault {
 		})),
 		with("an empty list is an error", "a list has all keys of the user, in order", func(s *store) {
 			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.List(ctx, userID)
+				keys, err := s.Store.List(ctx, userID)
 				if len(keys) == 0 && err == nil {
 					err = tokenstore.ErrNotFound
 				}
@@ -186,14 +186,15 @@ func brokenLists() []fault {
 		}),
 		with("a list goes by the beginning of a name", "a list has no keys of other users", func(s *store) {
 			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, err := s.Memory.List(ctx, userID)
-				longer, _ := s.Memory.List(ctx, userID+"c")
+				keys, err := s.Store.List(ctx, userID)
+				longer, _ := s.Store.List(ctx, userID+"c")
 				return append(keys, longer...), err
 			}
 		}),
 		with("a list has reserved keys", "a list has no reserved keys", func(s *store) {
 			s.list = func(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-				keys, _, err := s.Memory.Walk(ctx, "", 1<<20)
+				var keys []tokenstore.Key
+				err := s.Store.Walk(ctx, func(k tokenstore.Key) error { keys = append(keys, k); return nil })
 				return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.UserID != userID }), err
 			}
 		}),

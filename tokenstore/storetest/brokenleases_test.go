@@ -16,7 +16,7 @@ func brokenLeases() []fault {
 	remaining := func(d time.Duration) func(s *store) {
 		return func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, most time.Duration) (tokenstore.LeaseID, error) {
-				id, err := s.Memory.Lease(ctx, k, v, most)
+				id, err := s.Store.Lease(ctx, k, v, most)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					err = &tokenstore.LeasedError{Remaining: d}
 				}
@@ -27,7 +27,7 @@ func brokenLeases() []fault {
 	return []fault{
 		with("everybody gets the lease", out, func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				id, err := s.Memory.Lease(ctx, k, v, d)
+				id, err := s.Store.Lease(ctx, k, v, d)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					return "mine", nil
 				}
@@ -38,7 +38,7 @@ func brokenLeases() []fault {
 		with("a lease is said to last longer than it may", out, remaining(long+time.Second)),
 		with("a held lease is a plain error", out, func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				id, err := s.Memory.Lease(ctx, k, v, d)
+				id, err := s.Store.Lease(ctx, k, v, d)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					err = tokenstore.ErrLeased
 				}
@@ -48,46 +48,46 @@ func brokenLeases() []fault {
 		{"a lease has all its time left always", out, func(*testing.T) storetest.Backend { return timeless() }},
 		with("Lease makes a new version", "a lease changes neither value nor version", func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				id, err := s.Memory.Lease(ctx, k, v, d)
+				id, err := s.Store.Lease(ctx, k, v, d)
 				if err == nil {
-					e, _ := s.Memory.Get(ctx, k)
-					_, _ = s.Memory.Put(ctx, k, e.Value)
+					e, _ := s.Store.Get(ctx, k)
+					_, _ = s.Store.Put(ctx, k, e.Value)
 				}
 				return id, err
 			}
 		}),
 		with("a lease is for any version", "a lease is for the version named", func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, _ tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				e, err := s.Memory.Get(ctx, k)
+				e, err := s.Store.Get(ctx, k)
 				if err != nil {
 					return "", tokenstore.ErrConflict
 				}
-				return s.Memory.Lease(ctx, k, e.Version, d)
+				return s.Store.Lease(ctx, k, e.Version, d)
 			}
 		}),
 		with("a held lease hides a conflict", "a lease is for the version named", func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				if e, err := s.Memory.Get(ctx, k); err == nil && e.Version != v {
-					if _, err := s.Memory.Lease(ctx, k, e.Version, time.Millisecond); err != nil {
+				if e, err := s.Store.Get(ctx, k); err == nil && e.Version != v {
+					if _, err := s.Store.Lease(ctx, k, e.Version, time.Millisecond); err != nil {
 						return "", err
 					}
 				}
-				return s.Memory.Lease(ctx, k, v, d)
+				return s.Store.Lease(ctx, k, v, d)
 			}
 		}),
 		with("only the holder writes", "a lease is not needed to write", func(s *store) {
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				if id, err := s.Memory.Lease(ctx, k, v, time.Minute); errors.Is(err, tokenstore.ErrLeased) {
+				if id, err := s.Store.Lease(ctx, k, v, time.Minute); errors.Is(err, tokenstore.ErrLeased) {
 					return "", err
 				} else if err == nil {
-					_ = s.Memory.Release(ctx, k, id)
+					_ = s.Store.Release(ctx, k, id)
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 		with("a lease may be as short as you like", "a lease lasts at least one millisecond", func(s *store) {
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				return s.Memory.Lease(ctx, k, v, max(d, time.Millisecond))
+				return s.Store.Lease(ctx, k, v, max(d, time.Millisecond))
 			}
 		}),
 		with("a short lease is a conflict", "a lease lasts at least one millisecond", func(s *store) {
@@ -95,7 +95,7 @@ func brokenLeases() []fault {
 				if d < time.Millisecond {
 					return "", tokenstore.ErrConflict
 				}
-				return s.Memory.Lease(ctx, k, v, d)
+				return s.Store.Lease(ctx, k, v, d)
 			}
 		}),
 	}
@@ -114,7 +114,7 @@ func timeless() storetest.Backend {
 
 // clockBound is a store whose leases last until the clock says so.
 func clockBound() storetest.Backend {
-	s := &store{Memory: tokenstore.NewMemory(), serial: new(sync.Mutex)}
+	s := &store{Store: tokenstore.NewMemory(), serial: new(sync.Mutex)}
 	var offset time.Duration
 	until := make(map[tokenstore.Version]time.Time)
 	holder := make(map[tokenstore.Version]tokenstore.LeaseID)
@@ -123,8 +123,8 @@ func clockBound() storetest.Backend {
 		if left := until[v].Sub(now); left > 0 {
 			return "", &tokenstore.LeasedError{Remaining: left}
 		}
-		_ = s.Memory.Release(ctx, k, holder[v])
-		id, err := s.Memory.Lease(ctx, k, v, d)
+		_ = s.Store.Release(ctx, k, holder[v])
+		id, err := s.Store.Lease(ctx, k, v, d)
 		if err == nil {
 			until[v], holder[v] = now.Add(d), id
 		}
@@ -136,7 +136,7 @@ func clockBound() storetest.Backend {
 				delete(until, v)
 			}
 		}
-		return s.Memory.Release(ctx, k, id)
+		return s.Store.Release(ctx, k, id)
 	}
 	return storetest.Backend{
 		Open:    func(*testing.T) tokenstore.Store { return s },
@@ -156,29 +156,29 @@ func clinging(s *store, ends func(write string) bool) {
 		if left := time.Until(until[k]); left > 0 {
 			return "", &tokenstore.LeasedError{Remaining: left}
 		}
-		id, err := s.Memory.Lease(ctx, k, v, d)
+		id, err := s.Store.Lease(ctx, k, v, d)
 		if err == nil {
 			until[k] = time.Now().Add(d)
 		}
 		return id, err
 	}
 	s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-		if _, err := s.Memory.Get(ctx, k); err == nil {
+		if _, err := s.Store.Get(ctx, k); err == nil {
 			end(k, "Put")
 		}
-		return s.Memory.Put(ctx, k, value)
+		return s.Store.Put(ctx, k, value)
 	}
 	s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 		end(k, "Replace")
-		return s.Memory.Replace(ctx, k, v, value)
+		return s.Store.Replace(ctx, k, v, value)
 	}
 	s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 		end(k, "Delete")
-		return s.Memory.Delete(ctx, k, v)
+		return s.Store.Delete(ctx, k, v)
 	}
 	s.release = func(ctx context.Context, k tokenstore.Key, id tokenstore.LeaseID) error {
 		end(k, "Release")
-		return s.Memory.Release(ctx, k, id)
+		return s.Store.Release(ctx, k, id)
 	}
 }
 
@@ -192,7 +192,7 @@ func brokenEnds() []fault {
 	held := func(s *store, f func(ctx context.Context, k tokenstore.Key, id, now tokenstore.LeaseID) error) {
 		last := make(map[tokenstore.Key]tokenstore.LeaseID)
 		s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-			id, err := s.Memory.Lease(ctx, k, v, d)
+			id, err := s.Store.Lease(ctx, k, v, d)
 			if err == nil {
 				last[k] = id
 			}
@@ -216,12 +216,12 @@ func brokenEnds() []fault {
 					return tokenstore.ErrNotFound
 				}
 				done[id] = true
-				return s.Memory.Release(ctx, k, id)
+				return s.Store.Release(ctx, k, id)
 			}
 		}),
 		with("anybody releases", "only the holder gives a lease back", func(s *store) {
 			held(s, func(ctx context.Context, k tokenstore.Key, _, now tokenstore.LeaseID) error {
-				return s.Memory.Release(ctx, k, now)
+				return s.Store.Release(ctx, k, now)
 			})
 		}),
 		with("nobody releases for all", "only the holder gives a lease back", func(s *store) {
@@ -229,42 +229,49 @@ func brokenEnds() []fault {
 				if id == "" {
 					id = now
 				}
-				return s.Memory.Release(ctx, k, id)
+				return s.Store.Release(ctx, k, id)
 			})
 		}),
 		with("who had a lease once may release", "a late release leaves the next holder's lease", func(s *store) {
+			granted := make(map[tokenstore.LeaseID]bool)
 			held(s, func(ctx context.Context, k tokenstore.Key, id, now tokenstore.LeaseID) error {
-				if id != "" && id[0] >= '0' && id[0] <= '9' && id <= now {
+				if granted[id] {
 					id = now
 				}
-				return s.Memory.Release(ctx, k, id)
+				return s.Store.Release(ctx, k, id)
 			})
+			lease := s.lease
+			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+				id, err := lease(ctx, k, v, d)
+				granted[id] = err == nil
+				return id, err
+			}
 		}),
 		with("a lease that ran out forbids to write", "a late holder may write if nobody else did", func(s *store) {
 			until := make(map[tokenstore.Version]time.Time)
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
 				until[v] = time.Now().Add(d)
-				return s.Memory.Lease(ctx, k, v, d)
+				return s.Store.Lease(ctx, k, v, d)
 			}
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 				if end, ok := until[v]; ok && time.Now().After(end) {
 					return "", tokenstore.ErrConflict
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 		with("a holder overwrites what came after", "a late holder overwrites nobody", func(s *store) {
 			leased := make(map[tokenstore.Version]bool)
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
-				id, err := s.Memory.Lease(ctx, k, v, d)
+				id, err := s.Store.Lease(ctx, k, v, d)
 				leased[v] = leased[v] || err == nil
 				return id, err
 			}
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 				if leased[v] {
-					return s.Memory.Put(ctx, k, value)
+					return s.Store.Put(ctx, k, value)
 				}
-				return s.Memory.Replace(ctx, k, v, value)
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
 	}

@@ -2,95 +2,113 @@ package storetest_test
 
 import (
 	"context"
-	"encoding/binary"
-	"strconv"
 	"strings"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
+type visit = func(tokenstore.Key) error
+
 // walks returns a fault of a store that walks in another way.
-func walks(name, breaks string, walk func(m *tokenstore.Memory, ctx context.Context, after tokenstore.Cursor, limit int) ([]tokenstore.Key, tokenstore.Cursor, error)) fault {
+func walks(name, breaks string, walk func(ctx context.Context, m tokenstore.Store, visit visit) error) fault {
 	return with(name, breaks, func(s *store) {
-		s.walk = func(ctx context.Context, after tokenstore.Cursor, limit int) ([]tokenstore.Key, tokenstore.Cursor, error) {
-			return walk(s.Memory, ctx, after, limit)
-		}
+		s.walk = func(ctx context.Context, visit visit) error { return walk(ctx, s.Store, visit) }
 	})
 }
 
-func brokenWalks() []fault {
-	const every = "a walk visits every entry"
-	type (
-		keys   = []tokenstore.Key
-		cursor = tokenstore.Cursor
-	)
-	all := func(m *tokenstore.Memory, ctx context.Context) keys {
-		page, _, _ := m.Walk(ctx, "", 1<<20)
-		return page
+// skipping visits only some entries.
+func skipping(visit visit, some func(n int, k tokenstore.Key) bool) visit {
+	n := 0
+	return func(k tokenstore.Key) error {
+		n++
+		if !some(n, k) {
+			return nil
+		}
+		return visit(k)
 	}
+}
+
+func brokenWalks() []fault {
+	const (
+		every = "a walk visits every entry"
+		stays = "a walk visits what is there throughout"
+	)
 	return []fault{
-		walks("a walk leaves reserved keys out", every, func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			page, next, err := m.Walk(ctx, after, limit)
-			var some keys
-			for _, k := range page {
-				if !strings.HasPrefix(k.Provider, ".") {
-					some = append(some, k)
+		walks("a walk leaves reserved keys out", every, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			return m.Walk(ctx, skipping(visit, func(_ int, k tokenstore.Key) bool { return !strings.HasPrefix(k.Provider, ".") }))
+		}),
+		walks("a walk begins after the empty key", every, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			return m.Walk(ctx, skipping(visit, func(_ int, k tokenstore.Key) bool { return k != tokenstore.Key{} }))
+		}),
+		walks("a walk is one page", stays, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			return m.Walk(ctx, skipping(visit, func(n int, _ tokenstore.Key) bool { return n <= 256 }))
+		}),
+		walks("a walk visits one entry of each user", every, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			seen := make(map[string]bool)
+			return m.Walk(ctx, skipping(visit, func(_ int, k tokenstore.Key) bool {
+				again := seen[k.UserID]
+				seen[k.UserID] = true
+				return !again
+			}))
+		}),
+		walks("a walk does not end", every, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			for {
+				if err := m.Walk(ctx, visit); err != nil {
+					return err
+				}
+				if err := visit(tokenstore.Key{}); err != nil {
+					return err
 				}
 			}
-			return some, next, err
-		}),
-		walks("a walk begins after the empty key", every, func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			if after == "" {
-				after = "\x00\x00"
-			}
-			return m.Walk(ctx, after, limit)
-		}),
-		walks("a walk is one page", every, func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			page, _, err := m.Walk(ctx, after, limit)
-			return page, "", err
-		}),
-		walks("a walk goes on with the next user", every, func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			if after != "" {
-				// The user's id, after its length, with a provider behind all others.
-				n, size := binary.Uvarint([]byte(after))
-				after = after[:size+int(n)] + "\x7f" + cursor(strings.Repeat("\xff", 127))
-			}
-			return m.Walk(ctx, after, limit)
-		}),
-		walks("a walk does not end", every, func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			page, next, err := m.Walk(ctx, after, limit)
-			if next == "" {
-				next = "\x00\x00"
-			}
-			return page, next, err
 		}),
 		with("a walk visits what was deleted", every, func(s *store) {
-			var gone keys
+			var gone []tokenstore.Key
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				gone = append(gone, k)
-				return s.Memory.Delete(ctx, k, v)
+				return s.Store.Delete(ctx, k, v)
 			}
-			s.walk = func(ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-				page, next, err := s.Memory.Walk(ctx, after, limit)
-				return append(page, gone...), next, err
+			s.walk = func(ctx context.Context, visit visit) error {
+				for _, k := range gone {
+					if err := visit(k); err != nil {
+						return err
+					}
+				}
+				return s.Store.Walk(ctx, visit)
 			}
 		}),
-		walks("a page is everything", "a page is about as long as asked", func(m *tokenstore.Memory, ctx context.Context, after cursor, _ int) (keys, cursor, error) {
-			if after != "" {
-				return nil, "", nil
+		walks("a walk counts", stays, func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			for n := 0; ; n += 10 {
+				var keys []tokenstore.Key
+				err := m.Walk(ctx, func(k tokenstore.Key) error { keys = append(keys, k); return nil })
+				if err != nil || n >= len(keys) {
+					return err
+				}
+				for _, k := range keys[n:min(n+10, len(keys))] {
+					if err := visit(k); err != nil {
+						return err
+					}
+				}
 			}
-			return all(m, ctx), "end", nil
 		}),
-		walks("a cursor counts", "a walk visits what is there throughout", func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			n, _ := strconv.Atoi(string(after))
-			page := all(m, ctx)
-			if n+limit >= len(page) {
-				return page[min(n, len(page)):], "", nil
+		walks("Walk goes on after an error", "an error of visit ends Walk", func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			var first error
+			err := m.Walk(ctx, func(k tokenstore.Key) error {
+				if err := visit(k); first == nil {
+					first = err
+				}
+				return nil
+			})
+			if err == nil {
+				err = first
 			}
-			return page[n : n+limit], cursor(strconv.Itoa(n + limit)), nil
+			return err
 		}),
-		walks("Walk minds no context", "an ended context ends Walk", func(m *tokenstore.Memory, ctx context.Context, after cursor, limit int) (keys, cursor, error) {
-			return m.Walk(context.WithoutCancel(ctx), after, limit)
+		walks("Walk loses an error", "an error of visit ends Walk", func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			_ = m.Walk(ctx, visit)
+			return ctx.Err()
+		}),
+		walks("Walk minds no context", "an ended context ends Walk", func(ctx context.Context, m tokenstore.Store, visit visit) error {
+			return m.Walk(context.WithoutCancel(ctx), visit)
 		}),
 	}
 }

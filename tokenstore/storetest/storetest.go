@@ -38,10 +38,9 @@ type Backend struct {
 	Advance func(t *testing.T, d time.Duration)
 }
 
-// Test runs a subtest for each rule of [tokenstore.Store], and for those of
-// [tokenstore.Walker] if the store is one. Otherwise the log of these subtests says that
-// they tested nothing. A subtest that fails prints the rule that the store broke. open
-// returns a new, empty backend for the subtest that t belongs to.
+// Test runs a subtest for each rule of [tokenstore.Store]. A subtest that fails prints the
+// rule that the store broke. open returns a new, empty backend for the subtest that t belongs
+// to.
 //
 // Each subtest has a minute. Up to 64 goroutines call a store at a time.
 func Test(t *testing.T, open func(t *testing.T) Backend) {
@@ -66,5 +65,5 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listRules(), walkerRules())
+	return slices.Concat(entryRules(), versionRules(), leaseRules(), endRules(), raceRules(), byteRules(), contextRules(), listRules(), walkRules())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 
 	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -35,10 +34,6 @@ func keysBeside(database string, log *slog.Logger) ([]string, error) {
 // TryKeys warns at the start where a stored token does not open, as after a key file was
 // lost. Nothing is deleted: it opens again with the secret that the error names.
 func TryKeys(ctx context.Context, store *Storage, log *slog.Logger) {
-	w, ok := store.Tokens.(tokenstore.Walker)
-	if !ok {
-		return
-	}
 	vault, err := store.Vault()
 	if err != nil {
 		return // the kit says it
@@ -46,16 +41,18 @@ func TryKeys(ctx context.Context, store *Storage, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	// A few will do: this only says early what every page would say later.
-	keys, _, err := w.Walk(ctx, "", 16)
-	for _, key := range keys {
-		if strings.HasPrefix(key.Provider, ".") {
-			continue // a note of the kit's, and no token
+	enough, n := errors.New("enough"), 0
+	err = store.Tokens.Walk(ctx, func(key tokenstore.Key) error {
+		if n++; n > 16 {
+			return enough
 		}
-		if _, _, err = vault.Get(ctx, key); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-			break
+		_, _, err := vault.Get(ctx, key)
+		if errors.Is(err, tokenstore.ErrNotFound) { // deleted, or a record of the kit
+			return nil
 		}
-	}
-	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return err
+	})
+	if err != nil && !errors.Is(err, enough) {
 		log.WarnContext(ctx, "storage: tokens in the database cannot be opened; they are kept", "err", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +69,7 @@ func openSQLite(ctx context.Context, file string) (*stores, error) {
 	return &stores{sqlite3store.NewWithCleanupInterval(db, 0), tokens, db.Close}, nil
 }
 
-func migrated(ctx context.Context, cfg sqlstore.Config) (*sqlstore.Store, error) {
+func migrated(ctx context.Context, cfg sqlstore.Config) (sqlstore.Store, error) {
 	s, err := sqlstore.New(cfg)
 	if err != nil {
 		return nil, err
@@ -145,19 +144,13 @@ func (s *stores) counts(ctx context.Context) (sessions, tokens int, err error) {
 
 // keys are those of all stored tokens.
 func (s *stores) keys(ctx context.Context) ([]tokenstore.Key, error) {
-	w, ok := s.tokens.(tokenstore.Walker)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
 	var keys []tokenstore.Key
-	for at := tokenstore.Cursor(""); ; {
-		page, next, err := w.Walk(ctx, at, 1000)
-		keys = append(keys, page...)
-		if err != nil || next == "" {
-			// Records of the kit, such as lists of sessions, are not tokens.
-			isRecord := func(k tokenstore.Key) bool { return strings.HasPrefix(k.Provider, ".") }
-			return slices.DeleteFunc(keys, isRecord), err
+	err := s.tokens.Walk(ctx, func(k tokenstore.Key) error {
+		// Records of the kit, such as lists of sessions, are not tokens.
+		if !strings.HasPrefix(k.Provider, ".") {
+			keys = append(keys, k)
 		}
-		at = next
-	}
+		return nil
+	})
+	return keys, err
 }

@@ -58,7 +58,7 @@ func read(r io.Reader) ([]old, error) {
 }
 
 // open opens the store that the site gives to the kit as Config.TokenStore: the same file.
-func open(ctx context.Context, file string) (*sqlstore.Store, *sql.DB, error) {
+func open(ctx context.Context, file string) (sqlstore.Store, *sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, nil, err
