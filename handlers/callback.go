@@ -63,8 +63,8 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		switch {
 		case err != nil:
 			c.fail(err)
-		case c.found.Outcome != nil:
-			c.answerAgain(*c.found.Outcome)
+		case c.found.Ended:
+			c.answerAgain(c.found)
 		default:
 			c.finish(p)
 		}
@@ -79,7 +79,7 @@ type callback struct {
 	success, failure http.Handler
 	query            url.Values
 	state            string
-	found            session.Found
+	found            session.PendingSignIn
 	attempt          attempt
 }
 
@@ -120,7 +120,7 @@ func (c *callback) finish(p provider.Provider) {
 	h := c.h
 	e, ok := h.exchanges.enter(c.state,
 		func() bool { return h.cfg.Pending.Spend(c.state) },
-		func(e *exchange) { h.run(c.r.Context(), p, c.found.PendingSignIn, c.query, e) })
+		func(e *exchange) { h.run(c.r.Context(), p, c.found, c.query, e) })
 	if !ok {
 		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
 		return
@@ -132,11 +132,12 @@ func (c *callback) finish(p provider.Provider) {
 	}
 	defer func() { <-e.turn }()
 	if e.ended {
-		code := ""
+		again := c.found
 		if err := c.outcome(e); err != nil {
-			code = page.ProblemFor(err).Code
+			again.Code = page.ProblemFor(err).Code
 		}
-		c.answerAgain(session.Outcome{Provider: p.Name(), Code: code, ReturnTo: c.found.ReturnTo, Wanted: c.missing(e.token)})
+		again.Wanted = c.missing(e.token)
+		c.answerAgain(again)
 		return
 	}
 	user, err := e.user, e.err
@@ -213,7 +214,7 @@ func (c *callback) fail(err error) { c.h.fail(c.w, c.r, c.failure, c.attempt, er
 
 // answerAgain answers a callback that arrives again as the first one was answered. A user who
 // was signed in is sent on.
-func (c *callback) answerAgain(o session.Outcome) {
+func (c *callback) answerAgain(o session.PendingSignIn) {
 	if o.Code == "" {
 		RedirectAfterSignIn(c.w, c.r, c.attempt.returnTo)
 		return
@@ -222,9 +223,9 @@ func (c *callback) answerAgain(o session.Outcome) {
 }
 
 // problemError returns an error whose problem has the code of o.
-func problemError(o session.Outcome) error {
+func problemError(o session.PendingSignIn) error {
 	if o.Code == "not_granted" {
-		return &NotGrantedError{Provider: o.Provider, Scopes: o.Wanted}
+		return &NotGrantedError{Provider: o.Pending.Provider, Scopes: o.Wanted}
 	}
 	return page.ErrorOf(page.Kind(o.Code))
 }
@@ -293,28 +294,26 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	rollback := func() error {
-		// The deadline that may have failed the session must not fail this.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
-		defer cancel()
-		return stored.Rollback(ctx)
-	}
 	identity := user
 	if opt.Own {
 		identity = h.keptAccount(ctx, r, user)
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
-	if err := h.cfg.Sessions.SignIn(w, r, identity); err != nil {
-		return errors.Join(err, rollback())
-	}
-	session.OnRollback(r.Context(), rollback)
-	if opt.Own {
-		session.OnSaved(r.Context(), func() {
-			// The visitor may have gone.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
-			defer cancel()
+	err = h.cfg.Sessions.SignIn(w, r, identity, func(saved bool) error {
+		// The deadline that may have failed the session must not fail this, and the visitor
+		// may have gone.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+		defer cancel()
+		if !saved {
+			return stored.Rollback(ctx)
+		}
+		if opt.Own {
 			h.removeFormerOwners(ctx, stored, user)
-		})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if h.cfg.RevokeReplaced {
 		stored.RevokeReplaced()
@@ -367,7 +366,9 @@ func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user p
 			names = append(names, p.Name())
 		}
 	}
-	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
+	return users.End(ctx, formerOwner, func(s session.UserSession) bool {
+		return s.AccountID == user.AccountID && slices.Contains(names, s.Provider)
+	})
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections

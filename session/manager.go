@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -18,35 +18,35 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// DefaultLifetime is how long a session lasts unless [Config.Lifetime] says
-// otherwise.
-const DefaultLifetime = 14 * 24 * time.Hour
-
-// maxLifetime is the longest that is reckoned with: time.Duration has 292 years, for which
-// programs write "never", and times of so far away do not fit where nanoseconds are kept.
-const maxLifetime = 100 * 365 * 24 * time.Hour
+const (
+	defaultLifetime = 14 * 24 * time.Hour
+	// maxLifetime is the longest that is reckoned with: time.Duration has 292 years, for which
+	// programs write "never", and times of so far away do not fit where nanoseconds are kept.
+	maxLifetime = 100 * 365 * 24 * time.Hour
+)
 
 // Config says how [New] keeps sessions. The zero value is a working
 // configuration for plain http on one process.
 type Config struct {
 	// Store keeps the records: any of scs's stores. Nil means memory. There a session
 	// that holds only its user takes at most 380 bytes, and all sessions end with the
-	// process. Replicas share it; another
-	// application must not, see [Manager]. A call to a store that takes contexts (an
-	// [scs.CtxStore]) is given up after 5 seconds; any other store has to bound its calls
-	// itself, or requests hang for as long as it does.
+	// process. Replicas share it; another application must not, see [Manager]. A call to a
+	// store that takes contexts (an [scs.CtxStore]) is given up after 5 seconds; any other
+	// store has to bound its calls itself, or requests hang for as long as it does.
 	Store scs.Store
 
-	// Lifetime is how long a session lasts, used or not. Zero means
-	// [DefaultLifetime], 14 days; more than 100 years count as 100.
+	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
+	// years count as 100.
 	Lifetime time.Duration
 
 	// IdleTimeout ends a session that has not been used for this long. Zero means
-	// that there is no such limit. It cannot be longer than Lifetime. Use is recorded with one store write per
-	// sixteenth of the timeout, so a session may end up to that much early.
+	// that there is no such limit. It cannot be longer than Lifetime. Use is recorded with
+	// one store write per sixteenth of the timeout, so a session may end up to that much
+	// early.
 	IdleTimeout time.Duration
 
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
@@ -98,14 +98,8 @@ type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
 	logger *slog.Logger
-
-	// strict is whether cookies that scs never makes are refused unread.
-	strict bool
 	// ctxKey is the key under which scs keeps a loaded session in a context.
 	ctxKey any
-
-	touches    *touches[string]
-	unreadable sync.Once
 }
 
 // New makes a manager and its sessions. It reports all errors of cfg at once. Call it
@@ -118,57 +112,42 @@ type Manager struct {
 // be read. So an application can change to New and keep its sessions, if it keeps the store
 // and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
 	name := cmp.Or(cfg.CookieName, defaultName)
-	if cfg.Secure && !strings.HasPrefix(name, hostPrefix(true)) && !strings.HasPrefix(name, securePrefix) {
-		name = hostPrefix(true) + name
+	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) && !strings.HasPrefix(name, securePrefix) {
+		name = hostPrefix + name
 	}
-	if err := cfg.check(name); err != nil {
+	lifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
+	faults := faultList{configerr.For("session")}
+	faults.addIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	faults.addIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
+	faults.addIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
+		"is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
+	faults.addIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
+		"is %q, which cannot be the name of a cookie", cfg.CookieName)
+	faults.addIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
+		"is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
+	faults.addIf(strings.Contains(name, pendingInfix), "Config.CookieName",
+		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
+	faults.addIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
+		"is %q, which browsers refuse without Secure", cfg.CookieName)
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	// Only scs.New gives a manager a context key that no other has. It also starts
-	// the cleaning goroutine of a store, which cannot be stopped without a race.
+	// Only scs.New gives a manager a context key that no other has.
 	sm := scs.New()
 	sm.Store = cfg.Store
 	if cfg.Store == nil {
-		sm.Store = newMemory()
+		sm.Store = &memory{}
 	}
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true
-	sm.Lifetime, sm.IdleTimeout = min(cmp.Or(cfg.Lifetime, DefaultLifetime), maxLifetime), cfg.IdleTimeout
+	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
 	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
-
-	m := &Manager{sm: sm, logger: cfg.Logger, strict: true}
-	sm.ErrorFunc = m.unavailable
-	return m, m.join(cfg.Vault, nil)
-}
-
-// check returns all errors of cfg, with the cookie's full name.
-func (cfg Config) check(name string) error {
-	faults := configerr.For("session")
-	if cfg.Lifetime < 0 {
-		faults.Add("Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	m, err := newManager(sm, cfg.Vault, cfg.Logger, nil)
+	if err == nil {
+		sm.ErrorFunc = m.unavailable
 	}
-	if cfg.IdleTimeout < 0 {
-		faults.Add("Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
-	}
-	if lifetime := cmp.Or(cfg.Lifetime, DefaultLifetime); cfg.Lifetime >= 0 && cfg.IdleTimeout > lifetime {
-		faults.Add("Config.IdleTimeout", "is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
-	}
-	if strings.Contains(name, pendingInfix) {
-		faults.Add("Config.CookieName", "is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	}
-	switch {
-	case (&http.Cookie{Name: name}).Valid() != nil:
-		faults.Add("Config.CookieName", "is %q, which cannot be the name of a cookie", cfg.CookieName)
-	case strings.HasPrefix(name, securePrefix):
-		faults.Add("Config.CookieName", "is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
-	case strings.HasPrefix(name, hostPrefix(true)) && !cfg.Secure:
-		faults.Add("Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
-	}
-	return faults.Err()
+	return m, err
 }
 
 // FromSCS joins the session manager that an application already has: its cookie,
@@ -186,93 +165,64 @@ func (cfg Config) check(name string) error {
 // not send such a cookie on the way back from the provider, so a user who has just
 // signed in would be sent to sign in again, without end.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
-	faults := configerr.For("session")
-	switch {
-	case sm == nil:
-		faults.Add("Manager", "is nil")
-	case sm.Store == nil:
-		faults.Add("Manager.Store", "is nil: make the manager with scs.New")
-	case sm.Codec == nil:
-		faults.Add("Manager.Codec", "is nil: make the manager with scs.New")
-	case sm.Cookie.Name == "":
-		faults.Add("Manager.Cookie.Name", "is empty: make the manager with scs.New")
-	case sm.Lifetime <= 0:
-		faults.Add("Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults := faultList{configerr.For("session")}
+	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {
+		faults.Add("Manager", "lacks a part: make it with scs.New")
+		return nil, faults.Err()
 	}
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
-	if !sm.HashTokenInStore {
-		faults.Add("Manager.HashTokenInStore", "is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
-	}
-	checkCookie(faults, sm.Cookie, cfg)
+	faults.addIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults.addIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
+		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
+	faults.checkCookie(sm.Cookie, cfg)
 	var box *seal.Box
 	if _, own := sm.Codec.(codec); !own {
 		var err error
-		if box, err = seal.New(cfg.Secrets, "xsignin session"); err != nil {
-			faults.Add("FromSCSConfig.Secrets", "cannot seal: %v", err)
-		}
+		box, err = seal.New(cfg.Secrets, "xsignin session")
+		faults.addIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+	return newManager(sm, cfg.Vault, cfg.Logger, box)
+}
+
+type faultList struct{ *configerr.List }
+
+func (l faultList) addIf(wrong bool, field, format string, args ...any) {
+	if wrong {
+		l.Add(field, format, args...)
 	}
-	m := &Manager{sm: sm, logger: cfg.Logger}
-	return m, m.join(cfg.Vault, box)
 }
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
-func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
+func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
 	const field = "Manager.Cookie."
-	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix(true))
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil {
-		faults.Add("FromSCSConfig.PublicURL", "is not a URL")
+		l.Add("FromSCSConfig.PublicURL", "is not a URL")
 		return
 	}
-	prefixed := host || strings.HasPrefix(c.Name, securePrefix)
-	switch {
-	case (&http.Cookie{Name: c.Name}).Valid() != nil:
-		faults.Add(field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	case prefixed && !secure:
-		faults.Add(field+"Secure", "is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	secure := c.Secure || cfg.SecurePerRequest
+	host := strings.HasPrefix(c.Name, hostPrefix)
+	l.addIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	l.addIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.addIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
+		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
+	l.addIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	l.addIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
+		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
+	l.addIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
+		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
+	if public.Host == "" {
+		return
 	}
-	switch {
-	case c.Domain != "" && (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil:
-		faults.Add(field+"Domain", "is %q, which browsers refuse: leave it empty", c.Domain)
-	case c.Domain != "" && host:
-		faults.Add(field+"Domain", "is %q, and browsers refuse a cookie with the prefix __Host- and a domain: leave it empty", c.Domain)
-	}
-	if c.Path != "/" {
-		faults.Add(field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
-	}
-	switch {
-	case c.SameSite == http.SameSiteNoneMode && !secure:
-		faults.Add(field+"SameSite", "is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
-	case c.SameSite == http.SameSiteStrictMode:
-		faults.Add(field+"SameSite", "is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	}
-	if public.Host != "" {
-		checkSite(faults, c, public, cfg.SecurePerRequest)
-	}
-}
-
-// checkSite adds the settings with which browsers refuse the cookie from the site.
-func checkSite(faults *configerr.List, c scs.SessionCookie, public *url.URL, perRequest bool) {
-	if c.Domain != "" && !withinDomain(public.Hostname(), c.Domain) {
-		faults.Add("Manager.Cookie.Domain", "is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
-	}
-	switch {
-	case perRequest:
-	case c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()):
-		faults.Add("Manager.Cookie.Secure", "is true, and browsers refuse such a cookie over http: set it to false, or use https")
-	case !c.Secure && public.Scheme == "https":
-		faults.Add("Manager.Cookie.Secure", "is false, and PublicURL is https: "+
-			"set it to true, so that browsers never send the session over http")
-	}
+	l.addIf(c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
+	l.addIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
+		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
+	l.addIf(!secure && public.Scheme == "https", field+"Secure",
+		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
 }
 
 // withinDomain reports whether a browser takes a cookie for domain from host.
@@ -281,27 +231,29 @@ func withinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
-// join connects m to its session manager.
-func (m *Manager) join(vault *tokenstore.Vault, box *seal.Box) error {
-	m.store = wrapStore(m.sm)
-	if box != nil {
-		m.store.box = box
+// newManager makes the Manager of a session manager.
+func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
+	if logger == nil {
+		logger = slog.Default()
 	}
-	if vault != nil && m.store.users == nil {
-		m.store.users = newUserSessions(m.store, vault, m.logger)
+	s := wrapStore(sm, logger)
+	s.box = cmp.Or(box, s.box)
+	if vault != nil && s.users == nil {
+		s.users = &UserSessions{
+			store: s, vault: vault, logger: logger,
+			touched: recent[string]{max: maxTouched / 2}, slots: make(chan struct{}, touchesAtOnce),
+		}
 	}
-	m.touches = newTouches[string](touchMemory)
 	// scs does not say whether a context holds a session already, short of making
 	// one where it does not. Its key in the context does, and this probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
-	if _, err := m.sm.Load(probe, ""); err != nil || probe.key == nil {
-		return errors.New("session: this version of scs keeps its sessions in an unknown way")
+	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
+		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
 	}
-	m.ctxKey = probe.key
-	return nil
+	return &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}, nil
 }
 
-// keyProbe notes the key that it is asked for.
+// keyProbe keeps the key that it is asked for.
 type keyProbe struct {
 	context.Context
 	key any
@@ -312,40 +264,82 @@ func (p *keyProbe) Value(key any) any {
 	return nil
 }
 
-// UserSessions returns the lists of the users' sessions, or nil without a vault.
-func (m *Manager) UserSessions() *UserSessions { return m.store.users }
+// loaded reports whether a middleware has put the session into ctx.
+func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
+
+// Get returns the user of the session that r's cookie names. ok is false without one. It
+// is one store read, and none without a cookie or with a cookie that scs never made. With an
+// idle timeout it also records that the session is used, at most once in a sixteenth of the
+// timeout; otherwise it writes nothing. A use that cannot be recorded is logged, and the user
+// stays signed in.
+//
+// If a middleware has put the session into ctx, Get looks only there. Then it sees a sign-in
+// or sign-out of the same request.
+//
+// A record that does not decode has no user. An error means that the store did not answer.
+//
+// Recording a use writes the record that was just read. Values that another request of the
+// same session saves within that moment are lost.
+func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
+	i, err := m.current(ctx, r)
+	if !i.signedIn() {
+		return provider.User{}, false, err
+	}
+	return i.user, true, nil
+}
+
+// Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the
+// answer, and never a cookie: the handler may make the answer cacheable.
+func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User, ok bool, err error) {
+	if vary := w.Header()["Vary"]; !slices.Contains(vary, "Cookie") && !slices.Contains(vary, "*") {
+		w.Header().Add("Vary", "Cookie")
+	}
+	return m.Get(r.Context(), r)
+}
 
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
 // user is signed in.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
-	if m.loaded(ctx) {
-		i := m.identityIn(ctx)
-		return i.id.String(), signedIn(i.user), nil
-	}
-	found, err := m.open(ctx, r)
-	return found.id.String(), found.ok, err
+	i, err := m.current(ctx, r)
+	return i.id, i.signedIn(), err
 }
+
+// current returns the identity of the session of r.
+func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error) {
+	if m.loaded(ctx) {
+		return m.identityIn(ctx), nil
+	}
+	_, rec, err := m.find(ctx, r)
+	return rec.identity, err
+}
+
+// find finds the session that r's cookies name. Another host of the site, or an older cookie
+// at a longer path, may put a cookie of the same name in front. So the first whose record has
+// a user counts, or else the first whose record opens.
+func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
+	m.eachToken(r, func(t string) bool {
+		found, ok, openErr := m.store.openID(ctx, t)
+		if ok && (token == "" || found.signedIn()) {
+			token, rec = t, found
+		}
+		err = openErr
+		return err == nil && !rec.signedIn()
+	})
+	if err != nil {
+		return "", record{}, fmt.Errorf("session: reading: %w", err)
+	}
+	return token, rec, nil
+}
+
+// UserSessions returns the lists of the users' sessions, or nil without a vault.
+func (m *Manager) UserSessions() *UserSessions { return m.store.users }
+
+// SCS returns the session manager underneath, for values of the application. Its methods need
+// a request behind [Manager.LoadAndSave], or behind its own. Its Store, Codec and
+// HashTokenInStore must stay as they are.
+func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 
 // Close finishes what runs in the background, and runs at once what waits: deletions of ended
 // sessions, and marks in the token store. It returns when ctx ends at the latest. The stores
 // stay open.
 func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }
-
-// SCS returns the session manager underneath, for values of the application. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
-// Its Store, Codec and HashTokenInStore must stay as they are.
-func (m *Manager) SCS() *scs.SessionManager { return m.sm }
-
-// loaded reports whether a middleware has put the session into ctx.
-func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
-
-// unavailable answers a request whose session could not be read or saved.
-func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
-	h := w.Header()
-	h.Set("Retry-After", "5")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = io.WriteString(w, "Your session cannot be read or saved at the moment. Please try again.\n")
-}
