@@ -300,6 +300,9 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
 	err = h.cfg.Sessions.SignIn(w, r, identity, func(saved bool) error {
+		if saved && !opt.Own {
+			return nil
+		}
 		// The deadline that may have failed the session must not fail this, and the visitor
 		// may have gone.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
@@ -307,9 +310,7 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		if !saved {
 			return stored.Rollback(ctx)
 		}
-		if opt.Own {
-			h.removeFormerOwners(ctx, stored, user)
-		}
+		h.removeFormerOwners(ctx, stored, user)
 		return nil
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,40 +13,33 @@ var errMalformed = errors.New("session: malformed record")
 // coder writes or reads a record. One function names the fields for both directions. After a
 // fault in reading, every value is zero and bad stays true.
 type coder struct {
-	out     []byte // what is written
-	in      string // what is left to read
 	reading bool
 	bad     bool
+	b       []byte // what is written, or what is left to read
+	copied  string // b as it was when the first text was read: all texts are parts of it
 }
 
-func newWriter(size int) *coder { return &coder{out: make([]byte, 0, size)} }
-
-func newReader(b []byte) *coder { return &coder{in: string(b), reading: true} }
-
 // done reports whether all was there, and all was read.
-func (c *coder) done() bool { return !c.bad && c.in == "" }
+func (c *coder) done() bool { return !c.bad && len(c.b) == 0 }
 
-// take reads n bytes. It returns a part of the string that is read, not a copy.
-func (c *coder) take(n int64) string {
-	if c.bad || n < 0 || n > int64(len(c.in)) {
-		c.bad, c.in = true, ""
-		return ""
+// skip passes over n bytes of what is read.
+func (c *coder) skip(n int) {
+	if c.bad || n < 0 || n > len(c.b) {
+		c.bad, n = true, len(c.b)
 	}
-	v := c.in[:n]
-	c.in = c.in[n:]
-	return v
+	c.b = c.b[n:]
 }
 
 func (c *coder) number(n *int64) {
 	if !c.reading {
-		c.out = binary.AppendVarint(c.out, *n)
+		c.b = binary.AppendVarint(c.b, *n)
 		return
 	}
-	v, size := binary.Varint([]byte(c.in[:min(len(c.in), binary.MaxVarintLen64)]))
+	v, size := binary.Varint(c.b)
 	if size <= 0 {
 		size = -1
 	}
-	c.take(int64(size))
+	c.skip(size)
 	*n = v
 }
 
@@ -53,11 +47,16 @@ func (c *coder) text(fields ...*string) {
 	for _, s := range fields {
 		n := int64(len(*s))
 		c.number(&n)
-		if c.reading {
-			*s = c.take(n)
-		} else {
-			c.out = append(c.out, *s...)
+		if !c.reading {
+			c.b = append(c.b, *s...)
+			continue
 		}
+		if c.copied == "" {
+			c.copied = string(c.b)
+		}
+		from := len(c.copied) - len(c.b)
+		c.skip(int(n))
+		*s = c.copied[from : len(c.copied)-len(c.b)]
 	}
 }
 
@@ -87,6 +86,9 @@ func (c *coder) flag(fields ...*bool) {
 func codeList[T any](c *coder, list *[]T, each func(*T)) {
 	n := int64(len(*list))
 	c.number(&n)
+	if c.reading {
+		*list = slices.Grow(*list, int(min(max(n, 0), int64(len(c.b)))))
+	}
 	for i := range n {
 		if c.bad {
 			return

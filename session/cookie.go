@@ -32,32 +32,41 @@ const (
 	securePrefix = "__Secure-"
 )
 
-// eachToken calls yield with each session id that the browser sent, until it returns false.
-// An id that scs never makes is left out, so that it costs no store read. It reports whether
-// the browser sent any cookie of the name. It allocates nothing, because it runs at every
+// eachCookie calls yield with the name and value of each cookie in the request, in
+// the order sent, until it returns false. It allocates nothing, because it runs at every
 // request.
-func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sent bool) {
-	tried := 0
+func eachCookie(r *http.Request, yield func(name, value string) bool) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
 			name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if !ok || name != m.sm.Cookie.Name {
-				continue
-			}
-			sent = true
 			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 				value = value[1 : len(value)-1]
 			}
-			if value == "" || len(value) > maxToken || m.store.box == nil && len(value) != tokenLength {
-				continue
-			}
-			if tried++; tried > maxTokens || !yield(value) {
-				return true
+			if ok && !yield(name, value) {
+				return
 			}
 		}
 	}
+}
+
+// eachToken calls yield with each session id that the browser sent, until it returns false.
+// An id that scs never makes is left out, so that it costs no store read. It reports whether
+// the browser sent any cookie of the name.
+func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sent bool) {
+	tried := 0
+	eachCookie(r, func(name, value string) bool {
+		if name != m.sm.Cookie.Name {
+			return true
+		}
+		sent = true
+		if value == "" || len(value) > maxToken || m.store.box == nil && len(value) != tokenLength {
+			return true
+		}
+		tried++
+		return yield(value) && tried < maxTokens
+	})
 	return sent
 }
 

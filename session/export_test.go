@@ -18,10 +18,10 @@ func Aged(b []byte, t time.Time) []byte {
 	if !ok {
 		return nil
 	}
-	c := newWriter(256)
-	c.out = append(c.out, recordVersion)
+	c := &coder{b: make([]byte, 0, 256)}
+	c.b = append(c.b, recordVersion)
 	c.time(&rec.deadline)
 	rec.touched = t
 	rec.code(c)
-	return append(c.out, rest...)
+	return append(c.b, rest...)
 }

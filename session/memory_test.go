@@ -151,7 +151,7 @@ func TestASessionTakesLittleMemory(t *testing.T) {
 	before := heap()
 	m := &memory{}
 	for i := range n {
-		key := hashKey(fmt.Sprint(i))
+		key := hashKey("", fmt.Sprint(i))
 		_ = m.Commit(string(key[:]), record, time.Now().Add(time.Hour))
 	}
 	each := float64(heap()-before) / n

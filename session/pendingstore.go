@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -102,7 +103,7 @@ type PendingStore struct {
 	secure  bool
 	scopes  map[string]string // from the scope to its short form, and back
 	now     func() time.Time
-	spent   recent[string]
+	spent   recent[[43]byte]
 	counter atomic.Uint32
 }
 
@@ -117,7 +118,7 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		prefix = hostPrefix + prefix
 	}
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: cfg.Now, spent: recent[string]{max: maxSpent},
+		box: box, secure: cfg.Secure, now: cfg.Now, spent: recent[[43]byte]{max: maxSpent},
 		path: prefix + "path", scopes: make(map[string]string),
 	}
 	if s.now == nil {
@@ -211,28 +212,36 @@ func (s *PendingStore) slot(r *http.Request, foreign bool) string {
 // A browser may send several cookies of one name, if another host of the site can plant one:
 // the first of eight that is good counts.
 func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn, err error) {
-	failure := &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	var cause error
+	expired := ""
 	s.each(r, func(p PendingSignIn, err error) bool {
 		switch same := subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1; {
-		case errors.As(err, new(*seal.UnknownKeyError)):
-			failure.Err = cmp.Or(failure.Err, err)
+		case err != nil && errors.As(err, new(*seal.UnknownKeyError)):
+			cause = cmp.Or(cause, err)
 		case state == "" || !same:
 		case err != nil:
-			failure = &provider.Error{Kind: provider.ErrExpired, Provider: p.Pending.Provider, Op: "callback"}
+			expired = p.Pending.Provider
 		default:
 			found = p
 		}
 		return found.name == ""
 	})
-	if found.name == "" {
-		return PendingSignIn{}, failure
+	switch {
+	case found.name == "" && expired != "":
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
+	case found.name == "":
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
 	if found.path {
-		for _, c := range values(r, s.path) {
-			if path, err := s.unseal(s.pathPlace(found), c.Value); err == nil {
-				found.ReturnTo = string(path)
+		tried := 0
+		eachCookie(r, func(name, value string) bool {
+			if name == s.path {
+				path, err := s.unseal(s.pathPlace(found), value)
+				found.ReturnTo, tried = string(path), tried+1
+				return err != nil && tried < maxTokens
 			}
-		}
+			return true
+		})
 	}
 	return found, nil
 }
@@ -240,7 +249,7 @@ func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn,
 // Spend reports whether the sign-in with the state was not used before in this process. Of
 // several callers with one state exactly one gets true.
 func (s *PendingStore) Spend(state string) bool {
-	return s.spent.claim(keyOf(state), s.now(), pendingLifetime+pendingSkew)
+	return s.spent.claim(hashKey("", state), s.now(), pendingLifetime+pendingSkew)
 }
 
 // Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.
@@ -264,33 +273,30 @@ func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool)
 		}
 		return true
 	})
-	for _, name := range append(s.names[:], s.path) {
-		if len(r.CookiesNamed(name)) > 0 {
+	eachCookie(r, func(name, _ string) bool {
+		if name == s.path || slices.Contains(s.names[:], name) {
 			s.set(w, name, "", -time.Second)
 		}
-	}
+		return true
+	})
 }
 
 // each calls yield with the first eight cookies of each of the five names. The error is
 // [errExpired] or says why a cookie does not open. p has a name in each case.
 func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
-	for _, name := range s.names {
-		for _, c := range values(r, name) {
-			p, err := s.decode(name, c.Value)
-			if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
-				err = errExpired
-			}
-			if !yield(p, err) {
-				return
-			}
+	var tried [maxPending]int
+	eachCookie(r, func(name, value string) bool {
+		i := slices.Index(s.names[:], name)
+		if i < 0 || tried[i] == maxTokens {
+			return true
 		}
-	}
-}
-
-// values returns the first eight cookies of a name.
-func values(r *http.Request, name string) []*http.Cookie {
-	all := r.CookiesNamed(name)
-	return all[:min(len(all), maxTokens)]
+		tried[i]++
+		p, err := s.decode(s.names[i], value)
+		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
+			err = errExpired
+		}
+		return yield(p, err)
+	})
 }
 
 // code codes the inside of a cookie.
@@ -316,9 +322,9 @@ func (s *PendingStore) code(c *coder, p *PendingSignIn) {
 }
 
 func (s *PendingStore) encode(p PendingSignIn) string {
-	c := newWriter(512)
+	c := &coder{b: make([]byte, 0, 512)}
 	s.code(c, &p)
-	return s.seal(p.name, c.out)
+	return s.seal(p.name, c.b)
 }
 
 func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
@@ -327,7 +333,7 @@ func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
 	if err != nil {
 		return p, err
 	}
-	c := newReader(plain)
+	c := &coder{b: plain, reading: true}
 	if s.code(c, &p); !c.done() {
 		err = errMalformed
 	}
@@ -339,7 +345,8 @@ func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" +
 
 // seal seals plain for one place: a cookie's name.
 func (s *PendingStore) seal(place string, plain []byte) string {
-	return base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, []byte(place)))
+	var text [maxPendingCookie]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(place))))
 }
 
 func (s *PendingStore) unseal(place, value string) ([]byte, error) {

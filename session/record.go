@@ -15,7 +15,7 @@ import (
 const identityKey = "xsignin"
 
 const (
-	// idLength is the length of an identity's id: 60 random bits.
+	// idLength is the length of an identity's id: 72 bits of the hash of the first session id.
 	idLength = 12
 	// keyPrefix is how much of a key an identity has: 48 bits of a hash.
 	keyPrefix = 8
@@ -69,19 +69,19 @@ const recordVersion = 0xb3
 
 // Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	i, _ := values[identityKey].(identity)
+	i, signedIn := values[identityKey].(identity)
 	i.touched = time.Now()
-	c := newWriter(256)
-	c.out = append(c.out, recordVersion)
+	c := &coder{b: make([]byte, 0, 256)}
+	c.b = append(c.b, recordVersion)
 	c.time(&deadline)
 	i.code(c)
+	if len(values) == 0 || signedIn && len(values) == 1 {
+		return c.b, nil
+	}
 	// The caller's map is the live session, which keeps the identity.
 	values = maps.Clone(values)
 	delete(values, identityKey)
-	if len(values) == 0 {
-		return c.out, nil
-	}
-	buf := bytes.NewBuffer(c.out)
+	buf := bytes.NewBuffer(c.b)
 	err := gob.NewEncoder(buf).Encode(values)
 	return buf.Bytes(), err
 }
@@ -91,10 +91,10 @@ func decodeHeader(b []byte) (rec record, rest []byte, ok bool) {
 	if !ownRecord(b) {
 		return record{}, nil, false
 	}
-	c := coder{in: string(b[1:]), reading: true}
+	c := coder{b: b[1:], reading: true}
 	c.time(&rec.deadline)
 	rec.code(&c)
-	return rec, b[len(b)-len(c.in):], !c.bad
+	return rec, c.b, !c.bad
 }
 
 func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
@@ -167,9 +167,9 @@ func (s *store) identityValue(i identity) any {
 		return i
 	}
 	i.touched = time.Now()
-	c := newWriter(256)
+	c := &coder{b: make([]byte, 0, 256)}
 	i.code(c)
-	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.out, nil))
+	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.b, nil))
 }
 
 // identityOf reads the identity from a session's value.
@@ -186,7 +186,7 @@ func (s *store) identityOf(value any) (i identity) {
 	if err != nil {
 		return identity{}
 	}
-	c := newReader(plain)
+	c := &coder{b: plain, reading: true}
 	if i.code(c); !c.done() {
 		return identity{}
 	}

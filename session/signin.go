@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -92,7 +91,7 @@ func (s *signIn) begin(u provider.User) (err error) {
 	}
 	s.key = keyOf(m.sm.Token(s.ctx))
 	s.new = record{
-		identity: identity{user: u, id: rand.Text()[:idLength], key: s.key[:keyPrefix]}, deadline: m.sm.Deadline(s.ctx),
+		identity: identity{user: u, id: s.key[keyPrefix:][:idLength], key: s.key[:keyPrefix]}, deadline: m.sm.Deadline(s.ctx),
 	}
 	if err := s.list(); err != nil {
 		return err

@@ -132,23 +132,27 @@ func (s bounded) DeleteCtx(ctx context.Context, key string) error {
 	return s.CtxStore.DeleteCtx(ctx, key)
 }
 
-// hashKey hashes a session id as scs does. The buffer keeps it from allocating.
-func hashKey(token string) (key [43]byte) {
+// hashKey hashes a session id as scs does, or a tombstone's name. The buffer keeps it from
+// allocating.
+func hashKey(prefix, token string) (key [43]byte) {
 	var buf [maxToken]byte
-	sum := sha256.Sum256(append(buf[:0], token...))
+	sum := sha256.Sum256(append(append(buf[:0], prefix...), token...))
 	base64.RawURLEncoding.Encode(key[:], sum[:])
 	return key
 }
 
 // keyOf returns the key of a session's record.
 func keyOf(token string) string {
-	key := hashKey(token)
+	key := hashKey("", token)
 	return string(key[:])
 }
 
 // tombstoneKey has the length of scs's own keys, as some stores have columns of
 // exactly that width, and cannot be turned back into the key.
-func tombstoneKey(key string) string { return keyOf("xsignin tombstone\x00" + key) }
+func tombstoneKey(key string) string {
+	stone := hashKey("xsignin tombstone\x00", key)
+	return string(stone[:])
+}
 
 func isTombstone(b []byte) bool { return string(b) == tombstone }
 
@@ -168,7 +172,7 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 // openID is open for a session id. With the memory of this package it allocates for the user
 // only.
 func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, err error) {
-	key := hashKey(token)
+	key := hashKey("", token)
 	if s.memory != nil {
 		b, found := s.memory.find(key[:])
 		if !found {

@@ -294,7 +294,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 	defer cancel()
 	for pause := 4 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		e, v, err := u.read(ctx, userID)
-		if replace && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
+		if replace && err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
 			u.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
 			e, err = entry{}, nil
 		}

@@ -165,13 +165,13 @@ func (e *entry) code(c *coder) {
 }
 
 func (e *entry) encode() []byte {
-	c := newWriter(1024)
+	c := &coder{b: make([]byte, 0, 1024)}
 	e.code(c)
-	return c.out
+	return c.b
 }
 
 func decodeEntry(b []byte) (e entry, err error) {
-	c := newReader(b)
+	c := &coder{b: b, reading: true}
 	if e.code(c); !c.done() {
 		return entry{}, tokenstore.ErrUnreadable
 	}
