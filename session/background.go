@@ -60,7 +60,7 @@ func (b *background) close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		forEach(calls, func(run func()) { run() })
+		forEach(calls, func(call func()) { call() })
 		b.pending.Wait()
 	}()
 	select {
@@ -73,20 +73,16 @@ func (b *background) close(ctx context.Context) error {
 
 // forEach calls f for each item, a few at the same time.
 func forEach[T any](items []T, f func(T)) {
-	queue := make(chan T, len(items))
+	var running sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
 	for _, item := range items {
-		queue <- item
-	}
-	close(queue)
-	var workers sync.WaitGroup
-	for range min(atOnce, len(items)) {
-		workers.Go(func() {
-			for item := range queue {
-				f(item)
-			}
+		slots <- struct{}{}
+		running.Go(func() {
+			f(item)
+			<-slots
 		})
 	}
-	workers.Wait()
+	running.Wait()
 }
 
 // recent remembers the keys that were claimed lately: at least max, and at most twice as many.

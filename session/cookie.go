@@ -82,61 +82,39 @@ func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
 	return token, err
 }
 
-// writeCookie sends the session's id to the browser.
-func (m *Manager) writeCookie(w http.ResponseWriter, token string, expiry time.Time, persist bool) {
-	c := m.cookie(token)
-	if persist {
-		// A cookie that ends a second late does no harm. A second early would sign the user
-		// out.
-		c.Expires = time.Unix(expiry.Unix()+1, 0)
-		c.MaxAge = max(1, int(time.Until(expiry)/time.Second)+1)
-	}
-	replaceCookie(w.Header(), c)
+// writeCookie sends the session id to the browser, or clears it if the token is "".
+func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
+	dropCookie(w.Header(), m.sm.Cookie.Name)
+	m.sm.WriteSessionCookie(ctx, w, token, expiry)
 }
 
-// clearCookies makes the browser forget the session's id. Where the browser sent several, it
+// clearCookies makes the browser forget the session id. Where the browser sent several, it
 // clears the paths above the request's own and the domains above the host, too.
 func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
-	c := m.cookie("")
-	c.Expires, c.MaxAge = time.Unix(1, 0), -1
-	replaceCookie(w.Header(), c)
+	m.writeCookie(r.Context(), w, "", time.Time{})
 	n := 0
 	m.eachToken(r, func(string) bool { n++; return true })
 	if n < 2 {
 		return
 	}
-	other := *c
-	other.Path = r.URL.Path
-	for i := 0; i < maxCleared && len(other.Path) > 1; i++ {
-		http.SetCookie(w, &other)
-		other.Path = path.Dir(other.Path)
+	other := *m.sm
+	other.Cookie.Path = r.URL.Path
+	for i := 0; i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
+		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
-	other = *c
-	other.Domain = (&url.URL{Host: r.Host}).Hostname()
-	for i := 0; i < maxCleared && strings.Contains(other.Domain, "."); i++ {
-		http.SetCookie(w, &other)
-		_, other.Domain, _ = strings.Cut(other.Domain, ".")
-	}
-}
-
-func (m *Manager) cookie(value string) *http.Cookie {
-	k := m.sm.Cookie
-	return &http.Cookie{
-		Name: k.Name, Value: value, Domain: k.Domain, Path: k.Path,
-		Secure: k.Secure, HttpOnly: k.HttpOnly, SameSite: k.SameSite, Partitioned: k.Partitioned,
+	other.Cookie = m.sm.Cookie
+	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
+	for i := 0; i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
+		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}
 }
 
-// replaceCookie sets c, and removes an earlier one of the same name from the answer: RFC
-// 6265 section 4.1.1 allows one.
-func replaceCookie(h http.Header, c *http.Cookie) {
-	others := slices.DeleteFunc(h["Set-Cookie"], func(other string) bool {
-		return strings.HasPrefix(other, c.Name+"=")
+// dropCookie removes an earlier cookie of the name from the answer: RFC 6265 section 4.1.1
+// allows one.
+func dropCookie(h http.Header, name string) {
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		return strings.HasPrefix(line, name+"=")
 	})
-	h["Set-Cookie"] = append(others, c.String())
-	// A cache that ignores Vary must still not hand one visitor's id to the next.
-	const noCache = `no-cache="Set-Cookie"`
-	if !slices.Contains(h["Cache-Control"], noCache) && !slices.Contains(h["Cache-Control"], "no-store") {
-		h.Add("Cache-Control", noCache)
-	}
 }

@@ -135,9 +135,8 @@ func New(cfg Config) (*Manager, error) {
 	}
 	// Only scs.New gives a manager a context key that no other has.
 	sm := scs.New()
-	sm.Store = cfg.Store
-	if cfg.Store == nil {
-		sm.Store = &memory{}
+	if cfg.Store != nil {
+		sm.Store = cfg.Store
 	}
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true

@@ -41,8 +41,8 @@ var errExpired = errors.New("session: the pending sign-in has expired")
 
 // PendingSignIn is a sign-in that a browser has begun.
 type PendingSignIn struct {
-	// Pending is what the provider needs to finish.
-	Pending provider.Pending
+	// Pending is what the provider needs to finish. It has secrets, which no log shows.
+	Pending provider.Pending `json:"-"`
 	// ReturnTo is the path to return to afterwards. The store does not check whether it is
 	// safe. Above [MaxReturnTo] it is dropped.
 	ReturnTo string
@@ -358,8 +358,12 @@ func (s *PendingStore) unseal(place, value string) ([]byte, error) {
 }
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {
-	replaceCookie(w.Header(), &http.Cookie{
+	dropCookie(w.Header(), name)
+	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()),
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+	if w.Header().Get("Cache-Control") != "no-store" {
+		w.Header().Add("Cache-Control", `no-cache="Set-Cookie"`)
+	}
 }

@@ -76,7 +76,7 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	c.time(&deadline)
 	i.code(c)
 	if len(values) == 0 || signedIn && len(values) == 1 {
-		return c.b, nil
+		return bytes.Clone(c.b), nil // memory keeps it
 	}
 	// The caller's map is the live session, which keeps the identity.
 	values = maps.Clone(values)

@@ -39,7 +39,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	}
 	s.endOld()
 	if !s.joined {
-		m.writeCookie(w, s.token, s.new.deadline, m.sm.Cookie.Persist || m.sm.GetBool(s.ctx, "__rememberMe"))
+		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
 	}
 	if commit, ok := r.Context().Value(lastCommitKey{}).(*lastCommit); ok {
 		commit.add(s.end)

@@ -6,17 +6,21 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin/internal/seal"
 )
 
 const (
-	// storeTime bounds one call to a store that takes contexts.
+	// storeTime bounds a read, or a write, in a store that takes contexts.
 	storeTime = 5 * time.Second
 	// finishTime bounds the ending of a session, which goes on after its request has
 	// gone, and tryTime one call of it, so that there is time to try again.
@@ -65,7 +69,8 @@ var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 // the deletion comes after the write.
 type store struct {
 	base   scs.CtxStore
-	memory *memory // the base, if it is the store of this package
+	list   scs.Store          // the store that base calls
+	memory *memstore.MemStore // the base, if it is that
 	sm     *scs.SessionManager
 	logger *slog.Logger
 	// box seals the identity for a codec of the application. Nil means our codec.
@@ -78,25 +83,15 @@ type store struct {
 
 // wrapStore puts a store around sm's, once.
 func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
-	switch s := sm.Store.(type) {
-	case *store:
+	if s, ok := sm.Store.(*store); ok {
 		return s
-	case *iterableStore:
-		return s.store
 	}
-	s := &store{base: withContext{sm.Store}, sm: sm, logger: logger, touched: recent[string]{max: maxIdleTouched}}
+	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxIdleTouched}}
 	if base, ok := sm.Store.(scs.CtxStore); ok {
-		s.base = bounded{base}
+		s.base = base
 	}
-	s.memory, _ = sm.Store.(*memory)
-	switch all := sm.Store.(type) {
-	case scs.IterableCtxStore:
-		sm.Store = &iterableStore{s, all.AllCtx}
-	case scs.IterableStore:
-		sm.Store = &iterableStore{s, func(context.Context) (map[string][]byte, error) { return all.All() }}
-	default:
-		sm.Store = s
-	}
+	s.memory, _ = sm.Store.(*memstore.MemStore)
+	sm.Store = s
 	return s
 }
 
@@ -111,25 +106,12 @@ func (s withContext) CommitCtx(_ context.Context, key string, b []byte, expiry t
 
 func (s withContext) DeleteCtx(_ context.Context, key string) error { return s.Delete(key) }
 
-// bounded is a store each call to which is given up after a time.
-type bounded struct{ scs.CtxStore }
-
-func (s bounded) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	return s.CtxStore.FindCtx(ctx, key)
-}
-
-func (s bounded) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	return s.CtxStore.CommitCtx(ctx, key, b, expiry)
-}
-
-func (s bounded) DeleteCtx(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	return s.CtxStore.DeleteCtx(ctx, key)
+// bound bounds calls to a store that takes contexts.
+func (s *store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, plain := s.base.(withContext); plain {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storeTime)
 }
 
 // hashKey hashes a session id as scs does, or a tombstone's name. The buffer keeps it from
@@ -158,7 +140,9 @@ func isTombstone(b []byte) bool { return string(b) == tombstone }
 
 // open reads a session, and records that it is used. ok is false without a readable record.
 func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err error) {
-	b, found, err := s.base.FindCtx(ctx, key)
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
+	b, found, err := s.base.FindCtx(bounded, key)
 	if err != nil || !found || isTombstone(b) {
 		return record{}, false, err
 	}
@@ -169,12 +153,12 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 	return rec, !s.due(&rec) || s.use(ctx, key, rec), nil
 }
 
-// openID is open for a session id. With the memory of this package it allocates for the user
-// only.
+// openID is open for a session id. In memory it allocates for the user only.
 func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, err error) {
 	key := hashKey("", token)
 	if s.memory != nil {
-		b, found := s.memory.find(key[:])
+		// Nothing changes the array, so the string may share it.
+		b, found, _ := s.memory.Find(unsafe.String(&key[0], len(key)))
 		if !found {
 			return record{}, false, nil
 		}
@@ -214,11 +198,9 @@ func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	if !s.idleDue(&rec) || !s.touched.claim(key, time.Now(), s.sm.IdleTimeout/touchShare) {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(reportEnded(ctx), storeTime)
-	defer cancel()
 	b, err := s.encode(rec)
 	if err == nil {
-		err = s.CommitCtx(ctx, key, b, rec.deadline)
+		err = s.CommitCtx(reportEnded(ctx), key, b, rec.deadline)
 	}
 	if err != nil && !errors.Is(err, errEnded) {
 		s.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
@@ -250,6 +232,9 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 
 // CommitCtx implements [scs.CtxStore].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	detached := context.WithoutCancel(ctx)
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	stone := tombstoneKey(key)
 	ended, err := s.sweep(ctx, key, stone)
 	if err == nil && !ended && s.users != nil {
@@ -260,8 +245,10 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		// The second look must not be lost with the request: a browser that goes away
 		// in between would leave the session alive. It is needed after a failure too,
 		// as the write may have happened all the same.
+		ctx, cancel := s.bound(detached)
+		defer cancel()
 		var lookErr error
-		ended, lookErr = s.sweep(context.WithoutCancel(ctx), key, stone)
+		ended, lookErr = s.sweep(ctx, key, stone)
 		err = cmp.Or(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
@@ -270,8 +257,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	return err
 }
 
-// sweep reports whether the session has ended, of which a tombstone under stone tells, and
-// then deletes what is left of it.
+// sweep reports whether the session has its tombstone, and then deletes what is left of it.
 func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err error) {
 	b, found, err := s.base.FindCtx(ctx, stone)
 	if err != nil || !found || !isTombstone(b) {
@@ -325,7 +311,9 @@ func (s *store) erase(ctx context.Context, key string, deadline time.Time) error
 	// Delete the record even if the tombstone could not be written.
 	err = cmp.Or(err, twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) }))
 	for _, d := range deletedAgain {
-		s.later.after(d, func(ctx context.Context) { _ = s.base.DeleteCtx(ctx, key) })
+		s.later.after(d, func(ctx context.Context) {
+			_ = twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
+		})
 	}
 	return err
 }
@@ -356,24 +344,20 @@ func (s *store) Commit(key string, b []byte, expiry time.Time) error {
 // Delete implements [scs.Store].
 func (s *store) Delete(key string) error { return s.DeleteCtx(context.Background(), key) }
 
-// iterableStore is a store whose base can list its records. scs finds out by the methods
-// alone whether a store can.
-type iterableStore struct {
-	*store
-	all func(context.Context) (map[string][]byte, error)
-}
-
 // All implements [scs.IterableStore].
-func (s *iterableStore) All() (map[string][]byte, error) { return s.AllCtx(context.Background()) }
+func (s *store) All() (map[string][]byte, error) { return s.AllCtx(context.Background()) }
 
 // AllCtx implements [scs.IterableCtxStore]. It leaves out tombstones.
-func (s *iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
-	all, err := s.all(ctx)
-	sessions := make(map[string][]byte, len(all)) // the base may keep its map
-	for key, b := range all {
-		if !isTombstone(b) {
-			sessions[key] = b
-		}
+func (s *store) AllCtx(ctx context.Context) (all map[string][]byte, err error) {
+	switch base := s.list.(type) {
+	case scs.IterableCtxStore:
+		all, err = base.AllCtx(ctx)
+	case scs.IterableStore:
+		all, err = base.All()
+	default:
+		err = fmt.Errorf("session: a %T cannot list its records", base)
 	}
-	return sessions, err
+	all = maps.Clone(all) // the base may keep its map
+	maps.DeleteFunc(all, func(_ string, b []byte) bool { return isTombstone(b) })
+	return all, err
 }
