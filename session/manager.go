@@ -238,10 +238,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	s := wrapStore(sm, logger)
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
-		s.users = &UserSessions{
-			store: s, vault: vault, logger: logger,
-			touched: recent[string]{max: maxTouched / 2}, slots: make(chan struct{}, touchesAtOnce),
-		}
+		s.users = &UserSessions{store: s, vault: vault, logger: logger, slots: make(chan struct{}, touchesAtOnce)}
 	}
 	// scs does not say whether a context holds a session already, short of making
 	// one where it does not. Its key in the context does, and this probe learns the key.

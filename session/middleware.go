@@ -26,7 +26,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			return
 		}
 		commit := &lastCommit{}
-		ctx := context.WithValue(reportEnded(r.Context()), lastCommitKey{}, commit)
+		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommitKey{}, commit)
 		// A copy shares scs's key in the context. Its cookie lasts until the deadline, and the
 		// store knows the timeout.
 		sm := *m.sm

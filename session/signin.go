@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/xsignin/xsignin/provider"
 )
@@ -55,14 +54,12 @@ type signIn struct {
 	then   []func(saved bool) error
 	joined bool // a middleware has put the session into r's context
 
-	ctx         context.Context // holds the session, and does not end with the request
-	oldToken    string
-	old         record
-	token       string // of the new session
-	new         record
-	key         string // of the new record
-	wrote       bool
-	mayBeListed bool
+	ctx      context.Context // holds the session, and does not end with the request
+	oldToken string
+	old      record
+	token    string
+	new      record
+	key      string // of the new record
 }
 
 // begin gives the browser's session a new id, lists it and writes its record.
@@ -83,41 +80,22 @@ func (s *signIn) begin(u provider.User) (err error) {
 	if s.oldToken != "" {
 		s.old = record{identity: m.identityIn(s.ctx), deadline: m.sm.Deadline(s.ctx)}
 	}
-	if err := m.sm.RenewToken(keep(s.ctx)); err != nil {
+	if err := m.sm.RenewToken(with(s.ctx, keep)); err != nil {
 		return err
 	}
 	if s.old.signedIn() && s.old.user.ID != u.ID {
 		_ = m.sm.Clear(s.ctx) // never fails
 	}
-	s.key = keyOf(m.sm.Token(s.ctx))
-	s.new = record{
-		identity: identity{user: u, id: s.key[keyPrefix:][:idLength], key: s.key[:keyPrefix]}, deadline: m.sm.Deadline(s.ctx),
-	}
-	if err := s.list(); err != nil {
-		return err
+	s.key, s.new.deadline = keyOf(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
+	s.new.identity = identity{user: u, id: s.key[keyPrefix:][:idLength], key: s.key[:keyPrefix]}
+	if users := m.store.users; users != nil {
+		if err := users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
+			return err
+		}
 	}
 	m.sm.Put(s.ctx, identityKey, m.store.identityValue(s.new.identity))
-	s.wrote = true
 	// A sign-out everywhere that comes in between wins.
-	s.token, _, err = m.sm.Commit(reportEnded(s.ctx))
-	return err
-}
-
-// list adds the session to the list of the user's sessions.
-func (s *signIn) list() error {
-	users, i := s.m.store.users, &s.new.identity
-	if users == nil {
-		return nil
-	}
-	s.mayBeListed = true
-	now := time.Now()
-	listed := UserSession{
-		ID: i.id, Provider: i.user.Provider, AccountID: i.user.AccountID, UserAgent: s.r.UserAgent(),
-		Created: now, LastUsed: now, Deadline: s.new.deadline, key: s.key,
-	}
-	err := users.add(s.ctx, i.user.ID, &listed)
-	i.stamp = listed.stamp
-	users.touched.claim(i.id, now, touchEvery)
+	s.token, _, err = m.sm.Commit(with(s.ctx, reportEnded))
 	return err
 }
 
@@ -150,15 +128,11 @@ func (s *signIn) undo() (err error) {
 	m := s.m
 	ctx, cancel := context.WithTimeout(s.ctx, finishTime)
 	defer cancel()
-	if s.wrote {
-		err = m.store.erase(ctx, s.key, s.new.deadline)
-	}
+	err = m.store.erase(ctx, s.key, s.new.deadline)
 	if s.joined {
-		err = errors.Join(err, m.store.DeleteCtx(ctx, keyOf(s.oldToken)), m.sm.Clear(ctx), m.sm.Destroy(keep(ctx)))
+		err = errors.Join(err, m.store.DeleteCtx(ctx, keyOf(s.oldToken)), m.sm.Clear(ctx), m.sm.Destroy(with(ctx, keep)))
 	}
-	if s.mayBeListed {
-		m.store.users.mark(ctx, s.new)
-	}
+	m.store.users.mark(ctx, s.new)
 	return err
 }
 

@@ -26,35 +26,34 @@ const (
 	// gone, and tryTime one call of it, so that there is time to try again.
 	finishTime = 10 * time.Second
 	tryTime    = 2 * time.Second
-	// touchShare is the part of the idle timeout that passes between two records of
-	// a session's use.
+	// touchShare is the part of the idle timeout between two records of a session's use.
 	touchShare = 16
-	// maxIdleTouched bounds how many sessions a process remembers for that.
-	maxIdleTouched = 4096
+	// maxTouched is how many touches a process remembers, at least.
+	maxTouched = 100_000
 )
 
-// tombstone is the record that says that a session has ended. No codec begins a
-// record like this.
+// tombstone is the record of a session that has ended. No codec begins a record like this.
 const tombstone = "\xb0xsignin: ended"
 
-// errEnded says that the session to be written has been ended. Only callers with
-// [reportEnded] see it.
+// errEnded says that the session to be written has been ended.
 var errEnded = errors.New("session: the session has ended")
 
-type reportEndedKey struct{}
+// contextKey is the key of a true value in a context.
+type contextKey int
 
-// reportEnded makes commits under ctx fail with [errEnded] for a session that has
-// ended. For others they succeed without effect, since scs's middleware would
-// answer a mere logout in another tab with an error page.
-func reportEnded(ctx context.Context) context.Context {
-	return context.WithValue(ctx, reportEndedKey{}, true)
+const (
+	// reportEnded makes commits fail with [errEnded] for a session that has ended. Without
+	// it they succeed without effect, since scs's middleware would answer a mere logout in
+	// another tab with an error page.
+	reportEnded contextKey = iota
+	// keep makes deletions do nothing. scs's RenewToken deletes the old record before the
+	// new one is written; a sign-in deletes it afterwards.
+	keep
+)
+
+func with(ctx context.Context, key contextKey) context.Context {
+	return context.WithValue(ctx, key, true)
 }
-
-type keepKey struct{}
-
-// keep makes deletions under ctx do nothing. scs's RenewToken deletes the old record before
-// the new one is written; a sign-in deletes it afterwards.
-func keep(ctx context.Context) context.Context { return context.WithValue(ctx, keepKey{}, true) }
 
 // deletedAgain are the times after which the record of an ended session is deleted again.
 // A driver may repeat a write that arrives late, and no reader looks for the tombstone.
@@ -65,8 +64,7 @@ var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 //
 // Ending a session writes the tombstone, then deletes the record. Writing a record looks
 // for the tombstone, writes, looks again, and deletes the record if the tombstone is there.
-// In every order of these steps, either the second look comes after the tombstone, or
-// the deletion comes after the write.
+// In every order, the second look comes after the tombstone, or the deletion after the write.
 type store struct {
 	base   scs.CtxStore
 	list   scs.Store          // the store that base calls
@@ -77,7 +75,7 @@ type store struct {
 	box        *seal.Box
 	users      *UserSessions // nil without a vault
 	later      background
-	touched    recent[string]
+	touched    recent[string] // keys touched for the idle timeout, ids for the lists
 	unreadable sync.Once
 }
 
@@ -86,7 +84,7 @@ func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
 	if s, ok := sm.Store.(*store); ok {
 		return s
 	}
-	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxIdleTouched}}
+	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxTouched}}
 	if base, ok := sm.Store.(scs.CtxStore); ok {
 		s.base = base
 	}
@@ -200,7 +198,7 @@ func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	}
 	b, err := s.encode(rec)
 	if err == nil {
-		err = s.CommitCtx(reportEnded(ctx), key, b, rec.deadline)
+		err = s.CommitCtx(with(ctx, reportEnded), key, b, rec.deadline)
 	}
 	if err != nil && !errors.Is(err, errEnded) {
 		s.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
@@ -230,7 +228,7 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	return rec.raw, true, nil
 }
 
-// CommitCtx implements [scs.CtxStore].
+// CommitCtx implements [scs.CtxStore], see [store].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	detached := context.WithoutCancel(ctx)
 	ctx, cancel := s.bound(ctx)
@@ -242,16 +240,15 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	}
 	if err == nil && !ended {
 		err = s.base.CommitCtx(ctx, key, b, s.expiry(expiry))
-		// The second look must not be lost with the request: a browser that goes away
-		// in between would leave the session alive. It is needed after a failure too,
-		// as the write may have happened all the same.
+		// The second look must not be lost with a request that ends in between. It is needed
+		// after a failure too, as the write may have happened all the same.
 		ctx, cancel := s.bound(detached)
 		defer cancel()
 		var lookErr error
 		ended, lookErr = s.sweep(ctx, key, stone)
 		err = cmp.Or(err, lookErr)
 	}
-	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
+	if err == nil && ended && ctx.Value(reportEnded) != nil {
 		return errEnded
 	}
 	return err
@@ -266,18 +263,17 @@ func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err e
 	return true, s.base.DeleteCtx(ctx, key)
 }
 
-// DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a record it
-// writes no tombstone, so that made-up cookies cannot fill the store. It continues after the
-// request has ended.
+// DeleteCtx implements [scs.CtxStore]. It ends the session for good.
 func (s *store) DeleteCtx(ctx context.Context, key string) error {
-	if ctx.Value(keepKey{}) != nil {
+	if ctx.Value(keep) != nil {
 		return nil
 	}
 	_, err := s.remove(ctx, key)
 	return err
 }
 
-// remove is DeleteCtx, and returns the record that it found.
+// remove ends a session, also after its request has ended, and returns the record that it
+// found. Without one it writes no tombstone, so that made-up cookies cannot fill the store.
 func (s *store) remove(ctx context.Context, key string) (rec record, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()

@@ -29,8 +29,6 @@ const (
 	maxRetries = 120
 	// touchEvery is how often a session is touched in the background.
 	touchEvery = 10 * time.Minute
-	// maxTouched bounds how many sessions a process remembers to have touched.
-	maxTouched = 200_000
 	// touchesAtOnce is how many touches run at the same time.
 	touchesAtOnce = 16
 )
@@ -53,11 +51,10 @@ const (
 // An ordinary request neither reads nor writes the token store. If the store loses an entry,
 // users stay signed in, and sessions are listed again when they are touched.
 type UserSessions struct {
-	store   *store
-	vault   *tokenstore.Vault
-	logger  *slog.Logger
-	touched recent[string]
-	slots   chan struct{} // full when enough touches run
+	store  *store
+	vault  *tokenstore.Vault
+	logger *slog.Logger
+	slots  chan struct{} // full when enough touches run
 }
 
 // List returns the sessions of a user, the most recently used first. userID is
@@ -92,12 +89,7 @@ func (u *UserSessions) ending(ctx context.Context, userID string, change func(*e
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
 	}
-	var left []ended
-	err := u.update(ctx, userID, true, func(e *entry) bool {
-		change(e)
-		left = e.unfinished()
-		return true
-	})
+	left, err := u.update(ctx, userID, true, func(e *entry) bool { change(e); return true })
 	if err == nil {
 		err = u.finish(context.WithoutCancel(ctx), userID, left)
 	}
@@ -125,7 +117,7 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 		})
 		left = slices.DeleteFunc(left, func(s ended) bool { return done[s.key] })
 		u.store.later.after(0, func(ctx context.Context) {
-			_ = u.update(ctx, userID, false, func(e *entry) bool { return e.forget(done) })
+			_, _ = u.update(ctx, userID, false, func(e *entry) bool { return e.forget(done) })
 		})
 		return first
 	})
@@ -149,28 +141,31 @@ func (u *UserSessions) persist(ctx context.Context, tries int, f func(context.Co
 }
 
 // add lists a session that is about to begin, and gives it its stamp.
-func (u *UserSessions) add(ctx context.Context, userID string, s *UserSession) error {
-	dropped := 0
-	var left []ended
-	err := u.update(ctx, userID, true, func(e *entry) bool {
-		if there := e.find(s.ID); there != nil {
+func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent string) error {
+	now := time.Now()
+	left, err := u.update(ctx, rec.user.ID, true, func(e *entry) bool {
+		if there := e.find(rec.id); there != nil {
 			// The store took a write that it reported as failed.
-			*s = *there
+			rec.stamp = there.stamp
 			return false
 		}
-		s.stamp = e.nextStamp(time.Now())
-		e.put(*s)
-		dropped = e.trim(time.Now())
-		left = e.unfinished()
+		rec.stamp = e.nextStamp(now)
+		s := rec.listed()
+		s.UserAgent, s.Created, s.LastUsed, s.key = agent, now, now, key
+		e.put(s)
 		return true
 	})
-	if err == nil {
-		u.resume(userID, left)
-	}
-	if dropped > 0 {
-		u.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
-	}
+	u.resume(rec.user.ID, left)
+	u.store.touched.claim(rec.id, now, touchEvery)
 	return err
+}
+
+// listed returns rec as a session in the list.
+func (rec *record) listed() UserSession {
+	return UserSession{
+		ID: rec.id, Provider: rec.user.Provider, AccountID: rec.user.AccountID,
+		Created: rec.user.SignedInAt, Deadline: rec.deadline, stamp: rec.stamp,
+	}
 }
 
 // mark marks a session as ended whose record was deleted. It waits for a short time, and
@@ -182,7 +177,7 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 	_ = u.persist(context.WithoutCancel(ctx), 0, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, markTime)
 		defer cancel()
-		return u.update(ctx, rec.user.ID, true, func(e *entry) bool {
+		_, err := u.update(ctx, rec.user.ID, true, func(e *entry) bool {
 			if e.refuses(&rec.identity) {
 				return false
 			}
@@ -190,17 +185,18 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 			e.ended = append(e.ended, ended{id: rec.id, deadline: rec.deadline})
 			return true
 		})
+		return err
 	})
 }
 
 // due reports whether the session was not touched lately.
 func (u *UserSessions) due(rec *record) bool {
-	return rec.signedIn() && len(u.slots) < cap(u.slots) && u.touched.due(rec.id, time.Now(), touchEvery)
+	return rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
 func (u *UserSessions) touch(key string, rec record) {
-	if !u.touched.claim(rec.id, time.Now(), touchEvery) {
+	if !u.store.touched.claim(rec.id, time.Now(), touchEvery) {
 		return
 	}
 	select {
@@ -226,15 +222,12 @@ func (u *UserSessions) touch(key string, rec record) {
 // session if it is missing, and records its use if the last record is older than stale. An
 // entry that cannot be opened is left alone.
 func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused bool, err error) {
-	var left []ended
-	err = u.update(ctx, rec.user.ID, false, func(e *entry) bool {
+	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
 		if refused = e.refuses(&rec.identity); refused {
 			return false
 		}
 		now := time.Now()
-		s := UserSession{
-			ID: rec.id, Provider: rec.user.Provider, AccountID: rec.user.AccountID, Created: rec.user.SignedInAt, stamp: rec.stamp,
-		}
+		s := rec.listed()
 		if there := e.find(rec.id); there != nil {
 			s = *there
 		}
@@ -243,12 +236,9 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 		}
 		s.key, s.Deadline, s.LastUsed = key, rec.deadline, now
 		e.put(s)
-		left = e.unfinished()
 		return true
 	})
-	if err == nil {
-		u.resume(rec.user.ID, left)
-	}
+	u.resume(rec.user.ID, left)
 	return refused, err
 }
 
@@ -287,9 +277,9 @@ func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokensto
 }
 
 // update changes the entry of a user by a conditional write, until no other write comes in
-// between. change returns false if there is nothing to write. With replace, it replaces an
-// entry that cannot be opened.
-func (u *UserSessions) update(ctx context.Context, userID string, replace bool, change func(*entry) bool) error {
+// between, and returns whose records are still to be deleted. change returns false if there is
+// nothing to write. With replace, it replaces an entry that cannot be opened.
+func (u *UserSessions) update(ctx context.Context, userID string, replace bool, change func(*entry) bool) ([]ended, error) {
 	ctx, cancel := context.WithTimeout(ctx, entryTime)
 	defer cancel()
 	for pause := 4 * time.Millisecond; ; pause = min(2*pause, maxPause) {
@@ -299,17 +289,23 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			e, err = entry{}, nil
 		}
 		if err != nil || !change(&e) {
-			return err
+			return nil, err
 		}
-		e.trim(time.Now())
+		dropped := e.trim(time.Now())
 		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, e.encode())
-		if !errors.Is(err, tokenstore.ErrConflict) {
-			return err
+		switch {
+		case err == nil:
+			if dropped > 0 {
+				u.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
+			}
+			return e.unfinished(), nil
+		case !errors.Is(err, tokenstore.ErrConflict):
+			return nil, err
 		}
 		select {
 		case <-time.After(rand.N(pause)):
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
