@@ -10,8 +10,8 @@ import (
 // errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
 
-// coder writes or reads a record. One function names the fields for both directions. After a
-// fault in reading, every value is zero and bad stays true.
+// coder writes or reads a record: one function names the fields for both. After a fault in
+// reading, every value is zero and bad stays true.
 type coder struct {
 	reading bool
 	bad     bool

@@ -13,16 +13,14 @@ import (
 const (
 	// tokenLength is the length of scs's session ids: 32 bytes in base64url.
 	tokenLength = 43
-	// maxToken bounds what is looked up for a manager of the application, whose ids
-	// need not be scs's.
+	// maxToken bounds the ids of a manager of the application, which need not be scs's.
 	maxToken = 256
 	// maxTokens is how many cookies of the session's name are tried.
 	maxTokens = 8
 	// maxCleared bounds how many paths, and how many domains, one answer clears.
 	maxCleared = 4
 
-	// defaultName is the name of the session's cookie, and the beginning of those of pending
-	// sign-ins, where the configuration has no name.
+	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"
 	// pendingInfix is only in the names of pending sign-ins.
 	pendingInfix = "-pending-"
@@ -32,9 +30,8 @@ const (
 	securePrefix = "__Secure-"
 )
 
-// eachCookie calls yield with the name and value of each cookie in the request, in
-// the order sent, until it returns false. It allocates nothing, because it runs at every
-// request.
+// eachCookie calls yield with each cookie of the request, until it returns false. It allocates
+// nothing, because it runs at every request.
 func eachCookie(r *http.Request, yield func(name, value string) bool) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
@@ -51,9 +48,8 @@ func eachCookie(r *http.Request, yield func(name, value string) bool) {
 	}
 }
 
-// eachToken calls yield with each session id that the browser sent, until it returns false.
-// An id that scs never makes is left out, so that it costs no store read. It reports whether
-// the browser sent any cookie of the name.
+// eachToken calls yield with each session id that the browser sent and that scs may have made,
+// until it returns false. It reports whether the browser sent any cookie of the name.
 func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sent bool) {
 	tried := 0
 	eachCookie(r, func(name, value string) bool {
@@ -70,8 +66,7 @@ func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sen
 	return sent
 }
 
-// token returns the session id of r: the first whose record has a user, or else the first
-// whose record opens, or else "". It reads no record if there is one id.
+// token returns the session id of r, as find does. It reads no record if there is one id.
 func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
 	n, only := 0, ""
 	m.eachToken(r, func(token string) bool { n++; only = token; return true })

@@ -24,47 +24,40 @@ import (
 
 const (
 	defaultLifetime = 14 * 24 * time.Hour
-	// maxLifetime is the longest that is reckoned with: time.Duration has 292 years, for which
-	// programs write "never", and times of so far away do not fit where nanoseconds are kept.
+	// maxLifetime keeps times where nanoseconds fit: programs write 292 years for "never".
 	maxLifetime = 100 * 365 * 24 * time.Hour
 )
 
-// Config says how [New] keeps sessions. The zero value is a working
-// configuration for plain http on one process.
+// Config says how [New] keeps sessions. The zero value works, for plain http on one process.
 type Config struct {
-	// Store keeps the records: any of scs's stores. Nil means memory. There a session
-	// that holds only its user takes at most 380 bytes, and all sessions end with the
-	// process. Replicas share it; another application must not, see [Manager]. A call to a
-	// store that takes contexts (an [scs.CtxStore]) is given up after 5 seconds; any other
-	// store has to bound its calls itself, or requests hang for as long as it does.
+	// Store keeps the records: any of scs's stores. Replicas share it; another application
+	// must not, see [Manager]. Nil means memory, with at most 380 bytes for a session that
+	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) is given
+	// up after 5 seconds; any other store has to bound its calls itself.
 	Store scs.Store
 
 	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
 	// years count as 100.
 	Lifetime time.Duration
 
-	// IdleTimeout ends a session that has not been used for this long. Zero means
-	// that there is no such limit. It cannot be longer than Lifetime. Use is recorded with
-	// one store write per sixteenth of the timeout, so a session may end up to that much
-	// early.
+	// IdleTimeout ends a session that has not been used for this long, or up to a sixteenth
+	// less: use is recorded with one store write in that time. Zero means no such limit. It
+	// cannot be longer than Lifetime.
 	IdleTimeout time.Duration
 
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
-	// the prefix "__Host-" if it lacks it. The prefix makes browsers refuse a cookie that
-	// another host of the same site, or a network in between, tries to plant.
+	// the prefix "__Host-", with which browsers refuse a cookie that another host plants.
 	CookieName string
 
 	// Secure says that the application is reached over https only. The cookie is
 	// then never sent over http.
 	Secure bool
 
-	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas that share
-	// sessions share its store and its secrets. Nil means that there are no lists: then
-	// [Manager.UserSessions] returns nil.
+	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
+	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
 
-	// Logger gets what no caller is told, such as a session whose use could not be
-	// recorded, and the errors behind a default 503 answer. Nil means [slog.Default].
+	// Logger gets the errors that no caller gets. Nil means [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -73,13 +66,11 @@ type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
 	// the manager has been made by [New].
 	Secrets [][]byte
-	// PublicURL is the address of the site. With it, FromSCS checks whether browsers keep a
-	// cookie of the configured domain, and that the cookie is Secure if PublicURL is https. It
-	// may be empty.
+	// PublicURL is the address of the site, or empty. With it, FromSCS checks the cookie's
+	// domain, and that the cookie is Secure if PublicURL is https.
 	PublicURL string
 	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
-	// request, for example to work over plain http in a local network. Then FromSCS does not
-	// check the settings that need Secure.
+	// request. Then FromSCS does not check the settings that need Secure.
 	SecurePerRequest bool
 	// Vault is as [Config.Vault].
 	Vault *tokenstore.Vault
@@ -90,27 +81,23 @@ type FromSCSConfig struct {
 // Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
 // share it.
 //
-// A session does not say which Manager made it. Any Manager over the same store takes its
-// cookie, so that replicas share their users. Two applications must not share a
-// store, unless each may take the users of the other for its own. Give each a store (a
-// table, or a prefix of keys) to itself.
+// A session does not say which Manager made it: any Manager over the same store takes its
+// cookie. So replicas share their users, and two applications must not share a store, a table
+// or a prefix of keys.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
 	logger *slog.Logger
-	// ctxKey is the key under which scs keeps a loaded session in a context.
-	ctxKey any
+	ctxKey any // under which scs keeps a loaded session in a context
 }
 
-// New makes a manager and its sessions. It reports all errors of cfg at once. Call it
-// once per process and configuration: scs starts a cleaning goroutine for each manager, which
-// wakes once a minute and never ends.
+// New makes a manager and its sessions. It reports all errors of cfg at once. Call it once
+// per process and configuration: scs starts a goroutine for each manager, which never ends.
 //
-// The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and
-// stays when the browser closes. The store holds only hashes of session ids, so that they
-// are useless to a thief of the store. Records that scs wrote with its default codec can still
-// be read. So an application can change to New and keep its sessions, if it keeps the store
-// and the cookie's name, and had scs's HashTokenInStore on.
+// The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and stays when
+// the browser closes. The store holds only hashes of session ids. Records of scs's default
+// codec can be read: an application can change to New and keep its sessions, if it keeps the
+// store and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
 	name := cmp.Or(cfg.CookieName, defaultName)
 	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) && !strings.HasPrefix(name, securePrefix) {
@@ -149,20 +136,16 @@ func New(cfg Config) (*Manager, error) {
 	return m, err
 }
 
-// FromSCS joins the session manager that an application already has: its cookie,
-// codec, lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may
-// be mounted around the kit's handlers. Without a middleware, the methods here
-// write the record and the cookie.
+// FromSCS joins the session manager that an application already has: its cookie, codec,
+// lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may be mounted
+// around the kit's handlers. Without either, the methods here write the record and the cookie.
 //
-// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the
-// package comment). So call it before sm is used, do not replace sm.Store
-// afterwards, and keep the concrete store yourself if you need its own methods.
-// Calling it again for the same sm is harmless.
+// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the package
+// comment). So call it before sm is used, and do not replace sm.Store afterwards. Calling it
+// again for the same sm is harmless.
 //
 // It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
-// keeps or returns its cookie. It also fails if the cookie is SameSite=Strict: browsers do
-// not send such a cookie on the way back from the provider, so a user who has just
-// signed in would be sent to sign in again, without end.
+// keeps its cookie, or sends it on the way back from the provider.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	faults := faultList{configerr.For("session")}
 	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {
@@ -240,8 +223,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	if vault != nil && s.users == nil {
 		s.users = &UserSessions{store: s, vault: vault, logger: logger, slots: make(chan struct{}, touchesAtOnce)}
 	}
-	// scs does not say whether a context holds a session already, short of making
-	// one where it does not. Its key in the context does, and this probe learns the key.
+	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
 	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
 		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
@@ -264,18 +246,13 @@ func (p *keyProbe) Value(key any) any {
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
 
 // Get returns the user of the session that r's cookie names. ok is false without one. It
-// is one store read, and none without a cookie or with a cookie that scs never made. With an
-// idle timeout it also records that the session is used, at most once in a sixteenth of the
-// timeout; otherwise it writes nothing. A use that cannot be recorded is logged, and the user
-// stays signed in.
+// is one store read, and none with a cookie that scs never made. An error means that the store
+// did not answer.
 //
 // If a middleware has put the session into ctx, Get looks only there. Then it sees a sign-in
-// or sign-out of the same request.
-//
-// A record that does not decode has no user. An error means that the store did not answer.
-//
-// Recording a use writes the record that was just read. Values that another request of the
-// same session saves within that moment are lost.
+// or sign-out of the same request. Otherwise, with an idle timeout, it also records that the
+// session is used, at most once in a sixteenth of the timeout. Values that another request of
+// the session saves within that moment are lost. A use that cannot be recorded is logged.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	i, err := m.current(ctx, r)
 	if !i.signedIn() {
@@ -309,9 +286,9 @@ func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error
 	return rec.identity, err
 }
 
-// find finds the session that r's cookies name. Another host of the site, or an older cookie
-// at a longer path, may put a cookie of the same name in front. So the first whose record has
-// a user counts, or else the first whose record opens.
+// find finds the session that r's cookies name: the first whose record has a user, or else the
+// first whose record opens. Another host of the site, or an older cookie at a longer path, may
+// put a cookie of the same name in front.
 func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
 	m.eachToken(r, func(t string) bool {
 		found, ok, openErr := m.store.openID(ctx, t)
@@ -330,12 +307,9 @@ func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec 
 // UserSessions returns the lists of the users' sessions, or nil without a vault.
 func (m *Manager) UserSessions() *UserSessions { return m.store.users }
 
-// SCS returns the session manager underneath, for values of the application. Its methods need
-// a request behind [Manager.LoadAndSave], or behind its own. Its Store, Codec and
-// HashTokenInStore must stay as they are.
+// SCS returns the session manager underneath, for values of the application, behind
+// [Manager.LoadAndSave] or its own. Its Store, Codec and HashTokenInStore must stay.
 func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 
-// Close finishes what runs in the background, and runs at once what waits: deletions of ended
-// sessions, and marks in the token store. It returns when ctx ends at the latest. The stores
-// stay open.
+// Close finishes the deletion of ended sessions, until ctx ends. The stores stay open.
 func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }

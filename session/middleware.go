@@ -8,14 +8,9 @@ import (
 )
 
 // LoadAndSave is scs's middleware of that name, for applications that keep values in the
-// session. It may wrap the whole application, including the kit's handlers. It
-// differs from scs's in three ways:
-//
-//   - If the browser sent several cookies of the session's name, the one whose record opens
-//     counts.
-//   - If the session cannot be saved after a sign-in in the same request, the sign-in is
-//     undone, and scs's ErrorFunc answers.
-//   - With an idle timeout it writes at most once in a sixteenth of the timeout.
+// session. It may wrap the whole application, including the kit's handlers. Of several cookies
+// of the session's name, the one whose record opens counts. If the session cannot be saved after
+// a sign-in in the same request, the sign-in is undone, and scs's ErrorFunc answers.
 //
 // As with scs, a Flush before the first Write loses the cookie. Behind another LoadAndSave of
 // the same sessions it does nothing.
@@ -27,8 +22,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		}
 		commit := &lastCommit{}
 		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommitKey{}, commit)
-		// A copy shares scs's key in the context. Its cookie lasts until the deadline, and the
-		// store knows the timeout.
+		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
 		sm := *m.sm
 		sm.IdleTimeout = 0
 		failed := false

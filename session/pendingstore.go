@@ -29,8 +29,7 @@ const (
 	// maxPending is how many sign-ins a browser may have begun.
 	maxPending = 5
 	// maxPendingCookie is what the name and value of one sign-in take. With the shared
-	// cookie all take less than 6 KB: nginx and Apache refuse a request with 8 KB of headers,
-	// and the application has cookies, too.
+	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
 	// maxSpent bounds the memory for used sign-ins.
 	maxSpent = 1 << 16
@@ -43,11 +42,9 @@ var errExpired = errors.New("session: the pending sign-in has expired")
 type PendingSignIn struct {
 	// Pending is what the provider needs to finish. It has secrets, which no log shows.
 	Pending provider.Pending `json:"-"`
-	// ReturnTo is the path to return to afterwards. The store does not check whether it is
-	// safe. Above [MaxReturnTo] it is dropped.
+	// ReturnTo is the path to return to afterwards, unchecked. Above [MaxReturnTo] it is dropped.
 	ReturnTo string
-	// Wanted are those of Pending.Scopes that the visitor was sent for. Without them the
-	// page that the visitor came from does not work.
+	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
 	Wanted []string
 	// At is when the sign-in was begun, or has ended. The zero time means now.
 	At time.Time
@@ -63,39 +60,36 @@ type PendingSignIn struct {
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {
-	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest
-	// first. The newest seals, all open, so that a secret can be replaced while
-	// sign-ins are pending.
+	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
+	// newest seals, all open.
 	Secrets [][]byte
-	// Secure says that the application is reached over https only. The cookies'
-	// names then begin with "__Host-", so that no other host can plant one.
+	// Secure says that the application is reached over https only. The cookies' names then
+	// begin with "__Host-", so that no other host can plant one.
 	Secure bool
 	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
 	// applications on one host need two names.
 	Name string
-	// Scopes are the scopes that the application asks for. A cookie names them in a short
-	// form, and others as text. All replicas need the same.
+	// Scopes are those that the application asks for, on all replicas. A cookie names them in
+	// a short form, and others as text.
 	Scopes []string
 	// Now is the clock. Nil means [time.Now].
 	Now func() time.Time
 }
 
 // PendingStore keeps the pending sign-ins of a browser in the browser: in five cookies with
-// fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. It writes to no store.
-// Goroutines may share a PendingStore.
+// fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. Goroutines may share it.
 //
 // A pending sign-in is used once, and at most ten minutes old. When it ends, its cookie
 // holds the outcome for the same time. A new sign-in takes the place of an empty or unusable
 // cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
 // has started replaces no sign-in of the visitor.
 //
-// Each cookie takes at most 800 bytes. A return path that does not fit, of up to
-// [MaxReturnTo], is in a sixth cookie, which serves one sign-in. So a browser never sends
-// more than 6 KB, in whatever order the answers of simultaneous logins arrive.
+// Each cookie takes at most 800 bytes. A longer return path, of up to [MaxReturnTo], is in a
+// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB, in whatever
+// order the answers of simultaneous logins arrive.
 //
-// This process remembers at least the last 65,536 used sign-ins. Against a cookie that its
-// owner saved and presents to another replica, or after a restart, X protects: its codes and
-// request tokens work once.
+// This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
+// after a restart, may take a saved cookie again. X then refuses its code.
 type PendingStore struct {
 	box     *seal.Box
 	names   [maxPending]string
@@ -205,12 +199,11 @@ func (s *PendingStore) slot(r *http.Request, foreign bool) string {
 }
 
 // Find returns the pending sign-in, or the outcome, that the browser has for state. It
-// changes nothing. The error is a [*provider.Error]: without a good cookie it is
-// [provider.ErrOtherBrowser], whose cause names the secret's id if the store lacks it. Too
-// old, it is [provider.ErrExpired].
+// changes nothing. The error is a [*provider.Error]: [provider.ErrExpired], or without a good
+// cookie [provider.ErrOtherBrowser], whose cause names the id of a secret that is missing.
 //
-// A browser may send several cookies of one name, if another host of the site can plant one:
-// the first of eight that is good counts.
+// Of several cookies of one name, which another host of the site may have planted, the first
+// of eight that is good counts.
 func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn, err error) {
 	var cause error
 	expired := ""
@@ -246,14 +239,12 @@ func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn,
 	return found, nil
 }
 
-// Spend reports whether the sign-in with the state was not used before in this process. Of
-// several callers with one state exactly one gets true.
+// Spend reports whether the sign-in with the state was not used before in this process.
 func (s *PendingStore) Spend(state string) bool {
 	return s.spent.claim(hashKey("", state), s.now(), pendingLifetime+pendingSkew)
 }
 
 // Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.
-// The return path stays where it is.
 func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code string) {
 	p.Ended, p.Code, p.At = true, code, s.now()
 	p.Pending = provider.Pending{Provider: p.Pending.Provider, State: p.Pending.State}
@@ -335,9 +326,9 @@ func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
 	}
 	c := &coder{b: plain, reading: true}
 	if s.code(c, &p); !c.done() {
-		err = errMalformed
+		return PendingSignIn{name: name}, errMalformed
 	}
-	return p, err
+	return p, nil
 }
 
 // pathPlace is where the return path of p is sealed: no other sign-in opens it.

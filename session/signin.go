@@ -12,18 +12,14 @@ import (
 
 // SignIn signs u in to this browser's session. Call it before the answer begins.
 //
-// The session gets a new id, so that an attacker who planted the old one does not share the
-// sign-in. Values that the application keeps in the session stay, unless a user with another
-// ID was signed in.
+// The session gets a new id. Values that the application keeps in it stay, unless a user with
+// another ID was signed in. When SignIn returns, the record is stored, and the session is in
+// the list of the user's sessions. The session that the browser had before has ended; if that
+// fails, it is logged. The cookie is written here, or by the middleware that put the session
+// into r's context.
 //
-// The record is in the store when SignIn returns, and the session is in the list of the
-// user's sessions. Then the session that the browser had before ends; if that fails, it is
-// logged, and the sign-in stands. The cookie is written here, or by the middleware that
-// put the session into r's context.
-//
-// The sign-in is finished or undone although r's context ends. If r's context has ended
-// by then, it is undone, and nothing is written to w. On an error nothing of the sign-in
-// remains.
+// If r's context ends meanwhile, the sign-in is undone, and nothing is written to w. On an
+// error nothing of the sign-in remains.
 //
 // SignIn calls each of then once, when it is known whether the session is saved for good:
 // behind [Manager.LoadAndSave] that is after the answer.
@@ -122,8 +118,7 @@ func (s *signIn) end(saved bool) error {
 	return err
 }
 
-// undo removes the sign-in. A session that a middleware loaded ends with it, since its id was
-// renewed.
+// undo removes the sign-in, and a session that a middleware loaded, whose id was renewed.
 func (s *signIn) undo() (err error) {
 	m := s.m
 	ctx, cancel := context.WithTimeout(s.ctx, finishTime)
@@ -145,14 +140,13 @@ func join(a, b error) error {
 	return errors.Join(a, b)
 }
 
-// SignOut ends this browser's session and clears its cookie, if it sent one. The
-// session's id is dead for good: a request that is still running does not bring it back.
-// If the browser sent several cookies of the name, each of their sessions ends. Call
-// SignOut before the answer begins.
+// SignOut ends this browser's session for good and clears its cookie, if it sent one. If the
+// browser sent several cookies of the name, each of their sessions ends. Call SignOut before
+// the answer begins.
 //
 // An error means that the store failed, and that the session may still be open. The cookie
-// then stays, and so does the session that a middleware put into r's context, so that the
-// visitor can try again. If the token store is away, the visitor is signed out all the same.
+// then stays, so that the visitor can try again. If the token store is away, the visitor is
+// signed out all the same.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	ctx := context.WithoutCancel(r.Context())
 	loaded, token := m.loaded(ctx), ""

@@ -34,22 +34,19 @@ const (
 )
 
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
-// sealed entry of the token store. [Manager.UserSessions] returns it. Goroutines may share a
-// UserSessions.
+// sealed entry of the token store. Goroutines may share a UserSessions.
 //
 // Ending sessions holds at once on all replicas that share the session store. In three cases
-// a session stays open until it is next touched, which a replica does at most once in ten
-// minutes, in the background of a request:
+// a session stays open until a request next touches it, in the background, which a replica
+// does at most once in ten minutes:
 //
 //   - a write of its record arrived after the record was deleted;
 //   - its record is in the memory of another process;
 //   - the application renewed its id by scs while the token store was away.
 //
 // The list holds at most 200 sessions of a user, and 48 KiB. Above that the least recently
-// used session ends. A user who signs in again has a new session.
-//
-// An ordinary request neither reads nor writes the token store. If the store loses an entry,
-// users stay signed in, and sessions are listed again when they are touched.
+// used session ends. If the token store loses an entry, users stay signed in, and sessions are
+// listed again when they are touched.
 type UserSessions struct {
 	store  *store
 	vault  *tokenstore.Vault
@@ -219,8 +216,7 @@ func (u *UserSessions) touch(key string, rec record) {
 }
 
 // check reports whether the entry says that the session has ended. Otherwise it lists the
-// session if it is missing, and records its use if the last record is older than stale. An
-// entry that cannot be opened is left alone.
+// session if it is missing, and records its use if the last record is older than stale.
 func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused bool, err error) {
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
 		if refused = e.refuses(&rec.identity); refused {
