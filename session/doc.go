@@ -17,8 +17,8 @@
 //     came too late. The store does this, so that it also holds behind scs's own middleware.
 //   - An idle timeout costs at most one write in a sixteenth of the timeout. The cookie
 //     lasts until the session's deadline, so that recording a use sends no cookie.
-//   - Of several cookies of the session's name, the first whose record opens counts. A record
-//     that does not decode is none.
+//   - Of several cookies of the session's name, the first whose record opens counts. A visitor
+//     whose record does not decode has a new session.
 //
 // # Limits
 //

@@ -84,10 +84,8 @@ func (s *signIn) begin(u provider.User) (err error) {
 	}
 	s.key, s.new.deadline = keyOf(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
 	s.new.identity = identity{user: u, id: s.key[keyPrefix:][:idLength], key: s.key[:keyPrefix]}
-	if users := m.store.users; users != nil {
-		if err := users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
-			return err
-		}
+	if err := m.store.users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
+		return err
 	}
 	m.sm.Put(s.ctx, identityKey, m.store.identityValue(s.new.identity))
 	// A sign-out everywhere that comes in between wins.

@@ -176,9 +176,7 @@ func (s *store) logUnreadable(ctx context.Context) {
 }
 
 // due reports whether the use of the session has to be recorded.
-func (s *store) due(rec *record) bool {
-	return s.idleDue(rec) || s.users != nil && s.users.due(rec)
-}
+func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec) }
 
 // idleDue reports whether the idle timeout needs a new record.
 func (s *store) idleDue(rec *record) bool {
@@ -190,9 +188,7 @@ func (s *store) idleDue(rec *record) bool {
 // false if the session has ended. If the store cannot write, the user stays signed in: that
 // is logged, and tried again later.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
-	if s.users != nil && s.users.due(&rec) {
-		s.users.touch(key, rec)
-	}
+	s.users.touch(key, rec)
 	if !s.idleDue(&rec) || !s.touched.claim(key, time.Now(), s.sm.IdleTimeout/touchShare) {
 		return true
 	}
@@ -214,8 +210,7 @@ func (s *store) expiry(deadline time.Time) time.Time {
 	return deadline
 }
 
-// FindCtx implements [scs.CtxStore]. A record that does not decode, or has no map of values, is
-// none.
+// FindCtx implements [scs.CtxStore]. It finds no record that does not decode, or has no values.
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	rec, ok, err := s.open(ctx, key)
 	if !ok || err != nil {
@@ -235,7 +230,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	defer cancel()
 	stone := tombstoneKey(key)
 	ended, err := s.sweep(ctx, key, stone)
-	if err == nil && !ended && s.users != nil {
+	if err == nil && !ended {
 		b, ended = s.users.renewed(ctx, key, b)
 	}
 	if err == nil && !ended {
@@ -284,7 +279,7 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 		return err
 	})
 	if err != nil {
-		_ = twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
+		_ = s.delete(ctx, key)
 		return record{}, err
 	}
 	if !found || isTombstone(b) {
@@ -297,34 +292,33 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 // erase ends the session of key, whether or not there is a record: the write of the record
 // may be late. It tries each step twice, because a step that failed may have had its effect.
 func (s *store) erase(ctx context.Context, key string, deadline time.Time) error {
-	expiry := time.Now().Add(s.sm.Lifetime)
-	if deadline.After(expiry) {
-		expiry = deadline
-	}
+	expiry := time.Now().Add(max(s.sm.Lifetime, time.Until(deadline)))
 	err := twice(ctx, func(ctx context.Context) error {
 		return s.base.CommitCtx(ctx, tombstoneKey(key), []byte(tombstone), expiry)
 	})
 	// Delete the record even if the tombstone could not be written.
-	err = cmp.Or(err, twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) }))
+	err = cmp.Or(err, s.delete(ctx, key))
 	for _, d := range deletedAgain {
-		s.later.after(d, func(ctx context.Context) {
-			_ = twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
-		})
+		s.later.after(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
 	}
 	return err
 }
 
+func (s *store) delete(ctx context.Context, key string) error {
+	return twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
+}
+
 // twice calls f, and once more if that fails.
-func twice(ctx context.Context, f func(context.Context) error) error {
-	try := func() error {
-		ctx, cancel := context.WithTimeout(ctx, tryTime)
-		defer cancel()
-		return f(ctx)
+func twice(ctx context.Context, f func(context.Context) error) (err error) {
+	for range 2 {
+		try, cancel := context.WithTimeout(ctx, tryTime)
+		err = f(try)
+		cancel()
+		if err == nil {
+			break
+		}
 	}
-	if try() == nil {
-		return nil
-	}
-	return try()
+	return err
 }
 
 // Find implements [scs.Store].

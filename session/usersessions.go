@@ -139,6 +139,9 @@ func (u *UserSessions) persist(ctx context.Context, tries int, f func(context.Co
 
 // add lists a session that is about to begin, and gives it its stamp.
 func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent string) error {
+	if u == nil {
+		return nil
+	}
 	now := time.Now()
 	left, err := u.update(ctx, rec.user.ID, true, func(e *entry) bool {
 		if there := e.find(rec.id); there != nil {
@@ -188,12 +191,12 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 
 // due reports whether the session was not touched lately.
 func (u *UserSessions) due(rec *record) bool {
-	return rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery)
+	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
 func (u *UserSessions) touch(key string, rec record) {
-	if !u.store.touched.claim(rec.id, time.Now(), touchEvery) {
+	if !u.due(&rec) || !u.store.touched.claim(rec.id, time.Now(), touchEvery) {
 		return
 	}
 	select {
@@ -242,6 +245,9 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 // application has renewed the session id by scs. It returns the record with that key. If the
 // token store is away, the next touch lists the key.
 func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (record []byte, refused bool) {
+	if u == nil {
+		return b, false
+	}
 	rec, ok := u.store.decode(b)
 	if !ok || !rec.signedIn() || strings.HasPrefix(key, rec.key) {
 		return b, false
