@@ -11,14 +11,10 @@ import (
 )
 
 const (
-	// tokenLength is the length of scs's session ids: 32 bytes in base64url.
-	tokenLength = 43
-	// maxToken bounds the ids of a manager of the application, which need not be scs's.
-	maxToken = 256
-	// maxTokens is how many cookies of the session's name are tried.
-	maxTokens = 8
-	// maxCleared bounds how many paths, and how many domains, one answer clears.
-	maxCleared = 4
+	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
+	maxToken    = 256 // of the ids of an application's manager, which need not be scs's
+	maxTokens   = 8   // how many cookies of a name are tried
+	maxCleared  = 4   // how many paths, and how many domains, one answer clears
 
 	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"

@@ -22,17 +22,13 @@ import (
 const MaxReturnTo = 1500
 
 const (
-	// pendingLifetime is how long a sign-in may take from Begin to the callback.
-	pendingLifetime = 10 * time.Minute
-	// pendingSkew is how far the clock of the replica that began may be ahead.
-	pendingSkew = time.Minute
-	// maxPending is how many sign-ins a browser may have begun.
-	maxPending = 5
+	pendingLifetime = 10 * time.Minute // from Begin to the callback
+	pendingSkew     = time.Minute      // how far the clock of the replica that began may be ahead
+	maxPending      = 5                // sign-ins that a browser may have begun
+	maxSpent        = 1 << 16          // used sign-ins that a process remembers, at least
 	// maxPendingCookie is what the name and value of one sign-in take. With the shared
 	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
-	// maxSpent bounds the memory for used sign-ins.
-	maxSpent = 1 << 16
 )
 
 // errExpired says that a cookie is too old.

@@ -20,16 +20,11 @@ import (
 )
 
 const (
-	// storeTime bounds a read, or a write, in a store that takes contexts.
-	storeTime = 5 * time.Second
-	// finishTime bounds the ending of a session, which goes on after its request has
-	// gone, and tryTime one call of it, so that there is time to try again.
-	finishTime = 10 * time.Second
-	tryTime    = 2 * time.Second
-	// touchShare is the part of the idle timeout between two records of a session's use.
-	touchShare = 16
-	// maxTouched is how many touches a process remembers, at least.
-	maxTouched = 100_000
+	storeTime  = 5 * time.Second  // for a read, or a write, in a store that takes contexts
+	finishTime = 10 * time.Second // for the end of a session, also after its request
+	tryTime    = 2 * time.Second  // for one call of it, so that there is time to try again
+	touchShare = 16               // the part of the idle timeout between two records of use
+	maxTouched = 100_000          // touches that a process remembers, at least
 )
 
 // tombstone is the record of a session that has ended. No codec begins a record like this.

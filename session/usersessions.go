@@ -15,21 +15,13 @@ import (
 )
 
 const (
-	// entryProvider is the reserved provider of the entries in the token store.
-	entryProvider = ".sessions"
-	// entryTime bounds a read and write of an entry, with all repetitions after conflicts.
-	entryTime = 5 * time.Second
-	// markTime is how long a request waits for an entry that it can do without.
-	markTime = 2 * time.Second
-	// endTime bounds the deletion of the records of sessions that end.
-	endTime = 20 * time.Second
-	// maxPause bounds the pause after a conflict.
-	maxPause = 250 * time.Millisecond
-	// maxRetries is how often the end of a session is tried again: for about two hours.
-	maxRetries = 120
-	// touchEvery is how often a session is touched in the background.
-	touchEvery = 10 * time.Minute
-	// touchesAtOnce is how many touches run at the same time.
+	entryProvider = ".sessions"            // the reserved provider of the entries
+	entryTime     = 5 * time.Second        // for a change of an entry, with all conflicts
+	markTime      = 2 * time.Second        // for an entry that a request can do without
+	endTime       = 20 * time.Second       // for the deletion of the records of sessions that end
+	maxPause      = 250 * time.Millisecond // after a conflict
+	maxRetries    = 120                    // of an end that failed: for about two hours
+	touchEvery    = 10 * time.Minute       // how often a session is touched
 	touchesAtOnce = 16
 )
 
@@ -67,16 +59,14 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one. An error is as that of EndAll.
+// the current one.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
 	return u.ending(ctx, userID, func(e *entry) { e.end(match) })
 }
 
 // EndAll ends all sessions of a user, also those that are not in the list. A sign-in that
-// comes later stays.
-//
-// An error means that not all sessions may have ended. If the entry was written, this process
-// goes on with the deletion in the background.
+// comes later stays. An error means that not all may have ended. If the entry was written, this
+// process goes on in the background.
 func (u *UserSessions) EndAll(ctx context.Context, userID string) error {
 	return u.ending(ctx, userID, func(e *entry) { e.endAll(time.Now()) })
 }
@@ -87,7 +77,7 @@ func (u *UserSessions) ending(ctx context.Context, userID string, change func(*e
 		return errors.New("session: ending sessions: the user has no ID")
 	}
 	left, err := u.update(ctx, userID, true, func(e *entry) bool { change(e); return true })
-	if err == nil {
+	if err == nil && len(left) > 0 {
 		err = u.finish(context.WithoutCancel(ctx), userID, left)
 	}
 	if err != nil {

@@ -11,11 +11,9 @@ const (
 	maxListed     = 200
 	maxListedSize = 48 << 10
 	maxEnded      = 500
-	// maxUserAgent bounds the user agent of a session in the list.
-	maxUserAgent = 160
-	// maxEntry is the longest entry that fits into every token store when it is sealed.
-	maxEntry     = 63 << 10
-	entryVersion = 2
+	maxUserAgent  = 160
+	maxEntry      = 63 << 10 // fits into every token store when it is sealed
+	entryVersion  = 2
 )
 
 // UserSession is one session in the list of a user's sessions.
