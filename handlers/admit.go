@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
@@ -74,12 +75,6 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 	if err != nil {
 		return err
 	}
-	rollback := func() error {
-		// The deadline that may have failed the session must not fail this.
-		ctx, cancel := h.detached(ctx)
-		defer cancel()
-		return stored.Rollback(ctx)
-	}
 	if opt.Own {
 		// A browser that links a second account of the signed-in user keeps the account that
 		// it was signed in with.
@@ -90,12 +85,20 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 		}
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
-	if err := h.cfg.Sessions.SignIn(c.w, r, user); err != nil {
-		return errors.Join(err, rollback())
-	}
-	session.OnRollback(r.Context(), rollback)
-	if opt.Own {
-		session.OnSaved(r.Context(), func() { h.removeFormerOwners(ctx, stored, s.User) })
+	err = h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
+		switch {
+		case !saved:
+			// The deadline that may have failed the session must not fail this.
+			ctx, cancel := h.detached(ctx)
+			defer cancel()
+			return stored.Rollback(ctx)
+		case opt.Own:
+			h.removeFormerOwners(ctx, stored, s.User)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if h.cfg.RevokeReplaced {
 		stored.RevokeReplaced()
@@ -139,5 +142,7 @@ func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user p
 			names = append(names, p.Name())
 		}
 	}
-	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
+	return users.End(ctx, formerOwner, func(s session.UserSession) bool {
+		return s.AccountID == user.AccountID && slices.Contains(names, s.Provider)
+	})
 }

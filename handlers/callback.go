@@ -50,8 +50,8 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		switch {
 		case err != nil:
 			c.fail(err)
-		case c.found.Outcome != nil:
-			c.answerAgain(outcomeError(c.found.Outcome))
+		case c.found.Ended:
+			c.answerAgain(outcomeError(c.found))
 		default:
 			c.finish(p)
 		}
@@ -172,12 +172,12 @@ func (c *call) answerAgain(err error) {
 }
 
 // outcomeError returns an error with the problem of o, or nil if the user was signed in.
-func outcomeError(o *session.Outcome) error {
+func outcomeError(o session.PendingSignIn) error {
 	switch o.Code {
 	case "":
 		return nil
 	case "not_granted":
-		return &notGranted{o.Provider, o.Wanted}
+		return &notGranted{o.Pending.Provider, o.Wanted}
 	}
 	return page.Kind(o.Code)
 }

@@ -242,7 +242,7 @@ type call struct {
 	success http.Handler // or nil
 	query   url.Values
 	state   string
-	found   session.Found
+	found   session.PendingSignIn
 }
 
 // handler returns a handler that answers by f. Other methods get status 405. Without methods,

@@ -2,70 +2,50 @@ package session
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
 )
 
 const (
-	// tokenLength is the length of scs's session ids: 32 bytes in base64url.
-	tokenLength = 43
-	// keyLength is the length of a hashed id.
-	keyLength = 43
-	// maxForeignToken bounds what is looked up for a manager of the application, whose ids
-	// need not be scs's.
-	maxForeignToken = 256
-	// maxTokens is how many cookies of the session's name are tried.
-	maxTokens = 8
+	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
+	maxToken    = 256 // of the ids of an application's manager, which need not be scs's
+	maxTokens   = 8   // how many cookies of a name are tried
+	maxCleared  = 4   // how many paths, and how many domains, one answer clears
+
+	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
+	defaultName = "xsignin"
+	// pendingInfix is only in the names of pending sign-ins.
+	pendingInfix = "-pending-"
+	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/",
+	// and securePrefix to https.
+	hostPrefix   = "__Host-"
+	securePrefix = "__Secure-"
 )
 
-// defaultName is the name of the session's cookie, and the beginning of those of pending
-// sign-ins, where the configuration has no name.
-const defaultName = "xsignin"
-
-// pendingInfix is only in the names of pending sign-ins.
-const pendingInfix = "-pending-"
-
-// securePrefix makes browsers hold a cookie to https.
-const securePrefix = "__Secure-"
-
-// hostPrefix is what makes browsers hold a cookie to this host, to https and to
-// the path "/".
-func hostPrefix(secure bool) string {
-	if secure {
-		return "__Host-"
-	}
-	return ""
-}
-
-// eachCookie calls yield with the name and value of each cookie in the request, in
-// the order sent, until it returns false. It allocates nothing, because it runs at every
-// request.
+// eachCookie calls yield with each cookie of the request, until it returns false. It allocates
+// nothing, because it runs at every request.
 func eachCookie(r *http.Request, yield func(name, value string) bool) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
 			name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if !ok {
-				continue
-			}
 			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 				value = value[1 : len(value)-1]
 			}
-			if !yield(name, value) {
+			if ok && !yield(name, value) {
 				return
 			}
 		}
 	}
 }
 
-// eachToken calls yield with each session id that the browser sent, until it returns false.
-// An id that scs never makes is left out, so that it costs no store read. It reports whether
-// the browser sent any cookie of the name.
+// eachToken calls yield with each session id that the browser sent and that scs may have made,
+// until it returns false. It reports whether the browser sent any cookie of the name.
 func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sent bool) {
 	tried := 0
 	eachCookie(r, func(name, value string) bool {
@@ -73,7 +53,7 @@ func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sen
 			return true
 		}
 		sent = true
-		if !m.plausible(value) {
+		if value == "" || len(value) > maxToken || m.store.box == nil && len(value) != tokenLength {
 			return true
 		}
 		tried++
@@ -82,164 +62,50 @@ func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sen
 	return sent
 }
 
-// token returns the session id whose record has a user, or else the first one whose record
-// opens, or else "". With one cookie it reads nothing.
+// token returns the session id of r, as find does. It reads no record if there is one id.
 func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
-	var tokens []string
-	m.eachToken(r, func(token string) bool {
-		tokens = append(tokens, token)
-		return true
-	})
-	if len(tokens) < 2 {
-		return strings.Join(tokens, ""), nil
+	n, only := 0, ""
+	m.eachToken(r, func(token string) bool { n++; only = token; return true })
+	if n < 2 {
+		return only, nil
 	}
-	best := ""
-	for _, token := range tokens {
-		b, found, err := m.store.findOpen(ctx, m.store.key(token))
-		if err != nil {
-			return "", fmt.Errorf("session: reading: %w", err)
-		}
-		rec, ok := m.store.decode(b)
-		switch {
-		case found && ok && signedIn(rec.user):
-			return token, nil
-		case found && ok && best == "":
-			best = token
-		}
-	}
-	return best, nil
+	token, _, err := m.find(ctx, r)
+	return token, err
 }
 
-// plausible reports whether value can be a session id.
-func (m *Manager) plausible(value string) bool {
-	if m.strict {
-		return len(value) == tokenLength && isBase64URL(value)
-	}
-	if value == "" || len(value) > maxForeignToken {
-		return false
-	}
-	for i := range len(value) {
-		// The octets that RFC 6265 section 4.1.1 keeps out of values, and that
-		// net/http therefore does not show to scs either.
-		if c := value[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+// writeCookie sends the session id to the browser, or clears it if the token is "".
+func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
+	dropCookie(w.Header(), m.sm.Cookie.Name)
+	m.sm.WriteSessionCookie(ctx, w, token, expiry)
 }
 
-func isBase64URL(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// writeCookie sends the session's id to the browser.
-func (m *Manager) writeCookie(w http.ResponseWriter, token string, expiry time.Time, persist bool) {
-	c := m.cookie(token)
-	if persist {
-		// A cookie that ends a second late does no harm. A second early would sign the user
-		// out.
-		c.Expires = time.Unix(expiry.Unix()+1, 0)
-		c.MaxAge = max(1, int(time.Until(expiry)/time.Second)+1)
-	}
-	replaceCookie(w.Header(), c.Name, c.String())
-}
-
-// clearCookies makes the browser forget the session's id. Where the browser sent several, it
+// clearCookies makes the browser forget the session id. Where the browser sent several, it
 // clears the paths above the request's own and the domains above the host, too.
 func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
-	c := m.cookie("")
-	c.Expires, c.MaxAge = time.Unix(1, 0), -1
-	replaceCookie(w.Header(), c.Name, c.String())
+	m.writeCookie(r.Context(), w, "", time.Time{})
 	n := 0
 	m.eachToken(r, func(string) bool { n++; return true })
 	if n < 2 {
 		return
 	}
-	for _, path := range pathsAbove(r.URL.Path) {
-		other := *c
-		other.Path = path
-		w.Header().Add("Set-Cookie", other.String())
+	other := *m.sm
+	other.Cookie.Path = r.URL.Path
+	for i := 0; i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
+		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
-	for _, domain := range domainsAbove(r.Host) {
-		other := *c
-		other.Domain = domain
-		w.Header().Add("Set-Cookie", other.String())
-	}
-}
-
-// maxCleared bounds how many paths, and how many domains, one answer clears.
-const maxCleared = 4
-
-// pathsAbove lists the paths at which a cookie that was sent for path may lie, except "/".
-func pathsAbove(path string) []string {
-	var paths []string
-	for i := 1; i < len(path) && len(paths) < maxCleared; i++ {
-		if path[i] == '/' {
-			paths = append(paths, path[:i])
-		}
-	}
-	return append(paths, path[:min(len(path), 100)])
-}
-
-// domainsAbove lists the domains at which a cookie that was sent to host may lie.
-func domainsAbove(host string) []string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
-		return nil
-	}
-	var domains []string
-	for strings.Contains(host, ".") && len(domains) < maxCleared {
-		domains = append(domains, host)
-		_, host, _ = strings.Cut(host, ".")
-	}
-	return domains
-}
-
-func (m *Manager) cookie(value string) *http.Cookie {
-	k := m.sm.Cookie
-	return &http.Cookie{
-		Name: k.Name, Value: value, Domain: k.Domain, Path: k.Path,
-		Secure: k.Secure, HttpOnly: k.HttpOnly, SameSite: k.SameSite, Partitioned: k.Partitioned,
+	other.Cookie = m.sm.Cookie
+	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
+	for i := 0; i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
+		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}
 }
 
-// replaceCookie sets the named cookie, whose line is what [http.Cookie.String] gives, and
-// removes an earlier one of the same name from the answer: RFC 6265 section 4.1.1 allows
-// one.
-func replaceCookie(h http.Header, name, line string) {
-	if line == "" {
-		return // no browser keeps a cookie of such a name
-	}
-	others := slices.DeleteFunc(h["Set-Cookie"], func(other string) bool {
-		rest, ok := strings.CutPrefix(other, name)
-		return ok && strings.HasPrefix(rest, "=")
+// dropCookie removes an earlier cookie of the name from the answer: RFC 6265 section 4.1.1
+// allows one.
+func dropCookie(h http.Header, name string) {
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		return strings.HasPrefix(line, name+"=")
 	})
-	h["Set-Cookie"] = append(others, line)
-	// A cache that ignores Vary must still not hand one visitor's id to the next.
-	const noCache = `no-cache="Set-Cookie"`
-	for _, v := range h["Cache-Control"] {
-		if v == noCache || v == "no-store" {
-			return
-		}
-	}
-	h.Add("Cache-Control", noCache)
-}
-
-// varyByCookie says that the answer depends on the cookie, once.
-func varyByCookie(h http.Header) {
-	for _, v := range h["Vary"] {
-		if v == "Cookie" || v == "*" {
-			return
-		}
-	}
-	h.Add("Vary", "Cookie")
 }

@@ -3,14 +3,10 @@
 //
 // A [Manager] is made by [New], with its own store, cookie and codec, or by
 // [FromSCS], which joins the session manager that an application already has.
-// [Manager.SignIn] and [Manager.SignOut] change who is signed in. [Manager.Load] and
-// [Manager.Get] return the user. An application that keeps values in the
-// session mounts [Manager.LoadAndSave] and uses [Manager.SCS].
-//
-// A [PendingStore] keeps pending sign-ins and their outcomes in sealed cookies.
-//
-// [UserSessions] lists the sessions of each user and ends them: one, all others, all, or
-// those of an account. Ending holds at once on all replicas that share the session store.
+// An application that keeps values in the session mounts [Manager.LoadAndSave] and uses
+// [Manager.SCS]. A [PendingStore] keeps pending sign-ins and their outcomes in sealed cookies.
+// [UserSessions] lists the sessions of each user and ends them, at once on all replicas that
+// share the session store.
 //
 // # Differences from scs
 //
@@ -21,7 +17,8 @@
 //     came too late. The store does this, so that it also holds behind scs's own middleware.
 //   - An idle timeout costs at most one write in a sixteenth of the timeout. The cookie
 //     lasts until the session's deadline, so that recording a use sends no cookie.
-//   - Of several cookies of the session's name, the first whose record opens counts.
+//   - Of several cookies of the session's name, the first whose record opens counts. A visitor
+//     whose record does not decode has a new session.
 //
 // # Limits
 //
@@ -30,8 +27,5 @@
 // open until it is deleted again, next written, or touched. Both need a store whose reads see
 // finished writes: do not use a lagging replica.
 //
-// A running request keeps the user that it has read. A sign-in that was begun before a
-// sign-out everywhere, in another browser, and ends after it, is a new session.
-//
-// Session ids never enter logs and errors.
+// A running request keeps the user that it has read. Session ids never enter logs and errors.
 package session

@@ -1,9 +1,27 @@
 package session
 
-import "github.com/xsignin/xsignin/provider"
+import (
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
 
 // UserIn is the user in a value of our codec.
 func UserIn(value any) provider.User { return new(store).identityOf(value).user }
 
 // Identity is the value under which a session with our codec keeps u.
 func Identity(u provider.User) any { return identity{user: u} }
+
+// Aged returns a record of our codec as if it was last used at t.
+func Aged(b []byte, t time.Time) []byte {
+	rec, rest, ok := decodeHeader(b)
+	if !ok {
+		return nil
+	}
+	c := &coder{b: make([]byte, 0, 256)}
+	c.b = append(c.b, recordVersion)
+	c.time(&rec.deadline)
+	rec.touched = t
+	rec.code(c)
+	return append(c.b, rest...)
+}

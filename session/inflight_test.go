@@ -141,13 +141,8 @@ func age(t testing.TB, m *session.Manager, store *memstore.MemStore, d time.Dura
 	}
 	aged := 0
 	for key, b := range all {
-		if len(b) > 17 && b[0] > 0xb0 && b[0] <= 0xbf {
+		if b = session.Aged(b, time.Now().Add(-d)); b != nil {
 			aged++
-			old := uint64(time.Now().Add(-d).UnixMilli())
-			b = append([]byte(nil), b...)
-			for i := range 8 {
-				b[9+i] = byte(old >> (56 - 8*i))
-			}
 			if err := store.Commit(key, b, time.Now().Add(time.Hour)); err != nil {
 				t.Fatal(err)
 			}

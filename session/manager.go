@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -18,53 +18,46 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// DefaultLifetime is how long a session lasts unless [Config.Lifetime] says
-// otherwise.
-const DefaultLifetime = 14 * 24 * time.Hour
+const (
+	defaultLifetime = 14 * 24 * time.Hour
+	// maxLifetime keeps times where nanoseconds fit: programs write 292 years for "never".
+	maxLifetime = 100 * 365 * 24 * time.Hour
+)
 
-// maxLifetime is the longest that is reckoned with: time.Duration has 292 years, for which
-// programs write "never", and times of so far away do not fit where nanoseconds are kept.
-const maxLifetime = 100 * 365 * 24 * time.Hour
-
-// Config says how [New] keeps sessions. The zero value is a working
-// configuration for plain http on one process.
+// Config says how [New] keeps sessions. The zero value works, for plain http on one process.
 type Config struct {
-	// Store keeps the records: any of scs's stores. Nil means memory. There a session
-	// that holds only its user takes at most 380 bytes, and all sessions end with the
-	// process. Replicas share it; another
-	// application must not, see [Manager]. A call to a store that takes contexts (an
-	// [scs.CtxStore]) is given up after 5 seconds; any other store has to bound its calls
-	// itself, or requests hang for as long as it does.
+	// Store keeps the records: any of scs's stores. Replicas share it; another application
+	// must not, see [Manager]. Nil means memory, with at most 380 bytes for a session that
+	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) is given
+	// up after 5 seconds; any other store has to bound its calls itself.
 	Store scs.Store
 
-	// Lifetime is how long a session lasts, used or not. Zero means
-	// [DefaultLifetime], 14 days; more than 100 years count as 100.
+	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
+	// years count as 100.
 	Lifetime time.Duration
 
-	// IdleTimeout ends a session that has not been used for this long. Zero means
-	// that there is no such limit. It cannot be longer than Lifetime. Use is recorded with one store write per
-	// sixteenth of the timeout, so a session may end up to that much early.
+	// IdleTimeout ends a session that has not been used for this long, or up to a sixteenth
+	// less: use is recorded with one store write in that time. Zero means no such limit. It
+	// cannot be longer than Lifetime.
 	IdleTimeout time.Duration
 
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
-	// the prefix "__Host-" if it lacks it. The prefix makes browsers refuse a cookie that
-	// another host of the same site, or a network in between, tries to plant.
+	// the prefix "__Host-", with which browsers refuse a cookie that another host plants.
 	CookieName string
 
 	// Secure says that the application is reached over https only. The cookie is
 	// then never sent over http.
 	Secure bool
 
-	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas that share
-	// sessions share its store and its secrets. Nil means that there are no lists: then
-	// [Manager.UserSessions] returns nil.
+	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
+	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
 
-	// Logger gets what no caller is told, such as a session whose use could not be
-	// recorded, and the errors behind a default 503 answer. Nil means [slog.Default].
+	// Logger gets the errors that no caller gets. Nil means [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -73,13 +66,11 @@ type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
 	// the manager has been made by [New].
 	Secrets [][]byte
-	// PublicURL is the address of the site. With it, FromSCS checks whether browsers keep a
-	// cookie of the configured domain, and that the cookie is Secure if PublicURL is https. It
-	// may be empty.
+	// PublicURL is the address of the site, or empty. With it, FromSCS checks the cookie's
+	// domain, and that the cookie is Secure if PublicURL is https.
 	PublicURL string
 	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
-	// request, for example to work over plain http in a local network. Then FromSCS does not
-	// check the settings that need Secure.
+	// request. Then FromSCS does not check the settings that need Secure.
 	SecurePerRequest bool
 	// Vault is as [Config.Vault].
 	Vault *tokenstore.Vault
@@ -90,189 +81,130 @@ type FromSCSConfig struct {
 // Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
 // share it.
 //
-// A session does not say which Manager made it. Any Manager over the same store takes its
-// cookie, so that replicas share their users. Two applications must not share a
-// store, unless each may take the users of the other for its own. Give each a store (a
-// table, or a prefix of keys) to itself.
+// A session does not say which Manager made it: any Manager over the same store takes its
+// cookie. So replicas share their users, and two applications must not share a store, a table
+// or a prefix of keys.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
 	logger *slog.Logger
-
-	// strict is whether cookies that scs never makes are refused unread.
-	strict bool
-	// ctxKey is the key under which scs keeps a loaded session in a context.
-	ctxKey any
-
-	touches    *touches[string]
-	unreadable sync.Once
+	ctxKey any // under which scs keeps a loaded session in a context
 }
 
-// New makes a manager and its sessions. It reports all errors of cfg at once. Call it
-// once per process and configuration: scs starts a cleaning goroutine for each manager, which
-// wakes once a minute and never ends.
+// New makes a manager and its sessions. It reports all errors of cfg at once. Call it once
+// per process and configuration: scs starts a goroutine for each manager, which never ends.
 //
-// The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and
-// stays when the browser closes. The store holds only hashes of session ids, so that they
-// are useless to a thief of the store. Records that scs wrote with its default codec can still
-// be read. So an application can change to New and keep its sessions, if it keeps the store
-// and the cookie's name, and had scs's HashTokenInStore on.
+// The cookie is HttpOnly, SameSite=Lax, for every path of exactly this host, and stays when
+// the browser closes. The store holds only hashes of session ids. Records of scs's default
+// codec can be read: an application can change to New and keep its sessions, if it keeps the
+// store and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
 	name := cmp.Or(cfg.CookieName, defaultName)
-	if cfg.Secure && !strings.HasPrefix(name, hostPrefix(true)) && !strings.HasPrefix(name, securePrefix) {
-		name = hostPrefix(true) + name
+	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) && !strings.HasPrefix(name, securePrefix) {
+		name = hostPrefix + name
 	}
-	if err := cfg.check(name); err != nil {
+	lifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
+	faults := faultList{configerr.For("session")}
+	faults.addIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	faults.addIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
+	faults.addIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
+		"is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
+	faults.addIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
+		"is %q, which cannot be the name of a cookie", cfg.CookieName)
+	faults.addIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
+		"is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
+	faults.addIf(strings.Contains(name, pendingInfix), "Config.CookieName",
+		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
+	faults.addIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
+		"is %q, which browsers refuse without Secure", cfg.CookieName)
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	// Only scs.New gives a manager a context key that no other has. It also starts
-	// the cleaning goroutine of a store, which cannot be stopped without a race.
+	// Only scs.New gives a manager a context key that no other has.
 	sm := scs.New()
-	sm.Store = cfg.Store
-	if cfg.Store == nil {
-		sm.Store = newMemory()
+	if cfg.Store != nil {
+		sm.Store = cfg.Store
 	}
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true
-	sm.Lifetime, sm.IdleTimeout = min(cmp.Or(cfg.Lifetime, DefaultLifetime), maxLifetime), cfg.IdleTimeout
+	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
 	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
-
-	m := &Manager{sm: sm, logger: cfg.Logger, strict: true}
-	sm.ErrorFunc = m.unavailable
-	return m, m.join(cfg.Vault, nil)
+	m, err := newManager(sm, cfg.Vault, cfg.Logger, nil)
+	if err == nil {
+		sm.ErrorFunc = m.unavailable
+	}
+	return m, err
 }
 
-// check returns all errors of cfg, with the cookie's full name.
-func (cfg Config) check(name string) error {
-	faults := configerr.For("session")
-	if cfg.Lifetime < 0 {
-		faults.Add("Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
-	}
-	if cfg.IdleTimeout < 0 {
-		faults.Add("Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
-	}
-	if lifetime := cmp.Or(cfg.Lifetime, DefaultLifetime); cfg.Lifetime >= 0 && cfg.IdleTimeout > lifetime {
-		faults.Add("Config.IdleTimeout", "is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
-	}
-	if strings.Contains(name, pendingInfix) {
-		faults.Add("Config.CookieName", "is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	}
-	switch {
-	case (&http.Cookie{Name: name}).Valid() != nil:
-		faults.Add("Config.CookieName", "is %q, which cannot be the name of a cookie", cfg.CookieName)
-	case strings.HasPrefix(name, securePrefix):
-		faults.Add("Config.CookieName", "is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
-	case strings.HasPrefix(name, hostPrefix(true)) && !cfg.Secure:
-		faults.Add("Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
-	}
-	return faults.Err()
-}
-
-// FromSCS joins the session manager that an application already has: its cookie,
-// codec, lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may
-// be mounted around the kit's handlers. Without a middleware, the methods here
-// write the record and the cookie.
+// FromSCS joins the session manager that an application already has: its cookie, codec,
+// lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may be mounted
+// around the kit's handlers. Without either, the methods here write the record and the cookie.
 //
-// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the
-// package comment). So call it before sm is used, do not replace sm.Store
-// afterwards, and keep the concrete store yourself if you need its own methods.
-// Calling it again for the same sm is harmless.
+// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the package
+// comment). So call it before sm is used, and do not replace sm.Store afterwards. Calling it
+// again for the same sm is harmless.
 //
 // It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
-// keeps or returns its cookie. It also fails if the cookie is SameSite=Strict: browsers do
-// not send such a cookie on the way back from the provider, so a user who has just
-// signed in would be sent to sign in again, without end.
+// keeps its cookie, or sends it on the way back from the provider.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
-	faults := configerr.For("session")
-	switch {
-	case sm == nil:
-		faults.Add("Manager", "is nil")
-	case sm.Store == nil:
-		faults.Add("Manager.Store", "is nil: make the manager with scs.New")
-	case sm.Codec == nil:
-		faults.Add("Manager.Codec", "is nil: make the manager with scs.New")
-	case sm.Cookie.Name == "":
-		faults.Add("Manager.Cookie.Name", "is empty: make the manager with scs.New")
-	case sm.Lifetime <= 0:
-		faults.Add("Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults := faultList{configerr.For("session")}
+	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {
+		faults.Add("Manager", "lacks a part: make it with scs.New")
+		return nil, faults.Err()
 	}
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
-	if !sm.HashTokenInStore {
-		faults.Add("Manager.HashTokenInStore", "is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
-	}
-	checkCookie(faults, sm.Cookie, cfg)
+	faults.addIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults.addIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
+		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
+	faults.checkCookie(sm.Cookie, cfg)
 	var box *seal.Box
 	if _, own := sm.Codec.(codec); !own {
 		var err error
-		if box, err = seal.New(cfg.Secrets, "xsignin session"); err != nil {
-			faults.Add("FromSCSConfig.Secrets", "cannot seal: %v", err)
-		}
+		box, err = seal.New(cfg.Secrets, "xsignin session")
+		faults.addIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+	return newManager(sm, cfg.Vault, cfg.Logger, box)
+}
+
+type faultList struct{ *configerr.List }
+
+func (l faultList) addIf(wrong bool, field, format string, args ...any) {
+	if wrong {
+		l.Add(field, format, args...)
 	}
-	m := &Manager{sm: sm, logger: cfg.Logger}
-	return m, m.join(cfg.Vault, box)
 }
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
-func checkCookie(faults *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
+func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
 	const field = "Manager.Cookie."
-	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix(true))
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil {
-		faults.Add("FromSCSConfig.PublicURL", "is not a URL")
+		l.Add("FromSCSConfig.PublicURL", "is not a URL")
 		return
 	}
-	prefixed := host || strings.HasPrefix(c.Name, securePrefix)
-	switch {
-	case (&http.Cookie{Name: c.Name}).Valid() != nil:
-		faults.Add(field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	case prefixed && !secure:
-		faults.Add(field+"Secure", "is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	secure := c.Secure || cfg.SecurePerRequest
+	host := strings.HasPrefix(c.Name, hostPrefix)
+	l.addIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	l.addIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.addIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
+		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
+	l.addIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	l.addIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
+		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
+	l.addIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
+		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
+	if public.Host == "" {
+		return
 	}
-	switch {
-	case c.Domain != "" && (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil:
-		faults.Add(field+"Domain", "is %q, which browsers refuse: leave it empty", c.Domain)
-	case c.Domain != "" && host:
-		faults.Add(field+"Domain", "is %q, and browsers refuse a cookie with the prefix __Host- and a domain: leave it empty", c.Domain)
-	}
-	if c.Path != "/" {
-		faults.Add(field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
-	}
-	switch {
-	case c.SameSite == http.SameSiteNoneMode && !secure:
-		faults.Add(field+"SameSite", "is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
-	case c.SameSite == http.SameSiteStrictMode:
-		faults.Add(field+"SameSite", "is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	}
-	if public.Host != "" {
-		checkSite(faults, c, public, cfg.SecurePerRequest)
-	}
-}
-
-// checkSite adds the settings with which browsers refuse the cookie from the site.
-func checkSite(faults *configerr.List, c scs.SessionCookie, public *url.URL, perRequest bool) {
-	if c.Domain != "" && !withinDomain(public.Hostname(), c.Domain) {
-		faults.Add("Manager.Cookie.Domain", "is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
-	}
-	switch {
-	case perRequest:
-	case c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()):
-		faults.Add("Manager.Cookie.Secure", "is true, and browsers refuse such a cookie over http: set it to false, or use https")
-	case !c.Secure && public.Scheme == "https":
-		faults.Add("Manager.Cookie.Secure", "is false, and PublicURL is https: "+
-			"set it to true, so that browsers never send the session over http")
-	}
+	l.addIf(c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
+	l.addIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
+		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
+	l.addIf(!secure && public.Scheme == "https", field+"Secure",
+		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
 }
 
 // withinDomain reports whether a browser takes a cookie for domain from host.
@@ -281,27 +213,25 @@ func withinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
-// join connects m to its session manager.
-func (m *Manager) join(vault *tokenstore.Vault, box *seal.Box) error {
-	m.store = wrapStore(m.sm)
-	if box != nil {
-		m.store.box = box
+// newManager makes the Manager of a session manager.
+func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
+	if logger == nil {
+		logger = slog.Default()
 	}
-	if vault != nil && m.store.users == nil {
-		m.store.users = newUserSessions(m.store, vault, m.logger)
+	s := wrapStore(sm, logger)
+	s.box = cmp.Or(box, s.box)
+	if vault != nil && s.users == nil {
+		s.users = &UserSessions{store: s, vault: vault, logger: logger, slots: make(chan struct{}, touchesAtOnce)}
 	}
-	m.touches = newTouches[string](touchMemory)
-	// scs does not say whether a context holds a session already, short of making
-	// one where it does not. Its key in the context does, and this probe learns the key.
+	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
-	if _, err := m.sm.Load(probe, ""); err != nil || probe.key == nil {
-		return errors.New("session: this version of scs keeps its sessions in an unknown way")
+	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
+		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
 	}
-	m.ctxKey = probe.key
-	return nil
+	return &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}, nil
 }
 
-// keyProbe notes the key that it is asked for.
+// keyProbe keeps the key that it is asked for.
 type keyProbe struct {
 	context.Context
 	key any
@@ -312,40 +242,74 @@ func (p *keyProbe) Value(key any) any {
 	return nil
 }
 
-// UserSessions returns the lists of the users' sessions, or nil without a vault.
-func (m *Manager) UserSessions() *UserSessions { return m.store.users }
+// loaded reports whether a middleware has put the session into ctx.
+func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
+
+// Get returns the user of the session that r's cookie names. ok is false without one. It
+// is one store read, and none with a cookie that scs never made. An error means that the store
+// did not answer.
+//
+// If a middleware has put the session into ctx, Get looks only there. Then it sees a sign-in
+// or sign-out of the same request. Otherwise, with an idle timeout, it also records that the
+// session is used, at most once in a sixteenth of the timeout. Values that another request of
+// the session saves within that moment are lost. A use that cannot be recorded is logged.
+func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
+	i, err := m.current(ctx, r)
+	if !i.signedIn() {
+		return provider.User{}, false, err
+	}
+	return i.user, true, nil
+}
+
+// Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the
+// answer, and never a cookie: the handler may make the answer cacheable.
+func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User, ok bool, err error) {
+	if vary := w.Header()["Vary"]; !slices.Contains(vary, "Cookie") && !slices.Contains(vary, "*") {
+		w.Header().Add("Vary", "Cookie")
+	}
+	return m.Get(r.Context(), r)
+}
 
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
 // user is signed in.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
-	if m.loaded(ctx) {
-		i := m.identityIn(ctx)
-		return i.id.String(), signedIn(i.user), nil
-	}
-	found, err := m.open(ctx, r)
-	return found.id.String(), found.ok, err
+	i, err := m.current(ctx, r)
+	return i.id, i.signedIn(), err
 }
 
-// Close finishes what runs in the background, and runs at once what waits: deletions of ended
-// sessions, and marks in the token store. It returns when ctx ends at the latest. The stores
-// stay open.
-func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }
+// current returns the identity of the session of r.
+func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error) {
+	if m.loaded(ctx) {
+		return m.identityIn(ctx), nil
+	}
+	_, rec, err := m.find(ctx, r)
+	return rec.identity, err
+}
 
-// SCS returns the session manager underneath, for values of the application. Its methods need a request behind [Manager.LoadAndSave], or behind its own.
-// Its Store, Codec and HashTokenInStore must stay as they are.
+// find finds the session that r's cookies name: the first whose record has a user, or else the
+// first whose record opens. Another host of the site, or an older cookie at a longer path, may
+// put a cookie of the same name in front.
+func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
+	m.eachToken(r, func(t string) bool {
+		found, ok, openErr := m.store.openID(ctx, t)
+		if ok && (token == "" || found.signedIn()) {
+			token, rec = t, found
+		}
+		err = openErr
+		return err == nil && !rec.signedIn()
+	})
+	if err != nil {
+		return "", record{}, fmt.Errorf("session: reading: %w", err)
+	}
+	return token, rec, nil
+}
+
+// UserSessions returns the lists of the users' sessions, or nil without a vault.
+func (m *Manager) UserSessions() *UserSessions { return m.store.users }
+
+// SCS returns the session manager underneath, for values of the application, behind
+// [Manager.LoadAndSave] or its own. Its Store, Codec and HashTokenInStore must stay.
 func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 
-// loaded reports whether a middleware has put the session into ctx.
-func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
-
-// unavailable answers a request whose session could not be read or saved.
-func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
-	h := w.Header()
-	h.Set("Retry-After", "5")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = io.WriteString(w, "Your session cannot be read or saved at the moment. Please try again.\n")
-}
+// Close finishes the deletion of ended sessions, until ctx ends. The stores stay open.
+func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }

@@ -37,7 +37,7 @@ func TestTheSettingsReachScs(t *testing.T) {
 	if sm.Lifetime != time.Hour || sm.IdleTimeout != time.Minute || sm.Cookie.Name != "__Host-s" || !sm.Cookie.Secure || !sm.HashTokenInStore {
 		t.Errorf("%+v", sm)
 	}
-	if sm, err := session.New(session.Config{}); err != nil || sm.SCS().Lifetime != session.DefaultLifetime {
+	if sm, err := session.New(session.Config{}); err != nil || sm.SCS().Lifetime != 14*24*time.Hour {
 		t.Errorf("%v, %v", sm, err)
 	}
 }
@@ -115,9 +115,9 @@ func TestACookieThatScsNeverMadeCostsNoRead(t *testing.T) {
 		{"xsignin", 0, 0},
 		{"xsignin=" + valid[1:], 0, 1},
 		{"xsignin=" + valid + "A", 0, 1},
-		{"xsignin=" + valid[1:] + "=", 0, 1},
-		{"xsignin=" + valid[1:] + "é", 0, 0},
-		{`xsignin=a\b`, 0, 0},
+		{"xsignin=" + valid + "=", 0, 1},
+		{"xsignin=" + valid[1:] + "é", 0, 1},
+		{`xsignin=a\b`, 0, 1},
 		{"xsignin=" + strings.Repeat("A", 4000), 0, 0},
 		{"yxsignin=" + valid, 0, 0},
 		{"xsignin=" + valid, 1, 1},

@@ -2,12 +2,14 @@ package session
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,72 +18,82 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// PendingLifetime is how long a sign-in may take from Begin to the callback.
-const PendingLifetime = 10 * time.Minute
-
 // MaxReturnTo is the longest [PendingSignIn.ReturnTo], in bytes, that a [PendingStore] keeps.
 const MaxReturnTo = 1500
 
 const (
-	// maxPending is how many sign-ins a browser may have begun.
-	maxPending = 5
-	// pendingSkew is how far the clock of the replica that began may be ahead.
-	pendingSkew = time.Minute
+	pendingLifetime = 10 * time.Minute // from Begin to the callback
+	pendingSkew     = time.Minute      // how far the clock of the replica that began may be ahead
+	maxPending      = 5                // sign-ins that a browser may have begun
+	maxSpent        = 1 << 16          // used sign-ins that a process remembers, at least
 	// maxPendingCookie is what the name and value of one sign-in take. With the shared
-	// cookie all take less than 6 KB: nginx and Apache refuse a request with 8 KB of headers,
-	// and the application has cookies, too.
+	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
-	// maxPathCookie is what the name and value of the shared cookie take.
-	maxPathCookie = 2100
 )
 
-// ErrPendingFull says that another site started a sign-in in a browser whose five sign-ins
-// are the visitor's. A sign-in that the visitor starts by a link on this site succeeds.
-var ErrPendingFull = errors.New("session: another site may not replace the visitor's pending sign-ins")
+// errExpired says that a cookie is too old.
+var errExpired = errors.New("session: the pending sign-in has expired")
+
+// PendingSignIn is a sign-in that a browser has begun.
+type PendingSignIn struct {
+	// Pending is what the provider needs to finish. It has secrets, which no log shows.
+	Pending provider.Pending `json:"-"`
+	// ReturnTo is the path to return to afterwards, unchecked. Above [MaxReturnTo] it is dropped.
+	ReturnTo string
+	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
+	Wanted []string
+	// At is when the sign-in was begun, or has ended. The zero time means now.
+	At time.Time
+	// Ended says that the sign-in has ended. Then Pending has only Provider and State.
+	Ended bool
+	// Code is the code of the problem with which it ended, or "" if the user was signed in.
+	Code string
+
+	name    string // of its cookie
+	foreign bool   // another site has started it
+	path    bool   // the return path is in the shared cookie
+}
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {
-	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest
-	// first. The newest seals, all open, so that a secret can be replaced while
-	// sign-ins are pending.
+	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
+	// newest seals, all open.
 	Secrets [][]byte
-	// Secure says that the application is reached over https only. The cookies'
-	// names then begin with "__Host-", so that no other host can plant one.
+	// Secure says that the application is reached over https only. The cookies' names then
+	// begin with "__Host-", so that no other host can plant one.
 	Secure bool
 	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
 	// applications on one host need two names.
 	Name string
-	// Scopes are the scopes that the application asks for. A cookie names them in a short
-	// form, and others as text. All replicas need the same.
+	// Scopes are those that the application asks for, on all replicas. A cookie names them in
+	// a short form, and others as text.
 	Scopes []string
 	// Now is the clock. Nil means [time.Now].
 	Now func() time.Time
 }
 
 // PendingStore keeps the pending sign-ins of a browser in the browser: in five cookies with
-// fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. It writes to no store.
-// Goroutines may share a PendingStore.
+// fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. Goroutines may share it.
 //
-// A pending sign-in is used once, and at most [PendingLifetime] old. When it ends, its cookie
+// A pending sign-in is used once, and at most ten minutes old. When it ends, its cookie
 // holds the outcome for the same time. A new sign-in takes the place of an empty or unusable
 // cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
 // has started replaces no sign-in of the visitor.
 //
-// Each cookie takes at most 800 bytes. A return path that does not fit, of up to
-// [MaxReturnTo], is in a sixth cookie, which serves one sign-in. So a browser never sends
-// more than 6 KB, in whatever order the answers of simultaneous logins arrive.
+// Each cookie takes at most 800 bytes. A longer return path, of up to [MaxReturnTo], is in a
+// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB, in whatever
+// order the answers of simultaneous logins arrive.
 //
-// This process remembers the last 65,536 used sign-ins. Against a cookie that its owner saved
-// and presents to another replica, or after a restart, X protects: its codes and request
-// tokens work once.
+// This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
+// after a restart, may take a saved cookie again. X then refuses its code.
 type PendingStore struct {
 	box     *seal.Box
 	names   [maxPending]string
 	path    string // name of the shared cookie
 	secure  bool
-	scopes  map[scopeHash]string
+	scopes  map[string]string // from the scope to its short form, and back
 	now     func() time.Time
-	spent   *replayGuard
+	spent   recent[[43]byte]
 	counter atomic.Uint32
 }
 
@@ -91,62 +103,63 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	if err != nil {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
+	if cfg.Secure {
+		prefix = hostPrefix + prefix
 	}
-	prefix := hostPrefix(cfg.Secure) + cmp.Or(cfg.Name, defaultName) + pendingInfix
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: cfg.Now, spent: newSpent(maxSpent),
-		path: prefix + "path", scopes: make(map[scopeHash]string),
+		box: box, secure: cfg.Secure, now: cfg.Now, spent: recent[[43]byte]{max: maxSpent},
+		path: prefix + "path", scopes: make(map[string]string),
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	for i := range s.names {
 		s.names[i] = fmt.Sprint(prefix, i+1)
 	}
 	for _, scope := range cfg.Scopes {
-		s.scopes[hashScope(scope)] = scope
+		hash := sha256.Sum256([]byte(scope))
+		short := "\x00" + string(hash[:4])
+		s.scopes[scope], s.scopes[short] = short, scope
 	}
 	return s, nil
 }
 
-// Put gives the browser a cookie for b. Call it before the answer begins. It fails if b has
-// no state, or does not fit into a cookie, and with [ErrPendingFull].
-func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, b PendingSignIn) error {
-	if b.Pending.State == "" {
+// Put gives the browser a cookie for p. Call it before the answer begins. It fails if p has
+// no state, or does not fit into a cookie, and if [PendingStore.Full].
+func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSignIn) error {
+	p.foreign = foreign(r)
+	p.name = s.slot(r, p.foreign)
+	switch {
+	case p.Pending.State == "":
 		return errors.New("session: a pending sign-in needs a state")
+	case p.name == "":
+		return errors.New("session: another site may not replace the visitor's pending sign-ins")
+	case len(p.ReturnTo) > MaxReturnTo:
+		p.ReturnTo = ""
 	}
-	if len(b.ReturnTo) > MaxReturnTo {
-		b.ReturnTo = ""
+	if p.At.IsZero() {
+		p.At = s.now()
 	}
-	if b.At.IsZero() {
-		b.At = s.now()
+	path, value := p.ReturnTo, s.encode(p)
+	if path != "" && len(p.name)+1+len(value) > maxPendingCookie {
+		p.path, p.ReturnTo = true, ""
+		value = s.encode(p)
 	}
-	c := content{kind: kindPending, foreign: foreign(r), PendingSignIn: b}
-	name, ok := s.slot(r, c.foreign)
-	if !ok {
-		return ErrPendingFull
-	}
-	value, shared := s.seal(name, c.encode(s.scopes)), ""
-	if c.ReturnTo != "" && len(name)+1+len(value) > maxPendingCookie {
-		shared = s.seal(s.path, encodePath(b.Pending.State, b.ReturnTo))
-		c.path, c.ReturnTo = true, ""
-		value = s.seal(name, c.encode(s.scopes))
-	}
-	if n := len(name) + 1 + len(value); n > maxPendingCookie || max(len(b.Pending.Scopes), len(b.Wanted)) > maxScopes {
+	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d (ask for fewer scopes, or pass them as PendingStoreConfig.Scopes)",
-			b.Pending.Provider, n, maxPendingCookie)
+			p.Pending.Provider, n, maxPendingCookie)
 	}
-	if shared != "" && len(s.path)+1+len(shared) <= maxPathCookie {
-		s.set(w, s.path, shared)
+	if p.path {
+		s.set(w, s.path, s.seal(s.pathPlace(p), []byte(path)), pendingLifetime)
 	}
-	s.set(w, name, value)
+	s.set(w, p.name, value, pendingLifetime)
 	return nil
 }
 
-// Full reports whether Put would fail with [ErrPendingFull].
-func (s *PendingStore) Full(r *http.Request) bool {
-	_, ok := s.slot(r, foreign(r))
-	return !ok
-}
+// Full reports whether another site has started r, in a browser whose five sign-ins are the
+// visitor's. A sign-in that the visitor starts by a link on this site succeeds.
+func (s *PendingStore) Full(r *http.Request) bool { return s.slot(r, foreign(r)) == "" }
 
 // foreign reports whether another site has started r.
 func foreign(r *http.Request) bool {
@@ -154,173 +167,110 @@ func foreign(r *http.Request) bool {
 	return site == "cross-site" || site == "same-site"
 }
 
-// slot chooses the cookie for a new sign-in.
-func (s *PendingStore) slot(r *http.Request, foreign bool) (name string, ok bool) {
-	sent := make(map[string]content)
-	s.each(r, func(name string, c content) bool {
-		if _, known := sent[name]; !known {
-			sent[name] = c
+// slot chooses the cookie for a new sign-in, or "" if it may replace none.
+func (s *PendingStore) slot(r *http.Request, foreign bool) string {
+	sent := make(map[string]PendingSignIn)
+	s.each(r, func(p PendingSignIn, err error) bool {
+		if _, known := sent[p.name]; err == nil && !known {
+			sent[p.name] = p
 		}
 		return true
 	})
 	// Simultaneous tabs send the same cookies. The counter gives them different ones.
-	first := int(s.counter.Add(1))
-	for i := range s.names {
-		if name := s.names[(first+i)%maxPending]; sent[name].kind == 0 {
-			return name, true
+	first := s.counter.Add(1)
+	best := ""
+	for i := range uint32(maxPending) {
+		name := s.names[(first+i)%maxPending]
+		p, used := sent[name]
+		old := sent[best]
+		switch {
+		case !used:
+			return name
+		case foreign && !p.foreign && !p.Ended:
+		case best == "" || p.Ended && !old.Ended || p.Ended == old.Ended && p.At.Before(old.At):
+			best = name
 		}
 	}
-	order := func(name string) (int, time.Time) {
-		c := sent[name]
-		if c.kind == kindOutcome {
-			return 0, c.At
-		}
-		return 1, c.At
-	}
-	names := slices.SortedFunc(slices.Values(s.names[:]), func(a, b string) int {
-		i, at := order(a)
-		k, bt := order(b)
-		return cmp.Or(cmp.Compare(i, k), at.Compare(bt))
-	})
-	for _, name := range names {
-		if c := sent[name]; !foreign || c.foreign || c.kind == kindOutcome {
-			return name, true
-		}
-	}
-	return "", false
-}
-
-// Found is what a browser has for the state of a callback.
-type Found struct {
-	PendingSignIn
-	// Outcome is set if the sign-in has ended. Then of PendingSignIn only what Outcome has
-	// is set.
-	Outcome *Outcome
-
-	name string
-	path bool
+	return best
 }
 
 // Find returns the pending sign-in, or the outcome, that the browser has for state. It
-// changes nothing. The error is a [*provider.Error]: without a good cookie it is
-// [provider.ErrOtherBrowser], whose cause names the secret's id if the store lacks it. Too
-// old, it is [provider.ErrExpired].
+// changes nothing. The error is a [*provider.Error]: [provider.ErrExpired], or without a good
+// cookie [provider.ErrOtherBrowser], whose cause names the id of a secret that is missing.
 //
-// A browser may send several cookies of one name, if another host of the site can plant one:
-// the first of eight that is good counts.
-func (s *PendingStore) Find(r *http.Request, state string) (Found, error) {
+// Of several cookies of one name, which another host of the site may have planted, the first
+// of eight that is good counts.
+func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn, err error) {
 	var cause error
-	var found Found
 	expired := ""
-	s.eachValue(r, func(name, value string) bool {
-		c, err := s.open(name, value)
-		if err != nil {
-			if cause == nil && errors.As(err, new(*seal.UnknownKeyError)) {
-				cause = err
-			}
-			return true
+	s.each(r, func(p PendingSignIn, err error) bool {
+		switch same := subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1; {
+		case err != nil && errors.As(err, new(*seal.UnknownKeyError)):
+			cause = cmp.Or(cause, err)
+		case state == "" || !same:
+		case err != nil:
+			expired = p.Pending.Provider
+		default:
+			found = p
 		}
-		if state == "" || subtle.ConstantTimeCompare([]byte(c.Pending.State), []byte(state)) != 1 {
-			return true
-		}
-		if !usable(c.At, s.now()) {
-			expired = c.Pending.Provider
-			return true
-		}
-		found = Found{PendingSignIn: c.PendingSignIn, name: name, path: c.path}
-		if c.kind == kindOutcome {
-			found.Outcome = &Outcome{Provider: c.Pending.Provider, Code: c.code, Wanted: c.Wanted}
-		}
-		return false
+		return found.name == ""
 	})
-	if found.name == "" {
-		if expired != "" {
-			return Found{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
-		}
-		return Found{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
+	switch {
+	case found.name == "" && expired != "":
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
+	case found.name == "":
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
 	if found.path {
-		found.ReturnTo = s.sharedPath(r, state)
-	}
-	if found.Outcome != nil {
-		found.Outcome.ReturnTo = found.ReturnTo
+		tried := 0
+		eachCookie(r, func(name, value string) bool {
+			if name == s.path {
+				path, err := s.unseal(s.pathPlace(found), value)
+				found.ReturnTo, tried = string(path), tried+1
+				return err != nil && tried < maxTokens
+			}
+			return true
+		})
 	}
 	return found, nil
 }
 
-// Spend reports whether the sign-in with the state was not used before in this process. Of
-// several callers with one state exactly one gets true.
-func (s *PendingStore) Spend(state string) bool { return s.spent.add(state, s.now()) }
+// Spend reports whether the sign-in with the state was not used before in this process.
+func (s *PendingStore) Spend(state string) bool {
+	return s.spent.claim(hashKey("", state), s.now(), pendingLifetime+pendingSkew)
+}
 
 // Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.
-// The return path stays where it is.
-func (s *PendingStore) Finish(w http.ResponseWriter, f Found, code string) {
-	c := content{kind: kindOutcome, path: f.path, code: code, PendingSignIn: PendingSignIn{At: s.now(), ReturnTo: f.ReturnTo, Wanted: f.Wanted}}
-	c.Pending.Provider, c.Pending.State = f.Pending.Provider, f.Pending.State
-	if f.path {
-		c.ReturnTo = ""
+func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code string) {
+	p.Ended, p.Code, p.At = true, code, s.now()
+	p.Pending = provider.Pending{Provider: p.Pending.Provider, State: p.Pending.State}
+	if p.path {
+		p.ReturnTo = ""
 	}
-	s.set(w, f.name, s.seal(f.name, c.encode(s.scopes)))
+	s.set(w, p.name, s.encode(p), pendingLifetime)
 }
 
 // Clear removes the browser's pending sign-ins and outcomes. Call it before the answer
 // begins. With spend, this process refuses a copy of such a cookie, too: no sign-in from
 // before a sign-out completes after it.
 func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool) {
-	if spend {
-		s.each(r, func(_ string, c content) bool {
-			if c.kind == kindPending {
-				s.Spend(c.Pending.State)
-			}
-			return true
-		})
-	}
+	s.each(r, func(p PendingSignIn, err error) bool {
+		if spend && err == nil && !p.Ended {
+			s.Spend(p.Pending.State)
+		}
+		return true
+	})
 	eachCookie(r, func(name, _ string) bool {
 		if name == s.path || slices.Contains(s.names[:], name) {
-			c := s.cookie(name, "")
-			c.MaxAge = -1
-			replaceCookie(w.Header(), name, c.String())
+			s.set(w, name, "", -time.Second)
 		}
 		return true
 	})
 }
 
-// sharedPath returns the path of the shared cookie, if it is the sign-in's with the state.
-func (s *PendingStore) sharedPath(r *http.Request, state string) (path string) {
-	tried := 0
-	eachCookie(r, func(name, value string) bool {
-		if name != s.path {
-			return true
-		}
-		tried++
-		plain, err := s.unseal(name, value)
-		if err != nil {
-			return tried < maxTokens
-		}
-		var ok bool
-		path, ok = decodePath(plain, state)
-		return !ok && tried < maxTokens
-	})
-	return path
-}
-
-// usable reports whether a sign-in that was begun at at may still be finished.
-func usable(at, now time.Time) bool {
-	age := now.Sub(at)
-	return age <= PendingLifetime && age >= -pendingSkew
-}
-
-// each calls yield with each cookie that can be used.
-func (s *PendingStore) each(r *http.Request, yield func(name string, c content) bool) {
-	now := s.now()
-	s.eachValue(r, func(name, value string) bool {
-		c, err := s.open(name, value)
-		return err != nil || !usable(c.At, now) || yield(name, c)
-	})
-}
-
-// eachValue calls yield with the first eight values of each of the five names.
-func (s *PendingStore) eachValue(r *http.Request, yield func(name, value string) bool) {
+// each calls yield with the first eight cookies of each of the five names. The error is
+// [errExpired] or says why a cookie does not open. p has a name in each case.
+func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
 	var tried [maxPending]int
 	eachCookie(r, func(name, value string) bool {
 		i := slices.Index(s.names[:], name)
@@ -328,42 +278,79 @@ func (s *PendingStore) eachValue(r *http.Request, yield func(name, value string)
 			return true
 		}
 		tried[i]++
-		return yield(s.names[i], value)
+		p, err := s.decode(s.names[i], value)
+		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
+			err = errExpired
+		}
+		return yield(p, err)
 	})
 }
 
-func (s *PendingStore) seal(name string, plain []byte) string {
-	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(name))))
+// code codes the inside of a cookie.
+func (s *PendingStore) code(c *coder, p *PendingSignIn) {
+	at := p.At.UnixMicro() // microseconds keep the order of tabs that were opened together
+	c.number(&at)
+	p.At = time.UnixMicro(at).UTC()
+	c.flag(&p.Ended, &p.foreign, &p.path)
+	c.text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
+	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
+		codeList(c, list, func(scope *string) {
+			if c.reading {
+				c.text(scope)
+				*scope = cmp.Or(s.scopes[*scope], *scope)
+				// A replica with other scopes may have begun this sign-in.
+				c.bad = c.bad || strings.HasPrefix(*scope, "\x00")
+				return
+			}
+			short := cmp.Or(s.scopes[*scope], *scope)
+			c.text(&short)
+		})
+	}
 }
 
-func (s *PendingStore) unseal(name, value string) ([]byte, error) {
-	if len(value) > maxPathCookie {
-		return nil, errMalformed
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return nil, errMalformed
-	}
-	return s.box.Open(sealed, []byte(name))
+func (s *PendingStore) encode(p PendingSignIn) string {
+	c := &coder{b: make([]byte, 0, 512)}
+	s.code(c, &p)
+	return s.seal(p.name, c.b)
 }
 
-func (s *PendingStore) open(name, value string) (content, error) {
+func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
+	p := PendingSignIn{name: name}
 	plain, err := s.unseal(name, value)
 	if err != nil {
-		return content{}, err
+		return p, err
 	}
-	return decodeContent(plain, s.scopes)
+	c := &coder{b: plain, reading: true}
+	if s.code(c, &p); !c.done() {
+		return PendingSignIn{name: name}, errMalformed
+	}
+	return p, nil
 }
 
-func (s *PendingStore) set(w http.ResponseWriter, name, value string) {
-	c := s.cookie(name, value)
-	c.MaxAge = int(PendingLifetime / time.Second)
-	replaceCookie(w.Header(), name, c.String())
+// pathPlace is where the return path of p is sealed: no other sign-in opens it.
+func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" + p.Pending.State }
+
+// seal seals plain for one place: a cookie's name.
+func (s *PendingStore) seal(place string, plain []byte) string {
+	var text [maxPendingCookie]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(place))))
 }
 
-func (s *PendingStore) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+func (s *PendingStore) unseal(place, value string) ([]byte, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return nil, err
+	}
+	return s.box.Open(sealed, []byte(place))
+}
+
+func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {
+	dropCookie(w.Header(), name)
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()),
+		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	if w.Header().Get("Cache-Control") != "no-store" {
+		w.Header().Add("Cache-Control", `no-cache="Set-Cookie"`)
 	}
 }

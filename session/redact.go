@@ -33,17 +33,3 @@ func (c FromSCSConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 func (c FromSCSConfig) LogValue() slog.Value {
 	return redact.Value("FromSCSConfig(%d secrets, public URL %q)", len(c.Secrets), c.PublicURL)
 }
-
-// Format implements [fmt.Formatter].
-func (u *UserSessions) Format(f fmt.State, _ rune) { redact.Format(f, u) }
-
-// LogValue implements [slog.LogValuer].
-func (u *UserSessions) LogValue() slog.Value { return redact.Value("UserSessions") }
-
-// Format implements [fmt.Formatter].
-func (b PendingSignIn) Format(f fmt.State, _ rune) { redact.Format(f, b) }
-
-// LogValue implements [slog.LogValuer].
-func (b PendingSignIn) LogValue() slog.Value {
-	return redact.Value("PendingSignIn(%v, return to %q, at %v)", b.Pending, b.ReturnTo, b.At)
-}

@@ -1,46 +1,54 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/xsignin/xsignin/internal/seal"
 )
 
 const (
-	// storeTime bounds one call to a store that takes contexts, so that a request does
-	// not hang for as long as the store does.
-	storeTime = 5 * time.Second
-	// finishTime bounds the ending of a session, which goes on after its request has
-	// gone, and tryTime one call of it, so that there is time to try again.
-	finishTime = 10 * time.Second
-	tryTime    = 2 * time.Second
+	storeTime  = 5 * time.Second  // for a read, or a write, in a store that takes contexts
+	finishTime = 10 * time.Second // for the end of a session, also after its request
+	tryTime    = 2 * time.Second  // for one call of it, so that there is time to try again
+	touchShare = 16               // the part of the idle timeout between two records of use
+	maxTouched = 100_000          // touches that a process remembers, at least
 )
 
-// tombstone is the record that says that a session has ended. No codec begins a
-// record like this.
+// tombstone is the record of a session that has ended. No codec begins a record like this.
 const tombstone = "\xb0xsignin: ended"
 
-// errEnded says that the session to be written has been ended. Only callers with
-// [reportEnded] see it.
+// errEnded says that the session to be written has been ended.
 var errEnded = errors.New("session: the session has ended")
 
-type reportEndedKey struct{}
+// contextKey is the key of a true value in a context.
+type contextKey int
 
-// reportEnded makes commits under ctx fail with [errEnded] for a session that has
-// ended. For others they succeed without effect, since scs's middleware would
-// answer a mere logout in another tab with an error page.
-func reportEnded(ctx context.Context) context.Context {
-	return context.WithValue(ctx, reportEndedKey{}, true)
+const (
+	// reportEnded makes commits fail with [errEnded] for a session that has ended. Without
+	// it they succeed without effect, since scs's middleware would answer a mere logout in
+	// another tab with an error page.
+	reportEnded contextKey = iota
+	// keep makes deletions do nothing. scs's RenewToken deletes the old record before the
+	// new one is written; a sign-in deletes it afterwards.
+	keep
+)
+
+func with(ctx context.Context, key contextKey) context.Context {
+	return context.WithValue(ctx, key, true)
 }
-
-// eraseAtOnce is how many sessions are deleted at the same time.
-const eraseAtOnce = 8
 
 // deletedAgain are the times after which the record of an ended session is deleted again.
 // A driver may repeat a write that arrives late, and no reader looks for the tombstone.
@@ -51,278 +59,261 @@ var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 //
 // Ending a session writes the tombstone, then deletes the record. Writing a record looks
 // for the tombstone, writes, looks again, and deletes the record if the tombstone is there.
-// In every order of these steps, either the second look comes after the tombstone, or
-// the deletion comes after the write.
+// In every order, the second look comes after the tombstone, or the deletion after the write.
 type store struct {
-	base scs.Store
-	ctx  scs.CtxStore // base, or nil if it takes no contexts
-	sm   *scs.SessionManager
-	// own is whether our codec writes the records, and box seals the identity for others.
-	own bool
-	box *seal.Box
-	// memory is base, if it is the store of this package.
-	memory *memory
-	// users is nil without a vault.
-	users *UserSessions
-	later delayed
+	base   scs.CtxStore
+	list   scs.Store          // the store that base calls
+	memory *memstore.MemStore // the base, if it is that
+	sm     *scs.SessionManager
+	logger *slog.Logger
+	// box seals the identity for a codec of the application. Nil means our codec.
+	box        *seal.Box
+	users      *UserSessions // nil without a vault
+	later      background
+	touched    recent[string] // keys touched for the idle timeout, ids for the lists
+	unreadable sync.Once
 }
 
-// iterableStore is a store whose base can list its records.
-type iterableStore struct{ *store }
-
 // wrapStore puts a store around sm's, once.
-func wrapStore(sm *scs.SessionManager) *store {
-	switch s := sm.Store.(type) {
-	case *store:
+func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
+	if s, ok := sm.Store.(*store); ok {
 		return s
-	case iterableStore:
-		return s.store
 	}
-	s := &store{base: sm.Store, sm: sm}
-	s.ctx, _ = s.base.(scs.CtxStore)
-	_, s.own = sm.Codec.(codec)
-	s.memory, _ = s.base.(*memory)
+	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxTouched}}
+	if base, ok := sm.Store.(scs.CtxStore); ok {
+		s.base = base
+	}
+	s.memory, _ = sm.Store.(*memstore.MemStore)
 	sm.Store = s
-	switch s.base.(type) {
-	case scs.IterableStore, scs.IterableCtxStore:
-		// scs finds out by the methods alone whether a store can list.
-		sm.Store = iterableStore{s}
-	}
 	return s
 }
 
-// key returns the key of a session's record.
-func (s *store) key(token string) string {
-	key := hashKey(token)
-	return string(key[:])
+// withContext is a store that takes no contexts.
+type withContext struct{ scs.Store }
+
+func (s withContext) FindCtx(_ context.Context, key string) ([]byte, bool, error) { return s.Find(key) }
+
+func (s withContext) CommitCtx(_ context.Context, key string, b []byte, expiry time.Time) error {
+	return s.Commit(key, b, expiry)
 }
 
-// hashKey hashes a session id as scs does. The buffers keep it from allocating.
-func hashKey(token string) (key [keyLength]byte) {
-	sum := hashToken(token)
+func (s withContext) DeleteCtx(_ context.Context, key string) error { return s.Delete(key) }
+
+// bound bounds calls to a store that takes contexts.
+func (s *store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, plain := s.base.(withContext); plain {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storeTime)
+}
+
+// hashKey hashes a session id as scs does, or a tombstone's name. The buffer keeps it from
+// allocating.
+func hashKey(prefix, token string) (key [43]byte) {
+	var buf [maxToken]byte
+	sum := sha256.Sum256(append(append(buf[:0], prefix...), token...))
 	base64.RawURLEncoding.Encode(key[:], sum[:])
 	return key
 }
 
-func hashToken(token string) [sha256.Size]byte {
-	var buf [maxForeignToken]byte
-	return sha256.Sum256(append(buf[:0], token...))
+// keyOf returns the key of a session's record.
+func keyOf(token string) string {
+	key := hashKey("", token)
+	return string(key[:])
 }
 
 // tombstoneKey has the length of scs's own keys, as some stores have columns of
 // exactly that width, and cannot be turned back into the key.
 func tombstoneKey(key string) string {
-	var buf [128]byte
-	return hash43(sha256.Sum256(append(append(buf[:0], "xsignin tombstone\x00"...), key...)))
-}
-
-func hash43(sum [sha256.Size]byte) string {
-	var b [keyLength]byte
-	base64.RawURLEncoding.Encode(b[:], sum[:])
-	return string(b[:])
+	stone := hashKey("xsignin tombstone\x00", key)
+	return string(stone[:])
 }
 
 func isTombstone(b []byte) bool { return string(b) == tombstone }
 
-// FindCtx implements [scs.CtxStore].
-func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
-	b, found, err := s.findOpen(ctx, key)
-	if err != nil || !found || s.users == nil {
-		return b, found, err
+// open reads a session, and records that it is used. ok is false without a readable record.
+func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err error) {
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
+	b, found, err := s.base.FindCtx(bounded, key)
+	if err != nil || !found || isTombstone(b) {
+		return record{}, false, err
 	}
-	// scs reports a record that does not decode.
-	if rec, ok := s.decode(b); ok && !s.inspect(ctx, key, &rec) {
-		return nil, false, nil
-	} else if ok && rec.raw != nil {
-		b = rec.raw
+	if rec, ok = s.decode(b); !ok {
+		s.logUnreadable(ctx)
+		return record{}, false, nil
 	}
-	return b, true, nil
+	return rec, !s.due(&rec) || s.use(ctx, key, rec), nil
 }
 
-// findOpen finds a record that has no tombstone in its place.
-func (s *store) findOpen(ctx context.Context, key string) ([]byte, bool, error) {
-	b, found, err := s.find(ctx, key)
-	if err != nil || !found || isTombstone(b) {
+// openID is open for a session id. In memory it allocates for the user only.
+func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, err error) {
+	key := hashKey("", token)
+	if s.memory != nil {
+		// Nothing changes the array, so the string may share it.
+		b, found, _ := s.memory.Find(unsafe.String(&key[0], len(key)))
+		if !found {
+			return record{}, false, nil
+		}
+		if rec, ok = s.decode(b); ok && !s.due(&rec) {
+			return rec, true, nil
+		}
+	}
+	return s.open(ctx, string(key[:]))
+}
+
+// logUnreadable logs once that there are records that do not decode. The codec's error may
+// quote the record, so it is left out.
+func (s *store) logUnreadable(ctx context.Context) {
+	s.unreadable.Do(func() {
+		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
+	})
+}
+
+// due reports whether the use of the session has to be recorded.
+func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec) }
+
+// idleDue reports whether the idle timeout needs a new record.
+func (s *store) idleDue(rec *record) bool {
+	idle := s.sm.IdleTimeout
+	return idle > 0 && time.Since(rec.touched) >= idle/touchShare
+}
+
+// use records that the session is used, unless another request has just done so. It reports
+// false if the session has ended. If the store cannot write, the user stays signed in: that
+// is logged, and tried again later.
+func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
+	s.users.touch(key, rec)
+	if !s.idleDue(&rec) || !s.touched.claim(key, time.Now(), s.sm.IdleTimeout/touchShare) {
+		return true
+	}
+	b, err := s.encode(rec)
+	if err == nil {
+		err = s.CommitCtx(with(ctx, reportEnded), key, b, rec.deadline)
+	}
+	if err != nil && !errors.Is(err, errEnded) {
+		s.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
+	}
+	return !errors.Is(err, errEnded)
+}
+
+// expiry is when a session that is used now ends, unless it is used again.
+func (s *store) expiry(deadline time.Time) time.Time {
+	if idle := s.sm.IdleTimeout; idle > 0 && time.Until(deadline) > idle {
+		return time.Now().Add(idle)
+	}
+	return deadline
+}
+
+// FindCtx implements [scs.CtxStore]. It finds no record that does not decode, or has no values.
+func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
+	rec, ok, err := s.open(ctx, key)
+	if !ok || err != nil {
 		return nil, false, err
 	}
-	return b, true, nil
-}
-
-// inspect reports whether the session may be used. It makes a request wait only if the
-// record has another key than its identity names.
-func (s *store) inspect(ctx context.Context, key string, rec *record) bool {
-	switch {
-	case s.users == nil || !signedIn(rec.user):
-		return true
-	case rec.id == sessionID{} || string(rec.key[:]) != key[:len(rec.key)]:
-		return s.users.register(ctx, key, rec)
+	if _, values, err := s.sm.Codec.Decode(rec.raw); err != nil || values == nil {
+		s.logUnreadable(ctx)
+		return nil, false, nil
 	}
-	s.users.touchLater(key, rec)
-	return true
+	return rec.raw, true, nil
 }
 
-// CommitCtx implements [scs.CtxStore].
+// CommitCtx implements [scs.CtxStore], see [store].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	expiry = s.expiry(expiry)
+	detached := context.WithoutCancel(ctx)
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	stone := tombstoneKey(key)
 	ended, err := s.sweep(ctx, key, stone)
 	if err == nil && !ended {
-		err = s.commit(ctx, key, b, expiry)
-		// The second look must not be lost with the request: a browser that goes away
-		// in between would leave the session alive. It is needed after a failure too,
-		// as the write may have happened all the same.
-		after, cancel := context.WithoutCancel(ctx), func() {}
-		if s.ctx != nil {
-			after, cancel = context.WithTimeout(after, storeTime)
-		}
+		b, ended = s.users.renewed(ctx, key, b)
+	}
+	if err == nil && !ended {
+		err = s.base.CommitCtx(ctx, key, b, s.expiry(expiry))
+		// The second look must not be lost with a request that ends in between. It is needed
+		// after a failure too, as the write may have happened all the same.
+		ctx, cancel := s.bound(detached)
 		defer cancel()
 		var lookErr error
-		ended, lookErr = s.sweep(after, key, stone)
-		err = join(err, lookErr)
+		ended, lookErr = s.sweep(ctx, key, stone)
+		err = cmp.Or(err, lookErr)
 	}
-	if err == nil && ended && ctx.Value(reportEndedKey{}) != nil {
+	if err == nil && ended && ctx.Value(reportEnded) != nil {
 		return errEnded
 	}
 	return err
 }
 
-// sweep reports whether the session has ended, of which a tombstone under stone tells, and
-// then deletes what is left of it.
+// sweep reports whether the session has its tombstone, and then deletes what is left of it.
 func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err error) {
-	b, found, err := s.find(ctx, stone)
+	b, found, err := s.base.FindCtx(ctx, stone)
 	if err != nil || !found || !isTombstone(b) {
 		return false, err
 	}
-	return true, s.delete(ctx, key)
+	return true, s.base.DeleteCtx(ctx, key)
 }
 
-type keepKey struct{}
-
-// keep makes deletions under ctx do nothing. scs's RenewToken deletes the old record before
-// the new one is written; a sign-in deletes it afterwards.
-func keep(ctx context.Context) context.Context { return context.WithValue(ctx, keepKey{}, true) }
-
-// DeleteCtx implements [scs.CtxStore]. It ends the session for good. Without a record it
-// writes no tombstone, so that made-up cookies cannot fill the store. It continues after the
-// request has ended.
+// DeleteCtx implements [scs.CtxStore]. It ends the session for good.
 func (s *store) DeleteCtx(ctx context.Context, key string) error {
-	if ctx.Value(keepKey{}) != nil {
+	if ctx.Value(keep) != nil {
 		return nil
 	}
 	_, err := s.remove(ctx, key)
 	return err
 }
 
-// remove is DeleteCtx, and returns the record that it found.
-func (s *store) remove(ctx context.Context, key string) (b []byte, err error) {
-	ctx, cancel := finish(ctx)
+// remove ends a session, also after its request has ended, and returns the record that it
+// found. Without one it writes no tombstone, so that made-up cookies cannot fill the store.
+func (s *store) remove(ctx context.Context, key string) (rec record, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
+	var b []byte
 	var found bool
 	err = twice(ctx, func(ctx context.Context) (err error) {
-		b, found, err = s.find(ctx, key)
+		b, found, err = s.base.FindCtx(ctx, key)
 		return err
 	})
 	if err != nil {
-		return nil, join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+		_ = s.delete(ctx, key)
+		return record{}, err
 	}
-	if !found || !s.isSession(b) {
-		return nil, nil
+	if !found || isTombstone(b) {
+		return record{}, nil
 	}
-	return b, s.erase(ctx, key, s.deadline(b))
+	rec, _ = s.decode(b)
+	return rec, s.erase(ctx, key, rec.deadline)
 }
 
 // erase ends the session of key, whether or not there is a record: the write of the record
 // may be late. It tries each step twice, because a step that failed may have had its effect.
 func (s *store) erase(ctx context.Context, key string, deadline time.Time) error {
-	expiry := time.Now().Add(s.sm.Lifetime)
-	if deadline.After(expiry) {
-		expiry = deadline
-	}
+	expiry := time.Now().Add(max(s.sm.Lifetime, time.Until(deadline)))
 	err := twice(ctx, func(ctx context.Context) error {
-		return s.commit(ctx, tombstoneKey(key), []byte(tombstone), expiry)
+		return s.base.CommitCtx(ctx, tombstoneKey(key), []byte(tombstone), expiry)
 	})
 	// Delete the record even if the tombstone could not be written.
-	err = join(err, twice(ctx, func(ctx context.Context) error { return s.delete(ctx, key) }))
+	err = cmp.Or(err, s.delete(ctx, key))
 	for _, d := range deletedAgain {
 		s.later.after(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
 	}
 	return err
 }
 
-// isSession reports whether b is a session's record. A newer version of this package may
-// have written it: then only the first byte tells.
-func (s *store) isSession(b []byte) bool {
-	if len(b) == 0 || isTombstone(b) {
-		return false
-	}
-	if b[0] > tombstone[0] && b[0] <= lastVersion {
-		return true
-	}
-	_, _, err := s.sm.Codec.Decode(b)
-	return err == nil
-}
-
-// deadline returns the end of the session with the record b.
-func (s *store) deadline(b []byte) time.Time {
-	deadline, _, err := s.sm.Codec.Decode(b)
-	if err != nil {
-		return time.Time{}
-	}
-	return deadline
-}
-
-// join is [errors.Join] for two that may say the same: a store that is away says so at every
-// step, and once is enough.
-func join(a, b error) error {
-	if a != nil && b != nil && a.Error() == b.Error() {
-		return a
-	}
-	return errors.Join(a, b)
+func (s *store) delete(ctx context.Context, key string) error {
+	return twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
 }
 
 // twice calls f, and once more if that fails.
-func twice(ctx context.Context, f func(context.Context) error) error {
-	try := func() error {
-		ctx, cancel := context.WithTimeout(ctx, tryTime)
-		defer cancel()
-		return f(ctx)
+func twice(ctx context.Context, f func(context.Context) error) (err error) {
+	for range 2 {
+		try, cancel := context.WithTimeout(ctx, tryTime)
+		err = f(try)
+		cancel()
+		if err == nil {
+			break
+		}
 	}
-	if try() == nil {
-		return nil
-	}
-	return try()
-}
-
-// finish gives a context that outlives ctx for a short time.
-func finish(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), finishTime)
-}
-
-func (s *store) find(ctx context.Context, key string) ([]byte, bool, error) {
-	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.FindCtx(ctx, key)
-	}
-	return s.base.Find(key)
-}
-
-func (s *store) commit(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.CommitCtx(ctx, key, b, expiry)
-	}
-	return s.base.Commit(key, b, expiry)
-}
-
-func (s *store) delete(ctx context.Context, key string) error {
-	if s.ctx != nil {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		return s.ctx.DeleteCtx(ctx, key)
-	}
-	return s.base.Delete(key)
+	return err
 }
 
 // Find implements [scs.Store].
@@ -336,33 +327,22 @@ func (s *store) Commit(key string, b []byte, expiry time.Time) error {
 }
 
 // Delete implements [scs.Store].
-func (s *store) Delete(key string) error {
-	return s.DeleteCtx(context.Background(), key)
-}
+func (s *store) Delete(key string) error { return s.DeleteCtx(context.Background(), key) }
 
 // All implements [scs.IterableStore].
-func (s iterableStore) All() (map[string][]byte, error) {
-	return s.AllCtx(context.Background())
-}
+func (s *store) All() (map[string][]byte, error) { return s.AllCtx(context.Background()) }
 
 // AllCtx implements [scs.IterableCtxStore]. It leaves out tombstones.
-func (s iterableStore) AllCtx(ctx context.Context) (map[string][]byte, error) {
-	var all map[string][]byte
-	var err error
-	if base, ok := s.base.(scs.IterableCtxStore); ok {
+func (s *store) AllCtx(ctx context.Context) (all map[string][]byte, err error) {
+	switch base := s.list.(type) {
+	case scs.IterableCtxStore:
 		all, err = base.AllCtx(ctx)
-	} else {
-		all, err = s.base.(scs.IterableStore).All()
+	case scs.IterableStore:
+		all, err = base.All()
+	default:
+		err = fmt.Errorf("session: a %T cannot list its records", base)
 	}
-	if err != nil {
-		return nil, err
-	}
-	// The base may keep the map it gave out.
-	sessions := make(map[string][]byte, len(all))
-	for key, b := range all {
-		if !isTombstone(b) {
-			sessions[key] = b
-		}
-	}
-	return sessions, nil
+	all = maps.Clone(all) // the base may keep its map
+	maps.DeleteFunc(all, func(_ string, b []byte) bool { return isTombstone(b) })
+	return all, err
 }

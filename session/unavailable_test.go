@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -85,9 +84,7 @@ func TestErrorsAreLoggedUnderTheKeyOfAllRooms(t *testing.T) {
 func (s *spyStore) age(t time.Time) {
 	all, _ := s.MemStore.All()
 	for key, b := range all {
-		b = bytes.Clone(b)
-		binary.BigEndian.PutUint64(b[9:], uint64(t.UnixMilli()))
-		_ = s.MemStore.Commit(key, b, time.Now().Add(time.Hour))
+		_ = s.MemStore.Commit(key, session.Aged(b, t), time.Now().Add(time.Hour))
 	}
 }
 

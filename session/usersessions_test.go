@@ -137,18 +137,18 @@ func TestTheSessionsOfAUserAreListedAndEnded(t *testing.T) {
 			t.Errorf("%q, %t, %v", id, ok, err)
 		}
 		users := l.b.UserSessions()
-		if err := users.End(t.Context(), "ann", list[3].ID); err != nil {
+		if err := users.End(t.Context(), "ann", func(s session.UserSession) bool { return s.ID == list[3].ID }); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, l.a, tokens[0], "")
 		wantUser(t, l.a, tokens[1], "ann")
-		if err := users.EndOthers(t.Context(), "ann", id); err != nil {
+		if err := users.End(t.Context(), "ann", func(s session.UserSession) bool { return s.ID != id }); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, l.a, tokens[1], "")
 		wantUser(t, l.a, tokens[3], "ann")
 		for _, account := range []string{"another", "id-ann"} {
-			if err := users.EndAccount(t.Context(), "ann", account, "x", "x-oauth1"); err != nil {
+			if err := users.End(t.Context(), "ann", func(s session.UserSession) bool { return s.AccountID == account }); err != nil {
 				t.Fatal(err)
 			}
 			wantUser(t, l.a, tokens[3], map[string]string{"another": "ann"}[account])
@@ -461,27 +461,51 @@ func TestASignOutClearsEveryCookieOfTheName(t *testing.T) {
 	}
 }
 
-// TestOnSaved: the step runs once, after LoadAndSave's last commit or at once without it.
-func TestOnSaved(t *testing.T) {
+// TestSignInTellsThatTheSessionIsSaved: once, after LoadAndSave's last commit or at once
+// without it.
+func TestSignInTellsThatTheSessionIsSaved(t *testing.T) {
 	t.Parallel()
 	for _, wrapped := range []bool{false, true} {
 		l := newListed(t)
 		w, r := request(l.a, "")
-		saved, early := 0, 0
+		told, early := 0, 0
 		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := l.a.SignIn(w, r, user("ann")); err != nil {
+			err := l.a.SignIn(w, r, user("ann"), func(saved bool) error {
+				if told++; !saved {
+					t.Error("the session counts as lost")
+				}
+				return nil
+			})
+			if early = told; err != nil {
 				t.Error(err)
 			}
-			session.OnSaved(r.Context(), func() { saved++ })
-			early = saved
 		})
 		if wrapped {
 			h = l.a.LoadAndSave(h)
 		}
 		h.ServeHTTP(w, r)
-		if saved != 1 || (early == 0) != wrapped {
-			t.Errorf("LoadAndSave %t: run %d times, %d of them within the handler", wrapped, saved, early)
+		if told != 1 || (early == 0) != wrapped {
+			t.Errorf("LoadAndSave %t: told %d times, %d of them within the handler", wrapped, told, early)
 		}
+	}
+}
+
+// TestSignInTellsThatItHasFailed: an error of then is part of the answer.
+func TestSignInTellsThatItHasFailed(t *testing.T) {
+	t.Parallel()
+	l := newListed(t)
+	l.entries.set(away, nil)
+	w, r := request(l.a, "")
+	errUndo := errors.New("undo")
+	told := 0
+	err := l.a.SignIn(w, r, user("ann"), func(saved bool) error {
+		if told++; saved {
+			t.Error("the session counts as saved")
+		}
+		return errUndo
+	})
+	if told != 1 || !errors.Is(err, errStore) || !errors.Is(err, errUndo) {
+		t.Errorf("told %d times, %v", told, err)
 	}
 }
 
@@ -493,11 +517,15 @@ func TestASecondCommitThatFailsUndoesTheSignIn(t *testing.T) {
 	w, r := request(l.a, "")
 	undone := 0
 	l.a.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := l.a.SignIn(w, r, user("ann")); err != nil {
+		err := l.a.SignIn(w, r, user("ann"), func(saved bool) error {
+			if undone++; saved {
+				t.Error("the session counts as saved")
+			}
+			return nil
+		})
+		if err != nil {
 			t.Error(err)
 		}
-		session.OnRollback(r.Context(), func() error { undone++; return nil })
-		session.OnSaved(r.Context(), func() { t.Error("the session counts as saved") })
 		n := 0
 		l.spy.reset(func(_ int, c call) error {
 			if c.op == "commit" {

@@ -1,102 +1,99 @@
 package session
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
-	"github.com/xsignin/xsignin/internal/wire"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const (
 	maxListed     = 200
 	maxListedSize = 48 << 10
 	maxEnded      = 500
-	maxUnfinished = 200
-	// maxUserAgent bounds the user agent of a session in the list.
-	maxUserAgent = 160
+	maxUserAgent  = 160
+	maxEntry      = 63 << 10 // fits into every token store when it is sealed
+	entryVersion  = 2
 )
+
+// UserSession is one session in the list of a user's sessions.
+type UserSession struct {
+	// ID names the session in the list. It is not the session id and opens nothing.
+	ID string
+	// Provider and AccountID say how the user signed in.
+	Provider, AccountID string
+	// UserAgent is the beginning of the browser's User-Agent at the sign-in.
+	UserAgent string
+	Created   time.Time
+	// LastUsed is up to ten minutes old.
+	LastUsed time.Time
+	Deadline time.Time
+
+	key   string // of its record in the session store
+	stamp int64
+}
+
+// ended is a session that has ended.
+type ended struct {
+	id       string
+	key      string // of the record that is still to be deleted, or ""
+	deadline time.Time
+}
 
 // entry is what the token store holds about the sessions of one user.
 //
 // A stamp is a time in milliseconds, but always later than every stamp that the entry has
 // seen. So the order of sign-ins and sign-outs does not depend on clocks.
 type entry struct {
-	last      uint64 // the latest stamp that the entry has seen
-	notBefore uint64 // sessions with an earlier stamp have ended
-	sessions  []listed
-	ended     []endedSession
-	// unfinished are the sessions that have ended, and whose record is still to be deleted.
-	unfinished []unfinished
+	last      int64 // the latest stamp that the entry has seen
+	notBefore int64 // sessions with an earlier stamp have ended
+	sessions  []UserSession
+	ended     []ended
 }
 
-// listed is a session in the list.
-type listed struct {
-	id       sessionID
-	stamp    uint64
-	key      string // of its record in the session store
-	provider string
-	account  string
-	agent    string
-	deadline time.Time
-	created  time.Time
-	used     time.Time
-}
-
-// endedSession is a session that ended by itself, and not with all others.
-type endedSession struct {
-	id       sessionID
-	deadline time.Time
-}
-
-type unfinished struct {
-	key      string
-	deadline time.Time
-}
-
-func (l listed) size() int {
-	return len(l.key) + len(l.provider) + len(l.account) + len(l.agent) + 60
+func (s *UserSession) size() int {
+	return len(s.key) + len(s.Provider) + len(s.AccountID) + len(s.UserAgent) + 60
 }
 
 // nextStamp returns a stamp that is later than all others.
-func (e *entry) nextStamp(now time.Time) uint64 {
-	e.last = max(e.last+1, uint64(max(0, now.UnixMilli())))
+func (e *entry) nextStamp(now time.Time) int64 {
+	e.last = max(e.last+1, now.UnixMilli())
 	return e.last
 }
 
 // refuses reports whether the session has ended.
-func (e *entry) refuses(id sessionID, stamp uint64) bool {
-	return stamp < e.notBefore || slices.ContainsFunc(e.ended, func(s endedSession) bool { return s.id == id })
+func (e *entry) refuses(i *identity) bool {
+	return i.stamp < e.notBefore || slices.ContainsFunc(e.ended, func(s ended) bool { return s.id == i.id })
 }
 
 // find returns the session with the id, or nil.
-func (e *entry) find(id sessionID) *listed {
-	i := slices.IndexFunc(e.sessions, func(l listed) bool { return l.id == id })
-	if i < 0 {
-		return nil
+func (e *entry) find(id string) *UserSession {
+	for i := range e.sessions {
+		if e.sessions[i].ID == id {
+			return &e.sessions[i]
+		}
 	}
-	return &e.sessions[i]
+	return nil
 }
 
-// put adds l, or replaces the session with its id.
-func (e *entry) put(l listed) {
-	l.agent = l.agent[:min(len(l.agent), maxUserAgent)]
-	e.last = max(e.last, l.stamp)
-	if old := e.find(l.id); old != nil {
-		*old = l
+// put adds s, or replaces the session with its id.
+func (e *entry) put(s UserSession) {
+	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
+	e.last = max(e.last, s.stamp)
+	if old := e.find(s.ID); old != nil {
+		*old = s
 		return
 	}
-	e.sessions = append(e.sessions, l)
+	e.sessions = append(e.sessions, s)
 }
 
 // end ends the sessions that match.
-func (e *entry) end(match func(listed) bool) {
-	e.sessions = slices.DeleteFunc(e.sessions, func(l listed) bool {
-		if !match(l) {
+func (e *entry) end(match func(UserSession) bool) {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool {
+		if !match(s) {
 			return false
 		}
-		e.ended = append(e.ended, endedSession{l.id, l.deadline})
-		e.unfinished = append(e.unfinished, unfinished{l.key, l.deadline})
+		e.ended = append(e.ended, ended{s.ID, s.key, s.Deadline})
 		return true
 	})
 }
@@ -104,94 +101,77 @@ func (e *entry) end(match func(listed) bool) {
 // endAll ends all sessions, also those that are not in the list.
 func (e *entry) endAll(now time.Time) {
 	e.notBefore = e.nextStamp(now)
-	for _, l := range e.sessions {
-		e.unfinished = append(e.unfinished, unfinished{l.key, l.deadline})
+	e.end(func(UserSession) bool { return true })
+}
+
+// unfinished returns the sessions that have ended, and whose record is still to be deleted.
+func (e *entry) unfinished() (left []ended) {
+	for _, s := range e.ended {
+		if s.key != "" {
+			left = append(left, s)
+		}
 	}
-	e.sessions = nil
+	return left
+}
+
+// forget removes the keys whose record was deleted. It reports whether there were any.
+func (e *entry) forget(keys map[string]bool) (changed bool) {
+	for i, s := range e.ended {
+		if keys[s.key] {
+			e.ended[i].key, changed = "", true
+		}
+	}
+	return changed
 }
 
 // trim removes what has expired, and ends the least recently used sessions above the limits.
 // It returns how many it ended.
 func (e *entry) trim(now time.Time) (dropped int) {
-	e.sessions = slices.DeleteFunc(e.sessions, func(l listed) bool { return l.deadline.Before(now) })
-	e.ended = slices.DeleteFunc(e.ended, func(s endedSession) bool { return s.deadline.Before(now) })
-	e.unfinished = slices.DeleteFunc(e.unfinished, func(s unfinished) bool { return s.deadline.Before(now) })
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.Deadline.Before(now) })
+	e.ended = slices.DeleteFunc(e.ended, func(s ended) bool { return s.deadline.Before(now) })
 	size := 0
-	for _, l := range e.sessions {
-		size += l.size()
+	for _, s := range e.sessions {
+		size += s.size()
 	}
 	for len(e.sessions) > maxListed || size > maxListedSize {
-		oldest := slices.MinFunc(e.sessions, func(a, b listed) int { return a.used.Compare(b.used) })
+		oldest := slices.MinFunc(e.sessions, func(a, b UserSession) int { return a.LastUsed.Compare(b.LastUsed) })
 		size -= oldest.size()
-		e.end(func(l listed) bool { return l.id == oldest.id })
+		e.end(func(s UserSession) bool { return s.ID == oldest.ID })
 		dropped++
 	}
-	e.ended = e.ended[max(0, len(e.ended)-maxEnded):]
-	// The marks catch the sessions whose deletion is dropped here.
-	most := min(maxUnfinished, (maxEntry-size-20*len(e.ended))/60)
-	e.unfinished = e.unfinished[max(0, len(e.unfinished)-most):]
+	// A session whose end is dropped here was deleted, or not before catches it.
+	most := min(maxEnded, (maxEntry-size)/66)
+	e.ended = e.ended[max(0, len(e.ended)-most):]
 	return dropped
 }
 
-const entryVersion = 1
-
-// maxEntry is the longest entry that fits into every token store when it is sealed.
-const maxEntry = 63 << 10
-
-func (e *entry) encode() []byte {
-	b := append(make([]byte, 0, 1024), entryVersion)
-	b = binary.BigEndian.AppendUint64(b, e.last)
-	b = binary.BigEndian.AppendUint64(b, e.notBefore)
-	b = binary.AppendUvarint(b, uint64(len(e.sessions)))
-	for _, l := range e.sessions {
-		b = append(b, l.id[:]...)
-		b = binary.BigEndian.AppendUint64(b, l.stamp)
-		for _, s := range [...]string{l.key, l.provider, l.account, l.agent} {
-			b = wire.AppendString(b, s)
-		}
-		for _, t := range [...]time.Time{l.deadline, l.created, l.used} {
-			b = wire.AppendTime(b, t)
-		}
-	}
-	b = binary.AppendUvarint(b, uint64(len(e.ended)))
-	for _, s := range e.ended {
-		b = wire.AppendTime(append(b, s.id[:]...), s.deadline)
-	}
-	b = binary.AppendUvarint(b, uint64(len(e.unfinished)))
-	for _, s := range e.unfinished {
-		b = wire.AppendTime(wire.AppendString(b, s.key), s.deadline)
-	}
-	return b
+func (e *entry) code(c *coder) {
+	version := int64(entryVersion)
+	c.number(&version)
+	c.bad = c.bad || version != entryVersion
+	c.number(&e.last)
+	c.number(&e.notBefore)
+	codeList(c, &e.sessions, func(s *UserSession) {
+		c.text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
+		c.number(&s.stamp)
+		c.time(&s.Created, &s.LastUsed, &s.Deadline)
+	})
+	codeList(c, &e.ended, func(s *ended) {
+		c.text(&s.id, &s.key)
+		c.time(&s.deadline)
+	})
 }
 
-func decodeEntry(b []byte) (entry, error) {
-	r := &wire.Reader{Rest: string(b)}
-	var e entry
-	version := r.Byte()
-	e.last, e.notBefore = r.Uint64(), r.Uint64()
-	for n := r.Uvarint(); n > 0 && !r.Bad; n-- {
-		var l listed
-		copy(l.id[:], r.Take(uint64(len(l.id))))
-		l.stamp = r.Uint64()
-		for _, s := range [...]*string{&l.key, &l.provider, &l.account, &l.agent} {
-			*s = r.Text()
-		}
-		for _, t := range [...]*time.Time{&l.deadline, &l.created, &l.used} {
-			*t = r.Time()
-		}
-		e.sessions = append(e.sessions, l)
-	}
-	for n := r.Uvarint(); n > 0 && !r.Bad; n-- {
-		var s endedSession
-		copy(s.id[:], r.Take(uint64(len(s.id))))
-		s.deadline = r.Time()
-		e.ended = append(e.ended, s)
-	}
-	for n := r.Uvarint(); n > 0 && !r.Bad; n-- {
-		e.unfinished = append(e.unfinished, unfinished{key: r.Text(), deadline: r.Time()})
-	}
-	if !r.Done() || version != entryVersion {
-		return entry{}, errMalformed
+func (e *entry) encode() []byte {
+	c := &coder{b: make([]byte, 0, 1024)}
+	e.code(c)
+	return c.b
+}
+
+func decodeEntry(b []byte) (e entry, err error) {
+	c := &coder{b: b, reading: true}
+	if e.code(c); !c.done() {
+		return entry{}, tokenstore.ErrUnreadable
 	}
 	return e, nil
 }

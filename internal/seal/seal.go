@@ -45,10 +45,9 @@ func (e *UnknownKeyError) Error() string {
 // Box seals values with AES-256-GCM and a random nonce. The newest secret seals,
 // all of them open.
 //
-// A sealed value reveals neither a secret nor a key. HKDF-SHA256 (RFC 5869) derives
-// from each secret one key for the purpose and, with another info string, the four
-// bytes of its id. Boxes of different purposes share no key, so a value sealed for one
-// purpose never opens for another.
+// A sealed value reveals neither a secret nor a key. HKDF-SHA256 (RFC 5869) derives from each
+// secret one key for the purpose and, with another info string, the four bytes of its id. So a
+// value sealed for one purpose never opens for another.
 //
 // NIST SP 800-38D, section 8.3, allows at most 2^32 values for one key with random
 // nonces. A Box does not count them: replace the secret before that.
@@ -59,7 +58,7 @@ type Box struct {
 }
 
 type key struct {
-	id   [idLen]byte
+	id   string
 	aead cipher.AEAD
 }
 
@@ -71,36 +70,28 @@ func New(secrets [][]byte, purpose string) (*Box, error) {
 		return nil, fmt.Errorf("seal: no secret given; at least one of %d random bytes is needed", MinSecret)
 	}
 	var faults []error
-	keys := make([]key, 0, len(secrets))
+	keys := make([]key, len(secrets))
 	for i, secret := range secrets {
+		var err error
 		if len(secret) < MinSecret {
-			faults = append(faults, fmt.Errorf("seal: secret %d of %d has %d bytes; at least %d random bytes are needed",
-				i+1, len(secrets), len(secret), MinSecret))
-			continue
+			err = fmt.Errorf("has %d bytes; at least %d random bytes are needed", len(secret), MinSecret)
+		} else {
+			keys[i], err = derive(secret, purpose)
 		}
-		k, err := derive(secret, purpose)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("seal: secret %d of %d: %w", i+1, len(secrets), err))
-			continue
+			faults = append(faults, fmt.Errorf("seal: secret %d of %d %w", i+1, len(secrets), err))
 		}
-		keys = append(keys, k)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return &Box{keys: keys}, nil
+	return &Box{keys: keys}, errors.Join(faults...)
 }
 
 func derive(secret []byte, purpose string) (key, error) {
-	var k key
 	// RFC 5869, section 3.1: secrets that are random need no salt.
 	raw, err1 := hkdf.Key(sha256.New, secret, nil, purpose, 32)
 	id, err2 := hkdf.Key(sha256.New, secret, nil, purpose+"\x00id", idLen)
-	copy(k.id[:], id)
 	block, err3 := aes.NewCipher(raw)
 	aead, err4 := cipher.NewGCMWithRandomNonce(block)
-	k.aead = aead
-	return k, errors.Join(err1, err2, err3, err4)
+	return key{string(id), aead}, errors.Join(err1, err2, err3, err4)
 }
 
 // Seal returns plaintext sealed with the newest secret: a format byte, the
@@ -110,7 +101,7 @@ func (b *Box) Seal(plaintext, ad []byte) []byte {
 	k := b.keys[0]
 	sealed := make([]byte, headerLen, headerLen+overhead+len(plaintext))
 	sealed[0] = format
-	copy(sealed[1:], k.id[:])
+	copy(sealed[1:], k.id)
 	return k.aead.Seal(sealed, nil, plaintext, bind(sealed, ad))
 }
 
@@ -123,7 +114,7 @@ func (b *Box) Open(sealed, ad []byte) ([]byte, error) {
 	header, body := sealed[:headerLen], sealed[headerLen:]
 	known := false
 	for _, k := range b.keys {
-		if string(k.id[:]) != string(header[1:]) {
+		if k.id != string(header[1:]) {
 			continue
 		}
 		// Ids are short, so two secrets may share one: go on after a failure.
@@ -140,7 +131,7 @@ func (b *Box) Open(sealed, ad []byte) ([]byte, error) {
 
 // Newest reports whether sealed names the newest secret. It does not open it.
 func (b *Box) Newest(sealed []byte) bool {
-	return len(sealed) >= headerLen && sealed[0] == format && string(sealed[1:headerLen]) == string(b.keys[0].id[:])
+	return len(sealed) >= headerLen && sealed[0] == format && string(sealed[1:headerLen]) == b.keys[0].id
 }
 
 // bind puts the header, which has a fixed length, in front of ad. So AES-GCM

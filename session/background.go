@@ -1,0 +1,124 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// maxWaiting bounds the functions that wait. A deletion beyond it is dropped: the next
+	// touch of the session finds what the deletion would have caught.
+	maxWaiting = 100_000
+	// atOnce is how many sessions are deleted at the same time.
+	atOnce = 8
+)
+
+// background runs functions later, and at once when it is closed. No goroutine waits for a
+// function whose time has not come.
+type background struct {
+	mu      sync.Mutex // guards waiting and closed
+	waiting map[*time.Timer]func()
+	closed  bool
+	pending sync.WaitGroup // functions that wait or run
+}
+
+// after calls f when d has passed, or when the process closes.
+func (b *background) after(d time.Duration, f func(context.Context)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || len(b.waiting) >= maxWaiting {
+		return
+	}
+	if b.waiting == nil {
+		b.waiting = make(map[*time.Timer]func())
+	}
+	var timer *time.Timer
+	run := func() {
+		defer b.pending.Done()
+		b.mu.Lock()
+		delete(b.waiting, timer)
+		b.mu.Unlock()
+		f(context.Background())
+	}
+	b.pending.Add(1)
+	timer = time.AfterFunc(d, run)
+	b.waiting[timer] = run
+}
+
+// close runs what waits, and waits for what runs, until ctx ends.
+func (b *background) close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closed = true
+	var calls []func()
+	for timer, run := range b.waiting {
+		if timer.Stop() {
+			calls = append(calls, run)
+		}
+	}
+	b.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		forEach(calls, func(call func()) { call() })
+		b.pending.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// forEach calls f for each item, a few at the same time.
+func forEach[T any](items []T, f func(T)) {
+	var running sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for _, item := range items {
+		slots <- struct{}{}
+		running.Go(func() {
+			f(item)
+			<-slots
+		})
+	}
+	running.Wait()
+}
+
+// recent remembers the keys that were claimed lately: at least max, and at most twice as many.
+type recent[K comparable] struct {
+	max      int
+	mu       sync.RWMutex // guards the maps
+	now, old map[K]time.Time
+}
+
+// due reports whether claim would succeed.
+func (r *recent[K]) due(key K, now time.Time, interval time.Duration) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.dueLocked(key, now, interval)
+}
+
+// dueLocked is due. r.mu must be held.
+func (r *recent[K]) dueLocked(key K, now time.Time, interval time.Duration) bool {
+	last, ok := r.now[key]
+	if !ok {
+		last, ok = r.old[key]
+	}
+	return !ok || now.Sub(last) >= interval
+}
+
+// claim reports whether the key was not claimed within the interval. Of several callers
+// exactly one gets true.
+func (r *recent[K]) claim(key K, now time.Time, interval time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.dueLocked(key, now, interval) {
+		return false
+	}
+	if r.now == nil || len(r.now) >= r.max {
+		r.now, r.old = make(map[K]time.Time), r.now
+	}
+	r.now[key] = now
+	return true
+}

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+)
+
+// LoadAndSave is scs's middleware of that name, for applications that keep values in the
+// session. It may wrap the whole application, including the kit's handlers. Of several cookies
+// of the session's name, the one whose record opens counts. If the session cannot be saved after
+// a sign-in in the same request, the sign-in is undone, and scs's ErrorFunc answers.
+//
+// As with scs, a Flush before the first Write loses the cookie. Behind another LoadAndSave of
+// the same sessions it does nothing.
+func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.loaded(r.Context()) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		commit := &lastCommit{}
+		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommitKey{}, commit)
+		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
+		sm := *m.sm
+		sm.IdleTimeout = 0
+		failed := false
+		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+			failed = true
+			// The session ended while the request ran. The browser has a newer cookie, or none.
+			if undone := commit.end(false); !errors.Is(err, errEnded) {
+				m.fail(w, r, errors.Join(err, undone))
+			}
+		}
+		token, err := m.token(ctx, r)
+		if err == nil {
+			ctx, err = sm.Load(ctx, token)
+		}
+		if err != nil {
+			m.fail(w, r, err)
+			return
+		}
+		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
+		if !failed {
+			_ = commit.end(true)
+		}
+	})
+}
+
+// fail answers a request whose session could not be read or saved.
+func (m *Manager) fail(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	for _, name := range [...]string{
+		"Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range", "Etag", "Last-Modified", "Location", "Refresh",
+	} {
+		h.Del(name)
+	}
+	if m.sm.ErrorFunc == nil {
+		m.unavailable(w, r, err)
+		return
+	}
+	m.sm.ErrorFunc(w, r, err)
+}
+
+// unavailable answers a request whose session could not be read or saved.
+func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
+}
+
+// lastCommit holds what waits until LoadAndSave has saved the session, or has failed to.
+type lastCommit struct {
+	mu   sync.Mutex // guards then
+	then []func(saved bool) error
+}
+
+type lastCommitKey struct{}
+
+func (c *lastCommit) add(then func(saved bool) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.then = append(c.then, then)
+}
+
+func (c *lastCommit) end(saved bool) (err error) {
+	c.mu.Lock()
+	steps := c.then
+	c.then = nil
+	c.mu.Unlock()
+	for _, then := range steps {
+		err = errors.Join(err, then(saved))
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/gob"
+	"maps"
+	"time"
+
+	"github.com/xsignin/xsignin/provider"
+)
+
+// identityKey is the key of the identity among the session's values.
+const identityKey = "xsignin"
+
+const (
+	// idLength is the length of an identity's id: 72 bits of the hash of the first session id.
+	idLength = 12
+	// keyPrefix is how much of a key an identity has: 48 bits of a hash.
+	keyPrefix = 8
+)
+
+// identity is the user of a session, as its record holds it.
+type identity struct {
+	user provider.User // the zero User for a session without a user
+	// id names the session in the list of the user's sessions. It stays when the session
+	// id is renewed, and opens nothing.
+	id string
+	// stamp is the order of the sign-ins and sign-outs of a user, see [entry].
+	stamp int64
+	// key is the beginning of the key under which the list has the record.
+	key string
+	// touched is when the use of the session was last recorded.
+	touched time.Time
+}
+
+func (i *identity) code(c *coder) {
+	u := &i.user
+	c.time(&i.touched, &u.SignedInAt)
+	c.number(&i.stamp)
+	c.text(&i.id, &i.key, &u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email)
+}
+
+func (i *identity) signedIn() bool { return signedIn(&i.user) }
+
+// signedIn reports whether u is a user.
+func signedIn(u *provider.User) bool { return u.Provider != "" && u.ID != "" }
+
+// record is a session as the store has it.
+type record struct {
+	identity
+	deadline time.Time
+	raw      []byte
+}
+
+// codec writes records, and reads those of scs's default codec, too. A record is
+//
+//	recordVersion, one byte
+//	the deadline
+//	the identity
+//	the application's values in gob, absent without values
+//
+// The first byte of a gob stream or of JSON never lies between 0x80 and 0xf7. A record of
+// another version does not decode: the user has to sign in again.
+type codec struct{}
+
+const recordVersion = 0xb3
+
+// Encode implements scs.Codec. The record counts as used now.
+func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	i, signedIn := values[identityKey].(identity)
+	i.touched = time.Now()
+	c := &coder{b: make([]byte, 0, 256)}
+	c.b = append(c.b, recordVersion)
+	c.time(&deadline)
+	i.code(c)
+	if len(values) == 0 || signedIn && len(values) == 1 {
+		return bytes.Clone(c.b), nil // memory keeps it
+	}
+	// The caller's map is the live session, which keeps the identity.
+	values = maps.Clone(values)
+	delete(values, identityKey)
+	buf := bytes.NewBuffer(c.b)
+	err := gob.NewEncoder(buf).Encode(values)
+	return buf.Bytes(), err
+}
+
+// decodeHeader reads all but the application's values, which are the rest, in one allocation.
+func decodeHeader(b []byte) (rec record, rest []byte, ok bool) {
+	if !ownRecord(b) {
+		return record{}, nil, false
+	}
+	c := coder{b: b[1:], reading: true}
+	c.time(&rec.deadline)
+	rec.code(&c)
+	return rec, c.b, !c.bad
+}
+
+func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
+
+// Decode implements scs.Codec.
+func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
+	// Decoding into a nil map, gob would make one of the size that a damaged record tells.
+	gobbed := struct {
+		Deadline time.Time
+		Values   map[string]any
+	}{Values: make(map[string]any)}
+	if !ownRecord(b) {
+		err := gob.NewDecoder(bytes.NewReader(b)).Decode(&gobbed)
+		if y := gobbed.Deadline.Year(); err == nil && (y < 1 || y > 9999) {
+			err = errMalformed // milliseconds would overflow
+		}
+		// An identity in gob was sealed for another configuration.
+		delete(gobbed.Values, identityKey)
+		return gobbed.Deadline, gobbed.Values, err
+	}
+	rec, rest, ok := decodeHeader(b)
+	if !ok {
+		return time.Time{}, nil, errMalformed
+	}
+	values := gobbed.Values
+	if len(rest) > 0 {
+		if err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&values); err != nil {
+			return time.Time{}, nil, err
+		}
+	}
+	delete(values, identityKey)
+	if rec.signedIn() {
+		values[identityKey] = rec.identity
+	}
+	return rec.deadline, values, nil
+}
+
+// decode reads the identity, and nothing else where the record has our codec. It reports
+// whether the record is readable.
+func (s *store) decode(b []byte) (record, bool) {
+	if s.box == nil && ownRecord(b) {
+		rec, _, ok := decodeHeader(b)
+		rec.raw = b
+		return rec, ok
+	}
+	deadline, values, err := s.sm.Codec.Decode(b)
+	if err != nil {
+		return record{}, false
+	}
+	return record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}, true
+}
+
+// encode returns the record with its identity as it is now, used now.
+func (s *store) encode(rec record) ([]byte, error) {
+	_, values, err := s.sm.Codec.Decode(rec.raw)
+	if err != nil {
+		return nil, err
+	}
+	delete(values, identityKey)
+	if rec.signedIn() {
+		values[identityKey] = s.identityValue(rec.identity)
+	}
+	return s.sm.Codec.Encode(rec.deadline, values)
+}
+
+// identityValue returns i as a value of a session. Other codecs than ours carry a string,
+// as every codec does. It is sealed, so that no value of the application passes for an identity.
+func (s *store) identityValue(i identity) any {
+	if s.box == nil {
+		return i
+	}
+	i.touched = time.Now()
+	c := &coder{b: make([]byte, 0, 256)}
+	i.code(c)
+	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.b, nil))
+}
+
+// identityOf reads the identity from a session's value.
+func (s *store) identityOf(value any) (i identity) {
+	if i, ok := value.(identity); ok {
+		return i
+	}
+	text, _ := value.(string)
+	sealed, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || s.box == nil {
+		return identity{}
+	}
+	plain, err := s.box.Open(sealed, nil)
+	if err != nil {
+		return identity{}
+	}
+	c := &coder{b: plain, reading: true}
+	if i.code(c); !c.done() {
+		return identity{}
+	}
+	return i
+}
+
+// identityIn returns the identity in the session that ctx holds.
+func (m *Manager) identityIn(ctx context.Context) identity {
+	return m.store.identityOf(m.sm.Get(ctx, identityKey))
+}
