@@ -10,13 +10,13 @@ import (
 // ownFields maps the settings of other packages to those of [Config] that set them. The
 // first match counts.
 var ownFields = [...]struct{ pkg, field, own string }{
-	{"provider", "XConfig.APIURL", "Config.X.APIURL"},
-	{"provider", "XConfig.AuthorizeURL", "Config.X.AuthorizeURL"},
-	{"provider", "XConfig.Transport", "Config.X.Transport"},
-	{"provider", "XConfig.", "Config."},
-	{"provider", "XOAuth1Config.APIURL", "Config.X.APIURL"},
-	{"provider", "XOAuth1Config.Transport", "Config.X.Transport"},
-	{"provider", "XOAuth1Config.", "Config.OAuth1."},
+	{"provider", "OAuth2Config.APIURL", "Config.X.APIURL"},
+	{"provider", "OAuth2Config.AuthorizeURL", "Config.X.AuthorizeURL"},
+	{"provider", "OAuth2Config.Transport", "Config.X.Transport"},
+	{"provider", "OAuth2Config.", "Config."},
+	{"provider", "OAuth1Config.APIURL", "Config.X.APIURL"},
+	{"provider", "OAuth1Config.Transport", "Config.X.Transport"},
+	{"provider", "OAuth1Config.", "Config.OAuth1."},
 	{"session", "PendingStoreConfig.Secrets", "Config.Secrets"},
 	{"session", "FromSCSConfig.Secrets", "Config.Secrets"},
 	{"session", "Manager", "Config.Session.Manager"},

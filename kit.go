@@ -81,14 +81,14 @@ func (s settings) newProviders() ([]provider.Provider, error) {
 	var all []provider.Provider
 	var errs []error
 	if s.ClientID != "" {
-		x, err := provider.NewX(provider.XConfig{
+		x, err := provider.NewX(provider.OAuth2Config{
 			ClientID: s.ClientID, ClientSecret: s.ClientSecret, CallbackURL: s.callback(), Scopes: s.Scopes,
 			APIURL: s.X.APIURL, AuthorizeURL: s.X.AuthorizeURL, Transport: s.X.Transport,
 		})
 		all, errs = append(all, x), append(errs, err)
 	}
 	if s.OAuth1.ConsumerKey != "" {
-		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		x, err := provider.NewXOAuth1(provider.OAuth1Config{
 			ConsumerKey: s.OAuth1.ConsumerKey, ConsumerSecret: s.OAuth1.ConsumerSecret, CallbackURL: s.callback(),
 			AccessType: s.OAuth1.AccessType, FetchProfile: s.OAuth1.FetchProfile,
 			APIURL: s.X.APIURL, Transport: s.X.Transport,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"html"
+	"net/http"
 	"net/url"
 	"path"
 	"regexp"
@@ -11,72 +12,78 @@ import (
 	"strings"
 )
 
-// form is the form of an error's body. X sends JSON, XML and plain text, and the servers
-// in front of it HTML. Other token endpoints send forms. The content type does not
-// distinguish them.
-type form int
-
-const (
-	formNone form = iota
-	formJSON
-	formXML
-	formForm
-	formText
-	formHTML
-)
-
-// fault is the content of an error's body.
+// fault is the content of an error answer. X sends JSON, XML and plain text, and the
+// servers in front of it HTML. Other token endpoints send forms. The content type does
+// not distinguish them.
 type fault struct {
-	form form
-	// codes are X's numbers and RFC 6749's words, unchanged.
+	// page says that the body is HTML.
+	page bool
+	// structured says that the body is JSON, XML or a form with an error.
+	structured bool
+	// oauth is RFC 6749's error.
+	oauth string
+	// codes are oauth and X's numbers, unchanged.
 	codes []string
 	// problem is the last segment of a problem document's type. Its host is
 	// api.twitter.com in some answers and api.x.com in others.
 	problem string
 	// reason is the field "reason" of X's "client-forbidden" documents.
 	reason string
+	// challenge is the error of WWW-Authenticate (RFC 6750, section 3), or the
+	// oauth_problem of OAuth 1.0's Problem Reporting extension.
+	challenge string
 	// texts are the messages, the most precise first.
 	texts []string
 }
 
-// parseFault parses an error's body in any of the forms.
-func parseFault(body []byte) fault {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+// maxErrors bounds the errors of one answer that are parsed.
+const maxErrors = 16
+
+var challenge = regexp.MustCompile(`\b(?:error|oauth_problem)="?([a-z_]+)`)
+
+// parseFault parses an error answer in any of the forms.
+func parseFault(h http.Header, body []byte) (f fault) {
+	body = trimmed(body)
+	if m := challenge.FindStringSubmatch(h.Get("WWW-Authenticate")); m != nil {
+		f.challenge = m[1]
+	}
 	switch {
-	case len(body) == 0:
-		return fault{}
+	case len(body) == 0 || body[0] == '[' || body[0] == '"':
 	case body[0] == '{':
-		return parseJSONFault(body)
+		if o, ok := jsonObject(body); ok {
+			f.addAll(o)
+		}
 	case body[0] == '<':
-		return parseXMLFault(body)
-	case body[0] == '[' || body[0] == '"':
-		return fault{form: formNone}
+		f.addXML(body)
+	default:
+		form, err := url.ParseQuery(string(body))
+		if p := form.Get("oauth_problem"); p != "" {
+			f.challenge = p
+		}
+		if err == nil && form.Has("error") {
+			f.addAll(object{"error": form.Get("error"), "error_description": form.Get("error_description")})
+		} else {
+			f.addText(string(body))
+		}
 	}
-	if fields, err := url.ParseQuery(string(body)); err == nil && fields.Has("error") {
-		f := fault{form: formForm}
-		f.addCode(fields.Get("error"))
-		f.addText(fields.Get("error_description"))
-		return f
-	}
-	return fault{form: formText, texts: []string{string(body)}}
+	return f
 }
 
-func (f fault) has(codes ...string) bool {
+// has reports whether the answer has one of the codes.
+func (f *fault) has(codes ...string) bool {
 	return slices.ContainsFunc(codes, func(c string) bool {
 		return slices.Contains(f.codes, c) || c == f.problem || c == f.reason
 	})
 }
 
 // says reports whether one of the texts contains one of parts, ignoring case.
-func (f fault) says(parts ...string) bool {
-	return slices.ContainsFunc(f.texts, func(t string) bool {
-		t = strings.ToLower(t)
-		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(t, p) })
-	})
+func (f *fault) says(parts ...string) bool {
+	all := strings.ToLower(strings.Join(f.texts, "\n"))
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(all, p) })
 }
 
 // code is the one code to show.
-func (f fault) code() string {
+func (f *fault) code() string {
 	if len(f.codes) > 0 {
 		return f.codes[0]
 	}
@@ -84,7 +91,7 @@ func (f fault) code() string {
 }
 
 // text is the one text to show.
-func (f fault) text() string {
+func (f *fault) text() string {
 	if len(f.texts) > 0 {
 		return f.texts[0]
 	}
@@ -103,20 +110,14 @@ func (f *fault) addText(text string) {
 	}
 }
 
-// maxErrors bounds the errors of one answer that are parsed.
-const maxErrors = 16
-
-func parseJSONFault(body []byte) fault {
-	answer, ok := jsonObject(body)
-	if !ok {
-		return fault{form: formNone}
-	}
-	f := fault{form: formJSON}
-	// RFC 6749, section 5.2. X's first API sent a sentence in place of the code; other
-	// providers send a number.
+// addAll adds an answer by RFC 6749, section 5.2, and the errors inside it.
+func (f *fault) addAll(answer object) {
+	f.structured = true
+	// X's first API sent a sentence in place of the code; other providers send a number.
 	if e := scalarOf(answer["error"]); strings.Contains(e, " ") {
 		f.addText(e)
 	} else {
+		f.oauth = e
 		f.addCode(e)
 	}
 	f.addText(stringOf(answer["error_description"]))
@@ -126,13 +127,11 @@ func parseJSONFault(body []byte) fault {
 		errs = []any{answer["errors"]}
 	}
 	for _, e := range errs[:min(len(errs), maxErrors)] {
+		f.addText(stringOf(e))
 		if one, ok := e.(object); ok {
 			f.add(one)
-		} else {
-			f.addText(stringOf(e))
 		}
 	}
-	return f
 }
 
 // add adds a problem document (RFC 9457) or one of X's own errors.
@@ -154,27 +153,31 @@ var (
 	xmlError = regexp.MustCompile(`<error(?:\s+code="([^"]*)")?\s*>([^<]*)`)
 )
 
-// parseXMLFault parses <errors><error code="415">text</error></errors> and
+// addXML adds <errors><error code="415">text</error></errors> and
 // <hash><error>text</error></hash>. Any other markup is a page.
-func parseXMLFault(body []byte) fault {
-	if !xmlRoot.Match(body) {
-		return fault{form: formHTML}
+func (f *fault) addXML(body []byte) {
+	f.structured = xmlRoot.Match(body)
+	f.page = !f.structured
+	if f.page {
+		return
 	}
-	f := fault{form: formXML}
 	for _, m := range xmlError.FindAllSubmatch(body, maxErrors) {
 		f.addCode(string(m[1]))
 		f.addText(strings.TrimSpace(html.UnescapeString(string(m[2]))))
 	}
-	return f
 }
 
 // object is a JSON object. A struct would match field names in any case, and would reject
 // a whole answer for one field of an unexpected type.
 type object = map[string]any
 
+// trimmed returns b without a byte order mark and the white space around it.
+func trimmed(b []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
+}
+
 // jsonObject parses a JSON object. Numbers keep every digit.
 func jsonObject(b []byte) (object, bool) {
-	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
 	if !json.Valid(b) {
 		return nil, false
 	}

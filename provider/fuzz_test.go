@@ -28,18 +28,20 @@ func FuzzParseFault(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got := parseFault(body)
-		if got.form == formHTML && (got.code() != "" || got.text() != "") {
+		got := parseFault(nil, body)
+		if got.page && (got.code() != "" || got.text() != "") {
 			t.Error("a page says something")
 		}
-		if len(got.codes) > 2+maxErrors && got.form == formJSON || len(got.codes) > 64 {
+		if len(got.codes) > 2+maxErrors {
 			t.Errorf("%d codes", len(got.codes))
 		}
 		if c := codeText(got.code(), nil); c != "" && !codeShape.MatchString(c) {
 			t.Errorf("code %q", c)
 		}
 		_ = got.says("x")
-		_ = got.refusesAccess()
+		for _, table := range [][]rule{everywhere, tokenEndpoints, xOAuth1, anyUser, anyOAuth1} {
+			_, _ = decide(&call{}, &got, table)
+		}
 	})
 }
 
@@ -76,11 +78,11 @@ func FuzzDetailText(f *testing.F) {
 
 // parseToken reads a token response of X as Exchange does.
 func parseToken(body []byte, now time.Time) (tokenstore.Token, string) {
-	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b", Now: func() time.Time { return now }, Transport: answering(body)})
+	x, err := NewX(OAuth2Config{ClientID: "c", CallbackURL: "https://a/b", Now: func() time.Time { return now }, Transport: answering(body)})
 	if err != nil {
 		panic(err)
 	}
-	t, err := x.exchange(context.Background(), "code", "verifier", "https://a/b")
+	t, err := x.(*oauth2Provider).exchange(context.Background(), "code", "verifier", "https://a/b")
 	if err != nil {
 		return t, err.Error()
 	}
@@ -123,11 +125,11 @@ func FuzzAnswers(f *testing.F) {
 }
 
 func TestACallServesOneRequest(t *testing.T) {
-	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b", Transport: http.NewFileTransport(http.Dir("."))})
+	x, err := NewX(OAuth2Config{ClientID: "c", CallbackURL: "https://a/b", Transport: http.NewFileTransport(http.Dir("."))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := x.begin(t.Context(), "token")
+	c := x.(*oauth2Provider).begin(t.Context(), "token")
 	defer c.stop()
 	for i, want := range []error{nil, errSecondRequest} {
 		r, _ := http.NewRequest("GET", "https://api.x.com/provider.go", strings.NewReader("x"))
@@ -147,11 +149,11 @@ func TestDefaultTransportSharesNothing(t *testing.T) {
 	kept := http.DefaultTransport
 	defer func() { http.DefaultTransport = kept }()
 	http.DefaultTransport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	x, err := NewX(XConfig{ClientID: "c", CallbackURL: "https://a/b"})
+	x, err := NewX(OAuth2Config{ClientID: "c", CallbackURL: "https://a/b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, ok := x.transport.(*http.Transport)
+	tr, ok := x.(*oauth2Provider).transport.(*http.Transport)
 	if !ok || tr.TLSClientConfig != nil || tr.Proxy == nil || tr.DialContext == nil {
 		t.Fatalf("the transport is %+v", tr)
 	}
@@ -195,7 +197,7 @@ func TestMaskHidesEveryFormOfASecret(t *testing.T) {
 		"as an unknown base32":    "JBSWY3DPEHPK3PXP",
 		"before a longer secret":  secret + "-and-more",
 	} {
-		if got := mask("<"+form+">", []string{secret, "", secret + "-and-more"}, credentialLike); got != "<"+redacted+">" {
+		if got := mask("<"+form+">", []string{secret, "", secret + "-and-more"}, shortRun); got != "<"+redacted+">" {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -206,7 +208,7 @@ func TestMaskHidesEveryFormOfASecret(t *testing.T) {
 		"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.",
 		"Value passed for the token was invalid.", "error code: 1020",
 	} {
-		if got := mask(text, []string{"x"}, credentialLike); got != text {
+		if got := mask(text, []string{"x"}, shortRun); got != text {
 			t.Errorf("words are masked: %q", got)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
@@ -19,11 +18,8 @@ import (
 const (
 	// maxBody bounds an answer after decompression. X's answers to this package are
 	// below 2 KB.
-	maxBody = 1 << 20
-	// acceptJSON is the Accept header of this package's calls.
-	acceptJSON = "application/json, */*;q=0.5"
-	formType   = "application/x-www-form-urlencoded"
-	jsonType   = "application/json"
+	maxBody  = 1 << 20
+	formType = "application/x-www-form-urlencoded"
 )
 
 var (
@@ -36,7 +32,7 @@ var (
 type service struct {
 	name      string
 	callback  string
-	isX       bool // X's protocol details, at X or at another server
+	x         bool // X's protocol details, at X or at another server
 	api       *url.URL
 	hosts     hostSet
 	transport http.RoundTripper
@@ -44,38 +40,36 @@ type service struct {
 	now       func() time.Time
 	// secrets belong to the application. No error may show them.
 	secrets []string
-	// classify decides what an answer means: see classify.go.
-	classify classifier
-	rejects  rejectFunc
+	// endpoints and user are the meanings of answers: see classify.go.
+	endpoints, user []rule
+	rejects         rejectFunc
+	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
-	// userOp is the name of the call that asks who signed in.
-	userOp string
-	fetch  fetchFunc
 }
 
-// Name implements [Provider].
-func (s *service) Name() string { return s.name }
-
-// CallbackURL implements [Provider].
+func (s *service) Name() string        { return s.name }
 func (s *service) CallbackURL() string { return s.callback }
+func (s *service) isX() bool           { return s.x }
 
 // AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
-// APIHosts, and X's four API hosts if APIURL is one of them: api and upload, under x.com
-// and twitter.com. By http it allows only APIURL's own host and port, on a loopback
-// host. It allows no URL with user info.
+// APIHosts, and X's four API hosts if APIURL is one of them. By http it allows only
+// APIURL's own host and port. It allows no URL with user info.
 func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
 
-// RoundTrip implements [Provider]. The copy of r goes to the host of r.URL, whatever r.Host
-// is. A nil base is the provider's own transport.
+// RoundTrip implements [Provider]. The copy of r goes to the host of r.URL, whatever
+// r.Host is. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	if base == nil {
+		base = s.transport
+	}
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter] by the field RejectsToken of the configuration. For X
-// by OAuth 1.0a it is a 401 with code 89, in any form. For X by OAuth 2.0 it is false: only
-// a refresh distinguishes a refused token from an outage.
-func (s *service) RejectsToken(resp *http.Response, body []byte) bool { return s.rejects(resp, body) }
+// RejectsToken implements [TokenRejecter].
+func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
+	return s.rejects(resp, body)
+}
 
 // APIURL implements [APILocator].
 func (s *service) APIURL() *url.URL {
@@ -83,73 +77,47 @@ func (s *service) APIURL() *url.URL {
 	return &u
 }
 
-func (s *service) speaksX() bool { return s.isX }
-
-// IsX reports whether [NewX] or [NewXOAuth1] made p.
-func IsX(p Provider) bool {
-	x, ok := p.(interface{ speaksX() bool })
-	return ok && x.speaksX()
-}
-
-// endpoint is the address of path on the API, below the API's own path prefix.
-func (s *service) endpoint(path string) string {
-	u := *s.api
-	u.Path = strings.TrimRight(u.Path, "/") + path
-	u.RawPath = ""
-	return u.String()
-}
-
 // misuse is the error for a call that is not sent to the provider.
 func (s *service) misuse(op string, reason Reason, detail string) *Error {
 	return &Error{Kind: ErrRefused, Reason: reason, Provider: s.name, Op: op, Detail: detail}
 }
 
-// answer is a response of the provider. Its body is empty if it could not be read to
-// the end.
-type answer struct {
-	status int
+// call is one request to the provider and its answer. It is the transport of the
+// libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
+// libraries discard parts of an answer that this package needs. It sends one request
+// only, so that no library can follow a redirect or retry.
+type call struct {
+	*service
+	op    string
+	proof bool            // a stranger brought the token
+	ctx   context.Context //nolint:containedctx // of the one request
+	stop  context.CancelFunc
+	sends []string // secrets in the request, apart from the application's
+
+	sent   time.Time
+	host   string // of the request
+	status int    // 0 without an answer
 	header http.Header
-	body   []byte
+	body   []byte // empty if it could not be read to the end
 	served served // body, as a library reads it
+	err    error
 }
 
 // served is the body of a response whose content is in memory.
 type served struct{ bytes.Reader }
 
-// Close implements [io.Closer].
 func (*served) Close() error { return nil }
-
-func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
-
-// call is one request to the provider. It is the transport of the libraries' HTTP
-// client, because dghubble/oauth1 takes no context, and because both libraries discard
-// parts of an answer that this package needs. It sends one request only, so that no
-// library can follow a redirect or retry.
-type call struct {
-	*service
-	op      string
-	purpose purpose
-	ctx     context.Context //nolint:containedctx // of the one request
-	stop    context.CancelFunc
-	sends   []string // secrets in the request, apart from the application's
-
-	sent   time.Time
-	host   string // of the request
-	answer *answer
-	err    error
-}
 
 // begin begins a call with the service's deadline, unless ctx ends sooner. secrets are the
 // secrets in the request, apart from the application's. The caller must call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= s.timeout {
-		c.ctx, c.stop = ctx, func() {}
-		return c
-	}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
 	return c
 }
+
+// ok reports whether the whole answer came, with the status of a success.
+func (c *call) ok() bool { return c.err == nil && c.status >= 200 && c.status <= 299 }
 
 // clientOver returns an HTTP client without cookies that follows no redirects.
 func clientOver(t http.RoundTripper) *http.Client {
@@ -161,7 +129,7 @@ func clientOver(t http.RoundTripper) *http.Client {
 
 // RoundTrip implements [http.RoundTripper].
 func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
-	if c.answer != nil || c.err != nil {
+	if c.status != 0 || c.err != nil {
 		closeBody(r)
 		return nil, errSecondRequest
 	}
@@ -170,10 +138,7 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Header.Get("Accept") == "" {
 		// The request belongs to this call: a library or sign has made it.
-		if r.Header == nil {
-			r.Header = make(http.Header, 1)
-		}
-		r.Header.Set("Accept", acceptJSON)
+		r.Header.Set("Accept", "application/json, */*;q=0.5")
 	}
 	c.host = r.URL.Host
 	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
@@ -185,7 +150,7 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
+	c.status, c.header = resp.StatusCode, resp.Header
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	_ = resp.Body.Close()
 	if err == nil && len(body) > maxBody {
@@ -195,35 +160,30 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	c.answer.body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	c.answer.serve(resp, c.answer.body)
+	c.body = trimmed(body)
+	c.serve(resp, c.body)
 	return resp, nil
 }
 
 // serve makes body the body of resp.
-func (a *answer) serve(resp *http.Response, body []byte) {
-	a.served.Reset(body)
-	resp.Body = &a.served
+func (c *call) serve(resp *http.Response, body []byte) {
+	c.served.Reset(body)
+	resp.Body = &c.served
 	resp.ContentLength = int64(len(body))
 }
 
-// secrets are the secrets of the application, of the request and of the answer.
+// hidden are the secrets of the application, of the request and of the answer.
 func (c *call) hidden() []string {
-	all := slices.Concat(c.secrets, c.sends)
-	if c.answer != nil {
-		all = append(all, secretsIn(c.answer.body)...)
-	}
-	return all
+	return slices.Concat(c.secrets, c.sends, secretsIn(c.body))
 }
 
 // fail returns an error of this call. detail is either this package's own text or the
 // provider's.
 func (c *call) fail(kind error, detail string) *Error {
-	e := &Error{Kind: kind, Provider: c.name, Op: c.op, Detail: detailText(detail, c.hidden())}
-	if c.answer != nil {
-		e.Status = c.answer.status
+	return &Error{
+		Kind: kind, Provider: c.name, Op: c.op, Status: c.status,
+		Detail: detailText(detail, c.hidden()),
 	}
-	return e
 }
 
 // unusable is the error for an answer with a good status that cannot be used.
@@ -231,7 +191,6 @@ func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, de
 
 // unreached is the error for a call without a complete answer.
 func (c *call) unreached() *Error {
-	e := c.fail(ErrUnavailable, "")
 	err := c.err
 	if err == nil {
 		err = errNoAnswer
@@ -244,7 +203,8 @@ func (c *call) unreached() *Error {
 		waited := min(c.timeout, time.Since(c.sent).Round(time.Millisecond))
 		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
 	}
-	e.Err = safeCause(err, c.hidden(), tokenLike)
+	e := c.fail(ErrUnavailable, "")
+	e.Err = safeCause(err, c.hidden(), longRun)
 	return e
 }
 

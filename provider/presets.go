@@ -11,24 +11,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/oauth2/endpoints"
 )
-
-// quirks are settings for providers that do not follow RFC 6749. Only presets of this
-// package set them.
-type quirks struct {
-	// noPKCE leaves PKCE out (RFC 7636).
-	noPKCE bool
-	// separator joins scopes. Default: a blank (RFC 6749, section 3.3).
-	separator string
-	// tokenParam is the query parameter of the access token (RFC 6750, section 2.3).
-	// Default: the Authorization header.
-	tokenParam string
-	// wrap adapts the calls of the token endpoint. It sends them by c.
-	wrap func(c *call) http.RoundTripper
-}
 
 // GitHub returns the configuration for sign-in with GitHub, by an OAuth App or a GitHub
 // App: pass it to [NewOAuth2]. Without scopes it finds id, handle, name and picture. With
@@ -181,10 +166,7 @@ func QQ(appID, appKey, callbackURL string) OAuth2Config {
 		Codes:        map[string]error{"100019": ErrExpired, "100020": ErrExpired},
 		APIURL:       "https://graph.qq.com",
 		FetchUser:    func(ctx context.Context, c *http.Client) (User, error) { return qqUser(ctx, c, appID) },
-		quirks: quirks{
-			noPKCE: true, separator: ",", tokenParam: "access_token",
-			wrap: func(c *call) http.RoundTripper { return qqTransport{c} },
-		},
+		qq:           true,
 	}
 }
 
@@ -218,21 +200,15 @@ func getJSON(ctx context.Context, client *http.Client, address string, v any) er
 	return json.Unmarshal(withoutCallback(body), v)
 }
 
-// qqTransport sends what x/oauth2 posts as the query of a GET, and turns JSONP into JSON.
-type qqTransport struct{ c *call }
-
-// RoundTrip implements [http.RoundTripper].
-func (q qqTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	form, err := io.ReadAll(r.Body)
-	_ = r.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	asked := r.Clone(r.Context())
-	asked.Method, asked.Body, asked.GetBody, asked.ContentLength = http.MethodGet, nil, nil, 0
-	asked.Header.Del("Content-Type")
-	asked.URL.RawQuery = strings.TrimPrefix(asked.URL.RawQuery+"&"+string(form), "&")
-	return tokenAnswers{q.c, withoutCallback}.RoundTrip(asked)
+// qqTokenRequest returns a GET whose query is what x/oauth2 posts.
+func qqTokenRequest(r *http.Request) *http.Request {
+	form, _ := io.ReadAll(r.Body)
+	closeBody(r)
+	get := r.Clone(r.Context())
+	get.Method, get.Body, get.GetBody, get.ContentLength = http.MethodGet, nil, nil, 0
+	get.Header.Del("Content-Type")
+	get.URL.RawQuery = string(form)
+	return get
 }
 
 // withoutCallback returns the JSON of JSONP, name( {...} );, and any other body unchanged.

@@ -23,12 +23,10 @@ import (
 // Provider is one way to sign in: one application registered with one service, by one
 // protocol. Goroutines may share a Provider.
 //
-// A provider may have more abilities:
-//   - a [Refresher] can renew tokens;
-//   - a [Revoker] can revoke tokens;
-//   - a [TokenRejecter] recognises answers that refuse a token for good;
-//   - a [CodeExchanger] or a [TokenVerifier] signs in users of the application's
-//     programs on phones and desktops.
+// A provider may have more abilities, which are interfaces:
+//   - [APILocator], [Revoker] and [TokenRejecter]: all providers of this package;
+//   - [Refresher] and [CodeExchanger]: those by OAuth 2.0;
+//   - [TokenVerifier]: those by OAuth 1.0a.
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
@@ -69,14 +67,17 @@ type APILocator interface {
 
 // Refresher is a provider whose tokens can be renewed.
 type Refresher interface {
-	// Refresh exchanges t's refresh token for a new token. [ErrTokenRefused] means that
-	// the provider refused this token for good. No other error means that.
+	// Refresh exchanges t's refresh token for a new token, by one call: a second one
+	// could use up the token that the first one brought. The new token keeps what the
+	// answer does not replace. [ErrTokenRefused] means that the provider refused this
+	// token for good. No other error means that.
 	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
 }
 
 // Revoker is a provider that can revoke tokens.
 type Revoker interface {
 	// Revoke makes t useless at the provider. Revoking a token twice is no error.
+	// Without an endpoint for that, Revoke does nothing.
 	Revoke(ctx context.Context, t tokenstore.Token) error
 }
 
@@ -100,7 +101,9 @@ type CodeExchanger interface {
 	// the code belongs to its sign-in. The caller checks that redirectURI belongs to the
 	// application.
 	//
-	// The results are those of [Provider.Finish].
+	// The results are those of [Provider.Finish]. The token's scopes are unknown if the
+	// answer names none. X is asked for the user's address only if
+	// [OAuth2Config.Scopes] has users.email too.
 	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 
@@ -112,6 +115,12 @@ type TokenVerifier interface {
 	// another application's token. t has only its credentials. VerifyToken returns the
 	// token to be stored. [ErrTokenRefused] means that the provider does not accept it.
 	VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error)
+}
+
+// IsX reports whether [NewX] or [NewXOAuth1] made p.
+func IsX(p Provider) bool {
+	x, ok := p.(interface{ isX() bool })
+	return ok && x.isX()
 }
 
 // Options are the options of one sign-in. The zero value is the common case.

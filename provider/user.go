@@ -48,49 +48,51 @@ func (u User) Key() tokenstore.Key {
 	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
 
-// FetchUser asks a provider's API for the user who signed in. client attaches the user's
-// credentials, sends requests to the provider's API hosts only, follows no redirects and
-// reads at most 1 MiB of an answer.
-type FetchUser func(ctx context.Context, client *http.Client) (User, error)
+// The step that asks who signed in. X's has the name of the call.
+const (
+	anyonesOp = "user"
+	usersMe   = "users/me"
+)
 
-// fetchFunc is FetchUser inside this package. email asks for the confirmed address.
+func (s *service) userOp() string {
+	if s.x {
+		return usersMe
+	}
+	return anyonesOp
+}
+
+// fetchFunc asks the API for the user. email asks X for the confirmed address.
 type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
 
-// userAt returns a FetchUser that makes one GET and maps its answer.
-func userAt(address string, user func(body []byte) (User, error)) FetchUser {
-	return func(ctx context.Context, client *http.Client) (User, error) {
-		body, err := get(ctx, client, address)
-		if err != nil {
-			return User{}, err
-		}
-		return user(body)
+// ask asks who the user of t is. proof says that a stranger brought t.
+func (s *service) ask(ctx context.Context, t tokenstore.Token, proof, email bool) (User, error) {
+	c := s.begin(ctx, s.userOp(), t.AccessToken, t.RefreshToken, t.TokenSecret)
+	defer c.stop()
+	c.proof = proof
+	q := &question{first: c, last: c, token: t}
+	u, err := s.fetch(c.ctx, clientOver(q), email)
+	if err != nil {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return User{}, q.last.notTold(err)
 	}
+	u.Provider = s.name
+	if u, err = u.Clean(); err != nil {
+		return User{}, err
+	}
+	return s.signedIn(u), nil
 }
 
-// statusError is the error of get for an answer without a good status.
-type statusError int
-
-func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
-
-// get returns the body of a good answer to a GET.
-func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return nil, err
+// signedIn adds what this service knows about every user.
+func (s *service) signedIn(u User) User {
+	u.Provider, u.SignedInAt = s.name, s.now()
+	if s.x {
+		u.ID = u.AccountID
 	}
-	// client adds the Accept header, follows no redirects and keeps no cookies. Its transport does the same.
-	resp, err := client.Transport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, statusError(resp.StatusCode)
-	}
-	return io.ReadAll(resp.Body)
+	return u
 }
 
-// question carries the requests of one FetchUser, all within one deadline.
+// question carries the requests of one fetchFunc, all within one deadline.
 type question struct {
 	first *call // supplies context, step and secrets
 	token tokenstore.Token
@@ -120,61 +122,63 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Profile asks for the account of t, by one call, which X bills and limits. X is asked for
-// the address if t has the scope users.email. A token that the provider rejects is
-// [ErrTokenRefused]: see [TokenRejecter]. Any other 401 is [ErrUnavailable], since X has
-// answered so to valid tokens.
-func (s *service) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return s.ask(ctx, t, storedToken, t.HasScopes("users.email"))
-}
-
-// ask asks who the user of t is.
-func (s *service) ask(ctx context.Context, t tokenstore.Token, why purpose, email bool) (User, error) {
-	c := s.begin(ctx, s.userOp, t.AccessToken, t.RefreshToken, t.TokenSecret)
-	defer c.stop()
-	c.purpose = why
-	q := &question{first: c, last: c, token: t}
-	u, err := s.fetch(c.ctx, clientOver(q), email)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err != nil {
-		return User{}, q.last.notTold(err)
-	}
-	if !s.isX { // parseAccount has checked X's.
-		u.Provider = s.name
-		if u, err = u.Clean(); err != nil {
-			return User{}, err
-		}
-	}
-	return s.user(u), nil
-}
-
-// notTold is the error for a FetchUser that failed with err after the call c.
-func (c *call) notTold(err error) *Error {
+// notTold is the error for a fetchFunc that failed with err after the call c.
+func (c *call) notTold(err error) error {
 	var own *Error
 	if errors.As(err, &own) {
 		e := *own
 		e.Provider, e.Op = c.name, c.op
 		e.Code, e.Detail = codeText(e.Code, c.hidden()), detailText(e.Detail, c.hidden())
 		if e.Err != nil {
-			e.Err = safeCause(e.Err, c.hidden(), credentialLike)
+			e.Err = safeCause(e.Err, c.hidden(), shortRun)
 		}
 		return &e
 	}
-	if c.err != nil || c.answer != nil && !c.answer.ok() {
+	if c.err != nil || c.status != 0 && !c.ok() {
 		return c.failure()
 	}
 	e := c.fail(ErrUnavailable, "the answer does not say who signed in")
-	e.Err = safeCause(err, c.hidden(), credentialLike)
-	if c.answer == nil {
-		return e
-	}
-	f := parseFault(c.answer.body)
+	e.Err = safeCause(err, c.hidden(), shortRun)
+	f := parseFault(c.header, c.body)
 	e.Code = codeText(f.code(), c.hidden())
-	if c.isX && f.refusesAccount() {
+	if _, account := decide(c, &f, xAccount); account && c.x {
 		e.Kind = ErrAccountRefused
 	}
 	return e
+}
+
+// userAt returns a function that makes one GET and maps its answer.
+func userAt(address string, user func(body []byte) (User, error)) func(context.Context, *http.Client) (User, error) {
+	return func(ctx context.Context, client *http.Client) (User, error) {
+		body, err := get(ctx, client, address)
+		if err != nil {
+			return User{}, err
+		}
+		return user(body)
+	}
+}
+
+// statusError is the error of get for an answer without a good status.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// get returns the body of a good answer to a GET.
+func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	// The client of a question has nothing to add to its transport.
+	resp, err := client.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, statusError(resp.StatusCode)
+	}
+	return io.ReadAll(resp.Body)
 }
 
 // idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
@@ -187,35 +191,29 @@ var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
-			Kind: ErrUnavailable, Provider: u.Provider, Op: userOp,
+			Kind: ErrUnavailable, Provider: u.Provider, Op: anyonesOp,
 			Detail: "there is no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
 		}
 	}
-	return User{
-		AccountID: u.AccountID,
-		Username:  clip(oneLine(u.Username), 200), Name: displayName(u.Name, 200),
-		AvatarURL: avatarURL(u.AvatarURL), Email: emailAddress(clip(oneLine(u.Email), 1000)),
-	}, nil
-}
-
-// user adds what this service knows about every user.
-func (s *service) user(u User) User {
-	u.Provider, u.SignedInAt = s.name, s.now()
-	if s.isX {
-		u.ID = u.AccountID
+	c := User{
+		AccountID: u.AccountID, Username: clip(oneLine(u.Username), 200),
+		Name: displayName(u.Name), AvatarURL: avatarURL(u.AvatarURL), Email: oneLine(u.Email),
 	}
-	return u
+	if len(c.Email) > 254 || !strings.Contains(c.Email, "@") {
+		c.Email = ""
+	}
+	return c, nil
 }
 
 // joiners are ZWNJ and ZWJ. They do not print, but Persian and Indic names and joined
 // emoji need them.
 const joiners = "\u200c\u200d"
 
-// displayName returns a name of at most n bytes on one line. Joiners remain between other
-// characters only. At an end they would change the text beside the name on a page.
-func displayName(s string, n int) string {
-	s = oneLineBut(joiners, s)
-	return strings.Trim(clip(strings.Trim(s, joiners+" "), n), joiners+" ")
+// displayName returns a name of at most 200 bytes on one line. Joiners remain between
+// other characters only. At an end they would change the text beside the name on a page.
+func displayName(s string) string {
+	s = strings.Trim(oneLineBut(joiners, s), joiners+" ")
+	return strings.Trim(clip(s, 200), joiners+" ")
 }
 
 // avatarURL returns address, or "" if a page could not show it.
@@ -228,12 +226,4 @@ func avatarURL(address string) string {
 		return ""
 	}
 	return address
-}
-
-// emailAddress returns e, or "" if it is not an address.
-func emailAddress(e string) string {
-	if len(e) > 254 || !strings.Contains(e, "@") {
-		return ""
-	}
-	return e
 }

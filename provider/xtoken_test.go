@@ -26,7 +26,7 @@ func TestRefreshTakesTheNewTokenAndKeepsWhatTheAnswerDoesNotSay(t *testing.T) {
 			s := newServer(t)
 			s.reply("/2/oauth2/token", 200, `{"token_type":"Bearer","expires_in":"7200","access_token":"`+newAccess+`","refresh_token":"`+newRefresh+`","scope":"a"}`,
 				`{"access_token":"`+newAccess+`"}`)
-			x := s.x(t, func(c *provider.XConfig) {
+			x := s.x(t, func(c *provider.OAuth2Config) {
 				c.Now = fixed
 				if public {
 					c.ClientSecret = ""
@@ -212,7 +212,7 @@ func TestALifetimeIsReadSanely(t *testing.T) {
 		t.Run(raw, func(t *testing.T) {
 			s := newServer(t)
 			s.reply("/2/oauth2/token", 200, `{"access_token":"a","refresh_token":"`+newRefresh+`","expires_in":`+raw+`}`)
-			got, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Refresh(ctx, stored())
+			got, err := s.x(t, func(c *provider.OAuth2Config) { c.Now = fixed }).Refresh(ctx, stored())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestRevokeTakesBothHalvesBack(t *testing.T) {
 	for name, public := range map[string]bool{"as a confidential app": false, "as a public app": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			x := s.x(t, func(c *provider.XConfig) {
+			x := s.x(t, func(c *provider.OAuth2Config) {
 				if public {
 					c.ClientSecret = ""
 				}

@@ -1,0 +1,12 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Profile asks who the user of t is, as the second call of a sign-in does.
+func (s *service) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
+	return s.ask(ctx, t, false, t.HasScopes("users.email"))
+}
