@@ -18,37 +18,33 @@ type verdict struct {
 	reason Reason
 }
 
-// rule is one row of a table. Each field that is set is a condition, and one of its
-// values must match. The first rule that matches decides.
+// rule is one row of a table. It matches an answer to one of ops, with status, that has
+// one of codes or texts, and for which when is true. Conditions that are not set do not
+// count.
 type rule struct {
-	ops        []string
-	status     int
-	codes      []string // X's or RFC 6749's codes
-	challenges []string // see fault.challenge
-	texts      []string // in lower case
-	when       func(*call, *fault) bool
-	means      verdict
+	ops    []string
+	status int
+	codes  []string // see fault.has
+	texts  []string // in lower case
+	when   func(*call, *fault) bool
+	means  verdict
 }
 
 func (r *rule) matches(c *call, f *fault) bool {
 	return (r.ops == nil || slices.Contains(r.ops, c.op)) &&
 		(r.status == 0 || r.status == c.status) &&
-		(r.codes == nil || f.has(r.codes...)) &&
-		(r.challenges == nil || slices.Contains(r.challenges, f.challenge)) &&
-		(r.texts == nil || f.says(r.texts...)) &&
+		(r.codes == nil && r.texts == nil || f.has(r.codes...) || f.says(r.texts...)) &&
 		(r.when == nil || r.when(c, f))
 }
 
 // decide returns the verdict of the first rule that matches.
-func decide(c *call, f *fault, tables ...[]rule) (verdict, bool) {
-	for _, table := range tables {
-		for i := range table {
-			if table[i].matches(c, f) {
-				return table[i].means, true
-			}
+func decide(c *call, f *fault, tables ...[]rule) verdict {
+	for _, r := range slices.Concat(tables...) {
+		if r.matches(c, f) {
+			return r.means
 		}
 	}
-	return verdict{}, false
+	return refused(ReasonOther)
 }
 
 type words = []string
@@ -56,14 +52,13 @@ type words = []string
 var (
 	opToken, opRefresh, opRevoke = words{"token"}, words{"refresh"}, words{"revoke"}
 	opRequest, opAccess          = words{"request_token"}, words{"access_token"}
-	opUsersMe                    = words{usersMe}
+	opCallback, opUsersMe        = words{"callback"}, words{usersMe}
 
-	revoked        = verdict{}
-	expired        = verdict{kind: ErrExpired}
-	tokenRefused   = verdict{kind: ErrTokenRefused}
-	accountRefused = verdict{kind: ErrAccountRefused}
-	unavailable    = verdict{kind: ErrUnavailable}
-	limited        = verdict{kind: ErrRateLimited}
+	revoked      = verdict{}
+	expired      = verdict{kind: ErrExpired}
+	tokenRefused = verdict{kind: ErrTokenRefused}
+	unavailable  = verdict{kind: ErrUnavailable}
+	limited      = verdict{kind: ErrRateLimited}
 
 	// noAccess are X's codes for a plan, a project or permissions that do not cover the
 	// call: its problem types, a suspended application (416), limited access (453), an
@@ -89,47 +84,54 @@ var everywhere = []rule{
 	{codes: words{"credits", "usage-capped"}, means: refused(ReasonCredits)},
 }
 
-// xAccount has X's refusals of an account: suspended, locked, or not permitted.
-var xAccount = []rule{
-	{codes: words{"user-suspended", "64", "326"}, means: accountRefused},
-	{
-		texts: words{"user has been suspended", "account is suspended", "your account is not permitted"},
-		means: accountRefused,
-	},
+// xAccount is X's refusal of an account: suspended, locked, or not permitted.
+var xAccount = rule{
+	codes: words{"user-suspended", "64", "326"},
+	texts: words{"user has been suspended", "account is suspended", "your account is not permitted"},
+	means: verdict{kind: ErrAccountRefused},
 }
 
-// xTokenEndpoints has X's own ways to say that a refresh token is refused.
-var xTokenEndpoints = []rule{
-	{ops: opRefresh, codes: words{"invalid_token"}, means: tokenRefused},
+// xRefresh has X's own ways to say that a refresh token is refused.
+var xRefresh = []rule{
+	{ops: opRefresh, status: 400, codes: words{"invalid_token"}, means: tokenRefused},
 	{ops: opRefresh, codes: words{"invalid_request"}, when: aboutToken, means: tokenRefused},
 }
 
-// tokenEndpoints is for the token and revocation endpoints of OAuth 2.0.
+// tokenEndpoints is for the token and revocation endpoints of OAuth 2.0, and for the
+// errors of callbacks (RFC 6749, section 4.1.2.1).
 var tokenEndpoints = []rule{
-	{ops: opToken, codes: words{"invalid_grant"}, means: expired},
 	{
-		ops: opToken, texts: words{"authorization code was invalid", "code verifier did not match"},
+		ops: opToken, codes: words{"invalid_grant"},
+		texts: words{"authorization code was invalid", "code verifier did not match"},
 		means: expired,
 	},
 	{ops: opToken, texts: words{"redirect_uri", "redirect uri"}, means: refused(ReasonCallback)},
 	{ops: opRefresh, codes: words{"invalid_grant"}, means: tokenRefused},
-	{ops: opRevoke, codes: words{"invalid_grant", "invalid_token"}, means: revoked},
-	{ops: opRevoke, texts: words{"value passed for the token was invalid"}, means: revoked},
-	{codes: words{"invalid_client", "unauthorized_client"}, means: refused(ReasonCredentials)},
-	// The other required parameters are always sent: X misses the client id.
 	{
-		codes: words{"invalid_request"}, texts: words{"missing required parameter"},
+		ops: opRevoke, codes: words{"invalid_grant", "invalid_token"},
+		texts: words{"value passed for the token was invalid"},
+		means: revoked,
+	},
+	// All required parameters but the client id are always sent.
+	{
+		codes: words{"invalid_client", "unauthorized_client"}, texts: words{"missing required parameter"},
 		means: refused(ReasonCredentials),
 	},
 	{codes: words{"server_error", "temporarily_unavailable"}, means: unavailable},
 	{codes: words{"invalid_scope"}, means: refused(ReasonScope)},
 	{codes: noAccess, means: refused(ReasonAccess)},
+	{
+		ops: opCallback, codes: words{"invalid_request", "unsupported_response_type"},
+		means: refused(ReasonOther),
+	},
+	{ops: opCallback, means: verdict{kind: ErrDenied}},
 	{status: 401, means: refused(ReasonCredentials)},
 	{when: unstructured, means: unavailable},
 }
 
 // xUser is for X's users/me by OAuth 2.0.
 var xUser = []rule{
+	xAccount,
 	// A 401 right after the exchange has been an outage.
 	{status: 401, means: unavailable},
 	{when: passing, means: unavailable},
@@ -141,24 +143,28 @@ var xUser = []rule{
 // xOAuth1 is for X by OAuth 1.0a. The numbers are in X's list of error codes. The texts
 // are what X sends without a number.
 var xOAuth1 = []rule{
+	xAccount,
 	{ops: words{"invalidate_token"}, status: 401, codes: words{"89"}, means: revoked},
 	{ops: opUsersMe, when: passing, means: unavailable},
 	{codes: words{"135"}, means: refused(ReasonClock)},
-	{codes: words{"415", "417"}, means: refused(ReasonCallback)},
-	{texts: words{"only support the oauth_callback value"}, means: refused(ReasonCallback)},
+	{
+		codes: words{"415", "417"}, texts: words{"only support the oauth_callback value"},
+		means: refused(ReasonCallback),
+	},
 	{codes: noAccess, means: refused(ReasonAccess)},
 	{texts: words{"temporarily unavailable"}, means: unavailable},
-	{ops: opAccess, codes: words{"89"}, means: expired},
-	{ops: opAccess, texts: words{"oauth_verifier", "request token"}, means: expired},
+	{ops: opAccess, codes: words{"89"}, texts: words{"oauth_verifier", "request token"}, means: expired},
 	{status: 401, when: clockOff, means: refused(ReasonClock)},
 	// X does not always name what is wrong with a stranger's token.
 	{status: 401, when: isProof, means: tokenRefused},
 	{codes: words{"89"}, when: isProof, means: tokenRefused},
-	{codes: words{"32", "215"}, means: refused(ReasonCredentials)},
-	{texts: words{"validate oauth signature"}, means: refused(ReasonCredentials)},
+	{
+		codes: words{"32", "215"}, texts: words{"validate oauth signature"},
+		means: refused(ReasonCredentials),
+	},
 	// The request has no token, so X refuses the key.
 	{ops: opRequest, codes: words{"89"}, means: refused(ReasonCredentials)},
-	{ops: opRequest, status: 401, when: empty, means: refused(ReasonCredentials)},
+	{ops: opRequest, status: 401, when: saysNothing, means: refused(ReasonCredentials)},
 	{
 		ops: opRequest, status: 401, texts: words{"unauthorized", "consumer", "signature"},
 		means: refused(ReasonCredentials),
@@ -175,24 +181,25 @@ var anyUser = []rule{
 	// GitHub sends its limits with status 403.
 	{when: limitReached, means: limited},
 	{codes: words{"insufficient_scope"}, means: refused(ReasonScope)},
-	{challenges: words{"insufficient_scope"}, means: refused(ReasonScope)},
 	{status: 401, means: unavailable},
 	{status: 403, means: refused(ReasonAccess)},
 	{when: unstructured, means: unavailable},
 }
 
+var deadToken = words{"token_revoked", "token_rejected", "token_expired"}
+
 // anyOAuth1 is for the endpoints of OAuth 1.0a of a provider by configuration.
 var anyOAuth1 = []rule{
-	{challenges: words{"timestamp_refused"}, means: refused(ReasonClock)},
+	{codes: words{"timestamp_refused"}, means: refused(ReasonClock)},
 	{
-		challenges: words{
+		codes: words{
 			"consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused",
 			"signature_invalid", "signature_method_rejected",
 		},
 		means: refused(ReasonCredentials),
 	},
-	{challenges: append(words{"token_used", "verifier_invalid"}, deadToken...), means: expired},
-	{challenges: words{"permission_denied"}, means: verdict{kind: ErrDenied}},
+	{codes: append(words{"token_used", "verifier_invalid"}, deadToken...), means: expired},
+	{codes: words{"permission_denied"}, means: verdict{kind: ErrDenied}},
 	{status: 401, when: clockOff, means: refused(ReasonClock)},
 	{texts: words{"callback"}, means: refused(ReasonCallback)},
 	// The request has no token, so the provider refuses the key.
@@ -201,27 +208,13 @@ var anyOAuth1 = []rule{
 	{ops: opAccess, status: 400, means: expired},
 }
 
-var deadToken = words{"token_revoked", "token_rejected", "token_expired"}
-
-// callbacks has the errors of a callback (RFC 6749, section 4.1.2.1). Any other means that
-// the user declined.
-var callbacks = map[string]verdict{
-	"invalid_scope":             refused(ReasonScope),
-	"unauthorized_client":       refused(ReasonCredentials),
-	"invalid_client":            refused(ReasonCredentials),
-	"invalid_request":           refused(ReasonOther),
-	"unsupported_response_type": refused(ReasonOther),
-	"server_error":              unavailable,
-	"temporarily_unavailable":   unavailable,
-}
-
 func outage(c *call, f *fault) bool {
 	return c.status >= 500 || c.status == http.StatusRequestTimeout || f.page
 }
 
 func unstructured(_ *call, f *fault) bool { return !f.structured }
 
-func empty(_ *call, f *fault) bool { return !f.structured && f.texts == nil }
+func saysNothing(_ *call, f *fault) bool { return !f.structured && f.texts == nil }
 
 func isProof(c *call, _ *fault) bool { return c.proof }
 
@@ -259,26 +252,11 @@ func clockOff(c *call, _ *fault) bool {
 	return err == nil && date.Sub(c.sent).Abs() > xplatform.MaxClockSkew
 }
 
-// rejectFunc reports whether an answer of the API refuses the token for good: see
-// [TokenRejecter].
-type rejectFunc func(resp *http.Response, body []byte) bool
-
-// rejectsNone is the rejectFunc of X by OAuth 2.0: only a refresh is proof.
-func rejectsNone(*http.Response, []byte) bool { return false }
-
-// rejectsCode89 is the rejectFunc of X by OAuth 1.0a. X has sent other 401s to good
-// tokens.
-func rejectsCode89(resp *http.Response, body []byte) bool {
-	f := parseFault(resp.Header, body)
-	return resp.StatusCode == http.StatusUnauthorized && f.has("89")
-}
-
-// rejectsChallenge returns the rejectFunc for errors of WWW-Authenticate, by RFC 6750 or
-// by OAuth 1.0's Problem Reporting extension.
-func rejectsChallenge(challenges ...string) rejectFunc {
+// rejects returns the function of [TokenRejecter] for a 401 with one of the codes.
+func rejects(codes ...string) func(*http.Response, []byte) bool {
 	return func(resp *http.Response, body []byte) bool {
 		f := parseFault(resp.Header, body)
-		return resp.StatusCode == http.StatusUnauthorized && slices.Contains(challenges, f.challenge)
+		return resp.StatusCode == http.StatusUnauthorized && f.has(codes...)
 	}
 }
 
@@ -296,10 +274,7 @@ func (c *call) failure() error {
 	if c.op == c.userOp() {
 		table = c.user
 	}
-	v, found := decide(c, &f, everywhere, table)
-	if !found {
-		v = refused(ReasonOther)
-	}
+	v := decide(c, &f, everywhere, table)
 	if v == revoked {
 		return nil
 	}

@@ -2,7 +2,7 @@ package provider
 
 import (
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -11,13 +11,13 @@ import (
 var (
 	// ErrDenied: the user declined. Offer to try again.
 	ErrDenied = errors.New("the user did not allow the sign-in")
-	// ErrNotGranted: the user is signed in, but the provider did not grant a scope that
-	// the application requested for this visitor. Offer to ask again.
+	// ErrNotGranted: the user is signed in, but the provider did not grant a requested
+	// scope. Offer to ask again.
 	ErrNotGranted = errors.New("the provider did not grant a scope that was asked for")
 	// ErrExpired: the sign-in took too long, or its code was already used. Begin again.
 	ErrExpired = errors.New("the sign-in has expired or was already used")
-	// ErrOtherBrowser: this browser has no such pending sign-in. The sign-in began in
-	// another browser, perhaps another person's. Begin again in this browser.
+	// ErrOtherBrowser: the sign-in began in another browser, perhaps another person's.
+	// Begin again in this browser.
 	ErrOtherBrowser = errors.New("the sign-in was not begun in this browser")
 	// ErrNotAllowed: the application does not admit this user.
 	ErrNotAllowed = errors.New("the application does not allow this user")
@@ -89,32 +89,21 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("provider: ")
-	if e.Provider != "" {
-		b.WriteString(e.Provider + ": ")
+	add := func(set bool, format string, value any) {
+		if set {
+			fmt.Fprintf(&b, format, value)
+		}
 	}
-	if e.Op != "" {
-		b.WriteString(e.Op + ": ")
-	}
-	b.WriteString(e.Kind.Error())
-	if e.Reason != "" {
-		b.WriteString(" (" + string(e.Reason) + ")")
-	}
-	if e.Status != 0 {
-		b.WriteString(", status " + strconv.Itoa(e.Status))
-	}
-	if e.Code != "" {
-		b.WriteString(", code " + e.Code)
-	}
-	if e.Detail != "" {
-		b.WriteString(": " + strconv.Quote(e.Detail))
-	}
-	if !e.RetryAt.IsZero() {
-		b.WriteString(", until " + e.RetryAt.UTC().Format(time.RFC3339))
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
+	add(true, "%s: ", "provider")
+	add(e.Provider != "", "%s: ", e.Provider)
+	add(e.Op != "", "%s: ", e.Op)
+	add(true, "%v", e.Kind)
+	add(e.Reason != "", " (%s)", e.Reason)
+	add(e.Status != 0, ", status %d", e.Status)
+	add(e.Code != "", ", code %s", e.Code)
+	add(e.Detail != "", ": %q", e.Detail)
+	add(!e.RetryAt.IsZero(), ", until %s", e.RetryAt.UTC().Format(time.RFC3339))
+	add(e.Err != nil, ": %v", e.Err)
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -50,7 +52,7 @@ func parseFault(h http.Header, body []byte) (f fault) {
 	switch {
 	case len(body) == 0 || body[0] == '[' || body[0] == '"':
 	case body[0] == '{':
-		if o, ok := jsonObject(body); ok {
+		if o := jsonObject(body); o != nil {
 			f.addAll(o)
 		}
 	case body[0] == '<':
@@ -69,10 +71,10 @@ func parseFault(h http.Header, body []byte) (f fault) {
 	return f
 }
 
-// has reports whether the answer has one of the codes.
+// has reports whether the answer has one of the codes in any of its fields.
 func (f *fault) has(codes ...string) bool {
 	return slices.ContainsFunc(codes, func(c string) bool {
-		return slices.Contains(f.codes, c) || c == f.problem || c == f.reason
+		return slices.Contains(f.codes, c) || c == f.problem || c == f.reason || c == f.challenge
 	})
 }
 
@@ -83,31 +85,20 @@ func (f *fault) says(parts ...string) bool {
 }
 
 // code is the one code to show.
-func (f *fault) code() string {
-	if len(f.codes) > 0 {
-		return f.codes[0]
-	}
-	return f.problem
-}
+func (f *fault) code() string { return cmp.Or(append(f.codes, f.problem)...) }
 
 // text is the one text to show.
-func (f *fault) text() string {
-	if len(f.texts) > 0 {
-		return f.texts[0]
-	}
-	return ""
-}
+func (f *fault) text() string { return cmp.Or(f.texts...) }
 
-func (f *fault) addCode(code string) {
-	if code != "" {
-		f.codes = append(f.codes, code)
-	}
-}
+func (f *fault) addCode(code string) { f.codes = appendText(f.codes, code) }
+func (f *fault) addText(text string) { f.texts = appendText(f.texts, text) }
 
-func (f *fault) addText(text string) {
-	if text != "" {
-		f.texts = append(f.texts, text)
+// appendText appends s unless it is empty.
+func appendText(list []string, s string) []string {
+	if s == "" {
+		return list
 	}
+	return append(list, s)
 }
 
 // addAll adds an answer by RFC 6749, section 5.2, and the errors inside it.
@@ -143,9 +134,7 @@ func (f *fault) add(o object) {
 	if t := stringOf(o["type"]); f.problem == "" && strings.Contains(t, "/problems/") {
 		f.problem = path.Base(t)
 	}
-	if f.reason == "" {
-		f.reason = stringOf(o["reason"])
-	}
+	f.reason = cmp.Or(f.reason, stringOf(o["reason"]))
 }
 
 var (
@@ -167,25 +156,19 @@ func (f *fault) addXML(body []byte) {
 	}
 }
 
-// object is a JSON object. A struct would match field names in any case, and would reject
-// a whole answer for one field of an unexpected type.
-type object = map[string]any
-
 // trimmed returns b without a byte order mark and the white space around it.
 func trimmed(b []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
 }
 
-// jsonObject parses a JSON object. Numbers keep every digit.
-func jsonObject(b []byte) (object, bool) {
-	if !json.Valid(b) {
-		return nil, false
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	var o object
-	err := d.Decode(&o)
-	return o, err == nil && o != nil
+// object is a JSON object. A struct would match field names in any case, and would reject
+// a whole answer for one field of an unexpected type.
+type object = map[string]any
+
+// jsonObject parses a JSON object. It returns nil for anything else.
+func jsonObject(b []byte) (o object) {
+	_ = json.Unmarshal(b, &o)
+	return o
 }
 
 // stringOf returns v if v is a JSON string, and "" otherwise.
@@ -197,8 +180,8 @@ func stringOf(v any) string {
 // scalarOf returns v if v is a JSON string, the digits of v if v is a JSON number, and
 // "" otherwise.
 func scalarOf(v any) string {
-	if n, ok := v.(json.Number); ok {
-		return n.String()
+	if n, ok := v.(float64); ok {
+		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
 	return stringOf(v)
 }

@@ -42,7 +42,7 @@ type service struct {
 	secrets []string
 	// endpoints and user are the meanings of answers: see classify.go.
 	endpoints, user []rule
-	rejects         rejectFunc
+	rejects         func(*http.Response, []byte) bool
 	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)

@@ -6,13 +6,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/dghubble/oauth1"
 
-	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -101,10 +99,9 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 		return nil, c.Err()
 	}
 	s.secrets = words{cfg.ConsumerSecret}
-	s.endpoints, s.user, s.rejects = anyOAuth1, anyUser, rejectsChallenge(deadToken...)
+	s.endpoints, s.user, s.rejects = anyOAuth1, anyUser, rejects(deadToken...)
 	if s.x {
-		s.endpoints, s.rejects = slices.Concat(xAccount, xOAuth1), rejectsCode89
-		s.user = s.endpoints
+		s.endpoints, s.user, s.rejects = xOAuth1, xOAuth1, rejects("89")
 	}
 	if cfg.RejectsToken != nil {
 		s.rejects = cfg.RejectsToken
@@ -128,7 +125,7 @@ func (o *oauth1Provider) Begin(ctx context.Context, opt Options) (string, Pendin
 	library := o.library(c)
 	token, secret, err := library.RequestToken()
 	if err != nil {
-		return "", Pending{}, o.failed(c, "the answer has no request token, or oauth_callback_confirmed is not true")
+		return "", Pending{}, c.failed("the answer has no request token, or oauth_callback_confirmed is not true")
 	}
 	page, err := library.AuthorizationURL(token)
 	if err != nil {
@@ -245,7 +242,7 @@ func (o *oauth1Provider) exchange(ctx context.Context, p Pending, verifier strin
 	defer c.stop()
 	token, secret, err := o.library(c).AccessToken(p.State, p.Secret, verifier)
 	if err != nil {
-		return tokenstore.Token{}, User{}, o.failed(c, "the answer has no oauth_token and oauth_token_secret")
+		return tokenstore.Token{}, User{}, c.failed("the answer has no oauth_token and oauth_token_secret")
 	}
 	t := tokenstore.Token{AccessToken: token, TokenSecret: secret, ObtainedAt: o.now()}
 	if !o.x {
@@ -269,16 +266,11 @@ func (o *oauth1Provider) library(c *call) *oauth1.Config {
 
 // failed returns the error for a call for a token. problem describes a good answer that
 // cannot be used. The library's own errors quote the answer, so they are not wrapped.
-func (o *oauth1Provider) failed(c *call, problem string) error {
+func (c *call) failed(problem string) error {
 	if c.ok() {
 		return c.unusable(problem)
 	}
-	err := c.failure()
-	const hint = "; the consumer key has the shape of an OAuth 2.0 client id"
-	if e, ok := err.(*Error); ok && o.x && e.Reason == ReasonCredentials && xplatform.IsClientID(o.client.ConsumerKey) { //nolint:errorlint // made by failure
-		e.Detail = clip(e.Detail, maxDetail-len(hint)) + hint
-	}
-	return err
+	return c.failure()
 }
 
 // sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"net/http"
@@ -75,7 +74,7 @@ type OAuth2Config struct {
 	// APIHosts are further hosts, by https, such as "upload.example.com".
 	APIHosts []string
 	// RejectsToken reports whether an answer of the API refuses the token for good: see
-	// [TokenRejecter]. Default: status 401 with error="invalid_token" (RFC 6750, section
+	// [TokenRejecter]. Default: status 401 with the error invalid_token (RFC 6750, section
 	// 3.1). For X: never, since only a refresh distinguishes a refused token from an outage.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
@@ -147,10 +146,9 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 		// A server that repeats the request's header repeats the second form.
 		s.secrets = words{cfg.ClientSecret, url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)}
 	}
-	s.endpoints, s.user, s.rejects = slices.Concat(codes, tokenEndpoints), anyUser, rejectsChallenge("invalid_token")
+	s.endpoints, s.user, s.rejects = slices.Concat(codes, tokenEndpoints), anyUser, rejects("invalid_token")
 	if s.x {
-		s.endpoints, s.user = slices.Concat(codes, xTokenEndpoints, tokenEndpoints), slices.Concat(xAccount, xUser)
-		s.rejects = rejectsNone
+		s.endpoints, s.user, s.rejects = slices.Concat(codes, xRefresh, tokenEndpoints), xUser, rejects()
 	}
 	if cfg.RejectsToken != nil {
 		s.rejects = cfg.RejectsToken
@@ -272,11 +270,11 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	case code != "" && !callback.Has("error"):
 		return code, nil
 	default:
-		v = callbacks[problem]
+		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, tokenEndpoints)
 	}
 	hidden := append(words{p.State, p.Secret, code}, o.secrets...)
 	return "", &Error{
-		Kind: cmp.Or(v.kind, ErrDenied), Reason: v.reason, Provider: o.name, Op: "callback",
+		Kind: v.kind, Reason: v.reason, Provider: o.name, Op: "callback",
 		Code: codeText(problem, hidden), Detail: detailText(description, hidden),
 	}
 }

@@ -215,7 +215,7 @@ func qqTokenRequest(r *http.Request) *http.Request {
 func withoutCallback(body []byte) []byte {
 	_, inner, ok := bytes.Cut(body, []byte("("))
 	inner, closed := bytes.CutSuffix(bytes.TrimRight(inner, "; \t\r\n"), []byte(")"))
-	if _, isJSON := jsonObject(inner); ok && closed && isJSON {
+	if ok && closed && jsonObject(inner) != nil {
 		return bytes.TrimSpace(inner)
 	}
 	return body

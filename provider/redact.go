@@ -47,28 +47,22 @@ var (
 // characters that is like a credential and not a word, by "[redacted]". The second rule
 // covers every encoding of a secret, and secrets that this package does not know.
 func mask(text string, secrets []string, minRun int) string {
-	known := make([]string, 0, len(secrets))
+	const mark = "\x00" // does not print, so text and secrets do not have it
+	secrets = slices.Clone(secrets)
+	// A longer secret may begin with a shorter one.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, s := range secrets {
 		if s = oneLine(s); len(s) >= minSecret {
-			known = append(known, s)
+			text = strings.ReplaceAll(text, s, mark)
 		}
 	}
-	// The replacer tries the first pair first: a longer secret may begin with a shorter one.
-	slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(known))
-	for _, s := range known {
-		pairs = append(pairs, s, redacted)
-	}
-	parts := strings.Split(strings.NewReplacer(pairs...).Replace(text), redacted)
-	for i, part := range parts {
-		parts[i] = credentialLike.ReplaceAllStringFunc(part, func(run string) string {
-			if len(run) < minRun || wordLike.MatchString(run) {
-				return run
-			}
-			return redacted
-		})
-	}
-	return strings.Join(parts, redacted)
+	text = credentialLike.ReplaceAllStringFunc(text, func(run string) string {
+		if len(run) < minRun || wordLike.MatchString(run) {
+			return run
+		}
+		return mark
+	})
+	return strings.ReplaceAll(text, mark, redacted)
 }
 
 // detailText makes an untrusted text fit for [Error.Detail]: one printable line of at most
@@ -97,7 +91,7 @@ var secretKeys = words{
 
 // secretsIn returns the secrets of an answer, which is a JSON object or a form.
 func secretsIn(body []byte) (found []string) {
-	answer, _ := jsonObject(body)
+	answer := jsonObject(body)
 	form := url.Values{}
 	if answer == nil {
 		form, _ = url.ParseQuery(string(body))

@@ -108,13 +108,6 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, c.misuse(c.op, ReasonOther, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
-	if r.Context() != c.ctx {
-		// Some libraries use another context for their requests.
-		var cancel context.CancelFunc
-		c.ctx, cancel = context.WithCancel(c.ctx)
-		defer cancel()
-		defer context.AfterFunc(r.Context(), cancel)()
-	}
 	resp, err := c.send(&c, q.token, r)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -141,7 +134,7 @@ func (c *call) notTold(err error) error {
 	e.Err = safeCause(err, c.hidden(), shortRun)
 	f := parseFault(c.header, c.body)
 	e.Code = codeText(f.code(), c.hidden())
-	if _, account := decide(c, &f, xAccount); account && c.x {
+	if c.x && xAccount.matches(c, &f) {
 		e.Kind = ErrAccountRefused
 	}
 	return e

@@ -243,19 +243,6 @@ func TestAClockThatIsOffIsBlamedOnlyWhereNothingElseIs(t *testing.T) {
 	}
 }
 
-func TestWrongKeysHintAtTheOtherPairOfKeys(t *testing.T) {
-	s := newServer(t)
-	s.reply("/oauth/request_token", 401, code("32", strings.Repeat("Could not authenticate you. ", 30)))
-	_, _, err := s.xoauth1(t, func(c *provider.OAuth1Config) { c.ConsumerKey = "M1M5R3BMVy13QmpScXkzTUt5OE46MTpjaQ" }).Begin(ctx, provider.Options{})
-	if e := failed(t, err, provider.ErrRefused); !strings.Contains(e.Detail, "OAuth 2.0 client id") {
-		t.Errorf("the detail is %q", e.Detail)
-	}
-	_, _, err = s.xoauth1(t).Begin(ctx, provider.Options{})
-	if e := failed(t, err, provider.ErrRefused); strings.Contains(e.Detail, "client id") {
-		t.Errorf("the detail is %q", e.Detail)
-	}
-}
-
 func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 	withoutID := "oauth_token=99-" + accessToken + "&oauth_token_secret=" + tokenSecret
 	for name, c := range map[string]struct {
