@@ -52,7 +52,8 @@ type words = []string
 var (
 	opToken, opRefresh, opRevoke = words{"token"}, words{"refresh"}, words{"revoke"}
 	opRequest, opAccess          = words{"request_token"}, words{"access_token"}
-	opCallback, opUsersMe        = words{"callback"}, words{usersMe}
+	opCallback, opUsersMe        = words{"callback"}, words{usersMe, verifyOp}
+	opVerify                     = words{verifyOp}
 
 	revoked      = verdict{}
 	expired      = verdict{kind: ErrExpired}
@@ -134,7 +135,9 @@ var xUser = []rule{
 	xAccount,
 	// A 401 right after the exchange has been an outage.
 	{status: 401, means: unavailable},
-	{when: passing, means: unavailable},
+	// X has sent "Authenticating with Unknown is forbidden" for good tokens, and accepted
+	// the same tokens minutes later.
+	{texts: words{"with unknown"}, means: unavailable},
 	{codes: noAccess, means: refused(ReasonAccess)},
 	{when: unstructured, means: unavailable},
 	{status: 403, when: saysForbidden, means: refused(ReasonScope)},
@@ -145,7 +148,7 @@ var xUser = []rule{
 var xOAuth1 = []rule{
 	xAccount,
 	{ops: words{"invalidate_token"}, status: 401, codes: words{"89"}, means: revoked},
-	{ops: opUsersMe, when: passing, means: unavailable},
+	{ops: opUsersMe, texts: words{"with unknown"}, means: unavailable},
 	{codes: words{"135"}, means: refused(ReasonClock)},
 	{
 		codes: words{"415", "417"}, texts: words{"only support the oauth_callback value"},
@@ -156,8 +159,8 @@ var xOAuth1 = []rule{
 	{ops: opAccess, codes: words{"89"}, texts: words{"oauth_verifier", "request token"}, means: expired},
 	{status: 401, when: clockOff, means: refused(ReasonClock)},
 	// X does not always name what is wrong with a stranger's token.
-	{status: 401, when: isProof, means: tokenRefused},
-	{codes: words{"89"}, when: isProof, means: tokenRefused},
+	{ops: opVerify, status: 401, means: tokenRefused},
+	{ops: opVerify, codes: words{"89"}, means: tokenRefused},
 	{
 		codes: words{"32", "215"}, texts: words{"validate oauth signature"},
 		means: refused(ReasonCredentials),
@@ -216,16 +219,8 @@ func unstructured(_ *call, f *fault) bool { return !f.structured }
 
 func saysNothing(_ *call, f *fault) bool { return !f.structured && f.texts == nil }
 
-func isProof(c *call, _ *fault) bool { return c.proof }
-
 func limitReached(c *call, _ *fault) bool {
 	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
-}
-
-// passing reports whether f is X's "Authenticating with Unknown is forbidden". X has sent
-// it for good tokens, and accepted the same tokens minutes later.
-func passing(_ *call, f *fault) bool {
-	return f.has("unsupported-authentication") && f.says("with unknown")
 }
 
 // saysForbidden reports whether f says nothing but "Forbidden", as X does for a missing
@@ -271,7 +266,7 @@ func (c *call) failure() error {
 	}
 	f := parseFault(c.header, c.body)
 	table := c.endpoints
-	if c.op == c.userOp() {
+	if c.op == userOp || c.op == usersMe {
 		table = c.user
 	}
 	v := decide(c, &f, everywhere, table)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -118,27 +117,7 @@ func FuzzAnswers(f *testing.F) {
 				t.Errorf("picture is %q", a.AvatarURL)
 			}
 		}
-		_ = secretsIn(body)
 	})
-}
-
-func TestACallServesOneRequest(t *testing.T) {
-	x, err := NewX(OAuth2Config{ClientID: "c", CallbackURL: "https://a/b", Transport: http.NewFileTransport(http.Dir("."))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := x.(*oauth2Provider).begin(t.Context(), "token")
-	defer c.stop()
-	for i, want := range []error{nil, errSecondRequest} {
-		r, _ := http.NewRequest("GET", "https://api.x.com/provider.go", strings.NewReader("x"))
-		resp, err := c.RoundTrip(r)
-		if !errors.Is(err, want) {
-			t.Errorf("request %d: %v, want %v", i, err, want)
-		}
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-	}
 }
 
 // TestDefaultTransportSharesNothing: any package can change http.DefaultTransport, for
@@ -151,7 +130,7 @@ func TestDefaultTransportSharesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, ok := x.(*oauth2Provider).transport.(*http.Transport)
+	tr, ok := x.(*oauth2Provider).cfg.Transport.(*http.Transport)
 	if !ok || tr.TLSClientConfig != nil || tr.Proxy == nil || tr.DialContext == nil {
 		t.Fatalf("the transport is %+v", tr)
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,33 +24,27 @@ const (
 )
 
 var (
-	errTooLarge      = errors.New("the answer is larger than 1 MiB")
-	errSecondRequest = errors.New("a second request in one call")
-	errNoAnswer      = errors.New("the transport gave no answer")
+	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errNoAnswer = errors.New("the transport gave no answer")
 )
 
 // service is one application registered with one provider. Both protocols share it.
 type service struct {
-	name      string
-	callback  string
-	x         bool // X's protocol details, at X or at another server
-	api       *url.URL
-	hosts     hostSet
-	transport http.RoundTripper
-	timeout   time.Duration
-	now       func() time.Time
+	cfg   OAuth2Config // checked, with its defaults; also for OAuth 1.0a
+	x     bool         // X's protocol details, at X or at another server
+	api   *url.URL
+	hosts hostSet
 	// secrets belong to the application. No error may show them.
 	secrets []string
 	// endpoints and user are the meanings of answers: see classify.go.
 	endpoints, user []rule
-	rejects         func(*http.Response, []byte) bool
 	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
 }
 
-func (s *service) Name() string        { return s.name }
-func (s *service) CallbackURL() string { return s.callback }
+func (s *service) Name() string        { return s.cfg.Name }
+func (s *service) CallbackURL() string { return s.cfg.CallbackURL }
 func (s *service) isX() bool           { return s.x }
 
 // AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
@@ -61,14 +56,14 @@ func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
 // r.Host is. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if base == nil {
-		base = s.transport
+		base = s.cfg.Transport
 	}
 	return s.send(base, t, r)
 }
 
 // RejectsToken implements [TokenRejecter].
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
-	return s.rejects(resp, body)
+	return s.cfg.RejectsToken(resp, body)
 }
 
 // APIURL implements [APILocator].
@@ -77,26 +72,32 @@ func (s *service) APIURL() *url.URL {
 	return &u
 }
 
-// misuse is the error for a call that is not sent to the provider.
-func (s *service) misuse(op string, reason Reason, detail string) *Error {
-	return &Error{Kind: ErrRefused, Reason: reason, Provider: s.name, Op: op, Detail: detail}
+// newError returns an error that no answer of the provider caused.
+func (s *service) newError(kind error, reason Reason, op, detail string) *Error {
+	return &Error{Kind: kind, Reason: reason, Provider: s.cfg.Name, Op: op, Detail: detail}
 }
+
+// misuse is the error for a call that is not sent to the provider.
+func (s *service) misuse(op, detail string) *Error {
+	return s.newError(ErrRefused, ReasonOther, op, detail)
+}
+
+// now is the time without the monotonic clock: recorded times outlive the process.
+func (s *service) now() time.Time { return s.cfg.Now().Round(0) }
 
 // call is one request to the provider and its answer. It is the transport of the
 // libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
-// libraries discard parts of an answer that this package needs. It sends one request
-// only, so that no library can follow a redirect or retry.
+// libraries discard parts of an answer that this package needs.
 type call struct {
 	*service
 	op    string
-	proof bool            // a stranger brought the token
 	ctx   context.Context //nolint:containedctx // of the one request
 	stop  context.CancelFunc
 	sends []string // secrets in the request, apart from the application's
 
-	sent   time.Time
 	host   string // of the request
-	status int    // 0 without an answer
+	sent   time.Time
+	status int // 0 without an answer
 	header http.Header
 	body   []byte // empty if it could not be read to the end
 	served served // body, as a library reads it
@@ -112,7 +113,7 @@ func (*served) Close() error { return nil }
 // secrets in the request, apart from the application's. The caller must call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets}
-	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
+	c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	return c
 }
 
@@ -129,10 +130,6 @@ func clientOver(t http.RoundTripper) *http.Client {
 
 // RoundTrip implements [http.RoundTripper].
 func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
-	if c.status != 0 || c.err != nil {
-		closeBody(r)
-		return nil, errSecondRequest
-	}
 	if r.Context() != c.ctx {
 		r = r.WithContext(c.ctx)
 	}
@@ -140,19 +137,17 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		// The request belongs to this call: a library or sign has made it.
 		r.Header.Set("Accept", "application/json, */*;q=0.5")
 	}
-	c.host = r.URL.Host
-	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
-	resp, err := c.transport.RoundTrip(r)
+	c.host, c.sent = r.URL.Host, time.Now() // dghubble/oauth1 signs the time of this clock.
+	resp, err := c.cfg.Transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errNoAnswer
 	}
-	if err != nil {
-		c.err = err
-		return nil, err
+	var body []byte
+	if err == nil {
+		c.status, c.header = resp.StatusCode, resp.Header
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+		_ = resp.Body.Close()
 	}
-	c.status, c.header = resp.StatusCode, resp.Header
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	_ = resp.Body.Close()
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}
@@ -172,18 +167,15 @@ func (c *call) serve(resp *http.Response, body []byte) {
 	resp.ContentLength = int64(len(body))
 }
 
-// hidden are the secrets of the application, of the request and of the answer.
-func (c *call) hidden() []string {
-	return slices.Concat(c.secrets, c.sends, secretsIn(c.body))
-}
+// hidden are the secrets of the application and of the request.
+func (c *call) hidden() []string { return slices.Concat(c.secrets, c.sends) }
 
 // fail returns an error of this call. detail is either this package's own text or the
 // provider's.
 func (c *call) fail(kind error, detail string) *Error {
-	return &Error{
-		Kind: kind, Provider: c.name, Op: c.op, Status: c.status,
-		Detail: detailText(detail, c.hidden()),
-	}
+	e := c.newError(kind, "", c.op, detailText(detail, c.hidden()))
+	e.Status = c.status
+	return e
 }
 
 // unusable is the error for an answer with a good status that cannot be used.
@@ -191,16 +183,13 @@ func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, de
 
 // unreached is the error for a call without a complete answer.
 func (c *call) unreached() *Error {
-	err := c.err
-	if err == nil {
-		err = errNoAnswer
-	}
+	err := cmp.Or(c.err, errNoAnswer)
 	// A transport may report an ended context in its own words.
 	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = ended
 	}
 	if errors.Is(err, context.DeadlineExceeded) && c.host != "" {
-		waited := min(c.timeout, time.Since(c.sent).Round(time.Millisecond))
+		waited := min(c.cfg.Timeout, time.Since(c.sent).Round(time.Millisecond))
 		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
 	}
 	e := c.fail(ErrUnavailable, "")

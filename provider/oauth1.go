@@ -58,10 +58,8 @@ type OAuth1Config struct {
 // oauth1Provider signs users in by OAuth 1.0a. Its tokens do not expire.
 type oauth1Provider struct {
 	*service
-	client *oauth1.Config
-	// fetchAlways asks for the user even if the token answer names the account, which
-	// only X's does.
-	fetchAlways bool
+	client       *oauth1.Config
+	fetchProfile bool
 }
 
 var _ interface {
@@ -85,28 +83,28 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.credential("ConsumerKey", cfg.ConsumerKey, true)
 	c.credential("ConsumerSecret", cfg.ConsumerSecret, true)
 	if cfg.CallbackURL != "oob" {
-		c.callback(cfg.CallbackURL)
+		c.address("CallbackURL", cfg.CallbackURL)
 	}
-	c.address("RequestTokenURL", cfg.RequestTokenURL, true)
-	c.address("AuthorizeURL", cfg.AuthorizeURL, true)
-	c.address("AccessTokenURL", cfg.AccessTokenURL, true)
+	c.address("RequestTokenURL", cfg.RequestTokenURL)
+	c.address("AuthorizeURL", cfg.AuthorizeURL)
+	c.address("AccessTokenURL", cfg.AccessTokenURL)
+	meanings, user, rejected := anyOAuth1, anyUser, rejects(deadToken...)
+	if c.x {
+		meanings, user, rejected = xOAuth1, xOAuth1, rejects("89")
+	}
+	if cfg.RejectsToken == nil {
+		cfg.RejectsToken = rejected
+	}
 	s := c.service(OAuth2Config{
 		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
 		FetchUser: cfg.FetchUser, APIURL: cfg.APIURL, APIHosts: cfg.APIHosts,
-		Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
+		RejectsToken: cfg.RejectsToken, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
 	})
 	if s == nil {
 		return nil, c.Err()
 	}
-	s.secrets = words{cfg.ConsumerSecret}
-	s.endpoints, s.user, s.rejects = anyOAuth1, anyUser, rejects(deadToken...)
-	if s.x {
-		s.endpoints, s.user, s.rejects = xOAuth1, xOAuth1, rejects("89")
-	}
-	if cfg.RejectsToken != nil {
-		s.rejects = cfg.RejectsToken
-	}
-	o := &oauth1Provider{service: s, fetchAlways: cfg.FetchProfile, client: &oauth1.Config{
+	s.secrets, s.endpoints, s.user = words{cfg.ConsumerSecret}, meanings, user
+	o := &oauth1Provider{service: s, fetchProfile: cfg.FetchProfile, client: &oauth1.Config{
 		ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
 		Endpoint: oauth1.Endpoint{
 			RequestTokenURL: cfg.RequestTokenURL, AuthorizeURL: cfg.AuthorizeURL, AccessTokenURL: cfg.AccessTokenURL,
@@ -137,7 +135,7 @@ func (o *oauth1Provider) Begin(ctx context.Context, opt Options) (string, Pendin
 	if name := strings.TrimPrefix(opt.ScreenName, "@"); o.x && name != "" {
 		page = withQuery(page, "screen_name", name)
 	}
-	return page.String(), Pending{Provider: o.name, State: token, Secret: secret}, nil
+	return page.String(), Pending{Provider: o.cfg.Name, State: token, Secret: secret}, nil
 }
 
 // withQuery returns u with one more parameter.
@@ -153,25 +151,22 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 // it, so that a stolen callback is useless. X's answer names the user. Other providers,
 // and X without a user_id, are asked by a second call. The account is never read from the
 // token itself.
-func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {
+func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
 	if err != nil {
-		return User{}, tokenstore.Token{}, err
+		return u, t, err
 	}
-	t, u, err := o.exchange(ctx, p, verifier)
+	if t, u, err = o.exchange(ctx, p, verifier); err != nil {
+		return u, t, err
+	}
+	if named := u.AccountID; o.fetchProfile || named == "" {
+		u, err = o.ask(ctx, userOp, t, false)
+		if err == nil && named != "" && named != u.AccountID {
+			err = o.newError(ErrUnavailable, "", usersMe, "users/me names another account than the token's answer")
+		}
+	}
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
-	}
-	if named := u.AccountID; o.fetchAlways || named == "" {
-		if u, err = o.ask(ctx, t, false, false); err != nil {
-			return User{}, tokenstore.Token{}, err
-		}
-		if named != "" && named != u.AccountID {
-			return User{}, tokenstore.Token{}, &Error{
-				Kind: ErrUnavailable, Provider: o.name, Op: o.userOp(),
-				Detail: "users/me names another account than the token's answer",
-			}
-		}
 	}
 	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
 	return u, t, nil
@@ -186,12 +181,9 @@ func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Val
 // and its secret are untrusted, and X does not always name the cause.
 func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if !o.x {
-		return User{}, tokenstore.Token{}, &Error{
-			Kind: ErrTokenRefused, Provider: o.name, Op: o.userOp(),
-			Detail: "only X's tokens prove the application that they were issued to",
-		}
+		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp, "only X's tokens prove the application that they were issued to")
 	}
-	u, err := o.ask(ctx, t, true, false)
+	u, err := o.ask(ctx, verifyOp, t, false)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -222,7 +214,7 @@ func (o *oauth1Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 
 // verifier returns the verifier of a callback that belongs to p.
 func (o *oauth1Provider) verifier(p Pending, callback url.Values) (string, error) {
-	mine := p.Provider == o.name && p.Secret != ""
+	mine := p.Provider == o.cfg.Name && p.Secret != ""
 	verifier := strings.TrimSpace(single(callback, "oauth_verifier")) // a PIN may have blanks
 	kind := ErrDenied
 	switch {
@@ -232,7 +224,7 @@ func (o *oauth1Provider) verifier(p Pending, callback url.Values) (string, error
 	case verifier != "":
 		return verifier, nil
 	}
-	return "", &Error{Kind: kind, Provider: o.name, Op: "callback"}
+	return "", o.newError(kind, "", "callback", "")
 }
 
 // exchange exchanges the request token and the verifier for a token. The user has no
@@ -280,7 +272,7 @@ func (c *call) failed(problem string) error {
 func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		closeBody(r)
-		return nil, o.misuse("send", ReasonOther, "the token is not an OAuth 1.0a token")
+		return nil, o.misuse("send", "the token is not an OAuth 1.0a token")
 	}
 	signed := r.Clone(r.Context())
 	signed.Header = headerOf(r)

@@ -92,13 +92,8 @@ type OAuth2Config struct {
 // oauth2Provider signs users in by OAuth 2.0.
 type oauth2Provider struct {
 	*service
-	client    *oauth2.Config
-	scopes    []string
-	identity  []string // requested at every sign-in
-	revokeURL string
-	issuer    string
-	page      string // pageFor(scopes)
-	qq        bool
+	client *oauth2.Config
+	page   string // the consent page for the configured scopes
 }
 
 var _ interface {
@@ -125,65 +120,62 @@ func NewOAuth2(cfg OAuth2Config) (Provider, error) {
 func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	c.credential("ClientID", cfg.ClientID, true)
 	c.credential("ClientSecret", cfg.ClientSecret, false)
-	c.callback(cfg.CallbackURL)
+	c.address("CallbackURL", cfg.CallbackURL)
 	c.consent(cfg.AuthorizeURL)
-	c.address("TokenURL", cfg.TokenURL, true)
+	c.address("TokenURL", cfg.TokenURL)
 	if cfg.RevokeURL != "" {
-		c.address("RevokeURL", cfg.RevokeURL, true)
+		c.address("RevokeURL", cfg.RevokeURL)
 	}
 	c.scopes("Scopes", cfg.Scopes)
 	c.scopes("IdentityScopes", cfg.IdentityScopes)
 	codes := c.codes(cfg.Codes)
+	meanings, user, rejected := tokenEndpoints, anyUser, rejects("invalid_token")
+	if c.x {
+		meanings, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
+	}
+	if cfg.RejectsToken == nil {
+		cfg.RejectsToken = rejected
+	}
+	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
 	s := c.service(cfg)
 	if s == nil {
 		return nil, c.Err()
 	}
-	style := oauth2.AuthStyleInHeader
+	s.endpoints, s.user = slices.Concat(codes, meanings), user
+	o := &oauth2Provider{service: s, client: &oauth2.Config{
+		ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
+		Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
+	}}
 	if cfg.SecretInBody || cfg.ClientSecret == "" {
-		style = oauth2.AuthStyleInParams
+		o.client.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	if cfg.ClientSecret != "" {
 		// A server that repeats the request's header repeats the second form.
 		s.secrets = words{cfg.ClientSecret, url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)}
 	}
-	s.endpoints, s.user, s.rejects = slices.Concat(codes, tokenEndpoints), anyUser, rejects("invalid_token")
-	if s.x {
-		s.endpoints, s.user, s.rejects = slices.Concat(codes, xRefresh, tokenEndpoints), xUser, rejects()
-	}
-	if cfg.RejectsToken != nil {
-		s.rejects = cfg.RejectsToken
-	}
-	o := &oauth2Provider{
-		service: s, scopes: unique(cfg.Scopes), identity: unique(cfg.IdentityScopes),
-		revokeURL: cfg.RevokeURL, issuer: cfg.Issuer, qq: cfg.qq,
-		client: &oauth2.Config{
-			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
-			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.TokenURL, AuthStyle: style},
-		},
-	}
 	s.send = o.sign
-	o.page = o.pageFor(o.scopes)
+	o.page = o.pageFor(cfg.Scopes)
 	return o, nil
 }
 
 // Begin implements [Provider]. It makes a state and a PKCE verifier (RFC 7636, S256) of
 // 256 random bits each, and no network requests.
 func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending, error) {
-	scopes, page := o.scopes, o.page
+	scopes, page := o.cfg.Scopes, o.page
 	if len(opt.Scopes) > 0 {
-		scopes = slices.Concat(opt.Scopes, o.identity)
+		scopes = slices.Concat(opt.Scopes, o.cfg.IdentityScopes)
 	}
 	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
 	if slices.ContainsFunc(scopes, badScope) {
-		return "", Pending{}, o.misuse("authorize", ReasonScope, "a scope has a blank, a comma or another character that no scope has")
+		return "", Pending{}, o.newError(ErrRefused, ReasonScope, "authorize", "a scope has a blank, a comma or another character that no scope has")
 	}
 	if len(opt.Scopes)+len(opt.MoreScopes) > 0 {
 		page = o.pageFor(scopes)
 	}
-	p := Pending{Provider: o.name, State: oauth2.GenerateVerifier(), Secret: oauth2.GenerateVerifier(), Scopes: scopes}
+	p := Pending{Provider: o.cfg.Name, State: oauth2.GenerateVerifier(), Secret: oauth2.GenerateVerifier(), Scopes: scopes}
 	// The values are base64url and need no encoding.
 	page += "&state=" + p.State
-	if !o.qq {
+	if !o.cfg.qq {
 		page += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
 	}
 	return page, p, nil
@@ -192,7 +184,7 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 // pageFor is the address of the consent page for scopes, without the values of one sign-in.
 func (o *oauth2Provider) pageFor(scopes []string) string {
 	separator := " "
-	if o.qq {
+	if o.cfg.qq {
 		separator = ","
 	}
 	var options []oauth2.AuthCodeOption
@@ -210,14 +202,13 @@ func (o *oauth2Provider) pageFor(scopes []string) string {
 // Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
 // who signed in. The token's scopes are the granted ones, or the requested ones if the
 // answer names none.
-func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error) {
+func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	code, err := o.code(p, callback)
 	if err != nil {
-		return User{}, tokenstore.Token{}, err
+		return u, t, err
 	}
-	t, err := o.exchange(ctx, code, p.Secret, o.callback)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
+	if t, err = o.exchange(ctx, code, p.Secret, o.cfg.CallbackURL); err != nil {
+		return u, t, err
 	}
 	if t.Scopes == nil {
 		t.Scopes = unique(p.Scopes) // RFC 6749, section 5.1
@@ -227,29 +218,21 @@ func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Val
 
 // ExchangeCode implements [CodeExchanger] with the two calls of Finish. A provider without
 // PKCE refuses every code.
-func (o *oauth2Provider) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error) {
-	var problem string
-	switch {
-	case code == "" || verifier == "" || redirectURI == "":
-		problem = "the code, the verifier or the redirect URI is missing"
-	case o.qq:
-		problem = "the provider does not check verifiers (PKCE)"
+func (o *oauth2Provider) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (u User, t tokenstore.Token, err error) {
+	if code == "" || verifier == "" || redirectURI == "" || o.cfg.qq {
+		return u, t, o.misuse("token", "the code, the verifier or the redirect URI is missing, or the provider does not check verifiers (PKCE)")
 	}
-	if problem != "" {
-		return User{}, tokenstore.Token{}, o.misuse("token", ReasonOther, problem)
+	if t, err = o.exchange(ctx, code, verifier, redirectURI); err != nil {
+		return u, t, err
 	}
-	t, err := o.exchange(ctx, code, verifier, redirectURI)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
-	}
-	return o.identify(ctx, t, o.scopes)
+	return o.identify(ctx, t, o.cfg.Scopes)
 }
 
 // identify asks for the user of t, which was issued for a sign-in with the given scopes.
 func (o *oauth2Provider) identify(ctx context.Context, t tokenstore.Token, requested []string) (User, tokenstore.Token, error) {
 	// A provider may grant more than was requested. The address must be requested as well.
 	email := slices.Contains(requested, "users.email") && t.HasScopes("users.email")
-	u, err := o.ask(ctx, t, false, email)
+	u, err := o.ask(ctx, userOp, t, email)
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
@@ -263,8 +246,8 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	description := single(callback, "error_description")
 	v := verdict{kind: ErrOtherBrowser}
 	switch {
-	case p.Provider != o.name || p.Secret == "" || !same(single(callback, "state"), p.State):
-	case o.issuer != "" && single(callback, "iss") != o.issuer:
+	case p.Provider != o.cfg.Name || p.Secret == "" || !same(single(callback, "state"), p.State):
+	case o.cfg.Issuer != "" && single(callback, "iss") != o.cfg.Issuer:
 		// RFC 9207, section 2.4: simple string comparison, in errors too.
 		description = "the callback's iss is missing or is not the configured Issuer"
 	case code != "" && !callback.Has("error"):
@@ -274,7 +257,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	}
 	hidden := append(words{p.State, p.Secret, code}, o.secrets...)
 	return "", &Error{
-		Kind: v.kind, Reason: v.reason, Provider: o.name, Op: "callback",
+		Kind: v.kind, Reason: v.reason, Provider: o.cfg.Name, Op: "callback",
 		Code: codeText(problem, hidden), Detail: detailText(description, hidden),
 	}
 }
@@ -297,12 +280,12 @@ func same(a, b string) bool {
 func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.IsOAuth1() {
 		closeBody(r)
-		return nil, o.misuse("send", ReasonOther, "the token is not an OAuth 2.0 token")
+		return nil, o.misuse("send", "the token is not an OAuth 2.0 token")
 	}
 	signed := r.WithContext(r.Context())
 	signed.Host = ""
 	signed.Header = headerOf(r)
-	if o.qq {
+	if o.cfg.qq {
 		signed.Header.Del("Authorization")
 		signed.URL = withQuery(r.URL, "access_token", t.AccessToken)
 	} else {

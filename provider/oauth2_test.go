@@ -516,7 +516,7 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
 		"FetchUser":      func(c *provider.OAuth2Config) { c.FetchUser = who },
 		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
-		"UserURL":        func(c *provider.OAuth2Config) { c.APIURL = "https://api.example" },
+		"UserURL":        func(c *provider.OAuth2Config) { c.UserURL = "http://api.example/user" },
 		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
 		"TokenURL":       func(c *provider.OAuth2Config) { c.TokenURL = "http://id.example/token" },
 		"RevokeURL":      func(c *provider.OAuth2Config) { c.RevokeURL = "revoke" },

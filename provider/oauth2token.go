@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,10 +23,10 @@ func (o *oauth2Provider) exchange(ctx context.Context, code, verifier, redirectU
 	c := o.begin(ctx, "token", code, verifier)
 	defer c.stop()
 	options := make([]oauth2.AuthCodeOption, 0, 2)
-	if redirectURI != o.callback {
+	if redirectURI != o.cfg.CallbackURL {
 		options = append(options, oauth2.SetAuthURLParam("redirect_uri", redirectURI))
 	}
-	if !o.qq {
+	if !o.cfg.qq {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
 	granted, err := o.client.Exchange(o.carried(c), code, options...)
@@ -36,7 +37,7 @@ func (o *oauth2Provider) exchange(ctx context.Context, code, verifier, redirectU
 // because the refresh token beside it is valid. So is a token whose lifetime is no integer.
 func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error) {
 	if t.RefreshToken == "" {
-		return tokenstore.Token{}, o.misuse("refresh", ReasonScope,
+		return tokenstore.Token{}, o.newError(ErrRefused, ReasonScope, "refresh",
 			"the token has no refresh token: request the scope offline.access (X), offline_access, or the parameter access_type=offline")
 	}
 	c := o.begin(ctx, "refresh", t.RefreshToken, t.AccessToken)
@@ -57,20 +58,18 @@ func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (token
 // since X does not document that one revokes the other. It tries both and returns the
 // first error.
 func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
-	if o.revokeURL == "" {
+	if o.cfg.RevokeURL == "" {
 		return nil
 	}
 	if t.IsOAuth1() {
-		return o.misuse("revoke", ReasonOther, "the token is not an OAuth 2.0 token")
+		return o.misuse("revoke", "the token is not an OAuth 2.0 token")
 	}
 	var first error
 	if t.RefreshToken != "" {
 		first = o.revokeOne(ctx, "refresh_token", t.RefreshToken)
 	}
 	if t.AccessToken != "" {
-		if err := o.revokeOne(ctx, "access_token", t.AccessToken); first == nil {
-			first = err
-		}
+		first = cmp.Or(first, o.revokeOne(ctx, "access_token", t.AccessToken))
 	}
 	return first
 }
@@ -79,16 +78,16 @@ func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) erro
 	c := o.begin(ctx, "revoke", token)
 	defer c.stop()
 	id, secret := o.client.ClientID, o.client.ClientSecret
-	inBody := o.client.Endpoint.AuthStyle == oauth2.AuthStyleInParams
 	// X requires the hint, although the RFC does not.
 	form := url.Values{"token": {token}, "token_type_hint": {hint}}
+	inBody := o.client.Endpoint.AuthStyle == oauth2.AuthStyleInParams
 	if inBody {
 		form.Set("client_id", id)
 	}
 	if inBody && secret != "" {
 		form.Set("client_secret", secret)
 	}
-	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, o.revokeURL, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, o.cfg.RevokeURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return c.unreached()
 	}
@@ -112,28 +111,9 @@ func (c *call) revoked() error {
 	return nil
 }
 
-// granted returns the token of a token call, or the error of that call. The text of
-// x/oauth2's err has the body of the answer, so err is not wrapped.
-func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (tokenstore.Token, error) {
-	if err != nil && c.ok() {
-		// Other token endpoints than X's send errors with the status of a success.
-		if f := parseFault(c.header, c.body); o.x || f.oauth == "" {
-			return tokenstore.Token{}, c.unusable("the answer has no usable token")
-		}
-	}
-	if err != nil {
-		return tokenstore.Token{}, c.failure()
-	}
-	t, problem := readToken(granted, o.now(), c.op == "refresh")
-	if problem != "" {
-		return tokenstore.Token{}, c.unusable(problem)
-	}
-	return t, nil
-}
-
 // carried is a context in which x/oauth2 sends its request by c.
 func (o *oauth2Provider) carried(c *call) context.Context {
-	c.ctx = context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(tokenAnswers{c, o.qq}))
+	c.ctx = context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(tokenAnswers{c, o.cfg.qq}))
 	return c.ctx
 }
 
@@ -172,47 +152,47 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 // is no integer.
 func integerLifetime(body []byte) []byte {
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(body, &fields) != nil {
+	_ = json.Unmarshal(body, &fields)
+	life, set := fields["expires_in"]
+	digits := strings.Trim(string(life), `"`)
+	if _, err := strconv.ParseInt(digits, 10, 64); err == nil || !set || digits == "null" {
 		return body
 	}
-	changed := false
-	for k, raw := range fields {
-		digits := strings.Trim(string(raw), `"`)
-		_, err := strconv.ParseInt(digits, 10, 64)
-		if strings.EqualFold(k, "expires_in") && err != nil && digits != "null" {
-			fields[k], changed = json.RawMessage("0"), true
-		}
-	}
-	if rewritten, err := json.Marshal(fields); changed && err == nil {
-		return rewritten
-	}
+	fields["expires_in"] = json.RawMessage("0")
+	body, _ = json.Marshal(fields)
 	return body
 }
 
-// readToken converts a token response (RFC 6749, section 5.1). Scopes are nil if it has
-// none. A refresh may have a lifetime that is no integer: the token is then expired.
-func readToken(granted *oauth2.Token, now time.Time, refresh bool) (t tokenstore.Token, problem string) {
+// granted returns the token of a token call (RFC 6749, section 5.1), or the error of that
+// call. Scopes are nil if the answer has none. The text of x/oauth2's err has the body of
+// the answer, so err is not wrapped.
+func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t tokenstore.Token, _ error) {
+	f := parseFault(c.header, c.body)
+	switch {
+	case err != nil && c.ok() && (o.x || f.oauth == ""):
+		return t, c.unusable("the answer has no usable token")
+	case err != nil:
+		// Other token endpoints than X's send errors with the status of a success.
+		return t, c.failure()
+	}
+	now := o.now()
 	expiry, integer := expiryOf(granted.Extra("expires_in"), now)
-	access := granted.AccessToken
 	switch v := granted.Extra("access_token"); {
 	case v == nil || v == "":
 		// x/oauth2 ignores the case of names.
-		return t, "the answer has no access_token"
-	case strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return t, "the answer has no usable access_token"
+		return t, c.unusable("the answer has no access_token")
+	case strings.ContainsFunc(granted.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return t, c.unusable("the answer has no usable access_token")
 	case granted.TokenType != "" && !strings.EqualFold(granted.TokenType, "bearer"):
 		// Other types are used in other ways (RFC 6749, section 7.1).
-		return t, "the answer's token_type is not bearer"
-	case !integer && !refresh:
-		return t, "the answer's expires_in is no integer"
+		return t, c.unusable("the answer's token_type is not bearer")
+	case !integer && c.op != "refresh":
+		return t, c.unusable("the answer's expires_in is no integer")
 	}
 	return tokenstore.Token{
-		AccessToken:  access,
-		RefreshToken: granted.RefreshToken,
-		Expiry:       expiry,
-		Scopes:       grantedScopes(granted.Extra("scope")),
-		ObtainedAt:   now,
-	}, ""
+		AccessToken: granted.AccessToken, RefreshToken: granted.RefreshToken, Expiry: expiry,
+		Scopes: grantedScopes(granted.Extra("scope")), ObtainedAt: now,
+	}, nil
 }
 
 // maxLife is the longest plausible life of an access token.

@@ -83,27 +83,6 @@ func codeText(code string, secrets []string) string {
 	return code
 }
 
-// secretKeys are the fields of an answer that are secrets.
-var secretKeys = words{
-	"access_token", "refresh_token", "id_token", "oauth_token", "oauth_token_secret",
-	"oauth_verifier", "code", "client_secret",
-}
-
-// secretsIn returns the secrets of an answer, which is a JSON object or a form.
-func secretsIn(body []byte) (found []string) {
-	answer := jsonObject(body)
-	form := url.Values{}
-	if answer == nil {
-		form, _ = url.ParseQuery(string(body))
-	}
-	for _, k := range secretKeys {
-		if s := stringOf(answer[k]) + form.Get(k); s != "" {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
 // oneLine replaces unprintable characters and each run of white space by one space.
 func oneLine(s string) string { return oneLineBut("", s) }
 
@@ -170,7 +149,7 @@ func (s *service) Format(f fmt.State, _ rune) { redact.Format(f, s) }
 
 // LogValue implements [slog.LogValuer].
 func (s *service) LogValue() slog.Value {
-	return redact.Value("Provider(%s, %s)", s.name, s.api.Host)
+	return redact.Value("Provider(%s, %s)", s.cfg.Name, s.api.Host)
 }
 
 // Format implements [fmt.Formatter].

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
@@ -48,35 +48,31 @@ func (u User) Key() tokenstore.Key {
 	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
 
-// The step that asks who signed in. X's has the name of the call.
+// The steps that ask who the user of a token is: of a new token, at X, and of a token that
+// a stranger brought.
 const (
-	anyonesOp = "user"
-	usersMe   = "users/me"
+	userOp   = "user"
+	usersMe  = "users/me"
+	verifyOp = "verify_token"
 )
-
-func (s *service) userOp() string {
-	if s.x {
-		return usersMe
-	}
-	return anyonesOp
-}
 
 // fetchFunc asks the API for the user. email asks X for the confirmed address.
 type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
 
-// ask asks who the user of t is. proof says that a stranger brought t.
-func (s *service) ask(ctx context.Context, t tokenstore.Token, proof, email bool) (User, error) {
-	c := s.begin(ctx, s.userOp(), t.AccessToken, t.RefreshToken, t.TokenSecret)
+// ask asks who the user of t is.
+func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email bool) (User, error) {
+	if s.x && op == userOp {
+		op = usersMe
+	}
+	c := s.begin(ctx, op, t.AccessToken, t.RefreshToken, t.TokenSecret)
 	defer c.stop()
-	c.proof = proof
-	q := &question{first: c, last: c, token: t}
+	q := &question{first: c, token: t}
+	q.last.Store(c)
 	u, err := s.fetch(c.ctx, clientOver(q), email)
 	if err != nil {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return User{}, q.last.notTold(err)
+		return User{}, q.last.Load().notTold(err)
 	}
-	u.Provider = s.name
+	u.Provider = s.cfg.Name
 	if u, err = u.Clean(); err != nil {
 		return User{}, err
 	}
@@ -85,7 +81,7 @@ func (s *service) ask(ctx context.Context, t tokenstore.Token, proof, email bool
 
 // signedIn adds what this service knows about every user.
 func (s *service) signedIn(u User) User {
-	u.Provider, u.SignedInAt = s.name, s.now()
+	u.Provider, u.SignedInAt = s.cfg.Name, s.now()
 	if s.x {
 		u.ID = u.AccountID
 	}
@@ -96,9 +92,7 @@ func (s *service) signedIn(u User) User {
 type question struct {
 	first *call // supplies context, step and secrets
 	token tokenstore.Token
-
-	mu   sync.Mutex // guards last
-	last *call
+	last  atomic.Pointer[call]
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -106,13 +100,10 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := *q.first
 	if !c.AllowsURL(r.URL) {
 		closeBody(r)
-		return nil, c.misuse(c.op, ReasonOther, "the request for the user goes to a host without credentials: add it to APIHosts")
+		return nil, c.misuse(c.op, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
-	resp, err := c.send(&c, q.token, r)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.last = &c
-	return resp, err
+	defer q.last.Store(&c)
+	return c.send(&c, q.token, r)
 }
 
 // notTold is the error for a fetchFunc that failed with err after the call c.
@@ -120,7 +111,7 @@ func (c *call) notTold(err error) error {
 	var own *Error
 	if errors.As(err, &own) {
 		e := *own
-		e.Provider, e.Op = c.name, c.op
+		e.Provider, e.Op = c.cfg.Name, c.op
 		e.Code, e.Detail = codeText(e.Code, c.hidden()), detailText(e.Detail, c.hidden())
 		if e.Err != nil {
 			e.Err = safeCause(e.Err, c.hidden(), shortRun)
@@ -138,17 +129,6 @@ func (c *call) notTold(err error) error {
 		e.Kind = ErrAccountRefused
 	}
 	return e
-}
-
-// userAt returns a function that makes one GET and maps its answer.
-func userAt(address string, user func(body []byte) (User, error)) func(context.Context, *http.Client) (User, error) {
-	return func(ctx context.Context, client *http.Client) (User, error) {
-		body, err := get(ctx, client, address)
-		if err != nil {
-			return User{}, err
-		}
-		return user(body)
-	}
 }
 
 // statusError is the error of get for an answer without a good status.
@@ -184,7 +164,7 @@ var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
-			Kind: ErrUnavailable, Provider: u.Provider, Op: anyonesOp,
+			Kind: ErrUnavailable, Provider: u.Provider, Op: userOp,
 			Detail: "there is no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
 		}
 	}

@@ -64,21 +64,26 @@ func (c *checker) credential(field, value string, required bool) {
 	}
 }
 
-// address checks the address of an endpoint. It returns nil for a bad one.
-func (c *checker) address(field, value string, queryAllowed bool) *url.URL {
+// address checks an address and parses it. It returns nil for a bad one. Callbacks may
+// have any scheme that X accepts.
+func (c *checker) address(field, value string) *url.URL {
+	callback := field == "CallbackURL"
 	u, err := url.Parse(value)
+	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
 	switch {
 	case value == "":
-		c.fault(field, "is missing: give an absolute https address")
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		c.fault(field, "is not an absolute https address such as https://example.com/oauth")
+		c.fault(field, "is missing: give an absolute address, such as https://example.com/path")
+	case err != nil || u.Scheme == "" || web && u.Hostname() == "" || !web && !callback:
+		c.fault(field, "is not an absolute address, such as https://example.com/path")
+	case xplatform.RefusesScheme(u.Scheme):
+		c.fault(field, "has a scheme that browsers run or open locally: use https")
 	case u.User != nil:
 		c.fault(field, "has a user name or password in it: leave them out")
 	case strings.Contains(value, "#"):
 		c.fault(field, "has a fragment: leave out the # and what follows")
-	case strings.Contains(value, "?") && !queryAllowed:
+	case strings.Contains(value, "?") && field == "APIURL":
 		c.fault(field, "has a query: leave out the ? and what follows")
-	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
+	case u.Scheme == "http" && !callback && !loopback.Is(u.Hostname()):
 		c.fault(field, "is http: use https, or a loopback host such as 127.0.0.1 for tests")
 	default:
 		return u
@@ -86,37 +91,17 @@ func (c *checker) address(field, value string, queryAllowed bool) *url.URL {
 	return nil
 }
 
-// consent checks the address of OAuth 2.0's consent page.
-func (c *checker) consent(value string) {
-	page := c.address("AuthorizeURL", value, true)
-	if page == nil {
-		return
-	}
-	for _, k := range []string{
-		"response_type", "client_id", "redirect_uri", "scope", "state",
-		"code_challenge", "code_challenge_method",
-	} {
-		if page.Query().Has(k) {
-			c.fault("AuthorizeURL", "has %s in its query, which every sign-in sets itself: leave it out", k)
-		}
-	}
+// protocolParameters are the parameters of the consent page that a sign-in sets.
+var protocolParameters = words{
+	"response_type", "client_id", "redirect_uri", "scope", "state",
+	"code_challenge", "code_challenge_method",
 }
 
-func (c *checker) callback(value string) {
-	const give = "give the address that is registered with the provider, such as https://example.com/auth/callback"
-	u, err := url.Parse(value)
-	switch {
-	case value == "":
-		c.fault("CallbackURL", "is missing: "+give)
-	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
-		c.fault("CallbackURL", "is not absolute: "+give)
-	case xplatform.RefusesScheme(u.Scheme):
-		c.fault("CallbackURL", "has a scheme that browsers run or open locally: use https")
-	case u.User != nil:
-		c.fault("CallbackURL", "has a user name or password in it: leave them out")
-	case strings.Contains(value, "#"):
-		// RFC 6749, section 3.1.2
-		c.fault("CallbackURL", "has a fragment: leave out the # and what follows")
+// consent checks the address of OAuth 2.0's consent page.
+func (c *checker) consent(value string) {
+	page := c.address("AuthorizeURL", value)
+	if page != nil && slices.ContainsFunc(protocolParameters, page.Query().Has) {
+		c.fault("AuthorizeURL", "has a parameter that every sign-in sets: leave out %s", strings.Join(protocolParameters, ", "))
 	}
 }
 
@@ -129,18 +114,20 @@ func (c *checker) scopes(field string, scopes []string) {
 	}
 }
 
+// kinds are the errors that a provider may give a meaning to.
+var kinds = []error{
+	ErrDenied, ErrExpired, ErrNotAllowed, ErrAccountRefused, ErrRateLimited, ErrRefused,
+	ErrTokenRefused, ErrUnavailable,
+}
+
 // codes checks the meanings of the configured codes.
 func (c *checker) codes(codes map[string]error) (rules []rule) {
-	kinds := []error{
-		ErrDenied, ErrExpired, ErrNotAllowed, ErrAccountRefused, ErrRateLimited, ErrRefused,
-		ErrTokenRefused, ErrUnavailable,
-	}
 	for code, means := range codes {
 		v := verdict{kind: means}
 		if e := (*Error)(nil); errors.As(means, &e) {
 			v = verdict{e.Kind, e.Reason}
 		}
-		if v.kind == ErrRefused && v.reason == "" {
+		if v == refused("") {
 			v.reason = ReasonOther
 		}
 		if !slices.Contains(kinds, v.kind) {
@@ -159,7 +146,7 @@ func (c *checker) service(cfg OAuth2Config) *service {
 	api := at
 	switch {
 	case cfg.APIURL != "":
-		api = c.address("APIURL", cfg.APIURL, false)
+		api = c.address("APIURL", cfg.APIURL)
 	case at != nil:
 		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
 	case cfg.FetchUser != nil:
@@ -171,32 +158,23 @@ func (c *checker) service(cfg OAuth2Config) *service {
 		}
 	}
 	if cfg.Timeout < 0 {
-		c.fault("Timeout", "is negative: give a duration, or 0 for %v", defaultTimeout)
+		c.fault("Timeout", "is negative: give a duration, or 0 for 10s")
 	}
 	if c.Err() != nil {
 		return nil
 	}
 	hosts := newHostSet(api, cfg.APIHosts)
-	if at != nil && at.Scheme == "https" {
+	if at != nil {
 		hosts[originOf(at)] = true
-	} else if at != nil && !hosts.has(at) {
-		c.fault("UserURL", "is by http on another host than APIURL: use one host for both, or https")
-		return nil
 	}
-	s := &service{
-		name: cfg.Name, callback: cfg.CallbackURL, x: c.x, api: api, hosts: hosts,
-		transport: cfg.Transport, timeout: cmp.Or(cfg.Timeout, defaultTimeout), fetch: fetch,
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
 	}
-	if s.transport == nil {
-		s.transport = newTransport()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	// Recorded times outlive the process, and the sleep of a machine stops the monotonic
-	// clock.
-	s.now = func() time.Time { return time.Now().Round(0) }
-	if cfg.Now != nil {
-		s.now = func() time.Time { return cfg.Now().Round(0) }
-	}
-	return s
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, fetch: fetch}
 }
 
 // user checks how the user is found. It returns UserURL, if that is set, and a function
@@ -211,10 +189,14 @@ func (c *checker) user(cfg OAuth2Config) (at *url.URL, fetch fetchFunc) {
 	case who == nil && (cfg.UserURL == "" || cfg.User == nil):
 		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
 	case who == nil:
-		at = c.address("UserURL", cfg.UserURL, true)
-		who = userAt(cfg.UserURL, cfg.User)
+		at = c.address("UserURL", cfg.UserURL)
+		who = func(ctx context.Context, client *http.Client) (User, error) {
+			body, err := get(ctx, client, cfg.UserURL)
+			if err != nil {
+				return User{}, err
+			}
+			return cfg.User(body)
+		}
 	}
 	return at, func(ctx context.Context, client *http.Client, _ bool) (User, error) { return who(ctx, client) }
 }
-
-const defaultTimeout = 10 * time.Second

@@ -103,7 +103,7 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 // of the API's versions are below it. It returns X's own for a bad one.
 func (c *checker) xAPI(value string) string {
 	value = strings.TrimRight(cmp.Or(value, xplatform.APIURL), "/")
-	u := c.address("APIURL", value, false)
+	u := c.address("APIURL", value)
 	if u == nil {
 		return xplatform.APIURL
 	}
