@@ -110,6 +110,9 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 		if a, err := parseAccount(body); err == nil {
+			if a, err = a.Clean(); err != nil {
+				t.Fatal(err)
+			}
 			if !xAccountID.MatchString(a.AccountID) || len(a.Name) > 200 || len(a.Username) > 50 || len(a.Email) > 254 {
 				t.Errorf("account is %+v", a)
 			}

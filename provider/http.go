@@ -112,7 +112,10 @@ func (*served) Close() error { return nil }
 // begin begins a call with the service's deadline, unless ctx ends sooner. secrets are the
 // secrets in the request, apart from the application's. The caller must call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
-	c := &call{service: s, op: op, sends: secrets}
+	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.cfg.Timeout {
+		return c
+	}
 	c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	return c
 }

@@ -165,7 +165,7 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 	if len(opt.Scopes) > 0 {
 		scopes = slices.Concat(opt.Scopes, o.cfg.IdentityScopes)
 	}
-	scopes = unique(slices.Concat(scopes, opt.MoreScopes))
+	scopes = unique(append(slices.Clip(scopes), opt.MoreScopes...))
 	if slices.ContainsFunc(scopes, badScope) {
 		return "", Pending{}, o.newError(ErrRefused, ReasonScope, "authorize", "a scope has a blank, a comma or another character that no scope has")
 	}
@@ -174,11 +174,11 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 	}
 	p := Pending{Provider: o.cfg.Name, State: oauth2.GenerateVerifier(), Secret: oauth2.GenerateVerifier(), Scopes: scopes}
 	// The values are base64url and need no encoding.
-	page += "&state=" + p.State
-	if !o.cfg.qq {
-		page += "&code_challenge_method=S256&code_challenge=" + oauth2.S256ChallengeFromVerifier(p.Secret)
+	if o.cfg.qq {
+		return page + "&state=" + p.State, p, nil
 	}
-	return page, p, nil
+	challenge := oauth2.S256ChallengeFromVerifier(p.Secret)
+	return page + "&state=" + p.State + "&code_challenge_method=S256&code_challenge=" + challenge, p, nil
 }
 
 // pageFor is the address of the consent page for scopes, without the values of one sign-in.

@@ -123,6 +123,12 @@ type tokenAnswers struct {
 	qq bool
 }
 
+// The headers that x/oauth2 reads. Nothing changes them.
+var (
+	jsonHeader = http.Header{"Content-Type": {"application/json"}}
+	formHeader = http.Header{"Content-Type": {formType}}
+)
+
 // RoundTrip implements [http.RoundTripper]. x/oauth2 chooses a parser by the content
 // type, which is often wrong; X's answers are always JSON. It fails for a lifetime that is
 // no integer, and a refresh that was granted must not be lost for that.
@@ -137,13 +143,13 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.qq {
 		t.body = withoutCallback(t.body)
 	}
-	body, kind := t.body, "application/json"
+	body := t.body
+	resp.Header = jsonHeader
 	if !t.x && len(body) > 0 && !strings.ContainsRune(`{["`, rune(body[0])) {
-		kind = formType
+		resp.Header = formHeader
 	} else if t.op == "refresh" && t.ok() {
 		body = integerLifetime(body)
 	}
-	resp.Header = http.Header{"Content-Type": {kind}}
 	t.serve(resp, body)
 	return resp, nil
 }
@@ -167,12 +173,11 @@ func integerLifetime(body []byte) []byte {
 // call. Scopes are nil if the answer has none. The text of x/oauth2's err has the body of
 // the answer, so err is not wrapped.
 func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t tokenstore.Token, _ error) {
-	f := parseFault(c.header, c.body)
-	switch {
-	case err != nil && c.ok() && (o.x || f.oauth == ""):
-		return t, c.unusable("the answer has no usable token")
-	case err != nil:
+	if err != nil {
 		// Other token endpoints than X's send errors with the status of a success.
+		if f := parseFault(c.header, c.body); c.ok() && (o.x || f.oauth == "") {
+			return t, c.unusable("the answer has no usable token")
+		}
 		return t, c.failure()
 	}
 	now := o.now()

@@ -168,5 +168,5 @@ func parseAccount(body []byte) (User, error) {
 	return User{
 		AccountID: id, Username: clip(data.Username, 50), Name: data.Name,
 		AvatarURL: data.Avatar, Email: data.Email,
-	}.Clean()
+	}, nil
 }
