@@ -8,5 +8,6 @@ import (
 
 // Profile asks who the user of t is, as the second call of a sign-in does.
 func (s *service) Profile(ctx context.Context, t tokenstore.Token) (User, error) {
-	return s.ask(ctx, userOp, t, t.HasScopes("users.email"))
+	u, _, err := s.ask(ctx, userOp, t, t.HasScopes("users.email"))
+	return u, err
 }

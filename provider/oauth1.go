@@ -62,14 +62,6 @@ type oauth1Provider struct {
 	fetchProfile bool
 }
 
-var _ interface {
-	Provider
-	APILocator
-	Revoker
-	TokenRejecter
-	TokenVerifier
-} = (*oauth1Provider)(nil)
-
 // NewOAuth1 returns a provider. It reports every error of cfg at once, each with the field
 // and what to do. NewOAuth1 copies cfg and makes no network requests.
 //
@@ -125,10 +117,7 @@ func (o *oauth1Provider) Begin(ctx context.Context, opt Options) (string, Pendin
 	if err != nil {
 		return "", Pending{}, c.failed("the answer has no request token, or oauth_callback_confirmed is not true")
 	}
-	page, err := library.AuthorizationURL(token)
-	if err != nil {
-		return "", Pending{}, c.unusable("AuthorizeURL is not an address")
-	}
+	page, _ := library.AuthorizationURL(token) // of a checked address
 	if o.x && opt.ForceLogin {
 		page = withQuery(page, "force_login", "true")
 	}
@@ -153,14 +142,11 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 // token itself.
 func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
-	if err != nil {
-		return u, t, err
+	if err == nil {
+		u, t, err = o.exchange(ctx, p, verifier)
 	}
-	if t, u, err = o.exchange(ctx, p, verifier); err != nil {
-		return u, t, err
-	}
-	if named := u.AccountID; o.fetchProfile || named == "" {
-		u, err = o.ask(ctx, userOp, t, false)
+	if named := u.AccountID; err == nil && (o.fetchProfile || named == "") {
+		u, t, err = o.ask(ctx, userOp, t, false)
 		if err == nil && named != "" && named != u.AccountID {
 			err = o.newError(ErrUnavailable, "", usersMe, "users/me names another account than the token's answer")
 		}
@@ -168,29 +154,19 @@ func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Val
 	if err != nil {
 		return User{}, tokenstore.Token{}, err
 	}
-	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
 	return u, t, nil
 }
 
 // VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits.
 // Its signature has the consumer key, and X accepts a token only with the key of the
 // token's own application. RFC 5849, section 3.2 does not require that, so every token of
-// another provider than X is refused.
-//
-// A 401 is [ErrTokenRefused] unless it is about the clock or the access level: the token
-// and its secret are untrusted, and X does not always name the cause.
+// another provider is refused.
 func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if !o.x {
 		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp, "only X's tokens prove the application that they were issued to")
 	}
-	u, err := o.ask(ctx, verifyOp, t, false)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
-	}
-	return u, tokenstore.Token{
-		AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, ObtainedAt: o.now(),
-		AccountID: u.AccountID, Username: u.Username, Name: u.Name,
-	}, nil
+	t = tokenstore.Token{AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, ObtainedAt: o.now()}
+	return o.ask(ctx, verifyOp, t, false)
 }
 
 // Revoke implements [Revoker] for X, which wants the call signed with the token to be
@@ -229,24 +205,23 @@ func (o *oauth1Provider) verifier(p Pending, callback url.Values) (string, error
 
 // exchange exchanges the request token and the verifier for a token. The user has no
 // AccountID if the answer does not name the account.
-func (o *oauth1Provider) exchange(ctx context.Context, p Pending, verifier string) (tokenstore.Token, User, error) {
+func (o *oauth1Provider) exchange(ctx context.Context, p Pending, verifier string) (u User, t tokenstore.Token, err error) {
 	c := o.begin(ctx, "access_token", p.State, p.Secret, verifier)
 	defer c.stop()
 	token, secret, err := o.library(c).AccessToken(p.State, p.Secret, verifier)
 	if err != nil {
-		return tokenstore.Token{}, User{}, c.failed("the answer has no oauth_token and oauth_token_secret")
+		return u, t, c.failed("the answer has no oauth_token and oauth_token_secret")
 	}
-	t := tokenstore.Token{AccessToken: token, TokenSecret: secret, ObtainedAt: o.now()}
-	if !o.x {
-		return t, User{}, nil
+	if o.x {
+		// The library returns the token only.
+		form, _ := url.ParseQuery(string(c.body))
+		u = User{AccountID: form.Get("user_id"), Username: clip(oneLine(form.Get("screen_name")), 50)}
 	}
-	// The library returns the token only.
-	form, _ := url.ParseQuery(string(c.body))
-	id := form.Get("user_id")
-	if id != "" && !xAccountID.MatchString(id) {
-		return tokenstore.Token{}, User{}, c.unusable("the answer's user_id is not an id")
+	if u.AccountID != "" && !xAccountID.MatchString(u.AccountID) {
+		return u, t, c.unusable("the answer's user_id is not an id")
 	}
-	return t, o.signedIn(User{AccountID: id, Username: clip(oneLine(form.Get("screen_name")), 50)}), nil
+	u, t = o.signedIn(u, tokenstore.Token{AccessToken: token, TokenSecret: secret, ObtainedAt: o.now()})
+	return u, t, nil
 }
 
 // library returns dghubble/oauth1's configuration for one call, which is its transport.

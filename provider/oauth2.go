@@ -96,15 +96,6 @@ type oauth2Provider struct {
 	page   string // the consent page for the configured scopes
 }
 
-var _ interface {
-	Provider
-	APILocator
-	Refresher
-	Revoker
-	CodeExchanger
-	TokenRejecter
-} = (*oauth2Provider)(nil)
-
 // NewOAuth2 returns a provider. It reports every error of cfg at once, each with the field
 // and what to do. NewOAuth2 copies cfg and makes no network requests.
 //
@@ -232,12 +223,7 @@ func (o *oauth2Provider) ExchangeCode(ctx context.Context, code, verifier, redir
 func (o *oauth2Provider) identify(ctx context.Context, t tokenstore.Token, requested []string) (User, tokenstore.Token, error) {
 	// A provider may grant more than was requested. The address must be requested as well.
 	email := slices.Contains(requested, "users.email") && t.HasScopes("users.email")
-	u, err := o.ask(ctx, userOp, t, email)
-	if err != nil {
-		return User{}, tokenstore.Token{}, err
-	}
-	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
-	return u, t, nil
+	return o.ask(ctx, userOp, t, email)
 }
 
 // code returns the code of a callback that belongs to p.

@@ -29,7 +29,7 @@ func (o *oauth2Provider) exchange(ctx context.Context, code, verifier, redirectU
 	if !o.cfg.qq {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
-	granted, err := o.client.Exchange(o.carried(c), code, options...)
+	granted, err := o.client.Exchange(c.carried(), code, options...)
 	return o.granted(c, granted, err)
 }
 
@@ -42,7 +42,7 @@ func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (token
 	}
 	c := o.begin(ctx, "refresh", t.RefreshToken, t.AccessToken)
 	defer c.stop()
-	granted, err := o.client.TokenSource(o.carried(c), &oauth2.Token{RefreshToken: t.RefreshToken}).Token()
+	granted, err := o.client.TokenSource(c.carried(), &oauth2.Token{RefreshToken: t.RefreshToken}).Token()
 	got, err := o.granted(c, granted, err)
 	if err != nil {
 		return tokenstore.Token{}, err
@@ -112,16 +112,13 @@ func (c *call) revoked() error {
 }
 
 // carried is a context in which x/oauth2 sends its request by c.
-func (o *oauth2Provider) carried(c *call) context.Context {
-	c.ctx = context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(tokenAnswers{c, o.cfg.qq}))
+func (c *call) carried() context.Context {
+	c.ctx = context.WithValue(c.ctx, oauth2.HTTPClient, clientOver(tokenAnswers{c}))
 	return c.ctx
 }
 
 // tokenAnswers adapts the answers of token endpoints to x/oauth2.
-type tokenAnswers struct {
-	*call
-	qq bool
-}
+type tokenAnswers struct{ *call }
 
 // The headers that x/oauth2 reads. Nothing changes them.
 var (
@@ -133,14 +130,14 @@ var (
 // type, which is often wrong; X's answers are always JSON. It fails for a lifetime that is
 // no integer, and a refresh that was granted must not be lost for that.
 func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.qq {
+	if t.cfg.qq {
 		r = qqTokenRequest(r)
 	}
 	resp, err := t.call.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	if t.qq {
+	if t.cfg.qq {
 		t.body = withoutCallback(t.body)
 	}
 	body := t.body

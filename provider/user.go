@@ -59,8 +59,8 @@ const (
 // fetchFunc asks the API for the user. email asks X for the confirmed address.
 type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
 
-// ask asks who the user of t is.
-func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email bool) (User, error) {
+// ask asks who the user of t is, and completes t.
+func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email bool) (User, tokenstore.Token, error) {
 	if s.x && op == userOp {
 		op = usersMe
 	}
@@ -70,22 +70,26 @@ func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email 
 	q.last.Store(c)
 	u, err := s.fetch(c.ctx, clientOver(q), email)
 	if err != nil {
-		return User{}, q.last.Load().notTold(err)
+		err = q.last.Load().notTold(err)
+	} else {
+		u.Provider = s.cfg.Name
+		u, err = u.Clean()
 	}
-	u.Provider = s.cfg.Name
-	if u, err = u.Clean(); err != nil {
-		return User{}, err
+	if err != nil {
+		return User{}, tokenstore.Token{}, err
 	}
-	return s.signedIn(u), nil
+	u, t = s.signedIn(u, t)
+	return u, t, nil
 }
 
-// signedIn adds what this service knows about every user.
-func (s *service) signedIn(u User) User {
+// signedIn completes a user and the user's token.
+func (s *service) signedIn(u User, t tokenstore.Token) (User, tokenstore.Token) {
 	u.Provider, u.SignedInAt = s.cfg.Name, s.now()
 	if s.x {
 		u.ID = u.AccountID
 	}
-	return u
+	t.AccountID, t.Username, t.Name = u.AccountID, u.Username, u.Name
+	return u, t
 }
 
 // question carries the requests of one fetchFunc, all within one deadline.
