@@ -20,20 +20,18 @@ import (
 type OAuth1Config struct {
 	// Name is as in [OAuth2Config]. Required.
 	Name string
-	// ConsumerKey and ConsumerSecret are the application's credentials at the provider.
-	// Required.
+	// ConsumerKey and ConsumerSecret are the application's credentials. Required.
 	ConsumerKey, ConsumerSecret string
 	// CallbackURL is as in [OAuth2Config], or "oob" if the provider shows a PIN. Required.
 	CallbackURL string
-	// RequestTokenURL, AuthorizeURL and AccessTokenURL are the provider's addresses, by
-	// https, or by http on a loopback host. Their queries are kept. Required.
+	// The provider's addresses. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
 
 	// AccessType requests fewer permissions than the app has (x_auth_access_type): "read"
 	// or "write". Default: the app's settings. X only.
 	AccessType string
-	// FetchProfile makes one users/me call per sign-in for name and avatar, which X bills
-	// and limits. The sign-in fails if that call fails. Default off. X only.
+	// FetchProfile makes one users/me call per sign-in for name and avatar, which X bills.
+	// The sign-in fails if that call fails. Default off. X only.
 	FetchProfile bool
 
 	// UserURL, User, FetchUser, APIURL and APIHosts are as in [OAuth2Config].
@@ -42,10 +40,8 @@ type OAuth1Config struct {
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	APIURL    string
 	APIHosts  []string
-	// RejectsToken reports whether an answer of the API refuses the token for good: see
-	// [TokenRejecter]. Default: status 401 with oauth_problem token_revoked,
-	// token_rejected or token_expired, in the body or in WWW-Authenticate. For X: status
-	// 401 with code 89.
+	// RejectsToken is for [TokenRejecter]. Default: status 401 with oauth_problem
+	// token_revoked, token_rejected or token_expired. For X: status 401 with code 89.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
 	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
@@ -138,8 +134,7 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 // Finish implements [Provider]. It exchanges the request token (RFC 5849, section 2.3).
 // The call is signed with the request token's secret, although X is said not to require
 // it, so that a stolen callback is useless. X's answer names the user. Other providers,
-// and X without a user_id, are asked by a second call. The account is never read from the
-// token itself.
+// and X without a user_id, are asked by a second call.
 func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
 	if err == nil {

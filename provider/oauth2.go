@@ -19,72 +19,59 @@ import (
 // section 4.1): with X by [NewX], which has defaults for most fields, or with any other
 // provider by [NewOAuth2]. A configuration prints without its secret.
 type OAuth2Config struct {
-	// Name is the provider's name: lower-case letters, digits and hyphens. It is part of
-	// every token's key and of [User.ID], so do not change it. "x" and "x-oauth1" are
-	// reserved for X. Required.
+	// Name has lower-case letters, digits and hyphens. It is part of every token's key and
+	// of [User.ID], so do not change it. "x" and "x-oauth1" are X's. Required.
 	Name string
-	// ClientID and ClientSecret are the application's credentials at the provider.
-	// Without a secret the client id is sent in the body. ClientID is required.
+	// ClientID and ClientSecret are the application's credentials. SecretInBody sends them
+	// in the body (RFC 6749, section 2.3.1), as the id without a secret always is. The
+	// default is the Authorization header. ClientID is required.
 	ClientID, ClientSecret string
-	// SecretInBody sends the credentials as client_id and client_secret (RFC 6749,
-	// section 2.3.1). The default is the Authorization header. The provider's
-	// documentation says which one it accepts.
-	SecretInBody bool
+	SecretInBody           bool
 	// CallbackURL is where the provider sends the browser back to. With a kit it is
-	// PublicURL + "/auth/callback/" + Name, which belongs to this provider alone, or
-	// PublicURL + "/auth/callback". Providers that share a callback must trust each other
-	// with their codes (RFC 9700, section 4.4). Required.
+	// PublicURL + "/auth/callback/" + Name, or PublicURL + "/auth/callback". Providers that
+	// share it must trust each other with their codes (RFC 9700, section 4.4). Required.
 	CallbackURL string
 
-	// AuthorizeURL is the consent page, and TokenURL the token endpoint. All addresses are
-	// by https, or by http on a loopback host. AuthorizeURL's query is kept: use it for
-	// more parameters, such as access_type=offline. Both are required.
+	// AuthorizeURL is the consent page. Its query is kept: use it for more parameters, such
+	// as access_type=offline. TokenURL is the token endpoint. All addresses are by https, or
+	// by http on a loopback host. Both are required.
 	AuthorizeURL, TokenURL string
 	// RevokeURL is the revocation endpoint (RFC 7009). Empty: tokens are not revoked.
 	RevokeURL string
-	// Issuer is the provider's issuer identifier. If it is set, every callback must have
-	// the same value as iss (RFC 9207), so that another provider of the application cannot
-	// use this one's callback. Set it if the provider sends iss. Empty: iss is ignored.
+	// Issuer is the value of iss that every callback must have (RFC 9207), so that another
+	// provider cannot use this one's callback. Empty: iss is ignored.
 	Issuer string
 
-	// Scopes are requested if [Options.Scopes] is empty. Empty: no scope is requested,
-	// and the provider chooses.
-	Scopes []string
-	// IdentityScopes are those of Scopes that the provider requires for the user's
-	// identity. They are added to [Options.Scopes].
-	IdentityScopes []string
+	// Scopes are requested if [Options.Scopes] is empty. IdentityScopes are those that the
+	// provider requires for the user's identity. They are added to [Options.Scopes].
+	Scopes, IdentityScopes []string
 	// Codes maps error codes of TokenURL that RFC 6749 does not define to one of the
 	// kinds, such as [ErrExpired] for a used code, or to an [*Error] with Kind and Reason.
-	// Only [ErrTokenRefused] at a refresh makes users sign in again.
 	Codes map[string]error
 
 	// UserURL is the address of the signed-in user, requested by GET. User makes a [User]
-	// of its answer: AccountID, and Username, Name, AvatarURL and Email if available. Set
-	// Email only if the provider has confirmed it. Other fields are ignored. Required are
-	// both, or FetchUser.
+	// of its answer: AccountID, and if available Username, Name, AvatarURL, and Email if the
+	// provider has confirmed it. Required are both, or FetchUser.
 	UserURL string
 	User    func(body []byte) (User, error)
-	// FetchUser finds the user in place of UserURL and User, if one GET is not enough.
-	// client attaches the user's credentials, sends requests to the provider's API hosts
-	// only, follows no redirects and reads at most 1 MiB of an answer.
+	// FetchUser finds the user in place of UserURL and User. client attaches the user's
+	// credentials, sends requests to the provider's API hosts only, follows no redirects
+	// and reads at most 1 MiB of an answer.
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	// APIURL is the address of the provider's API. Credentials are sent to its host, to
-	// UserURL's and to APIHosts only. Default: UserURL. Required with FetchUser.
-	APIURL string
-	// APIHosts are further hosts, by https, such as "upload.example.com".
+	// UserURL's and to APIHosts only, which are by https. Default: UserURL. Required with
+	// FetchUser.
+	APIURL   string
 	APIHosts []string
-	// RejectsToken reports whether an answer of the API refuses the token for good: see
-	// [TokenRejecter]. Default: status 401 with the error invalid_token (RFC 6750, section
-	// 3.1). For X: never, since only a refresh distinguishes a refused token from an outage.
+	// RejectsToken is for [TokenRejecter]. Default: status 401 with invalid_token (RFC 6750,
+	// section 3.1). For X: never, since only a refresh distinguishes it from an outage.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
-	// Transport carries the provider's own calls. Default: a transport of this provider,
-	// with a bound on every wait. Cookies are not kept and redirects not followed.
+	// Transport carries the provider's own calls. Default: one with a bound on every wait.
+	// Timeout bounds each step. Default 10 seconds. Now is the clock. Default [time.Now].
 	Transport http.RoundTripper
-	// Timeout bounds each step. Default 10 seconds.
-	Timeout time.Duration
-	// Now is the clock. Default [time.Now].
-	Now func() time.Time
+	Timeout   time.Duration
+	Now       func() time.Time
 
 	qq bool // QQ's differences from the standards: see QQ
 }
@@ -99,11 +86,9 @@ type oauth2Provider struct {
 // NewOAuth2 returns a provider. It reports every error of cfg at once, each with the field
 // and what to do. NewOAuth2 copies cfg and makes no network requests.
 //
-// Errors of the token endpoint count whatever their status. A callback with the right
-// state and no code is [ErrDenied], unless it names an error of the application or of the
-// provider. If the provider does not tell who signed in, [Provider.Finish] returns no
-// token, although the provider has issued one. A 401 is then [ErrUnavailable], since a new
-// token is valid: X has answered so to everyone for days.
+// If the provider does not tell who signed in, [Provider.Finish] returns no token, although
+// the provider has issued one. A 401 is then [ErrUnavailable], since a new token is valid:
+// X has answered so to everyone for days.
 func NewOAuth2(cfg OAuth2Config) (Provider, error) {
 	return newOAuth2(newChecker("OAuth2Config", ""), cfg)
 }

@@ -25,18 +25,15 @@ const (
 // NewX reports every error of cfg at once, copies cfg and makes no network requests.
 //
 //   - ClientID and ClientSecret are the app's OAuth 2.0 keys, not its API keys. An app with
-//     a secret is a "Web App, Automated App or Bot" at X. An app without one is a "Native
-//     App" or "Single Page App". X accepts one way to authenticate from each type of app.
+//     a secret is a "Web App, Automated App or Bot" at X, and one without is a "Native App"
+//     or "Single Page App". X accepts one way to authenticate from each type of app.
 //   - CallbackURL must be registered with the app. X compares every character.
-//   - Scopes must include tweet.read and users.read at X, for the user's identity. Default:
-//     these and offline.access, without which there is no refresh token and the access
-//     token expires after two hours. With users.email X returns the confirmed address, or
-//     refuses the whole sign-in if the app's setting "Request email from users" is off.
-//   - APIURL may be another server that speaks X's protocol, and may have a path. The
-//     server is trusted as X is: its ids become [User.ID] unchanged. So do not use X and
-//     such a server in one application. Default https://api.x.com.
-//   - Empty addresses are X's, and the endpoints are below APIURL. Name is "x" by default.
-//     The address of the user is X's: UserURL, User and FetchUser are ignored.
+//   - Scopes must include tweet.read and users.read at X. Default: these and
+//     offline.access, without which access ends after two hours. With users.email X returns
+//     the confirmed address, or refuses the sign-in if the app's settings do not allow it.
+//   - APIURL may be another server that speaks X's protocol. It is trusted as X is: its ids
+//     become [User.ID] unchanged. So do not use it and X in one application.
+//   - Empty addresses are X's, and Name is "x". UserURL, User and FetchUser are ignored.
 func NewX(cfg OAuth2Config) (Provider, error) {
 	c := newChecker("OAuth2Config", "the app's OAuth 2.0 keys at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xName)
@@ -62,21 +59,17 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 }
 
 // NewXOAuth1 returns a provider for X by OAuth 1.0a. Only ConsumerKey, ConsumerSecret and
-// CallbackURL are required. NewXOAuth1 reports every error of cfg at once, copies cfg and
-// makes no network requests.
+// CallbackURL are required. It is like [NewX], except:
 //
-//   - ConsumerKey and ConsumerSecret are the app's API key and secret, not its OAuth 2.0
-//     client id and secret.
-//   - CallbackURL must be registered with the app. X compares everything except the query.
-//     With "oob" X shows a PIN. It is the oauth_verifier of the callback, beside
-//     [Pending.State] as the oauth_token. X accepts a PIN once. A wrong PIN is [ErrExpired].
-//   - AuthorizeURL is /oauth/authenticate below APIURL by default, where X sends users who
-//     allowed the app before straight back. /oauth/authorize asks at each sign-in. It is
-//     the default with "oob".
-//   - APIURL and the other addresses are as in [NewX]. Name is "x-oauth1" by default.
+//   - ConsumerKey and ConsumerSecret are the app's API key and secret.
+//   - X compares everything of CallbackURL except the query. With "oob" X shows a PIN, which
+//     is the oauth_verifier of the callback, beside [Pending.State] as the oauth_token. X
+//     accepts a PIN once. A wrong PIN is [ErrExpired].
+//   - AuthorizeURL is X's /oauth/authenticate by default, which sends users who allowed the
+//     app before straight back, or with "oob" /oauth/authorize, which always asks.
+//   - Name is "x-oauth1" by default.
 //
-// X's token answer names the user, without an API call. It has id and handle only: see
-// [OAuth1Config.FetchProfile].
+// X's token answer names the user, by id and handle only: see [OAuth1Config.FetchProfile].
 func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c := newChecker("OAuth1Config", "the app's API key and secret at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xOAuth1Name)
