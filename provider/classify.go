@@ -44,7 +44,7 @@ func decide(c *call, f *fault, tables ...[]rule) verdict {
 			return r.means
 		}
 	}
-	return refused(ReasonOther)
+	return otherwise
 }
 
 type words = []string
@@ -52,37 +52,44 @@ type words = []string
 var (
 	opToken, opRefresh, opRevoke = words{"token"}, words{"refresh"}, words{"revoke"}
 	opRequest, opAccess          = words{"request_token"}, words{"access_token"}
-	opCallback, opUsersMe        = words{"callback"}, words{usersMe, verifyOp}
-	opVerify                     = words{verifyOp}
+	opCallback, opVerify         = words{"callback"}, words{verifyOp}
+	opUser                       = words{usersMe, verifyOp}
 
-	revoked      = verdict{}
-	expired      = verdict{kind: ErrExpired}
-	tokenRefused = verdict{kind: ErrTokenRefused}
-	unavailable  = verdict{kind: ErrUnavailable}
-	limited      = verdict{kind: ErrRateLimited}
+	revoked       = verdict{}
+	denied        = verdict{kind: ErrDenied}
+	expired       = verdict{kind: ErrExpired}
+	tokenRefused  = verdict{kind: ErrTokenRefused}
+	unavailable   = verdict{kind: ErrUnavailable}
+	limited       = verdict{kind: ErrRateLimited}
+	wrongCallback = verdict{ErrRefused, ReasonCallback}
+	wrongKeys     = verdict{ErrRefused, ReasonCredentials}
+	wrongClock    = verdict{ErrRefused, ReasonClock}
+	noAccess      = verdict{ErrRefused, ReasonAccess}
+	noScope       = verdict{ErrRefused, ReasonScope}
+	noCredits     = verdict{ErrRefused, ReasonCredits}
+	usageCap      = verdict{ErrRefused, ReasonUsageCap}
+	otherwise     = verdict{ErrRefused, ReasonOther}
 
-	// noAccess are X's codes for a plan, a project or permissions that do not cover the
+	// accessCodes are X's codes for a plan, a project or permissions that do not cover the
 	// call: its problem types, a suspended application (416), limited access (453), an
 	// application's token (220) and a read-only application (261).
-	noAccess = words{
-		"client-forbidden", "client-not-enrolled", "unsupported-authentication",
-		"oauth1-permissions", "416", "453", "220", "261",
+	accessCodes = words{
+		"client-forbidden", "client-not-enrolled", "unsupported-authentication", "oauth1-permissions",
+		"416", "453", "220", "261",
 	}
+	deadToken = words{"token_revoked", "token_rejected", "token_expired"}
 )
-
-func refused(r Reason) verdict { return verdict{ErrRefused, r} }
 
 // everywhere has the answers that mean the same at every provider.
 var everywhere = []rule{
-	// This is no rate limit: it lasts until the next month. The headers beside it are
-	// those of a limit that is not reached.
-	{status: 429, codes: words{"usage-capped"}, means: refused(ReasonUsageCap)},
+	// This is no rate limit: it lasts until the next month, and the headers beside it are
+	// those of a limit that is not reached. With status 403 the cap is a spending limit.
+	{status: 429, codes: words{"usage-capped"}, means: usageCap},
 	{status: 429, means: limited},
 	{codes: words{"88"}, means: limited},
 	{when: outage, means: unavailable},
-	{status: 402, means: refused(ReasonCredits)},
-	// With status 403 the cap is a spending limit.
-	{codes: words{"credits", "usage-capped"}, means: refused(ReasonCredits)},
+	{status: 402, means: noCredits},
+	{codes: words{"credits", "usage-capped"}, means: noCredits},
 }
 
 // xAccount is X's refusal of an account: suspended, locked, or not permitted.
@@ -101,46 +108,34 @@ var xRefresh = []rule{
 // tokenEndpoints is for the token and revocation endpoints of OAuth 2.0, and for the
 // errors of callbacks (RFC 6749, section 4.1.2.1).
 var tokenEndpoints = []rule{
-	{
-		ops: opToken, codes: words{"invalid_grant"},
-		texts: words{"authorization code was invalid", "code verifier did not match"},
-		means: expired,
-	},
-	{ops: opToken, texts: words{"redirect_uri", "redirect uri"}, means: refused(ReasonCallback)},
+	{ops: opToken, codes: words{"invalid_grant"}, means: expired},
+	{ops: opToken, texts: words{"authorization code was invalid", "code verifier did not match"}, means: expired},
+	{ops: opToken, texts: words{"redirect_uri", "redirect uri"}, means: wrongCallback},
 	{ops: opRefresh, codes: words{"invalid_grant"}, means: tokenRefused},
-	{
-		ops: opRevoke, codes: words{"invalid_grant", "invalid_token"},
-		texts: words{"value passed for the token was invalid"},
-		means: revoked,
-	},
+	{ops: opRevoke, codes: words{"invalid_grant", "invalid_token"}, means: revoked},
+	{ops: opRevoke, texts: words{"value passed for the token was invalid"}, means: revoked},
 	// All required parameters but the client id are always sent.
-	{
-		codes: words{"invalid_client", "unauthorized_client"}, texts: words{"missing required parameter"},
-		means: refused(ReasonCredentials),
-	},
+	{codes: words{"invalid_client", "unauthorized_client"}, means: wrongKeys},
+	{texts: words{"missing required parameter"}, means: wrongKeys},
 	{codes: words{"server_error", "temporarily_unavailable"}, means: unavailable},
-	{codes: words{"invalid_scope"}, means: refused(ReasonScope)},
-	{codes: noAccess, means: refused(ReasonAccess)},
-	{
-		ops: opCallback, codes: words{"invalid_request", "unsupported_response_type"},
-		means: refused(ReasonOther),
-	},
-	{ops: opCallback, means: verdict{kind: ErrDenied}},
-	{status: 401, means: refused(ReasonCredentials)},
+	{codes: words{"invalid_scope"}, means: noScope},
+	{codes: accessCodes, means: noAccess},
+	{ops: opCallback, codes: words{"invalid_request", "unsupported_response_type"}, means: otherwise},
+	{ops: opCallback, means: denied},
+	{status: 401, means: wrongKeys},
 	{when: unstructured, means: unavailable},
 }
 
 // xUser is for X's users/me by OAuth 2.0.
 var xUser = []rule{
 	xAccount,
-	// A 401 right after the exchange has been an outage.
+	// A 401 right after the exchange has been an outage. X has sent "Authenticating with
+	// Unknown is forbidden" for good tokens, and accepted the same tokens minutes later.
 	{status: 401, means: unavailable},
-	// X has sent "Authenticating with Unknown is forbidden" for good tokens, and accepted
-	// the same tokens minutes later.
 	{texts: words{"with unknown"}, means: unavailable},
-	{codes: noAccess, means: refused(ReasonAccess)},
+	{codes: accessCodes, means: noAccess},
 	{when: unstructured, means: unavailable},
-	{status: 403, when: saysForbidden, means: refused(ReasonScope)},
+	{status: 403, when: saysForbidden, means: noScope},
 }
 
 // xOAuth1 is for X by OAuth 1.0a. The numbers are in X's list of error codes. The texts
@@ -148,65 +143,51 @@ var xUser = []rule{
 var xOAuth1 = []rule{
 	xAccount,
 	{ops: words{"invalidate_token"}, status: 401, codes: words{"89"}, means: revoked},
-	{ops: opUsersMe, texts: words{"with unknown"}, means: unavailable},
-	{codes: words{"135"}, means: refused(ReasonClock)},
-	{
-		codes: words{"415", "417"}, texts: words{"only support the oauth_callback value"},
-		means: refused(ReasonCallback),
-	},
-	{codes: noAccess, means: refused(ReasonAccess)},
+	{ops: opUser, texts: words{"with unknown"}, means: unavailable},
+	{codes: words{"135"}, means: wrongClock},
+	{codes: words{"415", "417"}, means: wrongCallback},
+	{texts: words{"only support the oauth_callback value"}, means: wrongCallback},
+	{codes: accessCodes, means: noAccess},
 	{texts: words{"temporarily unavailable"}, means: unavailable},
 	{ops: opAccess, codes: words{"89"}, texts: words{"oauth_verifier", "request token"}, means: expired},
-	{status: 401, when: clockOff, means: refused(ReasonClock)},
+	{status: 401, when: clockOff, means: wrongClock},
 	// X does not always name what is wrong with a stranger's token.
 	{ops: opVerify, status: 401, means: tokenRefused},
 	{ops: opVerify, codes: words{"89"}, means: tokenRefused},
-	{
-		codes: words{"32", "215"}, texts: words{"validate oauth signature"},
-		means: refused(ReasonCredentials),
-	},
+	{codes: words{"32", "215"}, texts: words{"validate oauth signature"}, means: wrongKeys},
 	// The request has no token, so X refuses the key.
-	{ops: opRequest, codes: words{"89"}, means: refused(ReasonCredentials)},
-	{ops: opRequest, status: 401, when: saysNothing, means: refused(ReasonCredentials)},
-	{
-		ops: opRequest, status: 401, texts: words{"unauthorized", "consumer", "signature"},
-		means: refused(ReasonCredentials),
-	},
-	{ops: opUsersMe, status: 401, means: unavailable},
+	{ops: opRequest, codes: words{"89"}, means: wrongKeys},
+	{ops: opRequest, status: 401, when: saysNothing, means: wrongKeys},
+	{ops: opRequest, status: 401, texts: words{"unauthorized", "consumer", "signature"}, means: wrongKeys},
+	{ops: opUser, status: 401, means: unavailable},
 	// X translates "temporarily unavailable" into the user's language.
 	{when: unstructured, means: unavailable},
 	// OAuth 1.0a has no scopes.
-	{ops: opUsersMe, status: 403, means: refused(ReasonAccess)},
+	{ops: opUser, status: 403, means: noAccess},
 }
 
 // anyUser is for the user's address of a provider by configuration.
 var anyUser = []rule{
 	// GitHub sends its limits with status 403.
 	{when: limitReached, means: limited},
-	{codes: words{"insufficient_scope"}, means: refused(ReasonScope)},
+	{codes: words{"insufficient_scope"}, means: noScope},
 	{status: 401, means: unavailable},
-	{status: 403, means: refused(ReasonAccess)},
+	{status: 403, means: noAccess},
 	{when: unstructured, means: unavailable},
 }
 
-var deadToken = words{"token_revoked", "token_rejected", "token_expired"}
-
 // anyOAuth1 is for the endpoints of OAuth 1.0a of a provider by configuration.
 var anyOAuth1 = []rule{
-	{codes: words{"timestamp_refused"}, means: refused(ReasonClock)},
-	{
-		codes: words{
-			"consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused",
-			"signature_invalid", "signature_method_rejected",
-		},
-		means: refused(ReasonCredentials),
-	},
-	{codes: append(words{"token_used", "verifier_invalid"}, deadToken...), means: expired},
-	{codes: words{"permission_denied"}, means: verdict{kind: ErrDenied}},
-	{status: 401, when: clockOff, means: refused(ReasonClock)},
-	{texts: words{"callback"}, means: refused(ReasonCallback)},
+	{codes: words{"timestamp_refused"}, means: wrongClock},
+	{codes: words{"consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused"}, means: wrongKeys},
+	{codes: words{"signature_invalid", "signature_method_rejected"}, means: wrongKeys},
+	{codes: words{"token_used", "verifier_invalid"}, means: expired},
+	{codes: deadToken, means: expired},
+	{codes: words{"permission_denied"}, means: denied},
+	{status: 401, when: clockOff, means: wrongClock},
+	{texts: words{"callback"}, means: wrongCallback},
 	// The request has no token, so the provider refuses the key.
-	{ops: opRequest, status: 401, means: refused(ReasonCredentials)},
+	{ops: opRequest, status: 401, means: wrongKeys},
 	{ops: opAccess, status: 401, means: expired},
 	{ops: opAccess, status: 400, means: expired},
 }

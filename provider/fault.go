@@ -18,24 +18,15 @@ import (
 // servers in front of it HTML. Other token endpoints send forms. The content type does
 // not distinguish them.
 type fault struct {
-	// page says that the body is HTML.
-	page bool
-	// structured says that the body is JSON, XML or a form with an error.
-	structured bool
-	// oauth is RFC 6749's error.
-	oauth string
-	// codes are oauth and X's numbers, unchanged.
-	codes []string
-	// problem is the last segment of a problem document's type. Its host is
-	// api.twitter.com in some answers and api.x.com in others.
-	problem string
-	// reason is the field "reason" of X's "client-forbidden" documents.
-	reason string
-	// challenge is the error of WWW-Authenticate (RFC 6750, section 3), or the
-	// oauth_problem of OAuth 1.0's Problem Reporting extension.
-	challenge string
-	// texts are the messages, the most precise first.
-	texts []string
+	page       bool     // the body is HTML
+	structured bool     // the body is JSON, XML or a form with an error
+	oauth      string   // RFC 6749's error
+	codes      []string // oauth and X's numbers, unchanged
+	// problem is the last segment of a problem document's type. reason is that field of
+	// X's "client-forbidden" documents. challenge is the error of WWW-Authenticate (RFC
+	// 6750, section 3), or the oauth_problem of OAuth 1.0's Problem Reporting extension.
+	problem, reason, challenge string
+	texts                      []string // the messages, the most precise first
 }
 
 // maxErrors bounds the errors of one answer that are parsed.
@@ -119,9 +110,8 @@ func (f *fault) addAll(answer object) {
 	}
 	for _, e := range errs[:min(len(errs), maxErrors)] {
 		f.addText(stringOf(e))
-		if one, ok := e.(object); ok {
-			f.add(one)
-		}
+		one, _ := e.(object)
+		f.add(one)
 	}
 }
 

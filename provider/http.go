@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// maxBody bounds an answer after decompression. X's answers to this package are
-	// below 2 KB.
+	// maxBody bounds an answer after decompression.
 	maxBody  = 1 << 20
 	formType = "application/x-www-form-urlencoded"
 )
@@ -35,9 +34,8 @@ type service struct {
 	api   *url.URL
 	hosts hostSet
 	// secrets belong to the application. No error may show them.
-	secrets []string
-	// endpoints and user are the meanings of answers: see classify.go.
-	endpoints, user []rule
+	secrets         []string
+	endpoints, user []rule // the meanings of answers
 	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
@@ -47,13 +45,11 @@ func (s *service) Name() string        { return s.cfg.Name }
 func (s *service) CallbackURL() string { return s.cfg.CallbackURL }
 func (s *service) isX() bool           { return s.x }
 
-// AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
-// APIHosts, and X's four API hosts if APIURL is one of them. By http it allows only
-// APIURL's own host and port. It allows no URL with user info.
+// AllowsURL implements [Provider]. It allows the hosts of APIURL, UserURL and APIHosts,
+// and X's four API hosts if APIURL is one of them.
 func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
 
-// RoundTrip implements [Provider]. The copy of r goes to the host of r.URL, whatever
-// r.Host is. A nil base is the provider's own transport.
+// RoundTrip implements [Provider]. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if base == nil {
 		base = s.cfg.Transport
@@ -109,8 +105,8 @@ type served struct{ bytes.Reader }
 
 func (*served) Close() error { return nil }
 
-// begin begins a call with the service's deadline, unless ctx ends sooner. secrets are the
-// secrets in the request, apart from the application's. The caller must call stop.
+// begin begins a call with the service's deadline, unless ctx ends sooner. The caller must
+// call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.cfg.Timeout {

@@ -20,32 +20,28 @@ const (
 	maxDetail = 300
 	// maxText bounds the texts that are examined. Anything longer is no message.
 	maxText = 8 << 10
-	// minSecret is the length, in bytes, of the shortest secret that is looked for. A
-	// visitor chooses the code and could make X's messages unreadable with a code such as
-	// "e". Shorter values are PINs, which the call has used up.
+	// minSecret is the length of the shortest secret that is looked for. A visitor chooses
+	// the code, and "e" would make messages unreadable. Shorter values are spent PINs.
 	minSecret = 8
 	// shortRun and longRun are the lengths of runs that mask takes for credentials: in
-	// an answer, and in an error of this machine, which has addresses. X's tokens have at
-	// least 40 characters.
+	// an answer, and in an error of this machine, which has addresses.
 	shortRun, longRun = 8, 40
 
 	redacted = "[redacted]"
 )
 
 var (
-	// credentialLike is a run of the characters of tokens, in any of the encodings in
-	// which requests and answers carry them.
+	// credentialLike is a run of the characters of tokens, in any encoding.
 	credentialLike = regexp.MustCompile(`[A-Za-z0-9+/=_.~%&:\\-]{8,}`)
-	// wordLike is a run that is a word of a message, such as Application-Only or
-	// code_verifier.
+	// wordLike is a word of a message, such as Application-Only or code_verifier.
 	wordLike = regexp.MustCompile(`^[A-Z]?[a-z]{1,24}(?:[-_./:]{1,2}[A-Z]?[a-z]{1,24}){0,4}[.:]{0,3}$`)
 
 	codeShape = regexp.MustCompile(`^[A-Za-z0-9_.\-]{1,39}$`)
 )
 
-// mask replaces each secret of at least 8 bytes, and each run of at least minRun
-// characters that is like a credential and not a word, by "[redacted]". The second rule
-// covers every encoding of a secret, and secrets that this package does not know.
+// mask replaces each secret, and each run of at least minRun characters that is like a
+// credential and not a word. The second rule covers every encoding of a secret, and secrets
+// that this package does not know.
 func mask(text string, secrets []string, minRun int) string {
 	const mark = "\x00" // does not print, so text and secrets do not have it
 	secrets = slices.Clone(secrets)
@@ -65,8 +61,7 @@ func mask(text string, secrets []string, minRun int) string {
 	return strings.ReplaceAll(text, mark, redacted)
 }
 
-// detailText makes an untrusted text fit for [Error.Detail]: one printable line of at most
-// 300 bytes, without secrets.
+// detailText makes an untrusted text fit for [Error.Detail].
 func detailText(text string, secrets []string) string {
 	if len(text) > maxText {
 		return ""
@@ -74,8 +69,7 @@ func detailText(text string, secrets []string) string {
 	return clip(mask(oneLine(text), secrets, shortRun), maxDetail)
 }
 
-// codeText makes an untrusted code fit for [Error.Code]. It drops a value that does not
-// look like a code.
+// codeText returns an untrusted code for [Error.Code], or "" if it is not like a code.
 func codeText(code string, secrets []string) string {
 	if !codeShape.MatchString(code) || mask(code, secrets, shortRun) != code {
 		return ""
@@ -109,14 +103,10 @@ func clip(s string, n int) string {
 }
 
 // safeCause makes an error fit for [Error.Err]. It unwraps a *url.Error, which repeats the
-// address. An error whose text holds a secret keeps its nature but loses its text.
+// address, and masks the text.
 func safeCause(err error, secrets []string, minRun int) error {
-	for {
-		wrapped, ok := err.(*url.Error) //nolint:errorlint // only the outermost errors are unwrapped
-		if !ok || wrapped.Err == nil {
-			break
-		}
-		err = wrapped.Err
+	for outer := (*url.Error)(nil); errors.As(err, &outer) && outer.Err != nil; {
+		err = outer.Err
 	}
 	text := err.Error()
 	if safe := clip(mask(oneLine(clip(text, maxText)), secrets, minRun), maxDetail); safe != text {
@@ -136,7 +126,6 @@ func (c *cause) Error() string        { return c.text }
 func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
 func (c *cause) Temporary() bool      { return c.Timeout() }
 
-// Timeout implements [net.Error].
 func (c *cause) Timeout() bool {
 	var n net.Error
 	return errors.As(c.err, &n) && n.Timeout()

@@ -19,25 +19,22 @@ import (
 type User struct {
 	// Provider is the name of that provider.
 	Provider string `json:"provider"`
-	// AccountID is the provider's id of the account. It never changes. X's are decimal
-	// numbers of up to 19 digits, too long for a JSON number.
+	// AccountID is the provider's id of the account. It never changes. X's have up to 19
+	// digits, too many for a JSON number.
 	AccountID string `json:"account_id"`
-	// ID is the application's id of this user. Tokens are stored under it. X's
-	// providers set it to AccountID, so that both protocols give one id. Other providers
-	// leave it empty, and package handlers sets <name>:<AccountID>, since account ids are
-	// unique within one provider only. An OnSignIn hook may set another id.
+	// ID is the application's id of this user. Tokens are stored under it. X's providers
+	// set it to AccountID, so that both protocols give one id. For other providers package
+	// handlers sets <name>:<AccountID>. An OnSignIn hook may set another id.
 	ID string `json:"id"`
 	// Username is the handle without its "@". It can change and pass to another person:
 	// never use it as a key.
 	Username string `json:"username"`
 	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
-	// and ZWJ (U+200C, U+200D) between other characters. The token answer of OAuth 1.0a
-	// does not have it.
+	// and ZWJ (U+200C, U+200D). X's token answer of OAuth 1.0a does not have it.
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
 	AvatarURL string `json:"avatar_url,omitempty"`
-	// Email is the confirmed address. X gives it if the application's settings, the
-	// scope users.email and the account allow it. Otherwise it is empty.
+	// Email is the confirmed address, if the provider gives it.
 	Email string `json:"email,omitempty"`
 	// SignedInAt is when this sign-in ended.
 	SignedInAt time.Time `json:"signed_in_at,omitzero"`
@@ -146,7 +143,7 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	// The client of a question has nothing to add to its transport.
+	// The client has nothing to add to its transport.
 	resp, err := client.Transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -161,15 +158,14 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 // idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
 var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// Clean returns the fields of u that describe the account, as this package promises them:
-// bounded and on one line. It is strict about AccountID, on which everything depends, and
-// drops unusable values of the other fields. Package handlers calls it for users of
-// gologin's handlers.
+// Clean returns the fields of u that describe the account, bounded and on one line. It is
+// strict about AccountID, and drops unusable values of the other fields. Package handlers
+// calls it for users of gologin's handlers.
 func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
 			Kind: ErrUnavailable, Provider: u.Provider, Op: userOp,
-			Detail: "there is no usable User.AccountID: it must be the account's lasting id, at most 255 printable ASCII characters",
+			Detail: "User.AccountID must be the account's lasting id, of 1 to 255 printable ASCII characters",
 		}
 	}
 	c := User{
@@ -186,8 +182,8 @@ func (u User) Clean() (User, error) {
 // emoji need them.
 const joiners = "\u200c\u200d"
 
-// displayName returns a name of at most 200 bytes on one line. Joiners remain between
-// other characters only. At an end they would change the text beside the name on a page.
+// displayName returns a name of at most 200 bytes on one line. Joiners at an end would
+// change the text beside the name on a page.
 func displayName(s string) string {
 	s = strings.Trim(oneLineBut(joiners, s), joiners+" ")
 	return strings.Trim(clip(s, 200), joiners+" ")

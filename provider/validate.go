@@ -127,8 +127,8 @@ func (c *checker) codes(codes map[string]error) (rules []rule) {
 		if e := (*Error)(nil); errors.As(means, &e) {
 			v = verdict{e.Kind, e.Reason}
 		}
-		if v == refused("") {
-			v.reason = ReasonOther
+		if v.kind == ErrRefused {
+			v.reason = cmp.Or(v.reason, ReasonOther)
 		}
 		if !slices.Contains(kinds, v.kind) {
 			c.fault("Codes", "maps %q to an error that is not one of this package's kinds", code)
