@@ -198,7 +198,7 @@ func outage(c *call, f *fault) bool {
 
 func unstructured(_ *call, f *fault) bool { return !f.structured }
 
-func saysNothing(_ *call, f *fault) bool { return !f.structured && f.texts == nil }
+func saysNothing(_ *call, f *fault) bool { return !f.structured && f.text() == "" }
 
 func limitReached(c *call, _ *fault) bool {
 	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
@@ -208,7 +208,7 @@ func limitReached(c *call, _ *fault) bool {
 // scope.
 func saysForbidden(_ *call, f *fault) bool {
 	return f.code() == "" && f.reason == "" &&
-		!slices.ContainsFunc(f.texts, func(t string) bool { return !strings.EqualFold(t, "Forbidden") })
+		!slices.ContainsFunc(f.texts, func(t string) bool { return t != "" && !strings.EqualFold(t, "Forbidden") })
 }
 
 // aboutToken reports whether an invalid_request is about the token. X says "Value passed

@@ -29,9 +29,6 @@ type fault struct {
 	texts                      []string // the messages, the most precise first
 }
 
-// maxErrors bounds the errors of one answer that are parsed.
-const maxErrors = 16
-
 var challenge = regexp.MustCompile(`\b(?:error|oauth_problem)="?([a-z_]+)`)
 
 // parseFault parses an error answer in any of the forms.
@@ -56,7 +53,7 @@ func parseFault(h http.Header, body []byte) (f fault) {
 		if err == nil && form.Has("error") {
 			f.addAll(object{"error": form.Get("error"), "error_description": form.Get("error_description")})
 		} else {
-			f.addText(string(body))
+			f.texts = append(f.texts, string(body))
 		}
 	}
 	return f
@@ -81,35 +78,23 @@ func (f *fault) code() string { return cmp.Or(append(f.codes, f.problem)...) }
 // text is the one text to show.
 func (f *fault) text() string { return cmp.Or(f.texts...) }
 
-func (f *fault) addCode(code string) { f.codes = appendText(f.codes, code) }
-func (f *fault) addText(text string) { f.texts = appendText(f.texts, text) }
-
-// appendText appends s unless it is empty.
-func appendText(list []string, s string) []string {
-	if s == "" {
-		return list
-	}
-	return append(list, s)
-}
-
 // addAll adds an answer by RFC 6749, section 5.2, and the errors inside it.
 func (f *fault) addAll(answer object) {
 	f.structured = true
 	// X's first API sent a sentence in place of the code; other providers send a number.
 	if e := scalarOf(answer["error"]); strings.Contains(e, " ") {
-		f.addText(e)
+		f.texts = append(f.texts, e)
 	} else {
-		f.oauth = e
-		f.addCode(e)
+		f.oauth, f.codes = e, append(f.codes, e)
 	}
-	f.addText(stringOf(answer["error_description"]))
+	f.texts = append(f.texts, stringOf(answer["error_description"]))
 	f.add(answer)
 	errs, ok := answer["errors"].([]any)
 	if !ok {
 		errs = []any{answer["errors"]}
 	}
-	for _, e := range errs[:min(len(errs), maxErrors)] {
-		f.addText(stringOf(e))
+	for _, e := range errs {
+		f.texts = append(f.texts, stringOf(e))
 		one, _ := e.(object)
 		f.add(one)
 	}
@@ -117,10 +102,8 @@ func (f *fault) addAll(answer object) {
 
 // add adds a problem document (RFC 9457) or one of X's own errors.
 func (f *fault) add(o object) {
-	f.addCode(scalarOf(o["code"]))
-	f.addText(stringOf(o["detail"]))
-	f.addText(stringOf(o["message"]))
-	f.addText(stringOf(o["title"]))
+	f.codes = append(f.codes, scalarOf(o["code"]))
+	f.texts = append(f.texts, stringOf(o["detail"]), stringOf(o["message"]), stringOf(o["title"]))
 	if t := stringOf(o["type"]); f.problem == "" && strings.Contains(t, "/problems/") {
 		f.problem = path.Base(t)
 	}
@@ -140,9 +123,9 @@ func (f *fault) addXML(body []byte) {
 	if f.page {
 		return
 	}
-	for _, m := range xmlError.FindAllSubmatch(body, maxErrors) {
-		f.addCode(string(m[1]))
-		f.addText(strings.TrimSpace(html.UnescapeString(string(m[2]))))
+	for _, m := range xmlError.FindAllSubmatch(body, -1) {
+		f.codes = append(f.codes, string(m[1]))
+		f.texts = append(f.texts, strings.TrimSpace(html.UnescapeString(string(m[2]))))
 	}
 }
 

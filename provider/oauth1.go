@@ -76,9 +76,9 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL)
 	c.address("AuthorizeURL", cfg.AuthorizeURL)
 	c.address("AccessTokenURL", cfg.AccessTokenURL)
-	meanings, user, rejected := anyOAuth1, anyUser, rejects(deadToken...)
+	endpoints, user, rejected := anyOAuth1, anyUser, rejects(deadToken...)
 	if c.x {
-		meanings, user, rejected = xOAuth1, xOAuth1, rejects("89")
+		endpoints, user, rejected = xOAuth1, xOAuth1, rejects("89")
 	}
 	if cfg.RejectsToken == nil {
 		cfg.RejectsToken = rejected
@@ -91,7 +91,7 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	if s == nil {
 		return nil, c.Err()
 	}
-	s.secrets, s.endpoints, s.user = words{cfg.ConsumerSecret}, meanings, user
+	s.secrets, s.endpoints, s.user = words{cfg.ConsumerSecret}, endpoints, user
 	o := &oauth1Provider{service: s, fetchProfile: cfg.FetchProfile, client: &oauth1.Config{
 		ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
 		Endpoint: oauth1.Endpoint{

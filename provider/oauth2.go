@@ -97,17 +97,16 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	c.credential("ClientID", cfg.ClientID, true)
 	c.credential("ClientSecret", cfg.ClientSecret, false)
 	c.address("CallbackURL", cfg.CallbackURL)
-	c.consent(cfg.AuthorizeURL)
+	c.address("AuthorizeURL", cfg.AuthorizeURL)
 	c.address("TokenURL", cfg.TokenURL)
 	if cfg.RevokeURL != "" {
 		c.address("RevokeURL", cfg.RevokeURL)
 	}
 	c.scopes("Scopes", cfg.Scopes)
 	c.scopes("IdentityScopes", cfg.IdentityScopes)
-	codes := c.codes(cfg.Codes)
-	meanings, user, rejected := tokenEndpoints, anyUser, rejects("invalid_token")
+	endpoints, user, rejected := tokenEndpoints, anyUser, rejects("invalid_token")
 	if c.x {
-		meanings, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
+		endpoints, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
 	}
 	if cfg.RejectsToken == nil {
 		cfg.RejectsToken = rejected
@@ -117,7 +116,7 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	if s == nil {
 		return nil, c.Err()
 	}
-	s.endpoints, s.user = slices.Concat(codes, meanings), user
+	s.endpoints, s.user = slices.Concat(meanings(cfg.Codes), endpoints), user
 	o := &oauth2Provider{service: s, client: &oauth2.Config{
 		ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
 		Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},

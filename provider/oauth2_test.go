@@ -514,14 +514,12 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 	who := func(context.Context, *http.Client) (provider.User, error) { return provider.User{}, nil }
 	for field, change := range map[string]func(*provider.OAuth2Config){
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
-		"FetchUser":      func(c *provider.OAuth2Config) { c.FetchUser = who },
 		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
 		"UserURL":        func(c *provider.OAuth2Config) { c.UserURL = "http://api.example/user" },
-		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
+		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "#a" },
 		"TokenURL":       func(c *provider.OAuth2Config) { c.TokenURL = "http://id.example/token" },
 		"RevokeURL":      func(c *provider.OAuth2Config) { c.RevokeURL = "revoke" },
 		"Scopes[1]":      func(c *provider.OAuth2Config) { c.Scopes = []string{"a", "b c"} },
-		"Codes":          func(c *provider.OAuth2Config) { c.Codes = map[string]error{"1": errors.New("mine")} },
 		"APIHosts[0]":    func(c *provider.OAuth2Config) { c.APIHosts = []string{"https://a.example"} },
 		"Timeout":        func(c *provider.OAuth2Config) { c.Timeout = -1 },
 		"ClientSecret":   func(c *provider.OAuth2Config) { c.ClientSecret = "SECRET\n" },

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -91,20 +90,6 @@ func (c *checker) address(field, value string) *url.URL {
 	return nil
 }
 
-// protocolParameters are the parameters of the consent page that a sign-in sets.
-var protocolParameters = words{
-	"response_type", "client_id", "redirect_uri", "scope", "state",
-	"code_challenge", "code_challenge_method",
-}
-
-// consent checks the address of OAuth 2.0's consent page.
-func (c *checker) consent(value string) {
-	page := c.address("AuthorizeURL", value)
-	if page != nil && slices.ContainsFunc(protocolParameters, page.Query().Has) {
-		c.fault("AuthorizeURL", "has a parameter that every sign-in sets: leave out %s", strings.Join(protocolParameters, ", "))
-	}
-}
-
 // scopes checks each scope for its shape.
 func (c *checker) scopes(field string, scopes []string) {
 	for i, s := range scopes {
@@ -114,14 +99,8 @@ func (c *checker) scopes(field string, scopes []string) {
 	}
 }
 
-// kinds are the errors that a provider may give a meaning to.
-var kinds = []error{
-	ErrDenied, ErrExpired, ErrNotAllowed, ErrAccountRefused, ErrRateLimited, ErrRefused,
-	ErrTokenRefused, ErrUnavailable,
-}
-
-// codes checks the meanings of the configured codes.
-func (c *checker) codes(codes map[string]error) (rules []rule) {
+// meanings returns the rules for the configured codes.
+func meanings(codes map[string]error) (rules []rule) {
 	for code, means := range codes {
 		v := verdict{kind: means}
 		if e := (*Error)(nil); errors.As(means, &e) {
@@ -129,9 +108,6 @@ func (c *checker) codes(codes map[string]error) (rules []rule) {
 		}
 		if v.kind == ErrRefused {
 			v.reason = cmp.Or(v.reason, ReasonOther)
-		}
-		if !slices.Contains(kinds, v.kind) {
-			c.fault("Codes", "maps %q to an error that is not one of this package's kinds", code)
 		}
 		rules = append(rules, rule{ops: words{"token", "refresh"}, codes: words{code}, means: v})
 	}
@@ -184,8 +160,6 @@ func (c *checker) user(cfg OAuth2Config) (at *url.URL, fetch fetchFunc) {
 	switch {
 	case c.x:
 		return nil, fetchX(cfg.APIURL)
-	case who != nil && (cfg.UserURL != "" || cfg.User != nil):
-		c.fault("FetchUser", "is set beside UserURL or User: leave those out, or FetchUser")
 	case who == nil && (cfg.UserURL == "" || cfg.User == nil):
 		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
 	case who == nil:
