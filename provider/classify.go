@@ -212,8 +212,7 @@ func saysForbidden(_ *call, f *fault) bool {
 }
 
 // aboutToken reports whether an invalid_request is about the token. X says "Value passed
-// for the token was invalid."; other servers say something similar or nothing. All other
-// required parameters are always sent, so a refusal without a text is about the token.
+// for the token was invalid."; other servers say something similar or nothing.
 func aboutToken(_ *call, f *fault) bool {
 	if f.says("missing required parameter", "client", "header", "grant_type", "grant type") {
 		return false
@@ -228,8 +227,10 @@ func clockOff(c *call, _ *fault) bool {
 	return err == nil && date.Sub(c.sent).Abs() > xplatform.MaxClockSkew
 }
 
+type rejectFunc = func(*http.Response, []byte) bool
+
 // rejects returns the function of [TokenRejecter] for a 401 with one of the codes.
-func rejects(codes ...string) func(*http.Response, []byte) bool {
+func rejects(codes ...string) rejectFunc {
 	return func(resp *http.Response, body []byte) bool {
 		f := parseFault(resp.Header, body)
 		return resp.StatusCode == http.StatusUnauthorized && f.has(codes...)
@@ -265,9 +266,8 @@ func (c *call) failure() error {
 // maxWait is the longest plausible limit. X's are 15 minutes and 24 hours.
 const maxWait = 60 * 24 * time.Hour
 
-// retryAt returns the end of a limit: X's reset times, in Unix seconds, or Retry-After
-// (RFC 9110), which servers in front of X send. It is the zero time if the headers do not
-// say.
+// retryAt returns the end of a limit, or the zero time: X's reset times, in Unix seconds,
+// or Retry-After (RFC 9110), which servers in front of X send.
 func retryAt(h http.Header, now time.Time) time.Time {
 	epoch := time.Unix(0, 0)
 	at := moment(h.Get("X-Rate-Limit-Reset"), epoch, now)

@@ -198,7 +198,7 @@ func (c *call) unreached() *Error {
 
 // headerOf is a copy of r's header.
 func headerOf(r *http.Request) http.Header {
-	if len(r.Header) == 0 {
+	if r.Header == nil {
 		return make(http.Header, 1)
 	}
 	return r.Header.Clone()

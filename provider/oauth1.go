@@ -58,11 +58,7 @@ type oauth1Provider struct {
 	fetchProfile bool
 }
 
-// NewOAuth1 returns a provider. It reports every error of cfg at once, each with the field
-// and what to do. NewOAuth1 copies cfg and makes no network requests.
-//
-// The user declined if the callback has the request token as "denied", or as
-// "oauth_token" without a verifier.
+// NewOAuth1 is like [NewOAuth2], for OAuth 1.0a.
 func NewOAuth1(cfg OAuth1Config) (Provider, error) {
 	return newOAuth1(newChecker("OAuth1Config", ""), cfg)
 }
@@ -80,18 +76,15 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	if c.x {
 		endpoints, user, rejected = xOAuth1, xOAuth1, rejects("89")
 	}
-	if cfg.RejectsToken == nil {
-		cfg.RejectsToken = rejected
-	}
 	s := c.service(OAuth2Config{
 		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
 		FetchUser: cfg.FetchUser, APIURL: cfg.APIURL, APIHosts: cfg.APIHosts,
 		RejectsToken: cfg.RejectsToken, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
-	})
+	}, endpoints, user, rejected)
 	if s == nil {
 		return nil, c.Err()
 	}
-	s.secrets, s.endpoints, s.user = words{cfg.ConsumerSecret}, endpoints, user
+	s.secrets = words{cfg.ConsumerSecret}
 	o := &oauth1Provider{service: s, fetchProfile: cfg.FetchProfile, client: &oauth1.Config{
 		ConsumerKey: cfg.ConsumerKey, ConsumerSecret: cfg.ConsumerSecret, CallbackURL: cfg.CallbackURL,
 		Endpoint: oauth1.Endpoint{
@@ -131,10 +124,9 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 	return &out
 }
 
-// Finish implements [Provider]. It exchanges the request token (RFC 5849, section 2.3).
-// The call is signed with the request token's secret, although X is said not to require
-// it, so that a stolen callback is useless. X's answer names the user. Other providers,
-// and X without a user_id, are asked by a second call.
+// Finish implements [Provider] by RFC 5849, section 2.3. The call is signed with the request token's
+// secret, although X is said not to require it, so that a stolen callback is useless. X's
+// answer names the user. Other providers, and X without a user_id, are asked.
 func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
 	if err == nil {
@@ -236,9 +228,8 @@ func (c *call) failed(problem string) error {
 }
 
 // sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.
-// The host of r.URL is signed. The body of a form is part of the signature and is read
-// into memory; other bodies are neither. X refuses a key that occurs twice in query and
-// form.
+// The body of a form is part of the signature and is read into memory; other bodies are
+// neither.
 func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		closeBody(r)
@@ -271,8 +262,8 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	return resp, err
 }
 
-// noncer makes nonces of 26 letters and digits, with 130 random bits. X requires letters
-// and digits. Other servers accept 20 to 30 of them.
+// noncer makes nonces of 26 letters and digits. X requires letters and digits. Other
+// servers accept 20 to 30 of them.
 type noncer struct{}
 
 // Nonce implements [oauth1.Noncer].

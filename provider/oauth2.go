@@ -108,15 +108,11 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	if c.x {
 		endpoints, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
 	}
-	if cfg.RejectsToken == nil {
-		cfg.RejectsToken = rejected
-	}
 	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
-	s := c.service(cfg)
+	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, rejected)
 	if s == nil {
 		return nil, c.Err()
 	}
-	s.endpoints, s.user = slices.Concat(meanings(cfg.Codes), endpoints), user
 	o := &oauth2Provider{service: s, client: &oauth2.Config{
 		ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.CallbackURL,
 		Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
@@ -175,8 +171,7 @@ func (o *oauth2Provider) pageFor(scopes []string) string {
 }
 
 // Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
-// who signed in. The token's scopes are the granted ones, or the requested ones if the
-// answer names none.
+// who signed in.
 func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	code, err := o.code(p, callback)
 	if err != nil {

@@ -192,11 +192,8 @@ func displayName(s string) string {
 // avatarURL returns address, or "" if a page could not show it.
 func avatarURL(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > 2048 {
 		return ""
 	}
-	if address = u.String(); len(address) > 2048 {
-		return ""
-	}
-	return address
+	return u.String()
 }

@@ -116,7 +116,7 @@ func meanings(codes map[string]error) (rules []rule) {
 
 // service checks the settings that both protocols have, and makes the part of a provider
 // that they share. [OAuth1Config] has the same settings. It returns nil after an error.
-func (c *checker) service(cfg OAuth2Config) *service {
+func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects rejectFunc) *service {
 	c.name(cfg.Name)
 	at, fetch := c.user(cfg)
 	api := at
@@ -149,8 +149,11 @@ func (c *checker) service(cfg OAuth2Config) *service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.RejectsToken == nil {
+		cfg.RejectsToken = rejects
+	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, fetch: fetch}
+	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, fetch: fetch, endpoints: endpoints, user: user}
 }
 
 // user checks how the user is found. It returns UserURL, if that is set, and a function
