@@ -197,8 +197,7 @@ func outage(c *call, f *fault) bool {
 }
 
 func unstructured(_ *call, f *fault) bool { return !f.structured }
-
-func saysNothing(_ *call, f *fault) bool { return !f.structured && f.text() == "" }
+func saysNothing(_ *call, f *fault) bool  { return !f.structured && f.text() == "" }
 
 func limitReached(c *call, _ *fault) bool {
 	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""

@@ -155,6 +155,9 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.body = trimmed(body)
+	if c.cfg.qq {
+		c.body = withoutCallback(c.body)
+	}
 	c.serve(resp, c.body)
 	return resp, nil
 }

@@ -137,9 +137,6 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.cfg.qq {
-		t.body = withoutCallback(t.body)
-	}
 	body := t.body
 	resp.Header = jsonHeader
 	if !t.x && len(body) > 0 && !strings.ContainsRune(`{["`, rune(body[0])) {

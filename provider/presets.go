@@ -182,13 +182,13 @@ func qqUser(ctx context.Context, client *http.Client, appID string) (User, error
 	return User{AccountID: me.OpenID, Name: profile.Nickname, AvatarURL: profile.Picture}, err
 }
 
-// getJSON decodes a good answer to a GET, JSON or QQ's JSONP, into v.
+// getJSON decodes a good answer to a GET into v.
 func getJSON(ctx context.Context, client *http.Client, address string, v any) error {
 	body, err := get(ctx, client, address)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(withoutCallback(body), v)
+	return json.Unmarshal(body, v)
 }
 
 // qqTokenRequest returns a GET whose query is what x/oauth2 posts.

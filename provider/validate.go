@@ -43,10 +43,8 @@ var (
 // name checks the provider's name.
 func (c *checker) name(name string) {
 	switch {
-	case name == "":
-		c.fault("Name", `is missing: give a short and lasting name, such as "example"`)
 	case !nameShape.MatchString(name):
-		c.fault("Name", "may have lower-case letters, digits and hyphens only")
+		c.fault("Name", `must have lower-case letters, digits and hyphens only, such as "example"`)
 	case !c.x && (name == xName || name == xOAuth1Name):
 		// Accounts belong to their provider's name.
 		c.fault("Name", "is reserved for X: give another name, or use NewX or NewXOAuth1")
@@ -70,18 +68,12 @@ func (c *checker) address(field, value string) *url.URL {
 	u, err := url.Parse(value)
 	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
 	switch {
-	case value == "":
-		c.fault(field, "is missing: give an absolute address, such as https://example.com/path")
 	case err != nil || u.Scheme == "" || web && u.Hostname() == "" || !web && !callback:
-		c.fault(field, "is not an absolute address, such as https://example.com/path")
+		c.fault(field, "is missing or not absolute: give an address such as https://example.com/path")
 	case xplatform.RefusesScheme(u.Scheme):
 		c.fault(field, "has a scheme that browsers run or open locally: use https")
-	case u.User != nil:
-		c.fault(field, "has a user name or password in it: leave them out")
-	case strings.Contains(value, "#"):
-		c.fault(field, "has a fragment: leave out the # and what follows")
-	case strings.Contains(value, "?") && field == "APIURL":
-		c.fault(field, "has a query: leave out the ? and what follows")
+	case u.User != nil || strings.Contains(value, "#") || field == "APIURL" && strings.Contains(value, "?"):
+		c.fault(field, "has a user name, a fragment or a query in it: leave that out")
 	case u.Scheme == "http" && !callback && !loopback.Is(u.Hostname()):
 		c.fault(field, "is http: use https, or a loopback host such as 127.0.0.1 for tests")
 	default:
@@ -120,13 +112,10 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects reje
 	c.name(cfg.Name)
 	at, fetch := c.user(cfg)
 	api := at
-	switch {
-	case cfg.APIURL != "":
+	if cfg.APIURL != "" || cfg.FetchUser != nil {
 		api = c.address("APIURL", cfg.APIURL)
-	case at != nil:
+	} else if at != nil {
 		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
-	case cfg.FetchUser != nil:
-		c.fault("APIURL", "is missing: give the address of the API that FetchUser calls")
 	}
 	for i, h := range cfg.APIHosts {
 		if !hostShape.MatchString(h) {
