@@ -101,7 +101,7 @@ var xAccount = rule{
 
 // xRefresh has X's own ways to say that a refresh token is refused.
 var xRefresh = []rule{
-	{ops: opRefresh, status: 400, codes: words{"invalid_token"}, means: tokenRefused},
+	{ops: opRefresh, when: saysInvalidToken, means: tokenRefused},
 	{ops: opRefresh, codes: words{"invalid_request"}, when: aboutToken, means: tokenRefused},
 }
 
@@ -198,6 +198,9 @@ func outage(c *call, f *fault) bool {
 
 func unstructured(_ *call, f *fault) bool { return !f.structured }
 func saysNothing(_ *call, f *fault) bool  { return !f.structured && f.text() == "" }
+
+// saysInvalidToken ignores WWW-Authenticate, which is not about the refresh token.
+func saysInvalidToken(_ *call, f *fault) bool { return f.oauth == "invalid_token" }
 
 func limitReached(c *call, _ *fault) bool {
 	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""

@@ -169,7 +169,7 @@ func (o *oauth1Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if err != nil {
 		return c.unreached()
 	}
-	if _, err := o.send(c, t, r); err != nil && c.err == nil && c.status == 0 {
+	if _, err := o.send(c, t, r); err != nil && c.err == nil && c.status == 0 { //nolint:bodyclose // c has closed it
 		return err // The token was not sent.
 	}
 	return c.revoked()

@@ -86,7 +86,7 @@ type oauth2Provider struct {
 // NewOAuth2 returns a provider. It reports every error of cfg at once, each with the field
 // and what to do. NewOAuth2 copies cfg and makes no network requests.
 //
-// If the provider does not tell who signed in, [Provider.Finish] returns no token, although
+// If the call for the user fails, [Provider.Finish] returns no token, although
 // the provider has issued one. A 401 is then [ErrUnavailable], since a new token is valid:
 // X has answered so to everyone for days.
 func NewOAuth2(cfg OAuth2Config) (Provider, error) {

@@ -532,3 +532,14 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestACodeWithoutAMeaningIsARefusal: it must never pass for a success.
+func TestACodeWithoutAMeaningIsARefusal(t *testing.T) {
+	s := newServer(t)
+	o := s.oauth2(t, func(c *provider.OAuth2Config) { c.Codes = map[string]error{"odd": nil} })
+	s.reply("/2/oauth2/token", 400, `{"error":"odd"}`)
+	_, _, err := signIn2(t, o)
+	if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonOther {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -96,7 +96,7 @@ func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) erro
 		// RFC 6749, section 2.3.1 encodes both parts before it joins them.
 		r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
 	}
-	_, _ = c.RoundTrip(r)
+	_, _ = c.RoundTrip(r) //nolint:bodyclose // c has read and closed it
 	return c.revoked()
 }
 

@@ -98,7 +98,7 @@ func meanings(codes map[string]error) (rules []rule) {
 		if e := (*Error)(nil); errors.As(means, &e) {
 			v = verdict{e.Kind, e.Reason}
 		}
-		if v.kind == ErrRefused {
+		if v.kind = cmp.Or(v.kind, ErrRefused); v.kind == ErrRefused {
 			v.reason = cmp.Or(v.reason, ReasonOther)
 		}
 		rules = append(rules, rule{ops: words{"token", "refresh"}, codes: words{code}, means: v})

@@ -79,16 +79,17 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 		page = "/oauth/authorize"
 	}
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, cfg.APIURL+page)
-	cfg.RequestTokenURL = cmp.Or(cfg.RequestTokenURL, cfg.APIURL+"/oauth/request_token")
+	requestToken := cfg.APIURL + "/oauth/request_token"
 	cfg.AccessTokenURL = cmp.Or(cfg.AccessTokenURL, cfg.APIURL+"/oauth/access_token")
 	switch cfg.AccessType {
 	case "":
 	case "read", "write":
 		// dghubble/oauth1 signs the query of this address. X accepts the parameter there.
-		cfg.RequestTokenURL += "?x_auth_access_type=" + cfg.AccessType
+		requestToken += "?x_auth_access_type=" + cfg.AccessType
 	default:
 		c.fault("AccessType", `must be "read", "write" or empty`)
 	}
+	cfg.RequestTokenURL = cmp.Or(cfg.RequestTokenURL, requestToken)
 	return newOAuth1(c, cfg)
 }
 

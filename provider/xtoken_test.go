@@ -144,6 +144,7 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 		{"the RFC's word with 403", 403, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"X's text under another error", 400, `{"error":"unauthorized_client","error_description":"Value passed for the token was invalid."}`, provider.ErrRefused, provider.ReasonCredentials, "unauthorized_client"},
 		{"another server's word for a spent token", 400, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
+		{"the same with 401", 401, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
 		{"X's word with another name of the parameter", 400, `{"error":"invalid_request","error_description":"Value passed for the refresh_token was invalid."}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"another server's word for a token that was taken back", 400, `{"error":"invalid_request","error_description":"The refresh token has been revoked"}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"a token endpoint that is overloaded", 400, `{"error":"invalid_request","error_description":"The token endpoint is overloaded, try later"}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
@@ -345,4 +346,12 @@ func TestTokensOfTheOtherProtocolAreNotSent(t *testing.T) {
 	if len(s.requests()) != 0 {
 		t.Error("something was sent")
 	}
+}
+
+// TestAChallengeAtARefreshIsNotAboutTheRefreshToken: a server in front of X may send it.
+func TestAChallengeAtARefreshIsNotAboutTheRefreshToken(t *testing.T) {
+	s := newServer(t)
+	s.replyHeader("/2/oauth2/token", reply{401, map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}, ""})
+	_, err := s.x(t).Refresh(ctx, stored())
+	failed(t, err, provider.ErrRefused)
 }
