@@ -37,7 +37,6 @@ func (r *rule) matches(c *call, f *fault) bool {
 		(r.when == nil || r.when(c, f))
 }
 
-// decide returns the verdict of the first rule that matches.
 func decide(c *call, f *fault, tables ...[]rule) verdict {
 	for _, r := range slices.Concat(tables...) {
 		if r.matches(c, f) {

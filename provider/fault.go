@@ -31,7 +31,6 @@ type fault struct {
 
 var challenge = regexp.MustCompile(`\b(?:error|oauth_problem)="?([a-z_]+)`)
 
-// parseFault parses an error answer in any of the forms.
 func parseFault(h http.Header, body []byte) (f fault) {
 	body = trimmed(body)
 	if m := challenge.FindStringSubmatch(h.Get("WWW-Authenticate")); m != nil {
@@ -59,7 +58,6 @@ func parseFault(h http.Header, body []byte) (f fault) {
 	return f
 }
 
-// has reports whether the answer has one of the codes in any of its fields.
 func (f *fault) has(codes ...string) bool {
 	return slices.ContainsFunc(codes, func(c string) bool {
 		return slices.Contains(f.codes, c) || c == f.problem || c == f.reason || c == f.challenge
@@ -72,10 +70,8 @@ func (f *fault) says(parts ...string) bool {
 	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(all, p) })
 }
 
-// code is the one code to show.
 func (f *fault) code() string { return cmp.Or(append(f.codes, f.problem)...) }
 
-// text is the one text to show.
 func (f *fault) text() string { return cmp.Or(f.texts...) }
 
 // addAll adds an answer by RFC 6749, section 5.2, and the errors inside it.

@@ -73,7 +73,6 @@ func (s *service) newError(kind error, reason Reason, op, detail string) *Error 
 	return &Error{Kind: kind, Reason: reason, Provider: s.cfg.Name, Op: op, Detail: detail}
 }
 
-// misuse is the error for a call that is not sent to the provider.
 func (s *service) misuse(op, detail string) *Error {
 	return s.newError(ErrRefused, ReasonOther, op, detail)
 }
@@ -100,7 +99,6 @@ type call struct {
 	err    error
 }
 
-// served is the body of a response whose content is in memory.
 type served struct{ bytes.Reader }
 
 func (*served) Close() error { return nil }
@@ -169,7 +167,6 @@ func (c *call) serve(resp *http.Response, body []byte) {
 	resp.ContentLength = int64(len(body))
 }
 
-// hidden are the secrets of the application and of the request.
 func (c *call) hidden() []string { return slices.Concat(c.secrets, c.sends) }
 
 // fail returns an error of this call. detail is either this package's own text or the
@@ -180,7 +177,6 @@ func (c *call) fail(kind error, detail string) *Error {
 	return e
 }
 
-// unusable is the error for an answer with a good status that cannot be used.
 func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, detail) }
 
 // unreached is the error for a call without a complete answer.
@@ -199,7 +195,6 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-// headerOf is a copy of r's header.
 func headerOf(r *http.Request) http.Header {
 	if r.Header == nil {
 		return make(http.Header, 1)

@@ -152,7 +152,7 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 	return page + "&state=" + p.State + "&code_challenge_method=S256&code_challenge=" + challenge, p, nil
 }
 
-// pageFor is the address of the consent page for scopes, without the values of one sign-in.
+// pageFor is the consent page for scopes, without the values of one sign-in.
 func (o *oauth2Provider) pageFor(scopes []string) string {
 	separator := " "
 	if o.cfg.qq {
@@ -164,8 +164,7 @@ func (o *oauth2Provider) pageFor(scopes []string) string {
 	}
 	page := o.client.AuthCodeURL("", options...)
 	// X has answered 400 to scopes joined by "+", which url.Values writes. A plus sign in
-	// a value is encoded, so each remaining one is a blank. AuthorizeURL's own query stays
-	// unchanged.
+	// a value is encoded. AuthorizeURL's own query stays unchanged.
 	query := strings.TrimPrefix(page, o.client.Endpoint.AuthURL)
 	return o.client.Endpoint.AuthURL + strings.ReplaceAll(query, "+", "%20")
 }
@@ -227,8 +226,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	}
 }
 
-// single returns the value of a parameter that occurs once, and "" otherwise: RFC 6749,
-// section 3.1 forbids repeated parameters.
+// single returns the value of a parameter that occurs once (RFC 6749, section 3.1), or "".
 func single(v url.Values, key string) string {
 	if len(v[key]) != 1 {
 		return ""

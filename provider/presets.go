@@ -163,7 +163,6 @@ func QQ(appID, appKey, callbackURL string) OAuth2Config {
 	}
 }
 
-// qqUser asks QQ for the user's OpenID, and then for the user's profile.
 func qqUser(ctx context.Context, client *http.Client, appID string) (User, error) {
 	var me struct{ OpenID string }
 	if err := getJSON(ctx, client, "https://graph.qq.com/oauth2.0/me", &me); err != nil {
@@ -182,7 +181,6 @@ func qqUser(ctx context.Context, client *http.Client, appID string) (User, error
 	return User{AccountID: me.OpenID, Name: profile.Nickname, AvatarURL: profile.Picture}, err
 }
 
-// getJSON decodes a good answer to a GET into v.
 func getJSON(ctx context.Context, client *http.Client, address string, v any) error {
 	body, err := get(ctx, client, address)
 	if err != nil {

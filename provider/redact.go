@@ -61,7 +61,6 @@ func mask(text string, secrets []string, minRun int) string {
 	return strings.ReplaceAll(text, mark, redacted)
 }
 
-// detailText makes an untrusted text fit for [Error.Detail].
 func detailText(text string, secrets []string) string {
 	if len(text) > maxText {
 		return ""
@@ -80,7 +79,6 @@ func codeText(code string, secrets []string) string {
 // oneLine replaces unprintable characters and each run of white space by one space.
 func oneLine(s string) string { return oneLineBut("", s) }
 
-// oneLineBut is oneLine, but keeps the runes in keep.
 func oneLineBut(keep, s string) string {
 	odd := func(r rune) bool {
 		return r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r)

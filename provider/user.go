@@ -132,12 +132,10 @@ func (c *call) notTold(err error) error {
 	return e
 }
 
-// statusError is the error of get for an answer without a good status.
 type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
-// get returns the body of a good answer to a GET.
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {

@@ -40,7 +40,6 @@ var (
 	hostShape = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
 
-// name checks the provider's name.
 func (c *checker) name(name string) {
 	switch {
 	case !nameShape.MatchString(name):
@@ -82,7 +81,6 @@ func (c *checker) address(field, value string) *url.URL {
 	return nil
 }
 
-// scopes checks each scope for its shape.
 func (c *checker) scopes(field string, scopes []string) {
 	for i, s := range scopes {
 		if badScope(s) {

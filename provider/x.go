@@ -93,23 +93,21 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	return newOAuth1(c, cfg)
 }
 
-// xAPI checks the address of X's API and returns it without a slash at its end. The paths
-// of the API's versions are below it. It returns X's own for a bad one.
+// xAPI checks the address of X's API and returns it without a slash at its end, or X's own
+// for a bad one.
 func (c *checker) xAPI(value string) string {
 	value = strings.TrimRight(cmp.Or(value, xplatform.APIURL), "/")
 	u := c.address("APIURL", value)
 	if u == nil {
 		return xplatform.APIURL
 	}
-	// A proxy may have a path.
 	if p := strings.Trim(u.Path, "/"); p == "2" || p == "1.1" || p != "" && isXAPI(u) {
 		c.fault("APIURL", "has a path, and every call adds another, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
 	}
 	return value
 }
 
-// fetchX returns X's call for the user, which X bills. It requests only fields on which
-// X's documentation and OpenAPI file agree.
+// fetchX returns X's call for the user, which X bills.
 func fetchX(api string) fetchFunc {
 	address := api + "/2/users/me?user.fields=profile_image_url"
 	return func(ctx context.Context, client *http.Client, email bool) (User, error) {
@@ -125,8 +123,8 @@ func fetchX(api string) fetchFunc {
 	}
 }
 
-// xAccountID is the shape of account ids. X's are 64-bit numbers in decimal. Other servers
-// that speak X's protocol may have other ids.
+// xAccountID is the shape of account ids at servers that speak X's protocol. X's are 64-bit
+// numbers in decimal.
 var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
