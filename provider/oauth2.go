@@ -97,7 +97,7 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	c.credential("ClientID", cfg.ClientID, true)
 	c.credential("ClientSecret", cfg.ClientSecret, false)
 	c.address("CallbackURL", cfg.CallbackURL)
-	c.address("AuthorizeURL", cfg.AuthorizeURL)
+	c.consent(cfg.AuthorizeURL)
 	c.address("TokenURL", cfg.TokenURL)
 	if cfg.RevokeURL != "" {
 		c.address("RevokeURL", cfg.RevokeURL)

@@ -516,7 +516,7 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
 		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
 		"UserURL":        func(c *provider.OAuth2Config) { c.UserURL = "http://api.example/user" },
-		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "#a" },
+		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
 		"TokenURL":       func(c *provider.OAuth2Config) { c.TokenURL = "http://id.example/token" },
 		"RevokeURL":      func(c *provider.OAuth2Config) { c.RevokeURL = "revoke" },
 		"Scopes[1]":      func(c *provider.OAuth2Config) { c.Scopes = []string{"a", "b c"} },

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,15 @@ func (c *checker) address(field, value string) *url.URL {
 		return u
 	}
 	return nil
+}
+
+// consent checks the consent page of OAuth 2.0 for parameters that every sign-in sets.
+func (c *checker) consent(value string) {
+	own := words{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"}
+	page := c.address("AuthorizeURL", value)
+	if page != nil && slices.ContainsFunc(own, page.Query().Has) {
+		c.fault("AuthorizeURL", "has a parameter that every sign-in sets: leave out %s", strings.Join(own, ", "))
+	}
 }
 
 func (c *checker) scopes(field string, scopes []string) {
