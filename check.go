@@ -190,9 +190,9 @@ func probe(ctx context.Context, p provider.Provider) (err error) {
 		return nil
 	}
 	switch p.(type) {
-	case *provider.OAuth1:
+	case provider.TokenVerifier:
 		_, _, err = p.Begin(ctx, provider.Options{})
-	case *provider.OAuth2:
+	case provider.CodeExchanger:
 		const self = "self-check"
 		_, _, err = p.Finish(ctx, provider.Pending{Provider: p.Name(), State: self, Secret: strings.Repeat("self-check-", 4)},
 			url.Values{"state": {self}, "code": {self}})

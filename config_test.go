@@ -95,7 +95,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 			c.Scopes, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = []string{"a,b"}, "k k", "s"
 		}, []string{"xsignin: Config.Scopes[0]", "xsignin: Config.OAuth1.ConsumerKey has blanks"}},
 		{"two providers of one name", func(c *xsignin.Config) {
-			x, err := provider.NewX(provider.XConfig{ClientID: "other", CallbackURL: "https://site.example/auth/callback"})
+			x, err := provider.NewX(provider.OAuth2Config{ClientID: "other", CallbackURL: "https://site.example/auth/callback"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +130,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 					t.Errorf("%q is not in the error: %v", want, err)
 				}
 			}
-			if strings.Contains(err.Error(), "XConfig") || strings.Contains(err.Error(), "XOAuth1Config") {
+			if strings.Contains(err.Error(), "OAuth2Config") || strings.Contains(err.Error(), "OAuth1Config") {
 				t.Errorf("the error names what nobody wrote: %v", err)
 			}
 		})

@@ -108,14 +108,14 @@ func (k *Kit) addProviders() error {
 	c := k.cfg
 	var errs []error
 	if c.ClientID != "" {
-		x, err := provider.NewX(provider.XConfig{
+		x, err := provider.NewX(provider.OAuth2Config{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.callback(), Scopes: c.Scopes,
 			APIURL: c.X.APIURL, AuthorizeURL: c.X.AuthorizeURL, Transport: c.X.Transport,
 		})
 		k.providers, errs = append(k.providers, x), append(errs, err)
 	}
 	if c.OAuth1.ConsumerKey != "" {
-		x, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		x, err := provider.NewXOAuth1(provider.OAuth1Config{
 			ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: c.callback(),
 			AccessType: c.OAuth1.AccessType, FetchProfile: c.OAuth1.FetchProfile,
 			APIURL: c.X.APIURL, Transport: c.X.Transport,

@@ -504,11 +504,11 @@ func TestReleaseAccount(t *testing.T) {
 
 // TestXsProvidersHaveOneSpace: whatever their names are.
 func TestXsProvidersHaveOneSpace(t *testing.T) {
-	two, err := provider.NewX(provider.XConfig{Name: "twitter", ClientID: "i", CallbackURL: "https://app.test/a"})
+	two, err := provider.NewX(provider.OAuth2Config{Name: "twitter", ClientID: "i", CallbackURL: "https://app.test/a"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := provider.NewXOAuth1(provider.XOAuth1Config{Name: "old", ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "https://app.test/b"})
+	one, err := provider.NewXOAuth1(provider.OAuth1Config{Name: "old", ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "https://app.test/b"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func newSite(t *testing.T) *site {
 	s := &site{t: t, now: time.Now()}
 	s.x = xtest.New(xtest.Config{Now: s.clock})
 	var err error
-	s.p, err = provider.NewX(provider.XConfig{
+	s.p, err = provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 		Transport: s.x.Transport(), Now: s.clock,
 	})
@@ -196,7 +196,7 @@ func TestAppRevokedAtX(t *testing.T) {
 // TestAppRevokedAtXWithOAuth1: there is no refresh that X could refuse.
 func TestAppRevokedAtXWithOAuth1(t *testing.T) {
 	s := newSite(t)
-	p, err := provider.NewXOAuth1(provider.XOAuth1Config{
+	p, err := provider.NewXOAuth1(provider.OAuth1Config{
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret, CallbackURL: xtest.DefaultCallback,
 		Transport: s.x.Transport(), Now: s.clock,
 	})

@@ -95,7 +95,7 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.reply("/2/users/me", 200, c.body)
-			got, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Profile(ctx, stored())
+			got, err := s.x(t, func(c *provider.OAuth2Config) { c.Now = fixed }).Profile(ctx, stored())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestProfileAsksForTheAddressWhereTheTokenAllowsIt(t *testing.T) {
 	}
 }
 
-func TestProfileOfAnOAuth1TokenTellsARefusedTokenFromAnOutage(t *testing.T) {
+func TestEveryAnswerToTheIdentityCallOfOAuth1HasOneMeaning(t *testing.T) {
 	token := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	s := newServer(t)
 	x := s.xoauth1(t)
@@ -129,7 +129,7 @@ func TestProfileOfAnOAuth1TokenTellsARefusedTokenFromAnOutage(t *testing.T) {
 	}
 	verifySignature(t, s.URL, s.last(t), tokenSecret)
 	for _, c := range []refusal{
-		{"a token that is gone", 401, `{"errors":[{"code":89,"message":"Invalid or expired token."}]}`, provider.ErrTokenRefused, "", "89"},
+		{"a new token that is gone", 401, `{"errors":[{"code":89,"message":"Invalid or expired token."}]}`, provider.ErrUnavailable, "", "89"},
 		{"a bare 401", 401, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`, provider.ErrUnavailable, "", ""},
 		{"a bare 403", 403, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`, provider.ErrRefused, provider.ReasonAccess, ""},
 		{"a suspended user", 403, `{"title":"Forbidden","type":"https://api.twitter.com/2/problems/user-suspended"}`, provider.ErrAccountRefused, "", "user-suspended"},

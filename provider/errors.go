@@ -2,7 +2,7 @@ package provider
 
 import (
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -11,18 +11,18 @@ import (
 var (
 	// ErrDenied: the user declined. Offer to try again.
 	ErrDenied = errors.New("the user did not allow the sign-in")
-	// ErrNotGranted: the user is signed in, but the provider did not grant a scope that
-	// the application requested for this visitor. Offer to ask again.
+	// ErrNotGranted: the user is signed in, but the provider did not grant a requested
+	// scope. Offer to ask again.
 	ErrNotGranted = errors.New("the provider did not grant a scope that was asked for")
 	// ErrExpired: the sign-in took too long, or its code was already used. Begin again.
 	ErrExpired = errors.New("the sign-in has expired or was already used")
-	// ErrOtherBrowser: this browser has no such pending sign-in. The sign-in began in
-	// another browser, perhaps another person's. Begin again in this browser.
+	// ErrOtherBrowser: the sign-in began in another browser, perhaps another person's.
+	// Begin again in this browser.
 	ErrOtherBrowser = errors.New("the sign-in was not begun in this browser")
 	// ErrNotAllowed: the application does not admit this user.
 	ErrNotAllowed = errors.New("the application does not allow this user")
-	// ErrAccountRefused: the provider refuses this account, which is suspended, locked
-	// or not permitted. Only the user can settle that, with the provider.
+	// ErrAccountRefused: the provider refuses this account, such as a suspended one. Only
+	// the user can settle that, with the provider.
 	ErrAccountRefused = errors.New("the provider refused the user's account")
 	// ErrRateLimited: the provider limits the calls until [Error.RetryAt].
 	ErrRateLimited = errors.New("the provider limits the rate of calls")
@@ -31,8 +31,7 @@ var (
 	ErrRefused = errors.New("the provider refused the application")
 	// ErrTokenRefused: the provider refuses the token for good. Sign in again.
 	ErrTokenRefused = errors.New("the provider refused the token")
-	// ErrUnavailable: the provider could not be reached or gave no usable answer. Try
-	// again later.
+	// ErrUnavailable: the provider gave no usable answer. Try again later.
 	ErrUnavailable = errors.New("the provider is not available")
 )
 
@@ -43,18 +42,15 @@ type Reason string
 const (
 	// ReasonCallback: the callback URL is not registered with the provider.
 	ReasonCallback Reason = "callback_not_registered"
-	// ReasonCredentials: the client id and secret, or the consumer key and secret, are
-	// wrong, swapped, or of the other client type.
+	// ReasonCredentials: id or key and secret are wrong, or of the other client type.
 	ReasonCredentials Reason = "wrong_credentials"
 	// ReasonClock: this machine's clock is too far off.
 	ReasonClock Reason = "clock_skew"
-	// ReasonAccess: the application's plan, project or permissions do not cover the
-	// call. [Error.Code] is more precise.
+	// ReasonAccess: the application's plan or permissions do not cover the call.
 	ReasonAccess Reason = "access_level"
 	// ReasonScope: the token lacks a scope that the call needs.
 	ReasonScope Reason = "missing_scope"
-	// ReasonCredits: the application's account at X has no credits left, or has reached
-	// its spending limit.
+	// ReasonCredits: the credits at X are spent, or the spending limit is reached.
 	ReasonCredits Reason = "no_credits"
 	// ReasonUsageCap: the application has reached its monthly cap of calls.
 	ReasonUsageCap Reason = "usage_cap"
@@ -62,8 +58,8 @@ const (
 	ReasonOther Reason = "other"
 )
 
-// Error is the error of every call of a provider. Its text is for the operator: it
-// holds the provider's message, bounded and without secrets. Do not show it to visitors.
+// Error is the error of every call of a provider. Its text has the provider's message,
+// bounded and without secrets, for the operator. Do not show it to visitors.
 type Error struct {
 	// Kind is one of the errors above.
 	Kind error
@@ -71,8 +67,7 @@ type Error struct {
 	Reason Reason
 	// Provider is the provider's name.
 	Provider string
-	// Op is the step that failed, such as "request_token", "token" or "users/me". With
-	// "callback" and "authorize" the provider was not called.
+	// Op is the step that failed, such as "request_token", "token" or "users/me".
 	Op string
 	// Status is the HTTP status of the provider's answer, or 0 without one.
 	Status int
@@ -89,32 +84,21 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("provider: ")
-	if e.Provider != "" {
-		b.WriteString(e.Provider + ": ")
+	add := func(set bool, format string, value any) {
+		if set {
+			fmt.Fprintf(&b, format, value)
+		}
 	}
-	if e.Op != "" {
-		b.WriteString(e.Op + ": ")
-	}
-	b.WriteString(e.Kind.Error())
-	if e.Reason != "" {
-		b.WriteString(" (" + string(e.Reason) + ")")
-	}
-	if e.Status != 0 {
-		b.WriteString(", status " + strconv.Itoa(e.Status))
-	}
-	if e.Code != "" {
-		b.WriteString(", code " + e.Code)
-	}
-	if e.Detail != "" {
-		b.WriteString(": " + strconv.Quote(e.Detail))
-	}
-	if !e.RetryAt.IsZero() {
-		b.WriteString(", until " + e.RetryAt.UTC().Format(time.RFC3339))
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
+	add(true, "%s: ", "provider")
+	add(e.Provider != "", "%s: ", e.Provider)
+	add(e.Op != "", "%s: ", e.Op)
+	add(true, "%v", e.Kind)
+	add(e.Reason != "", " (%s)", e.Reason)
+	add(e.Status != 0, ", status %d", e.Status)
+	add(e.Code != "", ", code %s", e.Code)
+	add(e.Detail != "", ": %q", e.Detail)
+	add(!e.RetryAt.IsZero(), ", until %s", e.RetryAt.UTC().Format(time.RFC3339))
+	add(e.Err != nil, ": %v", e.Err)
 	return b.String()
 }
 

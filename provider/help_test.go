@@ -41,6 +41,51 @@ const (
 
 var ctx = context.Background()
 
+// oauth2Client is what every provider by OAuth 2.0 can do.
+type oauth2Client interface {
+	provider.Provider
+	provider.APILocator
+	provider.Refresher
+	provider.Revoker
+	provider.CodeExchanger
+	provider.TokenRejecter
+	Profile(context.Context, tokenstore.Token) (provider.User, error)
+}
+
+// oauth1Client is what every provider by OAuth 1.0a can do.
+type oauth1Client interface {
+	provider.Provider
+	provider.APILocator
+	provider.Revoker
+	provider.TokenRejecter
+	provider.TokenVerifier
+	Profile(context.Context, tokenstore.Token) (provider.User, error)
+}
+
+func newX(cfg provider.OAuth2Config) (oauth2Client, error) {
+	return as[oauth2Client](provider.NewX(cfg))
+}
+
+func newXOAuth1(cfg provider.OAuth1Config) (oauth1Client, error) {
+	return as[oauth1Client](provider.NewXOAuth1(cfg))
+}
+
+func newOAuth2(cfg provider.OAuth2Config) (oauth2Client, error) {
+	return as[oauth2Client](provider.NewOAuth2(cfg))
+}
+
+func newOAuth1(cfg provider.OAuth1Config) (oauth1Client, error) {
+	return as[oauth1Client](provider.NewOAuth1(cfg))
+}
+
+func as[T any](p provider.Provider, err error) (T, error) {
+	all, ok := p.(T)
+	if !ok && err == nil {
+		panic("a provider lacks an ability")
+	}
+	return all, err
+}
+
 // seen is a request as a server got it.
 type seen struct {
 	method, path, body string
@@ -146,26 +191,26 @@ func (s *server) last(t *testing.T) seen {
 	return all[len(all)-1]
 }
 
-func (s *server) x(t *testing.T, change ...func(*provider.XConfig)) *provider.OAuth2 {
+func (s *server) x(t *testing.T, change ...func(*provider.OAuth2Config)) oauth2Client {
 	t.Helper()
-	cfg := provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, APIURL: s.URL}
+	cfg := provider.OAuth2Config{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, APIURL: s.URL}
 	for _, c := range change {
 		c(&cfg)
 	}
-	x, err := provider.NewX(cfg)
+	x, err := newX(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return x
 }
 
-func (s *server) xoauth1(t *testing.T, change ...func(*provider.XOAuth1Config)) *provider.OAuth1 {
+func (s *server) xoauth1(t *testing.T, change ...func(*provider.OAuth1Config)) oauth1Client {
 	t.Helper()
-	cfg := provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL}
+	cfg := provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL}
 	for _, c := range change {
 		c(&cfg)
 	}
-	x, err := provider.NewXOAuth1(cfg)
+	x, err := newXOAuth1(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +218,7 @@ func (s *server) xoauth1(t *testing.T, change ...func(*provider.XOAuth1Config)) 
 }
 
 // signIn goes through a whole OAuth 2.0 sign-in.
-func signIn(t *testing.T, x *provider.OAuth2, opt provider.Options) (provider.User, tokenstore.Token, error) {
+func signIn(t *testing.T, x oauth2Client, opt provider.Options) (provider.User, tokenstore.Token, error) {
 	t.Helper()
 	_, p, err := x.Begin(ctx, opt)
 	if err != nil {
@@ -183,7 +228,7 @@ func signIn(t *testing.T, x *provider.OAuth2, opt provider.Options) (provider.Us
 }
 
 // signIn1 goes through a whole OAuth 1.0a sign-in.
-func signIn1(t *testing.T, x *provider.OAuth1) (provider.User, tokenstore.Token, error) {
+func signIn1(t *testing.T, x oauth1Client) (provider.User, tokenstore.Token, error) {
 	t.Helper()
 	_, p, err := x.Begin(ctx, provider.Options{})
 	if err != nil {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,72 +11,56 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const (
-	// maxBody bounds an answer after decompression. X's answers to this package are
-	// below 2 KB.
-	maxBody = 1 << 20
-	// acceptJSON is the Accept header of this package's calls.
-	acceptJSON = "application/json, */*;q=0.5"
-	formType   = "application/x-www-form-urlencoded"
-	jsonType   = "application/json"
+	// maxBody bounds an answer after decompression.
+	maxBody  = 1 << 20
+	formType = "application/x-www-form-urlencoded"
 )
 
 var (
-	errTooLarge      = errors.New("the answer is larger than 1 MiB")
-	errSecondRequest = errors.New("a second request in one call")
-	errNoAnswer      = errors.New("the transport gave no answer")
+	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errNoAnswer = errors.New("the transport gave no answer")
 )
 
 // service is one application registered with one provider. Both protocols share it.
 type service struct {
-	name      string
-	callback  string
-	isX       bool // X's protocol details, at X or at another server
-	api       *url.URL
-	hosts     hostSet
-	transport http.RoundTripper
-	timeout   time.Duration
-	now       func() time.Time
+	cfg   OAuth2Config // checked, with its defaults; also for OAuth 1.0a
+	x     bool         // X's protocol details, at X or at another server
+	api   *url.URL
+	hosts hostSet
 	// secrets belong to the application. No error may show them.
-	secrets []string
-	// classify decides what an answer means: see classify.go.
-	classify classifier
-	rejects  rejectFunc
+	secrets         []string
+	endpoints, user []rule // the meanings of answers
+	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
-	// userOp is the name of the call that asks who signed in.
-	userOp string
-	fetch  fetchFunc
 }
 
-// Name implements [Provider].
-func (s *service) Name() string { return s.name }
+func (s *service) Name() string        { return s.cfg.Name }
+func (s *service) CallbackURL() string { return s.cfg.CallbackURL }
+func (s *service) isX() bool           { return s.x }
 
-// CallbackURL implements [Provider].
-func (s *service) CallbackURL() string { return s.callback }
-
-// AllowsURL implements [Provider]. It allows by https the hosts of APIURL, UserURL and
-// APIHosts, and X's four API hosts if APIURL is one of them: api and upload, under x.com
-// and twitter.com. By http it allows only APIURL's own host and port, on a loopback
-// host. It allows no URL with user info.
+// AllowsURL implements [Provider]. It allows the hosts of APIURL, UserURL and APIHosts,
+// and X's four API hosts if APIURL is one of them.
 func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
 
-// RoundTrip implements [Provider]. The copy of r goes to the host of r.URL, whatever r.Host
-// is. A nil base is the provider's own transport.
+// RoundTrip implements [Provider]. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
+	if base == nil {
+		base = s.cfg.Transport
+	}
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter] by the field RejectsToken of the configuration. For X
-// by OAuth 1.0a it is a 401 with code 89, in any form. For X by OAuth 2.0 it is false: only
-// a refresh distinguishes a refused token from an outage.
-func (s *service) RejectsToken(resp *http.Response, body []byte) bool { return s.rejects(resp, body) }
+// RejectsToken implements [TokenRejecter].
+func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
+	return s.cfg.RejectsToken(resp, body)
+}
 
 // APIURL implements [APILocator].
 func (s *service) APIURL() *url.URL {
@@ -83,73 +68,54 @@ func (s *service) APIURL() *url.URL {
 	return &u
 }
 
-func (s *service) speaksX() bool { return s.isX }
-
-// IsX reports whether [NewX] or [NewXOAuth1] made p.
-func IsX(p Provider) bool {
-	x, ok := p.(interface{ speaksX() bool })
-	return ok && x.speaksX()
+// newError returns an error that no answer of the provider caused.
+func (s *service) newError(kind error, reason Reason, op, detail string) *Error {
+	return &Error{Kind: kind, Reason: reason, Provider: s.cfg.Name, Op: op, Detail: detail}
 }
 
-// endpoint is the address of path on the API, below the API's own path prefix.
-func (s *service) endpoint(path string) string {
-	u := *s.api
-	u.Path = strings.TrimRight(u.Path, "/") + path
-	u.RawPath = ""
-	return u.String()
+func (s *service) misuse(op, detail string) *Error {
+	return s.newError(ErrRefused, ReasonOther, op, detail)
 }
 
-// misuse is the error for a call that is not sent to the provider.
-func (s *service) misuse(op string, reason Reason, detail string) *Error {
-	return &Error{Kind: ErrRefused, Reason: reason, Provider: s.name, Op: op, Detail: detail}
-}
+// now is the time without the monotonic clock: recorded times outlive the process.
+func (s *service) now() time.Time { return s.cfg.Now().Round(0) }
 
-// answer is a response of the provider. Its body is empty if it could not be read to
-// the end.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	served served // body, as a library reads it
-}
-
-// served is the body of a response whose content is in memory.
-type served struct{ bytes.Reader }
-
-// Close implements [io.Closer].
-func (*served) Close() error { return nil }
-
-func (a *answer) ok() bool { return a != nil && a.status >= 200 && a.status <= 299 }
-
-// call is one request to the provider. It is the transport of the libraries' HTTP
-// client, because dghubble/oauth1 takes no context, and because both libraries discard
-// parts of an answer that this package needs. It sends one request only, so that no
-// library can follow a redirect or retry.
+// call is one request to the provider and its answer. It is the transport of the
+// libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
+// libraries discard parts of an answer that this package needs.
 type call struct {
 	*service
-	op      string
-	purpose purpose
-	ctx     context.Context //nolint:containedctx // of the one request
-	stop    context.CancelFunc
-	sends   []string // secrets in the request, apart from the application's
+	op    string
+	ctx   context.Context //nolint:containedctx // of the one request
+	stop  context.CancelFunc
+	sends []string // secrets in the request, apart from the application's
 
-	sent   time.Time
 	host   string // of the request
-	answer *answer
+	sent   time.Time
+	status int // 0 without an answer
+	header http.Header
+	body   []byte // empty if it could not be read to the end
+	served served // body, as a library reads it
 	err    error
 }
 
-// begin begins a call with the service's deadline, unless ctx ends sooner. secrets are the
-// secrets in the request, apart from the application's. The caller must call stop.
+type served struct{ bytes.Reader }
+
+func (*served) Close() error { return nil }
+
+// begin begins a call with the service's deadline, unless ctx ends sooner. The caller must
+// call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
-	c := &call{service: s, op: op, sends: secrets}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= s.timeout {
-		c.ctx, c.stop = ctx, func() {}
+	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.cfg.Timeout {
 		return c
 	}
-	c.ctx, c.stop = context.WithTimeout(ctx, s.timeout)
+	c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	return c
 }
+
+// ok reports whether the whole answer came, with the status of a success.
+func (c *call) ok() bool { return c.err == nil && c.status >= 200 && c.status <= 299 }
 
 // clientOver returns an HTTP client without cookies that follows no redirects.
 func clientOver(t http.RoundTripper) *http.Client {
@@ -161,33 +127,24 @@ func clientOver(t http.RoundTripper) *http.Client {
 
 // RoundTrip implements [http.RoundTripper].
 func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
-	if c.answer != nil || c.err != nil {
-		closeBody(r)
-		return nil, errSecondRequest
-	}
 	if r.Context() != c.ctx {
 		r = r.WithContext(c.ctx)
 	}
 	if r.Header.Get("Accept") == "" {
 		// The request belongs to this call: a library or sign has made it.
-		if r.Header == nil {
-			r.Header = make(http.Header, 1)
-		}
-		r.Header.Set("Accept", acceptJSON)
+		r.Header.Set("Accept", "application/json, */*;q=0.5")
 	}
-	c.host = r.URL.Host
-	c.sent = time.Now() // dghubble/oauth1 signs the time of this clock.
-	resp, err := c.transport.RoundTrip(r)
+	c.host, c.sent = r.URL.Host, time.Now() // dghubble/oauth1 signs the time of this clock.
+	resp, err := c.cfg.Transport.RoundTrip(r)
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errNoAnswer
 	}
-	if err != nil {
-		c.err = err
-		return nil, err
+	var body []byte
+	if err == nil {
+		c.status, c.header = resp.StatusCode, resp.Header
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+		_ = resp.Body.Close()
 	}
-	c.answer = &answer{status: resp.StatusCode, header: resp.Header}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	_ = resp.Body.Close()
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}
@@ -195,62 +152,51 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.err = err
 		return nil, err
 	}
-	c.answer.body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	c.answer.serve(resp, c.answer.body)
+	c.body = trimmed(body)
+	if c.cfg.qq {
+		c.body = withoutCallback(c.body)
+	}
+	c.serve(resp, c.body)
 	return resp, nil
 }
 
 // serve makes body the body of resp.
-func (a *answer) serve(resp *http.Response, body []byte) {
-	a.served.Reset(body)
-	resp.Body = &a.served
+func (c *call) serve(resp *http.Response, body []byte) {
+	c.served.Reset(body)
+	resp.Body = &c.served
 	resp.ContentLength = int64(len(body))
 }
 
-// secrets are the secrets of the application, of the request and of the answer.
-func (c *call) hidden() []string {
-	all := slices.Concat(c.secrets, c.sends)
-	if c.answer != nil {
-		all = append(all, secretsIn(c.answer.body)...)
-	}
-	return all
-}
+func (c *call) hidden() []string { return slices.Concat(c.secrets, c.sends) }
 
 // fail returns an error of this call. detail is either this package's own text or the
 // provider's.
 func (c *call) fail(kind error, detail string) *Error {
-	e := &Error{Kind: kind, Provider: c.name, Op: c.op, Detail: detailText(detail, c.hidden())}
-	if c.answer != nil {
-		e.Status = c.answer.status
-	}
+	e := c.newError(kind, "", c.op, detailText(detail, c.hidden()))
+	e.Status = c.status
 	return e
 }
 
-// unusable is the error for an answer with a good status that cannot be used.
 func (c *call) unusable(detail string) *Error { return c.fail(ErrUnavailable, detail) }
 
 // unreached is the error for a call without a complete answer.
 func (c *call) unreached() *Error {
-	e := c.fail(ErrUnavailable, "")
-	err := c.err
-	if err == nil {
-		err = errNoAnswer
-	}
+	err := cmp.Or(c.err, errNoAnswer)
 	// A transport may report an ended context in its own words.
 	if ended := c.ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = ended
 	}
 	if errors.Is(err, context.DeadlineExceeded) && c.host != "" {
-		waited := min(c.timeout, time.Since(c.sent).Round(time.Millisecond))
+		waited := min(c.cfg.Timeout, time.Since(c.sent).Round(time.Millisecond))
 		err = fmt.Errorf("no answer from %s within %v: %w", c.host, waited, err)
 	}
-	e.Err = safeCause(err, c.hidden(), tokenLike)
+	e := c.fail(ErrUnavailable, "")
+	e.Err = safeCause(err, c.hidden(), longRun)
 	return e
 }
 
-// headerOf is a copy of r's header.
 func headerOf(r *http.Request) http.Header {
-	if len(r.Header) == 0 {
+	if r.Header == nil {
 		return make(http.Header, 1)
 	}
 	return r.Header.Clone()

@@ -21,7 +21,7 @@ import (
 )
 
 // calls are all that the providers ask, each by itself.
-func calls(x *provider.OAuth2, y *provider.OAuth1) map[string]func(context.Context) error {
+func calls(x oauth2Client, y oauth1Client) map[string]func(context.Context) error {
 	token1 := tokenstore.Token{AccessToken: accessToken, TokenSecret: tokenSecret}
 	return map[string]func(context.Context) error{
 		"token": func(ctx context.Context) error {
@@ -48,11 +48,11 @@ func calls(x *provider.OAuth2, y *provider.OAuth1) map[string]func(context.Conte
 // both makes both providers over a transport.
 func both(t *testing.T, tr http.RoundTripper, timeout time.Duration) map[string]func(context.Context) error {
 	t.Helper()
-	x, err := provider.NewX(provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, Transport: tr, Timeout: timeout})
+	x, err := newX(provider.OAuth2Config{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, Transport: tr, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, Transport: tr, Timeout: timeout})
+	y, err := newXOAuth1(provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, Transport: tr, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestNetworkErrorsKeepTheirNature(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, APIURL: "http://" + l.Addr().String()})
+	x, err := newX(provider.OAuth2Config{ClientID: clientID, CallbackURL: callbackURL, APIURL: "http://" + l.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestALimitIsALimitAlsoWhereItsBodyIsCutOff(t *testing.T) {
 		w.Header().Set("X-Rate-Limit-Reset", strconv.FormatInt(fixed().Add(time.Minute).Unix(), 10))
 		w.WriteHeader(429)
 	})
-	_, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Profile(ctx, stored())
+	_, err := s.x(t, func(c *provider.OAuth2Config) { c.Now = fixed }).Profile(ctx, stored())
 	if e := failed(t, err, provider.ErrRateLimited); !e.RetryAt.Equal(fixed().Add(time.Minute)) {
 		t.Errorf("error is %v", e)
 	}
@@ -259,7 +259,7 @@ func TestTheEndOfALimitIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.replyHeader("/2/oauth2/token", reply{429, c.header, tooMany})
-			_, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Refresh(ctx, stored())
+			_, err := s.x(t, func(c *provider.OAuth2Config) { c.Now = fixed }).Refresh(ctx, stored())
 			e := failed(t, err, provider.ErrRateLimited)
 			if c.want < 0 && !e.RetryAt.IsZero() || c.want >= 0 && !e.RetryAt.Equal(fixed().Add(c.want)) {
 				t.Errorf("the limit ends %v, want %v after now", e.RetryAt, c.want)

@@ -32,7 +32,7 @@ func TestACodeOfAProgramIsExchangedWithItsOwnRedirectURI(t *testing.T) {
 	for name, public := range map[string]bool{"a confidential app": false, "a public app": true} {
 		t.Run(name, func(t *testing.T) {
 			id := xtest.DefaultClientID
-			sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.XConfig, _ *provider.XOAuth1Config) {
+			sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.OAuth2Config, _ *provider.OAuth1Config) {
 				if public {
 					id = xtest.DefaultPublicClientID
 					c.ClientID, c.ClientSecret = id, ""
@@ -58,7 +58,7 @@ func TestACodeOfAProgramIsExchangedWithItsOwnRedirectURI(t *testing.T) {
 }
 
 func TestTheAddressComesWhereBothAskForIt(t *testing.T) {
-	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.XConfig, _ *provider.XOAuth1Config) {
+	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.OAuth2Config, _ *provider.OAuth1Config) {
 		c.Scopes = []string{"tweet.read", "users.read", "users.email"}
 	})
 	sim.SetCallbacks(nativeURI)
@@ -72,7 +72,7 @@ func TestTheAddressComesWhereBothAskForIt(t *testing.T) {
 func TestScopesThatNobodyNamedAreNotMadeUp(t *testing.T) {
 	s := newServer(t)
 	s.reply("/2/oauth2/token", 200, `{"token_type":"bearer","access_token":"`+accessToken+`"}`)
-	x, err := provider.NewX(provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, APIURL: s.URL})
+	x, err := newX(provider.OAuth2Config{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL, APIURL: s.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestIsX(t *testing.T) {
 func TestVerifiersLongerThanTheRFCAllowsAreExchanged(t *testing.T) {
 	s := newServer(t)
 	long := strings.Repeat("v", 171)
-	for _, x := range []*provider.OAuth2{s.x(t), s.oauth2(t)} {
+	for _, x := range []oauth2Client{s.x(t), s.oauth2(t)} {
 		if _, _, err := x.ExchangeCode(ctx, theCode, long, nativeURI); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestVerifiersLongerThanTheRFCAllowsAreExchanged(t *testing.T) {
 	if got := s.requests()[0].form().Get("code_verifier"); got != long {
 		t.Errorf("a verifier of %d characters was sent", len(got))
 	}
-	qq, err := provider.NewOAuth2(provider.QQ(clientID, clientSecret, callbackURL))
+	qq, err := newOAuth2(provider.QQ(clientID, clientSecret, callbackURL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestEveryAnswerToAProofHasOneMeaning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.replyHeader("/2/users/me", tt.reply)
-			x1, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL})
+			x1, err := newXOAuth1(provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestEveryAnswerToAProofHasOneMeaning(t *testing.T) {
 
 func TestAProofIsSignedWithTheAppsOwnKey(t *testing.T) {
 	s := newServer(t)
-	x1, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL})
+	x1, err := newXOAuth1(provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, APIURL: s.URL})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,21 +37,21 @@ func (s *server) oauth2Config() provider.OAuth2Config {
 	}
 }
 
-func (s *server) oauth2(t *testing.T, change ...func(*provider.OAuth2Config)) *provider.OAuth2 {
+func (s *server) oauth2(t *testing.T, change ...func(*provider.OAuth2Config)) oauth2Client {
 	t.Helper()
 	s.reply("/user", 200, `{"id":9007199254740993,"login":"ada","name":"Ada\nLovelace","avatar":"https://img.example/a.png","email":"ada@example.com"}`)
 	cfg := s.oauth2Config()
 	for _, c := range change {
 		c(&cfg)
 	}
-	p, err := provider.NewOAuth2(cfg)
+	p, err := newOAuth2(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func signIn2(t *testing.T, o *provider.OAuth2) (provider.User, tokenstore.Token, error) {
+func signIn2(t *testing.T, o oauth2Client) (provider.User, tokenstore.Token, error) {
 	t.Helper()
 	_, p, err := o.Begin(ctx, provider.Options{})
 	if err != nil {
@@ -117,7 +117,7 @@ func TestXByConfiguration(t *testing.T) {
 		err := json.Unmarshal(body, &a)
 		return provider.User{AccountID: a.Data.ID, Username: a.Data.Username, Name: a.Data.Name}, err
 	}
-	two, err := provider.NewOAuth2(provider.OAuth2Config{
+	two, err := newOAuth2(provider.OAuth2Config{
 		Name: "other", ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 		AuthorizeURL: "https://x.com/i/oauth2/authorize", TokenURL: "https://api.x.com/2/oauth2/token", RevokeURL: "https://api.x.com/2/oauth2/revoke",
 		Scopes:  []string{"tweet.read", "users.read", "offline.access"},
@@ -126,7 +126,7 @@ func TestXByConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := provider.NewOAuth1(provider.OAuth1Config{
+	one, err := newOAuth1(provider.OAuth1Config{
 		Name: "other1", ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret, CallbackURL: xtest.DefaultCallback,
 		RequestTokenURL: "https://api.x.com/oauth/request_token", AuthorizeURL: "https://api.x.com/oauth/authenticate",
 		AccessTokenURL: "https://api.x.com/oauth/access_token",
@@ -400,7 +400,7 @@ func TestOAuth2WhoSignedInCannotBeTold(t *testing.T) {
 
 func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	s, elsewhere := newServer(t), newServer(t)
-	steps := func(f provider.FetchUser) func(*provider.OAuth2Config) {
+	steps := func(f func(context.Context, *http.Client) (provider.User, error)) func(*provider.OAuth2Config) {
 		return func(c *provider.OAuth2Config) { c.UserURL, c.User, c.FetchUser, c.APIURL = "", nil, f, s.URL }
 	}
 	get := func(ctx context.Context, c *http.Client, address string) (*http.Response, error) {
@@ -452,52 +452,29 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	failed(t, err, provider.ErrUnavailable)
 }
 
-func TestWhoMayUseAnotherContext(t *testing.T) {
-	s := newServer(t)
-	own, cancel := context.WithCancel(context.Background())
-	s.serve("/user", func(_ http.ResponseWriter, r *http.Request) {
-		cancel()
-		<-r.Context().Done()
-	})
-	o := s.oauth2(t, func(c *provider.OAuth2Config) {
-		c.UserURL, c.User, c.APIURL, c.Timeout = "", nil, s.URL, time.Hour
-		c.FetchUser = func(_ context.Context, c *http.Client) (provider.User, error) {
-			r, err := http.NewRequestWithContext(own, http.MethodGet, s.URL+"/user", http.NoBody)
-			if err != nil {
-				return provider.User{}, err
-			}
-			resp, err := c.Do(r)
-			if err == nil {
-				_ = resp.Body.Close()
-			}
-			return provider.User{AccountID: "7"}, err
-		}
-	})
-	_, _, err := signIn2(t, o)
-	failed(t, err, provider.ErrUnavailable)
-}
-
 func TestOAuth2KnowsADeadToken(t *testing.T) {
-	token := tokenstore.Token{AccessToken: accessToken}
 	s := newServer(t)
 	o := s.oauth2(t)
-	if u, err := o.Profile(ctx, token); err != nil || u.AccountID != "9007199254740993" {
-		t.Errorf("Profile: %+v, %v", u, err)
+	invalid := http.Header{"Www-Authenticate": {`Bearer realm="x", error="invalid_token"`}}
+	for _, c := range []struct {
+		resp *http.Response
+		body string
+		want bool
+	}{
+		{&http.Response{StatusCode: 401, Header: invalid}, "", true},
+		{&http.Response{StatusCode: 403, Header: invalid}, "", false},
+		{&http.Response{StatusCode: 401}, `{"error":"invalid_token"}`, true},
+		{&http.Response{StatusCode: 401}, `{"message":"Bad credentials"}`, false},
+	} {
+		if o.RejectsToken(c.resp, []byte(c.body)) != c.want {
+			t.Errorf("status %d, %v: want %t", c.resp.StatusCode, c.resp.Header, c.want)
+		}
 	}
-	s.replyHeader("/user", reply{status: 401, header: map[string]string{"WWW-Authenticate": `Bearer realm="x", error="invalid_token"`}})
-	_, err := o.Profile(ctx, token)
-	failed(t, err, provider.ErrTokenRefused)
-	s.reply("/user", 401, `{"message":"Bad credentials"}`)
-	_, err = o.Profile(ctx, token)
-	failed(t, err, provider.ErrUnavailable)
 	own := s.oauth2(t, func(c *provider.OAuth2Config) {
 		c.RejectsToken = func(resp *http.Response, body []byte) bool {
 			return resp.StatusCode == 401 && strings.Contains(string(body), "Bad credentials")
 		}
 	})
-	s.reply("/user", 401, `{"message":"Bad credentials"}`)
-	_, err = own.Profile(ctx, token)
-	failed(t, err, provider.ErrTokenRefused)
 	if own.RejectsToken(&http.Response{StatusCode: 503}, []byte("Bad credentials")) || !own.RejectsToken(&http.Response{StatusCode: 401}, []byte("Bad credentials")) {
 		t.Error("RejectsToken does not ask the configured function")
 	}
@@ -524,7 +501,7 @@ func TestOAuth2SendsCredentialsToItsAPIAlone(t *testing.T) {
 }
 
 func TestOAuth2ConfigurationFaults(t *testing.T) {
-	_, err := provider.NewOAuth2(provider.OAuth2Config{ClientSecret: "SECRET client"})
+	_, err := newOAuth2(provider.OAuth2Config{ClientSecret: "SECRET client"})
 	for _, field := range []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "AuthorizeURL", "TokenURL", "UserURL"} {
 		if err == nil || !strings.Contains(err.Error(), "OAuth2Config."+field+" ") {
 			t.Errorf("nothing is said of %s: %v", field, err)
@@ -537,14 +514,12 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 	who := func(context.Context, *http.Client) (provider.User, error) { return provider.User{}, nil }
 	for field, change := range map[string]func(*provider.OAuth2Config){
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
-		"FetchUser":      func(c *provider.OAuth2Config) { c.FetchUser = who },
 		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
-		"UserURL":        func(c *provider.OAuth2Config) { c.APIURL = "https://api.example" },
+		"UserURL":        func(c *provider.OAuth2Config) { c.UserURL = "http://api.example/user" },
 		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
 		"TokenURL":       func(c *provider.OAuth2Config) { c.TokenURL = "http://id.example/token" },
 		"RevokeURL":      func(c *provider.OAuth2Config) { c.RevokeURL = "revoke" },
 		"Scopes[1]":      func(c *provider.OAuth2Config) { c.Scopes = []string{"a", "b c"} },
-		"Codes":          func(c *provider.OAuth2Config) { c.Codes = map[string]error{"1": errors.New("mine")} },
 		"APIHosts[0]":    func(c *provider.OAuth2Config) { c.APIHosts = []string{"https://a.example"} },
 		"Timeout":        func(c *provider.OAuth2Config) { c.Timeout = -1 },
 		"ClientSecret":   func(c *provider.OAuth2Config) { c.ClientSecret = "SECRET\n" },
@@ -552,8 +527,19 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 	} {
 		cfg := s.oauth2Config()
 		change(&cfg)
-		if _, err := provider.NewOAuth2(cfg); err == nil || !strings.HasPrefix(err.Error(), "provider: OAuth2Config."+field) {
+		if _, err := newOAuth2(cfg); err == nil || !strings.HasPrefix(err.Error(), "provider: OAuth2Config."+field) {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// TestACodeWithoutAMeaningIsARefusal: it must never pass for a success.
+func TestACodeWithoutAMeaningIsARefusal(t *testing.T) {
+	s := newServer(t)
+	o := s.oauth2(t, func(c *provider.OAuth2Config) { c.Codes = map[string]error{"odd": nil} })
+	s.reply("/2/oauth2/token", 400, `{"error":"odd"}`)
+	_, _, err := signIn2(t, o)
+	if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonOther {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -89,10 +89,10 @@ func (f *fake) signIn(t *testing.T, p provider.Provider, code string) (url.Value
 	return q, user, token, err
 }
 
-func preset(t *testing.T, cfg provider.OAuth2Config, f *fake) *provider.OAuth2 {
+func preset(t *testing.T, cfg provider.OAuth2Config, f *fake) oauth2Client {
 	t.Helper()
 	cfg.Transport, cfg.Now = f, fixed
-	p, err := provider.NewOAuth2(cfg)
+	p, err := newOAuth2(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +150,9 @@ func TestGitHub(t *testing.T) {
 		t.Errorf("a wrong secret: %v", err)
 	}
 	dead := tokenstore.Token{AccessToken: "dead"}
-	_, err = p.Profile(ctx, dead)
-	failed(t, err, provider.ErrTokenRefused)
+	if !p.RejectsToken(&http.Response{StatusCode: 401}, []byte(`{"message":"Bad credentials"}`)) {
+		t.Error("a revoked token is not rejected")
+	}
 	if err := p.Revoke(ctx, dead); err != nil {
 		t.Errorf("Revoke: %v", err)
 	}

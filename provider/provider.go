@@ -5,11 +5,8 @@
 //
 // A sign-in is two calls with a plain value between them. [Provider.Begin] returns the
 // address of the consent page and a [Pending]. [Provider.Finish] takes that Pending and
-// the query of the callback, and returns the [User] and the token. The package knows
-// nothing about browsers, cookies and sessions. The caller binds the Pending to the
-// browser that began, as package handlers does.
-//
-// All errors are [*Error]. [Error.Kind] says what can be done about the failure.
+// the query of the callback, and returns the [User] and the token. The caller binds the
+// Pending to the browser that began, as package handlers does. All errors are [*Error].
 package provider
 
 import (
@@ -23,37 +20,26 @@ import (
 // Provider is one way to sign in: one application registered with one service, by one
 // protocol. Goroutines may share a Provider.
 //
-// A provider may have more abilities:
-//   - a [Refresher] can renew tokens;
-//   - a [Revoker] can revoke tokens;
-//   - a [TokenRejecter] recognises answers that refuse a token for good;
-//   - a [CodeExchanger] or a [TokenVerifier] signs in users of the application's
-//     programs on phones and desktops.
+// A provider may have more abilities, which are interfaces:
+//   - [APILocator], [Revoker] and [TokenRejecter]: all providers of this package;
+//   - [Refresher] and [CodeExchanger]: those by OAuth 2.0;
+//   - [TokenVerifier]: those by OAuth 1.0a.
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
 	Name() string
-
 	// CallbackURL is the callback that is registered with the provider. A sign-in with
 	// this provider ends only at the path of this address.
 	CallbackURL() string
-
 	// Begin starts a sign-in. It returns the address to send the browser to, and the
 	// value that Finish needs.
 	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
-
 	// Finish ends the sign-in that began with p. callback is the query that the
 	// provider sent the browser back with. Finish refuses a callback that does not
 	// belong to p before it calls the provider. A refusal by the user is [ErrDenied].
-	//
-	// The User has Provider and AccountID. Only X's providers set its ID, to AccountID.
-	// Package handlers sets other ids to <name>:<AccountID>.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
-
-	// AllowsURL reports whether u belongs to the provider's API, so that credentials
-	// may be sent there.
+	// AllowsURL reports whether credentials may be sent to u.
 	AllowsURL(u *url.URL) bool
-
 	// RoundTrip sends a copy of r with t's credentials over base, and returns the
 	// answer unchanged. It does not check [Provider.AllowsURL]; package client does.
 	// Like every [http.RoundTripper] it closes r.Body. It never retries.
@@ -61,7 +47,7 @@ type Provider interface {
 }
 
 // APILocator is a provider with one address for its API. Package client completes
-// relative URLs, such as /2/users/me, with that address.
+// relative URLs with it.
 type APILocator interface {
 	// APIURL returns the address of the provider's API. The caller owns the URL.
 	APIURL() *url.URL
@@ -69,25 +55,26 @@ type APILocator interface {
 
 // Refresher is a provider whose tokens can be renewed.
 type Refresher interface {
-	// Refresh exchanges t's refresh token for a new token. [ErrTokenRefused] means that
-	// the provider refused this token for good. No other error means that.
+	// Refresh exchanges t's refresh token for a new token, by one call: a second one
+	// could use up the token that the first one brought. The new token keeps what the
+	// answer does not replace. Only [ErrTokenRefused] means that the provider refused
+	// this token for good.
 	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
 }
 
 // Revoker is a provider that can revoke tokens.
 type Revoker interface {
-	// Revoke makes t useless at the provider. Revoking a token twice is no error.
+	// Revoke makes t useless at the provider, if the provider has an endpoint for that.
+	// Revoking a token twice is no error.
 	Revoke(ctx context.Context, t tokenstore.Token) error
 }
 
 // TokenRejecter is a provider whose API distinguishes a refused token from an outage.
-// Package client asks it about tokens without a refresh token. For other tokens only a
-// refresh is proof.
+// Package client asks it about tokens without a refresh token.
 type TokenRejecter interface {
-	// RejectsToken reports whether resp, an answer to [Provider.RoundTrip], says that the
-	// token is refused for good. Only the provider's explicit statement counts: an
-	// outage, a limit or a bare 401 does not. body is the beginning of resp's body, at
-	// most 4 KiB. RejectsToken neither reads nor closes resp.Body.
+	// RejectsToken reports whether resp, an answer to [Provider.RoundTrip], states that
+	// the token is refused for good. An outage, a limit or a bare 401 does not. body is
+	// the beginning of resp.Body, at most 4 KiB. RejectsToken leaves resp.Body alone.
 	RejectsToken(resp *http.Response, body []byte) bool
 }
 
@@ -96,11 +83,11 @@ type TokenRejecter interface {
 type CodeExchanger interface {
 	// ExchangeCode exchanges code, which the provider issued for redirectURI, with the
 	// PKCE verifier (RFC 7636) that the program kept. The three values are untrusted;
-	// the provider's answer proves them. The program checks, by state and verifier, that
-	// the code belongs to its sign-in. The caller checks that redirectURI belongs to the
-	// application.
+	// the provider's answer proves them. The program checks that the code belongs to its
+	// sign-in, and the caller that redirectURI belongs to the application.
 	//
-	// The results are those of [Provider.Finish].
+	// The token's scopes are unknown if the answer names none. X is asked for the user's
+	// address only if [OAuth2Config.Scopes] has users.email too.
 	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 
@@ -108,25 +95,27 @@ type CodeExchanger interface {
 // application, so that its bearer may sign in with it. A token that works is no such
 // proof: the operator of another application could sign in as that application's users.
 type TokenVerifier interface {
-	// VerifyToken asks the provider for the account of t, in a way that fails with
-	// another application's token. t has only its credentials. VerifyToken returns the
-	// token to be stored. [ErrTokenRefused] means that the provider does not accept it.
+	// VerifyToken asks the provider for the account of t, which has only its credentials,
+	// in a way that fails with another application's token. It returns the token to be
+	// stored. [ErrTokenRefused] means that the provider does not accept t.
 	VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error)
+}
+
+// IsX reports whether [NewX] or [NewXOAuth1] made p.
+func IsX(p Provider) bool {
+	x, ok := p.(interface{ isX() bool })
+	return ok && x.isX()
 }
 
 // Options are the options of one sign-in. The zero value is the common case.
 type Options struct {
-	// Scopes replaces the provider's configured scopes. The configured identity scopes
-	// are added, since the sign-in needs them. Empty: the configured scopes. OAuth 2.0
-	// only.
-	Scopes []string
-	// MoreScopes are added to Scopes or to the configured scopes. OAuth 2.0 only.
-	MoreScopes []string
+	// Scopes replaces the provider's configured scopes, except the identity scopes.
+	// MoreScopes are added to these or to the configured ones. OAuth 2.0 only.
+	Scopes, MoreScopes []string
 	// ForceLogin makes X ask for the password even if the browser is signed in there
-	// (force_login). X by OAuth 1.0a only.
+	// (force_login). ScreenName fills the name into X's sign-in form (screen_name). X by
+	// OAuth 1.0a only.
 	ForceLogin bool
-	// ScreenName fills the name into X's sign-in form (screen_name). X by OAuth 1.0a
-	// only.
 	ScreenName string
 }
 
@@ -138,8 +127,7 @@ type Pending struct {
 	// State identifies the sign-in in the callback: the state of OAuth 2.0, or the
 	// request token of OAuth 1.0a.
 	State string `json:"h"`
-	// Secret is not part of the callback: the PKCE verifier, or the request token's
-	// secret.
+	// Secret is the PKCE verifier, or the request token's secret.
 	Secret string `json:"s"`
 	// Scopes are the requested scopes.
 	Scopes []string `json:"c,omitempty"`

@@ -51,7 +51,7 @@ func TestQQByConfiguration(t *testing.T) {
 		fake.ServeHTTP(w, r)
 		return w.Result(), nil
 	})
-	o, err := provider.NewOAuth2(cfg)
+	o, err := newOAuth2(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

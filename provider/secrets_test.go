@@ -54,16 +54,13 @@ func noSecrets(t *testing.T, v any) {
 
 func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 	s := newServer(t)
-	var none *provider.OAuth2
-	var none1 *provider.OAuth1
 	for _, v := range []any{
-		s.x(t), s.xoauth1(t), *s.x(t), *s.xoauth1(t), none, none1, provider.OAuth2{}, provider.OAuth1{},
-		provider.XConfig{ClientID: clientID, ClientSecret: clientSecret},
-		&provider.XConfig{ClientSecret: clientSecret},
-		provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
-		&provider.XOAuth1Config{ConsumerSecret: consumerSecret},
-		s.oauth2(t), s.oauth1(t), *s.oauth2(t), *s.oauth1(t), provider.OAuth2{}, provider.OAuth1{},
-		s.oauth2Config(), provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
+		s.x(t), s.xoauth1(t), s.oauth2(t), s.oauth1(t),
+		provider.OAuth2Config{ClientID: clientID, ClientSecret: clientSecret},
+		&provider.OAuth2Config{ClientSecret: clientSecret},
+		provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret},
+		&provider.OAuth1Config{ConsumerSecret: consumerSecret},
+		s.oauth2Config(),
 	} {
 		noSecrets(t, v)
 		if s := fmt.Sprint(v); s == "" || fmt.Sprintf("%#v", v) != s || fmt.Sprintf("%+v", v) != s {
@@ -75,31 +72,17 @@ func TestProvidersAndConfigurationsPrintNoSecret(t *testing.T) {
 func TestProvidersInsideOtherValuesPrintNoSecret(t *testing.T) {
 	s := newServer(t)
 	x, y := s.x(t), s.xoauth1(t)
-	type exported struct {
-		X provider.OAuth2
-		Y provider.OAuth1
-	}
-	type unexported struct {
-		x provider.OAuth2
-		y provider.OAuth1
-	}
-	type pointers struct {
-		X *provider.OAuth2
-		y *provider.OAuth1
-	}
-	type others struct {
-		o provider.OAuth2
-		p provider.OAuth1
-	}
+	type exported struct{ X, Y provider.Provider }
+	type unexported struct{ x, y provider.Provider }
 	for _, v := range []any{
-		exported{*x, *y}, &exported{*x, *y}, unexported{*x, *y}, &unexported{*x, *y}, pointers{x, y}, &pointers{x, y},
-		others{*s.oauth2(t), *s.oauth1(t)}, &others{*s.oauth2(t), *s.oauth1(t)},
-		[]provider.OAuth1{*y}, map[string]provider.OAuth1{"y": *y},
+		exported{x, y}, &exported{x, y}, unexported{x, y}, &unexported{x, y},
+		exported{s.oauth2(t), s.oauth1(t)}, unexported{s.oauth2(t), s.oauth1(t)},
+		[]provider.Provider{x, y}, map[string]provider.Provider{"y": y},
 	} {
 		noSecrets(t, v)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		if got := fmt.Sprintf(verb, exported{*x, *y}); !strings.Contains(got, "OAuth2(x, ") || !strings.Contains(got, "OAuth1(x-oauth1, ") {
+		if got := fmt.Sprintf(verb, exported{x, y}); !strings.Contains(got, "Provider(x, ") || !strings.Contains(got, "Provider(x-oauth1, ") {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}
@@ -227,7 +210,7 @@ func TestAVisitorCannotHideWhatXSays(t *testing.T) {
 }
 
 func TestErrorsOfTheTransportAreScrubbedAndKeepTheirNature(t *testing.T) {
-	x := newServer(t).x(t, func(c *provider.XConfig) {
+	x := newServer(t).x(t, func(c *provider.OAuth2Config) {
 		c.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
 			body := make([]byte, 1000)
 			n, _ := r.Body.Read(body)

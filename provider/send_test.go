@@ -184,7 +184,7 @@ func TestSendReturnsTheAnswerAsItCame(t *testing.T) {
 // Of an answer that is read to its end only a closed one is let go by every transport.
 func TestAnAnswerOfTheProviderIsClosed(t *testing.T) {
 	body := &watched{Reader: strings.NewReader("oauth_token=a&oauth_token_secret=b&oauth_callback_confirmed=true")}
-	p, err := provider.NewXOAuth1(provider.XOAuth1Config{
+	p, err := newXOAuth1(provider.OAuth1Config{
 		ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "https://site.example/cb",
 		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil

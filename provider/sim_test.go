@@ -11,23 +11,23 @@ import (
 )
 
 // simulated makes both providers against a local X, under X's own host names.
-func simulated(t *testing.T, sw xtest.Switches, change ...func(*provider.XConfig, *provider.XOAuth1Config)) (*xtest.X, *provider.OAuth2, *provider.OAuth1) {
+func simulated(t *testing.T, sw xtest.Switches, change ...func(*provider.OAuth2Config, *provider.OAuth1Config)) (*xtest.X, oauth2Client, oauth1Client) {
 	t.Helper()
 	sim := xtest.New(xtest.Config{Switches: sw})
-	cfg := provider.XConfig{
+	cfg := provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback, Transport: sim.Transport(),
 	}
-	cfg1 := provider.XOAuth1Config{
+	cfg1 := provider.OAuth1Config{
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret, CallbackURL: xtest.DefaultCallback, Transport: sim.Transport(),
 	}
 	for _, c := range change {
 		c(&cfg, &cfg1)
 	}
-	x, err := provider.NewX(cfg)
+	x, err := newX(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := provider.NewXOAuth1(cfg1)
+	y, err := newXOAuth1(cfg1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestASignInByOAuth1CostsTwoCalls(t *testing.T) {
 }
 
 func TestAPublicAppSignsInRefreshesAndRevokes(t *testing.T) {
-	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.XConfig, _ *provider.XOAuth1Config) {
+	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.OAuth2Config, _ *provider.OAuth1Config) {
 		c.ClientID, c.ClientSecret = xtest.DefaultPublicClientID, ""
 	})
 	p, callback := approved(t, sim, x, provider.Options{})
@@ -156,7 +156,7 @@ func TestAPublicAppSignsInRefreshesAndRevokes(t *testing.T) {
 }
 
 func TestAConfidentialAppWithoutItsSecretIsToldSo(t *testing.T) {
-	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.XConfig, _ *provider.XOAuth1Config) { c.ClientSecret = "" })
+	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.OAuth2Config, _ *provider.OAuth1Config) { c.ClientSecret = "" })
 	p, callback := approved(t, sim, x, provider.Options{})
 	_, _, err := x.Finish(ctx, p, callback)
 	if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonCredentials {
@@ -195,20 +195,20 @@ func TestXsRefusalsAreUnderstood(t *testing.T) {
 }
 
 func TestXsRefusalsOfOAuth1AreUnderstood(t *testing.T) {
-	wrong := func(change func(*provider.XOAuth1Config)) func(*provider.XConfig, *provider.XOAuth1Config) {
-		return func(_ *provider.XConfig, c *provider.XOAuth1Config) { change(c) }
+	wrong := func(change func(*provider.OAuth1Config)) func(*provider.OAuth2Config, *provider.OAuth1Config) {
+		return func(_ *provider.OAuth2Config, c *provider.OAuth1Config) { change(c) }
 	}
 	for name, c := range map[string]struct {
 		sw     xtest.Switches
-		change func(*provider.XOAuth1Config)
+		change func(*provider.OAuth1Config)
 		ahead  time.Duration
 		want   provider.Reason
 	}{
-		"another callback":         {xtest.Switches{}, func(c *provider.XOAuth1Config) { c.CallbackURL += "/" }, 0, provider.ReasonCallback},
-		"another callback in JSON": {xtest.Switches{CallbackErrorJSON: true}, func(c *provider.XOAuth1Config) { c.CallbackURL += "/" }, 0, provider.ReasonCallback},
-		"another key":              {xtest.Switches{}, func(c *provider.XOAuth1Config) { c.ConsumerKey = "other" }, 0, provider.ReasonCredentials},
-		"another secret":           {xtest.Switches{}, func(c *provider.XOAuth1Config) { c.ConsumerSecret = "other" }, 0, provider.ReasonCredentials},
-		"a clock behind":           {xtest.Switches{}, func(*provider.XOAuth1Config) {}, time.Hour, provider.ReasonClock},
+		"another callback":         {xtest.Switches{}, func(c *provider.OAuth1Config) { c.CallbackURL += "/" }, 0, provider.ReasonCallback},
+		"another callback in JSON": {xtest.Switches{CallbackErrorJSON: true}, func(c *provider.OAuth1Config) { c.CallbackURL += "/" }, 0, provider.ReasonCallback},
+		"another key":              {xtest.Switches{}, func(c *provider.OAuth1Config) { c.ConsumerKey = "other" }, 0, provider.ReasonCredentials},
+		"another secret":           {xtest.Switches{}, func(c *provider.OAuth1Config) { c.ConsumerSecret = "other" }, 0, provider.ReasonCredentials},
+		"a clock behind":           {xtest.Switches{}, func(*provider.OAuth1Config) {}, time.Hour, provider.ReasonClock},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sim, _, y := simulated(t, c.sw, wrong(c.change))
@@ -261,20 +261,20 @@ func TestAStolenCallbackIsOfNoUseElsewhere(t *testing.T) {
 }
 
 func TestAPINSignsIn(t *testing.T) {
-	sim, _, y := simulated(t, xtest.Switches{}, func(_ *provider.XConfig, c *provider.XOAuth1Config) { c.CallbackURL, c.AlwaysAsk = "oob", true })
+	sim, _, y := simulated(t, xtest.Switches{}, func(_ *provider.OAuth2Config, c *provider.OAuth1Config) { c.CallbackURL = "oob" })
 	redirect, p, err := y.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin, err := sim.Approve(redirect, xtest.DefaultUserID)
+	shown, err := sim.Approve(redirect, xtest.DefaultUserID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, _, err := y.FinishPIN(ctx, p, pin)
+	user, _, err := y.Finish(ctx, p, pin(p, shown))
 	if err != nil || user.AccountID != xtest.DefaultUserID {
 		t.Fatalf("user is %v (%v)", user, err)
 	}
-	_, _, err = y.FinishPIN(ctx, p, pin)
+	_, _, err = y.Finish(ctx, p, pin(p, shown))
 	failed(t, err, provider.ErrExpired)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestNewXReportsEveryFaultAtOnce(t *testing.T) {
-	_, err := provider.NewX(provider.XConfig{
+	_, err := newX(provider.OAuth2Config{
 		Name: "No Name", ClientSecret: clientSecret + "\n", CallbackURL: "/auth/callback", Scopes: []string{"tweet.read,users.read"},
 		APIURL: "http://api.x.com", AuthorizeURL: "x.com", APIHosts: []string{"https://a"}, Timeout: -1,
 	})
@@ -20,84 +20,90 @@ func TestNewXReportsEveryFaultAtOnce(t *testing.T) {
 		t.Fatal("no error")
 	}
 	noSecrets(t, err)
-	lines := strings.Split(err.Error(), "\n")
-	for i, field := range []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "APIURL", "Scopes[0]", "AuthorizeURL", "APIHosts[0]", "Timeout"} {
-		if i >= len(lines) || !strings.HasPrefix(lines[i], "provider: XConfig."+field+" ") {
-			t.Errorf("fault %d is not about %s:\n%v", i, field, err)
+	fields := []string{"Name", "ClientID", "ClientSecret", "CallbackURL", "APIURL", "Scopes[0]", "AuthorizeURL", "APIHosts[0]", "Timeout"}
+	for _, field := range fields {
+		if n := strings.Count(err.Error(), "provider: OAuth2Config."+field+" "); n != 1 {
+			t.Errorf("%d faults are about %s:\n%v", n, field, err)
 		}
+	}
+	if n := strings.Count(err.Error(), "\n") + 1; n != len(fields) {
+		t.Errorf("%d faults, want %d:\n%v", n, len(fields), err)
 	}
 }
 
 func TestNewXOAuth1ReportsEveryFaultAtOnce(t *testing.T) {
-	_, err := provider.NewXOAuth1(provider.XOAuth1Config{Name: "é", CallbackURL: "", APIURL: "https://u:p@x", AccessType: "all", APIHosts: []string{"a/b"}, Timeout: -1})
+	_, err := newXOAuth1(provider.OAuth1Config{Name: "é", CallbackURL: "", APIURL: "https://u:p@x", AccessType: "all", APIHosts: []string{"a/b"}, Timeout: -1})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	lines := strings.Split(err.Error(), "\n")
-	for i, field := range []string{"Name", "ConsumerKey", "ConsumerSecret", "CallbackURL", "APIURL", "AccessType", "APIHosts[0]", "Timeout"} {
-		if i >= len(lines) || !strings.HasPrefix(lines[i], "provider: XOAuth1Config."+field+" ") {
-			t.Errorf("fault %d is not about %s:\n%v", i, field, err)
+	fields := []string{"Name", "ConsumerKey", "ConsumerSecret", "CallbackURL", "APIURL", "AccessType", "APIHosts[0]", "Timeout"}
+	for _, field := range fields {
+		if n := strings.Count(err.Error(), "provider: OAuth1Config."+field+" "); n != 1 {
+			t.Errorf("%d faults are about %s:\n%v", n, field, err)
 		}
+	}
+	if n := strings.Count(err.Error(), "\n") + 1; n != len(fields) {
+		t.Errorf("%d faults, want %d:\n%v", n, len(fields), err)
 	}
 }
 
 func TestConfigurationsAreChecked(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*provider.XConfig)
+		change func(*provider.OAuth2Config)
 		fault  string
 	}{
-		"nothing but what is required":       {func(*provider.XConfig) {}, ""},
-		"a public app":                       {func(c *provider.XConfig) { c.ClientSecret = "" }, ""},
-		"a client id with a blank":           {func(c *provider.XConfig) { c.ClientID = " a" }, "ClientID"},
-		"a client id with a letter of ours":  {func(c *provider.XConfig) { c.ClientID = "ä" }, "ClientID"},
-		"a callback of an app of its own":    {func(c *provider.XConfig) { c.CallbackURL = "myapp://callback" }, ""},
-		"a callback without a host":          {func(c *provider.XConfig) { c.CallbackURL = "https:///cb" }, "CallbackURL"},
-		"a callback by script":               {func(c *provider.XConfig) { c.CallbackURL = "javascript:alert(1)" }, "CallbackURL"},
-		"a callback with a fragment":         {func(c *provider.XConfig) { c.CallbackURL += "#" }, "CallbackURL"},
-		"a callback with user info":          {func(c *provider.XConfig) { c.CallbackURL = "https://a:SECRET@b/" }, "CallbackURL"},
-		"a callback that is no URL":          {func(c *provider.XConfig) { c.CallbackURL = "https://a:SECRET%zz@b/" }, "CallbackURL"},
-		"a callback as OAuth 1.0a has it":    {func(c *provider.XConfig) { c.CallbackURL = "oob" }, "CallbackURL"},
-		"a callback with a query":            {func(c *provider.XConfig) { c.CallbackURL += "?a=b" }, ""},
-		"scopes without users.read":          {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
-		"scopes without tweet.read":          {func(c *provider.XConfig) { c.Scopes = []string{"users.read"} }, "Scopes"},
-		"other scopes of another server":     {func(c *provider.XConfig) { c.APIURL, c.Scopes = "https://api.example", []string{"profile"} }, ""},
-		"a scope that is empty":              {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read", "users.read", ""} }, "Scopes[2]"},
-		"scopes joined by a blank":           {func(c *provider.XConfig) { c.Scopes = []string{"tweet.read users.read"} }, "Scopes[0]"},
-		"an API by http elsewhere":           {func(c *provider.XConfig) { c.APIURL = "http://192.168.0.1" }, "APIURL"},
-		"an API by http here":                {func(c *provider.XConfig) { c.APIURL = "http://[::1]:8080/x/" }, ""},
-		"an API by http at localhost":        {func(c *provider.XConfig) { c.APIURL = "http://x.localhost" }, ""},
-		"an API by another scheme":           {func(c *provider.XConfig) { c.APIURL = "ftp://a" }, "APIURL"},
-		"an API with a version":              {func(c *provider.XConfig) { c.APIURL = "http://127.0.0.1:8080/2/" }, "APIURL"},
-		"an API with an old version":         {func(c *provider.XConfig) { c.APIURL = "https://api.example/1.1" }, "APIURL"},
-		"X's API with a call":                {func(c *provider.XConfig) { c.APIURL = "https://api.x.com/2/users/me" }, "APIURL"},
-		"X's API with a slash":               {func(c *provider.XConfig) { c.APIURL = "https://api.x.com/" }, ""},
-		"an API behind a proxy's path":       {func(c *provider.XConfig) { c.APIURL = "https://proxy.example/x" }, ""},
-		"an API with a query":                {func(c *provider.XConfig) { c.APIURL = "https://a?" }, "APIURL"},
-		"an API with a fragment":             {func(c *provider.XConfig) { c.APIURL = "https://a#" }, "APIURL"},
-		"an API with user info":              {func(c *provider.XConfig) { c.APIURL = "https://u:SECRET@a" }, "APIURL"},
-		"an API with a port alone":           {func(c *provider.XConfig) { c.APIURL = "https://:443" }, "APIURL"},
-		"an API that is no URL":              {func(c *provider.XConfig) { c.APIURL = "https://SECRET%zz" }, "APIURL"},
-		"a consent page by http elsewhere":   {func(c *provider.XConfig) { c.AuthorizeURL = "http://a" }, "AuthorizeURL"},
-		"a consent page with a state":        {func(c *provider.XConfig) { c.AuthorizeURL = "https://a?state=1" }, "AuthorizeURL"},
-		"a consent page with a query":        {func(c *provider.XConfig) { c.AuthorizeURL = "https://a?x=1" }, ""},
-		"a further host with a port":         {func(c *provider.XConfig) { c.APIHosts = []string{"a.example:8443"} }, ""},
-		"a further host with a wild card":    {func(c *provider.XConfig) { c.APIHosts = []string{"a", "*.example"} }, "APIHosts[1]"},
-		"a name with an upper-case letter":   {func(c *provider.XConfig) { c.Name = "X" }, "Name"},
-		"a name with digits and a hyphen":    {func(c *provider.XConfig) { c.Name = "x-2" }, ""},
-		"a name that ends in a line end":     {func(c *provider.XConfig) { c.Name = "x\n" }, "Name"},
-		"a client id that is a consumer key": {func(c *provider.XConfig) { c.ClientID = "xvz1evFS4wEEPTGEFPHBog" }, ""},
+		"nothing but what is required":       {func(*provider.OAuth2Config) {}, ""},
+		"a public app":                       {func(c *provider.OAuth2Config) { c.ClientSecret = "" }, ""},
+		"a client id with a blank":           {func(c *provider.OAuth2Config) { c.ClientID = " a" }, "ClientID"},
+		"a client id with a letter of ours":  {func(c *provider.OAuth2Config) { c.ClientID = "ä" }, "ClientID"},
+		"a callback of an app of its own":    {func(c *provider.OAuth2Config) { c.CallbackURL = "myapp://callback" }, ""},
+		"a callback without a host":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https:///cb" }, "CallbackURL"},
+		"a callback by script":               {func(c *provider.OAuth2Config) { c.CallbackURL = "javascript:alert(1)" }, "CallbackURL"},
+		"a callback with a fragment":         {func(c *provider.OAuth2Config) { c.CallbackURL += "#" }, "CallbackURL"},
+		"a callback with user info":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET@b/" }, "CallbackURL"},
+		"a callback that is no URL":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET%zz@b/" }, "CallbackURL"},
+		"a callback as OAuth 1.0a has it":    {func(c *provider.OAuth2Config) { c.CallbackURL = "oob" }, "CallbackURL"},
+		"a callback with a query":            {func(c *provider.OAuth2Config) { c.CallbackURL += "?a=b" }, ""},
+		"scopes without users.read":          {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
+		"scopes without tweet.read":          {func(c *provider.OAuth2Config) { c.Scopes = []string{"users.read"} }, "Scopes"},
+		"other scopes of another server":     {func(c *provider.OAuth2Config) { c.APIURL, c.Scopes = "https://api.example", []string{"profile"} }, ""},
+		"a scope that is empty":              {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read", "users.read", ""} }, "Scopes[2]"},
+		"scopes joined by a blank":           {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read users.read"} }, "Scopes[0]"},
+		"an API by http elsewhere":           {func(c *provider.OAuth2Config) { c.APIURL = "http://192.168.0.1" }, "APIURL"},
+		"an API by http here":                {func(c *provider.OAuth2Config) { c.APIURL = "http://[::1]:8080/x/" }, ""},
+		"an API by http at localhost":        {func(c *provider.OAuth2Config) { c.APIURL = "http://x.localhost" }, ""},
+		"an API by another scheme":           {func(c *provider.OAuth2Config) { c.APIURL = "ftp://a" }, "APIURL"},
+		"an API with a version":              {func(c *provider.OAuth2Config) { c.APIURL = "http://127.0.0.1:8080/2/" }, "APIURL"},
+		"an API with an old version":         {func(c *provider.OAuth2Config) { c.APIURL = "https://api.example/1.1" }, "APIURL"},
+		"X's API with a call":                {func(c *provider.OAuth2Config) { c.APIURL = "https://api.x.com/2/users/me" }, "APIURL"},
+		"X's API with a slash":               {func(c *provider.OAuth2Config) { c.APIURL = "https://api.x.com/" }, ""},
+		"an API behind a proxy's path":       {func(c *provider.OAuth2Config) { c.APIURL = "https://proxy.example/x" }, ""},
+		"an API with a query":                {func(c *provider.OAuth2Config) { c.APIURL = "https://a?" }, "APIURL"},
+		"an API with a fragment":             {func(c *provider.OAuth2Config) { c.APIURL = "https://a#" }, "APIURL"},
+		"an API with user info":              {func(c *provider.OAuth2Config) { c.APIURL = "https://u:SECRET@a" }, "APIURL"},
+		"an API with a port alone":           {func(c *provider.OAuth2Config) { c.APIURL = "https://:443" }, "APIURL"},
+		"an API that is no URL":              {func(c *provider.OAuth2Config) { c.APIURL = "https://SECRET%zz" }, "APIURL"},
+		"a consent page by http elsewhere":   {func(c *provider.OAuth2Config) { c.AuthorizeURL = "http://a" }, "AuthorizeURL"},
+		"a consent page with a state":        {func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://a?state=1" }, "AuthorizeURL"},
+		"a consent page with a query":        {func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://a?x=1" }, ""},
+		"a further host with a port":         {func(c *provider.OAuth2Config) { c.APIHosts = []string{"a.example:8443"} }, ""},
+		"a further host with a wild card":    {func(c *provider.OAuth2Config) { c.APIHosts = []string{"a", "*.example"} }, "APIHosts[1]"},
+		"a name with an upper-case letter":   {func(c *provider.OAuth2Config) { c.Name = "X" }, "Name"},
+		"a name with digits and a hyphen":    {func(c *provider.OAuth2Config) { c.Name = "x-2" }, ""},
+		"a name that ends in a line end":     {func(c *provider.OAuth2Config) { c.Name = "x\n" }, "Name"},
+		"a client id that is a consumer key": {func(c *provider.OAuth2Config) { c.ClientID = "xvz1evFS4wEEPTGEFPHBog" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := provider.XConfig{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL}
+			cfg := provider.OAuth2Config{ClientID: clientID, ClientSecret: clientSecret, CallbackURL: callbackURL}
 			c.change(&cfg)
-			x, err := provider.NewX(cfg)
+			x, err := newX(cfg)
 			if c.fault == "" {
 				if err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if err == nil || x != nil || !strings.HasPrefix(err.Error(), "provider: XConfig."+c.fault+" ") || strings.Contains(err.Error(), "\n") {
+			if err == nil || x != nil || !strings.HasPrefix(err.Error(), "provider: OAuth2Config."+c.fault+" ") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("fault is %v, want one about %s", err, c.fault)
 			}
 			noSecrets(t, err)
@@ -105,10 +111,30 @@ func TestConfigurationsAreChecked(t *testing.T) {
 	}
 }
 
+// TestXsNamesAreForXAlone: tokens and owners of accounts are stored under the name.
+func TestXsNamesAreForXAlone(t *testing.T) {
+	s := newServer(t)
+	for _, name := range []string{"x", "x-oauth1"} {
+		two := s.oauth2Config()
+		two.Name = name
+		if _, err := provider.NewOAuth2(two); err == nil || !strings.HasPrefix(err.Error(), "provider: OAuth2Config.Name is reserved") {
+			t.Errorf("NewOAuth2 takes the name %q: %v", name, err)
+		}
+		one := provider.OAuth1Config{
+			Name: name, ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL,
+			RequestTokenURL: s.URL + "/r", AuthorizeURL: s.URL + "/a", AccessTokenURL: s.URL + "/t",
+			UserURL: s.URL + "/user", User: exampleUser,
+		}
+		if _, err := provider.NewOAuth1(one); err == nil || !strings.HasPrefix(err.Error(), "provider: OAuth1Config.Name is reserved") {
+			t.Errorf("NewOAuth1 takes the name %q: %v", name, err)
+		}
+	}
+}
+
 func TestAConfigurationIsCopied(t *testing.T) {
 	scopes := []string{"tweet.read", "users.read", "tweet.read"}
 	hosts := []string{"a.example"}
-	x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, Scopes: scopes, APIHosts: hosts})
+	x, err := newX(provider.OAuth2Config{ClientID: clientID, CallbackURL: callbackURL, Scopes: scopes, APIHosts: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +157,7 @@ func TestDefaults(t *testing.T) {
 		}
 		return nil, http.ErrHandlerTimeout
 	})
-	x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, Transport: tr})
+	x, err := newX(provider.OAuth2Config{ClientID: clientID, CallbackURL: callbackURL, Transport: tr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +166,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("name %s, redirect %s", x.Name(), redirect)
 	}
 	_, _ = x.Refresh(ctx, stored())
-	y, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, Transport: tr})
+	y, err := newXOAuth1(provider.OAuth1Config{ConsumerKey: consumerKey, ConsumerSecret: consumerSecret, CallbackURL: callbackURL, Transport: tr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,11 +196,11 @@ func TestAccepts(t *testing.T) {
 		"an API here at port 80": {"http://[::1]", nil, []string{"http://[::1]:80/", "http://[::1]/"}, []string{"http://[::1]:443/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x, err := provider.NewX(provider.XConfig{ClientID: clientID, CallbackURL: callbackURL, APIURL: c.api, APIHosts: c.hosts})
+			x, err := newX(provider.OAuth2Config{ClientID: clientID, CallbackURL: callbackURL, APIURL: c.api, APIHosts: c.hosts})
 			if err != nil {
 				t.Fatal(err)
 			}
-			y, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "oob", APIURL: c.api, APIHosts: c.hosts})
+			y, err := newXOAuth1(provider.OAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", CallbackURL: "oob", APIURL: c.api, APIHosts: c.hosts})
 			if err != nil {
 				t.Fatal(err)
 			}

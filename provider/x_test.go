@@ -17,7 +17,7 @@ import (
 
 func TestBeginMakesTheAddressOfTheConsentPage(t *testing.T) {
 	s := newServer(t)
-	x := s.x(t, func(c *provider.XConfig) { c.AuthorizeURL = "https://x.example/i/authorize?lang=a+b" })
+	x := s.x(t, func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://x.example/i/authorize?lang=a+b" })
 	redirect, p, err := x.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestFinishSignsIn(t *testing.T) {
 	for name, public := range map[string]bool{"as a confidential app": false, "as a public app": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			x := s.x(t, func(c *provider.XConfig) {
+			x := s.x(t, func(c *provider.OAuth2Config) {
 				c.Now = fixed
 				c.APIURL += "/prefix/"
 				if public {

@@ -14,7 +14,7 @@ import (
 
 func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 	s := newServer(t)
-	x := s.xoauth1(t, func(c *provider.XOAuth1Config) { c.Now = fixed })
+	x := s.xoauth1(t, func(c *provider.OAuth1Config) { c.Now = fixed })
 	redirect, p, err := x.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -51,9 +51,8 @@ func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 func TestOAuth1BeginPassesItsWishesOn(t *testing.T) {
 	s := newServer(t)
 	s.reply("/p/oauth/request_token", 201, "\n oauth_callback_confirmed=true&oauth_token=a%2Bb&oauth_token_secret=c\n")
-	x := s.xoauth1(t, func(c *provider.XOAuth1Config) {
+	x := s.xoauth1(t, func(c *provider.OAuth1Config) {
 		c.APIURL += "/p/"
-		c.AlwaysAsk = true
 		c.AccessType = "read"
 		c.CallbackURL = "oob"
 		c.Name = "other-1"
@@ -105,24 +104,29 @@ func TestOAuth1FinishRefusesACallbackBeforeXIsAsked(t *testing.T) {
 	}
 }
 
-func TestFinishPIN(t *testing.T) {
+func TestAPINEndsASignIn(t *testing.T) {
 	s := newServer(t)
-	x := s.xoauth1(t, func(c *provider.XOAuth1Config) { c.CallbackURL = "oob" })
+	x := s.xoauth1(t, func(c *provider.OAuth1Config) { c.CallbackURL = "oob" })
 	_, p, err := x.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, _, err := x.FinishPIN(ctx, p, " 1234567\n")
+	user, _, err := x.Finish(ctx, p, pin(p, " 1234567\n"))
 	if err != nil || user.AccountID != "6253282" || authParams(t, s.last(t))["oauth_verifier"] != "1234567" {
 		t.Errorf("user is %v (%v)", user, err)
 	}
-	_, _, err = x.FinishPIN(ctx, p, "  ")
+	_, _, err = x.Finish(ctx, p, pin(p, "  "))
 	failed(t, err, provider.ErrDenied)
-	_, _, err = x.FinishPIN(ctx, provider.Pending{}, "1")
+	_, _, err = x.Finish(ctx, provider.Pending{}, pin(p, "1"))
 	failed(t, err, provider.ErrOtherBrowser)
 	s.reply("/oauth/access_token", 401, "Error processing your OAuth request: Invalid oauth_verifier parameter")
-	_, _, err = x.FinishPIN(ctx, p, "7654321")
+	_, _, err = x.Finish(ctx, p, pin(p, "7654321"))
 	failed(t, err, provider.ErrExpired)
+}
+
+// pin is the callback of a sign-in that ends by a PIN.
+func pin(p provider.Pending, typed string) url.Values {
+	return url.Values{"oauth_token": {p.State}, "oauth_verifier": {typed}}
 }
 
 func code(n, text string) string { return `{"errors":[{"code":` + n + `,"message":"` + text + `"}]}` }
@@ -239,19 +243,6 @@ func TestAClockThatIsOffIsBlamedOnlyWhereNothingElseIs(t *testing.T) {
 	}
 }
 
-func TestWrongKeysHintAtTheOtherPairOfKeys(t *testing.T) {
-	s := newServer(t)
-	s.reply("/oauth/request_token", 401, code("32", strings.Repeat("Could not authenticate you. ", 30)))
-	_, _, err := s.xoauth1(t, func(c *provider.XOAuth1Config) { c.ConsumerKey = "M1M5R3BMVy13QmpScXkzTUt5OE46MTpjaQ" }).Begin(ctx, provider.Options{})
-	if e := failed(t, err, provider.ErrRefused); !strings.Contains(e.Detail, "OAuth 2.0 client id") {
-		t.Errorf("the detail is %q", e.Detail)
-	}
-	_, _, err = s.xoauth1(t).Begin(ctx, provider.Options{})
-	if e := failed(t, err, provider.ErrRefused); strings.Contains(e.Detail, "client id") {
-		t.Errorf("the detail is %q", e.Detail)
-	}
-}
-
 func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 	withoutID := "oauth_token=99-" + accessToken + "&oauth_token_secret=" + tokenSecret
 	for name, c := range map[string]struct {
@@ -278,7 +269,7 @@ func TestOAuth1AsksForTheProfileWhereItIsWantedOrNeeded(t *testing.T) {
 				s.reply("/oauth/access_token", 200, c.body)
 			}
 			s.reply("/2/users/me", c.status, c.me)
-			user, token, err := signIn1(t, s.xoauth1(t, func(cfg *provider.XOAuth1Config) { cfg.FetchProfile, cfg.Now = c.profile, fixed }))
+			user, token, err := signIn1(t, s.xoauth1(t, func(cfg *provider.OAuth1Config) { cfg.FetchProfile, cfg.Now = c.profile, fixed }))
 			if n := len(s.requests()); n != c.calls {
 				t.Errorf("X was asked %d times, want %d", n, c.calls)
 			}

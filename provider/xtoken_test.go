@@ -26,7 +26,7 @@ func TestRefreshTakesTheNewTokenAndKeepsWhatTheAnswerDoesNotSay(t *testing.T) {
 			s := newServer(t)
 			s.reply("/2/oauth2/token", 200, `{"token_type":"Bearer","expires_in":"7200","access_token":"`+newAccess+`","refresh_token":"`+newRefresh+`","scope":"a"}`,
 				`{"access_token":"`+newAccess+`"}`)
-			x := s.x(t, func(c *provider.XConfig) {
+			x := s.x(t, func(c *provider.OAuth2Config) {
 				c.Now = fixed
 				if public {
 					c.ClientSecret = ""
@@ -144,6 +144,7 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 		{"the RFC's word with 403", 403, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"X's text under another error", 400, `{"error":"unauthorized_client","error_description":"Value passed for the token was invalid."}`, provider.ErrRefused, provider.ReasonCredentials, "unauthorized_client"},
 		{"another server's word for a spent token", 400, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
+		{"the same with 401", 401, `{"error":"invalid_token"}`, provider.ErrTokenRefused, "", "invalid_token"},
 		{"X's word with another name of the parameter", 400, `{"error":"invalid_request","error_description":"Value passed for the refresh_token was invalid."}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"another server's word for a token that was taken back", 400, `{"error":"invalid_request","error_description":"The refresh token has been revoked"}`, provider.ErrTokenRefused, "", "invalid_request"},
 		{"a token endpoint that is overloaded", 400, `{"error":"invalid_request","error_description":"The token endpoint is overloaded, try later"}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
@@ -212,7 +213,7 @@ func TestALifetimeIsReadSanely(t *testing.T) {
 		t.Run(raw, func(t *testing.T) {
 			s := newServer(t)
 			s.reply("/2/oauth2/token", 200, `{"access_token":"a","refresh_token":"`+newRefresh+`","expires_in":`+raw+`}`)
-			got, err := s.x(t, func(c *provider.XConfig) { c.Now = fixed }).Refresh(ctx, stored())
+			got, err := s.x(t, func(c *provider.OAuth2Config) { c.Now = fixed }).Refresh(ctx, stored())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +254,7 @@ func TestRevokeTakesBothHalvesBack(t *testing.T) {
 	for name, public := range map[string]bool{"as a confidential app": false, "as a public app": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			x := s.x(t, func(c *provider.XConfig) {
+			x := s.x(t, func(c *provider.OAuth2Config) {
 				if public {
 					c.ClientSecret = ""
 				}
@@ -345,4 +346,12 @@ func TestTokensOfTheOtherProtocolAreNotSent(t *testing.T) {
 	if len(s.requests()) != 0 {
 		t.Error("something was sent")
 	}
+}
+
+// TestAChallengeAtARefreshIsNotAboutTheRefreshToken: a server in front of X may send it.
+func TestAChallengeAtARefreshIsNotAboutTheRefreshToken(t *testing.T) {
+	s := newServer(t)
+	s.replyHeader("/2/oauth2/token", reply{401, map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}, ""})
+	_, err := s.x(t).Refresh(ctx, stored())
+	failed(t, err, provider.ErrRefused)
 }

@@ -14,8 +14,8 @@ import (
 // sign in, a store that keeps tokens sealed, and HTTP clients that refresh them.
 type kitClients struct {
 	*storage
-	oauth2  *provider.OAuth2 // nil without X_CLIENT_ID
-	oauth1  *provider.OAuth1 // nil without X_CONSUMER_KEY
+	oauth2  provider.Provider // nil without X_CLIENT_ID
+	oauth1  provider.Provider // nil without X_CONSUMER_KEY
 	clients *client.Manager
 	// notRevoked is why X could not be told of a revocation, if it could not.
 	notRevoked error
@@ -25,7 +25,7 @@ func openClients(ctx context.Context, w world, cfg config) (k *kitClients, err e
 	k = &kitClients{}
 	var providers []provider.Provider
 	if cfg.clientID != "" {
-		k.oauth2, err = provider.NewX(provider.XConfig{
+		k.oauth2, err = provider.NewX(provider.OAuth2Config{
 			ClientID: cfg.clientID, ClientSecret: cfg.clientSecret, CallbackURL: cfg.callbackURL(), Scopes: cfg.scopes,
 			APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL,
 		})
@@ -35,10 +35,9 @@ func openClients(ctx context.Context, w world, cfg config) (k *kitClients, err e
 		providers = append(providers, k.oauth2)
 	}
 	if cfg.consumerKey != "" {
-		k.oauth1, err = provider.NewXOAuth1(provider.XOAuth1Config{
+		k.oauth1, err = provider.NewXOAuth1(provider.OAuth1Config{
 			ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret, APIURL: cfg.apiURL,
 			CallbackURL: "oob", // X shows a PIN
-			AlwaysAsk:   true,
 		})
 		if err != nil {
 			return nil, &configError{[]error{err}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/xsignin/xsignin/provider"
@@ -27,7 +28,7 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 	}
 	// A token that X has given out must be saved, whatever Ctrl-C says.
 	ctx = context.WithoutCancel(ctx)
-	u, t, err := c.oauth1.FinishPIN(ctx, pending, pin)
+	u, t, err := c.oauth1.Finish(ctx, pending, url.Values{"oauth_token": {pending.State}, "oauth_verifier": {pin}})
 	if err != nil {
 		return provider.User{}, err
 	}

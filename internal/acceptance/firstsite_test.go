@@ -232,7 +232,7 @@ func TestAKeyThatNamesNoProvider(t *testing.T) {
 func TestAnotherApplicationByOAuth1HasItsOwnCallback(t *testing.T) {
 	const callback = "http://127.0.0.1:8080/auth/callback/second"
 	s := newSite(t, func(c *xsignin.Config) {
-		second, err := provider.NewXOAuth1(provider.XOAuth1Config{
+		second, err := provider.NewXOAuth1(provider.OAuth1Config{
 			Name: "second", ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: callback, Transport: c.X.Transport,
 		})
 		if err != nil {

@@ -453,7 +453,7 @@ func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Valu
 
 func TestNobodySignsInWithoutAnID(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
-		x, err := provider.NewX(provider.XConfig{
+		x, err := provider.NewX(provider.OAuth2Config{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 		})
 		if err != nil {
@@ -485,7 +485,7 @@ func TestTwoKitsOnOneHost(t *testing.T) {
 
 func TestIDsAreUniqueWithTheirProviderOnly(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
-		x, err := provider.NewX(provider.XConfig{
+		x, err := provider.NewX(provider.OAuth2Config{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 		})
 		if err != nil {

@@ -73,7 +73,7 @@ func (s *site) code(userID string) fields {
 // application with this consumer key.
 func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 	t.Helper()
-	p, err := provider.NewXOAuth1(provider.XOAuth1Config{ConsumerKey: key, ConsumerSecret: secret, CallbackURL: "oob", Transport: x.Transport()})
+	p, err := provider.NewXOAuth1(provider.OAuth1Config{ConsumerKey: key, ConsumerSecret: secret, CallbackURL: "oob", Transport: x.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := p.FinishPIN(ctx, pending, pin)
+	_, token, err := p.Finish(ctx, pending, url.Values{"oauth_token": {pending.State}, "oauth_verifier": {pin}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,9 @@ import (
 )
 
 // brand is a second application at the same X, with keys of its own.
-func brand(t *testing.T, c *xsignin.Config) *provider.OAuth2 {
+func brand(t *testing.T, c *xsignin.Config) provider.Provider {
 	t.Helper()
-	x, err := provider.NewX(provider.XConfig{
+	x, err := provider.NewX(provider.OAuth2Config{
 		Name: "x-brand", ClientID: xtest.DefaultPublicClientID, CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
 	})
 	if err != nil {
@@ -124,12 +124,12 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 
 // otherProvider is a provider by configuration, answered in process, and what its token
 // endpoint was sent.
-func otherProvider(t *testing.T, c *xsignin.Config, name string) (*provider.OAuth2, func() []url.Values) {
+func otherProvider(t *testing.T, c *xsignin.Config, name string) (provider.Provider, func() []url.Values) {
 	t.Helper()
 	return otherProviderAt(t, c, name, "/auth/callback")
 }
 
-func otherProviderAt(t *testing.T, c *xsignin.Config, name, callback string) (*provider.OAuth2, func() []url.Values) {
+func otherProviderAt(t *testing.T, c *xsignin.Config, name, callback string) (provider.Provider, func() []url.Values) {
 	t.Helper()
 	var mu sync.Mutex
 	var forms []url.Values

@@ -332,7 +332,7 @@ func TestSessionsThatNeverEnd(t *testing.T) {
 
 // TestNoProviderIsNamedLikeANote: entries under such names are no tokens.
 func TestNoProviderIsNamedLikeANote(t *testing.T) {
-	x, err := provider.NewX(provider.XConfig{ClientID: "id", CallbackURL: "http://127.0.0.1:8080/auth/callback"})
+	x, err := provider.NewX(provider.OAuth2Config{ClientID: "id", CallbackURL: "http://127.0.0.1:8080/auth/callback"})
 	if err != nil {
 		t.Fatal(err)
 	}

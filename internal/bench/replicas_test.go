@@ -145,7 +145,7 @@ func newPool(t *testing.T, store tokenstore.Store, x http.RoundTripper, now func
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := provider.NewX(provider.XConfig{
+	p, err := provider.NewX(provider.OAuth2Config{
 		ClientID: "client", ClientSecret: "client-secret", CallbackURL: appURL + "/auth/callback",
 		Transport: x, Now: now,
 	})

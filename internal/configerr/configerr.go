@@ -14,7 +14,7 @@ type Error struct {
 	// Package is the name of the package that reports the error.
 	Package string
 	// Field is the setting with the name of its struct, such as Config.Timeout or
-	// XConfig.Scopes[1].
+	// OAuth2Config.Scopes[1].
 	Field string
 	// Problem is the rest of the sentence, such as "must not be negative".
 	Problem string

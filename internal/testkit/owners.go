@@ -23,7 +23,7 @@ import (
 func LinkOneAccount(t *testing.T, open func() tokenstore.Store) {
 	t.Helper()
 	const users, replicas = 64, 4
-	x, err := provider.NewX(provider.XConfig{
+	x, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 	})
 	if err != nil {

@@ -36,12 +36,12 @@ func NewParts(t *testing.T, publicURL string) *Parts {
 	}
 	callback := publicURL + "/auth/callback"
 	p := &Parts{X: xtest.New(xtest.Config{Callbacks: []string{callback}})}
-	x, err := provider.NewX(provider.XConfig{
+	x, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		CallbackURL: callback, Transport: p.X.Transport(),
 	})
 	must(err)
-	x1, err := provider.NewXOAuth1(provider.XOAuth1Config{
+	x1, err := provider.NewXOAuth1(provider.OAuth1Config{
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret,
 		CallbackURL: callback, Transport: p.X.Transport(),
 	})

@@ -67,7 +67,7 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 	t.Helper()
 	f := newFleet(t, b, options{workers: 2, users: 2})
 	var secrets []string
-	oauth1, err := provider.NewXOAuth1(provider.XOAuth1Config{
+	oauth1, err := provider.NewXOAuth1(provider.OAuth1Config{
 		ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret, CallbackURL: xtest.DefaultCallback,
 		Transport: f.x.Transport(), Now: f.now,
 	})

@@ -80,7 +80,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := provider.NewX(provider.XConfig{
+	x, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 		APIURL: s.X, Now: w.now,
 	})

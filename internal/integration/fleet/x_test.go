@@ -113,7 +113,7 @@ func (w *seenWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // provider is one that speaks to this X past its address.
 func (x *localX) provider(t testing.TB, now func() time.Time) provider.Provider {
 	t.Helper()
-	p, err := provider.NewX(provider.XConfig{
+	p, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 		Transport: x.Transport(), Now: now,
 	})
