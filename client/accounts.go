@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -49,10 +51,10 @@ func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error
 
 // keys lists the keys of a user that are of the Manager's providers.
 func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return nil, ErrClosed
 	}
-	all, err := m.listEntries(ctx, userID)
+	all, err := m.list(ctx, userID)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -90,7 +92,7 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 // another replica wrote. While the store does not answer, it returns the token in memory.
 // It makes no refresh. Without an entry the error is [ErrReauthRequired].
 func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token, error) {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return tokenstore.Token{}, ErrClosed
 	}
 	t, err := m.inspect(ctx, m.users.get(key))
@@ -109,7 +111,7 @@ func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Tok
 // have solved it. Otherwise it returns nil without a read, and a request may still find
 // that the token is refused. It is cheap enough for every page of a signed-in user.
 func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return ErrClosed
 	}
 	s := m.users.find(key)
@@ -126,42 +128,95 @@ func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
 // inspect reads the entry of s, and corrects what is in memory. While the store is away it
 // returns the token in memory, if there is one, with [ErrUnavailable].
 func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error) {
-	known := s.cur.Load()
 	s.mu.Lock()
-	gen, refused, pending := s.gen, s.refused, s.newer()
+	gen, pending, known := s.gen, s.unsaved, s.cur.Load()
 	s.mu.Unlock()
-	if pending != nil {
+	if pending != nil && pending.gen == gen {
 		return pending.token, nil // newer than the stored token
 	}
-	t, v, err := m.readEntry(ctx, s.key)
-	err = entryError(s.key, t, err)
-	if err == nil && refused != "" && v == refused {
-		err = reauthRequired(errMarked)
-	}
-	switch {
-	case errors.Is(err, ErrReauthRequired):
-		if known != nil && known.again != nil && errors.Is(err, errMarked) {
-			return t, known.again // with the provider's reason
+	c, _, err := m.load(ctx, s, 0)
+	if c == nil {
+		if known == nil || known.again != nil {
+			return tokenstore.Token{}, err
 		}
-		s.learn(known, &cached{again: err}, gen)
-	case err != nil && known != nil:
 		return known.token, err
-	case err == nil && !known.holds(t):
-		s.learn(known, m.remember(t, m.now(), 0), gen)
 	}
-	return t, err
-}
-
-// holds reports whether requests already use t. c may be nil.
-func (c *cached) holds(t tokenstore.Token) bool {
-	return c != nil && c.again == nil && c.token.AccessToken == t.AccessToken && slices.Equal(c.token.Scopes, t.Scopes)
-}
-
-// learn replaces known by c, unless something has changed since gen or is about to.
-func (s *slot) learn(known, c *cached, gen uint64) {
+	same := known.good(m.now()) && c.again == nil && known.token.AccessToken == c.token.AccessToken &&
+		slices.Equal(known.token.Scopes, c.token.Scopes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gen == gen && !s.dead && s.call == nil && s.unsaved == nil {
+	if !same && s.gen == gen && s.call == nil && s.unsaved == nil {
 		s.cur.CompareAndSwap(known, c)
 	}
+	return c.token, err
+}
+
+const (
+	// How long the store's answer about a missing scope is believed.
+	scopesFor = 3 * time.Second
+	// How many sign-ins of one account may cause a read within that time.
+	maxAsked = 8
+)
+
+// MissingScopes returns those of scopes that the token of u lacks, whether or not the
+// token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
+// access level decides at each call, and only X knows it.
+//
+// MissingScopes reads the store if no token is in memory, or if the token in memory lacks
+// a scope. So it finds a consent that another replica has just stored. It makes the latter
+// reads once in three seconds for an account. In between, and while the store does not
+// answer, the token in memory counts. A new sign-in, by u.SignedInAt, reads the store at
+// once, at most eight times in three seconds. So a visitor who returns from the consent is
+// not refused by a replica that has just read the store.
+//
+// [ErrReauthRequired] says that there is no token, or that the provider has refused it.
+func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+	if err := m.check(u.Key()); err != nil {
+		return nil, err
+	}
+	s := m.users.get(u.Key())
+	known := s.cur.Load()
+	if known != nil && known.again == nil {
+		s.touched.Store(true)
+		missing := lacking(known.token, scopes)
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+			return missing, nil
+		}
+	}
+	t, err := m.inspect(ctx, s)
+	if errors.Is(err, ErrUnavailable) && t.AccessToken != "" && ctx.Err() == nil {
+		err = nil // the token in memory counts
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lacking(t, scopes), nil
+}
+
+// lacking returns those of scopes that t lacks.
+func lacking(t tokenstore.Token, scopes []string) (missing []string) {
+	if t.IsOAuth1() {
+		return nil
+	}
+	for _, scope := range scopes {
+		if !t.HasScopes(scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
+}
+
+// mayReread reports whether the store is to be read for a visitor who signed in at
+// signedIn and lacks a scope.
+func (s *slot) mayReread(signedIn, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := now.Sub(s.since); d < 0 || d >= scopesFor {
+		s.since, s.asked = now, nil
+	}
+	if len(s.asked) >= maxAsked || slices.ContainsFunc(s.asked, signedIn.Equal) {
+		return false
+	}
+	s.asked = append(s.asked, signedIn)
+	return true
 }

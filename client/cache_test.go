@@ -2,12 +2,14 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -47,13 +49,6 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// remove takes a slot out of the table, as a sweep does.
-func (t *table) remove(key tokenstore.Key) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.slots, key)
-}
-
 // TestSlotsAreReadWhileOthersWrite runs lookups during insertions and sweeps.
 func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 	t.Parallel()
@@ -81,40 +76,9 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 }
 
 func TestSlotsWithWorkStay(t *testing.T) {
-	s := &slot{call: &refreshCall{}}
-	if s.die() {
-		t.Error("a slot with a refresh in progress was dropped")
+	if !(&slot{call: &refreshCall{}}).busy() || !(&slot{unsaved: &unsaved{}}).busy() || new(slot).busy() {
+		t.Error("a sweep drops a slot with work, or keeps one without")
 	}
-	s = &slot{unsaved: &unsaved{}}
-	if s.die() {
-		t.Error("a slot with an unsaved token was dropped")
-	}
-	s = &slot{}
-	if !s.die() || s.die() || s.publish(&cached{}, 0) {
-		t.Error("a slot does not die once")
-	}
-}
-
-func TestDeadSlot(t *testing.T) {
-	bubble(t, func(w *world) {
-		w.signIn()
-		s := w.pool.users.get(user)
-		s.die()
-		if call, _, err := w.pool.join(s, refreshRequest{}); call != nil || err != nil {
-			w.Errorf("join: %v, %v", call, err)
-		}
-		// Dropped between lookup and use: the caller looks again. They spin meanwhile, so
-		// it is another goroutine that takes the slot away.
-		done := make(chan error, 2)
-		go func() { _, err := w.do(); done <- err }()
-		go func() { done <- w.pool.Refresh(w.Context(), user) }()
-		go w.pool.users.remove(user)
-		for range 2 {
-			if err := <-done; err != nil {
-				w.Error(err)
-			}
-		}
-	})
 }
 
 func TestRateLimit(t *testing.T) {
@@ -156,8 +120,9 @@ func TestNothingPrintsSecrets(t *testing.T) {
 }
 
 func TestErrorTexts(t *testing.T) {
+	m := replicas(t, newService(), tokenstore.NewMemory(), 1)[0]
 	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, ErrAccountTaken,
-		new(Manager).checkKey(user), new(Manager).checkKey(tokenstore.Key{}), errNoAccount,
+		m.check(tokenstore.Key{Provider: "y"}), m.check(tokenstore.Key{}), errNoAccount,
 		reauthRequired(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
@@ -196,28 +161,21 @@ func BenchmarkClient(b *testing.B) {
 	})
 }
 
-// TestASlotDroppedBetweenLookAndUse: a sweep takes it out of use at the worst moment.
+// TestASlotDroppedBetweenLookAndUse: two slots of one account work like two processes.
 func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
-	for name, use := range map[string]func(*world) error{
-		"a request": func(w *world) error { _, err := w.pool.acquire(w.Context(), user, refreshRequest{}); return err },
-		"a refresh": func(w *world) error { return w.pool.Refresh(w.Context(), user) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(w *world) {
-				w.signIn()
-				s := w.pool.users.get(user)
-				if !s.die() {
-					t.Fatal("the slot is in use")
-				}
-				// The table lets go of it a moment after it has died.
-				go w.pool.users.remove(user)
-				if err := use(w); err != nil {
-					t.Error(err)
-				}
-				if now := w.pool.users.get(user); now == s {
-					t.Error("the dead slot was used")
-				}
-			})
-		})
-	}
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		dropped := w.pool.users.get(user)
+		if call, started, err := w.pool.join(dropped, refreshRequest{}); call == nil || !started || err != nil {
+			t.Fatal("no refresh began")
+		}
+		w.pool.users.mu.Lock()
+		clear(w.pool.users.slots)
+		w.pool.users.mu.Unlock()
+		w.wantToken("access-2")
+		w.wantAsked(1)
+		w.wantEvents("refreshed")
+	})
 }

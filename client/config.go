@@ -1,6 +1,8 @@
 package client
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -70,40 +72,14 @@ func New(c Config) (*Manager, error) {
 	if c.Vault == nil {
 		faults.Add("Config.Vault", "is missing")
 	}
-	providers := c.checkProviders(faults)
-	duration := func(name string, d *time.Duration, byDefault time.Duration) {
-		if *d < 0 {
-			faults.Add("Config."+name, "is negative")
-		}
-		if *d == 0 {
-			*d = byDefault
-		}
-	}
-	duration("RefreshBefore", &c.RefreshBefore, 5*time.Minute)
-	duration("Lease", &c.Lease, 30*time.Second)
-	duration("Timeout", &c.Timeout, 10*time.Second)
-	if c.Timeout+leaseMargin >= c.Lease {
-		faults.Add("Config.Lease", "(%v) must be more than %v longer than Config.Timeout (%v), "+
-			"or two processes might refresh one token", c.Lease, leaseMargin, c.Timeout)
-	}
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
-	own := c.bindTransport()
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	return newManager(c, providers, own), nil
-}
-
-func (c *Config) checkProviders(faults *configerr.List) map[string]provider.Provider {
 	if len(c.Providers) == 0 {
 		faults.Add("Config.Providers", "is empty")
 	}
-	providers := make(map[string]provider.Provider, len(c.Providers))
+	m := &Manager{
+		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
+		events: c.OnEvent, log: c.Logger, now: c.Now,
+		users: table{most: maxUsers, slots: make(map[tokenstore.Key]*slot)},
+	}
 	for i, p := range c.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)
 		if p == nil {
@@ -111,37 +87,64 @@ func (c *Config) checkProviders(faults *configerr.List) map[string]provider.Prov
 			continue
 		}
 		faults.CheckProviderName(field, p.Name())
-		if _, twice := providers[p.Name()]; twice {
+		if m.providers[p.Name()] != nil {
 			faults.Add(field, "has the name %q of another provider", p.Name())
 		}
-		providers[p.Name()] = p
+		m.providers[p.Name()] = p
+		if provider.IsX(p) {
+			m.spaces[p.Name()] = xSpace
+		}
 	}
-	return providers
+	duration := func(name string, d, byDefault time.Duration) time.Duration {
+		if d < 0 {
+			faults.Add("Config."+name, "is negative")
+		}
+		return cmp.Or(d, byDefault)
+	}
+	m.refreshBefore = duration("RefreshBefore", c.RefreshBefore, 5*time.Minute)
+	m.lease = duration("Lease", c.Lease, 30*time.Second)
+	m.timeout = duration("Timeout", c.Timeout, 10*time.Second)
+	if m.timeout+leaseMargin >= m.lease {
+		faults.Add("Config.Lease", "(%v) must be more than %v longer than Config.Timeout (%v), "+
+			"or two processes might refresh one token", m.lease, leaseMargin, m.timeout)
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	m.bindTransport(c.Transport)
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	m.base, m.cancel = context.WithCancel(context.Background())
+	m.stopping, m.stop = context.WithCancel(context.Background())
+	return m, nil
 }
 
-// bindTransport sets c.Transport to one that does not wait for headers without end. It
-// returns the transport if the Manager has to close its idle connections.
-func (c *Config) bindTransport() *http.Transport {
-	if c.Transport == nil {
-		own := &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConns:          100,
-			MaxIdleConnsPerHost:   100, // all requests go to few hosts
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			ResponseHeaderTimeout: headerTimeout,
+// bindTransport sets the transport to one that does not wait for headers without end. A
+// transport of the Manager is one whose idle connections Close has to close.
+func (m *Manager) bindTransport(t http.RoundTripper) {
+	m.transport = t
+	switch t := t.(type) {
+	case nil:
+		m.own = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConns:        100,
+			MaxIdleConnsPerHost: 100, // all requests go to few hosts
+			IdleConnTimeout:     90 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second,
 		}
-		c.Transport = own
-		return own
+	case *http.Transport:
+		if t.ResponseHeaderTimeout != 0 {
+			return
+		}
+		m.own = t.Clone()
+	default:
+		return
 	}
-	t, ok := c.Transport.(*http.Transport)
-	if !ok || t.ResponseHeaderTimeout != 0 {
-		return nil
-	}
-	own := t.Clone()
-	own.ResponseHeaderTimeout = headerTimeout
-	c.Transport = own
-	return own
+	m.own.ResponseHeaderTimeout = headerTimeout
+	m.transport = m.own
 }

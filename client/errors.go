@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -63,11 +62,12 @@ func reauthRequired(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequ
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 
 var (
-	errMarked    = errors.New("the token was refused before")
-	errAnother   = errors.New("the stored token is of another account than its key")
-	errNoSecret  = errors.New("the token has expired and has no refresh token")
-	errBusy      = errors.New("the entry changes all the time")
-	errNoAccount = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
+	errMarked     = errors.New("the token was refused before")
+	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")
+	errAnother    = errors.New("the stored token is of another account than its key")
+	errNoSecret   = errors.New("the token has expired and has no refresh token")
+	errBusy       = errors.New("the entry changes all the time")
+	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 )
 
 // storeError classifies a failed read of the store.
@@ -78,6 +78,13 @@ func storeError(err error) error {
 	// If a secret is missing from Secrets, the operator can add it. A sign-in would
 	// overwrite a token that is not lost.
 	return unavailable(err)
+}
+
+// answered reports whether err, of a read, says something about the entry. Otherwise the store
+// has not answered.
+func answered(err error) bool {
+	return errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) ||
+		errors.As(err, new(*tokenstore.UnknownKeyError))
 }
 
 // entryError classifies what was read under key: t or err. It returns nil if t is usable.
@@ -117,15 +124,6 @@ type storeTrouble struct{ err error }
 
 func (e *storeTrouble) Error() string { return "token store: " + e.err.Error() }
 func (e *storeTrouble) Unwrap() error { return e.err }
-
-// retryAt is when a limit inside err ends, or the zero time.
-func retryAt(err error) time.Time {
-	var pe *provider.Error
-	if errors.As(err, &pe) {
-		return pe.RetryAt
-	}
-	return time.Time{}
-}
 
 // Nobody returns a client for requests without a signed-in user. Its requests fail with
 // [ErrNoUser]. So a handler that forgets to require a user sends no request without

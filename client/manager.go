@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -44,29 +44,15 @@ type Manager struct {
 
 	users table
 
-	// base is the context of background work. Close ends it. The context of a request
+	// base is the context of background work. Close ends it last. The context of a request
 	// would end a refresh too early.
 	base   context.Context
 	cancel context.CancelFunc
-
-	closed atomic.Bool
 	// stopping ends when Close begins. Pauses end with it. Calls in progress continue.
 	stopping context.Context
 	stop     context.CancelFunc
-	mu       sync.Mutex // guards closing against spawn
+	mu       sync.Mutex // guards stop against spawn
 	wg       sync.WaitGroup
-}
-
-func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
-	m := &Manager{
-		vault: c.Vault, providers: providers, spaces: spacesOf(providers), transport: c.Transport, own: own,
-		refreshBefore: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
-		events: c.OnEvent, log: c.Logger, now: c.Now,
-	}
-	m.users.slots, m.users.most = make(map[tokenstore.Key]*slot), maxUsers
-	m.base, m.cancel = context.WithCancel(context.Background())
-	m.stopping, m.stop = context.WithCancel(context.Background())
-	return m
 }
 
 // Client returns the client that acts for the account of key. It reads nothing before its
@@ -97,14 +83,26 @@ func (m *Manager) ClientContext(ctx context.Context, key tokenstore.Key) *http.C
 	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key, visitor: ctx}}
 }
 
-// checkKey returns an error if key cannot name a token of this Manager.
-func (m *Manager) checkKey(key tokenstore.Key) error {
+// check returns an error if the Manager is closed, or if key cannot name one of its tokens.
+func (m *Manager) check(key tokenstore.Key) error {
 	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
 	case key.Provider == "":
 		return errors.New("client: the key has no provider (use user.Key() of the user who signed in)")
 	case m.providers[key.Provider] == nil:
 		return fmt.Errorf("client: no provider is named %q (the names are %q; add the provider to Config.Providers)",
 			key.Provider, slices.Sorted(maps.Keys(m.providers)))
+	}
+	return m.checkAccount(key)
+}
+
+// checkAccount returns an error if the Manager is closed, or if key names no account. The
+// provider of an entry that is deleted may be gone.
+func (m *Manager) checkAccount(key tokenstore.Key) error {
+	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
 	case key.AccountID == "":
 		return errNoAccount
 	}
@@ -117,9 +115,7 @@ func (m *Manager) checkKey(key tokenstore.Key) error {
 // Later requests and calls fail with [ErrClosed]. Closing twice is harmless.
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
-	if !m.closed.Swap(true) {
-		m.stop()
-	}
+	m.stop()
 	m.mu.Unlock()
 
 	done := make(chan struct{})
@@ -139,10 +135,10 @@ func (m *Manager) Close(ctx context.Context) error {
 	return err
 }
 
-// Reencrypt encrypts every stored token with the newest secret, while requests and
-// refreshes continue: see [tokenstore.Vault.Reencrypt].
+// Reencrypt encrypts every stored token with the newest secret, while requests and refreshes
+// continue. See [tokenstore.Vault.Reencrypt].
 func (m *Manager) Reencrypt(ctx context.Context) (tokenstore.Reencrypted, error) {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return tokenstore.Reencrypted{}, ErrClosed
 	}
 	return m.vault.Reencrypt(ctx)
@@ -152,7 +148,7 @@ func (m *Manager) Reencrypt(ctx context.Context) (tokenstore.Reencrypted, error)
 func (m *Manager) spawn(f func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return false
 	}
 	m.wg.Go(f)
@@ -171,44 +167,68 @@ func (m *Manager) pause(d time.Duration) bool {
 	}
 }
 
-// report is a log line, and an event if it has a kind.
+// bound bounds a call to the store, unless ctx ends sooner.
+func (m *Manager) bound(ctx *context.Context) (cancel context.CancelFunc) {
+	*ctx, cancel = context.WithTimeout(*ctx, min(storeTimeout, m.timeout))
+	return cancel
+}
+
+func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
+	defer m.bound(&ctx)()
+	return m.vault.Get(ctx, key)
+}
+
+func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	defer m.bound(&ctx)()
+	return m.vault.List(ctx, userID)
+}
+
+// maxConflicts bounds how often a write is tried again because another one came first.
+const maxConflicts = 50
+
+// retry calls write until its error is not [tokenstore.ErrConflict]. The pauses are random,
+// so that writers of one entry do not meet again.
+func retry(ctx context.Context, write func() error) error {
+	for failures := range maxConflicts {
+		if err := write(); !errors.Is(err, tokenstore.ErrConflict) {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(time.Millisecond << min(failures, 6))):
+		case <-ctx.Done():
+		}
+	}
+	return errBusy
+}
+
+// report is a log line if it has a text, and an event if it has a kind.
 type report struct {
 	level slog.Level
-	text  string // empty: nothing to report
+	text  string
 	err   error
 	kind  event.Kind
 	began time.Time
 }
 
-func (m *Manager) report(key tokenstore.Key, r report) {
-	if r.text == "" {
-		return
+func (m *Manager) report(ctx context.Context, key tokenstore.Key, r report) {
+	if r.text != "" {
+		attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
+		if r.err != nil {
+			attrs = append(attrs, slog.Any("err", r.err))
+		}
+		m.log.LogAttrs(ctx, r.level, "client: "+r.text, attrs...)
 	}
-	m.logLine(r.level, r.text, key, r.err)
 	if r.kind == "" {
 		return
 	}
-	var took time.Duration
+	e := event.Event{Kind: r.kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Err: r.err}
 	if !r.began.IsZero() {
-		took = time.Since(r.began)
+		e.Duration = time.Since(r.began)
 	}
-	m.tell(m.base, r.kind, key, took, r.err)
-}
-
-func (m *Manager) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
-	e := event.Event{Kind: kind, Time: m.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
-	if err != nil {
-		e.Cause = cause(err)
+	if r.err != nil {
+		e.Cause = cause(r.err)
 	}
 	m.events.Tell(ctx, e)
-}
-
-func (m *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
-	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
-	}
-	m.log.LogAttrs(m.base, level, "client: "+text, attrs...)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.

@@ -383,13 +383,14 @@ func TestAnInterruptedTransferIsCompleted(t *testing.T) {
 		w.commit(stored)
 		w.wantOwner(userID)
 		w.wantHolders(userID)
-		if now, _, err := w.pool.readOwner(w.Context(), keyFor(userID)); err != nil || len(now.Former) != 0 {
+		if now, _, err := w.pool.owner(w.Context(), keyFor(userID)); err != nil || len(now.Former) != 0 {
 			w.Errorf("the entry is %q, %v", now, err)
 		}
 	}
 	quiet(t, func(w *world) { // after the claim
 		w.wantOwn("a")
-		if _, err := w.pool.claimAccount(w.Context(), keyFor("b"), true); err != nil {
+		claim := &Stored{m: w.pool, key: keyFor("b"), opt: PutOptions{AllowTransfer: true}}
+		if _, _, err := claim.claim(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 		again(w, "b", "a")

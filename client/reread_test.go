@@ -138,8 +138,8 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 		w.wantToken("access-1")
 		s := w.pool.users.get(user)
 		old := s.cur.Load()
-		for name, g := range map[string]refreshRequest{"no token": {}, "a stale one": {stale: old}, "a bad one": {bad: "access-1"}} {
-			s.drop()
+		for name, g := range map[string]refreshRequest{"no token": {}, "a stale one": {old: old}, "a bad one": {old: old, refused: true}} {
+			w.pool.drop(user)
 			w.signIn()
 			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
 			reads := w.store.count("get")
@@ -153,7 +153,7 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 				t.Errorf("%s: %d reads", name, n)
 			}
 		}
-		if _, started, _ := w.pool.join(s, refreshRequest{stale: s.cur.Load()}); !started {
+		if _, started, _ := w.pool.join(s, refreshRequest{old: s.cur.Load()}); !started {
 			t.Error("what memory holds now was taken for the store's")
 		}
 	})

@@ -30,13 +30,18 @@ type Stored struct {
 	m     *Manager
 	key   tokenstore.Key
 	token tokenstore.Token
+	opt   PutOptions
 	// before is the entry before the sign-in, if it had one.
 	before        tokenstore.Token
 	beforeVersion tokenstore.Version
 	had           bool
-	// version is the version that the sign-in wrote.
+	// put: the sign-in has begun to write the token. version is set if that succeeded.
+	put     bool
 	version tokenstore.Version
-	owner   claim
+	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
+	// that the account was free.
+	ownerBefore *tokenstore.Owner
+	former      []string // the former owners in the owner entry
 }
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
@@ -53,33 +58,64 @@ type Stored struct {
 // may be left with the new owner of the account, and with the token, which is revoked. If
 // the entry cannot be read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
-	if m.closed.Load() {
-		return nil, ErrClosed
-	}
-	if err := m.checkKey(key); err != nil {
+	if err := m.check(key); err != nil {
 		return nil, err
 	}
 	if t.AccountID != "" && t.AccountID != key.AccountID {
 		return nil, errors.New("client: the token's AccountID is not that of the key")
 	}
-	if !opt.Own {
-		// Both calls to the store share one bound.
-		defer m.bound(&ctx)()
+	s := &Stored{m: m, key: key, token: t, opt: opt}
+	err := s.store(ctx)
+	if err == nil {
+		return s, nil
 	}
-	s := &Stored{m: m, key: key, token: t}
-	if err := s.readBefore(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	if err := s.Rollback(ctx); err != nil {
+		m.report(ctx, key, report{
+			level: slog.LevelWarn, text: "the token or the owner of a failed sign-in may be stored", err: err,
+		})
+	}
+	if errors.Is(err, ErrAccountTaken) {
 		return nil, err
 	}
-	if opt.Own {
-		var err error
-		if s.owner, err = m.claimAccount(ctx, key, opt.AllowTransfer); err != nil {
-			return nil, err
+	return nil, unavailable(err)
+}
+
+// store writes the owner, the token, and the owner again: see owner.go.
+func (s *Stored) store(ctx context.Context) error {
+	var err error
+	s.before, s.beforeVersion, err = s.m.read(ctx, s.key)
+	if s.had = err == nil; err != nil && !answered(err) {
+		return err // otherwise an unreadable entry counts as none
+	}
+	var claimed tokenstore.Version
+	if s.opt.Own {
+		if _, claimed, err = s.claim(ctx); err != nil {
+			return err
 		}
 	}
-	if err := s.put(ctx, opt); err != nil {
-		return nil, err
+	if err = s.putToken(ctx); err != nil || !s.opt.Own {
+		return err
 	}
-	return s, nil
+	found, _, err := s.claim(ctx)
+	if err != nil || found == claimed {
+		return err
+	}
+	// If an unlinking or a transfer has deleted the token, the account is not the user's.
+	gone, err := s.giveBack(ctx)
+	if gone {
+		s.former = nil
+	}
+	return err
+}
+
+func (s *Stored) putToken(ctx context.Context) (err error) {
+	defer s.m.drop(s.key)
+	defer s.m.bound(&ctx)()
+	s.put = true
+	s.version, err = s.m.vault.Put(ctx, s.key, s.token)
+	return err
 }
 
 // FormerOwners returns the [provider.User.ID] of each former owner of the account whose
@@ -87,7 +123,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 // another that did not end.
 //
 // [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
-func (s *Stored) FormerOwners() []string { return s.owner.former }
+func (s *Stored) FormerOwners() []string { return s.former }
 
 // RevokeReplaced revokes the token that this one has replaced, in the background and best
 // effort. What X's revocation reaches is not proved: if X takes user and application as one
@@ -104,111 +140,65 @@ func (s *Stored) RevokeReplaced() {
 	})
 }
 
-// readBefore reads the entry that the sign-in replaces. An unreadable entry counts as
-// none.
-func (s *Stored) readBefore(ctx context.Context) (err error) {
-	s.before, s.beforeVersion, err = s.m.readEntry(ctx, s.key)
-	s.had = err == nil
-	if s.had || errors.Is(err, tokenstore.ErrNotFound) {
-		return nil
-	}
-	if errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
-		return unavailable(err)
-	}
-	return nil
-}
-
-// put stores the token, and checks that the account is still the user's.
-func (s *Stored) put(ctx context.Context, opt PutOptions) (err error) {
-	s.version, err = s.m.putEntry(ctx, s.key, s.token)
-	s.m.dropKey(s.key)
-	if err != nil {
-		s.afterFailedPut(ctx)
-		return unavailable(err)
-	}
-	if !opt.Own {
-		return nil
-	}
-	if err = s.confirm(ctx, opt); err != nil {
-		s.m.undoNow(ctx, s.key, s.Rollback)
-	}
-	return err
-}
-
-// undoNow undoes a failed sign-in at once. The sign-in's context may have ended.
-func (m *Manager) undoNow(ctx context.Context, key tokenstore.Key, undo func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	if err := undo(ctx); err != nil {
-		m.logLine(slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", key, err)
-	}
-}
-
-// afterFailedPut undoes a Put that returned an error. The store may have done it all the
-// same, now or when the answer was lost.
-func (s *Stored) afterFailedPut(ctx context.Context) {
-	s.m.undoNow(ctx, s.key, func(ctx context.Context) error {
-		unclaimed := s.m.unclaim(ctx, s.key, s.owner)
-		now, v, err := s.m.readEntry(ctx, s.key)
-		switch {
-		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
-			return unclaimed
-		case err != nil:
-			return err
-		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
-			return unclaimed // the token of another sign-in
-		}
-		s.version = v
-		_, err = s.undo(ctx)
-		return errors.Join(err, unclaimed)
-	})
-	// The token is not used, whether or not it is stored.
-	s.revokeUnused(ctx)
-}
-
-// Rollback undoes the sign-in. It puts back the owner before. After [Stored.Commit] that
-// owner's tokens do not come back. It puts back the token before, or it deletes the new token and
-// revokes it at the provider. It changes only what the sign-in has written: after a write by
-// another sign-in it does nothing. If the store is away and the token may stay in it, Rollback
-// revokes the token all the same.
+// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
+// revokes it at the provider. It puts back the owner before. After [Stored.Commit] that
+// owner's tokens do not come back. It changes only what the sign-in has written: after a write
+// by another sign-in it does nothing. If the store is away and the token may stay in it,
+// Rollback revokes the token all the same.
 func (s *Stored) Rollback(ctx context.Context) error {
-	gone, err := s.undo(ctx)
-	if gone || err != nil {
-		// A token that could not be deleted is not used, either.
-		s.revokeUnused(ctx)
-	}
+	err := s.undoPut(ctx)
 	if err != nil {
 		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
 	}
-	if e := s.m.unclaim(ctx, s.key, s.owner); e != nil {
+	if _, e := s.giveBack(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
 	}
 	return err
 }
 
-// undo puts back the entry before, if the entry still has the version that the sign-in
-// wrote. It reports whether it has done that.
-func (s *Stored) undo(ctx context.Context) (gone bool, err error) {
-	s.m.dropKey(s.key)
-	defer s.m.dropKey(s.key)
+// undoPut puts back the entry before if the entry is still the sign-in's.
+func (s *Stored) undoPut(ctx context.Context) error {
+	if !s.put {
+		return nil
+	}
+	s.m.drop(s.key)
+	defer s.m.drop(s.key)
+	removed, err := s.remove(ctx)
+	if (removed || err != nil) && !s.had {
+		// The token is not used, also if it could not be deleted. If there was an entry
+		// before, X's OAuth 1.0a may have given the same token again.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+		defer cancel()
+		s.m.revokeAt(ctx, s.key, s.token)
+	}
+	return err
+}
+
+// remove writes or deletes the entry by the version of the sign-in. It reports whether the
+// token is not stored, and no other sign-in has replaced it.
+func (s *Stored) remove(ctx context.Context) (removed bool, err error) {
+	defer s.m.bound(&ctx)()
+	version := s.version
+	if version == "" {
+		// The store answered an error. It may have written the token all the same.
+		now, v, err := s.m.vault.Get(ctx, s.key)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
+			return true, nil
+		case err != nil:
+			return false, err
+		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
+			return false, nil
+		}
+		version = v
+	}
 	if s.had {
-		_, err = s.m.replaceEntry(ctx, s.key, s.version, s.before)
+		_, err = s.m.vault.Replace(ctx, s.key, version, s.before)
 	} else {
-		err = s.m.deleteEntry(ctx, s.key, s.version)
+		err = s.m.vault.Delete(ctx, s.key, version)
 	}
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// revokeUnused revokes the token of a failed sign-in. It does not if there was an entry
-// before: X's OAuth 1.0a gives an account that signs in again the same token.
-func (s *Stored) revokeUnused(ctx context.Context) {
-	if s.had {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
-	defer cancel()
-	s.m.revokeAt(ctx, s.key, s.token)
 }

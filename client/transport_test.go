@@ -121,7 +121,7 @@ func TestUnauthorizedMany(t *testing.T) {
 		}
 		w.wantAsked(1)
 		// A request that was under way with the old token asks for no refresh.
-		if c, err := w.pool.acquire(w.Context(), user, refreshRequest{bad: "access-1"}); err != nil || c.token.AccessToken != "access-2" {
+		if c, err := w.pool.acquire(w.Context(), user, refreshRequest{old: &cached{token: tokenstore.Token{AccessToken: "access-1"}}, refused: true}); err != nil || c.token.AccessToken != "access-2" {
 			w.Errorf("acquire = %v, %v", c, err)
 		}
 		w.wantAsked(1)
