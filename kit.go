@@ -33,6 +33,7 @@ type Kit struct {
 	sessions  *session.Manager
 	handlers  *handlers.Handlers
 	clients   *client.Manager
+	vault     *tokenstore.Vault
 	gate      *middleware.Middleware
 	misplaced *sync.Once // logs that the kit is not mounted at Config.Paths.Base
 }
@@ -61,6 +62,7 @@ func New(cfg Config) (*Kit, error) {
 	if err := k.newSessions(vault); err != nil {
 		return nil, ownNames(err)
 	}
+	k.vault = vault
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
 		OnEvent: c.OnEvent, Logger: c.Logger,
@@ -306,7 +308,7 @@ func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 // ClientFor returns the client of a user who need not be present, for background jobs. Each
 // request reads the token, and refreshes it if necessary. [client.ErrReauthRequired] means
 // that the user has to sign in again.
-func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
+func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
 // error: choose a key of [Kit.Accounts]. See [client.Manager.ClientForUser].
@@ -354,7 +356,7 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // Pending sign-ins need the ten minutes. The token store must be a [tokenstore.Walker], as
 // those of the kit are. See [tokenstore.Vault.Reencrypt] for the counts and the error.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
-	return k.clients.Reencrypt(ctx)
+	return k.vault.Reencrypt(ctx)
 }
 
 // SignOutEverywhere ends every session of a user on all replicas that share sessions. userID is

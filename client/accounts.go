@@ -80,11 +80,11 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
 	for _, key := range keys[1:] {
-		if !m.SameAccount(key, keys[0]) {
+		if !m.sameAccount(key, keys[0]) {
 			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 		}
 	}
-	return m.Client(keys[0]), nil
+	return m.Client(context.Background(), keys[0]), nil
 }
 
 // Token returns the stored token of key without its secrets: expiry, scopes, kind and
@@ -114,10 +114,7 @@ func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
 	if m.stopping.Err() != nil {
 		return ErrClosed
 	}
-	s := m.users.find(key)
-	if s == nil {
-		return nil
-	}
+	s := m.users.get(key)
 	if known := s.cur.Load(); known == nil || known.again == nil {
 		return nil
 	}
@@ -132,9 +129,9 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	gen, pending, known := s.gen, s.unsaved, s.cur.Load()
 	s.mu.Unlock()
 	if pending != nil && pending.gen == gen {
-		return pending.token, nil // newer than the stored token
+		return pending.cached.token, nil // newer than the stored token
 	}
-	c, _, err := m.load(ctx, s, 0)
+	c, err := m.load(ctx, s, false)
 	if c == nil {
 		if known == nil || known.again != nil {
 			return tokenstore.Token{}, err

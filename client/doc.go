@@ -13,8 +13,7 @@
 //
 // A request fails with [ErrReauthRequired] if only the user can help, with
 // [ErrUnavailable] if trying again later helps, and with [ErrForeignHost] if it was not
-// for the provider's API. Answers of the API, also 401 and 429, are no errors. [RateLimit]
-// reads their limits.
+// for the provider's API. Answers of the API, also 401 and 429, are no errors.
 //
 // # Refreshing
 //

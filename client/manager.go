@@ -56,14 +56,15 @@ type Manager struct {
 }
 
 // Client returns the client that acts for the account of key. It reads nothing before its
-// first request. It is cheap to make.
+// first request. It is cheap to make. Requests end with ctx, such as the context of a
+// visitor's request, as well as with their own contexts.
 //
-// It is an ordinary client without cookie jar and timeout: requests end with their
-// contexts, and an answer's headers must arrive in time, see [Config.Transport]. It
-// replaces any Authorization header by the user's credentials. It sends requests only to
-// the provider's API. Any other URL, also of a redirect, fails with a
-// [*ForeignHostError], and nothing is sent. A relative URL such as /2/users/me goes to the
-// provider's API. The Request of an answer is the caller's, without the credentials.
+// It is an ordinary client without cookie jar and timeout, but an answer's headers must
+// arrive in time, see [Config.Transport]. It replaces any Authorization header by the user's
+// credentials. It sends requests only to the provider's API. Any other URL, also of a
+// redirect, fails with [ErrForeignHost], and nothing is sent. A relative URL such as
+// /2/users/me goes to the provider's API. The Request of an answer is the caller's, without
+// the credentials.
 //
 // A 401 for a token that should be valid makes one refresh. It also makes one retry if the
 // request has no body or a GetBody. The 401 is returned if a refresh is not possible at
@@ -72,20 +73,17 @@ type Manager struct {
 // that the token is refused for good. That is [ErrReauthRequired], and the provider is not
 // asked again.
 //
-// If key has no AccountID, every request fails: see [Manager.Accounts].
-func (m *Manager) Client(key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key}}
-}
-
-// ClientContext is like [Manager.Client] for a visitor's request: ctx ends the requests of
-// the client, too.
-func (m *Manager) ClientContext(ctx context.Context, key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key, visitor: ctx}}
+// If key has no AccountID, every request fails: see [Manager.Accounts]. The requests of a
+// nil Manager's client fail with [ErrNoUser].
+func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
+	return &http.Client{Transport: &transport{m: m, key: key, ctx: ctx}}
 }
 
 // check returns an error if the Manager is closed, or if key cannot name one of its tokens.
 func (m *Manager) check(key tokenstore.Key) error {
 	switch {
+	case m == nil:
+		return ErrNoUser
 	case m.stopping.Err() != nil:
 		return ErrClosed
 	case key.Provider == "":
@@ -93,16 +91,6 @@ func (m *Manager) check(key tokenstore.Key) error {
 	case m.providers[key.Provider] == nil:
 		return fmt.Errorf("client: no provider is named %q (the names are %q; add the provider to Config.Providers)",
 			key.Provider, slices.Sorted(maps.Keys(m.providers)))
-	}
-	return m.checkAccount(key)
-}
-
-// checkAccount returns an error if the Manager is closed, or if key names no account. The
-// provider of an entry that is deleted may be gone.
-func (m *Manager) checkAccount(key tokenstore.Key) error {
-	switch {
-	case m.stopping.Err() != nil:
-		return ErrClosed
 	case key.AccountID == "":
 		return errNoAccount
 	}
@@ -135,15 +123,6 @@ func (m *Manager) Close(ctx context.Context) error {
 	return err
 }
 
-// Reencrypt encrypts every stored token with the newest secret, while requests and refreshes
-// continue. See [tokenstore.Vault.Reencrypt].
-func (m *Manager) Reencrypt(ctx context.Context) (tokenstore.Reencrypted, error) {
-	if m.stopping.Err() != nil {
-		return tokenstore.Reencrypted{}, ErrClosed
-	}
-	return m.vault.Reencrypt(ctx)
-}
-
 // spawn runs f in the background, unless the Manager is closed.
 func (m *Manager) spawn(f func()) bool {
 	m.mu.Lock()
@@ -167,29 +146,27 @@ func (m *Manager) pause(d time.Duration) bool {
 	}
 }
 
-// bound bounds a call to the store, unless ctx ends sooner.
-func (m *Manager) bound(ctx *context.Context) (cancel context.CancelFunc) {
-	*ctx, cancel = context.WithTimeout(*ctx, min(storeTimeout, m.timeout))
-	return cancel
+// bound bounds calls to the store, unless ctx ends sooner.
+func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(storeTimeout, m.timeout))
 }
 
 func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
-	defer m.bound(&ctx)()
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
 	return m.vault.Get(ctx, key)
 }
 
 func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	defer m.bound(&ctx)()
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
 	return m.vault.List(ctx, userID)
 }
-
-// maxConflicts bounds how often a write is tried again because another one came first.
-const maxConflicts = 50
 
 // retry calls write until its error is not [tokenstore.ErrConflict]. The pauses are random,
 // so that writers of one entry do not meet again.
 func retry(ctx context.Context, write func() error) error {
-	for failures := range maxConflicts {
+	for failures := range 50 {
 		if err := write(); !errors.Is(err, tokenstore.ErrConflict) {
 			return err
 		}
@@ -198,7 +175,7 @@ func retry(ctx context.Context, write func() error) error {
 		case <-ctx.Done():
 		}
 	}
-	return errBusy
+	return errors.New("the entry changes all the time")
 }
 
 // report is a log line if it has a text, and an event if it has a kind.
@@ -221,12 +198,9 @@ func (m *Manager) report(ctx context.Context, key tokenstore.Key, r report) {
 	if r.kind == "" {
 		return
 	}
-	e := event.Event{Kind: r.kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Err: r.err}
+	e := event.Event{Kind: r.kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(r.err), Err: r.err}
 	if !r.began.IsZero() {
 		e.Duration = time.Since(r.began)
-	}
-	if r.err != nil {
-		e.Cause = cause(r.err)
 	}
 	m.events.Tell(ctx, e)
 }
@@ -236,5 +210,7 @@ func (m *Manager) Format(f fmt.State, _ rune) { redact.Format(f, m) }
 
 // LogValue implements [slog.LogValuer].
 func (m *Manager) LogValue() slog.Value {
-	return redact.Value("client.Manager(%d users)", m.users.len())
+	m.users.mu.RLock()
+	defer m.users.mu.RUnlock()
+	return redact.Value("client.Manager(%d users)", len(m.users.slots))
 }

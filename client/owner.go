@@ -32,9 +32,8 @@ const xSpace = "x"
 // space returns the name that providers with the same accounts share.
 func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
 
-// SameAccount reports whether two keys name tokens of the same account, whoever the user is.
-// X's two providers have the same accounts.
-func (m *Manager) SameAccount(a, b tokenstore.Key) bool {
+// sameAccount reports whether two keys name tokens of the same account, whoever the user is.
+func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
 	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
 }
 
@@ -43,7 +42,7 @@ func (m *Manager) siblings(userID string, key tokenstore.Key) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for name := range m.providers {
 		k := tokenstore.Key{Provider: name, UserID: userID, AccountID: key.AccountID}
-		if m.SameAccount(k, key) {
+		if m.sameAccount(k, key) {
 			keys = append(keys, k)
 		}
 	}
@@ -52,7 +51,8 @@ func (m *Manager) siblings(userID string, key tokenstore.Key) []tokenstore.Key {
 
 // owner reads the owner of key's account. The zero Owner and Version mean that it is free.
 func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
-	defer m.bound(&ctx)()
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
 	o, v, err := m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return tokenstore.Owner{}, "", nil
@@ -75,8 +75,8 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 		if o, err = change(o); err != nil {
 			return err
 		}
-		ctx := ctx
-		defer m.bound(&ctx)()
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
 		if o.UserID == "" {
 			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, read)
 		}
@@ -106,56 +106,50 @@ func (s *Stored) claim(ctx context.Context) (read, written tokenstore.Version, e
 	})
 }
 
-// giveBack undoes a claim.
-func (s *Stored) giveBack(ctx context.Context) (gone bool, err error) {
+// giveBack undoes a claim if the user has no token of the account.
+func (s *Stored) giveBack(ctx context.Context) error {
 	if s.ownerBefore == nil {
-		return false, nil
+		return nil
 	}
-	return s.m.release(ctx, s.key, *s.ownerBefore)
+	err := s.m.release(ctx, s.key, *s.ownerBefore)
+	if errors.Is(err, errKeep) {
+		return nil
+	}
+	s.former = nil
+	return err
 }
 
 // release makes next the owner of key's account, if the key's user owns it and has no token
-// of it. The zero Owner makes the account free. It reports whether it has done that.
-func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) (bool, error) {
+// of it. Otherwise it returns errKeep. The zero Owner makes the account free.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
 	_, _, err := m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
-		if o.UserID == "" || o.UserID != key.UserID {
+		if o.UserID != key.UserID || o.UserID == "" {
 			return o, errKeep
 		}
 		keys, err := m.list(ctx, key.UserID)
 		if err != nil {
 			return o, err
 		}
-		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.SameAccount(k, key) }) {
+		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.sameAccount(k, key) }) {
 			return o, errKeep
 		}
 		if next.UserID == "" {
 			// A free account has no tokens.
-			err = m.removeFormer(ctx, key, o, "")
+			err = m.removeTokens(ctx, key, o.Former, "")
 		}
 		return next, err
 	})
-	if errors.Is(err, errKeep) {
-		return false, nil
-	}
-	return err == nil, err
+	return err
 }
 
-// Commit ends a sign-in whose session is saved. If the account was taken over, Commit
-// deletes and revokes the tokens that the users of [Stored.FormerOwners] have for it. If it
-// fails or is not called, the owner's next sign-in does that.
-//
-// If yet another user has taken the account over, Commit does nothing: that sign-in removes
-// this user's tokens as well.
-func (s *Stored) Commit(ctx context.Context) error {
-	if len(s.former) == 0 {
-		return nil
-	}
+// removeFormer deletes and revokes the tokens of the former owners in the owner entry.
+func (s *Stored) removeFormer(ctx context.Context) error {
 	_, _, err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != s.key.UserID {
 			return o, errKeep
 		}
 		// X's OAuth 1.0a gives the account the same token again.
-		return tokenstore.Owner{UserID: s.key.UserID}, s.m.removeFormer(ctx, s.key, o, s.token.AccessToken)
+		return tokenstore.Owner{UserID: o.UserID}, s.m.removeTokens(ctx, s.key, o.Former, s.token.AccessToken)
 	})
 	if err == nil || errors.Is(err, errKeep) {
 		return nil
@@ -163,11 +157,11 @@ func (s *Stored) Commit(ctx context.Context) error {
 	return unavailable(err)
 }
 
-// removeFormer deletes and revokes the former owners' tokens for the account, but does not
+// removeTokens deletes and revokes the tokens of key's account that users have. It does not
 // revoke the access token keep.
-func (m *Manager) removeFormer(ctx context.Context, key tokenstore.Key, o tokenstore.Owner, keep string) error {
+func (m *Manager) removeTokens(ctx context.Context, key tokenstore.Key, users []string, keep string) error {
 	var keys []tokenstore.Key
-	for _, id := range o.Former {
+	for _, id := range users {
 		keys = append(keys, m.siblings(id, key)...)
 	}
 	return m.removeAll(ctx, keys, keep)

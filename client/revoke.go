@@ -30,136 +30,111 @@ func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
 }
 
-// RevokeAccount is for a sign-out. It deletes and revokes the tokens of key's account, by
-// both of X's protocols, as [Manager.Revoke] does. The user still owns the account, see
-// [Manager.ReleaseAccount].
-func (m *Manager) RevokeAccount(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, m.siblings(key.UserID, key), false)
-}
-
 // ReleaseAccount makes key's account free for every user of the application. It deletes
-// and revokes the user's tokens of the account, as [Manager.RevokeAccount] does, and
-// deletes the entry that names the user as its owner. It does that also if no token is
-// left. An account that belongs to another user stays that user's.
+// and revokes the user's tokens of the account, by both of X's protocols, as
+// [Manager.Revoke] does. It works also if no token is left. An account that belongs to
+// another user stays that user's.
 func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, m.siblings(key.UserID, key), true)
 }
 
-// revoke removes the tokens of keys. With release, key's account becomes free if the user
-// has no other token of it.
-func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
-	if err := m.checkAccount(key); err != nil {
-		return err
+// SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
+// [Manager.Revoke] does, or with everywhere those of all accounts of key's user. The user
+// still owns the accounts, see [Manager.ReleaseAccount]. Tokens of providers that the
+// Manager does not have are left alone.
+func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
+	if !everywhere {
+		return m.revoke(ctx, key, m.siblings(key.UserID, key), false)
 	}
 	ctx = context.WithoutCancel(ctx)
-	err := m.removeAll(ctx, keys, "")
-	if err != nil || !release {
-		return err
-	}
-	if _, err := m.release(ctx, key, tokenstore.Owner{}); err != nil {
-		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
-	}
-	return nil
-}
-
-// RevokeAll is for a sign-out everywhere. It deletes and revokes the tokens of all
-// accounts of a user, as [Manager.RevokeAccount] does. Tokens of providers that the Manager
-// does not have are left alone.
-func (m *Manager) RevokeAll(ctx context.Context, userID string) error {
-	ctx = context.WithoutCancel(ctx)
-	keys, err := m.keys(ctx, userID)
+	keys, err := m.keys(ctx, key.UserID)
 	if err != nil {
 		return err
 	}
 	return m.removeAll(ctx, keys, "")
 }
 
-// removal is the deletion of one entry.
-type removal struct {
-	key    tokenstore.Key
-	tokens []tokenstore.Token // the tokens that were under the key
-	unread error              // why a deleted entry could not be read
-	err    error              // why the entry may still be stored
+// revoke removes the tokens of keys. With release, key's account becomes free if the user
+// has no other token of it.
+func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
+	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
+	case key.AccountID == "":
+		return errNoAccount
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
+		return err
+	}
+	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil && !errors.Is(err, errKeep) {
+		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
+	}
+	return nil
 }
 
-// removeAll deletes the entries of keys, and then revokes their tokens within two seconds.
-// It does not revoke the access token keep.
+// removeAll removes the tokens of keys, but does not revoke the access token keep.
 func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep string) error {
-	all := make([]removal, len(keys))
-	each(all, func(i int, r *removal) { r.key = keys[i]; m.remove(ctx, r) })
-	end, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	each(all, func(_ int, r *removal) {
-		for _, t := range r.tokens {
-			if keep == "" || t.AccessToken != keep {
-				m.revokeAt(end, r.key, t)
-			}
-		}
-	})
-	var errs []error
-	for _, r := range all {
-		if r.unread != nil && len(r.tokens) == 0 {
-			m.report(ctx, r.key, report{kind: event.RevokeFailed, err: &storeTrouble{r.unread}})
-		}
-		if r.err != nil {
-			errs = append(errs, fmt.Errorf("client: the token was not deleted: %w", unavailable(r.err)))
-		}
+	errs := make([]error, len(keys))
+	var all sync.WaitGroup
+	for i, key := range keys {
+		all.Go(func() { errs[i] = m.remove(ctx, key, keep) })
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 
-// each calls f for every element of all, eight at a time.
-func each(all []removal, f func(i int, r *removal)) {
-	var wg sync.WaitGroup
-	free := make(chan struct{}, 8)
-	for i := range all {
-		free <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-free }()
-			f(i, &all[i])
-		})
-	}
-	wg.Wait()
-}
-
-// remove deletes the entry of r.key, from memory and from the store. It deletes the version
-// that it has read. So each token is either stored or in r.tokens.
-func (m *Manager) remove(ctx context.Context, r *removal) {
-	if s := m.users.find(r.key); s != nil {
-		s.mu.Lock()
-		if u := s.unsaved; u != nil {
-			r.add(u.token)
-			s.unsaved = nil // a refresh that saves it meanwhile finds another version
+// remove deletes the entry of key, from memory and from the store, and then revokes its
+// tokens within two seconds. It deletes the version that it has read. So each token is
+// either stored or revoked.
+func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
+	var tokens []tokenstore.Token
+	add := func(t tokenstore.Token) {
+		same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
+		if t.AccessToken != "" && !slices.ContainsFunc(tokens, same) {
+			tokens = append(tokens, t)
 		}
-		if c := s.cur.Load(); c != nil {
-			r.add(c.token)
-		}
-		s.mu.Unlock()
 	}
-	m.drop(r.key)
-	// A request may read the entry before it is deleted.
-	defer m.drop(r.key)
-	r.err = retry(ctx, func() error {
-		ctx := ctx
-		defer m.bound(&ctx)()
-		t, v, err := m.vault.Get(ctx, r.key)
+	s := m.users.get(key)
+	s.mu.Lock()
+	if s.unsaved != nil {
+		add(s.unsaved.cached.token)
+		s.unsaved = nil // a call that stores it meanwhile finds another version
+	}
+	if c := s.cur.Load(); c != nil && c.again == nil {
+		add(c.token)
+	}
+	s.mu.Unlock()
+	m.drop(key)
+	var unread error
+	err := retry(ctx, func() error {
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
+		t, v, err := m.vault.Get(ctx, key)
 		if errors.Is(err, tokenstore.ErrNotFound) {
 			return nil
 		}
-		r.unread = err
-		if err != nil && v == "" {
+		if unread = err; v == "" {
 			return err
 		}
-		r.add(t)
-		return m.vault.Delete(ctx, r.key, v)
+		add(t)
+		return m.vault.Delete(ctx, key, v)
 	})
-}
-
-func (r *removal) add(t tokenstore.Token) {
-	same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
-	if t.AccessToken != "" && !slices.ContainsFunc(r.tokens, same) {
-		r.tokens = append(r.tokens, t)
+	m.drop(key) // a request may have read the entry before it was deleted
+	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	for _, t := range tokens {
+		if keep == "" || t.AccessToken != keep {
+			m.revokeAt(revoke, key, t)
+		}
 	}
+	if unread != nil && len(tokens) == 0 {
+		m.report(ctx, key, report{kind: event.RevokeFailed, err: fmt.Errorf("%w: %w", errStore, unread)})
+	}
+	if err != nil {
+		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
+	}
+	return nil
 }
 
 // revokeAt revokes t at the provider if the provider can do that.

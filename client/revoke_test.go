@@ -173,7 +173,7 @@ func TestRevokeDropsMemoryFirst(t *testing.T) {
 		w.wantToken("access-1")
 		w.store.hook(func(_ context.Context, op string) error {
 			if op == "get" {
-				if c := w.pool.users.find(user).cur.Load(); c != nil {
+				if c := w.pool.users.get(user).cur.Load(); c != nil {
 					w.Error("the token is still in memory while the entry is read")
 				}
 			}
@@ -186,7 +186,7 @@ func TestRevokeDropsMemoryFirst(t *testing.T) {
 		if err := w.revoke(); err != nil {
 			w.Fatal(err)
 		}
-		if c := w.pool.users.find(user).cur.Load(); c != nil {
+		if c := w.pool.users.get(user).cur.Load(); c != nil {
 			w.Error("the token is in memory again")
 		}
 		w.wantErr(ErrReauthRequired)

@@ -22,6 +22,10 @@ type PutOptions struct {
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
+	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, in the
+	// background and best effort. What X's revocation reaches is not proved: if X takes user
+	// and application as one grant, the new token ends too.
+	RevokeReplaced bool
 }
 
 // Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. Its methods are
@@ -46,12 +50,12 @@ type Stored struct {
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
 // account. A refresh of the token before does not overwrite the new one. If a later step of
-// the sign-in fails, call [Stored.Rollback].
+// the sign-in fails, call [Stored.Rollback], and otherwise [Stored.Commit].
 //
 // With [PutOptions].Own the call makes the user the owner of the account first. If the
 // account is taken over, the former owner's tokens for the account stay until the caller
 // has saved the session, has ended the sessions of [Stored.FormerOwners] with the account,
-// and calls [Stored.Commit].
+// and calls Commit.
 //
 // If the call returns an error, it has undone what it wrote, for at most two seconds and
 // also after ctx has ended. A store that is away for longer, or that executes a write later,
@@ -95,49 +99,48 @@ func (s *Stored) store(ctx context.Context) error {
 			return err
 		}
 	}
-	if err = s.putToken(ctx); err != nil || !s.opt.Own {
+	bound, cancel := s.m.bound(ctx)
+	defer cancel()
+	s.put = true
+	s.version, err = s.m.vault.Put(bound, s.key, s.token)
+	s.m.drop(s.key)
+	if err != nil || !s.opt.Own {
 		return err
 	}
 	found, _, err := s.claim(ctx)
-	if err != nil || found == claimed {
-		return err
-	}
-	// If an unlinking or a transfer has deleted the token, the account is not the user's.
-	gone, err := s.giveBack(ctx)
-	if gone {
-		s.former = nil
+	if err == nil && found != claimed {
+		err = s.giveBack(ctx)
 	}
 	return err
 }
 
-func (s *Stored) putToken(ctx context.Context) (err error) {
-	defer s.m.drop(s.key)
-	defer s.m.bound(&ctx)()
-	s.put = true
-	s.version, err = s.m.vault.Put(ctx, s.key, s.token)
-	return err
+// FormerOwners returns a key for each token of the account that former owners may still
+// have. There are several owners if one sign-in follows another that did not end.
+func (s *Stored) FormerOwners() []tokenstore.Key {
+	var keys []tokenstore.Key
+	for _, id := range s.former {
+		keys = append(keys, s.m.siblings(id, s.key)...)
+	}
+	return keys
 }
 
-// FormerOwners returns the [provider.User.ID] of each former owner of the account whose
-// tokens for it may still be stored. There are several if one sign-in follows
-// another that did not end.
-//
-// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
-func (s *Stored) FormerOwners() []string { return s.former }
-
-// RevokeReplaced revokes the token that this one has replaced, in the background and best
-// effort. What X's revocation reaches is not proved: if X takes user and application as one
-// grant, the new token ends too.
-func (s *Stored) RevokeReplaced() {
+// Commit ends a sign-in whose session is saved. If the account was taken over, Commit
+// deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
+// owner's next sign-in does that. If yet another user has taken the account over, that
+// sign-in removes this user's tokens as well, and Commit does nothing.
+func (s *Stored) Commit(ctx context.Context) error {
 	old := s.before
-	if !s.had || old.NeedsReauth || old.AccessToken == s.token.AccessToken {
-		return
+	if s.opt.RevokeReplaced && s.had && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
+		s.m.spawn(func() {
+			ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
+			defer cancel()
+			s.m.revokeAt(ctx, s.key, old)
+		})
 	}
-	s.m.spawn(func() {
-		ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
-		defer cancel()
-		s.m.revokeAt(ctx, s.key, old)
-	})
+	if len(s.former) == 0 {
+		return nil
+	}
+	return s.removeFormer(ctx)
 }
 
 // Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
@@ -146,59 +149,57 @@ func (s *Stored) RevokeReplaced() {
 // by another sign-in it does nothing. If the store is away and the token may stay in it,
 // Rollback revokes the token all the same.
 func (s *Stored) Rollback(ctx context.Context) error {
-	err := s.undoPut(ctx)
-	if err != nil {
-		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+	var err error
+	if s.put {
+		err = s.undoPut(ctx)
 	}
-	if _, e := s.giveBack(ctx); e != nil {
+	if e := s.giveBack(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
 	}
 	return err
 }
 
-// undoPut puts back the entry before if the entry is still the sign-in's.
 func (s *Stored) undoPut(ctx context.Context) error {
-	if !s.put {
-		return nil
-	}
 	s.m.drop(s.key)
 	defer s.m.drop(s.key)
-	removed, err := s.remove(ctx)
-	if (removed || err != nil) && !s.had {
+	err := s.putBack(ctx)
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return nil // another sign-in came later
+	}
+	if !s.had {
 		// The token is not used, also if it could not be deleted. If there was an entry
 		// before, X's OAuth 1.0a may have given the same token again.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 		defer cancel()
 		s.m.revokeAt(ctx, s.key, s.token)
 	}
+	if err != nil {
+		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+	}
 	return err
 }
 
-// remove writes or deletes the entry by the version of the sign-in. It reports whether the
-// token is not stored, and no other sign-in has replaced it.
-func (s *Stored) remove(ctx context.Context) (removed bool, err error) {
-	defer s.m.bound(&ctx)()
-	version := s.version
-	if version == "" {
+// putBack puts back the entry before, if the entry still has the version that the sign-in
+// wrote.
+func (s *Stored) putBack(ctx context.Context) error {
+	ctx, cancel := s.m.bound(ctx)
+	defer cancel()
+	if s.version == "" {
 		// The store answered an error. It may have written the token all the same.
 		now, v, err := s.m.vault.Get(ctx, s.key)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
-			return true, nil
+			return nil
 		case err != nil:
-			return false, err
+			return err
 		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
-			return false, nil
+			return tokenstore.ErrConflict
 		}
-		version = v
+		s.version = v
 	}
-	if s.had {
-		_, err = s.m.vault.Replace(ctx, s.key, version, s.before)
-	} else {
-		err = s.m.vault.Delete(ctx, s.key, version)
+	if !s.had {
+		return s.m.vault.Delete(ctx, s.key, s.version)
 	}
-	if errors.Is(err, tokenstore.ErrConflict) {
-		return false, nil
-	}
-	return err == nil, err
+	_, err := s.m.vault.Replace(ctx, s.key, s.version, s.before)
+	return err
 }

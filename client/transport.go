@@ -20,20 +20,19 @@ import (
 
 // transport sends the requests of one account.
 type transport struct {
-	m        *Manager
-	provider provider.Provider // nil if no provider has the key's name
-	key      tokenstore.Key
-	// visitor ends requests, as their own contexts do. It may be nil. A transport lives as
-	// long as the visitor's request, so it may hold the context.
-	visitor context.Context //nolint:containedctx // see above
+	m   *Manager
+	key tokenstore.Key
+	// ctx ends requests, as their own contexts do. A transport lives as long as the
+	// visitor's request, so it may hold the context.
+	ctx context.Context //nolint:containedctx // see above
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, release := r.Context(), func() {}
-	if t.visitor != nil && t.visitor != ctx {
+	if t.ctx != ctx && t.ctx.Done() != nil {
 		bound, cancel := context.WithCancel(ctx)
-		stop := context.AfterFunc(t.visitor, cancel)
+		stop := context.AfterFunc(t.ctx, cancel)
 		ctx, release = bound, func() { stop(); cancel() }
 	}
 	resp, err := t.roundTrip(ctx, r)
@@ -67,14 +66,24 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 		c, err = t.m.token(ctx, t.key)
 	}
 	if err != nil {
-		closeBody(r)
+		if r.Body != nil {
+			_ = r.Body.Close() // as [http.RoundTripper] demands
+		}
 		return nil, err
 	}
-	resp, err := t.provider.RoundTrip(t.m.transport, c.token, out)
+	resp, err := t.send(c, out)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
 	return t.unauthorized(out, c, resp)
+}
+
+func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
+	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
+	if err == nil && resp.StatusCode < http.StatusBadRequest {
+		c.quietUntil.Store(0) // the token works, so the one before was dead
+	}
+	return resp, err
 }
 
 // outgoing returns the request to send: with ctx, a complete URL and no Authorization
@@ -83,9 +92,9 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 	if err := t.m.check(t.key); err != nil {
 		return nil, err
 	}
-	out := r.WithContext(ctx)
+	p, out := t.m.providers[t.key.Provider], r.WithContext(ctx)
 	if u := r.URL; u.Scheme == "" && u.Host == "" && u.Opaque == "" && u.User == nil {
-		api, ok := t.provider.(provider.APILocator)
+		api, ok := p.(provider.APILocator)
 		if !ok {
 			return nil, fmt.Errorf("client: the provider %q has no API address for relative URLs (use a complete URL)", t.key.Provider)
 		}
@@ -94,8 +103,9 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 		out.URL = base.JoinPath(u.EscapedPath())
 		out.URL.RawQuery, out.URL.ForceQuery = u.RawQuery, u.ForceQuery
 	}
-	if !t.provider.AllowsURL(out.URL) {
-		return nil, foreign(t.key.Provider, out.URL)
+	if !p.AllowsURL(out.URL) {
+		return nil, fmt.Errorf("%w: credentials for %q are not sent to %s://%s (use another http.Client, "+
+			"or add the host to the provider's APIHosts)", ErrForeignHost, t.key.Provider, out.URL.Scheme, out.URL.Host)
 	}
 	out.Header = maps.Clone(r.Header)
 	maps.DeleteFunc(out.Header, func(name string, _ []string) bool { return strings.EqualFold(name, "Authorization") })
@@ -104,24 +114,24 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 
 // unauthorized handles a 401 for a token that should be valid.
 func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
-	req := refreshRequest{old: c, refused: true}
+	s, req := t.m.users.get(t.key), refreshRequest{bad: c.token.AccessToken}
 	if t.m.refreshable(t.key, c.token) {
-		if c.quiet(t.m.now()) {
+		if t.m.now().UnixNano() < c.quietUntil.Load() {
 			return resp, nil
 		}
 	} else if req.dead = t.refused(resp); req.dead == nil {
 		// This token cannot be refreshed, but the store may have another one by now.
-		t.m.users.get(t.key).cur.CompareAndSwap(c, nil)
+		s.cur.CompareAndSwap(c, nil)
 		return resp, nil
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
 	replayable := !hasBody || r.GetBody != nil
 	if !replayable && req.dead == nil {
 		// This request cannot be sent again, but the next one gets a new token.
-		_, _, _ = t.m.join(t.m.users.get(t.key), req)
+		_, _, _ = t.m.join(s, req)
 		return resp, nil
 	}
-	fresh, err := t.m.acquire(r.Context(), t.key, req)
+	fresh, err := t.m.acquire(r.Context(), s, req)
 	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
@@ -138,26 +148,19 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	// A short answer that was read to its end leaves the connection for the retry.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
-	answer, err := t.provider.RoundTrip(t.m.transport, fresh.token, again)
-	if err == nil && answer.StatusCode < http.StatusBadRequest {
-		// The new token works, so the old one was dead. A limit or an outage does not show that.
-		fresh.refusals.Store(0)
-	}
-	return answer, err
+	return t.send(fresh, again)
 }
-
-// maxRefusal bounds how much of an answer is read to find a refusal in it.
-const maxRefusal = 4 << 10
 
 // refused returns an error if the provider's answer refuses the token for good, or nil. The
 // caller can still read the whole body.
 func (t *transport) refused(resp *http.Response) error {
-	rejecter, ok := t.provider.(provider.TokenRejecter)
+	rejecter, ok := t.m.providers[t.key.Provider].(provider.TokenRejecter)
 	if !ok {
 		return nil
 	}
-	body := bufio.NewReaderSize(resp.Body, maxRefusal)
-	head, _ := body.Peek(maxRefusal)
+	const most = 4 << 10
+	body := bufio.NewReaderSize(resp.Body, most)
+	head, _ := body.Peek(most)
 	resp.Body = struct {
 		io.Reader
 		io.Closer
@@ -171,13 +174,10 @@ func (t *transport) refused(resp *http.Response) error {
 
 // token returns the token for a request. Every request calls it.
 func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
-	s := m.users.find(key)
-	if s == nil {
-		return m.acquire(ctx, key, refreshRequest{})
-	}
-	c, now := s.cur.Load(), m.now()
+	s, now := m.users.get(key), m.now()
+	c := s.cur.Load()
 	if !c.good(now) {
-		return m.acquire(ctx, key, refreshRequest{})
+		return m.acquire(ctx, s, refreshRequest{})
 	}
 	s.touched.Store(true)
 	if c.lookAt.IsZero() || now.Before(c.lookAt) {
@@ -193,7 +193,7 @@ func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error
 	}
 	// The token does not expire, and the store is to be read again. Requests wait for the
 	// first attempt. While the store is away, the others are in the background.
-	fresh, err := m.acquire(ctx, key, req)
+	fresh, err := m.acquire(ctx, s, req)
 	if err == nil || errors.Is(err, ErrReauthRequired) {
 		return fresh, err
 	}

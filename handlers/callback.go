@@ -254,7 +254,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 		user.SignedInAt = h.cfg.Now()
 	}
 	s.User = user
-	var opt client.PutOptions
+	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
 	if h.cfg.OnSignIn != nil {
 		asked := s // a copy for the hook alone, which many do without
 		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
@@ -271,7 +271,7 @@ func (h *Handlers) admit(ctx context.Context, w http.ResponseWriter, p provider.
 			return none, internal(errors.New("OnSignIn left User.ID empty"))
 		}
 		// The application may have its own users: an account belongs to one of them.
-		opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
+		opt.Own, opt.AllowTransfer = true, h.cfg.AllowAccountTransfer
 		// The hook chooses the id; what X said is not its to change.
 		user.ID = asked.User.ID
 	}
@@ -308,16 +308,13 @@ func (h *Handlers) save(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return errors.Join(err, rollback())
 	}
 	session.OnRollback(r.Context(), rollback)
-	if opt.Own {
+	if opt.Own || opt.RevokeReplaced {
 		session.OnSaved(r.Context(), func() {
 			// The visitor may have gone.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 			defer cancel()
-			h.removeFormerOwners(ctx, stored, user)
+			h.commit(ctx, stored, user)
 		})
-	}
-	if h.cfg.RevokeReplaced {
-		stored.RevokeReplaced()
 	}
 	return nil
 }
@@ -333,16 +330,20 @@ func (h *Handlers) keptAccount(ctx context.Context, r *http.Request, user provid
 	return before
 }
 
-// removeFormerOwners ends the sessions and removes the tokens that former owners have with
-// the user's account. It is the last step of a sign-in. A failure is logged and the sign-in
-// stands: the user's next one tries again.
-func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored, user provider.User) {
-	for _, id := range stored.FormerOwners() {
+// commit ends the sessions and removes the tokens that former owners have with the user's
+// account. It is the last step of a sign-in. A failure is logged and the sign-in stands: the
+// user's next one tries again.
+func (h *Handlers) commit(ctx context.Context, stored *client.Stored, user provider.User) {
+	users := h.cfg.Sessions.UserSessions()
+	for _, key := range stored.FormerOwners() {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
-			"provider", user.Provider, "user_id", user.ID, "former_user_id", id)
-		if err := h.endSessionsOf(ctx, id, user); err != nil {
+			"provider", key.Provider, "user_id", user.ID, "former_user_id", key.UserID)
+		if users == nil {
+			continue
+		}
+		if err := users.EndAccount(ctx, key.UserID, key.AccountID, key.Provider); err != nil {
 			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
-				"provider", user.Provider, "user_id", id, "err", err)
+				"provider", key.Provider, "user_id", key.UserID, "err", err)
 		}
 	}
 	// The sessions may have taken all the time.
@@ -352,22 +353,6 @@ func (h *Handlers) removeFormerOwners(ctx context.Context, stored *client.Stored
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
 			"provider", user.Provider, "user_id", user.ID, "err", err)
 	}
-}
-
-// endSessionsOf ends the sessions that a former owner has with the user's account.
-func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) error {
-	users := h.cfg.Sessions.UserSessions()
-	if users == nil {
-		return nil
-	}
-	var names []string
-	for _, p := range h.cfg.Providers {
-		key := tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}
-		if h.cfg.Clients.SameAccount(key, user.Key()) {
-			names = append(names, p.Name())
-		}
-	}
-	return users.EndAccount(ctx, formerOwner, user.AccountID, names...)
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections

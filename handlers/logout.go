@@ -188,13 +188,7 @@ func (h *Handlers) signedOut(ctx context.Context, begun time.Time, user provider
 // revoke revokes and deletes the tokens of the session's account, or all tokens of the
 // user. The visitor is signed out even if that fails.
 func (h *Handlers) revoke(ctx context.Context, user provider.User, everywhere bool) {
-	var err error
-	if everywhere {
-		err = h.cfg.Clients.RevokeAll(ctx, user.ID)
-	} else {
-		err = h.cfg.Clients.RevokeAccount(ctx, user.Key())
-	}
-	if err != nil {
+	if err := h.cfg.Clients.SignOut(ctx, user.Key(), everywhere); err != nil {
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
 			"provider", user.Provider, "user_id", user.ID, "err", err)
 	}

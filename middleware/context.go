@@ -7,6 +7,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // User returns the signed-in user, from the context of a request that passed
@@ -23,11 +24,11 @@ func User(ctx context.Context) (provider.User, bool) {
 // Client returns the client of the signed-in user, from the context of a request that passed
 // [Middleware.Load] or [Middleware.Require]. It is never nil: if no user is signed in, every
 // request fails with [client.ErrNoUser]. The requests of the client end with ctx: see
-// [client.Manager.ClientContext].
+// [client.Manager.Client].
 func Client(ctx context.Context) *http.Client {
 	req := requestctx.From(ctx)
 	if req == nil || !req.SignedIn() {
-		return client.Nobody()
+		return (*client.Manager)(nil).Client(ctx, tokenstore.Key{})
 	}
-	return req.Clients.ClientContext(ctx, req.User.Key())
+	return req.Clients.Client(ctx, req.User.Key())
 }
