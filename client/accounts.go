@@ -96,11 +96,7 @@ func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Tok
 		return tokenstore.Token{}, ErrClosed
 	}
 	t, err := m.inspect(ctx, m.users.get(key))
-	works := t.AccessToken != "" && !expired(t, m.now())
-	if t.NeedsReauth || errors.Is(err, ErrUnavailable) && works && ctx.Err() == nil {
-		err = nil
-	}
-	if err != nil {
+	if err != nil && !t.NeedsReauth {
 		return tokenstore.Token{}, err
 	}
 	return t.Redacted(), nil
@@ -122,49 +118,42 @@ func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
 	return err
 }
 
-// inspect reads the entry of s, and corrects what is in memory. While the store is away it
-// returns the token in memory, if there is one, with [ErrUnavailable].
+// inspect reads the entry of s, and corrects what is in memory. While the store does not
+// answer, it returns the token in memory if that works.
 func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error) {
 	s.mu.Lock()
-	gen, pending, known := s.gen, s.unsaved, s.cur.Load()
+	gen, unsaved, known := s.gen, s.unsaved, s.cur.Load()
 	s.mu.Unlock()
-	if pending != nil && pending.gen == gen {
-		return pending.cached.token, nil // newer than the stored token
+	if unsaved != nil && unsaved == known {
+		return known.token, nil // newer than the stored token
 	}
 	c, err := m.load(ctx, s, false)
-	if c == nil {
-		if known == nil || known.again != nil {
-			return tokenstore.Token{}, err
-		}
-		return known.token, err
+	switch {
+	case c == nil && known.good(m.now()) && ctx.Err() == nil:
+		return known.token, nil
+	case c == nil:
+		return tokenstore.Token{}, err
 	}
-	same := known.good(m.now()) && c.again == nil && known.token.AccessToken == c.token.AccessToken &&
-		slices.Equal(known.token.Scopes, c.token.Scopes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !same && s.gen == gen && s.call == nil && s.unsaved == nil {
+	if s.gen == gen && s.call == nil {
 		s.cur.CompareAndSwap(known, c)
 	}
 	return c.token, err
 }
 
-const (
-	// How long the store's answer about a missing scope is believed.
-	scopesFor = 3 * time.Second
-	// How many sign-ins of one account may cause a read within that time.
-	maxAsked = 8
-)
+// scopesFor is how long the store's answer about a missing scope is believed.
+const scopesFor = 3 * time.Second
 
 // MissingScopes returns those of scopes that the token of u lacks, whether or not the
 // token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
 // access level decides at each call, and only X knows it.
 //
 // MissingScopes reads the store if no token is in memory, or if the token in memory lacks
-// a scope. So it finds a consent that another replica has just stored. It makes the latter
-// reads once in three seconds for an account. In between, and while the store does not
-// answer, the token in memory counts. A new sign-in, by u.SignedInAt, reads the store at
-// once, at most eight times in three seconds. So a visitor who returns from the consent is
-// not refused by a replica that has just read the store.
+// a scope. So it finds a consent that another replica has just stored. In between and for
+// one sign-in, by u.SignedInAt, the answer counts for three seconds. So a visitor who returns
+// from the consent is not refused by a replica that has just read the store. While the store
+// does not answer, a token in memory that works counts.
 //
 // [ErrReauthRequired] says that there is no token, or that the provider has refused it.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
@@ -172,48 +161,34 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, err
 	}
 	s := m.users.get(u.Key())
-	known := s.cur.Load()
-	if known != nil && known.again == nil {
+	lacking := func(t tokenstore.Token) []string {
+		if t.IsOAuth1() {
+			return nil
+		}
+		return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return t.HasScopes(scope) })
+	}
+	if known := s.cur.Load(); known != nil && known.again == nil {
 		s.touched.Store(true)
-		missing := lacking(known.token, scopes)
+		missing := lacking(known.token)
 		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
 			return missing, nil
 		}
 	}
 	t, err := m.inspect(ctx, s)
-	if errors.Is(err, ErrUnavailable) && t.AccessToken != "" && ctx.Err() == nil {
-		err = nil // the token in memory counts
-	}
 	if err != nil {
 		return nil, err
 	}
-	return lacking(t, scopes), nil
+	return lacking(t), nil
 }
 
-// lacking returns those of scopes that t lacks.
-func lacking(t tokenstore.Token, scopes []string) (missing []string) {
-	if t.IsOAuth1() {
-		return nil
-	}
-	for _, scope := range scopes {
-		if !t.HasScopes(scope) {
-			missing = append(missing, scope)
-		}
-	}
-	return missing
-}
-
-// mayReread reports whether the store is to be read for a visitor who signed in at
-// signedIn and lacks a scope.
+// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
+// and lacks a scope.
 func (s *slot) mayReread(signedIn, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := now.Sub(s.since); d < 0 || d >= scopesFor {
-		s.since, s.asked = now, nil
-	}
-	if len(s.asked) >= maxAsked || slices.ContainsFunc(s.asked, signedIn.Equal) {
+	if s.lackedBy.Equal(signedIn) && now.Sub(s.lackedAt).Abs() < scopesFor {
 		return false
 	}
-	s.asked = append(s.asked, signedIn)
+	s.lackedBy, s.lackedAt = signedIn, now
 	return true
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -10,9 +11,6 @@ import (
 )
 
 const (
-	// minLife is how long a new token is used, even if its answer has a shorter life, such
-	// as expires_in 0. Without it, every request would make a refresh.
-	minLife = 10 * time.Second
 	// maxSpread bounds the random part of the time when a refresh begins.
 	maxSpread = 30 * time.Second
 	// A token that does not expire is read again after rereadAfter. Otherwise a process
@@ -42,36 +40,22 @@ type cached struct {
 
 // good reports whether requests may be sent with c. c may be nil.
 func (c *cached) good(now time.Time) bool {
-	return c != nil && c.again == nil && !expired(c.token, now)
+	return c != nil && c.again == nil && (c.token.Expiry.IsZero() || now.Before(c.token.Expiry))
 }
 
-// expiry is when t is to be refreshed at the latest. It is the zero time if t does not
-// expire.
-func expiry(t tokenstore.Token) time.Time {
-	life := t.Expiry.Sub(t.ObtainedAt)
-	if t.RefreshToken != "" && !t.ObtainedAt.IsZero() && life >= 0 && life < minLife {
-		return t.ObtainedAt.Add(minLife)
-	}
-	return t.Expiry
-}
-
-func expired(t tokenstore.Token, now time.Time) bool {
-	return !t.Expiry.IsZero() && !now.Before(expiry(t))
-}
-
-// remember makes a cached of a token that was read or obtained at now. bad says that the
-// token before was bad.
-func (m *Manager) remember(t tokenstore.Token, now time.Time, bad bool) *cached {
-	c := &cached{token: t}
+// remember makes a cached of a token that was read or obtained now. bad says that the API
+// has refused the token before.
+func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
+	c, now := &cached{token: t}, m.now()
 	switch {
 	case t.Expiry.IsZero():
 		c.lookAt = now.Add(rereadAfter)
 	case t.RefreshToken != "":
 		ahead := m.refreshBefore
-		if life := expiry(t).Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() && life > 0 {
+		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
 			ahead = min(ahead, life/2)
 		}
-		c.lookAt = expiry(t).Add(-ahead - rand.N(min(ahead/10, maxSpread)+1))
+		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
 	}
 	if bad {
 		c.quietUntil.Store(now.Add(quietFor).UnixNano())
@@ -84,7 +68,8 @@ type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// touched is set by every use but the first, and cleared by sweeps.
+	// touched is set by every use but the first, and cleared when the table
+	// is full.
 	touched atomic.Bool
 	// next is the time, in Unix nanoseconds, before which no attempt in the background
 	// begins. A time after cur's lookAt means that an attempt has begun or failed.
@@ -93,14 +78,14 @@ type slot struct {
 	mu sync.Mutex // guards the fields below, and every write of a cached to cur
 	// gen counts this process's changes of the entry but those of refreshes. A refresh
 	// keeps nothing that it read before such a change.
-	gen     uint64
-	call    *refreshCall
-	unsaved *unsaved
+	gen  uint64
+	call *refreshCall
+	// unsaved is a token that X has given the call and the store does not have yet.
+	unsaved *cached
 	pause   pause
-	// asked are the sign-ins that have lately caused a read for a missing scope, the first
-	// of them at since. See mayReread.
-	asked []time.Time
-	since time.Time
+	// lackedBy is the sign-in of the visitor for whom the store was read last because of a
+	// missing scope, at lackedAt.
+	lackedBy, lackedAt time.Time
 }
 
 // pause is the time after failed refreshes in which the provider is not asked.
@@ -120,9 +105,8 @@ func (m *Manager) drop(key tokenstore.Key) {
 	s.pause = pause{}
 }
 
-// table holds the slots. A full table drops slots that were not used since the last
-// sweep. A dropped token is read from the store at its next use. Work on a slot that was
-// dropped meanwhile is like that of another process.
+// table holds the slots. A token that was dropped is read from the store at its next use.
+// Work on a slot that was dropped meanwhile is like that of another process.
 type table struct {
 	most int // number of slots, set by New
 
@@ -130,7 +114,8 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
-// get returns the slot of key, and adds it to the table if necessary.
+// get returns the slot of key, and adds it to the table if necessary. A full table drops the
+// slots that were not used since it was full before.
 func (t *table) get(key tokenstore.Key) *slot {
 	t.mu.RLock()
 	s := t.slots[key]
@@ -143,32 +128,17 @@ func (t *table) get(key tokenstore.Key) *slot {
 	if s := t.slots[key]; s != nil {
 		return s
 	}
+	if len(t.slots) >= t.most {
+		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool { return !s.touched.Swap(false) && !s.busy() })
+	}
 	s = &slot{key: key}
 	t.slots[key] = s
-	if len(t.slots) > t.most {
-		t.sweep(s)
-	}
 	return s
 }
 
-// sweep drops a tenth of the slots, but never keep. Only if the first pass does not find as
-// many, a second pass drops slots that are in use. t.mu must be held.
-func (t *table) sweep(keep *slot) {
-	for range 2 {
-		for key, s := range t.slots {
-			if len(t.slots) <= t.most-t.most/10 {
-				return
-			}
-			if s != keep && !s.touched.Swap(false) && !s.busy() {
-				delete(t.slots, key)
-			}
-		}
-	}
-}
-
-// busy reports whether s has work in progress.
+// busy reports whether s has a refresh in progress.
 func (s *slot) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.call != nil || s.unsaved != nil
+	return s.call != nil
 }

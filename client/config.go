@@ -77,7 +77,7 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		events: c.OnEvent, log: c.Logger, now: c.Now,
+		events: c.OnEvent, logger: c.Logger, now: c.Now,
 		users: table{most: maxUsers, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
@@ -112,8 +112,8 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.bindTransport(c.Transport)
-	if m.log == nil {
-		m.log = slog.New(slog.DiscardHandler)
+	if m.logger == nil {
+		m.logger = slog.New(slog.DiscardHandler)
 	}
 	if m.now == nil {
 		m.now = time.Now

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +37,7 @@ type Manager struct {
 	lease         time.Duration
 	timeout       time.Duration
 	events        event.Func
-	log           *slog.Logger
+	logger        *slog.Logger
 	now           func() time.Time
 
 	users table
@@ -86,11 +84,9 @@ func (m *Manager) check(key tokenstore.Key) error {
 		return ErrNoUser
 	case m.stopping.Err() != nil:
 		return ErrClosed
-	case key.Provider == "":
-		return errors.New("client: the key has no provider (use user.Key() of the user who signed in)")
 	case m.providers[key.Provider] == nil:
-		return fmt.Errorf("client: no provider is named %q (the names are %q; add the provider to Config.Providers)",
-			key.Provider, slices.Sorted(maps.Keys(m.providers)))
+		return fmt.Errorf("client: no provider is named %q (use user.Key() of the user who signed in, "+
+			"or add the provider to Config.Providers)", key.Provider)
 	case key.AccountID == "":
 		return errNoAccount
 	}
@@ -178,29 +174,19 @@ func retry(ctx context.Context, write func() error) error {
 	return errors.New("the entry changes all the time")
 }
 
-// report is a log line if it has a text, and an event if it has a kind.
-type report struct {
-	level slog.Level
-	text  string
-	err   error
-	kind  event.Kind
-	began time.Time
+func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err error) {
+	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	m.logger.LogAttrs(m.base, level, "client: "+text, attrs...)
 }
 
-func (m *Manager) report(ctx context.Context, key tokenstore.Key, r report) {
-	if r.text != "" {
-		attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
-		if r.err != nil {
-			attrs = append(attrs, slog.Any("err", r.err))
-		}
-		m.log.LogAttrs(ctx, r.level, "client: "+r.text, attrs...)
-	}
-	if r.kind == "" {
-		return
-	}
-	e := event.Event{Kind: r.kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(r.err), Err: r.err}
-	if !r.began.IsZero() {
-		e.Duration = time.Since(r.began)
+// tell reports an event. The zero began means that it took no time.
+func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
+	e := event.Event{Kind: kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err}
+	if !began.IsZero() {
+		e.Duration = time.Since(began)
 	}
 	m.events.Tell(ctx, e)
 }

@@ -37,13 +37,14 @@ func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
 	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
 }
 
-// siblings returns the keys of a user and key's account with each provider of the account.
-func (m *Manager) siblings(userID string, key tokenstore.Key) []tokenstore.Key {
+// siblings returns the keys of users and key's account with each provider of the account.
+func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for name := range m.providers {
-		k := tokenstore.Key{Provider: name, UserID: userID, AccountID: key.AccountID}
-		if m.sameAccount(k, key) {
-			keys = append(keys, k)
+		for _, id := range users {
+			if m.space(name) == m.space(key.Provider) {
+				keys = append(keys, tokenstore.Key{Provider: name, UserID: id, AccountID: key.AccountID})
+			}
 		}
 	}
 	return keys
@@ -64,31 +65,32 @@ func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Own
 var errKeep = errors.New("the owner stays")
 
 // changeOwner makes the result of change the owner of key's account, if the entry is still
-// what change got. Otherwise it begins again. The zero Owner makes the account free. It
-// returns the version that was read and the new version.
-func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) (read, written tokenstore.Version, err error) {
-	err = retry(ctx, func() error {
-		var o tokenstore.Owner
-		if o, read, err = m.owner(ctx, key); err != nil {
-			return err
+// what change got. Otherwise it begins again. The zero Owner makes the account free.
+func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
+	return retry(ctx, func() error {
+		o, v, err := m.owner(ctx, key)
+		if err == nil {
+			o, err = change(o)
 		}
-		if o, err = change(o); err != nil {
+		if errors.Is(err, errKeep) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
 		if o.UserID == "" {
-			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, read)
+			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
 		}
-		written, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, read, o)
+		_, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
 		return err
 	})
-	return read, written, err
 }
 
 // claim makes the user the owner of the account. It writes the entry also if the user is the
 // owner already.
-func (s *Stored) claim(ctx context.Context) (read, written tokenstore.Version, err error) {
+func (s *Stored) claim(ctx context.Context) error {
 	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != s.key.UserID {
 			if o.UserID != "" && !s.opt.AllowTransfer {
@@ -111,58 +113,40 @@ func (s *Stored) giveBack(ctx context.Context) error {
 	if s.ownerBefore == nil {
 		return nil
 	}
-	err := s.m.release(ctx, s.key, *s.ownerBefore)
-	if errors.Is(err, errKeep) {
-		return nil
-	}
-	s.former = nil
-	return err
+	return s.m.release(ctx, s.key, *s.ownerBefore)
 }
 
 // release makes next the owner of key's account, if the key's user owns it and has no token
-// of it. Otherwise it returns errKeep. The zero Owner makes the account free.
+// of it. The zero Owner makes the account free.
 func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
-	_, _, err := m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != key.UserID || o.UserID == "" {
 			return o, errKeep
 		}
 		keys, err := m.list(ctx, key.UserID)
-		if err != nil {
-			return o, err
-		}
 		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.sameAccount(k, key) }) {
 			return o, errKeep
 		}
-		if next.UserID == "" {
+		if err == nil && next.UserID == "" {
 			// A free account has no tokens.
-			err = m.removeTokens(ctx, key, o.Former, "")
+			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
 		}
 		return next, err
 	})
-	return err
 }
 
 // removeFormer deletes and revokes the tokens of the former owners in the owner entry.
 func (s *Stored) removeFormer(ctx context.Context) error {
-	_, _, err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+	err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != s.key.UserID {
 			return o, errKeep
 		}
 		// X's OAuth 1.0a gives the account the same token again.
-		return tokenstore.Owner{UserID: o.UserID}, s.m.removeTokens(ctx, s.key, o.Former, s.token.AccessToken)
+		err := s.m.removeAll(ctx, s.m.siblings(s.key, o.Former...), s.token.AccessToken)
+		return tokenstore.Owner{UserID: o.UserID}, err
 	})
-	if err == nil || errors.Is(err, errKeep) {
-		return nil
+	if err != nil {
+		return unavailable(err)
 	}
-	return unavailable(err)
-}
-
-// removeTokens deletes and revokes the tokens of key's account that users have. It does not
-// revoke the access token keep.
-func (m *Manager) removeTokens(ctx context.Context, key tokenstore.Key, users []string, keep string) error {
-	var keys []tokenstore.Key
-	for _, id := range users {
-		keys = append(keys, m.siblings(id, key)...)
-	}
-	return m.removeAll(ctx, keys, keep)
+	return nil
 }

@@ -396,7 +396,7 @@ func TestAnInterruptedTransferIsCompleted(t *testing.T) {
 	quiet(t, func(w *world) { // after the claim
 		w.wantOwn("a")
 		claim := &Stored{m: w.pool, key: keyFor("b"), opt: PutOptions{AllowTransfer: true}}
-		if _, _, err := claim.claim(w.Context()); err != nil {
+		if err := claim.claim(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 		again(w, "b", "a")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -22,16 +21,18 @@ import (
 //	ask:  lease the entry's version, and send the refresh token to the provider
 //	save: replace that version by the new token, then let requests use it
 //
-// Among processes, only the holder of the lease asks. The others wait and read again. The
-// provider spends the old refresh token when it answers, so the new token is kept as
-// slot.unsaved until the store has it. Meanwhile no call asks, and saveLater tries again.
+// Among processes, only the holder of the lease asks. The others wait and read again.
 //
 // The store decides by versions. A step that finds a changed entry returns errChanged, and
 // the loop begins again. Memory keeps what was read only if this process has not changed
 // the entry since, see slot.gen.
+//
+// The provider spends the old refresh token when it answers. If the store is away then, the
+// call gives its result to the requests, and goes on until the store has the new token. So
+// no other call of this process asks before.
 
 const (
-	// After a failed refresh, the pause before the next one.
+	// After a failed refresh, the pause before the next one, doubled each time.
 	askFirst = 500 * time.Millisecond
 	askMost  = 10 * time.Second
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
@@ -41,7 +42,10 @@ const (
 	pollEvery = 100 * time.Millisecond
 	// The pauses between attempts to store a new token.
 	saveFirst = 100 * time.Millisecond
-	saveMost  = 5 * time.Second
+	saveMost  = 2 * time.Second
+	// minLife is how long a new token is used, even if its answer has a shorter life, such
+	// as expires_in 0. Without it, every request would make a refresh.
+	minLife = 10 * time.Second
 )
 
 // refreshRequest says what a refresh is for. The zero value needs any token that has not
@@ -53,19 +57,18 @@ type refreshRequest struct {
 	// nil if the API has refused it for good.
 	bad  string
 	dead error
-	// saveOnly only stores an unsaved token.
-	saveOnly bool
 }
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
 func (m *Manager) meets(req refreshRequest, c *cached) bool {
-	return !req.saveOnly && c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
+	return c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
 }
 
 // refreshCall is the one refresh of a user's token in this process.
 type refreshCall struct {
 	done chan struct{}
-	// Set before done is closed.
+	// Set before done is closed. res is for the request that has started the call. If the
+	// token is not stored yet, err is for the others.
 	res *cached
 	err error
 }
@@ -79,23 +82,32 @@ func (m *Manager) join(s *slot, req refreshRequest) (call *refreshCall, started 
 		return s.call, false, nil
 	}
 	call = &refreshCall{done: make(chan struct{})}
-	run := func() {
-		r := &refresh{m: m, s: s, req: req, began: time.Now()}
-		for call.err = errChanged; call.err == errChanged; { //nolint:errorlint // never wrapped
-			call.res, call.err = r.read()
-		}
-		s.mu.Lock()
-		s.call = nil
-		s.mu.Unlock()
-		close(call.done)
-	}
-	if req.saveOnly {
-		m.wg.Go(run) // saveLater waits for it, also while the Manager is closed
-	} else if !m.spawn(run) {
+	if !m.spawn(func() { m.refresh(s, req, call) }) {
 		return nil, false, ErrClosed
 	}
 	s.call = call
 	return call, true, nil
+}
+
+// refresh is the work of a call.
+func (m *Manager) refresh(s *slot, req refreshRequest, call *refreshCall) {
+	r := &refresh{m: m, s: s, req: req, began: time.Now()}
+	for call.err = errChanged; call.err == errChanged; { //nolint:errorlint // never wrapped
+		call.res, call.err = r.read()
+	}
+	end := func() {
+		s.mu.Lock()
+		s.call = nil
+		s.mu.Unlock()
+	}
+	if r.unsaved == nil {
+		end()
+		close(call.done)
+		return
+	}
+	close(call.done)
+	r.saveLater()
+	end()
 }
 
 // acquire returns a token that satisfies req. It waits until ctx ends.
@@ -119,8 +131,11 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		if started && call.res != nil {
+			return call.res, nil
+		}
 		if started || errors.Is(call.err, ErrReauthRequired) {
-			return call.res, call.err
+			return nil, call.err
 		}
 		// The call was for another request. If it says nothing about req, make one for req.
 		if call.err != nil && !errors.Is(call.err, ErrNotRefreshable) && !m.meets(req, s.cur.Load()) {
@@ -148,16 +163,21 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 // errChanged is for a step that found another entry than the one that was read.
 var errChanged = errors.New("the entry has changed")
 
-// refresh is the work of one call.
+// refresh is a call at work.
 type refresh struct {
 	m     *Manager
 	s     *slot
 	req   refreshRequest
 	began time.Time
+	// unsaved is a token that X has given and that could not be stored yet. Its refresh
+	// token exists nowhere else.
+	unsaved *unsaved
 }
 
-func (r *refresh) report(level slog.Level, text string, kind event.Kind, began time.Time, err error) {
-	r.m.report(r.m.base, r.s.key, report{level: level, text: text, kind: kind, began: began, err: err})
+func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
+
+func (r *refresh) tell(kind event.Kind, began time.Time, err error) {
+	r.m.tell(r.m.base, r.s.key, kind, began, err)
 }
 
 // publish makes c the token of requests, unless something has changed since gen.
@@ -168,10 +188,14 @@ func (r *refresh) publish(c *cached, gen uint64) (*cached, error) {
 		return nil, errChanged
 	}
 	r.s.cur.Store(c)
-	return c, c.again
+	if c.again != nil {
+		return nil, c.again
+	}
+	return c, nil
 }
 
-// load reads the entry of s for memory. It returns nil if the store has not answered.
+// load reads the entry of s for memory. It returns nil if the store has not answered. bad
+// says that the API has refused the token in memory.
 func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) {
 	t, v, err := m.read(ctx, s.key)
 	known := s.cur.Load()
@@ -183,8 +207,11 @@ func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) 
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
 	}
-	c := m.remember(t, m.now(), bad)
+	c := m.remember(t, bad)
 	c.version = v
+	if known != nil && known.token.AccessToken == t.AccessToken {
+		c.quietUntil.Store(known.quietUntil.Load())
+	}
 	return c, nil
 }
 
@@ -192,21 +219,15 @@ func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) 
 func (r *refresh) read() (*cached, error) {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen, u, pause := s.gen, s.unsaved, s.pause
+	gen, pause := s.gen, s.pause
 	s.mu.Unlock()
-	if u != nil { // the refresh token in the store is spent
-		return r.save(u, false)
-	}
-	if r.req.saveOnly {
-		return nil, nil
-	}
 	c, err := m.load(m.base, s, r.req.bad != "")
 	if c == nil {
 		text := "the token store does not answer"
 		if errors.As(err, new(*tokenstore.UnknownKeyError)) {
 			text = "a secret is missing from Secrets, and the token cannot be read"
 		}
-		r.report(slog.LevelError, text, "", time.Time{}, err)
+		r.log(slog.LevelError, text, err)
 		return nil, err
 	}
 	now := m.now()
@@ -255,16 +276,15 @@ func (r *refresh) ask(old *cached, gen uint64) (*cached, error) {
 		ctx, cancel := m.bound(m.base)
 		defer cancel()
 		if err := m.vault.Release(ctx, key, lease); err != nil {
-			r.report(slog.LevelDebug, "a lease was not released and will run out", "", time.Time{}, err)
+			r.log(slog.LevelDebug, "a lease was not released and will run out", err)
 		}
 		return r.postpone(asked, err)
 	}
-	u := &unsaved{old: old, gen: gen, cached: m.remember(fresh, m.now(), r.req.bad != ""), began: asked}
-	u.version = old.version
+	u := &unsaved{old: old.token, version: old.version, cached: m.remember(fresh, r.req.bad != ""), gen: gen, began: asked}
 	r.s.mu.Lock()
-	r.s.unsaved = u
+	r.s.unsaved = u.cached
 	r.s.mu.Unlock()
-	return r.save(u, true)
+	return r.save(u)
 }
 
 // ask sends t's refresh token to the provider. asked is the time when the lease was
@@ -283,6 +303,9 @@ func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (
 	}
 	if err != nil {
 		return tokenstore.Token{}, err
+	}
+	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
+		fresh.Expiry = least
 	}
 	// RFC 6749, sections 5.1 and 6: an omitted scope or refresh token is unchanged.
 	fresh.RefreshToken = cmp.Or(fresh.RefreshToken, t.RefreshToken)
@@ -309,15 +332,14 @@ func (r *refresh) refuse(old *cached, gen uint64, why error) (*cached, error) {
 	}
 	if err != nil {
 		c.version = old.version
-		r.report(slog.LevelError, "that the user has to sign in again could not be stored", "", time.Time{}, err)
+		r.log(slog.LevelError, "that the user has to sign in again could not be stored", err)
 	}
-	if _, err := r.publish(c, gen); err == errChanged { //nolint:errorlint // never wrapped
-		return nil, err
+	_, err = r.publish(c, gen)
+	if err != errChanged && old.again == nil { //nolint:errorlint // never wrapped
+		r.log(slog.LevelInfo, "the user has to sign in again", why)
+		r.tell(event.NeedsReauth, time.Time{}, why)
 	}
-	if old.again == nil { // not reported yet
-		r.report(slog.LevelInfo, "the user has to sign in again", event.NeedsReauth, time.Time{}, why)
-	}
-	return nil, c.again
+	return nil, err
 }
 
 // postpone ends a refresh that may succeed later. Until the pause is over, requests get
@@ -327,7 +349,8 @@ func (r *refresh) postpone(began time.Time, err error) (*cached, error) {
 	if errors.Is(err, provider.ErrRefused) {
 		level = slog.LevelError // only the operator can solve this
 	}
-	r.report(level, "the token was not refreshed", event.RefreshFailed, began, err)
+	r.log(level, "the token was not refreshed", err)
+	r.tell(event.RefreshFailed, began, err)
 	out := unavailable(err)
 	if errors.Is(err, errStore) {
 		return nil, out
@@ -336,7 +359,6 @@ func (r *refresh) postpone(began time.Time, err error) (*cached, error) {
 	defer r.s.mu.Unlock()
 	p, now := &r.s.pause, r.m.now()
 	wait := min(askFirst<<min(p.failures, 10), askMost)
-	wait -= rand.N(wait / 5)
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
 		wait = max(wait, min(pe.RetryAt.Sub(now), limitMost))
 	}
@@ -344,22 +366,22 @@ func (r *refresh) postpone(began time.Time, err error) (*cached, error) {
 	return nil, out
 }
 
-// unsaved is a token that X has given and the store does not have yet. Its refresh token
-// exists nowhere else. Only the slot's call changes it.
+// unsaved is the result of a refresh until it is stored.
 type unsaved struct {
-	old, cached *cached            // before and after the refresh
-	version     tokenstore.Version // of the entry to replace
-	gen         uint64
-	began       time.Time
+	old     tokenstore.Token   // the token before
+	version tokenstore.Version // of the entry to replace
+	cached  *cached
+	gen     uint64
+	began   time.Time
 }
 
-// unsure is the gen of a token that no request may use before the store has it: the store
-// said that the entry has changed, but not to what.
+// unsure is the gen of a token that no request may use: the store said that the entry has
+// changed, but not to what.
 const unsure = math.MaxUint64
 
 // save stores the new token before it is used, unless another token was stored since the
-// refresh began. fresh says that this call has got the token.
-func (r *refresh) save(u *unsaved, fresh bool) (*cached, error) {
+// refresh began.
+func (r *refresh) save(u *unsaved) (*cached, error) {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
 	_, err := r.m.vault.Replace(ctx, r.s.key, u.version, u.cached.token)
@@ -370,61 +392,54 @@ func (r *refresh) save(u *unsaved, fresh bool) (*cached, error) {
 		case err == nil && t.AccessToken == u.cached.token.AccessToken:
 			// An earlier attempt was stored, and its answer was lost.
 		case err == nil && u.replaces(t):
-			return r.save(u, fresh)
+			return r.save(u)
 		case err == nil || answered(err):
 			return r.superseded(u)
 		default:
 			u.gen = unsure
 		}
 	}
+	first := r.unsaved == nil
+	if r.unsaved = u; err == nil {
+		r.unsaved = nil
+		r.log(slog.LevelDebug, "token refreshed", nil)
+		r.tell(event.Refreshed, u.began, nil)
+	} else if err = unavailable(fmt.Errorf("%w: %w", errStore, err)); first {
+		r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
+	}
 	s := r.s
 	s.mu.Lock()
-	use := s.gen == u.gen
-	if use && (err == nil || fresh) {
+	defer s.mu.Unlock()
+	if err == nil {
+		s.pause, s.unsaved = pause{}, nil
+	}
+	switch {
+	case first && s.gen == u.gen:
 		s.cur.Store(u.cached)
-	}
-	if err == nil {
-		s.pause = pause{}
-		if s.unsaved == u {
-			s.unsaved = nil
-		}
-	}
-	s.mu.Unlock()
-	if err == nil {
-		r.report(slog.LevelDebug, "token refreshed", event.Refreshed, u.began, nil)
-		if use && fresh {
-			return u.cached, nil
-		}
+		return u.cached, err
+	case err == nil:
 		return nil, errChanged
 	}
-	if fresh {
-		r.report(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", "", time.Time{}, err)
-		r.m.wg.Go(func() { r.m.saveLater(s, u) })
-	}
-	if c := s.cur.Load(); r.m.meets(r.req, c) {
-		return c, nil
-	}
-	return nil, unavailable(fmt.Errorf("%w: %w", errStore, err))
+	return nil, err
 }
 
 // replaces reports whether u replaces the stored token t, although the entry has another
 // version than u was refreshed from.
 func (u *unsaved) replaces(t tokenstore.Token) bool {
-	old := u.old.token
 	if t.NeedsReauth {
 		// While the store was away, another process sent the spent refresh token and was
 		// refused. That does not concern u.
-		return t.ObtainedAt.Equal(old.ObtainedAt) && !old.ObtainedAt.IsZero()
+		return t.ObtainedAt.Equal(u.old.ObtainedAt) && !u.old.ObtainedAt.IsZero()
 	}
 	// The spent token was encrypted with another secret.
-	return t.ObtainedAt.Equal(old.ObtainedAt) && t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+	return t.ObtainedAt.Equal(u.old.ObtainedAt) && t.AccessToken == u.old.AccessToken && t.RefreshToken == u.old.RefreshToken
 }
 
 // superseded revokes the new token: another sign-in or a sign-out came first.
 func (r *refresh) superseded(u *unsaved) (*cached, error) {
 	s := r.s
 	s.mu.Lock()
-	if s.unsaved == u { // otherwise Revoke has taken it
+	if s.unsaved != nil { // otherwise Revoke has taken it
 		s.unsaved = nil
 		r.m.wg.Go(func() {
 			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
@@ -434,27 +449,23 @@ func (r *refresh) superseded(u *unsaved) (*cached, error) {
 	}
 	s.cur.CompareAndSwap(u.cached, nil)
 	s.mu.Unlock()
-	r.report(slog.LevelInfo, "the result of a refresh was not needed", event.RefreshFailed, u.began, errSuperseded)
+	r.unsaved = nil
+	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
+	r.tell(event.RefreshFailed, u.began, errSuperseded)
 	return nil, errChanged
 }
 
-// saveLater tries to store u until the store answers. When the Manager is closed there is
-// one last attempt.
-func (m *Manager) saveLater(s *slot, u *unsaved) {
-	for wait, last := saveFirst, false; !last; wait = min(2*wait, saveMost) {
-		open := m.pause(wait)
-		call, started, _ := m.join(s, refreshRequest{saveOnly: true})
-		<-call.done
-		s.mu.Lock()
-		saved := s.unsaved != u
-		s.mu.Unlock()
-		if saved {
+// saveLater tries to store the token until the store answers. When the Manager is closed
+// there is one last attempt.
+func (r *refresh) saveLater() {
+	for wait, open := saveFirst, true; open; wait = min(2*wait, saveMost) {
+		open = r.m.pause(wait)
+		_, err := r.save(r.unsaved)
+		if r.unsaved == nil {
 			return
 		}
-		if last = started && !open; last {
-			m.report(m.base, s.key, report{
-				level: slog.LevelError, text: "a refreshed token is lost with this process: the store did not accept it", err: call.err,
-			})
+		if !open {
+			r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", err)
 		}
 	}
 }

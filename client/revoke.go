@@ -35,7 +35,7 @@ func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 // [Manager.Revoke] does. It works also if no token is left. An account that belongs to
 // another user stays that user's.
 func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, m.siblings(key.UserID, key), true)
+	return m.revoke(ctx, key, m.siblings(key, key.UserID), true)
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
@@ -43,15 +43,14 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 // still owns the accounts, see [Manager.ReleaseAccount]. Tokens of providers that the
 // Manager does not have are left alone.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
-	if !everywhere {
-		return m.revoke(ctx, key, m.siblings(key.UserID, key), false)
+	keys, err := m.siblings(key, key.UserID), error(nil)
+	if everywhere {
+		keys, err = m.keys(context.WithoutCancel(ctx), key.UserID)
 	}
-	ctx = context.WithoutCancel(ctx)
-	keys, err := m.keys(ctx, key.UserID)
 	if err != nil {
 		return err
 	}
-	return m.removeAll(ctx, keys, "")
+	return m.revoke(ctx, key, keys, false)
 }
 
 // revoke removes the tokens of keys. With release, key's account becomes free if the user
@@ -67,13 +66,13 @@ func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenst
 	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
 		return err
 	}
-	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil && !errors.Is(err, errKeep) {
+	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil {
 		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
 	}
 	return nil
 }
 
-// removeAll removes the tokens of keys, but does not revoke the access token keep.
+// removeAll removes the tokens of keys. It does not revoke the access token keep.
 func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep string) error {
 	errs := make([]error, len(keys))
 	var all sync.WaitGroup
@@ -98,7 +97,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	s := m.users.get(key)
 	s.mu.Lock()
 	if s.unsaved != nil {
-		add(s.unsaved.cached.token)
+		add(s.unsaved.token)
 		s.unsaved = nil // a call that stores it meanwhile finds another version
 	}
 	if c := s.cur.Load(); c != nil && c.again == nil {
@@ -129,7 +128,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 		}
 	}
 	if unread != nil && len(tokens) == 0 {
-		m.report(ctx, key, report{kind: event.RevokeFailed, err: fmt.Errorf("%w: %w", errStore, unread)})
+		m.tell(ctx, key, event.RevokeFailed, time.Time{}, fmt.Errorf("%w: %w", errStore, unread))
 	}
 	if err != nil {
 		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
@@ -143,9 +142,11 @@ func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore
 	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
 		return
 	}
-	r := report{kind: event.Revoked, began: time.Now()}
-	if r.err = p.Revoke(ctx, t); r.err != nil {
-		r.level, r.text, r.kind = slog.LevelWarn, "a token was not revoked at the provider", event.RevokeFailed
+	began, kind := time.Now(), event.Revoked
+	err := p.Revoke(ctx, t)
+	if err != nil {
+		kind = event.RevokeFailed
+		m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
 	}
-	m.report(ctx, key, r)
+	m.tell(ctx, key, kind, began, err)
 }

@@ -35,10 +35,9 @@ type Stored struct {
 	key   tokenstore.Key
 	token tokenstore.Token
 	opt   PutOptions
-	// before is the entry before the sign-in, if it had one.
-	before        tokenstore.Token
+	// before is the token before the sign-in, or nil. An unreadable entry has a version only.
+	before        *tokenstore.Token
 	beforeVersion tokenstore.Version
-	had           bool
 	// put: the sign-in has begun to write the token. version is set if that succeeded.
 	put     bool
 	version tokenstore.Version
@@ -76,9 +75,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := s.Rollback(ctx); err != nil {
-		m.report(ctx, key, report{
-			level: slog.LevelWarn, text: "the token or the owner of a failed sign-in may be stored", err: err,
-		})
+		m.log(key, slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", err)
 	}
 	if errors.Is(err, ErrAccountTaken) {
 		return nil, err
@@ -88,14 +85,14 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 
 // store writes the owner, the token, and the owner again: see owner.go.
 func (s *Stored) store(ctx context.Context) error {
-	var err error
-	s.before, s.beforeVersion, err = s.m.read(ctx, s.key)
-	if s.had = err == nil; err != nil && !answered(err) {
-		return err // otherwise an unreadable entry counts as none
+	before, v, err := s.m.read(ctx, s.key)
+	if s.beforeVersion = v; err == nil {
+		s.before = &before
+	} else if !answered(err) {
+		return err
 	}
-	var claimed tokenstore.Version
 	if s.opt.Own {
-		if _, claimed, err = s.claim(ctx); err != nil {
+		if err := s.claim(ctx); err != nil {
 			return err
 		}
 	}
@@ -104,11 +101,10 @@ func (s *Stored) store(ctx context.Context) error {
 	s.put = true
 	s.version, err = s.m.vault.Put(bound, s.key, s.token)
 	s.m.drop(s.key)
-	if err != nil || !s.opt.Own {
-		return err
+	if err == nil && s.opt.Own {
+		err = s.claim(ctx)
 	}
-	found, _, err := s.claim(ctx)
-	if err == nil && found != claimed {
+	if err == nil {
 		err = s.giveBack(ctx)
 	}
 	return err
@@ -116,25 +112,18 @@ func (s *Stored) store(ctx context.Context) error {
 
 // FormerOwners returns a key for each token of the account that former owners may still
 // have. There are several owners if one sign-in follows another that did not end.
-func (s *Stored) FormerOwners() []tokenstore.Key {
-	var keys []tokenstore.Key
-	for _, id := range s.former {
-		keys = append(keys, s.m.siblings(id, s.key)...)
-	}
-	return keys
-}
+func (s *Stored) FormerOwners() []tokenstore.Key { return s.m.siblings(s.key, s.former...) }
 
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
 // deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
 // owner's next sign-in does that. If yet another user has taken the account over, that
 // sign-in removes this user's tokens as well, and Commit does nothing.
 func (s *Stored) Commit(ctx context.Context) error {
-	old := s.before
-	if s.opt.RevokeReplaced && s.had && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
+	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
 		s.m.spawn(func() {
 			ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
 			defer cancel()
-			s.m.revokeAt(ctx, s.key, old)
+			s.m.revokeAt(ctx, s.key, *old)
 		})
 	}
 	if len(s.former) == 0 {
@@ -151,30 +140,25 @@ func (s *Stored) Commit(ctx context.Context) error {
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
-		err = s.undoPut(ctx)
+		s.m.drop(s.key)
+		err = s.putBack(ctx)
+		s.m.drop(s.key)
 	}
-	if e := s.giveBack(ctx); e != nil {
-		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
-	}
-	return err
-}
-
-func (s *Stored) undoPut(ctx context.Context) error {
-	s.m.drop(s.key)
-	defer s.m.drop(s.key)
-	err := s.putBack(ctx)
-	if errors.Is(err, tokenstore.ErrConflict) {
-		return nil // another sign-in came later
-	}
-	if !s.had {
+	switch {
+	case errors.Is(err, tokenstore.ErrConflict):
+		err = nil // another sign-in came later
+	case s.put && s.before == nil:
 		// The token is not used, also if it could not be deleted. If there was an entry
 		// before, X's OAuth 1.0a may have given the same token again.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 		defer cancel()
-		s.m.revokeAt(ctx, s.key, s.token)
+		s.m.revokeAt(revoke, s.key, s.token)
 	}
 	if err != nil {
 		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+	}
+	if e := s.giveBack(ctx); e != nil {
+		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
 	}
 	return err
 }
@@ -197,9 +181,9 @@ func (s *Stored) putBack(ctx context.Context) error {
 		}
 		s.version = v
 	}
-	if !s.had {
+	if s.before == nil {
 		return s.m.vault.Delete(ctx, s.key, s.version)
 	}
-	_, err := s.m.vault.Replace(ctx, s.key, s.version, s.before)
+	_, err := s.m.vault.Replace(ctx, s.key, s.version, *s.before)
 	return err
 }
