@@ -79,7 +79,7 @@ type slot struct {
 	// gen counts this process's changes of the entry but those of refreshes. A refresh
 	// keeps nothing that it read before such a change.
 	gen  uint64
-	call *refreshCall
+	call *refresh
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
 	pause   pause

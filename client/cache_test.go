@@ -53,7 +53,7 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	users := table{most: 100, slots: make(map[tokenstore.Key]*slot)}
 	busy := users.get(user)
-	busy.call = new(refreshCall)
+	busy.call = new(refresh)
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
@@ -75,7 +75,7 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 }
 
 func TestSlotsWithWorkStay(t *testing.T) {
-	if !(&slot{call: &refreshCall{}}).busy() || new(slot).busy() {
+	if !(&slot{call: &refresh{}}).busy() || new(slot).busy() {
 		t.Error("a full table drops a slot with work, or keeps one without")
 	}
 }

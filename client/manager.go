@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,8 +87,8 @@ func (m *Manager) check(key tokenstore.Key) error {
 	case m.stopping.Err() != nil:
 		return ErrClosed
 	case m.providers[key.Provider] == nil:
-		return fmt.Errorf("client: no provider is named %q (use user.Key() of the user who signed in, "+
-			"or add the provider to Config.Providers)", key.Provider)
+		return fmt.Errorf("client: no provider is named %q (the names are %q; use user.Key() of the user who signed in)",
+			key.Provider, slices.Sorted(maps.Keys(m.providers)))
 	case key.AccountID == "":
 		return errNoAccount
 	}

@@ -64,58 +64,53 @@ func (m *Manager) meets(req refreshRequest, c *cached) bool {
 	return c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
 }
 
-// refreshCall is the one refresh of a user's token in this process.
-type refreshCall struct {
+// refresh is the call of a slot.
+type refresh struct {
+	m     *Manager
+	s     *slot
+	req   refreshRequest
+	began time.Time
+
+	// done is closed when res and err are set. res is for the request that has started the
+	// call. If the token is not stored yet, err is for the others.
 	done chan struct{}
-	// Set before done is closed. res is for the request that has started the call. If the
-	// token is not stored yet, err is for the others.
-	res *cached
-	err error
+	res  *cached
+	err  error
+
+	// found is the entry, and gen the slot's before it was read. version is the entry's.
+	found   *cached
+	gen     uint64
+	version tokenstore.Version
+	// fresh is the token that the provider has given. Until it is stored, its refresh token
+	// exists nowhere else. The provider was asked at asked.
+	fresh *cached
+	asked time.Time
+	// unsaved: the store does not answer.
+	unsaved bool
 }
+
+// errChanged is for a step that found another entry than the one that was read.
+var errChanged = errors.New("the entry has changed")
 
 // join returns the refresh of s in progress, or starts one for req. Without a call and an
 // error a refresh has ended since the caller looked at memory.
-func (m *Manager) join(s *slot, req refreshRequest) (call *refreshCall, started bool, err error) {
+func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.call != nil || m.meets(req, s.cur.Load()) {
 		return s.call, false, nil
 	}
-	call = &refreshCall{done: make(chan struct{})}
-	if !m.spawn(func() { m.refresh(s, req, call) }) {
+	call = &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
+	if !m.spawn(call.run) {
 		return nil, false, ErrClosed
 	}
 	s.call = call
 	return call, true, nil
 }
 
-// refresh is the work of a call.
-func (m *Manager) refresh(s *slot, req refreshRequest, call *refreshCall) {
-	r := &refresh{m: m, s: s, req: req, began: time.Now()}
-	for call.err = errChanged; call.err == errChanged; { //nolint:errorlint // never wrapped
-		call.res, call.err = r.read()
-	}
-	end := func() {
-		s.mu.Lock()
-		s.call = nil
-		s.mu.Unlock()
-	}
-	if r.unsaved == nil {
-		end()
-		close(call.done)
-		return
-	}
-	close(call.done)
-	r.saveLater()
-	end()
-}
-
 // acquire returns a token that satisfies req. It waits until ctx ends.
 func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*cached, error) {
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	for ctx.Err() == nil {
 		if c := s.cur.Load(); m.meets(req, c) {
 			return c, nil
 		}
@@ -131,17 +126,18 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if started && call.res != nil {
+		switch {
+		case started && call.res != nil:
 			return call.res, nil
-		}
-		if started || errors.Is(call.err, ErrReauthRequired) {
+		case started, errors.Is(call.err, ErrReauthRequired):
 			return nil, call.err
-		}
-		// The call was for another request. If it says nothing about req, make one for req.
-		if call.err != nil && !errors.Is(call.err, ErrNotRefreshable) && !m.meets(req, s.cur.Load()) {
+		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()):
+			// The call was for another request. Look at memory, and make one for req.
+		default:
 			return nil, call.err
 		}
 	}
+	return nil, ctx.Err()
 }
 
 // Refresh refreshes the token of key now, whatever its expiry. If a refresh is in
@@ -160,18 +156,20 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	return err
 }
 
-// errChanged is for a step that found another entry than the one that was read.
-var errChanged = errors.New("the entry has changed")
-
-// refresh is a call at work.
-type refresh struct {
-	m     *Manager
-	s     *slot
-	req   refreshRequest
-	began time.Time
-	// unsaved is a token that X has given and that could not be stored yet. Its refresh
-	// token exists nowhere else.
-	unsaved *unsaved
+func (r *refresh) run() {
+	for r.err == errChanged { //nolint:errorlint // never wrapped
+		r.res, r.err = r.read()
+	}
+	if r.unsaved {
+		close(r.done)
+		r.saveLater()
+	}
+	r.s.mu.Lock()
+	r.s.call = nil
+	r.s.mu.Unlock()
+	if !r.unsaved {
+		close(r.done)
+	}
 }
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
@@ -180,11 +178,11 @@ func (r *refresh) tell(kind event.Kind, began time.Time, err error) {
 	r.m.tell(r.m.base, r.s.key, kind, began, err)
 }
 
-// publish makes c the token of requests, unless something has changed since gen.
-func (r *refresh) publish(c *cached, gen uint64) (*cached, error) {
+// publish makes c the token of requests, unless something has changed since read.
+func (r *refresh) publish(c *cached) (*cached, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	if r.s.gen != gen {
+	if r.s.gen != r.gen {
 		return nil, errChanged
 	}
 	r.s.cur.Store(c)
@@ -230,30 +228,31 @@ func (r *refresh) read() (*cached, error) {
 		r.log(slog.LevelError, text, err)
 		return nil, err
 	}
+	r.found, r.version, r.gen = c, c.version, gen
 	now := m.now()
 	works, refreshable := c.good(now), m.refreshable(s.key, c.token)
 	soon := r.req.old != nil && refreshable && !now.Before(c.lookAt)
 	switch {
 	case c.again != nil && c.version != "":
-		return r.refuse(c, gen, errMarked)
+		return r.refuse(errMarked)
 	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
-		return r.publish(c, gen)
+		return r.publish(c)
 	case refreshable && now.Before(pause.until):
 		return nil, pause.err
 	case refreshable:
-		return r.ask(c, gen)
+		return r.ask()
 	case works && r.req.dead == nil:
 		return nil, ErrNotRefreshable
 	}
-	return r.refuse(c, gen, cmp.Or(r.req.dead, errNoSecret))
+	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
 
-// ask leases the entry of old and sends its refresh token to the provider.
-func (r *refresh) ask(old *cached, gen uint64) (*cached, error) {
+// ask leases the entry and sends the refresh token to the provider.
+func (r *refresh) ask() (*cached, error) {
 	m, key := r.m, r.s.key
-	asked := time.Now()
+	r.asked = time.Now()
 	ctx, cancel := m.bound(m.base)
-	lease, err := m.vault.Lease(ctx, key, old.version, m.lease)
+	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
 	cancel()
 	switch waited := time.Since(r.began); {
 	case errors.Is(err, tokenstore.ErrConflict):
@@ -268,9 +267,9 @@ func (r *refresh) ask(old *cached, gen uint64) (*cached, error) {
 	case err != nil:
 		return r.postpone(r.began, fmt.Errorf("%w: %w", errStore, err))
 	}
-	fresh, err := m.ask(key, old.token, asked)
+	t, err := m.ask(key, r.found.token, r.asked)
 	if errors.Is(err, provider.ErrTokenRefused) {
-		return r.refuse(old, gen, err)
+		return r.refuse(err)
 	}
 	if err != nil {
 		ctx, cancel := m.bound(m.base)
@@ -278,13 +277,13 @@ func (r *refresh) ask(old *cached, gen uint64) (*cached, error) {
 		if err := m.vault.Release(ctx, key, lease); err != nil {
 			r.log(slog.LevelDebug, "a lease was not released and will run out", err)
 		}
-		return r.postpone(asked, err)
+		return r.postpone(r.asked, err)
 	}
-	u := &unsaved{old: old.token, version: old.version, cached: m.remember(fresh, r.req.bad != ""), gen: gen, began: asked}
+	r.fresh = m.remember(t, r.req.bad != "")
 	r.s.mu.Lock()
-	r.s.unsaved = u.cached
+	r.s.unsaved = r.fresh
 	r.s.mu.Unlock()
-	return r.save(u)
+	return r.save()
 }
 
 // ask sends t's refresh token to the provider. asked is the time when the lease was
@@ -295,14 +294,14 @@ func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (
 	ctx, cancel = context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return tokenstore.Token{}, err
+		return t, err
 	}
 	fresh, err := m.providers[key.Provider].(provider.Refresher).Refresh(ctx, t)
-	if err == nil && fresh.AccessToken == "" {
-		err = errors.New("the provider's answer has no access token")
-	}
 	if err != nil {
-		return tokenstore.Token{}, err
+		return t, err
+	}
+	if fresh.AccessToken == "" {
+		return t, errors.New("the provider's answer has no access token")
 	}
 	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
 		fresh.Expiry = least
@@ -321,21 +320,20 @@ func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (
 
 // refuse records that only a new sign-in helps. The store keeps that, so no process asks
 // the provider again.
-func (r *refresh) refuse(old *cached, gen uint64, why error) (*cached, error) {
-	c := &cached{token: old.token.Redacted(), again: reauthRequired(why)}
+func (r *refresh) refuse(why error) (*cached, error) {
+	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
 	c.token.NeedsReauth = true
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, old.version, c.token)
+	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, c.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return nil, errChanged
 	}
 	if err != nil {
-		c.version = old.version
+		c.version = r.version
 		r.log(slog.LevelError, "that the user has to sign in again could not be stored", err)
 	}
-	_, err = r.publish(c, gen)
-	if err != errChanged && old.again == nil { //nolint:errorlint // never wrapped
+	if _, err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
 		r.log(slog.LevelInfo, "the user has to sign in again", why)
 		r.tell(event.NeedsReauth, time.Time{}, why)
 	}
@@ -366,77 +364,67 @@ func (r *refresh) postpone(began time.Time, err error) (*cached, error) {
 	return nil, out
 }
 
-// unsaved is the result of a refresh until it is stored.
-type unsaved struct {
-	old     tokenstore.Token   // the token before
-	version tokenstore.Version // of the entry to replace
-	cached  *cached
-	gen     uint64
-	began   time.Time
-}
-
-// unsure is the gen of a token that no request may use: the store said that the entry has
-// changed, but not to what.
+// unsure is the gen of a refresh whose token no request may use: the store said that the
+// entry has changed, but not to what.
 const unsure = math.MaxUint64
 
 // save stores the new token before it is used, unless another token was stored since the
 // refresh began.
-func (r *refresh) save(u *unsaved) (*cached, error) {
+func (r *refresh) save() (*cached, error) {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, u.version, u.cached.token)
+	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		var t tokenstore.Token
-		t, u.version, err = r.m.vault.Get(ctx, r.s.key)
+		var v tokenstore.Version
+		t, v, err = r.m.vault.Get(ctx, r.s.key)
 		switch {
-		case err == nil && t.AccessToken == u.cached.token.AccessToken:
+		case err == nil && t.AccessToken == r.fresh.token.AccessToken:
 			// An earlier attempt was stored, and its answer was lost.
-		case err == nil && u.replaces(t):
-			return r.save(u)
+		case err == nil && r.replaces(t):
+			r.version = v
+			return r.save()
 		case err == nil || answered(err):
-			return r.superseded(u)
+			return r.superseded()
 		default:
-			u.gen = unsure
+			r.gen = unsure
 		}
 	}
-	first := r.unsaved == nil
-	if r.unsaved = u; err == nil {
-		r.unsaved = nil
-		r.log(slog.LevelDebug, "token refreshed", nil)
-		r.tell(event.Refreshed, u.began, nil)
-	} else if err = unavailable(fmt.Errorf("%w: %w", errStore, err)); first {
+	if err != nil {
+		err = unavailable(fmt.Errorf("%w: %w", errStore, err))
+		if r.unsaved {
+			return nil, err
+		}
+		r.unsaved = true
 		r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
+		c, _ := r.publish(r.fresh)
+		return c, err
 	}
-	s := r.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil {
-		s.pause, s.unsaved = pause{}, nil
-	}
-	switch {
-	case first && s.gen == u.gen:
-		s.cur.Store(u.cached)
-		return u.cached, err
-	case err == nil:
-		return nil, errChanged
-	}
-	return nil, err
+	r.log(slog.LevelDebug, "token refreshed", nil)
+	r.tell(event.Refreshed, r.asked, nil)
+	r.s.mu.Lock()
+	r.s.pause, r.s.unsaved = pause{}, nil
+	r.s.mu.Unlock()
+	return r.publish(r.fresh)
 }
 
-// replaces reports whether u replaces the stored token t, although the entry has another
-// version than u was refreshed from.
-func (u *unsaved) replaces(t tokenstore.Token) bool {
+// replaces reports whether the new token replaces t, although the entry has another version
+// than the one that was refreshed.
+func (r *refresh) replaces(t tokenstore.Token) bool {
+	old := r.found.token
 	if t.NeedsReauth {
 		// While the store was away, another process sent the spent refresh token and was
-		// refused. That does not concern u.
-		return t.ObtainedAt.Equal(u.old.ObtainedAt) && !u.old.ObtainedAt.IsZero()
+		// refused. That does not concern the new one.
+		return t.ObtainedAt.Equal(old.ObtainedAt) && !old.ObtainedAt.IsZero()
 	}
 	// The spent token was encrypted with another secret.
-	return t.ObtainedAt.Equal(u.old.ObtainedAt) && t.AccessToken == u.old.AccessToken && t.RefreshToken == u.old.RefreshToken
+	return t.ObtainedAt.Equal(old.ObtainedAt) && t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
 }
 
 // superseded revokes the new token: another sign-in or a sign-out came first.
-func (r *refresh) superseded(u *unsaved) (*cached, error) {
+func (r *refresh) superseded() (*cached, error) {
+	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
+	r.tell(event.RefreshFailed, r.asked, errSuperseded)
 	s := r.s
 	s.mu.Lock()
 	if s.unsaved != nil { // otherwise Revoke has taken it
@@ -444,14 +432,11 @@ func (r *refresh) superseded(u *unsaved) (*cached, error) {
 		r.m.wg.Go(func() {
 			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
 			defer cancel()
-			r.m.revokeAt(ctx, s.key, u.cached.token)
+			r.m.revokeAt(ctx, s.key, r.fresh.token)
 		})
 	}
-	s.cur.CompareAndSwap(u.cached, nil)
+	s.cur.CompareAndSwap(r.fresh, nil)
 	s.mu.Unlock()
-	r.unsaved = nil
-	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
-	r.tell(event.RefreshFailed, u.began, errSuperseded)
 	return nil, errChanged
 }
 
@@ -460,8 +445,8 @@ func (r *refresh) superseded(u *unsaved) (*cached, error) {
 func (r *refresh) saveLater() {
 	for wait, open := saveFirst, true; open; wait = min(2*wait, saveMost) {
 		open = r.m.pause(wait)
-		_, err := r.save(r.unsaved)
-		if r.unsaved == nil {
+		_, err := r.save()
+		if !errors.Is(err, ErrUnavailable) {
 			return
 		}
 		if !open {

@@ -43,14 +43,15 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 // still owns the accounts, see [Manager.ReleaseAccount]. Tokens of providers that the
 // Manager does not have are left alone.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
-	keys, err := m.siblings(key, key.UserID), error(nil)
-	if everywhere {
-		keys, err = m.keys(context.WithoutCancel(ctx), key.UserID)
+	if !everywhere {
+		return m.revoke(ctx, key, m.siblings(key, key.UserID), false)
 	}
+	ctx = context.WithoutCancel(ctx)
+	keys, err := m.keys(ctx, key.UserID)
 	if err != nil {
 		return err
 	}
-	return m.revoke(ctx, key, keys, false)
+	return m.removeAll(ctx, keys, "")
 }
 
 // revoke removes the tokens of keys. With release, key's account becomes free if the user
