@@ -14,20 +14,15 @@ import (
 
 // Account is a token that a user has stored.
 type Account struct {
-	// Key names the token for the methods of a [Manager].
 	Key tokenstore.Key
-	// Token has the scopes, the expiry, the account's names and the state. It has no
-	// secrets.
+	// Token has the scopes, the expiry, the account's names and the state, but no secrets.
 	Token tokenstore.Token
 }
 
 // Accounts lists the tokens of all accounts of a user, ordered by provider and account. An
 // account that is connected by both of X's protocols has two. Tokens of providers that the
 // Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
-//
-// userID is the application's id of the user, [provider.User.ID].
-//
-// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
+// userID is the ID of a [provider.User].
 func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -58,13 +53,7 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	keys := all[:0:0]
-	for _, key := range all {
-		if m.providers[key.Provider] != nil {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
+	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }
 
 // ClientForUser is [Manager.Client] for a user with one account. It reads the store. The
@@ -150,10 +139,9 @@ const scopesFor = 3 * time.Second
 // access level decides at each call, and only X knows it.
 //
 // MissingScopes reads the store if no token is in memory, or if the token in memory lacks
-// a scope. So it finds a consent that another replica has just stored. In between and for
-// one sign-in, by u.SignedInAt, the answer counts for three seconds. So a visitor who returns
-// from the consent is not refused by a replica that has just read the store. While the store
-// does not answer, a token in memory that works counts.
+// a scope: another replica may have stored a consent. That answer counts for three seconds,
+// but not for a later sign-in, by u.SignedInAt. While the store does not answer, a token in
+// memory that works counts.
 //
 // [ErrReauthRequired] says that there is no token, or that the provider has refused it.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {

@@ -21,28 +21,23 @@ type Config struct {
 	// Providers are the providers of the tokens in Vault. At least one is required. Names
 	// must be unique, must not begin with a dot, and have no colon.
 	Providers []provider.Provider
-	// Transport carries requests to the API. Default: a transport of the Manager, with the
-	// proxy settings of the environment. Providers send refreshes and revocations
-	// themselves.
+	// Transport carries requests to the API. Providers send refreshes and revocations
+	// themselves. Default: a transport of the Manager, with the proxy settings of the
+	// environment.
 	//
-	// The headers of an answer must arrive within 30 seconds after the request was sent.
-	// The default transport has this limit. An [*http.Transport] whose
-	// ResponseHeaderTimeout is 0 is cloned, and the clone gets it. Any other Transport must
-	// have its own limit. The body of an answer has no limit but the request's
-	// context.
+	// The default and an [*http.Transport] whose ResponseHeaderTimeout is 0, which is cloned,
+	// wait 30 seconds for the headers of an answer. Any other Transport must have its own
+	// limit. The body of an answer has no limit but the request's context.
 	Transport http.RoundTripper
-	// RefreshBefore is how long before its expiry a token is refreshed in the background.
-	// Requests use the old token meanwhile. A random part of up to a tenth, at most 30
-	// seconds, is added, so that tokens of one time are not refreshed at one time. A token
-	// with a shorter life is refreshed in the middle of it. Default: 5 minutes.
+	// RefreshBefore is how long before its expiry a token is refreshed in the background,
+	// while requests use the old token. A random part of up to a tenth, at most 30 seconds,
+	// is added. It is at most half of the token's life. Default: 5 minutes.
 	RefreshBefore time.Duration
-	// Lease is how long one process has the sole right to refresh a token. If that process
-	// dies, the others wait for so long. Lease must be more than a second longer than
-	// Timeout, so that no process asks X after its lease. Default: 30 seconds.
+	// Lease is how long one process has the sole right to refresh a token, also if it dies.
+	// It must be more than a second longer than Timeout. Default: 30 seconds.
 	Lease time.Duration
 	// Timeout bounds one call to X for a refresh. Calls to the token store have the same
-	// bound, but at most 5 seconds. Requests to the API are bounded by their contexts.
-	// Default: 10 seconds.
+	// bound, but at most 5 seconds. Default: 10 seconds.
 	Timeout time.Duration
 	// OnEvent gets an event for each refresh and revocation. Default: none.
 	OnEvent event.Func
@@ -54,16 +49,12 @@ type Config struct {
 }
 
 const (
-	// leaseMargin is the end of a lease that is not for the provider's answer.
-	leaseMargin = time.Second
-	// storeTimeout bounds a call to the token store.
-	storeTimeout = 5 * time.Second
-	// revokeTimeout bounds the calls to the provider at a sign-out. The user waits for them.
-	revokeTimeout = 2 * time.Second
-	// headerTimeout bounds the wait for the headers of an answer of the API.
+	leaseMargin   = time.Second // the end of a lease that is not for the provider's answer
+	storeTimeout  = 5 * time.Second
+	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
+	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
 	headerTimeout = 30 * time.Second
-	// maxUsers bounds the users whose tokens are held in memory.
-	maxUsers = 100_000
+	maxAccounts   = 100_000 // whose tokens are held in memory
 )
 
 // New returns a Manager. It reports all configuration errors at once.
@@ -78,7 +69,7 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
 		events: c.OnEvent, logger: c.Logger, now: c.Now,
-		users: table{most: maxUsers, slots: make(map[tokenstore.Key]*slot)},
+		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)

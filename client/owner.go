@@ -10,18 +10,18 @@ import (
 )
 
 // One entry of the store names the owner of each account. All changes go through changeOwner,
-// which reads the entry and writes or deletes the version that it has read. Several steps
-// make a sign-in and an unlinking:
+// which reads the entry, and writes or deletes the version that it has read:
 //
 //	sign-in:   1. write the owner   2. store the token   3. write the owner again
 //	unlinking: 1. delete the token  2. read the owner    3. look for tokens
-//	           4. if there is none, delete the owner by the version of step 2
+//	           4. without tokens, delete the owner by the version of step 2
 //
 // An unlinking that looks for tokens after the sign-in's step 2 finds the token. If it has
-// looked before, it has read the owner before the sign-in's step 3, and only one of the two
-// writes succeeds: the unlinking reads again, or the sign-in writes the owner anew. In the
-// latter case the unlinking may have deleted the token, too, and the sign-in looks for it.
-// So there are an owner and a token, or neither.
+// looked before, it has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds the account without an
+// owner and writes it again. In the latter case the token may be deleted, too. So a sign-in
+// that has found another owner than its user looks for the token in the end (giveBack). In
+// all, there are an owner and a token, or neither.
 //
 // A transfer keeps the former owners in the entry until their tokens are deleted. If the
 // process ends before that, the next sign-in of the owner does it.

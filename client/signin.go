@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
-
-// undoTimeout bounds the rollback of a write that returned an error. The user waits for it
-// after the time that the write took.
-const undoTimeout = 2 * time.Second
 
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
@@ -22,14 +17,13 @@ type PutOptions struct {
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
-	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, in the
-	// background and best effort. What X's revocation reaches is not proved: if X takes user
-	// and application as one grant, the new token ends too.
+	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, best
+	// effort. If X takes user and application as one grant, the new token ends too.
 	RevokeReplaced bool
 }
 
-// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. Its methods are
-// for the later steps of the sign-in, one after the other.
+// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. One goroutine
+// uses it, for the later steps of the sign-in.
 type Stored struct {
 	m     *Manager
 	key   tokenstore.Key
@@ -49,12 +43,8 @@ type Stored struct {
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
 // account. A refresh of the token before does not overwrite the new one. If a later step of
-// the sign-in fails, call [Stored.Rollback], and otherwise [Stored.Commit].
-//
-// With [PutOptions].Own the call makes the user the owner of the account first. If the
-// account is taken over, the former owner's tokens for the account stay until the caller
-// has saved the session, has ended the sessions of [Stored.FormerOwners] with the account,
-// and calls Commit.
+// the sign-in fails, call [Stored.Rollback]. Otherwise end the sessions of
+// [Stored.FormerOwners] with the account, and call [Stored.Commit].
 //
 // If the call returns an error, it has undone what it wrote, for at most two seconds and
 // also after ctx has ended. A store that is away for longer, or that executes a write later,
@@ -110,7 +100,7 @@ func (s *Stored) store(ctx context.Context) error {
 	return err
 }
 
-// FormerOwners returns a key for each token of the account that former owners may still
+// FormerOwners returns the keys of the tokens that former owners of the account may still
 // have. There are several owners if one sign-in follows another that did not end.
 func (s *Stored) FormerOwners() []tokenstore.Key { return s.m.siblings(s.key, s.former...) }
 

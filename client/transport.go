@@ -22,9 +22,7 @@ import (
 type transport struct {
 	m   *Manager
 	key tokenstore.Key
-	// ctx ends requests, as their own contexts do. A transport lives as long as the
-	// visitor's request, so it may hold the context.
-	ctx context.Context //nolint:containedctx // see above
+	ctx context.Context //nolint:containedctx // a transport lives as long as the visitor's request
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -80,10 +78,16 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 
 func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
 	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
-	if err == nil && resp.StatusCode < http.StatusBadRequest {
+	if err != nil {
+		return nil, err
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if resp.StatusCode < http.StatusBadRequest {
 		c.quietUntil.Store(0) // the token works, so the one before was dead
 	}
-	return resp, err
+	return resp, nil
 }
 
 // outgoing returns the request to send: with ctx, a complete URL and no Authorization
@@ -126,11 +130,6 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
 	replayable := !hasBody || r.GetBody != nil
-	if !replayable && req.dead == nil {
-		// This request cannot be sent again, but the next one gets a new token.
-		_, _, _ = t.m.join(s, req)
-		return resp, nil
-	}
 	fresh, err := t.m.acquire(r.Context(), s, req)
 	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
