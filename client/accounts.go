@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -131,17 +130,13 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	return c.token, err
 }
 
-// scopesFor is how long the store's answer about a missing scope is believed.
-const scopesFor = 3 * time.Second
-
 // MissingScopes returns those of scopes that the token of u lacks, whether or not the
 // token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
 // access level decides at each call, and only X knows it.
 //
 // MissingScopes reads the store if no token is in memory, or if the token in memory lacks
-// a scope: another replica may have stored a consent. That answer counts for three seconds,
-// but not for a later sign-in, by u.SignedInAt. While the store does not answer, a token in
-// memory that works counts.
+// a scope: another replica may have stored a consent. While the store does not answer, a
+// token in memory that works counts.
 //
 // [ErrReauthRequired] says that there is no token, or that the provider has refused it.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
@@ -156,10 +151,8 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return t.HasScopes(scope) })
 	}
 	if known := s.cur.Load(); known != nil && known.again == nil {
-		s.touched.Store(true)
-		missing := lacking(known.token)
-		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
-			return missing, nil
+		if missing := lacking(known.token); len(missing) == 0 {
+			return nil, nil
 		}
 	}
 	t, err := m.inspect(ctx, s)
@@ -167,16 +160,4 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, err
 	}
 	return lacking(t), nil
-}
-
-// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
-// and lacks a scope.
-func (s *slot) mayReread(signedIn, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lackedBy.Equal(signedIn) && now.Sub(s.lackedAt).Abs() < scopesFor {
-		return false
-	}
-	s.lackedBy, s.lackedAt = signedIn, now
-	return true
 }

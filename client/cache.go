@@ -32,7 +32,7 @@ type cached struct {
 	// again is not nil if only a new sign-in helps.
 	again error
 	// lookAt is when the token is refreshed in the background or, if it does not expire,
-	// when the store is read again. Zero means never.
+	// when the store is read again.
 	lookAt time.Time
 	// quietUntil is the time, in Unix nanoseconds, before which a 401 triggers no refresh.
 	quietUntil atomic.Int64
@@ -50,7 +50,9 @@ func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
 	switch {
 	case t.Expiry.IsZero():
 		c.lookAt = now.Add(rereadAfter)
-	case t.RefreshToken != "":
+	case t.RefreshToken == "":
+		c.lookAt = t.Expiry
+	default:
 		ahead := m.refreshBefore
 		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
 			ahead = min(ahead, life/2)
@@ -68,9 +70,6 @@ type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// touched is set by every use but the first, and cleared when the table
-	// is full.
-	touched atomic.Bool
 	// next is the time, in Unix nanoseconds, before which no attempt in the background
 	// begins. A time after cur's lookAt means that an attempt has begun or failed.
 	next atomic.Int64
@@ -83,9 +82,6 @@ type slot struct {
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
 	pause   pause
-	// lackedBy is the sign-in of the visitor for whom the store was read last because of a
-	// missing scope, at lackedAt.
-	lackedBy, lackedAt time.Time
 }
 
 // pause is the time after failed refreshes in which the provider is not asked.
@@ -114,8 +110,8 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
-// get returns the slot of key, and adds it to the table if necessary. A full table drops the
-// slots that were not used since it was full before.
+// get returns the slot of key, and adds it to the table if necessary. A full table drops all
+// slots that have no refresh in progress.
 func (t *table) get(key tokenstore.Key) *slot {
 	t.mu.RLock()
 	s := t.slots[key]
@@ -129,7 +125,7 @@ func (t *table) get(key tokenstore.Key) *slot {
 		return s
 	}
 	if len(t.slots) >= t.most {
-		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool { return !s.touched.Swap(false) && !s.busy() })
+		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool { return !s.busy() })
 	}
 	s = &slot{key: key}
 	t.slots[key] = s

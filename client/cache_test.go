@@ -33,18 +33,6 @@ func TestMemoryIsBounded(t *testing.T) {
 		if n := len(w.pool.users.slots); n > 100 {
 			w.Errorf("%d users in memory", n)
 		}
-		// Who is active stays.
-		w.signIn()
-		w.wantToken("access-1001")
-		w.wantToken("access-1001")
-		reads := w.store.count("get")
-		for i := range 20 {
-			clients(1000+10*i, 1010+10*i)
-			w.wantToken("access-1001")
-		}
-		if got := w.store.count("get") - reads; got != 400 { // a sign-in reads as well
-			w.Errorf("%d reads for 200 new users: the active one was dropped", got)
-		}
 	})
 }
 
@@ -91,9 +79,6 @@ func TestNothingPrintsSecrets(t *testing.T) {
 					w.Errorf("%s of %T prints %s", verb, v, got)
 				}
 			}
-		}
-		if got := fmt.Sprintf("%+v", w.pool.Client(context.Background(), user)); !strings.Contains(got, `client of "x" for user "12"`) {
-			w.Errorf("a client prints as %s", got)
 		}
 		var out bytes.Buffer
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "pool", w.pool)

@@ -82,9 +82,8 @@ type refresh struct {
 	gen     uint64
 	version tokenstore.Version
 	// fresh is the token that the provider has given. Until it is stored, its refresh token
-	// exists nowhere else. The provider was asked at asked.
+	// exists nowhere else.
 	fresh *cached
-	asked time.Time
 	// unsaved: the store does not answer.
 	unsaved bool
 }
@@ -174,9 +173,7 @@ func (r *refresh) run() {
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
 
-func (r *refresh) tell(kind event.Kind, began time.Time, err error) {
-	r.m.tell(r.m.base, r.s.key, kind, began, err)
-}
+func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
 // publish makes c the token of requests, unless something has changed since read.
 func (r *refresh) publish(c *cached) (*cached, error) {
@@ -250,7 +247,7 @@ func (r *refresh) read() (*cached, error) {
 // ask leases the entry and sends the refresh token to the provider.
 func (r *refresh) ask() (*cached, error) {
 	m, key := r.m, r.s.key
-	r.asked = time.Now()
+	asked := time.Now()
 	ctx, cancel := m.bound(m.base)
 	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
 	cancel()
@@ -258,26 +255,24 @@ func (r *refresh) ask() (*cached, error) {
 	case errors.Is(err, tokenstore.ErrConflict):
 		return nil, errChanged
 	case errors.Is(err, tokenstore.ErrLeased) && waited > 3*m.lease:
-		return r.postpone(r.began, fmt.Errorf("other processes have been refreshing this token for %v", waited))
+		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
 	case errors.Is(err, tokenstore.ErrLeased):
 		if !m.pause(pollEvery) {
 			return nil, ErrClosed
 		}
 		return nil, errChanged
 	case err != nil:
-		return r.postpone(r.began, fmt.Errorf("%w: %w", errStore, err))
+		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
-	t, err := m.ask(key, r.found.token, r.asked)
+	t, err := m.ask(key, r.found.token, asked)
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return r.refuse(err)
 	}
 	if err != nil {
 		ctx, cancel := m.bound(m.base)
 		defer cancel()
-		if err := m.vault.Release(ctx, key, lease); err != nil {
-			r.log(slog.LevelDebug, "a lease was not released and will run out", err)
-		}
-		return r.postpone(r.asked, err)
+		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
+		return r.postpone(err)
 	}
 	r.fresh = m.remember(t, r.req.bad != "")
 	r.s.mu.Lock()
@@ -335,20 +330,20 @@ func (r *refresh) refuse(why error) (*cached, error) {
 	}
 	if _, err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
 		r.log(slog.LevelInfo, "the user has to sign in again", why)
-		r.tell(event.NeedsReauth, time.Time{}, why)
+		r.tell(event.NeedsReauth, why)
 	}
 	return nil, err
 }
 
 // postpone ends a refresh that may succeed later. Until the pause is over, requests get
 // the same error. Without the store the provider was not asked, so there is no pause.
-func (r *refresh) postpone(began time.Time, err error) (*cached, error) {
+func (r *refresh) postpone(err error) (*cached, error) {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
 		level = slog.LevelError // only the operator can solve this
 	}
 	r.log(level, "the token was not refreshed", err)
-	r.tell(event.RefreshFailed, began, err)
+	r.tell(event.RefreshFailed, err)
 	out := unavailable(err)
 	if errors.Is(err, errStore) {
 		return nil, out
@@ -401,7 +396,7 @@ func (r *refresh) save() (*cached, error) {
 		return c, err
 	}
 	r.log(slog.LevelDebug, "token refreshed", nil)
-	r.tell(event.Refreshed, r.asked, nil)
+	r.tell(event.Refreshed, nil)
 	r.s.mu.Lock()
 	r.s.pause, r.s.unsaved = pause{}, nil
 	r.s.mu.Unlock()
@@ -424,7 +419,7 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 // superseded revokes the new token: another sign-in or a sign-out came first.
 func (r *refresh) superseded() (*cached, error) {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
-	r.tell(event.RefreshFailed, r.asked, errSuperseded)
+	r.tell(event.RefreshFailed, errSuperseded)
 	s := r.s
 	s.mu.Lock()
 	if s.unsaved != nil { // otherwise Revoke has taken it

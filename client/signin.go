@@ -1,13 +1,32 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
+
+// One entry of the store names the owner of each account. All changes go through changeOwner,
+// which reads the entry, and writes or deletes the version that it has read:
+//
+//	sign-in:   1. write the owner   2. store the token   3. write the owner again
+//	unlinking: 1. delete the token  2. read the owner    3. look for tokens
+//	           4. without tokens, delete the owner by the version of step 2
+//
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. If it has
+// looked before, it has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds the account without an
+// owner and writes it again. In the latter case the token may be deleted, too. So a sign-in
+// that has found another owner than its user looks for the token in the end (giveBack). In
+// all, there are an owner and a token, or neither.
+//
+// A transfer keeps the former owners in the entry until their tokens are deleted. If the
+// process ends before that, the next sign-in of the owner does it.
 
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
@@ -73,7 +92,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	return nil, unavailable(err)
 }
 
-// store writes the owner, the token, and the owner again: see owner.go.
+// store writes the owner, the token, and the owner again: see above.
 func (s *Stored) store(ctx context.Context) error {
 	before, v, err := s.m.read(ctx, s.key)
 	if s.beforeVersion = v; err == nil {
@@ -119,7 +138,18 @@ func (s *Stored) Commit(ctx context.Context) error {
 	if len(s.former) == 0 {
 		return nil
 	}
-	return s.removeFormer(ctx)
+	err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != s.key.UserID {
+			return o, errKeep
+		}
+		// X's OAuth 1.0a gives the account the same token again.
+		err := s.m.removeAll(ctx, s.m.siblings(s.key, o.Former...), s.token.AccessToken)
+		return tokenstore.Owner{UserID: o.UserID}, err
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
@@ -176,4 +206,113 @@ func (s *Stored) putBack(ctx context.Context) error {
 	}
 	_, err := s.m.vault.Replace(ctx, s.key, s.version, *s.before)
 	return err
+}
+
+// xSpace is the space of X's accounts, which X's two providers share.
+const xSpace = "x"
+
+// space returns the name that providers with the same accounts share.
+func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
+
+// sameAccount reports whether two keys name tokens of the same account, whoever the user is.
+func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
+	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
+}
+
+// siblings returns the keys of users and key's account with each provider of the account.
+func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
+	var keys []tokenstore.Key
+	for name := range m.providers {
+		for _, id := range users {
+			if m.space(name) == m.space(key.Provider) {
+				keys = append(keys, tokenstore.Key{Provider: name, UserID: id, AccountID: key.AccountID})
+			}
+		}
+	}
+	return keys
+}
+
+// owner reads the owner of key's account. The zero Owner and Version mean that it is free.
+func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	o, v, err := m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return tokenstore.Owner{}, "", nil
+	}
+	return o, v, err
+}
+
+// errKeep is for a change that leaves the owner as it is.
+var errKeep = errors.New("the owner stays")
+
+// changeOwner makes the result of change the owner of key's account, if the entry is still
+// what change got. Otherwise it begins again. The zero Owner makes the account free.
+func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
+	return retry(ctx, func() error {
+		o, v, err := m.owner(ctx, key)
+		if err == nil {
+			o, err = change(o)
+		}
+		if errors.Is(err, errKeep) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
+		if o.UserID == "" {
+			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
+		}
+		_, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
+		return err
+	})
+}
+
+// claim makes the user the owner of the account. It writes the entry also if the user is the
+// owner already.
+func (s *Stored) claim(ctx context.Context) error {
+	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != s.key.UserID {
+			if o.UserID != "" && !s.opt.AllowTransfer {
+				return o, ErrAccountTaken
+			}
+			s.ownerBefore = &o
+		}
+		s.former = nil
+		for _, id := range append([]string{o.UserID}, o.Former...) {
+			if id != "" && id != s.key.UserID && !slices.Contains(s.former, id) {
+				s.former = append(s.former, id)
+			}
+		}
+		return tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
+	})
+}
+
+// giveBack undoes a claim if the user has no token of the account.
+func (s *Stored) giveBack(ctx context.Context) error {
+	if s.ownerBefore == nil {
+		return nil
+	}
+	return s.m.release(ctx, s.key, *s.ownerBefore)
+}
+
+// release makes next the owner of key's account, if the key's user owns it and has no token
+// of it. The zero Owner makes the account free.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
+	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != key.UserID || o.UserID == "" {
+			return o, errKeep
+		}
+		keys, err := m.list(ctx, key.UserID)
+		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.sameAccount(k, key) }) {
+			return o, errKeep
+		}
+		if err == nil && next.UserID == "" {
+			// A free account has no tokens.
+			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
+		}
+		return next, err
+	})
 }

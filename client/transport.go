@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
 
-	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -178,8 +176,7 @@ func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error
 	if !c.good(now) {
 		return m.acquire(ctx, s, refreshRequest{})
 	}
-	s.touched.Store(true)
-	if c.lookAt.IsZero() || now.Before(c.lookAt) {
+	if now.Before(c.lookAt) {
 		return c, nil
 	}
 	req, next := refreshRequest{old: c}, s.next.Load()
@@ -204,12 +201,4 @@ func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error
 func (m *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
 	_, ok := m.providers[key.Provider].(provider.Refresher)
 	return ok && t.RefreshToken != ""
-}
-
-// Format implements [fmt.Formatter], so that a printed http.Client shows no token.
-func (t *transport) Format(f fmt.State, _ rune) { redact.Format(f, t) }
-
-// LogValue implements [slog.LogValuer].
-func (t *transport) LogValue() slog.Value {
-	return redact.Value("client of %q for user %q", t.key.Provider, t.key.UserID)
 }
