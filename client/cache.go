@@ -13,24 +13,22 @@ import (
 const (
 	// maxSpread bounds the random part of the time when a refresh begins.
 	maxSpread = 30 * time.Second
-	// A token that does not expire is read again after rereadAfter. Otherwise a process
-	// would use it forever after a sign-out on another replica.
+	// A token that does not expire is read again, for a sign-out on another replica.
 	rereadAfter = 5 * time.Minute
 	// lookPause is the pause between attempts in the background.
 	lookPause = time.Minute
-	// X's API has answered 401 to good tokens for a day. After a refresh that a 401 has
-	// triggered, the next 401 triggers one only after quietFor, or after a success.
+	// X's API has answered 401 to good tokens for a day. So a refresh that a 401 has
+	// triggered is the last for quietFor, unless a request succeeds.
 	quietFor = time.Hour
 )
 
 // cached is what memory holds of an account. Once shared, only quietUntil changes.
 type cached struct {
 	token tokenstore.Token
-	// version is the entry's. If again is set, it is empty but for an entry that the
-	// provider has refused while the store did not accept the mark.
+	again error // not nil if only a new sign-in helps
+	// version is the entry's. With again, it is empty unless the store did not accept the
+	// mark of a refusal.
 	version tokenstore.Version
-	// again is not nil if only a new sign-in helps.
-	again error
 	// lookAt is when the token is refreshed in the background or, if it does not expire,
 	// when the store is read again.
 	lookAt time.Time

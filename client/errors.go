@@ -11,8 +11,8 @@ import (
 // Errors of requests and of a [Manager]'s methods. net/http wraps the error of a request
 // in a [*url.Error]. Test with [errors.Is].
 var (
-	// ErrReauthRequired: there is no token, or the provider refused it for good. The user
-	// has to sign in. Nothing else helps.
+	// ErrReauthRequired: there is no token, or the provider refused it for good. Only a
+	// sign-in helps.
 	ErrReauthRequired = errors.New("client: the user has to sign in again")
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the token
 	// store does not answer. Try again later. If the cause is a [*provider.Error], its

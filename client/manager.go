@@ -88,12 +88,9 @@ type Manager struct {
 
 	users table
 
-	// base is the context of background work. Close ends it last. The context of a request
-	// would end a refresh too early.
-	base   context.Context
-	cancel context.CancelFunc
-	// stopping ends when Close begins. Pauses end with it. Calls in progress continue.
-	stopping context.Context
+	base     context.Context // of background work: Close ends it last
+	cancel   context.CancelFunc
+	stopping context.Context // ends when Close begins, and pauses with it
 	stop     context.CancelFunc
 	mu       sync.Mutex // guards stop against spawn
 	wg       sync.WaitGroup
@@ -304,11 +301,7 @@ func retry(ctx context.Context, write func() error) error {
 }
 
 func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err error) {
-	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
-	}
-	m.logger.LogAttrs(m.base, level, "client: "+text, attrs...)
+	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
 // tell reports an event. The zero began means that it took no time.

@@ -82,7 +82,7 @@ func TestReencryptBetweenRefreshAndSave(t *testing.T) {
 			w.Fatalf("Reencrypt: %+v, %v", got, err)
 		}
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		if got := w.stored().RefreshToken; got != "refresh-2" {
 			w.Errorf("%q is stored", got)
 		}

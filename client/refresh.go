@@ -37,26 +37,20 @@ const (
 	askMost  = 10 * time.Second
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
 	limitMost = time.Hour
-	// The pause between reads while another process refreshes. X mostly answers within a
-	// second.
+	// The pause between reads while another process refreshes.
 	pollEvery = 100 * time.Millisecond
-	// The pauses between attempts to store a new token.
-	saveFirst = 100 * time.Millisecond
-	saveMost  = 2 * time.Second
+	// The pause between attempts to store a new token.
+	saveEvery = time.Second
 	// minLife is how long a new token is used, even if its answer has a shorter life, such
 	// as expires_in 0. Without it, every request would make a refresh.
 	minLife = 10 * time.Second
 )
 
-// refreshRequest says what a refresh is for. The zero value needs any token that has not
-// expired.
+// refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
-	// old is what memory held when it was to be looked at again, see cached.lookAt.
-	old *cached
-	// bad is an access token that must be replaced although it has not expired. dead is not
-	// nil if the API has refused it for good.
-	bad  string
-	dead error
+	old  *cached // what memory held when cached.lookAt had come
+	bad  string  // an access token that must be replaced although it has not expired
+	dead error   // not nil if the API has refused bad for good
 }
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
@@ -71,21 +65,15 @@ type refresh struct {
 	req   refreshRequest
 	began time.Time
 
-	// done is closed when res and err are set. res is for the request that has started the
-	// call. If the token is not stored yet, err is for the others.
-	done chan struct{}
-	res  *cached
-	err  error
+	done chan struct{} // closed when res and err are set
+	res  *cached       // for the request that has started the call
+	err  error         // for the others, if the token is not stored yet
 
-	// found is the entry, and gen the slot's before it was read. version is the entry's.
+	gen     uint64 // the slot's before the entry was read
 	found   *cached
-	gen     uint64
-	version tokenstore.Version
-	// fresh is the token that the provider has given. Until it is stored, its refresh token
-	// exists nowhere else.
-	fresh *cached
-	// unsaved: the store does not answer.
-	unsaved bool
+	version tokenstore.Version // of the entry
+	fresh   *cached            // the token that the provider has given
+	unsaved bool               // the store did not accept fresh yet
 }
 
 // errChanged is for a step that found another entry than the one that was read.
@@ -395,7 +383,6 @@ func (r *refresh) save() (*cached, error) {
 		c, _ := r.publish(r.fresh)
 		return c, err
 	}
-	r.log(slog.LevelDebug, "token refreshed", nil)
 	r.tell(event.Refreshed, nil)
 	r.s.mu.Lock()
 	r.s.pause, r.s.unsaved = pause{}, nil
@@ -438,8 +425,8 @@ func (r *refresh) superseded() (*cached, error) {
 // saveLater tries to store the token until the store answers. When the Manager is closed
 // there is one last attempt.
 func (r *refresh) saveLater() {
-	for wait, open := saveFirst, true; open; wait = min(2*wait, saveMost) {
-		open = r.m.pause(wait)
+	for open := true; open; {
+		open = r.m.pause(saveEvery)
 		_, err := r.save()
 		if !errors.Is(err, ErrUnavailable) {
 			return

@@ -21,11 +21,11 @@ import (
 //
 // Revoke deletes the token from the store first. A refresh in progress, here or in another
 // process, then revokes its result. Afterwards Revoke asks the provider, for at most two
-// seconds, and ignores a failure, see [event.RevokeFailed]. A process that dies in between
-// leaves a token that is valid at X, but stored nowhere.
+// seconds, and ignores a failure, see [event.RevokeFailed]. If the process dies in between,
+// the token stays valid at X.
 //
 // An error means that the token may still be stored. The provider was asked all the same
-// if the token was known. Once begun, Revoke does not stop when ctx ends.
+// if the token was known. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
 }

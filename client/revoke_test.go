@@ -219,7 +219,7 @@ func TestRevokeUnsavedToken(t *testing.T) {
 			}
 			return nil
 		})
-		time.Sleep(saveFirst + time.Millisecond)
+		time.Sleep(saveEvery + time.Millisecond)
 		if err := w.revoke(); err != nil {
 			w.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestRevokeDuringFlight(t *testing.T) {
 			if away {
 				w.wantErr(ErrUnavailable)
 				w.store.hook(nil)
-				time.Sleep(saveMost)
+				time.Sleep(2 * saveEvery)
 			} else if !errors.Is(err, ErrReauthRequired) {
 				w.Errorf("the request: %v", err)
 			}

@@ -28,7 +28,7 @@ func TestStoreAwayAtSave(t *testing.T) {
 		}
 		w.wantEvents("")
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		if got := w.stored().RefreshToken; got != "refresh-2" {
 			w.Errorf("stored %q after the store was back", got)
 		}
@@ -63,7 +63,7 @@ func TestUnsavedTokenExpires(t *testing.T) {
 		}
 		w.wantAsked(1)
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		w.wantToken("access-3")
 		w.wantAsked(2)
 		w.wantEvents("refreshed refreshed")
@@ -85,7 +85,7 @@ func TestSaveWithoutAnswer(t *testing.T) {
 			return nil
 		}
 		w.wantToken("access-2")
-		time.Sleep(time.Second)
+		time.Sleep(2 * saveEvery)
 		w.wantEvents("refreshed")
 		w.wantRevoked("")
 		w.wantToken("access-2")
@@ -118,7 +118,7 @@ func TestRefusalOfTheSpentToken(t *testing.T) {
 		other := newWorld(w.T, w.x, w.store.Store)
 		other.wantErr(ErrReauthRequired)
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		other.wantToken("access-2")
 		w.wantToken("access-2")
 		w.wantRevoked("")
@@ -196,7 +196,7 @@ func TestOvertakenWhileStoreAway(t *testing.T) {
 		w.wantToken("access-2")
 		w.signIn() // elsewhere
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		w.wantRevoked("access-2")
 		w.wantToken("access-3")
 	})
@@ -223,7 +223,7 @@ func TestUnsureWhatChanged(t *testing.T) {
 			w.wantErr(ErrUnavailable)
 			w.wantRevoked("")
 			w.store.hook(nil)
-			time.Sleep(saveMost)
+			time.Sleep(2 * saveEvery)
 			if out {
 				w.wantErr(ErrReauthRequired)
 				w.wantRevoked("access-2")
