@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -135,8 +136,9 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // access level decides at each call, and only X knows it.
 //
 // MissingScopes reads the store if no token is in memory, or if the token in memory lacks
-// a scope: another replica may have stored a consent. While the store does not answer, a
-// token in memory that works counts.
+// a scope: another replica may have stored a consent. That answer counts for three seconds,
+// but not for a later sign-in, by u.SignedInAt. While the store does not answer, a token in
+// memory that works counts.
 //
 // [ErrReauthRequired] says that there is no token, or that the provider has refused it.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
@@ -151,8 +153,9 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return t.HasScopes(scope) })
 	}
 	if known := s.cur.Load(); known != nil && known.again == nil {
-		if missing := lacking(known.token); len(missing) == 0 {
-			return nil, nil
+		missing := lacking(known.token)
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+			return missing, nil
 		}
 	}
 	t, err := m.inspect(ctx, s)
@@ -160,4 +163,16 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, err
 	}
 	return lacking(t), nil
+}
+
+// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
+// and lacks a scope.
+func (s *slot) mayReread(signedIn, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lackedBy.Equal(signedIn) && now.Sub(s.lackedAt).Abs() < 3*time.Second {
+		return false
+	}
+	s.lackedBy, s.lackedAt = signedIn, now
+	return true
 }

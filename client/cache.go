@@ -80,6 +80,9 @@ type slot struct {
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
 	pause   pause
+	// lackedBy is the sign-in of the visitor for whom the store was read last because of a
+	// missing scope, at lackedAt.
+	lackedBy, lackedAt time.Time
 }
 
 // pause is the time after failed refreshes in which the provider is not asked.

@@ -270,7 +270,11 @@ func (m *Manager) pause(d time.Duration) bool {
 
 // bound bounds calls to the store, unless ctx ends sooner.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, min(storeTimeout, m.timeout))
+	d := min(storeTimeout, m.timeout)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {

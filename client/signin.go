@@ -94,6 +94,11 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 
 // store writes the owner, the token, and the owner again: see above.
 func (s *Stored) store(ctx context.Context) error {
+	if !s.opt.Own { // both calls have one bound
+		bound, cancel := s.m.bound(ctx)
+		defer cancel()
+		ctx = bound
+	}
 	before, v, err := s.m.read(ctx, s.key)
 	if s.beforeVersion = v; err == nil {
 		s.before = &before
