@@ -80,8 +80,8 @@ type slot struct {
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
 	pause   pause
-	// lackedBy is the sign-in of the visitor for whom the store was read last because of a
-	// missing scope, at lackedAt.
+	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
+	// scope, at lackedAt.
 	lackedBy, lackedAt time.Time
 }
 
