@@ -32,6 +32,7 @@ type Kit struct {
 	sessions  *session.Manager
 	handlers  *handlers.Handlers
 	clients   *client.Manager
+	vault     *tokenstore.Vault
 	gate      *middleware.Middleware
 	misplaced *sync.Once // logs that the kit is not mounted at Config.Paths.Base
 }
@@ -93,6 +94,7 @@ func (k *Kit) build() error {
 	if err != nil {
 		return err
 	}
+	k.vault = vault
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
 		OnEvent: c.OnEvent, Logger: c.Logger,
@@ -270,7 +272,7 @@ func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
 // ClientFor returns the client of a user who need not be present, for background jobs; see
 // [Client].
-func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(key) }
+func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
 // error: choose a key of [Kit.Accounts]. See [client.Manager.ClientForUser].
@@ -312,7 +314,7 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 //
 // Pending sign-ins need the ten minutes. [tokenstore.Vault.Reencrypt] describes the results.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
-	return k.clients.Reencrypt(ctx)
+	return k.vault.Reencrypt(ctx)
 }
 
 // SignOutEverywhere ends every session of a user on all replicas that share sessions. userID

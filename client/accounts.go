@@ -6,26 +6,23 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Account is a token that a user has stored.
 type Account struct {
-	// Key names the token for the methods of a [Manager].
 	Key tokenstore.Key
-	// Token has the scopes, the expiry, the account's names and the state. It has no
-	// secrets.
+	// Token has the scopes, the expiry, the account's names and the state, but no secrets.
 	Token tokenstore.Token
 }
 
 // Accounts lists the tokens of all accounts of a user, ordered by provider and account. An
 // account that is connected by both of X's protocols has two. Tokens of providers that the
 // Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
-//
-// userID is the application's id of the user, [provider.User.ID].
-//
-// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
+// userID is the ID of a [provider.User].
 func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -49,20 +46,14 @@ func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error
 
 // keys lists the keys of a user that are of the Manager's providers.
 func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return nil, ErrClosed
 	}
-	all, err := m.listEntries(ctx, userID)
+	all, err := m.list(ctx, userID)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	keys := all[:0:0]
-	for _, key := range all {
-		if m.providers[key.Provider] != nil {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
+	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }
 
 // ClientForUser is [Manager.Client] for a user with one account. It reads the store. The
@@ -78,11 +69,11 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
 	for _, key := range keys[1:] {
-		if !m.SameAccount(key, keys[0]) {
+		if !m.sameAccount(key, keys[0]) {
 			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 		}
 	}
-	return m.Client(keys[0]), nil
+	return m.Client(context.Background(), keys[0]), nil
 }
 
 // Token returns the stored token of key without its secrets: expiry, scopes, kind and
@@ -90,15 +81,11 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 // another replica wrote. While the store does not answer, it returns the token in memory.
 // It makes no refresh. Without an entry the error is [ErrReauthRequired].
 func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token, error) {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return tokenstore.Token{}, ErrClosed
 	}
 	t, err := m.inspect(ctx, m.users.get(key))
-	works := t.AccessToken != "" && !expired(t, m.now())
-	if t.NeedsReauth || errors.Is(err, ErrUnavailable) && works && ctx.Err() == nil {
-		err = nil
-	}
-	if err != nil {
+	if err != nil && !t.NeedsReauth {
 		return tokenstore.Token{}, err
 	}
 	return t.Redacted(), nil
@@ -109,13 +96,10 @@ func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Tok
 // have solved it. Otherwise it returns nil without a read, and a request may still find
 // that the token is refused. It is cheap enough for every page of a signed-in user.
 func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return ErrClosed
 	}
-	s := m.users.find(key)
-	if s == nil {
-		return nil
-	}
+	s := m.users.get(key)
 	if known := s.cur.Load(); known == nil || known.again == nil {
 		return nil
 	}
@@ -123,45 +107,72 @@ func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
 	return err
 }
 
-// inspect reads the entry of s, and corrects what is in memory. While the store is away it
-// returns the token in memory, if there is one, with [ErrUnavailable].
+// inspect reads the entry of s, and corrects what is in memory. While the store does not
+// answer, it returns the token in memory if that works.
 func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error) {
-	known := s.cur.Load()
 	s.mu.Lock()
-	gen, refused, pending := s.gen, s.refused, s.newer()
+	gen, unsaved, known := s.gen, s.unsaved, s.cur.Load()
 	s.mu.Unlock()
-	if pending != nil {
-		return pending.token, nil // newer than the stored token
+	if unsaved != nil && unsaved == known {
+		return known.token, nil // newer than the stored token
 	}
-	t, v, err := m.readEntry(ctx, s.key)
-	err = entryError(s.key, t, err)
-	if err == nil && refused != "" && v == refused {
-		err = reauthRequired(errMarked)
-	}
+	c, err := m.load(ctx, s, false)
 	switch {
-	case errors.Is(err, ErrReauthRequired):
-		if known != nil && known.again != nil && errors.Is(err, errMarked) {
-			return t, known.again // with the provider's reason
-		}
-		s.learn(known, &cached{again: err}, gen)
-	case err != nil && known != nil:
-		return known.token, err
-	case err == nil && !known.holds(t):
-		s.learn(known, m.remember(t, m.now(), 0), gen)
+	case c == nil && known.good(m.now()) && ctx.Err() == nil:
+		return known.token, nil
+	case c == nil:
+		return tokenstore.Token{}, err
 	}
-	return t, err
-}
-
-// holds reports whether requests already use t. c may be nil.
-func (c *cached) holds(t tokenstore.Token) bool {
-	return c != nil && c.again == nil && c.token.AccessToken == t.AccessToken && slices.Equal(c.token.Scopes, t.Scopes)
-}
-
-// learn replaces known by c, unless something has changed since gen or is about to.
-func (s *slot) learn(known, c *cached, gen uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gen == gen && !s.dead && s.call == nil && s.unsaved == nil {
+	if s.gen == gen && s.call == nil {
 		s.cur.CompareAndSwap(known, c)
 	}
+	return c.token, err
+}
+
+// MissingScopes returns those of scopes that the token of u lacks, whether or not the
+// token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
+// access level decides at each call, and only X knows it.
+//
+// MissingScopes reads the store if no token is in memory, or if the token in memory lacks
+// a scope: another replica may have stored a consent. That answer counts for three seconds,
+// but not for a later sign-in, by u.SignedInAt. While the store does not answer, a token in
+// memory that works counts.
+//
+// [ErrReauthRequired] says that there is no token, or that the provider has refused it.
+func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
+	if err := m.check(u.Key()); err != nil {
+		return nil, err
+	}
+	s := m.users.get(u.Key())
+	lacking := func(t tokenstore.Token) []string {
+		if t.IsOAuth1() {
+			return nil
+		}
+		return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return t.HasScopes(scope) })
+	}
+	if known := s.cur.Load(); known != nil && known.again == nil {
+		missing := lacking(known.token)
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+			return missing, nil
+		}
+	}
+	t, err := m.inspect(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return lacking(t), nil
+}
+
+// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
+// and lacks a scope.
+func (s *slot) mayReread(signedIn, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lackedBy.Equal(signedIn) && now.Sub(s.lackedAt).Abs() < 3*time.Second {
+		return false
+	}
+	s.lackedBy, s.lackedAt = signedIn, now
+	return true
 }

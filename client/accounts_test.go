@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -62,7 +63,7 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 		_, _, before := w.x.count()
 		w.wantErrAs("34", ErrReauthRequired)
 		b := newBody("text")
-		if _, err := w.pool.Client(keyOf("34")).Post("https://api.test/p", "", b); !errors.Is(err, ErrReauthRequired) || !b.closed {
+		if _, err := w.pool.Client(context.Background(), keyOf("34")).Post("https://api.test/p", "", b); !errors.Is(err, ErrReauthRequired) || !b.closed {
 			w.Errorf("Post: %v; body closed: %t", err, b.closed)
 		}
 		if _, _, calls := w.x.count(); calls != before {
@@ -115,7 +116,7 @@ func TestARetryActsForTheSameAccount(t *testing.T) {
 		w.kill("access-1")
 		r, _ := http.NewRequestWithContext(w.Context(), "POST", "https://api.test/p", strings.NewReader("text"))
 		r.GetBody = func() (io.ReadCloser, error) { return newBody("text"), nil }
-		if resp, err := w.pool.Client(user).Do(r); !errors.Is(err, ErrReauthRequired) || !errors.Is(err, errAnother) {
+		if resp, err := w.pool.Client(context.Background(), user).Do(r); !errors.Is(err, ErrReauthRequired) || !errors.Is(err, errAnother) {
 			w.Errorf("Do = %v, %v", resp, err)
 		}
 		if _, _, calls := w.x.count(); strings.Contains(calls, "access-2") {
@@ -129,13 +130,13 @@ func TestAKeyWithoutAnAccount(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		none := keyOf("")
-		_, err := w.pool.Client(none).Get("https://api.test/2/users/me")
+		_, err := w.pool.Client(context.Background(), none).Get("https://api.test/2/users/me")
 		_, put := w.pool.PutWithRollback(w.Context(), none, w.of(""), PutOptions{})
 		_, scopes := w.pool.MissingScopes(w.Context(), provider.User{Provider: "x", ID: "12"}, "tweet.read")
 		for name, err := range map[string]error{
 			"a request": err, "PutWithRollback": put, "MissingScopes": scopes,
 			"Refresh": w.pool.Refresh(w.Context(), none), "Revoke": w.pool.Revoke(w.Context(), none),
-			"RevokeAccount": w.pool.RevokeAccount(w.Context(), none),
+			"SignOut": w.pool.SignOut(w.Context(), none, false),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "kit.Accounts") {
 				w.Errorf("%s: %v", name, err)
@@ -212,7 +213,7 @@ func TestTheHotPathAllocatesNothing(t *testing.T) {
 		if err := pool.Put(t.Context(), user, token); err != nil {
 			t.Fatal(err)
 		}
-		tr := pool.Client(user).Transport.(*transport)
+		tr := pool.Client(context.Background(), user).Transport.(*transport)
 		if n := testing.AllocsPerRun(100, func() {
 			if _, err := pool.token(t.Context(), tr.key); err != nil {
 				t.Fatal(err)

@@ -2,12 +2,13 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -22,36 +23,17 @@ func TestMemoryIsBounded(t *testing.T) {
 				if err := w.pool.Put(w.Context(), key, w.x.signIn()); err != nil {
 					w.Fatal(err)
 				}
-				resp, err := w.pool.Client(key).Get("https://api.test/")
+				resp, err := w.pool.Client(context.Background(), key).Get("https://api.test/")
 				if err != nil || resp.StatusCode != 200 {
 					w.Fatalf("Get = %v, %v", resp, err)
 				}
 			}
 		}
 		clients(0, 1000)
-		if n := w.pool.users.len(); n > 100 {
+		if n := len(w.pool.users.slots); n > 100 {
 			w.Errorf("%d users in memory", n)
 		}
-		// Who is active stays.
-		w.signIn()
-		w.wantToken("access-1001")
-		w.wantToken("access-1001")
-		reads := w.store.count("get")
-		for i := range 20 {
-			clients(1000+10*i, 1010+10*i)
-			w.wantToken("access-1001")
-		}
-		if got := w.store.count("get") - reads; got != 400 { // a sign-in reads as well
-			w.Errorf("%d reads for 200 new users: the active one was dropped", got)
-		}
 	})
-}
-
-// remove takes a slot out of the table, as a sweep does.
-func (t *table) remove(key tokenstore.Key) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.slots, key)
 }
 
 // TestSlotsAreReadWhileOthersWrite runs lookups during insertions and sweeps.
@@ -59,7 +41,7 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	users := table{most: 100, slots: make(map[tokenstore.Key]*slot)}
 	busy := users.get(user)
-	busy.call = new(refreshCall)
+	busy.call = new(refresh)
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
@@ -68,67 +50,21 @@ func TestSlotsAreReadWhileOthersWrite(t *testing.T) {
 				if s := users.get(key); s.key != key {
 					t.Errorf("the slot of %q is that of %q", key, s.key)
 				}
-				if users.find(user) != busy || users.get(user) != busy {
+				if users.get(user) != busy {
 					t.Error("a slot with a refresh in progress was dropped")
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if n := users.len(); n > 100 {
+	if n := len(users.slots); n > 100 {
 		t.Errorf("%d slots", n)
 	}
 }
 
 func TestSlotsWithWorkStay(t *testing.T) {
-	s := &slot{call: &refreshCall{}}
-	if s.die() {
-		t.Error("a slot with a refresh in progress was dropped")
-	}
-	s = &slot{unsaved: &unsaved{}}
-	if s.die() {
-		t.Error("a slot with an unsaved token was dropped")
-	}
-	s = &slot{}
-	if !s.die() || s.die() || s.publish(&cached{}, 0) {
-		t.Error("a slot does not die once")
-	}
-}
-
-func TestDeadSlot(t *testing.T) {
-	bubble(t, func(w *world) {
-		w.signIn()
-		s := w.pool.users.get(user)
-		s.die()
-		if call, _, err := w.pool.join(s, refreshRequest{}); call != nil || err != nil {
-			w.Errorf("join: %v, %v", call, err)
-		}
-		// Dropped between lookup and use: the caller looks again. They spin meanwhile, so
-		// it is another goroutine that takes the slot away.
-		done := make(chan error, 2)
-		go func() { _, err := w.do(); done <- err }()
-		go func() { done <- w.pool.Refresh(w.Context(), user) }()
-		go w.pool.users.remove(user)
-		for range 2 {
-			if err := <-done; err != nil {
-				w.Error(err)
-			}
-		}
-	})
-}
-
-func TestRateLimit(t *testing.T) {
-	if _, ok := RateLimit(nil); ok {
-		t.Error("a nil response has a limit")
-	}
-	for _, h := range [][3]string{{"", "1", "1"}, {"1", "", "1"}, {"1", "1", ""}, {"1", "-1", "1"}, {"x", "1", "1"}} {
-		r := &http.Response{Header: http.Header{}}
-		r.Header.Set("x-rate-limit-limit", h[0])
-		r.Header.Set("x-rate-limit-remaining", h[1])
-		r.Header.Set("x-rate-limit-reset", h[2])
-		if got, ok := RateLimit(r); ok || got != (Limit{}) {
-			t.Errorf("%q: %v, %t", h, got, ok)
-		}
+	if !(&slot{call: &refresh{}}).busy() || new(slot).busy() {
+		t.Error("a full table drops a slot with work, or keeps one without")
 	}
 }
 
@@ -136,16 +72,13 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		w.wantToken("access-1")
-		for _, v := range []any{w.pool, w.pool.Client(user), *w.pool.Client(user)} {
+		for _, v := range []any{w.pool, w.pool.Client(context.Background(), user), *w.pool.Client(context.Background(), user)} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 				got := fmt.Sprintf(verb, v)
 				if strings.Contains(got, "access-") || strings.Contains(got, "kkkk") || strings.Contains(got, "6b6b") {
 					w.Errorf("%s of %T prints %s", verb, v, got)
 				}
 			}
-		}
-		if got := fmt.Sprintf("%+v", w.pool.Client(user)); !strings.Contains(got, `client of "x" for user "12"`) {
-			w.Errorf("a client prints as %s", got)
 		}
 		var out bytes.Buffer
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "pool", w.pool)
@@ -156,9 +89,10 @@ func TestNothingPrintsSecrets(t *testing.T) {
 }
 
 func TestErrorTexts(t *testing.T) {
+	m := replicas(t, newService(), tokenstore.NewMemory(), 1)[0]
 	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, ErrAccountTaken,
-		new(Manager).checkKey(user), new(Manager).checkKey(tokenstore.Key{}), errNoAccount,
-		reauthRequired(errMarked), unavailable(&storeTrouble{errAway}), &ForeignHostError{Provider: "x", Origin: "https://e"}} {
+		m.check(tokenstore.Key{Provider: "y"}), m.check(tokenstore.Key{}), errNoAccount,
+		reauthRequired(errMarked), unavailable(errAway)} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
 		}
@@ -183,7 +117,7 @@ func BenchmarkClient(b *testing.B) {
 	b.Run("make", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_ = pool.Client(user)
+			_ = pool.Client(context.Background(), user)
 		}
 	})
 	b.Run("token", func(b *testing.B) {
@@ -196,28 +130,21 @@ func BenchmarkClient(b *testing.B) {
 	})
 }
 
-// TestASlotDroppedBetweenLookAndUse: a sweep takes it out of use at the worst moment.
+// TestASlotDroppedBetweenLookAndUse: two slots of one account work like two processes.
 func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
-	for name, use := range map[string]func(*world) error{
-		"a request": func(w *world) error { _, err := w.pool.acquire(w.Context(), user, refreshRequest{}); return err },
-		"a refresh": func(w *world) error { return w.pool.Refresh(w.Context(), user) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(w *world) {
-				w.signIn()
-				s := w.pool.users.get(user)
-				if !s.die() {
-					t.Fatal("the slot is in use")
-				}
-				// The table lets go of it a moment after it has died.
-				go w.pool.users.remove(user)
-				if err := use(w); err != nil {
-					t.Error(err)
-				}
-				if now := w.pool.users.get(user); now == s {
-					t.Error("the dead slot was used")
-				}
-			})
-		})
-	}
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
+		dropped := w.pool.users.get(user)
+		if call, started, err := w.pool.join(dropped, refreshRequest{}); call == nil || !started || err != nil {
+			t.Fatal("no refresh began")
+		}
+		w.pool.users.mu.Lock()
+		clear(w.pool.users.slots)
+		w.pool.users.mu.Unlock()
+		w.wantToken("access-2")
+		w.wantAsked(1)
+		w.wantEvents("refreshed")
+	})
 }

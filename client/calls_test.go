@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	if p.transport == http.DefaultTransport || p.refreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
 		t.Errorf("defaults: %v %v %v", p.refreshBefore, p.lease, p.timeout)
 	}
-	if _, err := p.Client(user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
+	if _, err := p.Client(t.Context(), user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
 		t.Error(err)
 	}
 	if err := p.Close(t.Context()); err != nil {

@@ -61,7 +61,10 @@ func TestCloseWaits(t *testing.T) {
 			"Refresh":       func() error { return w.pool.Refresh(w.Context(), user) },
 			"Revoke":        func() error { return w.pool.Revoke(w.Context(), user) },
 			"NeedsReauth":   func() error { return w.pool.NeedsReauth(w.Context(), user) },
-			"acquire":       func() error { _, err := w.pool.acquire(w.Context(), user, refreshRequest{bad: "access-2"}); return err },
+			"acquire": func() error {
+				_, err := w.pool.acquire(w.Context(), w.pool.users.get(user), refreshRequest{bad: "access-2"})
+				return err
+			},
 		} {
 			if err := f(); !errors.Is(err, ErrClosed) {
 				w.Errorf("%s after Close: %v", name, err)

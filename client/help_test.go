@@ -133,7 +133,9 @@ type api struct{ *service }
 
 func (s api) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
-		closeBody(r)
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
 		return nil, err
 	}
 	body := ""
@@ -322,7 +324,7 @@ func (w *world) doFor(ctx context.Context, key tokenstore.Key) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	resp, err := w.pool.Client(key).Do(r)
+	resp, err := w.pool.Client(context.Background(), key).Do(r)
 	if err != nil {
 		return "", err
 	}

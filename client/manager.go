@@ -1,21 +1,66 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+)
+
+// Config has the settings of a [Manager]. [New] copies it.
+type Config struct {
+	// Vault stores the tokens. Required.
+	Vault *tokenstore.Vault
+	// Providers are the providers of the tokens in Vault. At least one is required. Names
+	// must be unique, must not begin with a dot, and have no colon.
+	Providers []provider.Provider
+	// Transport carries requests to the API. Providers send refreshes and revocations
+	// themselves. Default: a transport of the Manager, with the proxy settings of the
+	// environment.
+	//
+	// The default and an [*http.Transport] whose ResponseHeaderTimeout is 0, which is cloned,
+	// wait 30 seconds for the headers of an answer. Any other Transport must have its own
+	// limit. The body of an answer has no limit but the request's context.
+	Transport http.RoundTripper
+	// RefreshBefore is how long before its expiry a token is refreshed in the background,
+	// while requests use the old token. A random part of up to a tenth, at most 30 seconds,
+	// is added. It is at most half of the token's life. Default: 5 minutes.
+	RefreshBefore time.Duration
+	// Lease is how long one process has the sole right to refresh a token, also if it dies.
+	// It must be more than a second longer than Timeout. Default: 30 seconds.
+	Lease time.Duration
+	// Timeout bounds one call to X for a refresh. Calls to the token store have the same
+	// bound, but at most 5 seconds. Default: 10 seconds.
+	Timeout time.Duration
+	// OnEvent gets an event for each refresh and revocation. Default: none.
+	OnEvent event.Func
+	// Logger gets lines with the keys provider, user_id and err, without secrets. Default:
+	// no log.
+	Logger *slog.Logger
+	// Now is the clock for the expiry of tokens. Default: [time.Now].
+	Now func() time.Time
+}
+
+const (
+	leaseMargin   = time.Second // the end of a lease that is not for the provider's answer
+	storeTimeout  = 5 * time.Second
+	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
+	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
+	headerTimeout = 30 * time.Second
+	maxAccounts   = 100_000 // whose tokens are held in memory
 )
 
 // Manager makes clients that act for users, and keeps their tokens fresh.
@@ -25,8 +70,7 @@ import (
 // 1.0a, every five minutes. While the store is away the token in memory stays in use, and
 // the Manager tries again every minute. A change by another replica is seen at the next
 // read, when X refuses the token in memory, or in calls whose documentation says so.
-// Memory is bounded to 100,000 accounts. The accounts that were not used lately are
-// dropped first.
+// Memory is bounded to 100,000 accounts. If it is full, it is emptied.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
@@ -39,45 +83,112 @@ type Manager struct {
 	lease         time.Duration
 	timeout       time.Duration
 	events        event.Func
-	log           *slog.Logger
+	logger        *slog.Logger
 	now           func() time.Time
 
 	users table
 
-	// base is the context of background work. Close ends it. The context of a request
-	// would end a refresh too early.
-	base   context.Context
-	cancel context.CancelFunc
-
-	closed atomic.Bool
-	// stopping ends when Close begins. Pauses end with it. Calls in progress continue.
-	stopping context.Context
+	base     context.Context // of background work: Close ends it last
+	cancel   context.CancelFunc
+	stopping context.Context // ends when Close begins, and pauses with it
 	stop     context.CancelFunc
-	mu       sync.Mutex // guards closing against spawn
+	mu       sync.Mutex // guards stop against spawn
 	wg       sync.WaitGroup
 }
 
-func newManager(c Config, providers map[string]provider.Provider, own *http.Transport) *Manager {
-	m := &Manager{
-		vault: c.Vault, providers: providers, spaces: spacesOf(providers), transport: c.Transport, own: own,
-		refreshBefore: c.RefreshBefore, lease: c.Lease, timeout: c.Timeout,
-		events: c.OnEvent, log: c.Logger, now: c.Now,
+// New returns a Manager. It reports all configuration errors at once.
+func New(c Config) (*Manager, error) {
+	faults := configerr.For("client")
+	if c.Vault == nil {
+		faults.Add("Config.Vault", "is missing")
 	}
-	m.users.slots, m.users.most = make(map[tokenstore.Key]*slot), maxUsers
+	if len(c.Providers) == 0 {
+		faults.Add("Config.Providers", "is empty")
+	}
+	m := &Manager{
+		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
+		events: c.OnEvent, logger: c.Logger, now: c.Now,
+		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
+	}
+	for i, p := range c.Providers {
+		field := fmt.Sprintf("Config.Providers[%d]", i)
+		if p == nil {
+			faults.Add(field, "is nil")
+			continue
+		}
+		faults.CheckProviderName(field, p.Name())
+		if m.providers[p.Name()] != nil {
+			faults.Add(field, "has the name %q of another provider", p.Name())
+		}
+		m.providers[p.Name()] = p
+		if provider.IsX(p) {
+			m.spaces[p.Name()] = xSpace
+		}
+	}
+	duration := func(name string, d, byDefault time.Duration) time.Duration {
+		if d < 0 {
+			faults.Add("Config."+name, "is negative")
+		}
+		return cmp.Or(d, byDefault)
+	}
+	m.refreshBefore = duration("RefreshBefore", c.RefreshBefore, 5*time.Minute)
+	m.lease = duration("Lease", c.Lease, 30*time.Second)
+	m.timeout = duration("Timeout", c.Timeout, 10*time.Second)
+	if m.timeout+leaseMargin >= m.lease {
+		faults.Add("Config.Lease", "(%v) must be more than %v longer than Config.Timeout (%v), "+
+			"or two processes might refresh one token", m.lease, leaseMargin, m.timeout)
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	m.bindTransport(c.Transport)
+	if m.logger == nil {
+		m.logger = slog.New(slog.DiscardHandler)
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
 	m.base, m.cancel = context.WithCancel(context.Background())
 	m.stopping, m.stop = context.WithCancel(context.Background())
-	return m
+	return m, nil
+}
+
+// bindTransport sets the transport to one that does not wait for headers without end. A
+// transport of the Manager is one whose idle connections Close has to close.
+func (m *Manager) bindTransport(t http.RoundTripper) {
+	m.transport = t
+	switch t := t.(type) {
+	case nil:
+		m.own = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConns:        100,
+			MaxIdleConnsPerHost: 100, // all requests go to few hosts
+			IdleConnTimeout:     90 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second,
+		}
+	case *http.Transport:
+		if t.ResponseHeaderTimeout != 0 {
+			return
+		}
+		m.own = t.Clone()
+	default:
+		return
+	}
+	m.own.ResponseHeaderTimeout = headerTimeout
+	m.transport = m.own
 }
 
 // Client returns the client that acts for the account of key. It reads nothing before its
-// first request. It is cheap to make.
+// first request. It is cheap to make. Requests end with ctx, such as the context of a
+// visitor's request, as well as with their own contexts.
 //
-// It is an ordinary client without cookie jar and timeout: requests end with their
-// contexts, and an answer's headers must arrive in time, see [Config.Transport]. It
-// replaces any Authorization header by the user's credentials. It sends requests only to
-// the provider's API. Any other URL, also of a redirect, fails with a
-// [*ForeignHostError], and nothing is sent. A relative URL such as /2/users/me goes to the
-// provider's API. The Request of an answer is the caller's, without the credentials.
+// It is an ordinary client without cookie jar and timeout, but an answer's headers must
+// arrive in time, see [Config.Transport]. It replaces any Authorization header by the user's
+// credentials. It sends requests only to the provider's API. Any other URL, also of a
+// redirect, fails with [ErrForeignHost], and nothing is sent. A relative URL such as
+// /2/users/me goes to the provider's API. The Request of an answer is the caller's, without
+// the credentials.
 //
 // A 401 for a token that should be valid makes one refresh. It also makes one retry if the
 // request has no body or a GetBody. The 401 is returned if a refresh is not possible at
@@ -86,24 +197,21 @@ func newManager(c Config, providers map[string]provider.Provider, own *http.Tran
 // that the token is refused for good. That is [ErrReauthRequired], and the provider is not
 // asked again.
 //
-// If key has no AccountID, every request fails: see [Manager.Accounts].
-func (m *Manager) Client(key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key}}
+// If key has no AccountID, every request fails: see [Manager.Accounts]. The requests of a
+// nil Manager's client fail with [ErrNoUser].
+func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
+	return &http.Client{Transport: &transport{m: m, key: key, ctx: ctx}}
 }
 
-// ClientContext is like [Manager.Client] for a visitor's request: ctx ends the requests of
-// the client, too.
-func (m *Manager) ClientContext(ctx context.Context, key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, provider: m.providers[key.Provider], key: key, visitor: ctx}}
-}
-
-// checkKey returns an error if key cannot name a token of this Manager.
-func (m *Manager) checkKey(key tokenstore.Key) error {
+// check returns an error if the Manager is closed, or if key cannot name one of its tokens.
+func (m *Manager) check(key tokenstore.Key) error {
 	switch {
-	case key.Provider == "":
-		return errors.New("client: the key has no provider (use user.Key() of the user who signed in)")
+	case m == nil:
+		return ErrNoUser
+	case m.stopping.Err() != nil:
+		return ErrClosed
 	case m.providers[key.Provider] == nil:
-		return fmt.Errorf("client: no provider is named %q (the names are %q; add the provider to Config.Providers)",
+		return fmt.Errorf("client: no provider is named %q (the names are %q; use user.Key() of the user who signed in)",
 			key.Provider, slices.Sorted(maps.Keys(m.providers)))
 	case key.AccountID == "":
 		return errNoAccount
@@ -117,9 +225,7 @@ func (m *Manager) checkKey(key tokenstore.Key) error {
 // Later requests and calls fail with [ErrClosed]. Closing twice is harmless.
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
-	if !m.closed.Swap(true) {
-		m.stop()
-	}
+	m.stop()
 	m.mu.Unlock()
 
 	done := make(chan struct{})
@@ -139,20 +245,11 @@ func (m *Manager) Close(ctx context.Context) error {
 	return err
 }
 
-// Reencrypt encrypts every stored token with the newest secret, while requests and
-// refreshes continue: see [tokenstore.Vault.Reencrypt].
-func (m *Manager) Reencrypt(ctx context.Context) (tokenstore.Reencrypted, error) {
-	if m.closed.Load() {
-		return tokenstore.Reencrypted{}, ErrClosed
-	}
-	return m.vault.Reencrypt(ctx)
-}
-
 // spawn runs f in the background, unless the Manager is closed.
 func (m *Manager) spawn(f func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed.Load() {
+	if m.stopping.Err() != nil {
 		return false
 	}
 	m.wg.Go(f)
@@ -171,44 +268,53 @@ func (m *Manager) pause(d time.Duration) bool {
 	}
 }
 
-// report is a log line, and an event if it has a kind.
-type report struct {
-	level slog.Level
-	text  string // empty: nothing to report
-	err   error
-	kind  event.Kind
-	began time.Time
+// bound bounds calls to the store, unless ctx ends sooner.
+func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	d := min(storeTimeout, m.timeout)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d)
 }
 
-func (m *Manager) report(key tokenstore.Key, r report) {
-	if r.text == "" {
-		return
-	}
-	m.logLine(r.level, r.text, key, r.err)
-	if r.kind == "" {
-		return
-	}
-	var took time.Duration
-	if !r.began.IsZero() {
-		took = time.Since(r.began)
-	}
-	m.tell(m.base, r.kind, key, took, r.err)
+func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	return m.vault.Get(ctx, key)
 }
 
-func (m *Manager) tell(ctx context.Context, kind event.Kind, key tokenstore.Key, took time.Duration, err error) {
-	e := event.Event{Kind: kind, Time: m.now(), Duration: took, Provider: key.Provider, UserID: key.UserID, Err: err}
-	if err != nil {
-		e.Cause = cause(err)
+func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	return m.vault.List(ctx, userID)
+}
+
+// retry calls write until its error is not [tokenstore.ErrConflict]. The pauses are random,
+// so that writers of one entry do not meet again.
+func retry(ctx context.Context, write func() error) error {
+	for failures := range 50 {
+		if err := write(); !errors.Is(err, tokenstore.ErrConflict) {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(time.Millisecond << min(failures, 6))):
+		case <-ctx.Done():
+		}
+	}
+	return errors.New("the entry changes all the time")
+}
+
+func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err error) {
+	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
+}
+
+// tell reports an event. The zero began means that it took no time.
+func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
+	e := event.Event{Kind: kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err}
+	if !began.IsZero() {
+		e.Duration = time.Since(began)
 	}
 	m.events.Tell(ctx, e)
-}
-
-func (m *Manager) logLine(level slog.Level, text string, key tokenstore.Key, err error) {
-	attrs := []slog.Attr{slog.String("provider", key.Provider), slog.String("user_id", key.UserID)}
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
-	}
-	m.log.LogAttrs(m.base, level, "client: "+text, attrs...)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.
@@ -216,5 +322,7 @@ func (m *Manager) Format(f fmt.State, _ rune) { redact.Format(f, m) }
 
 // LogValue implements [slog.LogValuer].
 func (m *Manager) LogValue() slog.Value {
-	return redact.Value("client.Manager(%d users)", m.users.len())
+	m.users.mu.RLock()
+	defer m.users.mu.RUnlock()
+	return redact.Value("client.Manager(%d users)", len(m.users.slots))
 }

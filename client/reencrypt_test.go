@@ -82,7 +82,7 @@ func TestReencryptBetweenRefreshAndSave(t *testing.T) {
 			w.Fatalf("Reencrypt: %+v, %v", got, err)
 		}
 		w.store.hook(nil)
-		time.Sleep(saveMost)
+		time.Sleep(2 * saveEvery)
 		if got := w.stored().RefreshToken; got != "refresh-2" {
 			w.Errorf("%q is stored", got)
 		}
@@ -152,7 +152,7 @@ func TestRotationWhileRunning(t *testing.T) {
 		var reencrypted atomic.Int32
 		for i := range replicas {
 			reencrypts.Go(func() {
-				got, err := replicas[i].Load().pool.Reencrypt(w.Context())
+				got, err := replicas[i].Load().vault.Reencrypt(w.Context())
 				if err != nil || got.Reencrypted+got.Newest != len(keys) {
 					w.Errorf("Reencrypt: %+v, %v", got, err)
 				}
@@ -186,7 +186,7 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 		}
 		_, tokenErr := w.pool.Token(t.Context(), user)
 		_, scopesErr := w.pool.MissingScopes(t.Context(), person, "tweet.read")
-		_, reencryptErr := w.pool.Reencrypt(t.Context())
+		_, reencryptErr := w.vault.Reencrypt(t.Context())
 		for name, err := range map[string]error{
 			"a request": w.wantErr(ErrUnavailable), "Token": tokenErr, "MissingScopes": scopesErr,
 			"Refresh": w.pool.Refresh(t.Context(), user), "Reencrypt": reencryptErr,
@@ -205,17 +205,6 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 		}
 		w.wantEvents("")
 		newWorld(t, w.x, w.store.Store, "n", "k").wantToken("access-1")
-	})
-}
-
-func TestReencryptOfAClosedPool(t *testing.T) {
-	bubble(t, func(w *world) {
-		if err := w.pool.Close(w.Context()); err != nil {
-			w.Fatal(err)
-		}
-		if _, err := w.pool.Reencrypt(w.Context()); !errors.Is(err, ErrClosed) {
-			w.Errorf("Reencrypt: %v", err)
-		}
 	})
 }
 

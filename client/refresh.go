@@ -1,11 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"math"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -13,355 +14,425 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
+// A slot has at most one refresh at a time, its call. It runs on the Manager's context, so
+// requests that wait for it may end. It is a loop over these steps:
+//
+//	read: read the entry, and decide whether the provider is to be asked
+//	ask:  lease the entry's version, and send the refresh token to the provider
+//	save: replace that version by the new token, then let requests use it
+//
+// Among processes, only the holder of the lease asks. The others wait and read again.
+//
+// The store decides by versions. A step that finds a changed entry returns errChanged, and
+// the loop begins again. Memory keeps what was read only if this process has not changed
+// the entry since, see slot.gen.
+//
+// The provider spends the old refresh token when it answers. If the store is away then, the
+// call gives its result to the requests, and goes on until the store has the new token. So
+// no other call of this process asks before.
+
 const (
-	// After a failed refresh, the pause before the next one: in the background, while the
-	// old token works, and for requests that wait.
-	earlyFirst = 10 * time.Second
-	earlyMost  = time.Minute
-	askFirst   = 500 * time.Millisecond
-	askMost    = 10 * time.Second
+	// After a failed refresh, the pause before the next one, doubled each time.
+	askFirst = 500 * time.Millisecond
+	askMost  = 10 * time.Second
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
 	limitMost = time.Hour
-	// Backoff between refreshes triggered by a 401, doubled each time.
-	quietFirst = time.Minute
-	quietMost  = time.Hour
-	// While another process refreshes, the pause between reads of the store is a quarter of
-	// the time so far, within these bounds. X mostly answers within a second.
-	pollFirst = 40 * time.Millisecond
-	pollMost  = time.Second
+	// The pause between reads while another process refreshes.
+	pollEvery = 100 * time.Millisecond
+	// The pause between attempts to store a new token.
+	saveEvery = time.Second
+	// minLife is how long a new token is used, even if its answer has a shorter life, such
+	// as expires_in 0. Without it, every request would make a refresh.
+	minLife = 10 * time.Second
 )
 
-// refreshRun is one refresh of a slot's token. Its steps share these values.
-type refreshRun struct {
-	m   *Manager
-	s   *slot
-	req refreshRequest
+// refreshRequest says what a refresh is for. The zero value needs any token that works.
+type refreshRequest struct {
+	old  *cached // what memory held when cached.lookAt had come
+	bad  string  // an access token that must be replaced although it has not expired
+	dead error   // not nil if the API has refused bad for good
+}
 
+// meets reports whether c, which is in memory, satisfies the request. c may be nil.
+func (m *Manager) meets(req refreshRequest, c *cached) bool {
+	return c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
+}
+
+// refresh is the call of a slot.
+type refresh struct {
+	m     *Manager
+	s     *slot
+	req   refreshRequest
 	began time.Time
-	// The lease of another process: how long it still runs, and when it was first seen.
-	remaining time.Duration
-	leasedAt  time.Time
 
-	// Set by read.
-	gen     uint64
-	refused tokenstore.Version
-	token   tokenstore.Token
-	version tokenstore.Version
-	now     time.Time
+	done chan struct{} // closed when res and err are set
+	res  *cached       // for the request that has started the call
+	err  error         // for the others, if the token is not stored yet
 
-	lease   tokenstore.LeaseID
-	asked   time.Time // when the lease was requested
-	why     error     // why the token is refused for good
-	unsaved *unsaved
-
-	// The result.
-	res       *cached
-	refreshed bool
-	err       error
-
-	reports []report
+	gen     uint64 // the slot's before the entry was read
+	found   *cached
+	version tokenstore.Version // of the entry
+	fresh   *cached            // the token that the provider has given
+	unsaved bool               // the store did not accept fresh yet
 }
 
-// step is one part of a refresh. It returns the next step, or nil at the end.
-type step func(*refreshRun) step
+// errChanged is for a step that found another entry than the one that was read.
+var errChanged = errors.New("the entry has changed")
 
-// refresh reads the entry of s and refreshes its token if req needs that:
-//
-//	read -> decide -> lease -> ask -> save
-//
-// A step that finds that the entry has changed returns to read. All log lines and events
-// of a refresh are written here.
-func (m *Manager) refresh(s *slot, req refreshRequest) (res *cached, refreshed bool, err error) {
-	r := &refreshRun{m: m, s: s, req: req, began: time.Now()}
-	for next := step((*refreshRun).read); next != nil; {
-		next = next(r)
-		for _, report := range r.reports {
-			m.report(s.key, report)
-		}
-		r.reports = r.reports[:0]
+// join returns the refresh of s in progress, or starts one for req. Without a call and an
+// error a refresh has ended since the caller looked at memory.
+func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.call != nil || m.meets(req, s.cur.Load()) {
+		return s.call, false, nil
 	}
-	return r.res, r.refreshed, r.err
+	call = &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
+	if !m.spawn(call.run) {
+		return nil, false, ErrClosed
+	}
+	s.call = call
+	return call, true, nil
 }
 
-func (r *refreshRun) report(level slog.Level, text string, err error) {
-	r.reports = append(r.reports, report{level: level, text: text, err: err})
+// acquire returns a token that satisfies req. It waits until ctx ends.
+func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*cached, error) {
+	for ctx.Err() == nil {
+		if c := s.cur.Load(); m.meets(req, c) {
+			return c, nil
+		}
+		call, started, err := m.join(s, req)
+		if err != nil {
+			return nil, err
+		}
+		if call == nil {
+			continue
+		}
+		select {
+		case <-call.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		switch {
+		case started && call.res != nil:
+			return call.res, nil
+		case started, errors.Is(call.err, ErrReauthRequired):
+			return nil, call.err
+		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()):
+			// The call was for another request. Look at memory, and make one for req.
+		default:
+			return nil, call.err
+		}
+	}
+	return nil, ctx.Err()
 }
 
-// end ends the refresh with a token or an error for the requests that wait.
-func (r *refreshRun) end(c *cached, err error) step { r.res, r.err = c, err; return nil }
+// Refresh refreshes the token of key now, whatever its expiry. If a refresh is in
+// progress, here or in another process, Refresh waits for that one. It returns when ctx
+// ends, and the refresh continues. A token that works and cannot be refreshed is an
+// error, [ErrNotRefreshable].
+func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
+	if err := m.check(key); err != nil {
+		return err
+	}
+	s := m.users.get(key)
+	t, err := m.inspect(ctx, s)
+	if err == nil {
+		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken})
+	}
+	return err
+}
 
-// read reads the entry.
-func (r *refreshRun) read() step {
+func (r *refresh) run() {
+	for r.err == errChanged { //nolint:errorlint // never wrapped
+		r.res, r.err = r.read()
+	}
+	if r.unsaved {
+		close(r.done)
+		r.saveLater()
+	}
 	r.s.mu.Lock()
-	r.gen, r.unsaved, r.refused = r.s.gen, r.s.unsaved, r.s.refused
+	r.s.call = nil
 	r.s.mu.Unlock()
-	if r.unsaved != nil {
-		// The refresh token in the store is spent.
-		return (*refreshRun).saveEarlier
+	if !r.unsaved {
+		close(r.done)
 	}
-	var err error
-	r.token, r.version, err = r.m.readEntry(r.m.base, r.s.key)
-	r.now = r.m.now()
-	err = entryError(r.s.key, r.token, err)
-	if errors.Is(err, ErrReauthRequired) {
-		if !r.s.publish(&cached{again: err}, r.gen) {
-			return (*refreshRun).read
-		}
-		return r.end(nil, err)
+}
+
+func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
+
+func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
+
+// publish makes c the token of requests, unless something has changed since read.
+func (r *refresh) publish(c *cached) (*cached, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	if r.s.gen != r.gen {
+		return nil, errChanged
 	}
-	if err != nil {
+	r.s.cur.Store(c)
+	if c.again != nil {
+		return nil, c.again
+	}
+	return c, nil
+}
+
+// load reads the entry of s for memory. It returns nil if the store has not answered. bad
+// says that the API has refused the token in memory.
+func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) {
+	t, v, err := m.read(ctx, s.key)
+	known := s.cur.Load()
+	switch err = entryError(s.key, t, err); {
+	case errors.Is(err, ErrReauthRequired):
+		return &cached{token: t, again: err}, err
+	case err != nil:
+		return nil, err
+	case known != nil && known.again != nil && known.version == v:
+		return known, known.again
+	}
+	c := m.remember(t, bad)
+	c.version = v
+	if known != nil && known.token.AccessToken == t.AccessToken {
+		c.quietUntil.Store(known.quietUntil.Load())
+	}
+	return c, nil
+}
+
+// read reads the entry and compares it with the request.
+func (r *refresh) read() (*cached, error) {
+	m, s := r.m, r.s
+	s.mu.Lock()
+	gen, pause := s.gen, s.pause
+	s.mu.Unlock()
+	c, err := m.load(m.base, s, r.req.bad != "")
+	if c == nil {
 		text := "the token store does not answer"
 		if errors.As(err, new(*tokenstore.UnknownKeyError)) {
 			text = "a secret is missing from Secrets, and the token cannot be read"
 		}
-		r.report(slog.LevelError, text, err)
-		return r.end(nil, err)
+		r.log(slog.LevelError, text, err)
+		return nil, err
 	}
-	return (*refreshRun).decide
-}
-
-// decide compares the stored token with the request.
-func (r *refreshRun) decide() step {
-	if r.version == r.refused {
-		r.why = errMarked
-		return (*refreshRun).refuse
-	}
-	if r.req.force && r.req.bad == "" {
-		r.req.bad = r.token.AccessToken
-	}
-	works := !expired(r.token, r.now)
-	if works && r.token.AccessToken != r.req.bad && !r.due() {
-		c := r.m.remember(r.token, r.now, r.req.refusals)
-		if !r.s.publish(c, r.gen) {
-			return (*refreshRun).read
-		}
-		return r.end(c, nil)
-	}
-	if works && r.req.force && !r.s.cur.Load().good(r.now) {
-		// Requests do not wait while the old token works.
-		r.s.publish(r.m.remember(r.token, r.now, 0), r.gen)
-	}
+	r.found, r.version, r.gen = c, c.version, gen
+	now := m.now()
+	works, refreshable := c.good(now), m.refreshable(s.key, c.token)
+	soon := r.req.old != nil && refreshable && !now.Before(c.lookAt)
 	switch {
-	case r.m.refreshable(r.s.key, r.token):
-		return (*refreshRun).mayAsk
+	case c.again != nil && c.version != "":
+		return r.refuse(errMarked)
+	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
+		return r.publish(c)
+	case refreshable && now.Before(pause.until):
+		return nil, pause.err
+	case refreshable:
+		return r.ask()
 	case works && r.req.dead == nil:
-		return r.end(nil, ErrNotRefreshable)
-	case works:
-		r.why = r.req.dead
-	default:
-		r.why = errNoSecret
+		return nil, ErrNotRefreshable
 	}
-	return (*refreshRun).refuse
+	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
 
-// due reports whether the request is for an early refresh, and the token is close to its
-// expiry.
-func (r *refreshRun) due() bool {
-	if !r.req.early || r.token.Expiry.IsZero() || !r.m.refreshable(r.s.key, r.token) {
-		return false
-	}
-	ahead, spread := r.m.ahead(r.token)
-	return !r.now.Before(expiry(r.token).Add(-ahead - spread))
-}
-
-// mayAsk ends the refresh during the pause after a failed one.
-func (r *refreshRun) mayAsk() step {
-	r.s.mu.Lock()
-	askAfter, lastErr := r.s.askAfter, r.s.lastErr
-	r.s.mu.Unlock()
-	if r.now.Before(askAfter) && lastErr != nil && !r.req.force {
-		return r.end(nil, lastErr)
-	}
-	r.refreshed = true
-	return (*refreshRun).takeLease
-}
-
-// takeLease takes the sole right to spend the refresh token.
-func (r *refreshRun) takeLease() step {
-	r.asked = time.Now()
-	var err error
-	r.lease, err = r.m.leaseEntry(r.m.base, r.s.key, r.version)
-	var leased *tokenstore.LeasedError
-	switch {
-	case err == nil:
-		return (*refreshRun).ask
-	case errors.As(err, &leased):
-		if leased.Remaining > r.remaining {
-			// Another process has a new lease. It is quick if the one before has died.
-			r.leasedAt = time.Now()
+// ask leases the entry and sends the refresh token to the provider.
+func (r *refresh) ask() (*cached, error) {
+	m, key := r.m, r.s.key
+	asked := time.Now()
+	ctx, cancel := m.bound(m.base)
+	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
+	cancel()
+	switch waited := time.Since(r.began); {
+	case errors.Is(err, tokenstore.ErrConflict):
+		return nil, errChanged
+	case errors.Is(err, tokenstore.ErrLeased) && waited > 3*m.lease:
+		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
+	case errors.Is(err, tokenstore.ErrLeased):
+		if !m.pause(pollEvery) {
+			return nil, ErrClosed
 		}
-		r.remaining = leased.Remaining
-	case !errors.Is(err, tokenstore.ErrConflict):
-		return r.postpone(r.began, &storeTrouble{err})
+		return nil, errChanged
+	case err != nil:
+		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
-	return (*refreshRun).waitForOther
-}
-
-// waitForOther waits while another process refreshes the token.
-func (r *refreshRun) waitForOther() step {
-	if waited := time.Since(r.began); waited > 3*r.m.lease {
-		return r.postpone(r.began, fmt.Errorf("other processes have been refreshing this token for %v", waited))
-	}
-	pause := min(max(time.Since(r.leasedAt)/4, pollFirst), pollMost)
-	if r.remaining > 0 {
-		pause = min(pause, max(r.remaining, time.Millisecond))
-	}
-	if !r.m.pause(pause) {
-		return r.end(nil, ErrClosed)
-	}
-	return (*refreshRun).read
-}
-
-// ask sends the refresh token to the provider.
-func (r *refreshRun) ask() step {
-	fresh, err := r.m.ask(r.s.key, r.token, r.asked)
+	t, err := m.ask(key, r.found.token, asked)
 	if errors.Is(err, provider.ErrTokenRefused) {
-		r.why = err
-		return (*refreshRun).refuse
+		return r.refuse(err)
 	}
 	if err != nil {
-		if err := r.m.releaseEntry(r.m.base, r.s.key, r.lease); err != nil {
-			r.report(slog.LevelDebug, "a lease was not released and will run out", err)
-		}
-		return r.postpone(r.asked, err)
+		ctx, cancel := m.bound(m.base)
+		defer cancel()
+		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
+		return r.postpone(err)
 	}
-	r.unsaved = &unsaved{
-		turn: make(chan struct{}, 1), token: fresh, old: r.token, base: r.version, gen: r.gen,
-		cached: r.m.remember(fresh, r.m.now(), r.req.refusals), began: r.asked,
-	}
-	return (*refreshRun).save
-}
-
-// save stores the new token before it is used.
-func (r *refreshRun) save() step {
-	how, report, err := r.m.settle(r.s, r.unsaved)
-	r.reports = append(r.reports, report)
-	switch {
-	case how == unsettled:
-		r.report(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
-		if r.m.keep(r.s, r.unsaved) {
-			return r.end(r.unsaved.cached, nil)
-		}
-		return r.end(nil, unavailable(&storeTrouble{err}))
-	case how == settled && r.s.cur.Load() == r.unsaved.cached:
-		return r.end(r.unsaved.cached, nil)
-	}
-	return (*refreshRun).read
-}
-
-// saveEarlier stores the token of an earlier refresh.
-func (r *refreshRun) saveEarlier() step {
-	how, report, err := r.m.settle(r.s, r.unsaved)
-	r.reports = append(r.reports, report)
-	if how != unsettled {
-		return (*refreshRun).read
-	}
-	if c := r.s.cur.Load(); c.good(r.m.now()) && c.token.AccessToken != r.req.bad && !r.req.force {
-		return r.end(c, nil)
-	}
-	return r.end(nil, unavailable(&storeTrouble{err}))
-}
-
-// refuse records that only a new sign-in helps. The store keeps that, so no process asks
-// the provider again.
-func (r *refreshRun) refuse() step {
-	mark := r.token.Redacted()
-	mark.NeedsReauth = true
-	_, err := r.m.replaceEntry(r.m.base, r.s.key, r.version, mark)
-	if errors.Is(err, tokenstore.ErrConflict) {
-		return (*refreshRun).read
-	}
+	r.fresh = m.remember(t, r.req.bad != "")
 	r.s.mu.Lock()
-	told := r.s.refused == r.version
-	r.s.refused = ""
-	if err != nil {
-		r.s.refused = r.version
-	}
+	r.s.unsaved = r.fresh
 	r.s.mu.Unlock()
-	if err != nil {
-		r.report(slog.LevelError, "that the user has to sign in again could not be stored", err)
-	}
-	out := reauthRequired(r.why)
-	if !r.s.publish(&cached{again: out}, r.gen) {
-		return (*refreshRun).read
-	}
-	if !told {
-		r.reports = append(r.reports, report{
-			level: slog.LevelInfo, text: "the user has to sign in again", err: r.why, kind: event.NeedsReauth,
-		})
-	}
-	return r.end(nil, out)
-}
-
-// postpone ends a refresh that may succeed later.
-func (r *refreshRun) postpone(began time.Time, err error) step {
-	level := slog.LevelWarn
-	if errors.Is(err, provider.ErrRefused) {
-		// Only the operator can solve this.
-		level = slog.LevelError
-	}
-	r.reports = append(r.reports, report{
-		level: level, text: "the token was not refreshed", err: err, kind: event.RefreshFailed, began: began,
-	})
-	out := unavailable(err)
-	r.s.fail(r.m.now(), err, out)
-	return r.end(nil, out)
-}
-
-// fail records a failed refresh. Until the pause is over, requests get out.
-func (s *slot) fail(now time.Time, err, out error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	early, ask := backoff(earlyFirst, earlyMost, s.failures), time.Duration(0)
-	if !errors.As(err, new(*storeTrouble)) {
-		// Without the store X was not asked.
-		ask = backoff(askFirst, askMost, s.failures)
-	}
-	if wait := min(retryAt(err).Sub(now), limitMost); wait > 0 {
-		early, ask = max(early, wait), max(ask, wait)
-	}
-	s.failures++
-	s.askAfter, s.lastErr = now.Add(ask), out
-	s.nextEarly.Store(now.Add(early).UnixNano())
-}
-
-// backoff doubles first with each failure, up to most, and subtracts up to a fifth.
-func backoff(first, most time.Duration, failures int) time.Duration {
-	d := min(first<<min(failures, 10), most)
-	return d - rand.N(d/5)
+	return r.save()
 }
 
 // ask sends t's refresh token to the provider. asked is the time when the lease was
 // requested: the call ends before the lease, however slow the store was.
 func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
-	deadline := time.Now().Add(m.timeout)
-	if end := asked.Add(m.lease - leaseMargin); end.Before(deadline) {
-		deadline = end
-	}
-	ctx, cancel := context.WithDeadline(m.base, deadline)
+	ctx, cancel := context.WithDeadline(m.base, asked.Add(m.lease-leaseMargin))
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return tokenstore.Token{}, err
+		return t, err
 	}
 	fresh, err := m.providers[key.Provider].(provider.Refresher).Refresh(ctx, t)
 	if err != nil {
-		return tokenstore.Token{}, err
+		return t, err
 	}
 	if fresh.AccessToken == "" {
-		return tokenstore.Token{}, errors.New("the provider's answer has no access token")
+		return t, errors.New("the provider's answer has no access token")
+	}
+	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
+		fresh.Expiry = least
 	}
 	// RFC 6749, sections 5.1 and 6: an omitted scope or refresh token is unchanged.
-	if fresh.RefreshToken == "" {
-		fresh.RefreshToken = t.RefreshToken
-	}
+	fresh.RefreshToken = cmp.Or(fresh.RefreshToken, t.RefreshToken)
+	fresh.AccountID = cmp.Or(fresh.AccountID, t.AccountID)
 	if fresh.Scopes == nil {
 		fresh.Scopes = t.Scopes
-	}
-	if fresh.AccountID == "" {
-		fresh.AccountID = t.AccountID
 	}
 	if fresh.Username == "" && fresh.Name == "" {
 		fresh.Username, fresh.Name = t.Username, t.Name
 	}
 	return fresh, nil
+}
+
+// refuse records that only a new sign-in helps. The store keeps that, so no process asks
+// the provider again.
+func (r *refresh) refuse(why error) (*cached, error) {
+	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
+	c.token.NeedsReauth = true
+	ctx, cancel := r.m.bound(r.m.base)
+	defer cancel()
+	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, c.token)
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return nil, errChanged
+	}
+	if err != nil {
+		c.version = r.version
+		r.log(slog.LevelError, "that the user has to sign in again could not be stored", err)
+	}
+	if _, err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
+		r.log(slog.LevelInfo, "the user has to sign in again", why)
+		r.tell(event.NeedsReauth, why)
+	}
+	return nil, err
+}
+
+// postpone ends a refresh that may succeed later. Until the pause is over, requests get
+// the same error. Without the store the provider was not asked, so there is no pause.
+func (r *refresh) postpone(err error) (*cached, error) {
+	level := slog.LevelWarn
+	if errors.Is(err, provider.ErrRefused) {
+		level = slog.LevelError // only the operator can solve this
+	}
+	r.log(level, "the token was not refreshed", err)
+	r.tell(event.RefreshFailed, err)
+	out := unavailable(err)
+	if errors.Is(err, errStore) {
+		return nil, out
+	}
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	p, now := &r.s.pause, r.m.now()
+	wait := min(askFirst<<min(p.failures, 10), askMost)
+	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
+		wait = max(wait, min(pe.RetryAt.Sub(now), limitMost))
+	}
+	p.failures, p.until, p.err = p.failures+1, now.Add(wait), out
+	return nil, out
+}
+
+// unsure is the gen of a refresh whose token no request may use: the store said that the
+// entry has changed, but not to what.
+const unsure = math.MaxUint64
+
+// save stores the new token before it is used, unless another token was stored since the
+// refresh began.
+func (r *refresh) save() (*cached, error) {
+	ctx, cancel := r.m.bound(r.m.base)
+	defer cancel()
+	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
+	if errors.Is(err, tokenstore.ErrConflict) {
+		var t tokenstore.Token
+		var v tokenstore.Version
+		t, v, err = r.m.vault.Get(ctx, r.s.key)
+		switch {
+		case err == nil && t.AccessToken == r.fresh.token.AccessToken:
+			// An earlier attempt was stored, and its answer was lost.
+		case err == nil && r.replaces(t):
+			r.version = v
+			return r.save()
+		case err == nil || answered(err):
+			return r.superseded()
+		default:
+			r.gen = unsure
+		}
+	}
+	if err != nil {
+		err = unavailable(fmt.Errorf("%w: %w", errStore, err))
+		if r.unsaved {
+			return nil, err
+		}
+		r.unsaved = true
+		r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
+		c, _ := r.publish(r.fresh)
+		return c, err
+	}
+	r.tell(event.Refreshed, nil)
+	r.s.mu.Lock()
+	r.s.pause, r.s.unsaved = pause{}, nil
+	r.s.mu.Unlock()
+	return r.publish(r.fresh)
+}
+
+// replaces reports whether the new token replaces t, although the entry has another version
+// than the one that was refreshed.
+func (r *refresh) replaces(t tokenstore.Token) bool {
+	old := r.found.token
+	if t.NeedsReauth {
+		// While the store was away, another process sent the spent refresh token and was
+		// refused. That does not concern the new one.
+		return t.ObtainedAt.Equal(old.ObtainedAt) && !old.ObtainedAt.IsZero()
+	}
+	// The spent token was encrypted with another secret.
+	return t.ObtainedAt.Equal(old.ObtainedAt) && t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+}
+
+// superseded revokes the new token: another sign-in or a sign-out came first.
+func (r *refresh) superseded() (*cached, error) {
+	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
+	r.tell(event.RefreshFailed, errSuperseded)
+	s := r.s
+	s.mu.Lock()
+	if s.unsaved != nil { // otherwise Revoke has taken it
+		s.unsaved = nil
+		r.m.wg.Go(func() {
+			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
+			defer cancel()
+			r.m.revokeAt(ctx, s.key, r.fresh.token)
+		})
+	}
+	s.cur.CompareAndSwap(r.fresh, nil)
+	s.mu.Unlock()
+	return nil, errChanged
+}
+
+// saveLater tries to store the token until the store answers. When the Manager is closed
+// there is one last attempt.
+func (r *refresh) saveLater() {
+	for open := true; open; {
+		open = r.m.pause(saveEvery)
+		_, err := r.save()
+		if !errors.Is(err, ErrUnavailable) {
+			return
+		}
+		if !open {
+			r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", err)
+		}
+	}
 }

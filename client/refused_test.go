@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -90,7 +91,7 @@ func TestRefusedByTheAPIAfterABody(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signInWith(oauth1)
 		w.refusing("dead")
-		_, err := w.pool.Client(user).Post("https://api.test/p", "", newBody("text"))
+		_, err := w.pool.Client(context.Background(), user).Post("https://api.test/p", "", newBody("text"))
 		if !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("Post: %v", err)
 		}
@@ -117,7 +118,7 @@ func TestRefusedByTheAPIAfterAnotherSignIn(t *testing.T) {
 			w.signInWith(tokenstore.Token{AccessToken: "access-9", TokenSecret: "s"})
 			w.x.set(func(s *service) { s.access["access-9"] = true })
 			if once {
-				resp, err := w.pool.Client(user).Post("https://api.test/p", "", newBody("text"))
+				resp, err := w.pool.Client(context.Background(), user).Post("https://api.test/p", "", newBody("text"))
 				if err != nil || resp.StatusCode != 401 {
 					w.Fatalf("Post = %v, %v", resp, err)
 				}
@@ -213,7 +214,7 @@ func TestAnswersThatRefuseNothingGoOnWhole(t *testing.T) {
 						return resp
 					}
 				})
-				resp, err := w.pool.Client(user).Get("https://api.test/p")
+				resp, err := w.pool.Client(context.Background(), user).Get("https://api.test/p")
 				if err != nil || resp.StatusCode != 401 {
 					w.Fatalf("Get = %v, %v", resp, err)
 				}

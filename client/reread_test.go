@@ -138,22 +138,22 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 		w.wantToken("access-1")
 		s := w.pool.users.get(user)
 		old := s.cur.Load()
-		for name, g := range map[string]refreshRequest{"no token": {}, "a stale one": {stale: old}, "a bad one": {bad: "access-1"}} {
-			s.drop()
+		for name, g := range map[string]refreshRequest{"no token": {}, "a stale one": {old: old}, "a bad one": {bad: "access-1"}} {
+			w.pool.drop(user)
 			w.signIn()
 			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
 			reads := w.store.count("get")
 			if call, started, err := w.pool.join(s, g); started || call != nil || err != nil {
 				t.Errorf("%s: another refresh began, %v", name, err)
 			}
-			if c, err := w.pool.acquire(w.Context(), user, g); err != nil || c != s.cur.Load() {
+			if c, err := w.pool.acquire(w.Context(), w.pool.users.get(user), g); err != nil || c != s.cur.Load() {
 				t.Errorf("%s: %v, %v", name, c, err)
 			}
 			if n := w.store.count("get") - reads; n != 0 {
 				t.Errorf("%s: %d reads", name, n)
 			}
 		}
-		if _, started, _ := w.pool.join(s, refreshRequest{stale: s.cur.Load()}); !started {
+		if _, started, _ := w.pool.join(s, refreshRequest{old: s.cur.Load()}); !started {
 			t.Error("what memory holds now was taken for the store's")
 		}
 	})

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -18,145 +21,133 @@ import (
 //
 // Revoke deletes the token from the store first. A refresh in progress, here or in another
 // process, then revokes its result. Afterwards Revoke asks the provider, for at most two
-// seconds, and ignores a failure, see [event.RevokeFailed]. A process that dies in between
-// leaves a token that is valid at X, but stored nowhere.
+// seconds, and ignores a failure, see [event.RevokeFailed]. If the process dies in between,
+// the token stays valid at X.
 //
 // An error means that the token may still be stored. The provider was asked all the same
-// if the token was known. Once begun, Revoke does not stop when ctx ends.
+// if the token was known. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
-	if m.closed.Load() {
-		return ErrClosed
-	}
-	if key.AccountID == "" {
-		return errNoAccount
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := m.removeAll(ctx, []tokenstore.Key{key}, ""); err != nil {
-		return err
-	}
-	if err := m.unlink(ctx, key); err != nil {
-		return errStillOwned(err)
-	}
-	return nil
+	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
 }
 
-// RevokeAccount is for a sign-out. It deletes and revokes the tokens of key's account, by
-// both of X's protocols, as [Manager.Revoke] does. The user still owns the account, see
-// [Manager.ReleaseAccount].
-func (m *Manager) RevokeAccount(ctx context.Context, key tokenstore.Key) error {
-	if m.closed.Load() {
-		return ErrClosed
-	}
-	if key.AccountID == "" {
-		return errNoAccount
-	}
-	return m.removeAll(context.WithoutCancel(ctx), m.siblings(key), "")
+// ReleaseAccount makes key's account free for every user of the application. It deletes
+// and revokes the user's tokens of the account, by both of X's protocols, as
+// [Manager.Revoke] does. It works also if no token is left. An account that belongs to
+// another user stays that user's.
+func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
+	return m.revoke(ctx, key, m.siblings(key, key.UserID), true)
 }
 
-// RevokeAll is for a sign-out everywhere. It deletes and revokes the tokens of all
-// accounts of a user, as [Manager.RevokeAccount] does. Tokens of providers that the Manager
-// does not have are left alone.
-func (m *Manager) RevokeAll(ctx context.Context, userID string) error {
+// SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
+// [Manager.Revoke] does, or with everywhere those of all accounts of key's user. The user
+// still owns the accounts, see [Manager.ReleaseAccount]. Tokens of providers that the
+// Manager does not have are left alone.
+func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
+	if !everywhere {
+		return m.revoke(ctx, key, m.siblings(key, key.UserID), false)
+	}
 	ctx = context.WithoutCancel(ctx)
-	keys, err := m.keys(ctx, userID)
+	keys, err := m.keys(ctx, key.UserID)
 	if err != nil {
 		return err
 	}
 	return m.removeAll(ctx, keys, "")
 }
 
-// removed are the tokens that were under one key.
-type removed struct {
-	key    tokenstore.Key
-	tokens []tokenstore.Token
-	// unread is why a deleted entry could not be read. err is why the entry may still be
-	// stored.
-	unread, err error
+// revoke removes the tokens of keys. With release, key's account becomes free if the user
+// has no other token of it.
+func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
+	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
+	case key.AccountID == "":
+		return errNoAccount
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
+		return err
+	}
+	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil {
+		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
+	}
+	return nil
 }
 
-// removeAll deletes the entries of keys, and then revokes their tokens within two seconds.
-// It does not revoke the access token keep.
+// removeAll removes the tokens of keys. It does not revoke the access token keep.
 func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep string) error {
-	all := make([]removed, len(keys))
-	m.each(all, func(i int) { all[i] = m.remove(ctx, keys[i]) })
-	end, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	m.each(all, func(i int) {
-		for _, t := range all[i].tokens {
-			if keep == "" || t.AccessToken != keep {
-				m.revokeAt(end, all[i].key, t)
-			}
-		}
-	})
-	var errs []error
-	for _, r := range all {
-		if r.unread != nil && len(r.tokens) == 0 {
-			m.tell(ctx, event.RevokeFailed, r.key, 0, &storeTrouble{r.unread})
-		}
-		if r.err != nil {
-			errs = append(errs, fmt.Errorf("client: the token was not deleted: %w", unavailable(r.err)))
-		}
+	errs := make([]error, len(keys))
+	var all sync.WaitGroup
+	for i, key := range keys {
+		all.Go(func() { errs[i] = m.remove(ctx, key, keep) })
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 
-// each calls f for every index of all, eight at a time.
-func (m *Manager) each(all []removed, f func(i int)) {
-	var wg sync.WaitGroup
-	free := make(chan struct{}, 8)
-	for i := range all {
-		free <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-free }()
-			f(i)
-		})
-	}
-	wg.Wait()
-}
-
-// remove deletes the entry of key, from memory and from the store.
-func (m *Manager) remove(ctx context.Context, key tokenstore.Key) removed {
-	r := removed{key: key}
-	if s := m.users.find(key); s != nil {
-		known := s.cur.Load()
-		s.drop()
-		if u := s.abandon(); u != nil {
-			r.add(u.token)
-		} else if known != nil && known.again == nil {
-			r.add(known.token)
+// remove deletes the entry of key, from memory and from the store, and then revokes its
+// tokens within two seconds. It deletes the version that it has read. So each token is
+// either stored or revoked.
+func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
+	var tokens []tokenstore.Token
+	add := func(t tokenstore.Token) {
+		same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
+		if t.AccessToken != "" && !slices.ContainsFunc(tokens, same) {
+			tokens = append(tokens, t)
 		}
 	}
-	for failures := range maxConflicts {
-		if r.err = r.deleteOnce(ctx, m); !errors.Is(r.err, tokenstore.ErrConflict) {
-			break
+	s := m.users.get(key)
+	s.mu.Lock()
+	if s.unsaved != nil {
+		add(s.unsaved.token)
+		s.unsaved = nil // a call that stores it meanwhile finds another version
+	}
+	if c := s.cur.Load(); c != nil && c.again == nil {
+		add(c.token)
+	}
+	s.mu.Unlock()
+	m.drop(key)
+	var unread error
+	err := retry(ctx, func() error {
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
+		t, v, err := m.vault.Get(ctx, key)
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			return nil
 		}
-		// A sign-in or a refresh came first. Read and delete its token.
-		afterConflict(ctx, failures)
+		if unread = err; v == "" {
+			return err
+		}
+		add(t)
+		return m.vault.Delete(ctx, key, v)
+	})
+	m.drop(key) // a request may have read the entry before it was deleted
+	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	for _, t := range tokens {
+		if keep == "" || t.AccessToken != keep {
+			m.revokeAt(revoke, key, t)
+		}
 	}
-	// A request may have read the entry before it was deleted.
-	m.dropKey(key)
-	return r
+	if unread != nil && len(tokens) == 0 {
+		m.tell(ctx, key, event.RevokeFailed, time.Time{}, fmt.Errorf("%w: %w", errStore, unread))
+	}
+	if err != nil {
+		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
+	}
+	return nil
 }
 
-// deleteOnce reads the entry and deletes the version that it has read. So each token is
-// either stored or in r.tokens.
-func (r *removed) deleteOnce(ctx context.Context, m *Manager) error {
-	t, v, err := m.readEntry(ctx, r.key)
-	switch {
-	case errors.Is(err, tokenstore.ErrNotFound):
-		return nil
-	case err != nil && v == "":
-		r.unread = err
-		return err
+// revokeAt revokes t at the provider if the provider can do that.
+func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
+	p, ok := m.providers[key.Provider].(provider.Revoker)
+	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
+		return
 	}
-	r.unread = err
-	r.add(t)
-	return m.deleteEntry(ctx, r.key, v)
-}
-
-func (r *removed) add(t tokenstore.Token) {
-	same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
-	if t.AccessToken != "" && !slices.ContainsFunc(r.tokens, same) {
-		r.tokens = append(r.tokens, t)
+	began, kind := time.Now(), event.Revoked
+	err := p.Revoke(ctx, t)
+	if err != nil {
+		kind = event.RevokeFailed
+		m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
 	}
+	m.tell(ctx, key, kind, began, err)
 }

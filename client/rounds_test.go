@@ -36,7 +36,7 @@ func replicas(t *testing.T, x *service, store tokenstore.Store, n int) []*Manage
 }
 
 func get(m *Manager, key tokenstore.Key) error {
-	resp, err := m.Client(key).Get("https://api.test/2/users/me")
+	resp, err := m.Client(context.Background(), key).Get("https://api.test/2/users/me")
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func TestSignInBesideSignOut(t *testing.T) {
 		}
 		var both sync.WaitGroup
 		both.Go(func() {
-			if err := pools[0].RevokeAccount(t.Context(), key); err != nil {
+			if err := pools[0].SignOut(t.Context(), key, false); err != nil {
 				t.Error(err)
 			}
 		})

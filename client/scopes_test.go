@@ -125,17 +125,6 @@ func TestAUserWhoLacksAScopeCostsFewReads(t *testing.T) {
 		w.consent("dm.read")
 		w.wantMissing(provider.User{SignedInAt: time.Now().Add(-2 * time.Minute)}, "", 1, "dm.read")
 	})
-	bubble(t, func(w *world) { // many sessions of one user
-		w.signIn()
-		w.wantToken("access-1")
-		before := w.store.count("get")
-		for i := range 1000 {
-			w.missing(provider.User{SignedInAt: time.Unix(int64(i), 0)}, "dm.read")
-		}
-		if n := w.store.count("get") - before; n != 8 {
-			w.Errorf("%d reads in no time", n)
-		}
-	})
 }
 
 func TestMissingScopesOfAnExpiredTokenNeedNoRefresh(t *testing.T) {

@@ -1,18 +1,32 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
+	"slices"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// undoTimeout bounds the rollback of a write that returned an error. The user waits for it
-// after the time that the write took.
-const undoTimeout = 2 * time.Second
+// One entry of the store names the owner of each account. All changes go through changeOwner,
+// which reads the entry, and writes or deletes the version that it has read:
+//
+//	sign-in:   1. write the owner   2. store the token   3. write the owner again
+//	unlinking: 1. delete the token  2. read the owner    3. look for tokens
+//	           4. without tokens, delete the owner by the version of step 2
+//
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. If it has
+// looked before, it has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds the account without an
+// owner and writes it again. In the latter case the token may be deleted, too. So a sign-in
+// that has found another owner than its user looks for the token in the end (giveBack). In
+// all, there are an owner and a token, or neither.
+//
+// A transfer keeps the former owners in the entry until their tokens are deleted. If the
+// process ends before that, the next sign-in of the owner does it.
 
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
@@ -22,193 +36,288 @@ type PutOptions struct {
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
+	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, best
+	// effort. If X takes user and application as one grant, the new token ends too.
+	RevokeReplaced bool
 }
 
-// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. Its methods are
-// for the later steps of the sign-in, one after the other.
+// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. One goroutine
+// uses it, for the later steps of the sign-in.
 type Stored struct {
 	m     *Manager
 	key   tokenstore.Key
 	token tokenstore.Token
-	// before is the entry before the sign-in, if it had one.
-	before        tokenstore.Token
+	opt   PutOptions
+	// before is the token before the sign-in, or nil. An unreadable entry has a version only.
+	before        *tokenstore.Token
 	beforeVersion tokenstore.Version
-	had           bool
-	// version is the version that the sign-in wrote.
+	// put: the sign-in has begun to write the token. version is set if that succeeded.
+	put     bool
 	version tokenstore.Version
-	owner   claim
+	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
+	// that the account was free.
+	ownerBefore *tokenstore.Owner
+	former      []string // the former owners in the owner entry
 }
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
 // account. A refresh of the token before does not overwrite the new one. If a later step of
-// the sign-in fails, call [Stored.Rollback].
-//
-// With [PutOptions].Own the call makes the user the owner of the account first. If the
-// account is taken over, the former owner's tokens for the account stay until the caller
-// has saved the session, has ended the sessions of [Stored.FormerOwners] with the account,
-// and calls [Stored.Commit].
+// the sign-in fails, call [Stored.Rollback]. Otherwise end the sessions of
+// [Stored.FormerOwners] with the account, and call [Stored.Commit].
 //
 // If the call returns an error, it has undone what it wrote, for at most two seconds and
 // also after ctx has ended. A store that is away for longer, or that executes a write later,
 // may be left with the new owner of the account, and with the token, which is revoked. If
 // the entry cannot be read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
-	if m.closed.Load() {
-		return nil, ErrClosed
-	}
-	if err := m.checkKey(key); err != nil {
+	if err := m.check(key); err != nil {
 		return nil, err
 	}
 	if t.AccountID != "" && t.AccountID != key.AccountID {
 		return nil, errors.New("client: the token's AccountID is not that of the key")
 	}
-	if !opt.Own {
-		// Both calls to the store share one bound.
-		defer m.bound(&ctx)()
+	s := &Stored{m: m, key: key, token: t, opt: opt}
+	err := s.store(ctx)
+	if err == nil {
+		return s, nil
 	}
-	s := &Stored{m: m, key: key, token: t}
-	if err := s.readBefore(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	if err := s.Rollback(ctx); err != nil {
+		m.log(key, slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", err)
+	}
+	if errors.Is(err, ErrAccountTaken) {
 		return nil, err
 	}
-	if opt.Own {
-		var err error
-		if s.owner, err = m.claimAccount(ctx, key, opt.AllowTransfer); err != nil {
-			return nil, err
+	return nil, unavailable(err)
+}
+
+// store writes the owner, the token, and the owner again: see above.
+func (s *Stored) store(ctx context.Context) error {
+	if !s.opt.Own { // both calls have one bound
+		bound, cancel := s.m.bound(ctx)
+		defer cancel()
+		ctx = bound
+	}
+	before, v, err := s.m.read(ctx, s.key)
+	if s.beforeVersion = v; err == nil {
+		s.before = &before
+	} else if !answered(err) {
+		return err
+	}
+	if s.opt.Own {
+		if err := s.claim(ctx); err != nil {
+			return err
 		}
 	}
-	if err := s.put(ctx, opt); err != nil {
-		return nil, err
+	bound, cancel := s.m.bound(ctx)
+	defer cancel()
+	s.put = true
+	s.version, err = s.m.vault.Put(bound, s.key, s.token)
+	s.m.drop(s.key)
+	if err == nil && s.opt.Own {
+		err = s.claim(ctx)
 	}
-	return s, nil
+	if err == nil {
+		err = s.giveBack(ctx)
+	}
+	return err
 }
 
-// FormerOwners returns the [provider.User.ID] of each former owner of the account whose
-// tokens for it may still be stored. There are several if one sign-in follows
-// another that did not end.
-//
-// [provider.User.ID]: https://pkg.go.dev/github.com/xsignin/xsignin/provider#User
-func (s *Stored) FormerOwners() []string { return s.owner.former }
+// FormerOwners returns the keys of the tokens that former owners of the account may still
+// have. There are several owners if one sign-in follows another that did not end.
+func (s *Stored) FormerOwners() []tokenstore.Key { return s.m.siblings(s.key, s.former...) }
 
-// RevokeReplaced revokes the token that this one has replaced, in the background and best
-// effort. What X's revocation reaches is not proved: if X takes user and application as one
-// grant, the new token ends too.
-func (s *Stored) RevokeReplaced() {
-	old := s.before
-	if !s.had || old.NeedsReauth || old.AccessToken == s.token.AccessToken {
-		return
+// Commit ends a sign-in whose session is saved. If the account was taken over, Commit
+// deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
+// owner's next sign-in does that. If yet another user has taken the account over, that
+// sign-in removes this user's tokens as well, and Commit does nothing.
+func (s *Stored) Commit(ctx context.Context) error {
+	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
+		s.m.spawn(func() {
+			ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
+			defer cancel()
+			s.m.revokeAt(ctx, s.key, *old)
+		})
 	}
-	s.m.spawn(func() {
-		ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
-		defer cancel()
-		s.m.revokeAt(ctx, s.key, old)
-	})
-}
-
-// readBefore reads the entry that the sign-in replaces. An unreadable entry counts as
-// none.
-func (s *Stored) readBefore(ctx context.Context) (err error) {
-	s.before, s.beforeVersion, err = s.m.readEntry(ctx, s.key)
-	s.had = err == nil
-	if s.had || errors.Is(err, tokenstore.ErrNotFound) {
+	if len(s.former) == 0 {
 		return nil
 	}
-	if errors.Is(storeError(err), ErrUnavailable) && !errors.As(err, new(*tokenstore.UnknownKeyError)) {
+	err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != s.key.UserID {
+			return o, errKeep
+		}
+		// X's OAuth 1.0a gives the account the same token again.
+		err := s.m.removeAll(ctx, s.m.siblings(s.key, o.Former...), s.token.AccessToken)
+		return tokenstore.Owner{UserID: o.UserID}, err
+	})
+	if err != nil {
 		return unavailable(err)
 	}
 	return nil
 }
 
-// put stores the token, and checks that the account is still the user's.
-func (s *Stored) put(ctx context.Context, opt PutOptions) (err error) {
-	s.version, err = s.m.putEntry(ctx, s.key, s.token)
-	s.m.dropKey(s.key)
-	if err != nil {
-		s.afterFailedPut(ctx)
-		return unavailable(err)
-	}
-	if !opt.Own {
-		return nil
-	}
-	if err = s.confirm(ctx, opt); err != nil {
-		s.m.undoNow(ctx, s.key, s.Rollback)
-	}
-	return err
-}
-
-// undoNow undoes a failed sign-in at once. The sign-in's context may have ended.
-func (m *Manager) undoNow(ctx context.Context, key tokenstore.Key, undo func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	if err := undo(ctx); err != nil {
-		m.logLine(slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", key, err)
-	}
-}
-
-// afterFailedPut undoes a Put that returned an error. The store may have done it all the
-// same, now or when the answer was lost.
-func (s *Stored) afterFailedPut(ctx context.Context) {
-	s.m.undoNow(ctx, s.key, func(ctx context.Context) error {
-		unclaimed := s.m.unclaim(ctx, s.key, s.owner)
-		now, v, err := s.m.readEntry(ctx, s.key)
-		switch {
-		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
-			return unclaimed
-		case err != nil:
-			return err
-		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
-			return unclaimed // the token of another sign-in
-		}
-		s.version = v
-		_, err = s.undo(ctx)
-		return errors.Join(err, unclaimed)
-	})
-	// The token is not used, whether or not it is stored.
-	s.revokeUnused(ctx)
-}
-
-// Rollback undoes the sign-in. It puts back the owner before. After [Stored.Commit] that
-// owner's tokens do not come back. It puts back the token before, or it deletes the new token and
-// revokes it at the provider. It changes only what the sign-in has written: after a write by
-// another sign-in it does nothing. If the store is away and the token may stay in it, Rollback
-// revokes the token all the same.
+// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
+// revokes it at the provider. It puts back the owner before. After [Stored.Commit] that
+// owner's tokens do not come back. It changes only what the sign-in has written: after a write
+// by another sign-in it does nothing. If the store is away and the token may stay in it,
+// Rollback revokes the token all the same.
 func (s *Stored) Rollback(ctx context.Context) error {
-	gone, err := s.undo(ctx)
-	if gone || err != nil {
-		// A token that could not be deleted is not used, either.
-		s.revokeUnused(ctx)
+	var err error
+	if s.put {
+		s.m.drop(s.key)
+		err = s.putBack(ctx)
+		s.m.drop(s.key)
+	}
+	switch {
+	case errors.Is(err, tokenstore.ErrConflict):
+		err = nil // another sign-in came later
+	case s.put && s.before == nil:
+		// The token is not used, also if it could not be deleted. If there was an entry
+		// before, X's OAuth 1.0a may have given the same token again.
+		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+		defer cancel()
+		s.m.revokeAt(revoke, s.key, s.token)
 	}
 	if err != nil {
 		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
 	}
-	if e := s.m.unclaim(ctx, s.key, s.owner); e != nil {
+	if e := s.giveBack(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
 	}
 	return err
 }
 
-// undo puts back the entry before, if the entry still has the version that the sign-in
-// wrote. It reports whether it has done that.
-func (s *Stored) undo(ctx context.Context) (gone bool, err error) {
-	s.m.dropKey(s.key)
-	defer s.m.dropKey(s.key)
-	if s.had {
-		_, err = s.m.replaceEntry(ctx, s.key, s.version, s.before)
-	} else {
-		err = s.m.deleteEntry(ctx, s.key, s.version)
+// putBack puts back the entry before, if the entry still has the version that the sign-in
+// wrote.
+func (s *Stored) putBack(ctx context.Context) error {
+	ctx, cancel := s.m.bound(ctx)
+	defer cancel()
+	if s.version == "" {
+		// The store answered an error. It may have written the token all the same.
+		now, v, err := s.m.vault.Get(ctx, s.key)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
+			return nil
+		case err != nil:
+			return err
+		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
+			return tokenstore.ErrConflict
+		}
+		s.version = v
 	}
-	if errors.Is(err, tokenstore.ErrConflict) {
-		return false, nil
+	if s.before == nil {
+		return s.m.vault.Delete(ctx, s.key, s.version)
 	}
-	return err == nil, err
+	_, err := s.m.vault.Replace(ctx, s.key, s.version, *s.before)
+	return err
 }
 
-// revokeUnused revokes the token of a failed sign-in. It does not if there was an entry
-// before: X's OAuth 1.0a gives an account that signs in again the same token.
-func (s *Stored) revokeUnused(ctx context.Context) {
-	if s.had {
-		return
+// xSpace is the space of X's accounts, which X's two providers share.
+const xSpace = "x"
+
+// space returns the name that providers with the same accounts share.
+func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
+
+// sameAccount reports whether two keys name tokens of the same account, whoever the user is.
+func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
+	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
+}
+
+// siblings returns the keys of users and key's account with each provider of the account.
+func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
+	var keys []tokenstore.Key
+	for name := range m.providers {
+		for _, id := range users {
+			if m.space(name) == m.space(key.Provider) {
+				keys = append(keys, tokenstore.Key{Provider: name, UserID: id, AccountID: key.AccountID})
+			}
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	return keys
+}
+
+// owner reads the owner of key's account. The zero Owner and Version mean that it is free.
+func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
+	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	s.m.revokeAt(ctx, s.key, s.token)
+	o, v, err := m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return tokenstore.Owner{}, "", nil
+	}
+	return o, v, err
+}
+
+// errKeep is for a change that leaves the owner as it is.
+var errKeep = errors.New("the owner stays")
+
+// changeOwner makes the result of change the owner of key's account, if the entry is still
+// what change got. Otherwise it begins again. The zero Owner makes the account free.
+func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
+	return retry(ctx, func() error {
+		o, v, err := m.owner(ctx, key)
+		if err == nil {
+			o, err = change(o)
+		}
+		if errors.Is(err, errKeep) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
+		if o.UserID == "" {
+			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
+		}
+		_, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
+		return err
+	})
+}
+
+// claim makes the user the owner of the account. It writes the entry also if the user is the
+// owner already.
+func (s *Stored) claim(ctx context.Context) error {
+	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != s.key.UserID {
+			if o.UserID != "" && !s.opt.AllowTransfer {
+				return o, ErrAccountTaken
+			}
+			s.ownerBefore = &o
+		}
+		s.former = nil
+		for _, id := range append([]string{o.UserID}, o.Former...) {
+			if id != "" && id != s.key.UserID && !slices.Contains(s.former, id) {
+				s.former = append(s.former, id)
+			}
+		}
+		return tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
+	})
+}
+
+// giveBack undoes a claim if the user has no token of the account.
+func (s *Stored) giveBack(ctx context.Context) error {
+	if s.ownerBefore == nil {
+		return nil
+	}
+	return s.m.release(ctx, s.key, *s.ownerBefore)
+}
+
+// release makes next the owner of key's account, if the key's user owns it and has no token
+// of it. The zero Owner makes the account free.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
+	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		if o.UserID != key.UserID || o.UserID == "" {
+			return o, errKeep
+		}
+		keys, err := m.list(ctx, key.UserID)
+		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.sameAccount(k, key) }) {
+			return o, errKeep
+		}
+		if err == nil && next.UserID == "" {
+			// A free account has no tokens.
+			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
+		}
+		return next, err
+	})
 }

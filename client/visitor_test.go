@@ -54,7 +54,7 @@ func TestASilentServerIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := silentManager(t, "")
 		began := time.Now()
-		_, err := m.Client(user).Get("https://api.test/2/users/me")
+		_, err := m.Client(context.Background(), user).Get("https://api.test/2/users/me")
 		if took := time.Since(began); err == nil || took != headerTimeout {
 			t.Errorf("Get: %v after %v, want %v", err, took, headerTimeout)
 		}
@@ -95,7 +95,7 @@ func TestTheVisitorsContextEndsARequest(t *testing.T) {
 				ctx, cancel := own(visitor)
 				defer cancel()
 				began := time.Now()
-				err := get(ctx, m.ClientContext(visitor, user))
+				err := get(ctx, m.Client(visitor, user))
 				if took := time.Since(began); err == nil || took != 5*time.Second {
 					t.Errorf("%s: %v after %v", name, err, took)
 				}
@@ -108,7 +108,7 @@ func TestTheVisitorsContextEndsARequest(t *testing.T) {
 		defer leave()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if err := get(ctx, m.ClientContext(context.WithoutCancel(visitor), user)); !errors.Is(err, context.DeadlineExceeded) || visitor.Err() == nil {
+		if err := get(ctx, m.Client(context.WithoutCancel(visitor), user)); !errors.Is(err, context.DeadlineExceeded) || visitor.Err() == nil {
 			t.Errorf("a request that outlives the visitor's: %v", err)
 		}
 	})
@@ -125,7 +125,7 @@ func TestAnAnswerIsReadAfterItsRequest(t *testing.T) {
 		own, cancel := context.WithCancel(w.Context())
 		defer cancel()
 		r, _ := http.NewRequestWithContext(own, "GET", "https://api.test/p", nil)
-		resp, err := w.pool.ClientContext(visitor, user).Do(r)
+		resp, err := w.pool.Client(visitor, user).Do(r)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func (b below) APIURL() *url.URL { return &url.URL{Scheme: "https", Host: "api.t
 func TestRelativeURLs(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
-		if _, err := w.pool.Client(user).Get("/2/users/me"); err == nil || !strings.Contains(err.Error(), "no API address") {
+		if _, err := w.pool.Client(context.Background(), user).Get("/2/users/me"); err == nil || !strings.Contains(err.Error(), "no API address") {
 			w.Errorf("a provider without an address: %v", err)
 		}
 		var urls []string
@@ -164,7 +164,7 @@ func TestRelativeURLs(t *testing.T) {
 		for _, path := range []string{"", "/api"} {
 			w.pool.providers["x"] = below{w.x, path}
 			for _, to := range []string{"/2/users/me?user.fields=a%2Fb", "2/users/me", "/2/a%2Fb/../me"} {
-				resp, err := w.pool.Client(user).Get(to)
+				resp, err := w.pool.Client(context.Background(), user).Get(to)
 				if err != nil || resp.StatusCode != 200 || resp.Request.URL.String() != to {
 					w.Errorf("Get(%q): %v, %v", to, resp, err)
 				}
@@ -179,7 +179,7 @@ func TestRelativeURLs(t *testing.T) {
 			w.Errorf("sent to\n%s", got)
 		}
 		for _, to := range []string{"//evil.test/p", "https:2/users/me"} {
-			if _, err := w.pool.Client(user).Get(to); err == nil {
+			if _, err := w.pool.Client(context.Background(), user).Get(to); err == nil {
 				w.Errorf("Get(%q) was sent", to)
 			}
 		}
@@ -200,7 +200,7 @@ func TestAnAuthorizationHeaderInAnyCaseIsReplaced(t *testing.T) {
 		for _, name := range []string{"authorization", "AUTHORIZATION", "Authorization"} {
 			r, _ := http.NewRequestWithContext(w.Context(), "GET", "https://api.test/p", nil)
 			r.Header[name] = []string{"Basic own"}
-			if _, err := w.pool.Client(user).Do(r); err != nil {
+			if _, err := w.pool.Client(context.Background(), user).Do(r); err != nil {
 				w.Fatal(err)
 			}
 			if r.Header[name][0] != "Basic own" {

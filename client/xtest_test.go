@@ -120,7 +120,7 @@ func status(c *http.Client) (int, error) {
 
 func (s *site) want200(pool *client.Manager, key tokenstore.Key) {
 	s.t.Helper()
-	if got, err := status(pool.Client(key)); err != nil || got != 200 {
+	if got, err := status(pool.Client(context.Background(), key)); err != nil || got != 200 {
 		s.t.Errorf("users/me: %d, %v", got, err)
 	}
 }
@@ -152,7 +152,7 @@ func TestAtX(t *testing.T) {
 	// An outage of the token endpoint keeps nobody out for good.
 	s.pass(3 * time.Hour)
 	s.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: 503, Body: "<html>"})
-	if _, err := status(one.Client(key)); !errors.Is(err, client.ErrUnavailable) {
+	if _, err := status(one.Client(context.Background(), key)); !errors.Is(err, client.ErrUnavailable) {
 		t.Errorf("outage: %v", err)
 	}
 	s.x.ClearFaults()
@@ -169,7 +169,7 @@ func TestAtX(t *testing.T) {
 		t.Error("X still takes the token")
 	}
 	for _, pool := range []*client.Manager{one, two} {
-		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrReauthRequired) {
+		if _, err := status(pool.Client(context.Background(), key)); !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("after the sign-out: %v", err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestAppRevokedAtX(t *testing.T) {
 	s.want200(pool, key)
 	s.x.RevokeApp(xtest.DefaultUserID)
 	for range 3 {
-		if _, err := status(pool.Client(key)); !errors.Is(err, client.ErrReauthRequired) {
+		if _, err := status(pool.Client(context.Background(), key)); !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("request: %v", err)
 		}
 	}
@@ -208,7 +208,7 @@ func TestAppRevokedAtXWithOAuth1(t *testing.T) {
 	key := s.signIn(pool)
 	s.want200(pool, key)
 	s.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Body: `{"title":"Unauthorized","status":401}`})
-	if got, err := status(pool.Client(key)); err != nil || got != 401 {
+	if got, err := status(pool.Client(context.Background(), key)); err != nil || got != 401 {
 		t.Errorf("outage: %d, %v", got, err)
 	}
 	s.x.ClearFaults()
@@ -216,7 +216,7 @@ func TestAppRevokedAtXWithOAuth1(t *testing.T) {
 	s.x.RevokeApp(xtest.DefaultUserID)
 	asked := s.x.Count("GET", "/1.1/account/verify_credentials.json")
 	for range 3 {
-		resp, err := pool.Client(key).Get("https://api.x.com/1.1/account/verify_credentials.json")
+		resp, err := pool.Client(context.Background(), key).Get("https://api.x.com/1.1/account/verify_credentials.json")
 		if !errors.Is(err, client.ErrReauthRequired) {
 			t.Errorf("request: %v, %v", resp, err)
 		}
@@ -234,7 +234,7 @@ func TestAPIOutageAtX(t *testing.T) {
 	key := s.signIn(pool)
 	s.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Body: `{"title":"Unauthorized","status":401}`})
 	for range 5 {
-		if got, err := status(pool.Client(key)); err != nil || got != 401 {
+		if got, err := status(pool.Client(context.Background(), key)); err != nil || got != 401 {
 			t.Errorf("users/me: %d, %v", got, err)
 		}
 	}

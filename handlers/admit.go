@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // admit lets in the user that p has vouched for: it asks the OnSignIn hook and saves. If that
@@ -30,7 +28,7 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 		user.SignedInAt = h.cfg.Now()
 	}
 	s.User = user
-	var opt client.PutOptions
+	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
 	if h.cfg.OnSignIn != nil {
 		asked := s // a copy for the hook alone, which many do without
 		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
@@ -40,7 +38,7 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 			return none, internal(errors.New("OnSignIn left User.ID empty"))
 		}
 		// The application may have its own users: an account belongs to one of them.
-		opt = client.PutOptions{Own: true, AllowTransfer: h.cfg.AllowAccountTransfer}
+		opt.Own, opt.AllowTransfer = true, h.cfg.AllowAccountTransfer
 		// The hook chooses the id; what X said is not its to change.
 		s.User.ID = asked.User.ID
 	}
@@ -85,39 +83,39 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 		}
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
-	err = h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
+	return h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
 		switch {
 		case !saved:
 			// The deadline that may have failed the session must not fail this.
 			ctx, cancel := h.detached(ctx)
 			defer cancel()
 			return stored.Rollback(ctx)
-		case opt.Own:
-			h.removeFormerOwners(ctx, stored, s.User)
+		case opt.Own || opt.RevokeReplaced:
+			h.commit(ctx, stored, s.User)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if h.cfg.RevokeReplaced {
-		stored.RevokeReplaced()
-	}
-	return nil
 }
 
-// removeFormerOwners ends the sessions and removes the tokens that former owners have with
-// the user's account. It is the last step of a sign-in. A failure is logged and the sign-in
-// stands: the user's next one tries again.
-func (h *Handlers) removeFormerOwners(parent context.Context, stored *client.Stored, user provider.User) {
+// commit ends the sessions and removes the tokens that former owners have with the user's
+// account. It is the last step of a sign-in. A failure is logged and the sign-in stands: the
+// user's next one tries again.
+func (h *Handlers) commit(parent context.Context, stored *client.Stored, user provider.User) {
 	ctx, cancel := h.detached(parent) // the visitor may have gone
 	defer cancel()
-	for _, id := range stored.FormerOwners() {
+	users := h.cfg.Sessions.UserSessions()
+	for _, key := range stored.FormerOwners() {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
-			"provider", user.Provider, "user_id", user.ID, "former_user_id", id)
-		if err := h.endSessionsOf(ctx, id, user); err != nil {
+			"provider", key.Provider, "user_id", user.ID, "former_user_id", key.UserID)
+		if users == nil {
+			continue
+		}
+		err := users.End(ctx, key.UserID, func(s session.UserSession) bool {
+			return s.AccountID == key.AccountID && s.Provider == key.Provider
+		})
+		if err != nil {
 			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
-				"provider", user.Provider, "user_id", id, "err", err)
+				"provider", key.Provider, "user_id", key.UserID, "err", err)
 		}
 	}
 	// The sessions may have taken all the time.
@@ -127,22 +125,4 @@ func (h *Handlers) removeFormerOwners(parent context.Context, stored *client.Sto
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
 			"provider", user.Provider, "user_id", user.ID, "err", err)
 	}
-}
-
-// endSessionsOf ends the sessions that a former owner has with the user's account.
-func (h *Handlers) endSessionsOf(ctx context.Context, formerOwner string, user provider.User) error {
-	users := h.cfg.Sessions.UserSessions()
-	if users == nil {
-		return nil
-	}
-	var names []string
-	for _, p := range h.cfg.Providers {
-		key := tokenstore.Key{Provider: p.Name(), AccountID: user.AccountID}
-		if h.cfg.Clients.SameAccount(key, user.Key()) {
-			names = append(names, p.Name())
-		}
-	}
-	return users.End(ctx, formerOwner, func(s session.UserSession) bool {
-		return s.AccountID == user.AccountID && slices.Contains(names, s.Provider)
-	})
 }

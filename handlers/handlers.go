@@ -83,7 +83,7 @@ type Config struct {
 	// By default such a sign-in fails with [client.ErrAccountTaken].
 	AllowAccountTransfer bool
 	// RevokeReplaced revokes the token that a new sign-in replaces, see
-	// [client.Stored.RevokeReplaced]. By default it stays valid at the provider.
+	// [client.PutOptions]. By default it stays valid at the provider.
 	RevokeReplaced bool
 	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
 	// for users who are away. By default a sign-out revokes and deletes them.

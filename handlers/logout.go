@@ -165,12 +165,8 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 // has no Provider if the application, and no browser, made the call.
 func (h *Handlers) signedOut(ctx context.Context, begun time.Time, user provider.User, everywhere bool) {
 	var err error
-	switch {
-	case h.cfg.KeepTokensOnLogout:
-	case everywhere:
-		err = h.cfg.Clients.RevokeAll(ctx, user.ID)
-	default:
-		err = h.cfg.Clients.RevokeAccount(ctx, user.Key())
+	if !h.cfg.KeepTokensOnLogout {
+		err = h.cfg.Clients.SignOut(ctx, user.Key(), everywhere)
 	}
 	if err != nil {
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",

@@ -7,6 +7,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
@@ -58,10 +59,10 @@ func User(ctx context.Context) (provider.User, bool) {
 
 // Client returns the client of the signed-in user, from such a context. It is never nil: if no
 // user is signed in, every request fails with [client.ErrNoUser]. The requests of the client
-// end with ctx: see [client.Manager.ClientContext].
+// end with ctx: see [client.Manager.Client].
 func Client(ctx context.Context) *http.Client {
 	if req := requestctx.From(ctx); req != nil && req.SignedIn() {
-		return req.Clients.ClientContext(ctx, req.User.Key())
+		return req.Clients.Client(ctx, req.User.Key())
 	}
-	return client.Nobody()
+	return (*client.Manager)(nil).Client(ctx, tokenstore.Key{})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -171,8 +172,7 @@ func (w *worker) answered(j *job, resp *http.Response, answer []byte) {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		// X has not tried, so neither have we.
 		j.Attempts--
-		limit, _ := client.RateLimit(resp)
-		w.later(j, limit.Reset)
+		w.later(j, answers.LimitEnds(resp))
 		j.Note = noteLimited
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusServiceUnavailable:
 		// 401 comes through where X takes the token no more and a new one cannot be had at

@@ -45,7 +45,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := *c.clients.Client(a.key())
+	h := *c.clients.Client(ctx, a.key())
 	h.Transport = &answers.Transport{Base: &counting{h.Transport}, API: base}
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: &h,

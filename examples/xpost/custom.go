@@ -52,7 +52,7 @@ func custom(ctx context.Context, c *call) (result, error) {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.clients.Client(a.key()).Do(r)
+	resp, err := c.clients.Client(ctx, a.key()).Do(r)
 	if err != nil && method != http.MethodGet {
 		err = unsure(err)
 	}

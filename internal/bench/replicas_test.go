@@ -125,7 +125,7 @@ func refreshes(t *testing.T, db database, n, expiries int) int64 {
 		var wg sync.WaitGroup
 		for i := range 4 * n {
 			wg.Go(func() {
-				resp, err := pools[i%n].Client(key).Get(apiURL)
+				resp, err := pools[i%n].Client(ctx, key).Get(apiURL)
 				if err != nil {
 					t.Error(err)
 					return

@@ -9,12 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/xsignin/xsignin/client"
 )
 
 // Transport sends what gotwi addresses to X's fixed hosts to the configured API, and bounds
@@ -78,12 +77,22 @@ func (e *Refusal) Error() string {
 	return s
 }
 
+// LimitEnds returns when the rate limit of an answer ends, or the zero time. X sends its
+// limits with every answer, in x-rate-limit-limit, -remaining and -reset.
+func LimitEnds(resp *http.Response) time.Time {
+	seconds, err := strconv.ParseInt(resp.Header.Get("X-Rate-Limit-Reset"), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
 // Read reads a refusal, whose body has been read already. X answers in several formats;
 // those that hold no words leave the words empty.
 func Read(resp *http.Response, body []byte) *Refusal {
 	e := &Refusal{Status: resp.StatusCode}
-	if l, ok := client.RateLimit(resp); ok && resp.StatusCode == http.StatusTooManyRequests {
-		e.RetryAt = l.Reset
+	if resp.StatusCode == http.StatusTooManyRequests {
+		e.RetryAt = LimitEnds(resp)
 	}
 	var said struct {
 		Title, Detail, Type string

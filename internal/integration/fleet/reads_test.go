@@ -50,7 +50,7 @@ func BenchmarkCachedToken(b *testing.B) {
 			if _, err := vault.Put(b.Context(), keyOf(userID(0)), x.signIn(b, p, userID(0))); err != nil {
 				b.Fatal(err)
 			}
-			c := clients.Client(keyOf(userID(0)))
+			c := clients.Client(b.Context(), keyOf(userID(0)))
 			b.ReportAllocs()
 			for b.Loop() {
 				resp, err := c.Get("https://api.x.com/2/users/me")

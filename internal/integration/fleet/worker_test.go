@@ -175,7 +175,7 @@ func (w *worker) request(ctx context.Context, user string) string {
 	if err != nil {
 		return err.Error()
 	}
-	resp, err := w.clients.Client(keyOf(user)).Do(r)
+	resp, err := w.clients.Client(r.Context(), keyOf(user)).Do(r)
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
 		return signInAgain
