@@ -32,7 +32,7 @@ var layers = [][]string{
 	// Below middleware and root, which share it.
 	{"page"},
 	{"internal/requestctx"},
-	{"client"},
+	{"client", "client/xapi"},
 	{"session"},
 	{"provider"},
 	{"tokenstore/storetest"},
