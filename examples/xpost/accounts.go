@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -163,7 +162,7 @@ func (c *call) describe(ctx context.Context, a account) described {
 func (d described) write(w io.Writer) {
 	who := "@" + d.Username
 	if d.Name != "" {
-		who += " (" + answers.Plain(d.Name) + ")"
+		who += " (" + plain(d.Name) + ")"
 	}
 	fmt.Fprintf(w, "%s, id %s, by %s\n", who, d.ID, d.Protocol)
 	switch {

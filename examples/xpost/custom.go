@@ -10,11 +10,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/client/xapi"
 )
 
-// maxBody bounds what is read for a request.
-const maxBody = 8 << 20
+// maxBody bounds what is read for a request, and maxAnswer what X answers.
+const (
+	maxBody   = 8 << 20
+	maxAnswer = 4 << 20
+)
 
 // custom sends any request. The kit's client puts credentials on it only where it goes to
 // X's API, and refuses it otherwise.
@@ -60,12 +63,12 @@ func custom(ctx context.Context, c *call) (result, error) {
 		return result{}, fmt.Errorf("custom: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, answers.Max+1))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
 		return result{}, fmt.Errorf("custom: X's answer broke off: %w", err)
-	case len(b) > answers.Max:
-		return result{}, fmt.Errorf("custom: X's answer is longer than %d MB", answers.Max>>20)
+	case len(b) > maxAnswer:
+		return result{}, fmt.Errorf("custom: X's answer is longer than %d MB", maxAnswer>>20)
 	}
 	return answered(resp, b)
 }
@@ -82,7 +85,9 @@ func answered(resp *http.Response, b []byte) (result, error) {
 	}
 	switch {
 	case resp.StatusCode >= http.StatusMultipleChoices:
-		return r, answers.Read(resp, b)
+		resp.Body = io.NopCloser(bytes.NewReader(b))
+		_, err := xapi.Decode[json.RawMessage](resp, nil)
+		return r, err
 	case r.document == nil:
 		return r, fmt.Errorf("custom: X answers %s with something other than JSON", resp.Status)
 	}

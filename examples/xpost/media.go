@@ -12,30 +12,26 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	uploadtypes "github.com/michimani/gotwi/media/upload/types"
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
-
-	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // kind is a use that X has for media.
 type kind struct {
-	category uploadtypes.MediaCategory
-	types    []string
-	most     int64 // bytes
-	words    string
+	types []string
+	most  int64 // bytes
+	words string
 }
 
 func imageKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetImage, []string{"image/jpeg", "image/png", "image/webp"}, 5 << 20, "a JPEG, PNG or WebP picture of up to 5 MB"}
+	return kind{[]string{"image/jpeg", "image/png", "image/webp"}, 5 << 20, "a JPEG, PNG or WebP picture of up to 5 MB"}
 }
 
 func gifKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetGIF, []string{"image/gif"}, 15 << 20, "a GIF of up to 15 MB"}
+	return kind{[]string{"image/gif"}, 15 << 20, "a GIF of up to 15 MB"}
 }
 
 func videoKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetVideo, []string{"video/mp4", "video/quicktime", "video/webm"}, 512 << 20, "an MP4, QuickTime or WebM video of up to 512 MB"}
+	return kind{[]string{"video/mp4", "video/quicktime", "video/webm"}, 512 << 20, "an MP4, QuickTime or WebM video of up to 512 MB"}
 }
 
 // maxAltText is X's limit of a description, in characters.
@@ -93,12 +89,21 @@ func (c *call) postMedia(ctx context.Context, k kind) (r result, err error) {
 		}
 		id, err := c.upload(ctx, x, f)
 		if err != nil {
-			return result{}, fmt.Errorf("%s: %w", f.name, err)
+			return result{}, &fileError{f.name, err}
 		}
 		in.Media.MediaIDs = append(in.Media.MediaIDs, id)
 	}
 	return c.create(ctx, x, in)
 }
+
+// fileError is an error about one of several files.
+type fileError struct {
+	name string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
 
 // mediaFile is a file to upload.
 type mediaFile struct {
@@ -115,7 +120,7 @@ func openMedia(path string, k kind) (*mediaFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &mediaFile{File: file, kind: k, name: answers.Plain(filepath.Base(path))}
+	f := &mediaFile{File: file, kind: k, name: plain(filepath.Base(path))}
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

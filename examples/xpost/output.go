@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // result is what a command found: a document for scripts, and words for people.
@@ -55,4 +56,15 @@ func when(s string) string {
 		return ""
 	}
 	return t.Local().Format("2 Jan 2006 15:04")
+}
+
+// plain makes words of other people fit for a terminal: on one line, and without the control
+// characters that would move its cursor or name its window.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.Join(strings.Fields(s), " "))
 }

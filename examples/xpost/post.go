@@ -13,7 +13,7 @@ import (
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/client/xapi"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -112,7 +112,7 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 // unsure adds errUnsure to errors after which X may have posted or not: no answer, or one
 // that says that X failed.
 func unsure(err error) error {
-	var x *answers.Refusal
+	var x *xapi.Error
 	var pe *provider.Error
 	switch {
 	case errors.As(err, &x) && x.Status < 500,

@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 		{"a page of the edge", xtest.Fault{Status: 503, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>down</html>"}, "unsure", "may have done what it was asked"},
 		{"the answer is lost", xtest.Fault{After: true, CutAfter: -1}, "unsure", "timeline -user me"},
 		{"limited", xtest.Fault{Status: 429, Header: http.Header{"X-Rate-Limit-Limit": {"1"}, "X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {"4102444800"}}}, "rate_limited", "try again from"},
-		{"terminal codes", xtest.Fault{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"detail":"\u001b]0;title\u0007bad"}`}, "refused", "X says: ]0;titlebad"},
+		{"terminal codes", xtest.Fault{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"detail":"\u001b]0;title\u0007bad"}`}, "refused", "X says: ]0;title bad"},
 	} {
 		c.fault.Path, c.fault.Times = "/2/tweets", 2
 		l.x.Fail(c.fault)

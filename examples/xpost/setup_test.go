@@ -142,11 +142,13 @@ func (l *lab) runAs(ctx context.Context, p person, args ...string) answer {
 		stdin:  p.stdin,
 		stdout: &stdout, stderr: &stderr,
 		terminal: p.terminal, browse: p.browse, listen: net.Listen,
-		wait: func(ctx context.Context, d time.Duration) error {
+		after: func(d time.Duration) <-chan time.Time {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.waited = append(l.waited, d)
-			return ctx.Err()
+			now := make(chan time.Time, 1)
+			now <- time.Time{}
+			return now
 		},
 	}
 	if p.stdin == nil {

@@ -88,8 +88,10 @@ func makeAccounts(ctx context.Context, db *sql.DB) error {
 		if err == nil || !strings.Contains(err.Error(), "database is locked") {
 			return err
 		}
-		if wait(ctx, 10*time.Millisecond) != nil {
+		select {
+		case <-ctx.Done():
 			return err
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
