@@ -10,10 +10,19 @@ import (
 	"unicode"
 )
 
+// The exit statuses, besides 0.
+const (
+	statusFailed  = 1
+	statusWrong   = 2 // the command line or a variable
+	statusOffline = 3
+	statusStopped = 130 // by Ctrl-C, as shells say it
+)
+
 // result is what a command found: a document for scripts, and words for people.
 type result struct {
 	document any
 	write    func(io.Writer)
+	help     bool
 }
 
 // show prints and returns the exit status. With -json there is one document on standard
@@ -30,11 +39,14 @@ func show(w world, opt options, r result, err error) int {
 	if err == nil {
 		return 0
 	}
-	status := 1
+	status := statusFailed
 	var wrong *usageError
 	var faults *configError
-	if errors.As(err, &wrong) || errors.As(err, &faults) {
-		status = 2
+	switch {
+	case errors.As(err, &wrong), errors.As(err, &faults):
+		status = statusWrong
+	case notConnected(err) != "":
+		status = statusOffline
 	}
 	for line := range strings.Lines(explain(err, opt).text() + "\n") {
 		fmt.Fprint(w.stderr, "xpost: ", line)

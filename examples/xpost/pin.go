@@ -1,15 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/xsignin/xsignin/provider"
 )
+
+// maxPINs is how many PINs are asked for. X has given the one of a consent page.
+const maxPINs = 3
 
 // byPIN signs in by OAuth 1.0a out of band: the browser may be on another machine, X shows
 // a PIN there, and it is typed in here. It spends no API call.
@@ -19,40 +20,51 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 		return provider.User{}, err
 	}
 	c.show(ctx, address)
-	fmt.Fprint(c.stderr, "PIN: ")
-	pin, err := c.line(ctx)
-	if err != nil {
-		fmt.Fprintln(c.stderr)
-		return provider.User{}, err
+	var wrong error
+	for range maxPINs {
+		pin, err := c.line(ctx, "PIN: ", errNoPIN)
+		if err != nil && ctx.Err() == nil && wrong != nil {
+			return provider.User{}, wrong
+		}
+		if err != nil {
+			return provider.User{}, err
+		}
+		// A token that X has given out must be saved, whatever Ctrl-C says.
+		saving := context.WithoutCancel(ctx)
+		u, t, err := c.oauth1.FinishPIN(saving, pending, pin)
+		if err == nil {
+			return u, c.save(saving, u, t)
+		}
+		if !errors.Is(err, provider.ErrExpired) {
+			return provider.User{}, err
+		}
+		wrong = err
+		fmt.Fprintln(c.stderr, "X does not accept this PIN. It is the number on the page in the browser.")
 	}
-	// A token that X has given out must be saved, whatever Ctrl-C says.
-	ctx = context.WithoutCancel(ctx)
-	u, t, err := c.oauth1.FinishPIN(ctx, pending, pin)
-	if err != nil {
-		return provider.User{}, err
-	}
-	return u, c.save(ctx, u, t)
+	return provider.User{}, wrong
 }
 
-// line reads a line of standard input. The reading goes on when ctx ends, and ends with the
-// process.
-func (c *call) line(ctx context.Context) (string, error) {
-	type read struct {
-		s   string
-		err error
-	}
-	done := make(chan read, 1)
-	go func() {
-		s, err := bufio.NewReader(io.LimitReader(c.stdin, 1<<10)).ReadString('\n')
-		done <- read{s, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case r := <-done:
-		if s := strings.TrimSpace(r.s); s != "" {
+var errNoPIN = errors.New("no PIN was typed in: run xpost login again")
+
+// line asks for a line of standard input. Its error for none is missing.
+func (c *call) line(ctx context.Context, prompt string, missing error) (string, error) {
+	fmt.Fprint(c.stderr, prompt)
+	s, err := waitFor(ctx, func() (string, error) {
+		// What was typed before the end of the input counts.
+		s, err := c.input.ReadString('\n')
+		if s = strings.TrimSpace(s); s != "" {
 			return s, nil
 		}
-		return "", errors.New("no PIN was typed in: run xpost login again")
+		return "", err
+	})
+	if err != nil {
+		fmt.Fprintln(c.stderr)
 	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if s == "" {
+		return "", missing
+	}
+	return s, nil
 }

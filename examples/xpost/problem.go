@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"time"
 
 	"github.com/xsignin/xsignin/client"
@@ -68,6 +69,8 @@ func explain(err error, opt options) problem {
 		return problem{Code: "usage", Message: wrong.text}
 	case errors.As(err, &faults):
 		return problem{Code: "configuration", Message: faults.Error()}
+	case notConnected(err) != "":
+		return problem{Code: "offline", Message: notConnected(err)}
 	case errors.Is(err, errUnsure):
 		return problem{Code: "unsure", Message: errUnsure.Error()}
 	case errors.Is(err, errNotPosted):
@@ -113,6 +116,10 @@ func explainSignIn(e *provider.Error, login string) problem {
 	switch e.Kind {
 	case provider.ErrDenied:
 		p.Code, p.Message = "denied", "X was told no, so nobody is signed in"
+	case provider.ErrOtherBrowser:
+		p.Code, p.Message = "other_sign_in", "this address ends another sign-in: open the address that xpost link printed last, and paste the one that comes of it"
+	case provider.ErrAccountRefused:
+		p.Code, p.Message = "account_refused", "X has suspended, locked or restricted the account: open X to see what it asks for"
 	case provider.ErrExpired:
 		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again"
 	case provider.ErrRateLimited:
@@ -127,6 +134,22 @@ func explainSignIn(e *provider.Error, login string) problem {
 		p.Message = e.Error()
 	}
 	return p
+}
+
+// notConnected says why no connection to X came about, or returns "" if that is not what err
+// is about. Nothing was sent then.
+func notConnected(err error) string {
+	var name *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &name):
+		return fmt.Sprintf("there is no connection to X: %s has no address. Is this machine online?", name.Name)
+	case errors.As(err, &op) && op.Op == "dial" && op.Addr != nil:
+		return fmt.Sprintf("there is no connection to X at %s: %v", op.Addr, errors.Unwrap(op))
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "there is no connection to the proxy that the environment names"
+	}
+	return ""
 }
 
 // explainRefusal is for what X's API refuses.

@@ -75,7 +75,7 @@ func timeline(ctx context.Context, c *call) (result, error) {
 		raw, p.Next = resp.Raw, resp.Meta.NextToken
 	}
 	p.Data, p.Includes = present(raw.Tweets), raw.Includes
-	return result{p, p.write}, nil
+	return result{document: p, write: p.write}, nil
 }
 
 // userID finds the id of a user by name, which costs a call, or knows it.
@@ -193,7 +193,7 @@ func followers(ctx context.Context, c *call) (result, error) {
 		return result{}, fmt.Errorf("followers: %w", err)
 	}
 	p := people{Data: present(resp.Raw.Users), Next: resp.Meta.NextToken}
-	return result{p, func(w io.Writer) {
+	return result{document: p, write: func(w io.Writer) {
 		if len(p.Data) == 0 {
 			fmt.Fprintln(w, "There is nobody here.")
 		}

@@ -2,9 +2,56 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 
 	"github.com/xsignin/xsignin/client/xapi"
 )
+
+// uploaded is an upload as -json shows it.
+type uploaded struct {
+	ID   string `json:"id"`
+	File string `json:"file"`
+	Type string `json:"type"`
+}
+
+// uploadFiles uploads files of any kind, and prints their ids.
+func uploadFiles(ctx context.Context, c *call) (r result, err error) {
+	files, err := c.openMedia(ctx, c.args, allKinds()...)
+	defer func() { err = errors.Join(err, closeMedia(files)) }()
+	if err != nil {
+		return result{}, err
+	}
+	x, err := c.api(ctx, "media.write")
+	if err != nil {
+		return result{}, err
+	}
+	ids, err := c.uploadAll(ctx, x, files)
+	if err != nil {
+		return result{}, err
+	}
+	list := []uploaded{}
+	for i, f := range files {
+		list = append(list, uploaded{ids[i], f.name, f.mediaType})
+	}
+	return result{document: list, write: func(w io.Writer) {
+		for _, u := range list {
+			fmt.Fprintln(w, u.ID)
+		}
+	}}, nil
+}
+
+func (c *call) uploadAll(ctx context.Context, x *api, files []*mediaFile) (ids []string, err error) {
+	for _, f := range files {
+		id, err := c.upload(ctx, x, f)
+		if err != nil {
+			return nil, &fileError{f.name, err}
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
 
 // upload sends f, shows how far it is, and returns X's id. X forgets an upload that no post
 // uses after a day, so an upload that is stopped needs no clearing up.

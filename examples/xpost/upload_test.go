@@ -178,7 +178,7 @@ func TestFilesThatAreNotSent(t *testing.T) {
 	} {
 		l.run(c.args...).want(1, c.want)
 	}
-	l.run("video", "-alt", "x", good).want(2, "no description")
+	l.run("video", "-alt", "x", place(t, "film.mp4", film(100))).want(2, "no description")
 	if n := len(l.x.Requests()); n != before {
 		t.Errorf("X was asked %d times", n-before)
 	}
@@ -270,7 +270,7 @@ func TestAnUploadIsStopped(t *testing.T) {
 			<-reached
 			cancel()
 		}()
-		a := l.runAs(ctx, person{terminal: true}, "video", place(t, "film.mp4", film(3<<20))).want(1, "stopped; nothing was posted")
+		a := l.runAs(ctx, person{terminal: true}, "video", place(t, "film.mp4", film(3<<20))).want(130, "stopped; nothing was posted")
 		drawn, _, _ := strings.Cut(a.stderr, "xpost: ")
 		clean(t, drawn)
 		if n := len(l.x.Posts(xtest.DefaultUserID)); l.x.Count(http.MethodPost, "/2/tweets") != 0 {
@@ -295,5 +295,5 @@ func TestAPostIsStopped(t *testing.T) {
 		<-reached
 		cancel()
 	}()
-	l.runAs(ctx, person{}, "text", "Perhaps").want(1, "may have done what it was asked or not")
+	l.runAs(ctx, person{}, "text", "Perhaps").want(130, "may have done what it was asked or not")
 }
