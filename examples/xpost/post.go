@@ -180,12 +180,14 @@ func unsure(err error) error {
 	return errors.Join(errUnsure, err)
 }
 
-// deletedPost is a post that is gone, as -json shows it.
+// deletedPost is a post to delete, as -json shows it.
 type deletedPost struct {
-	ID      string `json:"id"`
-	Deleted bool   `json:"deleted"`
+	ID      string   `json:"id"`
+	Deleted bool     `json:"deleted"`
+	Error   *problem `json:"error,omitempty"`
 }
 
+// deletePosts deletes posts until one fails, and says which are gone.
 func deletePosts(ctx context.Context, c *call) (result, error) {
 	for _, id := range c.args {
 		if strings.Trim(id, "0123456789") != "" || id == "" {
@@ -198,21 +200,25 @@ func deletePosts(ctx context.Context, c *call) (result, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	gone := []deletedPost{}
-	for _, id := range c.args {
-		out, err := managetweet.Delete(ctx, x.write, &tweettypes.DeleteInput{ID: id})
-		if err != nil {
-			return result{}, fmt.Errorf("delete: %w", err)
+	posts := []deletedPost{}
+	for i, id := range c.args {
+		if _, err = managetweet.Delete(ctx, x.write, &tweettypes.DeleteInput{ID: id}); err == nil {
+			posts = append(posts, deletedPost{ID: id, Deleted: true})
+			continue
 		}
-		gone = append(gone, deletedPost{id, out.Data.Deleted != nil && *out.Data.Deleted})
+		err = fmt.Errorf("delete: %w", err)
+		if i == 0 {
+			return result{}, err
+		}
+		p := c.explain(err)
+		posts = append(posts, deletedPost{ID: id, Error: &p})
+		break
 	}
-	return result{document: gone, write: func(w io.Writer) {
-		for _, p := range gone {
+	return result{document: posts, write: func(w io.Writer) {
+		for _, p := range posts {
 			if p.Deleted {
 				fmt.Fprintf(w, "Deleted %s\n", p.ID)
-			} else {
-				fmt.Fprintf(w, "X has no post %s of this account\n", p.ID)
 			}
 		}
-	}}, nil
+	}}, err
 }
