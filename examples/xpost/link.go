@@ -89,25 +89,25 @@ func code(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	pasted := "-"
-	if len(c.args) > 0 {
-		pasted = c.args[0]
-	}
-	if pasted == "-" {
-		if pasted, err = c.line(ctx, "Code or address: ", errNoCode); err != nil {
-			return result{}, err
-		}
-	}
 	// A token that X has given out must be saved, whatever Ctrl-C says.
-	ctx = context.WithoutCancel(ctx)
-	u, t, err := c.finish(ctx, pending, strings.TrimSpace(pasted))
+	saving := context.WithoutCancel(ctx)
+	finish := func(pasted string) (provider.User, tokenstore.Token, error) {
+		return c.finish(saving, pending, strings.TrimSpace(pasted))
+	}
+	var u provider.User
+	var t tokenstore.Token
+	if len(c.args) == 0 || c.args[0] == "-" {
+		u, t, err = c.ask(ctx, "Code or address: ", errNoCode, finish)
+	} else {
+		u, t, err = finish(c.args[0])
+	}
 	if err != nil {
 		return result{}, err
 	}
-	if err := errors.Join(c.save(ctx, u, t), c.vault.Delete(ctx, pendingKey(pending.Provider), version)); err != nil {
+	if err := errors.Join(c.save(saving, u, t), c.vault.Delete(saving, pendingKey(pending.Provider), version)); err != nil {
 		return result{}, err
 	}
-	return c.signedIn(ctx, u)
+	return c.signedIn(saving, u)
 }
 
 // finish takes a code, a PIN, or an address with either.

@@ -68,7 +68,11 @@ func TestAPINOnAnotherMachine(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	pin := l.pin(l.begin("-oauth1"), xtest.DefaultUserID)
-	l.run("code", "7654321").want(1, "run xpost login again")
+	l.run("code", "7654321").want(1, "run xpost login again, or xpost link")
+	l.runAs(t.Context(), person{stdin: strings.NewReader("7654321\n")}, "code").want(1, "is wrong")
+	l.runAs(t.Context(), person{stdin: strings.NewReader("7654321\n" + pin + "\n")}, "-oauth1", "code").want(0, "Signed in as @demo", "OAuth 1.0a")
+	l.run("-oauth1", "revoke").want(0)
+	pin = l.pin(l.begin("-oauth1"), xtest.DefaultUserID)
 	l.run("-oauth1", "code", pin).want(0, "Signed in as @demo", "OAuth 1.0a")
 	l.run("whoami").want(0, "@demo,")
 }
@@ -113,7 +117,7 @@ func TestAWrongPINAsksAgain(t *testing.T) {
 		keyboard.typed("1234567\n" + pin + "\n")
 	}()
 	a := l.runAs(t.Context(), person{stdin: keyboard, browse: tell(address)}, "-oauth1", "login").want(0, "Signed in as @demo")
-	if strings.Count(a.stderr, "PIN: ") != 2 || !strings.Contains(a.stderr, "X does not accept this PIN") {
+	if strings.Count(a.stderr, "PIN: ") != 2 || !strings.Contains(a.stderr, "X does not accept this") {
 		t.Errorf("said\n%s", a.stderr)
 	}
 	l.runAs(t.Context(), person{stdin: strings.NewReader("1\n2\n3\n4\n")}, "-oauth1", "login").want(1, "the PIN or code is wrong")

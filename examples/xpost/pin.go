@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
-
-// maxPINs is how many PINs are asked for. X has given the one of a consent page.
-const maxPINs = 3
 
 // byPIN signs in by OAuth 1.0a out of band: the browser may be on another machine, X shows
 // a PIN there, and it is typed in here. It spends no API call.
@@ -20,28 +18,41 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 		return provider.User{}, err
 	}
 	c.show(ctx, address)
+	// A token that X has given out must be saved, whatever Ctrl-C says.
+	saving := context.WithoutCancel(ctx)
+	u, t, err := c.ask(ctx, "PIN: ", errNoPIN, func(pin string) (provider.User, tokenstore.Token, error) {
+		return c.oauth1.FinishPIN(saving, pending, pin)
+	})
+	if err != nil {
+		return provider.User{}, err
+	}
+	return u, c.save(saving, u, t)
+}
+
+// maxTries is how many PINs or codes are asked for.
+const maxTries = 3
+
+// ask asks for a PIN or a code until X accepts it.
+func (c *call) ask(
+	ctx context.Context, prompt string, missing error, finish func(string) (provider.User, tokenstore.Token, error),
+) (provider.User, tokenstore.Token, error) {
 	var wrong error
-	for range maxPINs {
-		pin, err := c.line(ctx, "PIN: ", errNoPIN)
-		if err != nil && ctx.Err() == nil && wrong != nil {
-			return provider.User{}, wrong
-		}
+	for range maxTries {
+		typed, err := c.line(ctx, prompt, missing)
 		if err != nil {
-			return provider.User{}, err
+			if wrong != nil && ctx.Err() == nil {
+				err = wrong
+			}
+			return provider.User{}, tokenstore.Token{}, err
 		}
-		// A token that X has given out must be saved, whatever Ctrl-C says.
-		saving := context.WithoutCancel(ctx)
-		u, t, err := c.oauth1.FinishPIN(saving, pending, pin)
-		if err == nil {
-			return u, c.save(saving, u, t)
-		}
+		u, t, err := finish(typed)
 		if !errors.Is(err, provider.ErrExpired) {
-			return provider.User{}, err
+			return u, t, err
 		}
 		wrong = err
-		fmt.Fprintln(c.stderr, "X does not accept this PIN. It is the number on the page in the browser.")
+		fmt.Fprintln(c.stderr, "X does not accept this. Please look at the browser again.")
 	}
-	return provider.User{}, wrong
+	return provider.User{}, tokenstore.Token{}, wrong
 }
 
 var errNoPIN = errors.New("no PIN was typed in: run xpost login again")

@@ -121,7 +121,7 @@ func explainSignIn(e *provider.Error, login string) problem {
 	case provider.ErrAccountRefused:
 		p.Code, p.Message = "account_refused", "X has suspended, locked or restricted the account: open X to see what it asks for"
 	case provider.ErrExpired:
-		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again"
+		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again, or xpost link"
 	case provider.ErrRateLimited:
 		p.Code, p.Message = "rate_limited", "X asks for a pause"
 	case provider.ErrTokenRefused:
