@@ -161,6 +161,33 @@ func TestOffline(t *testing.T) {
 	m := signedIn(t, byOAuth2)
 	m.x.Fail(xtest.Fault{Path: "/2/tweets", CutAfter: -1})
 	m.run("text", "Perhaps").want(1, "may have done what it was asked")
+	m.x.Fail(xtest.Fault{Path: "/2/users/*", CutAfter: -1})
+	m.run("timeline").want(1, "the connection to X broke off: try again later")
+}
+
+// The ids of the files before the one that fails are printed.
+func TestAnUploadFailsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	l := signedIn(t, byOAuth2)
+	one, two := place(t, "a.png", photo(t, 3)), place(t, "b.png", photo(t, 4))
+	args := []string{"upload", one, two, one}
+	for range 2 {
+		l.x.ClearFaults()
+		l.x.Fail(xtest.Fault{Path: "/2/media/upload/initialize", Times: 1})
+		l.x.Fail(xtest.Fault{Path: "/2/media/upload/initialize", Status: 413})
+		a := l.run(args...).want(1, "b.png: this is too large for X")
+		if args[0] == "upload" {
+			if len(strings.Fields(a.stdout)) != 1 {
+				t.Errorf("printed\n%s", a.stdout)
+			}
+			args = append([]string{"-json"}, args...)
+			continue
+		}
+		var list []uploaded
+		if a.json(&list); len(list) != 2 || list[0].ID == "" || list[1].ID != "" || list[1].Error.Code != "too_large" {
+			t.Errorf("%+v", list)
+		}
+	}
 }
 
 func TestCtrlCStatus(t *testing.T) {

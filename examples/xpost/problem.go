@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/xsignin/xsignin/client"
@@ -62,6 +63,7 @@ func explain(err error, opt options) problem {
 		x       *xapi.Error
 		file    *fileError
 		scopes  *lacks
+		broken  *url.Error
 		path    *fs.PathError
 	)
 	switch {
@@ -104,6 +106,8 @@ func explain(err error, opt options) problem {
 		return problem{Code: "unavailable", Message: "no good token can be had at the moment, because X or the file does not answer: try again later"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem{Code: "unavailable", Message: "X took too long: try again later"}
+	case errors.As(err, &broken):
+		return problem{Code: "unavailable", Message: "the connection to X broke off: try again later"}
 	case errors.As(err, &path):
 		return problem{Code: "file", Message: err.Error()}
 	}

@@ -11,12 +11,13 @@ import (
 
 // uploaded is an upload as -json shows it.
 type uploaded struct {
-	ID   string `json:"id"`
-	File string `json:"file"`
-	Type string `json:"type"`
+	ID    string   `json:"id,omitempty"`
+	File  string   `json:"file"`
+	Type  string   `json:"type"`
+	Error *problem `json:"error,omitempty"`
 }
 
-// uploadFiles uploads files of any kind, and prints their ids.
+// uploadFiles uploads files of any kind until one fails, and prints the ids of the others.
 func uploadFiles(ctx context.Context, c *call) (r result, err error) {
 	files, err := c.openMedia(ctx, c.args, allKinds()...)
 	defer func() { err = errors.Join(err, closeMedia(files)) }()
@@ -27,19 +28,30 @@ func uploadFiles(ctx context.Context, c *call) (r result, err error) {
 	if err != nil {
 		return result{}, err
 	}
-	ids, err := c.uploadAll(ctx, x, files)
-	if err != nil {
-		return result{}, err
-	}
 	list := []uploaded{}
 	for i, f := range files {
-		list = append(list, uploaded{ids[i], f.name, f.mediaType})
+		ids, err := c.uploadAll(ctx, x, files[i:i+1])
+		if err == nil {
+			list = append(list, uploaded{ID: ids[0], File: f.name, Type: f.mediaType})
+			continue
+		}
+		if i == 0 {
+			return result{}, err
+		}
+		p := c.explain(err)
+		return idsOf(append(list, uploaded{File: f.name, Type: f.mediaType, Error: &p})), err
 	}
+	return idsOf(list), nil
+}
+
+func idsOf(list []uploaded) result {
 	return result{document: list, write: func(w io.Writer) {
 		for _, u := range list {
-			fmt.Fprintln(w, u.ID)
+			if u.ID != "" {
+				fmt.Fprintln(w, u.ID)
+			}
 		}
-	}}, nil
+	}}
 }
 
 func (c *call) uploadAll(ctx context.Context, x *api, files []*mediaFile) (ids []string, err error) {
