@@ -3,13 +3,16 @@ package xapi_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/png"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -272,6 +275,78 @@ func TestUploadFails(t *testing.T) {
 		m.AltText = "described"
 		if id, err := xapi.Upload(t.Context(), s.oauth2, m); !errors.As(err, &e) || e.Cause != "too_large" || id != "" {
 			t.Errorf("%s: %q, %v", path, id, err)
+		}
+	}
+}
+
+// zeros is a file of zeros.
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }
+
+// Segments count from zero, and there are at most 1,000: X takes no more.
+func TestSegments(t *testing.T) {
+	for size, want := range map[int64]int{1: 1, 1 << 20: 1, 1<<20 + 1: 2, 1000 << 20: 1000, 1000<<20 + 1: 1000, 5 << 30: 1000} {
+		var indices []string
+		var lengths int64
+		c := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/append") {
+				// The field comes before the content, which is not read.
+				part, err := multipartField(r)
+				if err != nil {
+					return nil, err
+				}
+				indices, lengths = append(indices, part), lengths+r.ContentLength
+			}
+			return answer(200, `{"data":{"id":"1"}}`), nil
+		})}
+		if _, err := xapi.Upload(t.Context(), c, xapi.Media{Content: zeros{}, Size: size, Type: "video/mp4"}); err != nil {
+			t.Fatal(err)
+		}
+		if len(indices) != want || indices[0] != "0" || indices[want-1] != strconv.Itoa(want-1) {
+			t.Errorf("%d bytes: %d segments, not %d, from %s to %s", size, len(indices), want, indices[0], indices[len(indices)-1])
+		}
+		if around := lengths - size; around < 0 || around > int64(want)*500 {
+			t.Errorf("%d bytes: the requests have %d more", size, around)
+		}
+	}
+}
+
+// multipartField returns the first field of a form.
+func multipartField(r *http.Request) (string, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return "", err
+	}
+	part, err := parts.NextPart()
+	if err != nil || part.FormName() != "segment_index" {
+		return "", fmt.Errorf("the first field is no segment_index: %w", err)
+	}
+	b, err := io.ReadAll(part)
+	return string(b), err
+}
+
+func TestCategories(t *testing.T) {
+	for _, c := range []struct{ kind, category, want string }{
+		{"image/png", "", "tweet_image"}, {"image/gif", "", "tweet_gif"}, {"video/mp4", "", "tweet_video"}, {"image/gif", "dm_gif", "dm_gif"},
+	} {
+		var begun struct {
+			Category string `json:"media_category"`
+			Type     string `json:"media_type"`
+			Total    int64  `json:"total_bytes"`
+		}
+		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/initialize") {
+				if err := json.NewDecoder(r.Body).Decode(&begun); err != nil {
+					return nil, err
+				}
+			}
+			return answer(200, `{"data":{"id":"1"}}`), nil
+		})}
+		m := media([]byte("abc"), c.kind)
+		m.Category = c.category
+		if _, err := xapi.Upload(t.Context(), client, m); err != nil || begun.Category != c.want || begun.Type != c.kind || begun.Total != 3 {
+			t.Errorf("%s %q: %+v, %v", c.kind, c.category, begun, err)
 		}
 	}
 }
