@@ -23,6 +23,7 @@ func TestDecode(t *testing.T) {
 		{"JSON", ` {"id":"1","login":"octocat"} `, "octocat"},
 		{"JSONP", `callback( {"login":"octocat"} );` + "\n", "octocat"},
 		{"fields of errors", `{"login":"octocat","message":"m","title":7,"errors":[],"error":null,"ret":0,"msg":""}`, "octocat"},
+		{"fields of other types", `{"login":"octocat","ret":5,"error":{"count":0}}`, "octocat"},
 		{"no body", "", ""},
 	} {
 		u, err := xapi.Decode[user](answer(200, c.body), nil)
@@ -94,6 +95,11 @@ func TestErrors(t *testing.T) {
 		{429, `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank"}`, limit, xapi.Error{Cause: "rate_limited", Detail: "Too Many Requests", RetryAt: reset}},
 		{429, `{"title":"Too Many Requests"}`, append([]string{"X-User-Limit-24hour-Remaining", "0", "X-User-Limit-24hour-Reset", "4102448400"}, limit...), xapi.Error{Cause: "rate_limited", Detail: "Too Many Requests", RetryAt: reset.Add(time.Hour)}},
 		{403, `{"detail":"User has been suspended","title":"Forbidden","type":"` + problems + `user-suspended"}`, limit, xapi.Error{Cause: "account_refused", Code: "user-suspended", Detail: "User has been suspended"}},
+		{403, `{"detail":"This account is suspended.","title":"Forbidden"}`, nil, xapi.Error{Cause: "account_refused", Detail: "This account is suspended."}},
+		{429, `{"title":"Too Many Requests"}`, []string{
+			"X-Rate-Limit-Remaining", "9", "X-Rate-Limit-Reset", "4102448400",
+			"X-App-Limit-24hour-Remaining", "0", "X-App-Limit-24hour-Reset", "4102444800",
+		}, xapi.Error{Cause: "rate_limited", Detail: "Too Many Requests", RetryAt: reset}},
 		{403, `{"detail":"Your account is not permitted to perform this action.","title":"Forbidden","type":"about:blank"}`, nil, xapi.Error{Cause: "account_refused", Detail: "Your account is not permitted to perform this action."}},
 		{403, `{"errors":[{"code":326,"message":"To protect our users, this account is temporarily locked."}]}`, nil, xapi.Error{Cause: "account_refused", Code: "326", Detail: "To protect our users, this account is temporarily locked."}},
 		{403, `{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden"}`, nil, xapi.Error{Cause: "duplicate", Detail: "You are not allowed to create a Tweet with duplicate content."}},
@@ -236,6 +242,25 @@ func TestClient(t *testing.T) {
 			s.Error("credentials went elsewhere")
 		}
 	})
+	// The kit's client completes a path by the address of the API.
+	for from, to := range map[string]string{
+		"https://api.x.com/2/users/me?a=b":       "/2/users/me?a=b",
+		"https://api.twitter.com/2/tweets":       "/2/tweets",
+		"https://upload.example.com/2/x%2Fy?a=b": "https://upload.example.com/2/x%2Fy?a=b",
+		"/2/users/a%2Fb":                         "/2/users/a%2Fb",
+	} {
+		c := xapi.Client(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if got := r.URL.String(); got != to {
+				t.Errorf("%s goes to %s", from, got)
+			}
+			return answer(200, ""), nil
+		})})
+		resp, err := c.Get(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
 	long := xapi.Client(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 		return answer(200, strings.Repeat("x", 5<<20)), nil
 	})})
