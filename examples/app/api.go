@@ -2,31 +2,25 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
 	"github.com/michimani/gotwi"
-	"github.com/michimani/gotwi/media/upload"
-	uploadtypes "github.com/michimani/gotwi/media/upload/types"
-	"github.com/michimani/gotwi/resources"
 	"github.com/michimani/gotwi/tweet/managetweet"
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 )
 
-// api asks X as the user of one request. It reads with go-twitter, and posts and uploads
-// with gotwi: go-twitter has no upload, and its CreateTweet panics on a poll that is no
-// reply. Both use the kit's *http.Client, which does the signing and the refreshing.
+// api calls X as the user of one request: it reads with go-twitter, posts with gotwi, and
+// uploads with package xapi. go-twitter has no upload, and its CreateTweet panics on a poll
+// that is no reply. All use the kit's *http.Client, which signs and refreshes.
 type api struct {
+	user  *http.Client
 	read  *twitter.Client
 	write *gotwi.Client
 }
@@ -42,20 +36,17 @@ func (a *app) api(ctx context.Context) (*api, error) {
 	if u, ok := xsignin.User(ctx); ok && a.cfg.forgotten(u) {
 		return nil, errForgotten
 	}
-	c := *xsignin.Client(ctx)
-	c.Transport = &answers.Transport{Base: cmp.Or(c.Transport, http.DefaultTransport), API: a.apiURL}
+	user := xsignin.Client(ctx)
+	c := xapi.Client(user)
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
-		HTTPClient: &c,
+		HTTPClient: c,
 		// gotwi wants a token. The kit's client puts the user's in its place.
 		AccessToken: "set by the kit",
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api{
-		read:  &twitter.Client{Authorizer: byTheKit{}, Client: &c, Host: a.cfg.apiURL},
-		write: write,
-	}, nil
+	return &api{user, &twitter.Client{Authorizer: byTheKit{}, Client: c, Host: defaultAPIURL}, write}, nil
 }
 
 // byTheKit leaves authorization to the client.
@@ -151,9 +142,11 @@ func (x *api) publish(ctx context.Context, d draft) error {
 		in.Poll = &tweettypes.CreateInputPoll{DurationMinutes: &d.minutes, Options: d.options}
 	}
 	if len(d.picture) > 0 {
-		id, err := x.upload(ctx, d)
+		id, err := xapi.Upload(ctx, x.user, xapi.Media{
+			Content: bytes.NewReader(d.picture), Size: int64(len(d.picture)), Type: d.mediaType, AltText: d.altText,
+		})
 		if err != nil {
-			return fmt.Errorf("upload: %w", err)
+			return err
 		}
 		in.Media = &tweettypes.CreateInputMedia{MediaIDs: []string{id}}
 	}
@@ -162,85 +155,3 @@ func (x *api) publish(ctx context.Context, d draft) error {
 	}
 	return nil
 }
-
-// segmentSize is how much of a picture goes into one request.
-const segmentSize = 1 << 20
-
-func (x *api) upload(ctx context.Context, d draft) (id string, err error) {
-	begun, err := upload.Initialize(ctx, x.write, &uploadtypes.InitializeInput{
-		MediaCategory: uploadtypes.MediaCategoryTweetImage,
-		MediaType:     uploadtypes.MediaType(d.mediaType),
-		TotalBytes:    len(d.picture),
-	})
-	if err != nil {
-		return "", fmt.Errorf("initialize: %w", err)
-	}
-	id = begun.Data.MediaID
-	if id == "" {
-		return "", errNoMediaID
-	}
-	for i := 0; i*segmentSize < len(d.picture); i++ {
-		segment := d.picture[i*segmentSize : min((i+1)*segmentSize, len(d.picture))]
-		if _, err := upload.Append(ctx, x.write, &uploadtypes.AppendInput{
-			MediaID: id, Media: bytes.NewReader(segment), SegmentIndex: i,
-		}); err != nil {
-			return "", fmt.Errorf("append segment %d: %w", i, err)
-		}
-	}
-	done, err := upload.Finalize(ctx, x.write, &uploadtypes.FinalizeInput{MediaID: id})
-	if err != nil {
-		return "", fmt.Errorf("finalize: %w", err)
-	}
-	// X processes films and GIFs after the upload; pictures are ready at once.
-	if done.Data.ProcessingInfo.State == resources.ProcessingInfoStateFailed {
-		return "", errPictureFailed
-	}
-	if d.altText == "" {
-		return id, nil
-	}
-	var described mediaDescribed
-	if err := x.write.CallAPI(ctx, metadataEndpoint, http.MethodPost, &mediaDescription{ID: id, altText: d.altText}, &described); err != nil {
-		return "", fmt.Errorf("alt text: %w", err)
-	}
-	return id, nil
-}
-
-var (
-	errNoMediaID     = errors.New("the upload got no id from X")
-	errPictureFailed = errors.New("the picture could not be processed by X")
-)
-
-const metadataEndpoint = "https://api.x.com/2/media/metadata"
-
-// mediaDescription is the input of POST /2/media/metadata in the form that gotwi's CallAPI
-// takes; gotwi has no function for this endpoint.
-type mediaDescription struct {
-	ID      string
-	altText string
-	token   string
-}
-
-// Body implements gotwi's Parameters, as do the other methods.
-func (m *mediaDescription) Body() (io.Reader, error) {
-	type alt struct {
-		Text string `json:"text"`
-	}
-	type metadata struct {
-		AltText alt `json:"alt_text"`
-	}
-	b, err := json.Marshal(struct {
-		ID       string   `json:"id"`
-		Metadata metadata `json:"metadata"`
-	}{m.ID, metadata{alt{m.altText}}})
-	return bytes.NewReader(b), err
-}
-
-func (m *mediaDescription) SetAccessToken(token string)        { m.token = token }
-func (m *mediaDescription) AccessToken() string                { return m.token }
-func (m *mediaDescription) ResolveEndpoint(base string) string { return base }
-func (m *mediaDescription) ParameterMap() map[string]string    { return nil }
-
-// mediaDescribed is the answer, of which nothing is needed.
-type mediaDescribed struct{}
-
-func (*mediaDescribed) HasPartialError() bool { return false }

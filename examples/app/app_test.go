@@ -111,7 +111,7 @@ func noise(t *testing.T, size int) []byte {
 	if err := png.Encode(&b, m); err != nil {
 		t.Fatal(err)
 	}
-	if b.Len() <= segmentSize {
+	if b.Len() <= 1<<20 {
 		t.Fatalf("the picture has %d bytes only", b.Len())
 	}
 	return b.Bytes()
@@ -312,6 +312,25 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	}
 	x.SetSwitches(xtest.Switches{})
 	b.get("/timeline").want(http.StatusOK)
+
+	// X's own words are on the page, under those for the cause.
+	for _, c := range []struct {
+		answer string
+		status int
+		page   int
+		words  []string
+	}{
+		{`{"title":"SpendCapReached","detail":"The cap is reached.","type":"https://api.twitter.com/2/problems/credits"}`, 403, http.StatusBadGateway, []string{"has no credits left", "The cap is reached."}},
+		{`{"title":"Forbidden","detail":"User has been suspended","type":"https://api.twitter.com/2/problems/user-suspended"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "User has been suspended"}},
+		{`{"title":"Forbidden","detail":"Your account is not permitted to perform this action.","type":"about:blank"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "Your account is not permitted"}},
+		{`{"title":"Payload Too Large","detail":"Too much"}`, 413, http.StatusRequestEntityTooLarge, []string{"This is too large for X", "Too much"}},
+	} {
+		x.Fail(xtest.Fault{Path: "/2/tweets", Status: c.status, Body: c.answer, Times: 1})
+		page := b.get("/compose").press("Post", map[string]any{"text": "Will be refused"}).want(c.page, append(c.words, "Will be refused")...)
+		if strings.Contains(page.body, "scope") {
+			t.Errorf("%s: the page speaks of scopes", c.answer)
+		}
+	}
 }
 
 func TestSignInAgain(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -45,7 +45,7 @@ func problemOf(err error) problem {
 	if errors.As(err, &pe) {
 		p.RetryAt = pe.RetryAt
 	}
-	var x *answers.Refusal
+	var x *xapi.Error
 	var unknown *tokenstore.UnknownKeyError
 	switch {
 	case errors.Is(err, errForgotten):
@@ -61,10 +61,6 @@ func problemOf(err error) problem {
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"
 		p.Detail = "X no longer accepts this sign-in, or it was disconnected. A new one takes a few seconds."
-	case errors.Is(err, errPictureFailed):
-		p.Status, p.Code = http.StatusUnprocessableEntity, "picture"
-		p.Title = "X could not read the picture"
-		p.Detail = "Try another one: JPEG, PNG or WebP, up to 5 MB."
 	case errors.As(err, &x):
 		p.Said = x.Detail
 		explainRefusal(x, &p)
@@ -73,35 +69,54 @@ func problemOf(err error) problem {
 }
 
 // explainRefusal fills in p for what X's API refuses.
-func explainRefusal(e *answers.Refusal, p *problem) {
-	switch {
-	case e.Status == http.StatusTooManyRequests && e.Kind == "usage-capped", e.Status == http.StatusPaymentRequired:
-		p.Code, p.Title = "no_credits", "This application has used up what X allows it"
-		p.Detail = "X charges applications for each call, and this one has no credits left. That is for the people who run it to mend; your account is fine."
-	case e.Status == http.StatusTooManyRequests:
-		p.Status, p.Code, p.Title = http.StatusTooManyRequests, "rate_limited", "X is asking for a pause"
-		p.Detail = "There have been too many of these calls in a short time. X counts them for each person and starts anew every 15 minutes."
-		p.RetryAt = e.RetryAt
-	case e.Status == http.StatusUnauthorized:
-		// The kit has refreshed and asked again before it lets a 401 through. X has
-		// answered so to good tokens in an outage, so nobody is sent away for it.
-		p.Status, p.Code, p.Title = http.StatusUnauthorized, "unauthorized", "X does not accept this sign-in at the moment"
-		p.Detail = "If trying again does not help, sign in again."
-	case e.Status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail), "duplicate"):
-		p.Status, p.Code, p.Title = http.StatusForbidden, "duplicate", "You have posted this already"
-		p.Detail = "X does not take the same text twice in a row. Change a word and post again."
-	case e.Status == http.StatusForbidden && e.Kind == "oauth1-permissions":
-		p.Status, p.Code, p.Title = http.StatusForbidden, "read_only", "This application may only read"
-		p.Detail = "Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."
-	case e.Status == http.StatusForbidden:
-		p.Status, p.Code, p.Title = http.StatusForbidden, "forbidden", "X does not allow this"
-		p.Detail = "Your sign-in may lack a permission (scope), or the application's plan at X does not include this call."
-	case e.Status == http.StatusNotFound:
-		p.Status, p.Code, p.Title = http.StatusNotFound, "not_found", "X does not know this"
-		p.Detail = "It may have been deleted, or the account is suspended."
-	case e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity:
-		p.Code, p.Title = "refused", "X did not take this"
-		p.Detail = "X found something wrong with what this application sent."
+func explainRefusal(e *xapi.Error, p *problem) {
+	if e.Code == "processing_failed" {
+		p.Status, p.Code, p.Said = http.StatusUnprocessableEntity, "picture", ""
+		p.Title, p.Detail = "X could not read the picture", "Try another one: JPEG, PNG or WebP, up to 5 MB."
+		return
+	}
+	p.RetryAt = e.RetryAt
+	words, ok := refusals()[e.Cause]
+	if !ok {
+		return
+	}
+	p.Status, p.Code = words.status, e.Cause
+	p.Title, p.Detail = words.title, words.detail
+}
+
+// refusal is how a page says why X refused.
+type refusal struct {
+	status        int
+	title, detail string
+}
+
+// refusals are the words for the causes of xapi.Error. X's own message is shown below them.
+func refusals() map[string]refusal {
+	return map[string]refusal{
+		"no_credits": {http.StatusBadGateway, "This application has used up what X allows it",
+			"X charges applications for each call, and this one has no credits left. The people who run it can fix this; your account is fine."},
+		"rate_limited": {http.StatusTooManyRequests, "X is asking for a pause",
+			"There have been too many of these calls in a short time. X counts them for each person and starts anew every 15 minutes."},
+		// The kit has refreshed and asked again before it lets a 401 through. X has answered
+		// so to good tokens in an outage, so no user is signed out for it.
+		"unauthorized": {http.StatusUnauthorized, "X does not accept this sign-in at the moment",
+			"If trying again does not help, sign in again."},
+		"account_refused": {http.StatusForbidden, "X does not let your account do this",
+			"X has suspended, locked or restricted the account. Open X to see what it asks of you."},
+		"duplicate": {http.StatusForbidden, "You have posted this already",
+			"X does not take the same text twice in a row. Change a word and post again."},
+		"read_only": {http.StatusForbidden, "This application may only read",
+			"Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."},
+		"no_access": {http.StatusForbidden, "X does not let this application do this",
+			"The application's plan at X does not include this call. Your account is fine."},
+		"forbidden": {http.StatusForbidden, "X does not allow this",
+			"Your sign-in may lack a permission (scope)."},
+		"not_found": {http.StatusNotFound, "X does not know this",
+			"It may have been deleted, or the account is suspended."},
+		"too_large": {http.StatusRequestEntityTooLarge, "This is too large for X",
+			"Try a shorter text or a smaller picture."},
+		"refused": {http.StatusBadGateway, "X did not take this",
+			"X found something wrong with what this application sent."},
 	}
 }
 

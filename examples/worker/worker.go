@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -13,7 +10,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -119,25 +116,22 @@ func (w *worker) do(ctx context.Context, j job) error {
 func (w *worker) send(ctx context.Context, j *job) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]string{"text": j.Text})
-	if err != nil {
-		j.State, j.Note = refused, noteRefused
-		return
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.x.com/2/tweets", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/2/tweets", xapi.JSON(map[string]string{"text": j.Text}))
 	if err != nil {
 		j.State, j.Note = refused, noteRefused
 		return
 	}
 	r.Header.Set("Content-Type", "application/json")
-	resp, err := w.kit.ClientFor(j.Key).Do(r)
-	if err != nil {
+	answer, err := xapi.Decode[struct{ Data struct{ ID string } }](w.kit.ClientFor(j.Key).Do(r))
+	var refusal *xapi.Error
+	switch {
+	case err == nil:
+		j.State, j.Note, j.PostID = posted, "", answer.Data.ID
+	case errors.As(err, &refusal):
+		w.refused(j, refusal)
+	default:
 		w.failed(j, err)
-		return
 	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	w.answered(j, resp, answer)
 }
 
 // failed is for requests without an answer.
@@ -162,28 +156,24 @@ func (w *worker) failed(j *job, err error) {
 	}
 }
 
-// answered is for requests that X answered.
-func (w *worker) answered(j *job, resp *http.Response, answer []byte) {
-	var body struct{ Data struct{ ID string } }
-	_ = json.Unmarshal(answer, &body)
+// refused is for requests that X refused.
+func (w *worker) refused(j *job, e *xapi.Error) {
 	switch {
-	case resp.StatusCode == http.StatusCreated:
-		j.State, j.Note, j.PostID = posted, "", body.Data.ID
-	case resp.StatusCode == http.StatusTooManyRequests:
-		// X has not tried, so neither have we.
+	case e.Cause == "rate_limited":
+		// X has not tried, so the attempt does not count.
 		j.Attempts--
-		w.later(j, answers.LimitEnds(resp))
+		w.later(j, e.RetryAt)
 		j.Note = noteLimited
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusServiceUnavailable:
-		// 401 comes through where X takes the token no more and a new one cannot be had at
-		// the moment; 503 where X is not at home. Neither has posted anything.
-		w.later(j, time.Time{})
-	case resp.StatusCode >= http.StatusInternalServerError:
+	case e.Cause == "unauthorized", e.Cause == "no_credits", e.Status == http.StatusServiceUnavailable:
+		// A 401 comes through if X does not accept the token and no new one can be had at the
+		// moment. X has posted nothing in these cases.
+		w.later(j, e.RetryAt)
+	case e.Cause == "unavailable":
 		j.State, j.Note = unknown, noteNoAnswer
-	case bytes.Contains(bytes.ToLower(answer), []byte("duplicate")):
+	case e.Cause == "duplicate":
 		j.State, j.Note = refused, noteDuplicate
 	default:
-		log.Print("worker: X answers ", resp.Status, " to a post")
+		log.Print("worker: X refuses a post: ", e)
 		j.State, j.Note = refused, noteRefused
 	}
 }

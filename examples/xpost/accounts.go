@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -41,8 +40,12 @@ func (s *storage) remember(ctx context.Context, u provider.User, api string) err
 }
 
 func (s *storage) forget(ctx context.Context, key tokenstore.Key) error {
-	_, err := s.db.ExecContext(ctx, `DELETE FROM xpost_accounts WHERE provider = ? AND user_id = ?`, key.Provider, key.UserID)
-	return err
+	for _, table := range []string{"xpost_accounts", "xpost_imports"} {
+		if _, err := s.db.ExecContext(ctx, "DELETE FROM "+table+" WHERE provider = ? AND user_id = ?", key.Provider, key.UserID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // accounts lists who signed in, the last one first.
@@ -65,32 +68,46 @@ func (s *storage) accounts(ctx context.Context) (all []account, err error) {
 	return all, rows.Err()
 }
 
-// account is the one that the command is to use: of those that -account and -oauth1 leave,
-// the last to sign in.
+// account is the one that the command is to use: the last to sign in of the candidates.
 func (c *call) account(ctx context.Context) (account, error) {
-	all, err := c.accounts(ctx)
+	all, err := c.candidates(ctx)
 	if err != nil {
 		return account{}, err
+	}
+	return all[0], nil
+}
+
+// candidates are the accounts that the flags leave and whose tokens can be used, the last to
+// sign in first. There is at least one, or an error. Tokens from outside stand for their
+// accounts, unless -account names another one.
+func (c *call) candidates(ctx context.Context) ([]account, error) {
+	if err := c.adopt(ctx); err != nil {
+		return nil, err
+	}
+	all, err := c.accounts(ctx)
+	if err != nil {
+		return nil, err
 	}
 	wanted := strings.TrimPrefix(c.opt.account, "@")
 	all = slices.DeleteFunc(all, func(a account) bool {
 		return wanted != "" && a.id != wanted && !strings.EqualFold(a.username, wanted) ||
-			c.opt.oauth1 && a.provider != oauth1Name
+			wanted == "" && len(c.adopted) > 0 && !slices.Contains(c.adopted, a.key()) ||
+			c.opt.oauth1 && a.provider != oauth1Name || c.opt.oauth2 && a.provider != oauth2Name
 	})
-	for _, a := range all {
-		if c.usable(a) == nil {
-			return a, nil
-		}
-	}
+	usable := slices.DeleteFunc(slices.Clone(all), func(a account) bool { return c.usable(a) != nil })
 	switch {
+	case len(usable) > 0:
+		return usable, nil
 	case len(all) > 0:
-		return account{}, c.usable(all[0])
+		return nil, c.usable(all[0])
 	case wanted != "":
-		return account{}, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists who is, and xpost login adds somebody", c.opt.account)}
+		return nil, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists who is, and xpost login adds somebody", c.opt.account)}
 	case c.opt.oauth1:
-		return account{}, &notSignedIn{"nobody is signed in by OAuth 1.0a: run xpost -oauth1 login"}
+		return nil, &notSignedIn{"nobody is signed in by OAuth 1.0a: run xpost -oauth1 login"}
+	case c.opt.oauth2:
+		return nil, &notSignedIn{"nobody is signed in by OAuth 2.0: run xpost -oauth2 login"}
 	}
-	return account{}, &notSignedIn{"nobody is signed in: run xpost login"}
+	return nil, &notSignedIn{"nobody is signed in: run xpost login"}
 }
 
 // The names that the kit gives to its providers.
@@ -163,7 +180,7 @@ func (c *call) describe(ctx context.Context, a account) described {
 func (d described) write(w io.Writer) {
 	who := "@" + d.Username
 	if d.Name != "" {
-		who += " (" + answers.Plain(d.Name) + ")"
+		who += " (" + plain(d.Name) + ")"
 	}
 	fmt.Fprintf(w, "%s, id %s, by %s\n", who, d.ID, d.Protocol)
 	switch {
@@ -192,7 +209,7 @@ func whoami(ctx context.Context, c *call) (result, error) {
 	}
 	d := c.describe(ctx, a)
 	d.Current = true
-	return result{d, d.write}, nil
+	return result{document: d, write: d.write}, nil
 }
 
 func listAccounts(ctx context.Context, c *call) (result, error) {
@@ -207,7 +224,7 @@ func listAccounts(ctx context.Context, c *call) (result, error) {
 		d.Current = a.key() == current.key()
 		list = append(list, d)
 	}
-	return result{list, func(w io.Writer) {
+	return result{document: list, write: func(w io.Writer) {
 		if len(list) == 0 {
 			fmt.Fprintln(w, "Nobody is signed in. xpost login signs in.")
 		}

@@ -3,28 +3,27 @@ package main
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
 	"github.com/michimani/gotwi"
 
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 )
 
-// api asks X as an account. It reads with go-twitter, and posts and uploads with gotwi:
-// go-twitter has no upload, and its CreateTweet panics on a poll that is no reply. Both use
-// the kit's *http.Client, which does the signing and the refreshing.
+// api calls X as an account: it reads with go-twitter, posts with gotwi, and uploads with
+// package xapi. go-twitter has no upload, and its CreateTweet panics on a poll that is no
+// reply. All use the kit's *http.Client, which signs and refreshes.
 type api struct {
 	account account
+	user    *http.Client
 	read    *twitter.Client
 	write   *gotwi.Client
 }
 
 const (
-	readTimeout = 30 * time.Second
-	// writeTimeout bounds a post, and a segment of an upload on a slow line.
+	readTimeout  = 30 * time.Second
 	writeTimeout = 2 * time.Minute
 )
 
@@ -41,21 +40,17 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	if len(missing) > 0 {
 		return nil, &lacks{missing}
 	}
-	base, err := url.Parse(c.cfg.apiURL)
-	if err != nil {
-		return nil, err
-	}
-	h := *c.clients.Client(ctx, a.key())
-	h.Transport = &answers.Transport{Base: &counting{h.Transport}, API: base}
+	user := c.clients.Client(ctx, a.key())
+	h := xapi.Client(user)
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
-		HTTPClient: &h,
+		HTTPClient: h,
 		// gotwi wants a token. The kit's client puts the account's in its place.
 		AccessToken: "set by the kit",
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api{a, &twitter.Client{Authorizer: byTheKit{}, Client: &h, Host: c.cfg.apiURL}, write}, nil
+	return &api{a, user, &twitter.Client{Authorizer: byTheKit{}, Client: h, Host: defaultAPIURL}, write}, nil
 }
 
 // byTheKit leaves authorization to the client.

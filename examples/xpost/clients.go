@@ -26,7 +26,7 @@ func openClients(ctx context.Context, w world, cfg config) (k *kitClients, err e
 	var providers []provider.Provider
 	if cfg.clientID != "" {
 		k.oauth2, err = provider.NewX(provider.OAuth2Config{
-			ClientID: cfg.clientID, ClientSecret: cfg.clientSecret, CallbackURL: cfg.callbackURL(), Scopes: cfg.scopes,
+			ClientID: cfg.clientID, ClientSecret: cfg.clientSecret, CallbackURL: cfg.callbackURL, Scopes: cfg.scopes,
 			APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL,
 		})
 		if err != nil {

@@ -1,53 +1,76 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"time"
+
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // command is what the first argument names.
 type command struct {
 	name string
+	// args and about are for its help.
+	args, about string
 	// flags adds those that only some commands have.
 	flags func(*flag.FlagSet, *options)
-	// least and most bound the number of arguments.
+	// least and most bound the number of arguments. takes says what they are.
 	least, most int
-	args        string // for people
+	takes       string
 	posts       bool
 	run         func(context.Context, *call) (result, error)
 }
 
+// many is a number of arguments without a limit that matters.
+const many = 100
+
 func commands() []command {
 	return []command{
-		{name: "login", run: login},
-		{name: "whoami", run: whoami},
-		{name: "accounts", run: listAccounts},
-		{name: "refresh", run: refresh},
-		{name: "revoke", run: revoke},
-		{name: "text", flags: replyFlag, least: 1, most: 1, args: "one TEXT, in quotes; flags come before it", posts: true, run: postText},
-		{name: "image", flags: mediaFlags, least: 1, most: 4, args: "one to four files; flags come before them", posts: true, run: postImages},
-		{name: "gif", flags: mediaFlags, least: 1, most: 1, args: "one file; flags come before it", posts: true, run: postGIF},
-		{name: "video", flags: mediaFlags, least: 1, most: 1, args: "one file; flags come before it", posts: true, run: postVideo},
-		{name: "poll", flags: pollFlags, least: 3, most: 5, args: "a TEXT and two to four answers, each in quotes; flags come before them", posts: true, run: postPoll},
-		{name: "timeline", flags: readFlags, run: timeline},
-		{name: "followers", flags: readFlags, run: followers},
-		{name: "custom", least: 2, most: 3, args: "a METHOD, a PATH and perhaps JSON", run: custom},
+		{name: "login", run: login, about: aboutLogin},
+		{name: "link", run: link, about: aboutLink},
+		{name: "code", run: code, args: "[CODE | ADDRESS]", about: aboutCode, most: 1, takes: "one code or address, in quotes"},
+		{name: "whoami", run: whoami, about: "Prints the account that commands use. X is not asked."},
+		{name: "accounts", run: listAccounts, about: "Lists all accounts that are signed in here. X is not asked."},
+		{name: "refresh", run: refresh, about: aboutRefresh},
+		{name: "revoke", run: revoke, about: "Revokes one token at X, and forgets it. See also xpost logout -h."},
+		{name: "logout", run: logout, flags: logoutFlags, about: aboutLogout},
+		{name: "text", run: postText, flags: replyFlag, args: "TEXT", about: aboutText,
+			least: 1, most: 1, takes: "one TEXT, in quotes; flags come before it", posts: true},
+		{name: "image", run: postImages, flags: mediaFlags, args: "FILE...", about: aboutImage,
+			least: 1, most: 4, takes: "one to four files; flags come before them", posts: true},
+		{name: "gif", run: postGIF, flags: mediaFlags, args: "FILE", about: aboutGIF,
+			least: 1, most: many, takes: "one file; flags come before it", posts: true},
+		{name: "video", run: postVideo, flags: mediaFlags, args: "FILE", about: aboutVideo,
+			least: 1, most: many, takes: "one file; flags come before it", posts: true},
+		{name: "poll", run: postPoll, flags: pollFlags, args: "TEXT ANSWER ANSWER...", about: aboutPoll,
+			least: 3, most: 5, takes: "a TEXT and two to four answers, each in quotes; flags come before them", posts: true},
+		{name: "upload", run: uploadFiles, flags: altFlag, args: "FILE...", about: aboutUpload,
+			least: 1, most: many, takes: "files; flags come before them"},
+		{name: "delete", run: deletePosts, args: "ID...", about: "Deletes posts of the account.",
+			least: 1, most: many, takes: "ids of posts"},
+		{name: "timeline", run: timeline, flags: readFlags, about: "Prints the home timeline, or the posts of a user."},
+		{name: "followers", run: followers, flags: readFlags, about: "Prints the followers of the account, or of a user."},
+		{name: "custom", run: custom, flags: customFlags, args: "[METHOD PATH [JSON]]", about: aboutCustom,
+			most: 3, takes: "a METHOD, a PATH and perhaps JSON, or only flags"},
 	}
 }
 
 // options are the flags of all commands.
 type options struct {
-	json, oauth1   bool
-	account        string
-	reply, text    string
-	alt            list
-	open           time.Duration
-	user, nextPage string
-	count          int
+	json, oauth1, oauth2 bool
+	account, auth        string
+	reply, text          string
+	alt, media, answers  list
+	open                 time.Duration
+	user, nextPage       string
+	count                int
+	all                  bool
 }
 
 // list is a flag that may be given several times.
@@ -57,30 +80,51 @@ func (l *list) String() string     { return "" }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 func commonFlags(f *flag.FlagSet, o *options) {
-	f.BoolVar(&o.json, "json", o.json, "")
-	f.BoolVar(&o.oauth1, "oauth1", o.oauth1, "")
-	f.StringVar(&o.account, "account", o.account, "")
+	f.BoolVar(&o.json, "json", o.json, "one JSON document on standard output, also for errors")
+	f.BoolVar(&o.oauth1, "oauth1", o.oauth1, "use OAuth 1.0a")
+	f.BoolVar(&o.oauth2, "oauth2", o.oauth2, "use OAuth 2.0")
+	f.StringVar(&o.account, "account", o.account, "`name` or id of the account. Default: the one that signed in last")
+	f.StringVar(&o.auth, "auth", o.auth, "JSON `file` with credentials and tokens, see xpost -h")
 }
 
-func replyFlag(f *flag.FlagSet, o *options) { f.StringVar(&o.reply, "reply", "", "") }
+func replyFlag(f *flag.FlagSet, o *options) {
+	f.StringVar(&o.reply, "reply", "", "`id` of the post to reply to")
+}
+
+func altFlag(f *flag.FlagSet, o *options) {
+	f.Var(&o.alt, "alt", "`description` of a file, for people who cannot see it; once for each file")
+}
 
 func mediaFlags(f *flag.FlagSet, o *options) {
 	replyFlag(f, o)
-	f.StringVar(&o.text, "text", "", "")
-	f.Var(&o.alt, "alt", "")
+	altFlag(f, o)
+	f.StringVar(&o.text, "text", "", "`text` of the post; - reads it from standard input")
+}
+
+func openFlag(f *flag.FlagSet, o *options) {
+	f.DurationVar(&o.open, "for", 24*time.Hour, "how long a poll is open, from 5m to 168h")
 }
 
 func pollFlags(f *flag.FlagSet, o *options) {
 	replyFlag(f, o)
-	f.DurationVar(&o.open, "for", 24*time.Hour, "")
+	openFlag(f, o)
+}
+
+func customFlags(f *flag.FlagSet, o *options) {
+	mediaFlags(f, o)
+	openFlag(f, o)
+	f.Var(&o.media, "media", "`file` to upload and attach; several times for several files")
+	f.Var(&o.answers, "option", "`answer` of a poll; two to four times")
 }
 
 func readFlags(f *flag.FlagSet, o *options) {
-	f.StringVar(&o.user, "user", "", "")
-	f.StringVar(&o.nextPage, "page", "", "")
+	f.StringVar(&o.user, "user", "", "@name or id of another `user`, or me")
+	f.StringVar(&o.nextPage, "page", "", "the `token` that the page before ended with")
 	// Few: X charges for each post and user that it returns.
-	f.IntVar(&o.count, "n", 20, "")
+	f.IntVar(&o.count, "n", 20, "how many")
 }
+
+func logoutFlags(f *flag.FlagSet, o *options) { f.BoolVar(&o.all, "all", false, "all accounts") }
 
 // call is a command line, understood, and what it runs with.
 type call struct {
@@ -89,6 +133,8 @@ type call struct {
 	opt     options
 	args    []string
 	cfg     config
+	input   *bufio.Reader // of standard input
+	adopted []tokenstore.Key
 	*kitClients
 }
 
@@ -96,53 +142,64 @@ type call struct {
 func run(ctx context.Context, w world, args []string) int {
 	var opt options
 	r, err := dispatch(ctx, w, args, &opt)
-	if errors.Is(err, flag.ErrHelp) {
-		_, _ = io.WriteString(w.stdout, usage)
-		return 0
+	var wrong *usageError
+	if errors.As(err, &wrong) || r.help {
+		// A fault, or -h, in front of -json ended the reading of flags.
+		opt.json = opt.json || slices.Contains(args, "-json") || slices.Contains(args, "--json")
 	}
-	return show(w, opt, r, err)
+	status := show(w, opt, r, err)
+	if err != nil && ctx.Err() != nil {
+		return statusStopped
+	}
+	return status
 }
 
 func dispatch(ctx context.Context, w world, args []string, opt *options) (result, error) {
-	args, err := parse("xpost", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
+	flags, err := parse("xpost", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
+	if errors.Is(err, flag.ErrHelp) || flags.Arg(0) == "help" {
+		return helped(usage), nil
+	}
 	if err != nil {
 		return result{}, err
 	}
-	if len(args) == 0 {
+	if flags.NArg() == 0 {
 		return result{}, usagef("which command? xpost -h lists them, xpost demo shows them")
 	}
-	name, args := args[0], args[1:]
-	switch name {
-	case "demo":
+	name, args := flags.Arg(0), flags.Args()[1:]
+	if name == "demo" {
 		return demo(ctx, w, args, opt)
-	case "help":
-		return result{}, flag.ErrHelp
 	}
 	for _, c := range commands() {
 		if c.name == name {
 			return c.do(ctx, w, args, opt)
 		}
 	}
-	return result{}, usagef("there is no command %q; xpost -h lists them", name)
+	if likely := likely(name); likely != "" {
+		return result{}, usagef("there is no command %q; did you mean %s? xpost -h lists the commands", name, likely)
+	}
+	return result{}, usagef("there is no command %q; xpost -h lists the commands", name)
 }
 
 func (c command) do(ctx context.Context, w world, args []string, opt *options) (result, error) {
-	args, err := parse("xpost "+c.name, args, func(f *flag.FlagSet) {
+	flags, err := parse("xpost "+c.name, args, func(f *flag.FlagSet) {
 		commonFlags(f, opt)
 		if c.flags != nil {
 			c.flags(f, opt)
 		}
 	})
-	if err != nil {
+	switch args = flags.Args(); {
+	case errors.Is(err, flag.ErrHelp):
+		return helped(c.help(flags)), nil
+	case err != nil:
 		return result{}, err
+	case opt.oauth1 && opt.oauth2:
+		return result{}, usagef("-oauth1 and -oauth2 are two different tokens: give one of the flags")
+	case len(args) > 0 && c.most == 0:
+		return result{}, usagef("%s takes no arguments, and here are %d", c.name, len(args))
+	case len(args) < c.least, len(args) > c.most:
+		return result{}, usagef("%s takes %s; here are %d arguments", c.name, c.takes, len(args))
 	}
-	if len(args) < c.least || len(args) > c.most {
-		if c.most == 0 {
-			return result{}, usagef("%s takes no arguments, and here are %d", c.name, len(args))
-		}
-		return result{}, usagef("%s takes %s; here are %d arguments", c.name, c.args, len(args))
-	}
-	cfg, err := readConfig(w.env)
+	cfg, err := readConfig(w.env, opt.auth)
 	if err != nil {
 		return result{}, err
 	}
@@ -150,24 +207,25 @@ func (c command) do(ctx context.Context, w world, args []string, opt *options) (
 	if err != nil {
 		return result{}, err
 	}
-	r, err := c.run(ctx, &call{world: w, command: c, opt: *opt, args: args, cfg: cfg, kitClients: k})
+	r, err := c.run(ctx, &call{
+		world: w, command: c, opt: *opt, args: args, cfg: cfg, input: bufio.NewReader(w.stdin), kitClients: k,
+	})
 	if c.posts && errors.Is(err, context.Canceled) && !errors.Is(err, errUnsure) {
 		err = errors.Join(errNotPosted, err)
 	}
 	return r, errors.Join(err, k.close(ctx))
 }
 
-// parse reads the flags in front of args and returns what follows.
-func parse(name string, args []string, add func(*flag.FlagSet)) ([]string, error) {
+// parse reads the flags in front of args. The flag set has what follows them.
+func parse(name string, args []string, add func(*flag.FlagSet)) (*flag.FlagSet, error) {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	add(f)
-	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil, err
-	} else if err != nil {
-		return nil, usagef("%s: %v; xpost -h lists the flags", name, err)
+	err := f.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = usagef("%s: %v; %s -h lists the flags", name, err, name)
 	}
-	return f.Args(), nil
+	return f, err
 }
 
 // readArg returns an argument, or all of standard input for "-".
@@ -175,25 +233,35 @@ func (c *call) readArg(ctx context.Context, arg string, most int64) (string, err
 	if arg != "-" {
 		return arg, nil
 	}
-	type read struct {
-		b   []byte
+	b, err := waitFor(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.input, most+1)) })
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return "", err
+	case err != nil:
+		return "", fmt.Errorf("standard input cannot be read: %w", err)
+	case int64(len(b)) > most:
+		return "", usagef("standard input is longer than %d bytes", most)
+	}
+	return string(b), nil
+}
+
+// waitFor returns what f returns, or ctx's error. f goes on when ctx ends, and ends with
+// the process.
+func waitFor[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		v   T
 		err error
 	}
-	done := make(chan read, 1)
+	done := make(chan outcome, 1)
 	go func() {
-		b, err := io.ReadAll(io.LimitReader(c.stdin, most+1))
-		done <- read{b, err}
+		v, err := f()
+		done <- outcome{v, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return "", ctx.Err()
-	case r := <-done:
-		switch {
-		case r.err != nil:
-			return "", fmt.Errorf("standard input cannot be read: %w", r.err)
-		case int64(len(r.b)) > most:
-			return "", usagef("standard input is longer than %d bytes", most)
-		}
-		return string(r.b), nil
+		var zero T
+		return zero, ctx.Err()
+	case o := <-done:
+		return o.v, o.err
 	}
 }

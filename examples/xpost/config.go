@@ -25,13 +25,14 @@ type config struct {
 	consumerKey, consumerSecret string
 	apiURL, authorizeURL        string
 	scopes                      []string
-	port                        string
+	callbackURL                 string
 	file                        string
+	outside                     []outside
 }
 
-// callbackURL has the IP address and not "localhost" (RFC 8252, 7.3 and 8.3): that name may
-// lead elsewhere, and X takes it for another callback.
-func (c config) callbackURL() string { return "http://127.0.0.1:" + c.port + "/callback" }
+// callbackAt is the callback on this machine. It has the IP address and not "localhost" (RFC
+// 8252, 7.3 and 8.3): that name may lead elsewhere, and X takes it for another callback.
+func callbackAt(port string) string { return "http://127.0.0.1:" + port + "/callback" }
 
 // configError is everything that is wrong with the environment, one line each, each with
 // the name of its variable.
@@ -40,61 +41,103 @@ type configError struct{ faults []error }
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
 func (e *configError) Unwrap() []error { return e.faults }
 
-func readConfig(env func(string) string) (config, error) {
+// readConfig reads the environment, and what the file of -auth has instead.
+func readConfig(env func(string) string, authFile string) (config, error) {
 	get := func(name string) string { return strings.TrimSpace(env(name)) }
-	var faults []error
-	fault := func(name, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s "+format, append([]any{name}, args...)...))
-	}
-	c := config{
-		clientID:       get("X_CLIENT_ID"),
-		clientSecret:   get("X_CLIENT_SECRET"),
-		consumerKey:    get("X_CONSUMER_KEY"),
-		consumerSecret: get("X_CONSUMER_SECRET"),
-		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
-		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
-		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
-		port:           cmp.Or(get("X_CALLBACK_PORT"), defaultPort),
-		file:           get("XPOST_DB"),
-	}
-	switch {
-	case c.clientSecret != "" && c.clientID == "":
-		fault("X_CLIENT_ID", "is missing, and X_CLIENT_SECRET is set")
-	case c.consumerKey != "" && c.consumerSecret == "":
-		fault("X_CONSUMER_SECRET", "is missing, and X_CONSUMER_KEY is set")
-	case c.consumerSecret != "" && c.consumerKey == "":
-		fault("X_CONSUMER_KEY", "is missing, and X_CONSUMER_SECRET is set")
-	case c.clientID == "" && c.consumerKey == "":
-		fault("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: set one of them to what console.x.com says, or try xpost demo, which needs neither")
-	}
-	for _, v := range []struct{ name, value string }{{"X_API_URL", c.apiURL}, {"X_AUTHORIZE_URL", c.authorizeURL}} {
-		u, err := url.Parse(v.value)
-		switch {
-		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-			fault(v.name, "must be an https URL, or an http one on a loopback address")
-		case u.Scheme == "http" && !loopback(u.Hostname()):
-			fault(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
-		case u.User != nil || u.Fragment != "":
-			fault(v.name, "must not hold a user or a fragment")
+	var auth authParameters
+	if authFile != "" {
+		var err error
+		if auth, err = readAuth(authFile); err != nil {
+			return config{}, err
 		}
 	}
-	if strings.Contains(get("X_SCOPES"), ",") {
-		fault("X_SCOPES", "is separated by spaces, not by commas")
+	port := cmp.Or(get("X_CALLBACK_PORT"), defaultPort)
+	c := config{
+		apiURL:       strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
+		authorizeURL: cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
+		scopes:       strings.Fields(cmp.Or(string(auth.Scope), get("X_SCOPES"), defaultScopes)),
+		callbackURL:  cmp.Or(auth.RedirectURI, callbackAt(port)),
+		file:         get("XPOST_DB"),
 	}
-	if n, err := strconv.Atoi(c.port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != c.port {
-		fault("X_CALLBACK_PORT", "must be a number from 1 to 65535")
+	c.clientID, c.clientSecret = pair(auth.ClientID, auth.ClientSecret, get("X_CLIENT_ID"), get("X_CLIENT_SECRET"))
+	c.consumerKey, c.consumerSecret = pair(auth.ConsumerKey, auth.ConsumerSecret, get("X_CONSUMER_KEY"), get("X_CONSUMER_SECRET"))
+	token, secret := pair(auth.OAuthToken, auth.OAuthTokenSecret, get("X_ACCESS_TOKEN"), get("X_ACCESS_TOKEN_SECRET"))
+	c.outside = tokensFrom(token, secret, auth.AccessToken, auth.RefreshToken, c.scopes)
+
+	f := &faults{}
+	c.checkCredentials(f)
+	c.checkAddresses(f)
+	if (token == "") != (secret == "") {
+		f.add("X_ACCESS_TOKEN", "and X_ACCESS_TOKEN_SECRET are set together, and one of them is missing")
+	}
+	if strings.Contains(get("X_SCOPES"), ",") {
+		f.add("X_SCOPES", "is separated by spaces, not by commas")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port {
+		f.add("X_CALLBACK_PORT", "must be a number from 1 to 65535")
 	}
 	if c.file == "" {
 		dir, err := os.UserConfigDir()
 		if err != nil {
-			fault("XPOST_DB", "is missing, and this user has no configuration directory: %v", err)
+			f.add("XPOST_DB", "is missing, and this user has no configuration directory: %v", err)
 		}
 		c.file = filepath.Join(dir, "xpost", "tokens.db")
 	}
-	if len(faults) > 0 {
-		return config{}, &configError{faults}
+	if len(f.all) > 0 {
+		return config{}, &configError{f.all}
 	}
 	return c, nil
+}
+
+// pair returns the first of two pairs that has anything. The halves of different pairs do
+// not go together.
+func pair(id, secret, otherID, otherSecret string) (string, string) {
+	if id+secret != "" {
+		return id, secret
+	}
+	return otherID, otherSecret
+}
+
+// faults collects what is wrong with variables.
+type faults struct{ all []error }
+
+func (f *faults) add(name, format string, args ...any) {
+	f.all = append(f.all, fmt.Errorf("%s "+format, append([]any{name}, args...)...))
+}
+
+func (c config) checkCredentials(f *faults) {
+	switch {
+	case c.clientSecret != "" && c.clientID == "":
+		f.add("X_CLIENT_ID", "is missing, and X_CLIENT_SECRET is set")
+	case c.consumerKey != "" && c.consumerSecret == "":
+		f.add("X_CONSUMER_SECRET", "is missing, and X_CONSUMER_KEY is set")
+	case c.consumerSecret != "" && c.consumerKey == "":
+		f.add("X_CONSUMER_KEY", "is missing, and X_CONSUMER_SECRET is set")
+	case c.clientID == "" && c.consumerKey == "":
+		f.add("X_CLIENT_ID", "is missing, and so is X_CONSUMER_KEY: set one of them to what console.x.com says, or try xpost demo, which needs neither")
+	}
+	for _, o := range c.outside {
+		switch {
+		case o.provider == oauth1Name && c.consumerKey == "":
+			f.add("X_CONSUMER_KEY", "is missing, and a token was issued to it")
+		case o.provider == oauth2Name && c.clientID == "":
+			f.add("X_CLIENT_ID", "is missing, and a token was issued to it")
+		}
+	}
+}
+
+func (c config) checkAddresses(f *faults) {
+	for _, v := range []struct{ name, value string }{{"X_API_URL", c.apiURL}, {"X_AUTHORIZE_URL", c.authorizeURL}} {
+		u, err := url.Parse(v.value)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+			f.add(v.name, "must be an https URL, or an http one on a loopback address")
+		case u.Scheme == "http" && !loopback(u.Hostname()):
+			f.add(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
+		case u.User != nil || u.Fragment != "":
+			f.add(v.name, "must not hold a user or a fragment")
+		}
+	}
 }
 
 // loopback reports whether host is this machine.

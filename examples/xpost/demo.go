@@ -22,16 +22,19 @@ import (
 // demo runs commands against a local X that ends with it: those of a tour, or the one that
 // args name.
 func demo(ctx context.Context, w world, args []string, opt *options) (r result, err error) {
-	args, err = parse("xpost demo", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
-	switch {
+	flags, err := parse("xpost demo", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
+	switch args = flags.Args(); {
+	case errors.Is(err, flag.ErrHelp):
+		demo := command{name: "demo", args: "[COMMAND ...]", about: "Shows a tour, or runs one command, with a local simulator of X."}
+		return helped(demo.help(flags)), nil
 	case err != nil:
 		return result{}, err
-	case len(args) == 0 && opt.json:
-		return result{}, usagef("demo: a tour is more than one JSON document; name a command, such as xpost demo -json timeline")
 	case len(args) > 0 && (args[0] == "demo" || args[0] == "login"):
 		return result{}, usagef("demo: it signs in by itself, so %s is no command for it", args[0])
 	case opt.account != "":
 		return result{}, usagef("demo: there is one account, so -account has no place here")
+	case opt.auth != "":
+		return result{}, usagef("demo: it has credentials of its simulator, so -auth has no place here")
 	}
 	dir, err := os.MkdirTemp("", "xpost-demo-")
 	if err != nil {
@@ -58,12 +61,28 @@ func demo(ctx context.Context, w world, args []string, opt *options) (r result, 
 	case len(args) > 0:
 		return dispatch(ctx, w, args, opt)
 	}
-	fmt.Fprintf(w.stdout, "$ xpost %s\n", quoted(signIn))
-	r.write(w.stdout)
-	return tour(ctx, w, dir)
+	return tour(ctx, w, dir, opt.json, step{quoted(signIn), r.document, r.write})
 }
 
-func tour(ctx context.Context, w world, dir string) (result, error) {
+// step is a command of the tour with its result, as -json shows it.
+type step struct {
+	Command string `json:"command"`
+	Result  any    `json:"result"`
+	write   func(io.Writer)
+}
+
+// tour shows each step when it is done. With -json all of them are one document.
+func tour(ctx context.Context, w world, dir string, json bool, signIn step) (result, error) {
+	steps := []step{}
+	show := func(s step) {
+		steps = append(steps, s)
+		if !json {
+			fmt.Fprintf(w.stdout, "$ xpost %s\n", s.Command)
+			s.write(w.stdout)
+			fmt.Fprintln(w.stdout)
+		}
+	}
+	show(signIn)
 	picture := filepath.Join(dir, "picture.png")
 	if err := os.WriteFile(picture, pattern(), 0o600); err != nil {
 		return result{}, err
@@ -75,22 +94,21 @@ func tour(ctx context.Context, w world, dir string) (result, error) {
 		{"poll", "-for", "1h", "Tea or coffee?", "Tea", "Coffee"},
 		{"timeline", "-n", "5"},
 	} {
-		fmt.Fprintf(w.stdout, "\n$ xpost %s\n", quoted(line))
 		r, err := dispatch(ctx, w, line, &options{})
 		if err != nil {
 			return result{}, err
 		}
-		r.write(w.stdout)
+		show(step{quoted(line), r.document, r.write})
 	}
-	return result{write: func(w io.Writer) {
-		fmt.Fprintln(w, "\nThat was the tour. xpost -h lists the commands, and the variables that lead to X itself.")
+	return result{document: steps, write: func(w io.Writer) {
+		fmt.Fprintln(w, "That was the tour. xpost -h lists the commands, and the variables that lead to X itself.")
 	}}, nil
 }
 
 // localX starts a simulator and makes w's variables those that lead to it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
-	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}})
+	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{callbackAt(port)}})
 	variables := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,
 		"X_CLIENT_ID":    xtest.DefaultPublicClientID, // a Native App, without a secret

@@ -18,18 +18,22 @@ const signInTimeout = 10 * time.Minute
 var errTooSlow = errors.New("nobody has signed in for ten minutes: run xpost login again")
 
 func login(ctx context.Context, c *call) (result, error) {
+	if c.opt.account != "" {
+		return result{}, usagef("login takes no -account: it is for X to say who signs in")
+	}
+	if len(c.cfg.outside) > 0 {
+		return c.takeOver(ctx)
+	}
+	p, err := c.provider()
+	if err != nil {
+		return result{}, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, signInTimeout, errTooSlow)
 	defer cancel()
 	var u provider.User
-	var err error
-	switch {
-	case c.opt.account != "":
-		err = usagef("login takes no -account: it is for X to say who signs in")
-	case c.oauth1 == nil && c.opt.oauth1:
-		err = &configError{[]error{errors.New("X_CONSUMER_KEY is missing, and -oauth1 needs it")}}
-	case c.oauth2 == nil || c.opt.oauth1:
+	if p.Name() == oauth1Name {
 		u, err = c.byPIN(ctx)
-	default:
+	} else {
 		u, err = c.byLoopback(ctx)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errTooSlow) {
@@ -38,16 +42,33 @@ func login(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	a := account{provider: u.Provider, id: u.AccountID, username: u.Username, name: u.Name, api: c.cfg.apiURL, signedInAt: u.SignedInAt}
-	d := c.describe(context.WithoutCancel(ctx), a)
+	return c.signedIn(context.WithoutCancel(ctx), u)
+}
+
+// takeOver signs in with the tokens from outside.
+func (c *call) takeOver(ctx context.Context) (result, error) {
+	a, err := c.account(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	return c.signedIn(ctx, provider.User{
+		Provider: a.provider, AccountID: a.id, Username: a.username, Name: a.name, SignedInAt: a.signedInAt,
+	})
+}
+
+// signedIn is the result of a sign-in.
+func (c *call) signedIn(ctx context.Context, u provider.User) (result, error) {
+	d := c.describe(ctx, account{
+		provider: u.Provider, id: u.AccountID, username: u.Username, name: u.Name, api: c.cfg.apiURL, signedInAt: u.SignedInAt,
+	})
 	d.Current = true
-	return result{d, func(w io.Writer) {
+	return result{document: d, write: func(w io.Writer) {
 		fmt.Fprintf(w, "Signed in as @%s.\n", u.Username)
 		d.write(w)
 	}}, nil
 }
 
-// save keeps the token and the name of who signed in, or neither.
+// save keeps the token and the name of the user who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
 	stored, err := c.clients.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
 	if err != nil {

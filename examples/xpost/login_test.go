@@ -134,7 +134,7 @@ func TestLoginIsStopped(t *testing.T) {
 	for _, args := range [][]string{{"login"}, {"-oauth1", "login"}} {
 		ctx, cancel := context.WithCancel(t.Context())
 		silent, keyboard := io.Pipe()
-		l.runAs(ctx, person{stdin: silent, browse: func(context.Context, string) { cancel() }}, args...).want(1, "stopped")
+		l.runAs(ctx, person{stdin: silent, browse: func(context.Context, string) { cancel() }}, args...).want(130, "stopped")
 		_ = keyboard.Close()
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/subtle"
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
-	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -17,11 +18,14 @@ import (
 // byLoopback signs in by OAuth 2.0 with PKCE: X sends the browser back to this machine,
 // where this process listens until it comes (RFC 8252, 7.3).
 func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
-	// 127.0.0.1 alone, so that nobody else can reach it.
-	host := net.JoinHostPort("127.0.0.1", c.cfg.port)
-	l, err := c.listen("tcp", host)
+	callback, err := url.Parse(c.cfg.callbackURL)
+	// 127.0.0.1 alone, so that no other machine can reach it.
+	if err != nil || callback.Scheme != "http" || callback.Hostname() != "127.0.0.1" || callback.Port() == "" {
+		return provider.User{}, &configError{[]error{errors.New("redirect_uri is not on this machine at 127.0.0.1, where login waits for the browser: run xpost link and xpost code")}}
+	}
+	l, err := c.listen("tcp", callback.Host)
 	if err != nil {
-		return provider.User{}, fmt.Errorf("%s cannot be listened on: %w. End what uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", host, err)
+		return provider.User{}, fmt.Errorf("%s cannot be listened on: %w. End what uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", callback.Host, err)
 	}
 	address, pending, err := c.oauth2.Begin(ctx, provider.Options{})
 	if err != nil {
@@ -30,7 +34,7 @@ func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
 	}
 	// Once the browser is back, Ctrl-C waits for the outcome: a token that X has just given
 	// out must be saved. The provider's own timeouts bound that.
-	lb := &loopbackSignIn{call: c, ctx: context.WithoutCancel(ctx), host: host, pending: pending, done: make(chan error, 1)}
+	lb := &loopbackSignIn{call: c, ctx: context.WithoutCancel(ctx), at: callback, pending: pending, done: make(chan error, 1)}
 	srv := &http.Server{Handler: lb, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = srv.Serve(l) }()
 	c.show(ctx, address)
@@ -58,7 +62,7 @@ func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
 type loopbackSignIn struct {
 	*call
 	ctx     context.Context
-	host    string
+	at      *url.URL
 	pending provider.Pending
 	done    chan error
 	once    sync.Once
@@ -68,7 +72,7 @@ type loopbackSignIn struct {
 // ServeHTTP implements http.Handler. Any page in the browser can call this address, so what
 // is not the sign-in's own callback changes nothing.
 func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || r.URL.Path != "/callback" || r.Host != l.host {
+	if r.Method != http.MethodGet || r.URL.Path != l.at.Path || r.Host != l.at.Host {
 		http.NotFound(w, r)
 		return
 	}

@@ -11,94 +11,33 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	uploadtypes "github.com/michimani/gotwi/media/upload/types"
-	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
-
-	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 // kind is a use that X has for media.
 type kind struct {
-	category uploadtypes.MediaCategory
-	types    []string
-	most     int64 // bytes
-	words    string
+	one, several string
+	types        []string
+	most         int64 // bytes
+	inPost       int   // how many X takes in a post
+	words        string
 }
 
 func imageKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetImage, []string{"image/jpeg", "image/png", "image/webp"}, 5 << 20, "a JPEG, PNG or WebP picture of up to 5 MB"}
+	return kind{"picture", "pictures", []string{"image/jpeg", "image/png", "image/webp"}, 5 << 20, 4, "a JPEG, PNG or WebP picture of up to 5 MB"}
 }
 
 func gifKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetGIF, []string{"image/gif"}, 15 << 20, "a GIF of up to 15 MB"}
+	return kind{"GIF", "GIFs", []string{"image/gif"}, 15 << 20, 1, "a GIF of up to 15 MB"}
 }
 
 func videoKind() kind {
-	return kind{uploadtypes.MediaCategoryTweetVideo, []string{"video/mp4", "video/quicktime", "video/webm"}, 512 << 20, "an MP4, QuickTime or WebM video of up to 512 MB"}
+	return kind{"video", "videos", []string{"video/mp4", "video/quicktime", "video/webm"}, 512 << 20, 1, "an MP4, QuickTime or WebM video of up to 512 MB"}
 }
+
+func allKinds() []kind { return []kind{imageKind(), gifKind(), videoKind()} }
 
 // maxAltText is X's limit of a description, in characters.
 const maxAltText = 1000
-
-func postImages(ctx context.Context, c *call) (result, error) { return c.postMedia(ctx, imageKind()) }
-func postGIF(ctx context.Context, c *call) (result, error)    { return c.postMedia(ctx, gifKind()) }
-
-func postVideo(ctx context.Context, c *call) (result, error) {
-	if len(c.opt.alt) > 0 {
-		return result{}, usagef("video: X takes no description of a video, so -alt is for pictures and GIFs")
-	}
-	return c.postMedia(ctx, videoKind())
-}
-
-// postMedia uploads the files and posts them.
-func (c *call) postMedia(ctx context.Context, k kind) (r result, err error) {
-	if len(c.opt.alt) > len(c.args) {
-		return result{}, usagef("%s: there are %d -alt for %d files", c.command.name, len(c.opt.alt), len(c.args))
-	}
-	for _, alt := range c.opt.alt {
-		if n := utf8.RuneCountInString(alt); n > maxAltText {
-			return result{}, usagef("%s: an -alt has %d characters; X takes %d", c.command.name, n, maxAltText)
-		}
-	}
-	// All files are looked at before the first one is sent.
-	var files []*mediaFile
-	defer func() {
-		for _, f := range files {
-			err = errors.Join(err, f.Close())
-		}
-	}()
-	for _, path := range c.args {
-		f, err := openMedia(path, k)
-		if err != nil {
-			return result{}, err
-		}
-		files = append(files, f)
-	}
-	text, err := c.readArg(ctx, c.opt.text, maxText)
-	if err != nil {
-		return result{}, err
-	}
-	x, err := c.api(ctx, "tweet.write", "media.write")
-	if err != nil {
-		return result{}, err
-	}
-	in := &tweettypes.CreateInput{Media: &tweettypes.CreateInputMedia{}}
-	if text != "" {
-		in.Text = &text
-	}
-	for i, f := range files {
-		if i < len(c.opt.alt) {
-			f.alt = c.opt.alt[i]
-		}
-		id, err := c.upload(ctx, x, f)
-		if err != nil {
-			return result{}, fmt.Errorf("%s: %w", f.name, err)
-		}
-		in.Media.MediaIDs = append(in.Media.MediaIDs, id)
-	}
-	return c.create(ctx, x, in)
-}
 
 // mediaFile is a file to upload.
 type mediaFile struct {
@@ -108,21 +47,89 @@ type mediaFile struct {
 	mediaType string
 	size      int64
 	alt       string
+	temporary bool
 }
 
-func openMedia(path string, k kind) (*mediaFile, error) {
-	file, err := os.Open(path)
+// fileError is an error about one of several files.
+type fileError struct {
+	name string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+// openMedia opens the files, checks that each is of one of the kinds, and gives each its
+// description. The caller closes them, also after an error.
+func (c *call) openMedia(ctx context.Context, paths []string, kinds ...kind) (files []*mediaFile, err error) {
+	if len(c.opt.alt) > len(paths) {
+		return nil, usagef("%s: there are %d -alt for %d files", c.command.name, len(c.opt.alt), len(paths))
+	}
+	for _, alt := range c.opt.alt {
+		if n := utf8.RuneCountInString(alt); n > maxAltText {
+			return nil, usagef("%s: an -alt has %d characters; X takes %d", c.command.name, n, maxAltText)
+		}
+	}
+	if n := len(slices.DeleteFunc(append([]string{c.opt.text}, paths...), func(s string) bool { return s != "-" })); n > 1 {
+		return nil, usagef("%s: standard input can be read once, and %d arguments are -", c.command.name, n)
+	}
+	for i, path := range paths {
+		f, err := c.open(ctx, path)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+		if err := f.check(kinds); err != nil {
+			return files, err
+		}
+		if i < len(c.opt.alt) {
+			f.alt = c.opt.alt[i]
+		}
+		if f.alt != "" && f.kind.one == "video" {
+			return files, usagef("%s: X takes no description of a video, so -alt is for pictures and GIFs", c.command.name)
+		}
+	}
+	return files, nil
+}
+
+// open opens a file, or standard input for "-", whose content it copies to a file.
+func (c *call) open(ctx context.Context, path string) (*mediaFile, error) {
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return &mediaFile{File: file, name: plain(filepath.Base(path))}, nil
+	}
+	file, err := os.CreateTemp("", "xpost-")
 	if err != nil {
 		return nil, err
 	}
-	f := &mediaFile{File: file, kind: k, name: answers.Plain(filepath.Base(path))}
-	if err := f.check(); err != nil {
-		return nil, errors.Join(err, file.Close())
+	f := &mediaFile{File: file, name: "standard input", temporary: true}
+	_, err = waitFor(ctx, func() (int64, error) { return io.Copy(file, io.LimitReader(c.input, videoKind().most+1)) })
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("standard input cannot be read: %w", err), closeMedia([]*mediaFile{f}))
 	}
 	return f, nil
 }
 
-func (f *mediaFile) check() error {
+func closeMedia(files []*mediaFile) (err error) {
+	for _, f := range files {
+		err = errors.Join(err, f.Close())
+		if f.temporary {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}
+	return err
+}
+
+// check finds the kind of the file, and its size.
+func (f *mediaFile) check(kinds []kind) error {
+	var words []string
+	for _, k := range kinds {
+		words = append(words, k.words)
+	}
+	give := strings.Join(words, ", or ")
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -130,20 +137,43 @@ func (f *mediaFile) check() error {
 	f.size = info.Size()
 	head := make([]byte, 512)
 	n, err := f.ReadAt(head, 0)
-	switch {
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file; give %s", f.name, f.kind.words)
-	case err != nil && !errors.Is(err, io.EOF):
-		return err
-	case f.size > f.kind.most:
-		return fmt.Errorf("%s has %d MB; give %s", f.name, f.size>>20, f.kind.words)
-	}
 	// X looks at the bytes, and a name may be wrong.
 	f.mediaType = typeOf(head[:n])
-	if !slices.Contains(f.kind.types, f.mediaType) {
-		return fmt.Errorf("%s looks like %s; give %s", f.name, f.mediaType, f.kind.words)
+	i := slices.IndexFunc(kinds, func(k kind) bool { return slices.Contains(k.types, f.mediaType) })
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no file; give %s", f.name, give)
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	case i < 0:
+		return fmt.Errorf("%s looks like %s; give %s", f.name, f.mediaType, give)
+	case f.size > kinds[i].most:
+		return fmt.Errorf("%s has %d MB; give %s", f.name, f.size>>20, kinds[i].words)
 	}
+	f.kind = kinds[i]
 	return nil
+}
+
+// checkMixture refuses what X does not take in one post: it takes up to four pictures, or a
+// GIF, or a video.
+func (c *call) checkMixture(files []*mediaFile) error {
+	var found []string
+	fits := true
+	for _, k := range allKinds() {
+		n := len(slices.DeleteFunc(slices.Clone(files), func(f *mediaFile) bool { return f.kind.one != k.one }))
+		switch {
+		case n == 1:
+			found = append(found, "1 "+k.one)
+		case n > 1:
+			found = append(found, fmt.Sprintf("%d %s", n, k.several))
+		}
+		fits = fits && n <= k.inPost
+	}
+	if fits && len(found) <= 1 {
+		return nil
+	}
+	return usagef("%s: X takes up to four pictures, or one GIF, or one video in a post; here are %s. xpost upload takes them all, without a post",
+		c.command.name, strings.Join(found, " and "))
 }
 
 // typeOf knows the films that http.DetectContentType does not: the brand after "ftyp" says

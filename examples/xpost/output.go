@@ -7,12 +7,22 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+)
+
+// The exit statuses, besides 0.
+const (
+	statusFailed  = 1
+	statusWrong   = 2 // the command line or a variable
+	statusOffline = 3
+	statusStopped = 130 // by Ctrl-C, as shells say it
 )
 
 // result is what a command found: a document for scripts, and words for people.
 type result struct {
 	document any
 	write    func(io.Writer)
+	help     bool
 }
 
 // show prints and returns the exit status. With -json there is one document on standard
@@ -29,11 +39,14 @@ func show(w world, opt options, r result, err error) int {
 	if err == nil {
 		return 0
 	}
-	status := 1
+	status := statusFailed
 	var wrong *usageError
 	var faults *configError
-	if errors.As(err, &wrong) || errors.As(err, &faults) {
-		status = 2
+	switch {
+	case errors.As(err, &wrong), errors.As(err, &faults):
+		status = statusWrong
+	case notConnected(err) != "":
+		status = statusOffline
 	}
 	for line := range strings.Lines(explain(err, opt).text() + "\n") {
 		fmt.Fprint(w.stderr, "xpost: ", line)
@@ -55,4 +68,15 @@ func when(s string) string {
 		return ""
 	}
 	return t.Local().Format("2 Jan 2006 15:04")
+}
+
+// plain makes words of other people fit for a terminal: on one line, and without the control
+// characters that would move its cursor or name its window.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.Join(strings.Fields(s), " "))
 }

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // byPIN signs in by OAuth 1.0a out of band: the browser may be on another machine, X shows
@@ -20,40 +19,64 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 		return provider.User{}, err
 	}
 	c.show(ctx, address)
-	fmt.Fprint(c.stderr, "PIN: ")
-	pin, err := c.line(ctx)
-	if err != nil {
-		fmt.Fprintln(c.stderr)
-		return provider.User{}, err
-	}
 	// A token that X has given out must be saved, whatever Ctrl-C says.
-	ctx = context.WithoutCancel(ctx)
-	u, t, err := c.oauth1.Finish(ctx, pending, url.Values{"oauth_token": {pending.State}, "oauth_verifier": {pin}})
+	saving := context.WithoutCancel(ctx)
+	u, t, err := c.ask(ctx, "PIN: ", errNoPIN, func(pin string) (provider.User, tokenstore.Token, error) {
+		return c.oauth1.Finish(saving, pending, url.Values{"oauth_token": {pending.State}, "oauth_verifier": {pin}})
+	})
 	if err != nil {
 		return provider.User{}, err
 	}
-	return u, c.save(ctx, u, t)
+	return u, c.save(saving, u, t)
 }
 
-// line reads a line of standard input. The reading goes on when ctx ends, and ends with the
-// process.
-func (c *call) line(ctx context.Context) (string, error) {
-	type read struct {
-		s   string
-		err error
+// maxTries is how many PINs or codes are asked for.
+const maxTries = 3
+
+// ask asks for a PIN or a code until X accepts it.
+func (c *call) ask(
+	ctx context.Context, prompt string, missing error, finish func(string) (provider.User, tokenstore.Token, error),
+) (provider.User, tokenstore.Token, error) {
+	var wrong error
+	for range maxTries {
+		typed, err := c.line(ctx, prompt, missing)
+		if err != nil {
+			if wrong != nil && ctx.Err() == nil {
+				err = wrong
+			}
+			return provider.User{}, tokenstore.Token{}, err
+		}
+		u, t, err := finish(typed)
+		if !errors.Is(err, provider.ErrExpired) {
+			return u, t, err
+		}
+		wrong = err
+		fmt.Fprintln(c.stderr, "X does not accept this. Please look at the browser again.")
 	}
-	done := make(chan read, 1)
-	go func() {
-		s, err := bufio.NewReader(io.LimitReader(c.stdin, 1<<10)).ReadString('\n')
-		done <- read{s, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case r := <-done:
-		if s := strings.TrimSpace(r.s); s != "" {
+	return provider.User{}, tokenstore.Token{}, wrong
+}
+
+var errNoPIN = errors.New("no PIN was typed in: run xpost login again")
+
+// line asks for a line of standard input. Its error for none is missing.
+func (c *call) line(ctx context.Context, prompt string, missing error) (string, error) {
+	fmt.Fprint(c.stderr, prompt)
+	s, err := waitFor(ctx, func() (string, error) {
+		// What was typed before the end of the input counts.
+		s, err := c.input.ReadString('\n')
+		if s = strings.TrimSpace(s); s != "" {
 			return s, nil
 		}
-		return "", errors.New("no PIN was typed in: run xpost login again")
+		return "", err
+	})
+	if err != nil {
+		fmt.Fprintln(c.stderr)
 	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if s == "" {
+		return "", missing
+	}
+	return s, nil
 }

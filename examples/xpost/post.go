@@ -13,7 +13,7 @@ import (
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -29,19 +29,78 @@ type posted struct {
 	Media []string `json:"media_ids,omitempty"`
 }
 
+// draft is a post that is not posted yet. text may be - for standard input.
+type draft struct {
+	text    string
+	files   []string
+	answers []string // of a poll
+}
+
 func postText(ctx context.Context, c *call) (result, error) {
-	text, err := c.readArg(ctx, c.args[0], maxText)
+	return c.post(ctx, draft{text: c.args[0]})
+}
+
+func postPoll(ctx context.Context, c *call) (result, error) {
+	return c.post(ctx, draft{text: c.args[0], answers: c.args[1:]})
+}
+
+func postImages(ctx context.Context, c *call) (result, error) {
+	return c.post(ctx, draft{text: c.opt.text, files: c.args}, imageKind())
+}
+
+func postGIF(ctx context.Context, c *call) (result, error) {
+	return c.post(ctx, draft{text: c.opt.text, files: c.args}, gifKind())
+}
+
+func postVideo(ctx context.Context, c *call) (result, error) {
+	return c.post(ctx, draft{text: c.opt.text, files: c.args}, videoKind())
+}
+
+// post posts d, whose files must be of the kinds. Everything is checked before the first
+// file is sent.
+func (c *call) post(ctx context.Context, d draft, kinds ...kind) (r result, err error) {
+	if err := c.checkPoll(d); err != nil {
+		return result{}, err
+	}
+	files, err := c.openMedia(ctx, d.files, kinds...)
+	defer func() { err = errors.Join(err, closeMedia(files)) }()
+	if err == nil {
+		err = c.checkMixture(files)
+	}
 	if err != nil {
 		return result{}, err
 	}
-	if text = strings.TrimSpace(text); text == "" {
-		return result{}, usagef("text: the TEXT is empty")
-	}
-	x, err := c.api(ctx, "tweet.write")
+	text, err := c.readArg(ctx, d.text, maxText)
 	if err != nil {
 		return result{}, err
 	}
-	return c.create(ctx, x, &tweettypes.CreateInput{Text: &text})
+	if text = strings.TrimSpace(text); text == "" && len(files) == 0 {
+		return result{}, usagef("%s: the text is empty", c.command.name)
+	}
+	needed := []string{"tweet.write", "media.write"}
+	if len(files) == 0 {
+		needed = needed[:1]
+	}
+	x, err := c.api(ctx, needed...)
+	if err != nil {
+		return result{}, err
+	}
+	in := &tweettypes.CreateInput{}
+	if text != "" {
+		in.Text = &text
+	}
+	if len(d.answers) > 0 {
+		minutes := int(c.opt.open / time.Minute)
+		in.Poll = &tweettypes.CreateInputPoll{DurationMinutes: &minutes, Options: d.answers}
+	}
+	if len(files) > 0 {
+		ids, err := c.uploadAll(ctx, x, files)
+		if err != nil {
+			return result{}, err
+		}
+		in.Media = &tweettypes.CreateInputMedia{MediaIDs: ids}
+	}
+	return c.create(ctx, x, in)
 }
 
 // X's limits of a poll.
@@ -51,27 +110,23 @@ const (
 	mostOpen      = 7 * 24 * time.Hour
 )
 
-func postPoll(ctx context.Context, c *call) (result, error) {
-	minutes := int(c.opt.open / time.Minute)
-	if c.opt.open < leastOpen || c.opt.open > mostOpen {
-		return result{}, usagef("poll: -for is from 5m to 168h, which is a week")
+func (c *call) checkPoll(d draft) error {
+	switch name, n := c.command.name, len(d.answers); {
+	case n == 0:
+		return nil
+	case n < 2 || n > 4:
+		return usagef("%s: a poll has two to four answers, and here are %d", name, n)
+	case len(d.files) > 0:
+		return usagef("%s: X takes files or a poll in a post, and not both", name)
+	case c.opt.open < leastOpen || c.opt.open > mostOpen:
+		return usagef("%s: -for is from 5m to 168h, which is a week", name)
 	}
-	for _, answer := range c.args[1:] {
+	for _, answer := range d.answers {
 		if n := utf8.RuneCountInString(answer); n < 1 || n > maxAnswerText {
-			return result{}, usagef("poll: the answer %q has %d characters; X takes 1 to %d", answer, n, maxAnswerText)
+			return usagef("%s: the answer %q has %d characters; X takes 1 to %d", c.command.name, answer, n, maxAnswerText)
 		}
 	}
-	text, err := c.readArg(ctx, c.args[0], maxText)
-	if err != nil {
-		return result{}, err
-	}
-	x, err := c.api(ctx, "tweet.write")
-	if err != nil {
-		return result{}, err
-	}
-	return c.create(ctx, x, &tweettypes.CreateInput{
-		Text: &text, Poll: &tweettypes.CreateInputPoll{DurationMinutes: &minutes, Options: c.args[1:]},
-	})
+	return nil
 }
 
 // create posts.
@@ -101,7 +156,7 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 	if c.cfg.apiURL == defaultAPIURL && p.ID != "" {
 		p.URL = "https://x.com/i/status/" + p.ID
 	}
-	return result{p, func(w io.Writer) {
+	return result{document: p, write: func(w io.Writer) {
 		fmt.Fprintf(w, "Posted %s as @%s\n", p.ID, x.account.username)
 		if p.URL != "" {
 			fmt.Fprintln(w, p.URL)
@@ -112,14 +167,58 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 // unsure adds errUnsure to errors after which X may have posted or not: no answer, or one
 // that says that X failed.
 func unsure(err error) error {
-	var x *answers.Refusal
+	var x *xapi.Error
 	var pe *provider.Error
 	switch {
-	case errors.As(err, &x) && x.Status < 500,
+	case errors.As(err, &x) && x.Cause != "unavailable",
 		// These come before anything is sent.
+		notConnected(err) != "",
 		errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrUnavailable),
 		errors.Is(err, client.ErrForeignHost), errors.As(err, &pe):
 		return err
 	}
 	return errors.Join(errUnsure, err)
+}
+
+// deletedPost is a post to delete, as -json shows it.
+type deletedPost struct {
+	ID      string   `json:"id"`
+	Deleted bool     `json:"deleted"`
+	Error   *problem `json:"error,omitempty"`
+}
+
+// deletePosts deletes posts until one fails, and says which are gone.
+func deletePosts(ctx context.Context, c *call) (result, error) {
+	for _, id := range c.args {
+		if strings.Trim(id, "0123456789") != "" || id == "" {
+			return result{}, usagef("delete takes ids of posts, and not %q", id)
+		}
+	}
+	x, err := c.api(ctx, "tweet.write")
+	if err != nil {
+		return result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	posts := []deletedPost{}
+	for i, id := range c.args {
+		if _, err = managetweet.Delete(ctx, x.write, &tweettypes.DeleteInput{ID: id}); err == nil {
+			posts = append(posts, deletedPost{ID: id, Deleted: true})
+			continue
+		}
+		err = fmt.Errorf("delete: %w", err)
+		if i == 0 {
+			return result{}, err
+		}
+		p := c.explain(err)
+		posts = append(posts, deletedPost{ID: id, Error: &p})
+		break
+	}
+	return result{document: posts, write: func(w io.Writer) {
+		for _, p := range posts {
+			if p.Deleted {
+				fmt.Fprintf(w, "Deleted %s\n", p.ID)
+			}
+		}
+	}}, err
 }

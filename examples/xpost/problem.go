@@ -1,17 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"strings"
+	"net"
+	"net/url"
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -61,8 +60,10 @@ func explain(err error, opt options) problem {
 		nobody  *notSignedIn
 		unknown *tokenstore.UnknownKeyError
 		pe      *provider.Error
-		x       *answers.Refusal
+		x       *xapi.Error
+		file    *fileError
 		scopes  *lacks
+		broken  *url.Error
 		path    *fs.PathError
 	)
 	switch {
@@ -70,6 +71,8 @@ func explain(err error, opt options) problem {
 		return problem{Code: "usage", Message: wrong.text}
 	case errors.As(err, &faults):
 		return problem{Code: "configuration", Message: faults.Error()}
+	case notConnected(err) != "":
+		return problem{Code: "offline", Message: notConnected(err)}
 	case errors.Is(err, errUnsure):
 		return problem{Code: "unsure", Message: errUnsure.Error()}
 	case errors.Is(err, errNotPosted):
@@ -92,13 +95,19 @@ func explain(err error, opt options) problem {
 	case errors.Is(err, client.ErrReauthRequired):
 		return problem{Code: "sign_in_again", Message: "X no longer accepts this sign-in: run " + login}
 	case errors.As(err, &x):
-		return explainRefusal(x, login)
+		p := explainRefusal(x, login)
+		if errors.As(err, &file) {
+			p.Message = file.name + ": " + p.Message
+		}
+		return p
 	case errors.As(err, &pe):
 		return explainSignIn(pe, login)
 	case errors.Is(err, client.ErrUnavailable):
 		return problem{Code: "unavailable", Message: "no good token can be had at the moment, because X or the file does not answer: try again later"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem{Code: "unavailable", Message: "X took too long: try again later"}
+	case errors.As(err, &broken):
+		return problem{Code: "unavailable", Message: "the connection to X broke off: try again later"}
 	case errors.As(err, &path):
 		return problem{Code: "file", Message: err.Error()}
 	}
@@ -111,8 +120,12 @@ func explainSignIn(e *provider.Error, login string) problem {
 	switch e.Kind {
 	case provider.ErrDenied:
 		p.Code, p.Message = "denied", "X was told no, so nobody is signed in"
+	case provider.ErrOtherBrowser:
+		p.Code, p.Message = "other_sign_in", "this address ends another sign-in: open the address that xpost link printed last, and paste the one that comes of it"
+	case provider.ErrAccountRefused:
+		p.Code, p.Message = "account_refused", "X has suspended, locked or restricted the account: open X to see what it asks for"
 	case provider.ErrExpired:
-		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again"
+		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again, or xpost link"
 	case provider.ErrRateLimited:
 		p.Code, p.Message = "rate_limited", "X asks for a pause"
 	case provider.ErrTokenRefused:
@@ -127,29 +140,54 @@ func explainSignIn(e *provider.Error, login string) problem {
 	return p
 }
 
-// explainRefusal is for what X's API refuses.
-func explainRefusal(e *answers.Refusal, login string) problem {
-	p := problem{Code: "refused", Status: e.Status, RetryAt: e.RetryAt, Said: cmp.Or(e.Detail, e.Title)}
+// notConnected says why no connection to X came about, or returns "" if that is not what err
+// is about. Nothing was sent then.
+func notConnected(err error) string {
+	var name *net.DNSError
+	var op *net.OpError
 	switch {
-	case e.Status == http.StatusTooManyRequests && e.Kind == "usage-capped", e.Status == http.StatusPaymentRequired:
-		p.Code, p.Message = "no_credits", "the application has used up what X allows it: see its credits at console.x.com"
-	case e.Status == http.StatusTooManyRequests:
-		p.Code, p.Message = "rate_limited", "X asks for a pause: there have been too many of these calls"
-	case e.Status == http.StatusUnauthorized:
+	case errors.As(err, &name):
+		return fmt.Sprintf("there is no connection to X: %s has no address. Is this machine online?", name.Name)
+	case errors.As(err, &op) && op.Op == "dial" && op.Addr != nil:
+		return fmt.Sprintf("there is no connection to X at %s: %v", op.Addr, errors.Unwrap(op))
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "there is no connection to the proxy that the environment names"
+	}
+	return ""
+}
+
+// explainRefusal is for what X's API refuses.
+func explainRefusal(e *xapi.Error, login string) problem {
+	p := problem{Code: e.Cause, Status: e.Status, RetryAt: e.RetryAt, Said: e.Detail}
+	switch e.Cause {
+	case "no_credits":
+		p.Message = "the application has used up what X allows it: see its credits at console.x.com"
+	case "rate_limited":
+		p.Message = "X asks for a pause: there have been too many of these calls"
+	case "unauthorized":
 		// The kit has refreshed and asked again before it lets a 401 through.
-		p.Code, p.Message = "unauthorized", "X does not accept this sign-in at the moment. If trying again does not help, run "+login
-	case e.Status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail), "duplicate"):
-		p.Code, p.Message = "duplicate", "this was posted already, and X does not take the same text twice: change a word"
-	case e.Status == http.StatusForbidden && e.Kind == "oauth1-permissions":
-		p.Code, p.Message = "read_only", "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
-	case e.Status == http.StatusForbidden:
-		p.Code, p.Message = "forbidden", "X does not allow this: the sign-in may lack a scope, or the application's plan does not include this call"
-	case e.Status == http.StatusNotFound:
-		p.Code, p.Message = "not_found", "X does not know this"
-	case e.Status < http.StatusInternalServerError:
-		p.Message = fmt.Sprintf("X did not take this (status %d)", e.Status)
+		p.Message = "X does not accept this sign-in at the moment. If trying again does not help, run " + login
+	case "account_refused":
+		p.Message = "X has suspended, locked or restricted the account: open X to see what it asks for"
+	case "duplicate":
+		p.Message = "this was posted already, and X does not take the same text twice: change a word"
+	case "read_only":
+		p.Message = "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
+	case "no_access":
+		p.Message = "the application's plan or project at X does not include this call: see console.x.com"
+	case "forbidden":
+		p.Message = "X does not allow this: the sign-in may lack a scope"
+	case "not_found":
+		p.Message = "X does not know this"
+	case "too_large":
+		p.Message = "this is too large for X"
+	case "unavailable":
+		p.Message = fmt.Sprintf("X has trouble of its own (status %d): try again later", e.Status)
 	default:
-		p.Code, p.Message = "unavailable", fmt.Sprintf("X has trouble of its own (status %d): try again later", e.Status)
+		p.Message = fmt.Sprintf("X did not take this (status %d)", e.Status)
+	}
+	if e.Code == "processing_failed" {
+		p.Code, p.Message, p.Status, p.Said = e.Code, "X cannot process the file: "+e.Detail, 0, ""
 	}
 	return p
 }

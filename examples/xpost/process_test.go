@@ -124,7 +124,7 @@ func oneAfterTheOther(t *testing.T, bin string) {
 	l.ran(upload, func() {
 		<-reached
 		_ = upload.Process.Signal(os.Interrupt)
-	}).want(1, "stopped; nothing was posted").json(&stopped)
+	}).want(130, "stopped; nothing was posted").json(&stopped)
 	if stopped.Error.Code != "stopped" {
 		t.Errorf("%+v", stopped)
 	}

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"io"
-	"net/http"
 	"sync"
 
 	"github.com/schollz/progressbar/v3"
@@ -40,14 +37,6 @@ func (b *bar) begin(name string, total int64, bytes bool) {
 	b.shown = progressbar.NewOptions64(total, options...)
 }
 
-func (b *bar) describe(text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.shown != nil {
-		b.shown.Describe(text)
-	}
-}
-
 // at says how many steps or bytes are done. The transport calls it, and may do so after the
 // request has ended.
 func (b *bar) at(n int64) {
@@ -66,47 +55,4 @@ func (b *bar) end() {
 		_ = b.shown.Clear()
 	}
 	b.shown = nil
-}
-
-// sentKey is the key of a context's func(int64).
-type sentKey struct{}
-
-// withSent has a request's body counted: sent gets how much of it the network has taken.
-func withSent(ctx context.Context, sent func(int64)) context.Context {
-	return context.WithValue(ctx, sentKey{}, sent)
-}
-
-// counting counts bodies as the transport below reads them.
-type counting struct{ base http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (t *counting) RoundTrip(r *http.Request) (*http.Response, error) {
-	sent, ok := r.Context().Value(sentKey{}).(func(int64))
-	if !ok || r.Body == nil {
-		return t.base.RoundTrip(r)
-	}
-	body, again := r.Body, r.GetBody
-	r = r.Clone(r.Context())
-	r.Body = &countedBody{ReadCloser: body, sent: sent}
-	if again != nil {
-		// A second try begins anew, and so does its count.
-		r.GetBody = func() (io.ReadCloser, error) {
-			body, err := again()
-			return &countedBody{ReadCloser: body, sent: sent}, err
-		}
-	}
-	return t.base.RoundTrip(r)
-}
-
-type countedBody struct {
-	io.ReadCloser
-	n    int64
-	sent func(int64)
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.n += int64(n)
-	b.sent(b.n)
-	return n, err
 }

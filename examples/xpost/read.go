@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
-
-	"github.com/xsignin/xsignin/examples/internal/answers"
 )
 
 func postExpansions() []twitter.Expansion {
@@ -77,7 +75,7 @@ func timeline(ctx context.Context, c *call) (result, error) {
 		raw, p.Next = resp.Raw, resp.Meta.NextToken
 	}
 	p.Data, p.Includes = present(raw.Tweets), raw.Includes
-	return result{p, p.write}, nil
+	return result{document: p, write: p.write}, nil
 }
 
 // userID finds the id of a user by name, which costs a call, or knows it.
@@ -131,12 +129,12 @@ func (p posts) write(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s  %s\n", by, when(t.CreatedAt), t.ID)
 		// X escapes &, < and > in texts.
 		for line := range strings.SplitSeq(html.UnescapeString(t.Text), "\n") {
-			fmt.Fprintf(w, "  %s\n", answers.Plain(line))
+			fmt.Fprintf(w, "  %s\n", plain(line))
 		}
 		if t.Attachments != nil {
 			for _, key := range t.Attachments.MediaKeys {
 				if m := media[key]; m != nil {
-					fmt.Fprintf(w, "  [%s] %s\n", m.Type, answers.Plain(m.AltText+" "+m.URL))
+					fmt.Fprintf(w, "  [%s] %s\n", m.Type, plain(m.AltText+" "+m.URL))
 				}
 			}
 			for _, id := range t.Attachments.PollIDs {
@@ -156,13 +154,13 @@ func writePoll(w io.Writer, o *twitter.PollObj) {
 		if option.Votes == 1 {
 			votes = "vote"
 		}
-		fmt.Fprintf(w, "  ( ) %s, %d %s\n", answers.Plain(html.UnescapeString(option.Label)), option.Votes, votes)
+		fmt.Fprintf(w, "  ( ) %s, %d %s\n", plain(html.UnescapeString(option.Label)), option.Votes, votes)
 	}
 }
 
 func writeNext(w io.Writer, next string) {
 	if next != "" {
-		fmt.Fprintf(w, "More: -page %s\n", answers.Plain(next))
+		fmt.Fprintf(w, "More: -page %s\n", plain(next))
 	}
 }
 
@@ -195,13 +193,13 @@ func followers(ctx context.Context, c *call) (result, error) {
 		return result{}, fmt.Errorf("followers: %w", err)
 	}
 	p := people{Data: present(resp.Raw.Users), Next: resp.Meta.NextToken}
-	return result{p, func(w io.Writer) {
+	return result{document: p, write: func(w io.Writer) {
 		if len(p.Data) == 0 {
 			fmt.Fprintln(w, "There is nobody here.")
 		}
 		for _, u := range p.Data {
-			fmt.Fprintf(w, "@%s  %s  %s\n", u.UserName, answers.Plain(html.UnescapeString(u.Name)), u.ID)
-			if about := answers.Plain(html.UnescapeString(u.Description)); about != "" {
+			fmt.Fprintf(w, "@%s  %s  %s\n", u.UserName, plain(html.UnescapeString(u.Name)), u.ID)
+			if about := plain(html.UnescapeString(u.Description)); about != "" {
 				fmt.Fprintf(w, "  %s\n", about)
 			}
 		}

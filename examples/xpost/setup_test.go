@@ -33,6 +33,7 @@ type lab struct {
 	secrets map[string]string
 	printed []string
 	waited  []time.Duration
+	issues  []map[string]any // tokens that X gave out, by the names of -auth
 }
 
 func newLab(t *testing.T) *lab {
@@ -65,10 +66,12 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 	if json.Unmarshal(rec.Body.Bytes(), &tokens) == nil {
 		l.secret("an access token", tokens.Access)
 		l.secret("a refresh token", tokens.Refresh)
+		l.issue("access_token", tokens.Access, "refresh_token", tokens.Refresh)
 	} else if q, err := url.ParseQuery(rec.Body.String()); err == nil {
 		// A request token is in the address that a person opens.
 		if r.URL.Path == "/oauth/access_token" {
 			l.secret("an OAuth 1.0a token", q.Get("oauth_token"))
+			l.issue("oauth_token", q.Get("oauth_token"), "oauth_token_secret", q.Get("oauth_token_secret"))
 		}
 		l.secret("a token's secret", q.Get("oauth_token_secret"))
 	}
@@ -77,6 +80,12 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
+}
+
+func (l *lab) issue(name, value, other, otherValue string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.issues = append(l.issues, map[string]any{name: value, other: otherValue})
 }
 
 func (l *lab) secret(what, value string) {
@@ -142,11 +151,13 @@ func (l *lab) runAs(ctx context.Context, p person, args ...string) answer {
 		stdin:  p.stdin,
 		stdout: &stdout, stderr: &stderr,
 		terminal: p.terminal, browse: p.browse, listen: net.Listen,
-		wait: func(ctx context.Context, d time.Duration) error {
+		after: func(d time.Duration) <-chan time.Time {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.waited = append(l.waited, d)
-			return ctx.Err()
+			now := make(chan time.Time, 1)
+			now <- time.Time{}
+			return now
 		},
 	}
 	if p.stdin == nil {
@@ -300,4 +311,25 @@ func everyProtocol(t *testing.T, test func(*testing.T, *lab)) {
 			test(t, signedIn(t, protocol))
 		})
 	}
+}
+
+// keyboard is standard input that waits until something is typed, and then ends.
+type keyboard struct {
+	*io.PipeReader
+	w *io.PipeWriter
+}
+
+func newKeyboard() *keyboard {
+	r, w := io.Pipe()
+	return &keyboard{r, w}
+}
+
+func (k *keyboard) typed(s string) {
+	_, _ = io.WriteString(k.w, s)
+	_ = k.w.Close()
+}
+
+// tell is a person's browse that hands on the address.
+func tell(address chan<- string) func(context.Context, string) {
+	return func(_ context.Context, a string) { address <- a }
 }

@@ -84,12 +84,14 @@ func (s *storage) prepare(ctx context.Context, keys []string) error {
 // does it: the waiting is here.
 func makeAccounts(ctx context.Context, db *sql.DB) error {
 	for {
-		_, err := db.ExecContext(ctx, accountsTable)
+		_, err := db.ExecContext(ctx, accountsTable+"; "+importsTable)
 		if err == nil || !strings.Contains(err.Error(), "database is locked") {
 			return err
 		}
-		if wait(ctx, 10*time.Millisecond) != nil {
+		select {
+		case <-ctx.Done():
 			return err
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }

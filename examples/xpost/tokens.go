@@ -2,42 +2,118 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 func refresh(ctx context.Context, c *call) (result, error) {
-	a, err := c.account(ctx)
+	all, err := c.candidates(ctx)
 	if err != nil {
 		return result{}, err
+	}
+	// Of an account's two tokens only one can be refreshed.
+	a := all[0]
+	for _, other := range all {
+		if other.id != a.id {
+			continue
+		}
+		if t, err := c.clients.Token(ctx, other.key()); err == nil && t.Refreshable() {
+			a = other
+			break
+		}
 	}
 	if err := c.clients.Refresh(ctx, a.key()); err != nil {
 		return result{}, err
 	}
 	d := c.describe(ctx, a)
 	d.Current = true
-	return result{d, d.write}, nil
+	return result{document: d, write: d.write}, nil
 }
 
-// revoke forgets the account whatever X says: then nobody has the token.
 func revoke(ctx context.Context, c *call) (result, error) {
 	a, err := c.account(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	if err := c.clients.Revoke(ctx, a.key()); err != nil {
+	e, err := c.end(ctx, a)
+	return result{document: e, write: e.write}, err
+}
+
+// logout ends the account's tokens by both protocols, or those of all accounts.
+func logout(ctx context.Context, c *call) (result, error) {
+	all, err := c.accounts(ctx)
+	if err != nil {
 		return result{}, err
 	}
-	if err := c.forget(context.WithoutCancel(ctx), a.key()); err != nil {
-		return result{}, err
-	}
-	document := map[string]any{"id": a.id, "username": a.username, "protocol": protocol(a.provider), "deleted": true, "revoked": c.notRevoked == nil}
-	return result{document, func(w io.Writer) {
-		fmt.Fprintf(w, "The token of @%s (%s) is deleted here", a.username, protocol(a.provider))
-		if c.notRevoked == nil {
-			fmt.Fprintln(w, " and revoked at X.")
-			return
+	var id string
+	if !c.opt.all {
+		a, err := c.account(ctx)
+		if err != nil {
+			return result{}, err
 		}
-		fmt.Fprintln(w, ", but X could not be told. To be sure, remove the application at x.com/settings/connected_apps.")
+		id = a.id
+	}
+	ended := []ended{}
+	for _, a := range all {
+		if id != "" && a.id != id {
+			continue
+		}
+		e, err := c.end(ctx, a)
+		if err != nil {
+			return result{}, err
+		}
+		ended = append(ended, e)
+	}
+	return result{document: ended, write: func(w io.Writer) {
+		if len(ended) == 0 {
+			fmt.Fprintln(w, "Nobody is signed in.")
+		}
+		for _, e := range ended {
+			e.write(w)
+		}
 	}}, nil
+}
+
+// ended is a token that is gone, as -json shows it.
+type ended struct {
+	ID       string `json:"id"`
+	Username string `json:"username"`
+	Protocol string `json:"protocol"`
+	Deleted  bool   `json:"deleted"`
+	Revoked  bool   `json:"revoked"`
+}
+
+// end deletes a's token here, and revokes it at X if X can be told. Without the credentials
+// that it was issued to, X cannot.
+func (c *call) end(ctx context.Context, a account) (e ended, err error) {
+	c.notRevoked = nil
+	if c.usable(a) == nil {
+		err = c.clients.Revoke(ctx, a.key())
+	} else {
+		c.notRevoked = client.ErrUnavailable
+		_, version, readErr := c.vault.Get(ctx, a.key())
+		if err = readErr; err == nil {
+			err = c.vault.Delete(ctx, a.key(), version)
+		}
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = c.forget(context.WithoutCancel(ctx), a.key())
+	}
+	return ended{a.id, a.username, protocol(a.provider), err == nil, err == nil && c.notRevoked == nil}, err
+}
+
+func (e ended) write(w io.Writer) {
+	fmt.Fprintf(w, "The token of @%s (%s) is deleted here", e.Username, e.Protocol)
+	if e.Revoked {
+		fmt.Fprintln(w, " and revoked at X.")
+		return
+	}
+	fmt.Fprintln(w, ", but X could not be told. To be sure, remove the application at x.com/settings/connected_apps.")
 }

@@ -21,8 +21,8 @@ type world struct {
 	// browse is told the address of a consent page, besides being printed. Nil: a person
 	// opens it.
 	browse func(ctx context.Context, address string)
-	// wait returns after d, or with ctx's error.
-	wait func(ctx context.Context, d time.Duration) error
+	// after is the clock for questions whether X has processed a file. Nil: the machine's.
+	after func(time.Duration) <-chan time.Time
 }
 
 func realWorld() world {
@@ -31,17 +31,5 @@ func realWorld() world {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		terminal: isatty.IsTerminal(os.Stderr.Fd()),
 		listen:   net.Listen,
-		wait:     wait,
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

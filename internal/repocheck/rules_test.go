@@ -25,7 +25,7 @@ const module = "github.com/xsignin/xsignin"
 var layers = [][]string{
 	{"internal/acceptance", "internal/attack", "internal/repocheck"},
 	{"internal/testkit"},
-	{""},
+	{"xapi", ""},
 	{"handlers"},
 	{"middleware/xecho", "middleware/xgin"},
 	{"middleware"},

@@ -15,6 +15,7 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 	for page, dirs := range map[string][]string{
 		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
 		"from-goth.md":      {"goth/before", "goth/after"},
+		"from-others.md":    {"python", "flask", "toolkit", "qq"},
 		"other-sessions.md": {"sessions/gorilla", "sessions/scs"},
 		"stores.md":         {"sqlite"},
 	} {

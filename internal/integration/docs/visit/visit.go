@@ -43,6 +43,10 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 
 // Browser is somebody's browser. It follows no redirect.
 type Browser struct {
+	// Referer is the page that is open, as a path or an address of another site. It is sent
+	// if it is not empty.
+	Referer string
+
 	s *Site
 	c *http.Client
 }
@@ -54,7 +58,7 @@ func (s *Site) Browser() *Browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &Browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &Browser{s: s, c: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // SignIn signs userID in at the path login, and fails the test unless the callback sends the
@@ -85,20 +89,72 @@ func (b *Browser) TrySignIn(login, userID, want string) bool {
 // Get loads a page, and fails the test unless it has the status and the text.
 func (b *Browser) Get(path string, status int, text string) {
 	b.s.t.Helper()
-	resp, err := b.c.Get(b.s.url + path)
+	resp, err := b.send(http.MethodGet, path, nil)
 	b.want(resp, err, status, text)
+}
+
+// Redirect loads a page that leads elsewhere, and returns where: a path, or an address of
+// another site. path may be an address of this site, too.
+func (b *Browser) Redirect(path string) string {
+	b.s.t.Helper()
+	return b.leads(b.send(http.MethodGet, path, nil))
+}
+
+// PostRedirect sends an empty form, and returns where the answer leads.
+func (b *Browser) PostRedirect(path string) string {
+	b.s.t.Helper()
+	return b.leads(b.send(http.MethodPost, path, nil))
+}
+
+// Follow loads a page that leads to another page of the site, which has the text.
+func (b *Browser) Follow(path, text string) {
+	b.s.t.Helper()
+	b.Get(b.Redirect(path), http.StatusOK, text)
+}
+
+// Deny says no at X's consent page, and returns where X sends the browser.
+func (b *Browser) Deny(consent, userID string) string {
+	b.s.t.Helper()
+	callback, err := b.s.X.Deny(consent, userID)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	return callback
+}
+
+func (b *Browser) leads(resp *http.Response, err error) string {
+	b.s.t.Helper()
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther && resp.StatusCode != http.StatusFound {
+		b.s.t.Fatalf("%s %s: %s, and no redirect", resp.Request.Method, resp.Request.URL.Path, resp.Status)
+	}
+	return strings.TrimPrefix(resp.Header.Get("Location"), b.s.url)
+}
+
+func (b *Browser) send(method, path string, form url.Values) (*http.Response, error) {
+	r, err := http.NewRequest(method, b.s.url+strings.TrimPrefix(path, b.s.url), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	if strings.HasPrefix(b.Referer, "/") {
+		r.Header.Set("Referer", b.s.url+b.Referer)
+	} else if b.Referer != "" {
+		r.Header.Set("Referer", b.Referer)
+	}
+	return b.c.Do(r)
 }
 
 // Post sends a form from the site itself, likewise.
 func (b *Browser) Post(path string, form url.Values, status int) {
 	b.s.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, b.s.url+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		b.s.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	resp, err := b.c.Do(r)
+	resp, err := b.send(http.MethodPost, path, form)
 	b.want(resp, err, status, "")
 }
 
