@@ -41,6 +41,7 @@ var allProxies = []proxy{
 			return []string{
 				"user www-data;\n", "",
 				"/var/log/nginx/access.log", dir + "/access.log",
+				"/var/log/nginx/error.log", "stderr",
 				"http {\n", "http {\n" + nginxPaths(dir),
 			}
 		},
