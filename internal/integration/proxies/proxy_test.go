@@ -67,6 +67,30 @@ var allProxies = []proxy{
 			return cmd
 		},
 	},
+	{
+		name: "apache2", debian: "apache2", file: "apache.conf",
+		edits: func(dir string) []string {
+			return []string{"# Apache 2.4 in front", apacheMain(dir) + "# Apache 2.4 in front", "${APACHE_LOG_DIR}", dir}
+		},
+		command: func(bin, config, _ string) *exec.Cmd { return exec.Command(bin, "-DFOREGROUND", "-f", config) },
+	},
+}
+
+// apacheMain is what Debian's main configuration does, for the modules that the file names.
+func apacheMain(dir string) string {
+	var b strings.Builder
+	for _, name := range []string{
+		"mpm_event", "authz_core", "ssl", "socache_shmcb", "http2", "proxy", "proxy_http", "proxy_balancer",
+		"lbmethod_byrequests", "slotmem_shm", "headers", "alias",
+	} {
+		b.WriteString("LoadModule " + name + "_module /usr/lib/apache2/modules/mod_" + name + ".so\n")
+	}
+	b.WriteString("ServerName 127.0.0.1\nErrorLog /dev/stderr\n")
+	b.WriteString("PidFile " + dir + "/pid\nDefaultRuntimeDir " + dir + "\n")
+	if os.Geteuid() == 0 {
+		b.WriteString("User www-data\nGroup www-data\n")
+	}
+	return b.String()
 }
 
 // nginxPaths are settings for the directories that Debian compiles into nginx.
@@ -135,6 +159,10 @@ func (d *deployment) write(p proxy, ports []string) string {
 		pairs = append(pairs, "listen 80;", "listen 127.0.0.1:"+ports[1]+";", "listen 443 ", "listen 127.0.0.1:"+ports[0]+" ")
 	case "haproxy":
 		pairs = append(pairs, "bind :80\n", "bind 127.0.0.1:"+ports[1]+"\n", "bind :443 ", "bind 127.0.0.1:"+ports[0]+" ")
+	case "apache2":
+		for i, port := range []string{"443", "80"} {
+			pairs = append(pairs, "<VirtualHost *:"+port+">", "Listen 127.0.0.1:"+ports[i]+"\n<VirtualHost 127.0.0.1:"+ports[i]+">")
+		}
 	case "caddy":
 		pairs = append(pairs, "\nexample.com {\n", "\n"+d.public+" {\n\tbind 127.0.0.1\n")
 	}
