@@ -1,6 +1,6 @@
 // Package proxies runs the configurations in docs/deploy: nginx, HAProxy, Caddy, Apache and
-// PgBouncer as Debian has them, and the Redis user. The tests change ports, paths and the user
-// of the process, and nothing else. The package has tests only.
+// PgBouncer as Debian has them, and the Redis user. The tests change ports, paths, the user of
+// the process and one timeout. The package has tests only.
 //
 // Behind a proxy run replicas of an application: processes of the test's own binary, which
 // share Redis or PostgreSQL. A test skips where a program is missing, and fails there if
