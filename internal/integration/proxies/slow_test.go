@@ -13,7 +13,9 @@ import (
 func TestASlowCallbackIsSentOnce(t *testing.T) {
 	p := allProxies[0]
 	edits := p.edits
-	p.edits = func(dir string) []string { return append(edits(dir), "proxy_read_timeout 60s", "proxy_read_timeout 1s") }
+	p.edits = func(dir string) []string {
+		return append(edits(dir), "proxy_read_timeout 60s", "proxy_read_timeout 1s")
+	}
 	d := deploy(t, p, "redis://"+testservers.Redis(t))
 	reached, hold := make(chan struct{}, 10), make(chan struct{})
 	d.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Reached: reached, Hold: hold})
