@@ -1,0 +1,167 @@
+package acceptance_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// refusingStore is a session store that refuses a commit.
+type refusingStore struct {
+	*memstore.MemStore
+	// in is how many commits of sessions succeed before one fails. Below zero none fails.
+	in atomic.Int64
+}
+
+func (s *refusingStore) Commit(token string, b []byte, expiry time.Time) error {
+	// Tombstones are short.
+	if len(b) > 40 && s.in.Add(-1) == -1 {
+		return errors.New("the disk is full")
+	}
+	return s.MemStore.Commit(token, b, expiry)
+}
+
+// wrapped returns a site with LoadAndSave around everything.
+func wrapped(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
+	t.Helper()
+	s := newSite(t, edit...)
+	b := s.browser()
+	b.Client.Transport = testkit.InProcess{Handler: s.Kit.Sessions().LoadAndSave(s.Mux)}
+	return s, b
+}
+
+// TestNothingRemainsBehindLoadAndSave: the session is saved twice, by the sign-in and by the
+// middleware. Whichever of them fails, neither a session nor a token remains.
+func TestNothingRemainsBehindLoadAndSave(t *testing.T) {
+	for _, p := range flows {
+		for name, after := range map[string]int64{"the sign-in's commit": 0, "the middleware's commit": 1} {
+			t.Run(p.name+", "+name, func(t *testing.T) {
+				store := &refusingStore{MemStore: memstore.NewWithCleanupInterval(0)}
+				store.in.Store(-1)
+				s, b := wrapped(t, func(c *xsignin.Config) { c.Session.Store = store })
+				callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+				store.in.Store(after)
+				if a := b.Get(callback); a.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
+				}
+				if store.in.Load() >= 0 {
+					t.Fatal("no commit failed")
+				}
+				if slices.ContainsFunc(b.Cookies(), func(name string) bool { return name == "xsignin" }) || b.Who() != "" {
+					t.Error("the browser has a session")
+				}
+				all, err := store.All()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, record := range all {
+					if len(record) > 40 {
+						t.Error("a session is stored")
+					}
+				}
+				if keys := s.Tokens.Keys(); len(keys) != 0 {
+					t.Errorf("tokens are stored: %v", keys)
+				}
+				if told := s.Told(); after == 0 && (!slices.Contains(told, event.SignInFailed) || slices.Contains(told, event.SignInDone)) {
+					t.Errorf("told %v", told)
+				}
+				if b.SignIn(p.login, xtest.DefaultUserID); b.Who() != xtest.DefaultUserID {
+					t.Error("the next sign-in does not work")
+				}
+			})
+		}
+	}
+}
+
+// mayBeReused reports whether a shared cache may serve the cookie of an answer again: RFC 9111,
+// sections 3 and 5.2.2.
+func mayBeReused(h http.Header) bool {
+	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		switch strings.ToLower(strings.TrimSpace(directive)) {
+		case "no-store", "private", "no-cache", `no-cache="set-cookie"`, `private="set-cookie"`:
+			return false
+		}
+	}
+	return true
+}
+
+// public is a handler that lets every cache keep its answer.
+func public(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	_, _ = w.Write([]byte("news"))
+}
+
+// TestALiveCookieIsInNoAnswerThatMayBeCached: handlers set Cache-Control after the kit did.
+func TestALiveCookieIsInNoAnswerThatMayBeCached(t *testing.T) {
+	own := scs.New()
+	own.HashTokenInStore, own.IdleTimeout = true, time.Hour
+	for name, edit := range map[string]func(*xsignin.Config){
+		"the kit's sessions":         func(*xsignin.Config) {},
+		"with an idle timeout":       func(c *xsignin.Config) { c.Session.IdleTimeout = time.Hour },
+		"the application's sessions": func(c *xsignin.Config) { c.Session.Store, c.Session.Manager = nil, own },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, b := wrapped(t, edit)
+			values := s.Kit.Sessions().SCS()
+			put := func(w http.ResponseWriter, r *http.Request) {
+				values.Put(r.Context(), "seen", time.Now().UnixNano())
+				public(w, r)
+			}
+			renew := func(w http.ResponseWriter, r *http.Request) {
+				if err := values.RenewToken(r.Context()); err != nil {
+					t.Error(err)
+				}
+				public(w, r)
+			}
+			for path, h := range map[string]http.HandlerFunc{"/public": public, "/put": put, "/renew": renew} {
+				s.Mux.Handle(path, h)
+				s.Mux.Handle("/load"+path, s.Kit.LoadUser(h))
+				s.Mux.Handle("/require"+path, s.Kit.RequireUser(h))
+			}
+			visit := func(who string) (cookies int) {
+				for _, group := range []string{"", "/load", "/require"} {
+					for _, path := range []string{"/public", "/put", "/renew"} {
+						a := b.Get(group + path)
+						cookies += len(a.Cookies())
+						if len(a.Cookies()) > 0 && mayBeReused(a.Header) {
+							t.Errorf("%s, %s%s: a cookie with Cache-Control %q", who, group, path, a.Header.Values("Cache-Control"))
+						}
+					}
+				}
+				return cookies
+			}
+			if visit("nobody") == 0 {
+				t.Error("no answer had a cookie: this tests nothing")
+			}
+			b.SignIn("/auth/login", xtest.DefaultUserID)
+			if visit("a user") == 0 {
+				t.Error("no answer had a cookie: this tests nothing")
+			}
+		})
+	}
+}
+
+// TestASuccessHandlerCannotMakeTheCookieCacheable: the answer to a callback has the cookie of
+// the new session.
+func TestASuccessHandlerCannotMakeTheCookieCacheable(t *testing.T) {
+	_, b := wrapped(t, func(c *xsignin.Config) { c.Success = http.HandlerFunc(public) })
+	a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+	if a.Text != "news" || b.Who() == "" {
+		t.Fatalf("status %d, %s", a.StatusCode, a.Text)
+	}
+	if len(a.Cookies()) == 0 || mayBeReused(a.Header) {
+		t.Errorf("%d cookies with Cache-Control %q", len(a.Cookies()), a.Header.Values("Cache-Control"))
+	}
+}

@@ -1,0 +1,140 @@
+package proxies
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/internal/testservers"
+	"github.com/xsignin/xsignin/xtest"
+)
+
+// TestTheRedisUserHasWhatTheKitNeeds runs the kit as the user of docs/deploy/redis.acl. Redis
+// records what it denies. It denies nothing with the user's commands, and something without
+// any one of them.
+func TestTheRedisUserHasWhatTheKitNeeds(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "deploy", "redis.acl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := strings.Fields(lineOf(string(file), "user xsignin "))[2:]
+	addr := testservers.Redis(t)
+	admin := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = admin.Close() })
+	do := func(args ...any) any {
+		t.Helper()
+		result, err := admin.Do(t.Context(), args...).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	denied := func(t *testing.T, more ...string) []any {
+		t.Helper()
+		do("FLUSHALL")
+		do("SCRIPT", "FLUSH")
+		args := []any{"ACL", "SETUSER", "xsignin", "reset"}
+		for _, rule := range append(rules, more...) {
+			args = append(args, rule)
+		}
+		do(args...)
+		do("ACL", "LOG", "RESET")
+		failed := storeJourney(t, "redis://xsignin:change-this-password@"+addr+"/0", xtest.DefaultUserID)
+		// The client tells its name to Redis 7.2 and newer, and does without.
+		named := func(entry any) bool { return strings.Contains(fmt.Sprint(entry), "client|setinfo") }
+		log := slices.DeleteFunc(do("ACL", "LOG").([]any), named)
+		if failed != nil && len(log) == 0 {
+			t.Errorf("the journey failed: %v", failed)
+		}
+		return log
+	}
+	if log := denied(t); len(log) != 0 {
+		t.Errorf("Redis denied %v", log)
+	}
+	for _, rule := range rules {
+		if command, ok := strings.CutPrefix(rule, "+"); ok && len(denied(t, "-"+command)) == 0 {
+			t.Errorf("the kit does not need %s", command)
+		}
+	}
+
+	do("SET", "other", "secret")
+	do("ACL", "SETUSER", "xsignin", "+set")
+	user := redis.NewClient(&redis.Options{Addr: addr, Username: "xsignin", Password: "change-this-password"})
+	t.Cleanup(func() { _ = user.Close() })
+	for _, command := range [][]any{{"GET", "other"}, {"SET", "other", "x"}, {"FLUSHALL"}, {"CONFIG", "GET", "*"}, {"KEYS", "*"}, {"ACL", "LIST"}} {
+		if err := user.Do(t.Context(), command...).Err(); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+			t.Errorf("%v: %v", command, err)
+		}
+	}
+}
+
+// storeJourney does all that the kit does with its stores.
+func storeJourney(t *testing.T, at, id string) error {
+	t.Helper()
+	s, err := openStores(t.Context(), at)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	x := xtest.New(xtest.Config{Users: users()})
+	api := httptest.NewServer(x)
+	defer api.Close()
+	site := httptest.NewUnstartedServer(nil)
+	defer site.Close()
+	public := "http://" + site.Listener.Addr().String()
+	x.SetCallbacks(public + "/auth/callback")
+	kit, err := newKit(setup{PublicURL: public, X: api.URL}, s)
+	if err != nil {
+		return err
+	}
+	site.Config.Handler = routes(kit)
+	site.Start()
+	steps := []func(context.Context) error{
+		func(context.Context) error { visitOnce(t, x, public, id); return nil },
+		func(ctx context.Context) error { return kit.SignOutEverywhere(ctx, id) },
+		func(context.Context) error { visitOnce(t, x, public, id); return nil },
+		func(ctx context.Context) error {
+			return kit.RefreshToken(ctx, xsignin.Key{Provider: "x", UserID: id, AccountID: id})
+		},
+		func(ctx context.Context) error { _, err := kit.ReencryptTokens(ctx); return err },
+		kit.Close,
+	}
+	for _, step := range steps {
+		if stepErr := step(t.Context()); stepErr != nil && err == nil {
+			err = stepErr
+		}
+	}
+	return err
+}
+
+// visitOnce signs in, loads pages, signs out and signs in again. Steps that fail end it.
+func visitOnce(t *testing.T, x *xtest.X, public, id string) {
+	t.Helper()
+	b := testkit.NewBrowser(t, x, public, nil)
+	for range 2 {
+		login := b.Get("/auth/login")
+		if login.StatusCode != http.StatusSeeOther {
+			return
+		}
+		if a := b.Get(b.Approve(login.Redirect(), id)); a.StatusCode != http.StatusSeeOther {
+			return
+		}
+		b.Get("/me")
+		b.Get("/api")
+		b.Send(http.MethodPost, "/auth/logout", nil, "Sec-Fetch-Site", "same-origin")
+	}
+	login := b.Get("/auth/login")
+	if login.StatusCode == http.StatusSeeOther {
+		b.Get(b.Approve(login.Redirect(), id))
+	}
+}
