@@ -91,7 +91,7 @@ func makeTables(ctx context.Context, at string) error {
 	if _, err := pool.Exec(ctx, sessionsTable); err != nil {
 		return err
 	}
-	return s.tokens.(*sqlstore.Store).Migrate(ctx)
+	return s.tokens.(sqlstore.Store).Migrate(ctx)
 }
 
 // serve is the life of a replica. It ends with SIGTERM, when the requests under way are
