@@ -200,12 +200,14 @@ func TestBehindEchosTimeout(t *testing.T) {
 	s.Bubble(func() {
 		e := echo.New()
 		var w *watched
+		//lint:ignore SA1019 applications use it, and it recycles its writer
+		timeout := middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 5 * time.Second, ErrorMessage: "late"}) //nolint:staticcheck // as above
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
 				defer func() { w.ended.Store(1) }()
 				return next(c)
 			}
-		}, middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 5 * time.Second, ErrorMessage: "late"}))
+		}, timeout)
 		e.Any("/auth/*", func(c echo.Context) error {
 			w.ResponseWriter = c.Response()
 			s.Kit.ServeHTTP(w, c.Request())

@@ -37,8 +37,6 @@ var (
 	clearCookies = command{"WebDriver:DeleteAllCookies", "DELETE", "/cookie"}
 	runScript    = command{"WebDriver:ExecuteScript", "POST", "/execute/sync"}
 	awaitScript  = command{"WebDriver:ExecuteAsyncScript", "POST", "/execute/async"}
-	windowRect   = command{"WebDriver:SetWindowRect", "POST", "/window/rect"}
-	screenshot   = command{"WebDriver:TakeScreenshot", "GET", "/screenshot"}
 )
 
 type params map[string]any
