@@ -41,5 +41,5 @@ func (x *X) SetNow(t time.Time) {
 	x.clock.stopped = &t
 }
 
-// now may be called with and without mu.
-func (x *X) now() time.Time { return x.clock.now() }
+// Now is the present moment of this X's clock.
+func (x *X) Now() time.Time { return x.clock.now() }

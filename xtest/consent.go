@@ -159,7 +159,7 @@ func (x *X) wentWrong(reason string, args ...any) *outcome {
 func (x *X) allow(q *question, u *account) *outcome {
 	if q.code != nil {
 		c := *q.code
-		c.user, c.expires = u, x.now().Add(codeLifetime)
+		c.user, c.expires = u, x.Now().Add(codeLifetime)
 		value := x.newOpaque("ac")
 		x.codes[value] = &c
 		return redirect(x.withState(c.redirectURI, q.state, "code", value))

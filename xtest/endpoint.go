@@ -19,7 +19,7 @@ type window struct {
 func (x *X) tokenEndpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *answer) {
 	h := w.Header()
 	// A client that keeps cookies between users would share these; X sets them on every answer.
-	h.Add("Set-Cookie", "guest_id=v1%3A"+x.newID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
+	h.Add("Set-Cookie", "guest_id=v1%3A"+x.NewID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
 	h.Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure")
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate, pre-check=0, post-check=0")
 	h.Set("Pragma", "no-cache")
@@ -46,7 +46,7 @@ func (x *X) limited(h http.Header, path string) *problem {
 	if limit <= 0 {
 		return nil
 	}
-	now := x.now()
+	now := x.Now()
 	win := x.limits[path]
 	if win == nil || !now.Before(win.reset) {
 		win = &window{reset: now.Add(limitWindow)}

@@ -20,7 +20,7 @@ func (x *X) AddRequestToken(value, secret, verifier, userID string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.requestTokens[value] = &requestToken{
-		value: value, secret: secret, verifier: verifier, user: x.users[userID], expires: x.now().Add(requestTokenLifetime),
+		value: value, secret: secret, verifier: verifier, user: x.users[userID], expires: x.Now().Add(requestTokenLifetime),
 	}
 }
 
@@ -35,5 +35,3 @@ func (x *X) Spent() int {
 	defer x.mu.Unlock()
 	return len(x.spent.grants)
 }
-
-func (x *X) NewID() string { return x.newID() }

@@ -89,7 +89,7 @@ func (x *X) verify(s *signedRequest, secrets ...string) *problem {
 		x.explain("the consumer key is not the app's API key")
 		return cannotAuthenticate()
 	}
-	now := x.now()
+	now := x.Now()
 	tolerance := x.cfg.Switches.TimestampTolerance
 	if tolerance == 0 {
 		tolerance = defaultTolerance

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 func TestAccessTokenTellsWhoItIs(t *testing.T) {
@@ -202,6 +203,7 @@ func TestTheAccessTypeLowersAndNeverRaises(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSim(t, xtest.Config{ReadOnly: tt.readOnly})
+			xapi.Mount(s.X)
 			c := consumer().with("oauth_callback", callback)
 			if tt.ask != "" {
 				c = c.with("x_auth_access_type", tt.ask)

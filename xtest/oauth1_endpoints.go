@@ -70,7 +70,7 @@ func (x *X) serveRequestToken(r *http.Request) *answer {
 		value: newRequestToken(), secret: random(32, alphanumeric), callback: callback,
 		// The type lowers what the app may do and never raises it.
 		readOnly: x.cfg.ReadOnly || access == "read",
-		expires:  x.now().Add(lifetime),
+		expires:  x.Now().Add(lifetime),
 	}
 	x.requestTokens[rt.value] = rt
 	return &answer{http.StatusOK, typeForm,
@@ -80,7 +80,7 @@ func (x *X) serveRequestToken(r *http.Request) *answer {
 // liveRequestToken finds one that is unspent and in time. mu is held.
 func (x *X) liveRequestToken(value string) *requestToken {
 	rt := x.requestTokens[value]
-	if rt == nil || !x.now().Before(rt.expires) {
+	if rt == nil || !x.Now().Before(rt.expires) {
 		return nil
 	}
 	return rt

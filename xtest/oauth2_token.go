@@ -39,7 +39,7 @@ func (x *X) exchange(client string, form url.Values) *answer {
 		}
 	}
 	c := x.codes[form.Get("code")]
-	if c == nil || c.client != client || !x.now().Before(c.expires) {
+	if c == nil || c.client != client || !x.Now().Before(c.expires) {
 		x.explain("the code is unknown, spent, another client's, or older than 30 seconds")
 		return x.invalidRequest("Value passed for the authorization code was invalid.")
 	}
@@ -97,7 +97,7 @@ func (x *X) refresh(client string, form url.Values) *answer {
 
 // issue makes an access token and, with offline.access, a refresh token.
 func (x *X) issue(g *grant) *answer {
-	now, life := x.now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
+	now, life := x.Now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
 	access := x.newOpaque("at")
 	x.tokens[access] = &token{kind: kindOAuth2, user: g.user, app: g.client, grant: g, expires: now.Add(life)}
 	body := struct {

@@ -89,7 +89,7 @@ func (x *X) live(value string) *token {
 	return t
 }
 
-func (x *X) liveToken(t *token) bool { return t.expires.IsZero() || x.now().Before(t.expires) }
+func (x *X) liveToken(t *token) bool { return t.expires.IsZero() || x.Now().Before(t.expires) }
 
 // Live reports whether X would accept a token now: an access, refresh or app-only token of OAuth 2.0, or an access
 // token of OAuth 1.0a.
@@ -111,7 +111,7 @@ func (x *X) endGrant(g *grant, kind string) {
 // sweep forgets what has expired, at most once a minute, so that the state is bounded by what a minute brings. mu is
 // held.
 func (x *X) sweep() {
-	now := x.now()
+	now := x.Now()
 	if d := now.Sub(x.swept); d >= 0 && d < time.Minute {
 		return
 	}
@@ -162,7 +162,7 @@ func random(n int, alphabet string) string {
 // that hold random characters, the time in milliseconds, and the kind.
 func (x *X) newOpaque(kind string) string {
 	const size = 68 // bytes that base64 makes into 91 characters
-	tail := fmt.Sprintf(":%d:1:1:%s:1", x.now().UnixMilli(), kind)
+	tail := fmt.Sprintf(":%d:1:1:%s:1", x.Now().UnixMilli(), kind)
 	return base64.RawURLEncoding.EncodeToString([]byte(random(size-len(tail), alphanumeric) + tail))
 }
 

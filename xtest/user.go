@@ -18,7 +18,7 @@ func (x *X) AddUser(u User) {
 		panic("xtest: user " + u.ID + " has no username")
 	}
 	if u.CreatedAt.IsZero() {
-		u.CreatedAt = x.now()
+		u.CreatedAt = x.Now()
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -93,4 +93,26 @@ func (x *X) byName(username string) *account {
 		}
 	}
 	return nil
+}
+
+// UserByID finds an account.
+func (x *X) UserByID(id string) (User, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	a := x.users[id]
+	if a == nil {
+		return User{}, false
+	}
+	return a.User, true
+}
+
+// UserByName finds an account by its handle, in which case does not count.
+func (x *X) UserByName(username string) (User, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	a := x.byName(username)
+	if a == nil {
+		return User{}, false
+	}
+	return a.User, true
 }

@@ -35,13 +35,14 @@ type X struct {
 	limits        map[string]*window
 	accessCalls   int
 	swept         time.Time
-	api           apiState
+	windows       map[string]*apiWindow
+	rateLimits    map[string]int // set by SetRateLimit
+	ext           Extension
 }
 
 // account is a user with what belongs to them.
 type account struct {
 	User
-	api accountAPI
 }
 
 // New makes an X. It panics when the configuration is one that X's console would not accept: more than ten callbacks,
@@ -63,8 +64,11 @@ func New(cfg Config) *X {
 		codes:         map[string]*code{},
 		tokens:        map[string]*token{},
 		limits:        map[string]*window{},
+		windows:       map[string]*apiWindow{},
+		rateLimits:    map[string]int{},
 	}
 	x.ids.Store(firstID)
+	x.addOwnEndpoints()
 	_, _ = rand.Read(x.key)
 	if cfg.BaseURL != "" {
 		u, err := url.Parse(cfg.BaseURL)
@@ -82,16 +86,16 @@ func New(cfg Config) *X {
 
 const firstID = 1_900_000_000_000_000_000
 
-// newID gives the next decimal id, above 2^53. It may be called with and without mu.
-func (x *X) newID() string { return strconv.FormatInt(x.ids.Add(1), 10) }
+// NewID gives the next decimal id, above 2^53.
+func (x *X) NewID() string { return strconv.FormatInt(x.ids.Add(1), 10) }
 
 // ServeHTTP answers as X does. The paths of all of X's hosts are served on whatever host the request names; only
 // requests through [X.Transport] for X's own hosts are held to the host that X serves a path on.
 func (x *X) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The clock of this X, not the machine's: clients correct themselves by it.
-	w.Header().Set("Date", x.now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", x.Now().UTC().Format(http.TimeFormat))
 	form, tooLarge := bufferForm(r)
-	rec := &recordingWriter{ResponseWriter: w, done: x.record.add(r, x.now(), x.baseURL(r), form)}
+	rec := &recordingWriter{ResponseWriter: w, done: x.record.add(r, x.Now(), x.baseURL(r), form)}
 	if tooLarge {
 		(&answer{http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"}).write(rec)
 		return
@@ -129,8 +133,10 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":
 		x.serveAPI(w, r)
-	case strings.HasPrefix(path, mediaPath), strings.HasPrefix(path, avatarPath):
-		x.serveImages(w, r)
+	case strings.HasPrefix(path, avatarPath):
+		x.serveAvatar(w, r)
+	case strings.HasPrefix(path, mediaPath) && x.ext.Media != nil:
+		x.ext.Media.ServeHTTP(w, r)
 	case path == "/":
 		x.serveFront(w, r)
 	default:

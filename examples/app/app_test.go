@@ -18,15 +18,29 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 var protocols = []string{"OAuth 2.0", "OAuth 1.0a"}
 
+// fullX is a simulator with posts.
+type fullX struct {
+	*xtest.Server
+	*xapi.API
+}
+
+func newX() *fullX {
+	x := &fullX{Server: xtest.NewServer(xtest.Config{})}
+	x.API = xapi.Mount(x.X)
+	x.AddDemo()
+	return x
+}
+
 // withX starts a simulator and the application against it, by the variables that an
 // operator sets. The callback is registered once the application's port is known.
-func withX(t *testing.T, more map[string]string) (*xtest.Server, string) {
+func withX(t *testing.T, more map[string]string) (*fullX, string) {
 	t.Helper()
-	x := xtest.NewServer(xtest.Config{})
+	x := newX()
 	t.Cleanup(x.Close)
 	env := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize",
@@ -502,7 +516,7 @@ func TestXIsAway(t *testing.T) {
 
 func TestGracefulEnd(t *testing.T) {
 	t.Parallel()
-	x := xtest.NewServer(xtest.Config{})
+	x := newX()
 	t.Cleanup(x.Close)
 	at, stop := startUntil(t, map[string]string{
 		"X_CLIENT_ID": xtest.DefaultClientID, "X_CLIENT_SECRET": xtest.DefaultClientSecret,

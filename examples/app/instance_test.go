@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // asProcess makes this test's binary the application.
@@ -132,6 +133,7 @@ func credentials(x string) []string {
 func outsideX(t *testing.T, public string) (*xtest.Server, []string) {
 	t.Helper()
 	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}})
+	xapi.Mount(x.X).AddDemo()
 	t.Cleanup(x.Close)
 	return x, append(credentials(x.URL), "PUBLIC_URL="+public)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // startSimulator starts a local X on a port of its own and returns cfg with its addresses
@@ -15,6 +16,7 @@ func startSimulator(cfg config) (config, func()) {
 		AppName:   "xsignin example",
 		Callbacks: []string{cfg.publicURL + callbackPath},
 	})
+	xapi.Mount(x.X).AddDemo()
 	// Sessions know their beginning to the millisecond.
 	cfg.simulator, cfg.simulatorSince = x.URL, time.Now().Truncate(time.Millisecond)
 	cfg.apiURL, cfg.authorizeURL = x.URL, x.URL+"/i/oauth2/authorize"

@@ -24,6 +24,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // tap is an X that notes the tokens that it gives out.
@@ -35,6 +36,7 @@ type tap struct {
 
 func newTap(t *testing.T, public string) *tap {
 	x := xtest.New(xtest.Config{Callbacks: []string{public + callbackPath}})
+	xapi.Mount(x).AddDemo()
 	s := &tap{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/2/oauth2/token" && r.URL.Path != "/oauth/access_token" {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // demo runs commands against a local X that ends with it: those of a tour, or the one that
@@ -91,6 +92,7 @@ func tour(ctx context.Context, w world, dir string) (result, error) {
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
 	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}})
+	xapi.Mount(x.X).AddDemo()
 	variables := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,
 		"X_CLIENT_ID":    xtest.DefaultPublicClientID, // a Native App, without a secret

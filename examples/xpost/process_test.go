@@ -128,7 +128,7 @@ func oneAfterTheOther(t *testing.T, bin string) {
 	if stopped.Error.Code != "stopped" {
 		t.Errorf("%+v", stopped)
 	}
-	for _, post := range l.x.Posts(xtest.DefaultUserID) {
+	for _, post := range l.api.Posts(xtest.DefaultUserID) {
 		if len(post.MediaKeys) > 0 {
 			t.Errorf("posted %+v", post)
 		}

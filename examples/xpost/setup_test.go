@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // lab is a local X and a user's machine. It knows the secrets that passed by and everything
@@ -25,6 +26,7 @@ import (
 type lab struct {
 	*testing.T
 	x    *xtest.X
+	api  *xapi.API
 	url  string
 	file string
 	env  map[string]string
@@ -38,6 +40,8 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, x: xtest.New(xtest.Config{}), file: filepath.Join(t.TempDir(), "home", "tokens.db"), secrets: map[string]string{}}
+	l.api = xapi.Mount(l.x)
+	l.api.AddDemo()
 	srv := httptest.NewServer(http.HandlerFunc(l.serve))
 	t.Cleanup(srv.Close)
 	l.url = srv.URL

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 const usage = `xsim is a local X to sign in with. Nothing in it reaches X.
@@ -164,7 +165,9 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 			err = &configError{[]error{fmt.Errorf("X_CALLBACK_URLS: %v", p)}}
 		}
 	}()
-	return xtest.New(cfg), nil
+	x = xtest.New(cfg)
+	xapi.Mount(x).AddDemo()
+	return x, nil
 }
 
 // announce says that x is ready, and what an application has to be told to use it.

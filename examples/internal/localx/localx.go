@@ -15,6 +15,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // DefaultAddr is where an example listens when ADDR is not set.
@@ -51,6 +52,7 @@ func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.S
 		return cfg, nil
 	}
 	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}})
+	xapi.Mount(x.X).AddDemo()
 	cfg.ClientID, cfg.ClientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret
 	cfg.X.AuthorizeURL = x.URL + "/i/oauth2/authorize"
 	cfg.X.Transport = x.Transport()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // Site is a program that runs until its test ends, with a local X behind it.
@@ -28,6 +29,7 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(srv.Close)
 	s := &Site{t: t, X: xtest.New(xtest.Config{}), url: srv.URL}
+	xapi.Mount(s.X).AddDemo()
 	s.X.SetCallbacks(srv.URL + "/auth/callback")
 	var err error
 	handler, err = build(xsignin.Config{

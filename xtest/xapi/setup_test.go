@@ -1,4 +1,4 @@
-package xtest_test
+package xapi_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 const (
@@ -29,17 +30,41 @@ var (
 	allScopes = "tweet.read tweet.write users.read users.email follows.read follows.write media.write offline.access"
 )
 
+// samples are what the accounts of a zero Config have posted, the oldest first.
+var samples = []struct {
+	by   string
+	ago  time.Duration
+	text string
+}{
+	{one, 149 * time.Hour, "This is a sample post in the local simulator."},
+	{two, 122 * time.Hour, "A sample post of the second demo account. Nothing here comes from X."},
+	{one, 79 * time.Hour, "Another sample post in the local simulator, with a line break:\nthis is the second line."},
+	{two, 49 * time.Hour, "Sample text with a mention, for the mentions timeline: @demo"},
+	{one, 26 * time.Hour, "A third sample post in the local simulator. It was written for no reader. #sample"},
+	{two, 3 * time.Hour, "The newest sample post in the local simulator."},
+}
+
 // apiLab is a simulator with its clock stopped and clients that have signed in to it by X's own flows.
 type apiLab struct {
 	t *testing.T
 	*xtest.Server
+	*xapi.API
 	nonces int
 }
 
 func newAPILab(t *testing.T, cfg xtest.Config) *apiLab {
 	t.Helper()
 	l := &apiLab{t: t, Server: xtest.NewServer(cfg)}
+	l.API = xapi.Mount(l.X)
 	t.Cleanup(l.Close)
+	if cfg.Users == nil {
+		l.Follow(one, two)
+		l.Follow(two, one)
+		for _, p := range samples {
+			l.SetNow(apiNoon.Add(-p.ago))
+			l.AddPost(p.by, p.text)
+		}
+	}
 	l.SetNow(apiNoon)
 	return l
 }

@@ -1,4 +1,4 @@
-package xtest
+package xapi
 
 import (
 	"slices"
@@ -10,6 +10,7 @@ const (
 	mediaLifetime = 24 * time.Hour // of an upload that no post uses
 	maxSegments   = 1000
 	maxTotalBytes = 16 << 30
+	mediaPath     = "/media/"
 	maxAltText    = 1000
 	mediaStep     = time.Second // of the processing of videos and GIFs
 )
@@ -82,29 +83,26 @@ func (m *media) expired(now time.Time) bool {
 }
 
 // ownMedia gives an upload to those who may use it; on X an expired or foreign id is like one that never was.
-func (x *X) ownMedia(c *call, id string) *media {
-	m := x.api.media[id]
-	me := c.who.user.ID
-	if m == nil || m.expired(c.now) || m.owner != me && !slices.Contains(m.owners, me) {
+func (a *API) ownMedia(c *call, id string) *media {
+	m := a.media[id]
+	me := c.User.ID
+	if m == nil || m.expired(c.Now) || m.owner != me && !slices.Contains(m.owners, me) {
 		return nil
 	}
 	return m
 }
 
-func (x *X) newMedia(c *call, category, mime string, owners []string) *media {
-	m := &media{id: x.newID(), owner: c.who.user.ID, owners: owners, category: category, mime: mime,
-		segments: map[int][]byte{}, created: c.now}
+func (a *API) newMedia(c *call, category, mime string, owners []string) *media {
+	m := &media{id: a.x.NewID(), owner: c.User.ID, owners: owners, category: category, mime: mime,
+		segments: map[int][]byte{}, created: c.Now}
 	m.key = m.kind().prefix + m.id
-	if x.api.media == nil {
-		x.api.media = map[string]*media{}
-	}
 	// Uploads are the only big things here, and nobody can use an expired one.
-	for id, old := range x.api.media {
-		if old.expired(c.now) {
-			delete(x.api.media, id)
+	for id, old := range a.media {
+		if old.expired(c.Now) {
+			delete(a.media, id)
 		}
 	}
-	x.api.media[m.id] = m
+	a.media[m.id] = m
 	return m
 }
 
@@ -122,7 +120,7 @@ func categoryFor(mime string) string {
 
 // uploadObject is the answer about an upload.
 func (m *media) uploadObject(c *call) map[string]any {
-	left := int(m.created.Add(mediaLifetime).Sub(c.now) / time.Second)
+	left := int(m.created.Add(mediaLifetime).Sub(c.Now) / time.Second)
 	o := map[string]any{"id": m.id, "media_key": m.key, "expires_after_secs": max(left, 0)}
 	if !m.done() {
 		return o
@@ -138,7 +136,7 @@ func (m *media) uploadObject(c *call) map[string]any {
 		return o
 	}
 	info := map[string]any{}
-	switch stage := m.stage(c.now); {
+	switch stage := m.stage(c.Now); {
 	case stage == 0:
 		info["state"], info["check_after_secs"], info["progress_percent"] = "pending", 1, 0
 	case stage == 1:
@@ -156,8 +154,8 @@ func (m *media) uploadObject(c *call) map[string]any {
 // mediaObject is what posts include.
 func (c *call) mediaObject(m *media) map[string]any {
 	o := map[string]any{"media_key": m.key, "type": m.kind().kind}
-	url := c.base + mediaPath + m.key
-	for f := range c.list("media.fields") {
+	url := c.PictureURL + mediaPath + m.key
+	for f := range c.List("media.fields") {
 		switch f {
 		case "url":
 			if m.kind().kind == "photo" {

@@ -1,71 +1,73 @@
-package xtest
+package xapi
 
 import (
 	"net/http"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
-func (x *X) getPost(c *call) *reply {
-	id := c.vars["id"]
-	p := x.api.posts[id]
+func (a *API) getPost(c *call) *xtest.Reply {
+	id := c.Vars["id"]
+	p := a.posts[id]
 	if p == nil {
-		return found(http.StatusOK, map[string]any{"errors": []any{c.missing("tweet", "id", id)}})
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("tweet", "id", id)}})
 	}
-	if !x.mayRead(c, x.users[p.AuthorID]) {
-		return found(http.StatusOK, map[string]any{"errors": []any{c.hidden("tweet", "id", id)}})
+	if !a.mayRead(c, a.user(p.AuthorID)) {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("tweet", "id", id)}})
 	}
-	body := x.postsBody(c, []*post{p})
+	body := a.postsBody(c, []*post{p})
 	body["data"] = body["data"].([]any)[0]
-	return found(http.StatusOK, body)
+	return xtest.Found(http.StatusOK, body)
 }
 
-func (x *X) getPosts(c *call) *reply {
+func (a *API) getPosts(c *call) *xtest.Reply {
 	var posts []*post
 	var errs []any
 	for _, id := range c.ids("ids", idPattern) {
-		switch p := x.api.posts[id]; {
+		switch p := a.posts[id]; {
 		case p == nil:
-			errs = append(errs, c.missing("tweet", "ids", id))
-		case !x.mayRead(c, x.users[p.AuthorID]):
-			errs = append(errs, c.hidden("tweet", "ids", id))
+			errs = append(errs, c.Missing("tweet", "ids", id))
+		case !a.mayRead(c, a.user(p.AuthorID)):
+			errs = append(errs, c.Hidden("tweet", "ids", id))
 		default:
 			posts = append(posts, p)
 		}
 	}
-	body := x.postsBody(c, posts)
+	body := a.postsBody(c, posts)
 	if errs != nil {
 		body["errors"] = errs
 	}
-	return found(http.StatusOK, body)
+	return xtest.Found(http.StatusOK, body)
 }
 
-func (x *X) deletePost(c *call) *reply {
-	id := c.vars["id"]
-	p := x.api.posts[id]
+func (a *API) deletePost(c *call) *xtest.Reply {
+	id := c.Vars["id"]
+	p := a.posts[id]
 	if p == nil {
-		return apiNotFound()
+		return xtest.NotFound()
 	}
-	if p.AuthorID != c.who.user.ID {
-		return forbiddenBecause("You are not authorized to delete this Tweet.")
+	if p.AuthorID != c.User.ID {
+		return xtest.Forbidden("You are not authorized to delete this Tweet.")
 	}
-	delete(x.api.posts, id)
-	return found(http.StatusOK, map[string]any{"data": map[string]any{"deleted": true}})
+	delete(a.posts, id)
+	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"deleted": true}})
 }
 
 // postsBody has no "data" when there are no posts, as X's has none.
-func (x *X) postsBody(c *call, posts []*post) map[string]any {
+func (a *API) postsBody(c *call, posts []*post) map[string]any {
 	body := map[string]any{}
-	fields := c.list("tweet.fields", "post.fields")
+	fields := c.List("tweet.fields", "post.fields")
 	var data []any
 	for _, p := range posts {
-		data = append(data, x.postObject(c, p, fields))
+		data = append(data, a.postObject(c, p, fields))
 	}
 	if data != nil {
 		body["data"] = data
 	}
-	if inc := x.includes(c, posts, fields); len(inc) > 0 {
+	if inc := a.includes(c, posts, fields); len(inc) > 0 {
 		body["includes"] = inc
 	}
 	return body
@@ -82,14 +84,14 @@ var expansionField = map[string]string{
 	"entities.mentions.username":     "entities",
 }
 
-func (x *X) postObject(c *call, p *post, fields map[string]bool) map[string]any {
-	o := map[string]any{"id": p.ID, "text": p.Text, c.word("edit_history_tweet_ids"): []string{p.ID}}
+func (a *API) postObject(c *call, p *post, fields map[string]bool) map[string]any {
+	o := map[string]any{"id": p.ID, "text": p.Text, c.Word("edit_history_tweet_ids"): []string{p.ID}}
 	all := map[string]bool{}
 	for f := range fields {
 		all[f] = true
 	}
-	if c.params("media.fields") {
-		for e := range c.list("expansions") {
+	if c.takes("media.fields") {
+		for e := range c.List("expansions") {
 			all[expansionField[e]] = true
 		}
 	}
@@ -98,7 +100,7 @@ func (x *X) postObject(c *call, p *post, fields map[string]bool) map[string]any 
 		case "author_id":
 			o[f] = p.AuthorID
 		case "created_at":
-			o[f] = p.CreatedAt.UTC().Format(isoMillis)
+			o[f] = p.CreatedAt.UTC().Format(xtest.TimeFormat)
 		case "conversation_id":
 			o[f] = p.conversation
 		case "in_reply_to_user_id":
@@ -117,17 +119,17 @@ func (x *X) postObject(c *call, p *post, fields map[string]bool) map[string]any 
 		case "source":
 			o[f] = "Local simulator"
 		case "public_metrics":
-			o[f] = x.postMetrics(p)
+			o[f] = a.postMetrics(p)
 		case "referenced_tweets":
 			if refs := p.references(); refs != nil {
-				o[c.word(f)] = refs
+				o[c.Word(f)] = refs
 			}
 		case "attachments":
 			if a := p.attachments(); a != nil {
 				o[f] = a
 			}
 		case "entities":
-			if e := x.entities(p.Text); e != nil {
+			if e := a.entities(p.Text); e != nil {
 				o[f] = e
 			}
 		}
@@ -156,9 +158,9 @@ func (p *post) attachments() map[string]any {
 	return nil
 }
 
-func (x *X) postMetrics(p *post) map[string]any {
+func (a *API) postMetrics(p *post) map[string]any {
 	replies, quotes := 0, 0
-	for _, q := range x.api.posts {
+	for _, q := range a.posts {
 		if q.ReplyToID == p.ID {
 			replies++
 		}
@@ -177,7 +179,7 @@ var (
 )
 
 // entities finds mentions, hashtags and links. Their positions count runes.
-func (x *X) entities(text string) map[string]any {
+func (a *API) entities(text string) map[string]any {
 	e := map[string]any{}
 	add := func(kind string, span []int, more map[string]any) {
 		more["start"] = utf8.RuneCountInString(text[:span[0]])
@@ -186,7 +188,7 @@ func (x *X) entities(text string) map[string]any {
 		e[kind] = append(list, more)
 	}
 	for _, m := range mentionPattern.FindAllStringSubmatchIndex(text, -1) {
-		if u := x.byName(text[m[2]:m[3]]); u != nil {
+		if u := a.byName(text[m[2]:m[3]]); u != nil {
 			add("mentions", m, map[string]any{"username": u.Username, "id": u.ID})
 		}
 	}
@@ -204,13 +206,13 @@ func (x *X) entities(text string) map[string]any {
 	return e
 }
 
-// mentioned gives the accounts that a text names.
-func (x *X) mentioned(text string) []*account {
-	var list []*account
+// mentioned gives the ids of the accounts that a text names.
+func (a *API) mentioned(text string) []string {
+	var ids []string
 	for _, m := range mentionPattern.FindAllStringSubmatch(text, -1) {
-		if u := x.byName(m[1]); u != nil {
-			list = append(list, u)
+		if u := a.byName(m[1]); u != nil {
+			ids = append(ids, u.ID)
 		}
 	}
-	return list
+	return ids
 }

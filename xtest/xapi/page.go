@@ -1,4 +1,4 @@
-package xtest
+package xapi
 
 import (
 	"encoding/base32"
@@ -11,10 +11,10 @@ import (
 // written between two calls moves nothing.
 func (c *call) pageOf(keys []uint64, size int) (low, high int, meta map[string]any) {
 	meta = map[string]any{}
-	forward, edge, ok := c.pageToken(c.query.Get("pagination_token"))
+	forward, edge, ok := c.pageToken(c.Query.Get("pagination_token"))
 	if !ok {
-		v := c.query.Get("pagination_token")
-		c.refuseParam("pagination_token", []string{v}, "The `pagination_token` query parameter value [%s] is not valid", v)
+		v := c.Query.Get("pagination_token")
+		c.AddFault("pagination_token", []string{v}, "The `pagination_token` query parameter value [%s] is not valid", v)
 		return 0, 0, meta
 	}
 	switch {
@@ -50,7 +50,7 @@ func (c *call) newPageToken(direction byte, edge uint64) string {
 
 func (c *call) pageToken(s string) (forward bool, edge uint64, ok bool) {
 	if s == "" {
-		return true, 0, !c.query.Has("pagination_token")
+		return true, 0, !c.Query.Has("pagination_token")
 	}
 	b, err := tokenAlphabet.DecodeString(strings.ToUpper(s))
 	if err != nil || len(b) != 13 || b[0] != 'n' && b[0] != 'p' || binary.BigEndian.Uint32(b[9:]) != c.listHash() {
@@ -61,6 +61,6 @@ func (c *call) pageToken(s string) (forward bool, edge uint64, ok bool) {
 
 func (c *call) listHash() uint32 {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(c.r.URL.Path))
+	_, _ = h.Write([]byte(c.Request.URL.Path))
 	return h.Sum32()
 }

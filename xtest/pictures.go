@@ -17,11 +17,11 @@ const (
 )
 
 // avatarURL is the account's own picture, or one that the simulator draws and serves, so that pages work offline.
-func (c *call) avatarURL(u *account) string {
+func (c *Call) avatarURL(u User) string {
 	if u.AvatarURL != "" {
 		return u.AvatarURL
 	}
-	return c.base + avatarPath + u.ID + "_normal.png"
+	return c.PictureURL + avatarPath + u.ID + "_normal.png"
 }
 
 // pictureBase is where a browser finds pictures: under BaseURL where there is one, also for a client that comes through
@@ -33,31 +33,29 @@ func (x *X) pictureBase(r *http.Request) string {
 	return x.baseURL(r)
 }
 
-// serveImages serves what X has on hosts of their own: uploaded media and the accounts' pictures. As on X no token is
-// asked for.
-func (x *X) serveImages(w http.ResponseWriter, r *http.Request) {
+// serveAvatar serves the accounts' pictures. As on X no token is asked for.
+func (x *X) serveAvatar(w http.ResponseWriter, r *http.Request) {
+	data := x.avatarFile(strings.TrimPrefix(r.URL.Path, avatarPath))
+	if data == nil {
+		notFound().write(w)
+		return
+	}
+	ServePicture(w, r, data, "image/png")
+}
+
+// ServePicture answers with a picture in a way that is harmless on a page of an application's choice. A contentType of
+// application/octet-stream makes it a download.
+func ServePicture(w http.ResponseWriter, r *http.Request, data []byte, contentType string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		notFound().write(w)
 		return
 	}
-	// What users uploaded is shown on a page of the application's choice and must do nothing there.
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	var data []byte
-	contentType := ""
-	if key, ok := strings.CutPrefix(r.URL.Path, mediaPath); ok {
-		data, contentType = x.mediaFile(key)
-		if data != nil && contentType == "application/octet-stream" {
-			h.Set("Content-Disposition", "attachment")
-		}
-	} else if name, ok := strings.CutPrefix(r.URL.Path, avatarPath); ok {
-		data, contentType = x.avatarFile(name), "image/png"
-	}
-	if data == nil {
-		notFound().write(w)
-		return
+	if contentType == "application/octet-stream" {
+		h.Set("Content-Disposition", "attachment")
 	}
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(data)))
@@ -65,22 +63,6 @@ func (x *X) serveImages(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(data)
 	}
-}
-
-// mediaFile gives a finished upload. What is no image goes out as a download without a type.
-func (x *X) mediaFile(key string) ([]byte, string) {
-	_, id, _ := strings.Cut(key, "_")
-	now := x.now()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	m := x.api.media[id]
-	if m == nil || m.key != key || !m.ready(now) || m.expired(now) || strings.HasPrefix(m.category, "dm_") {
-		return nil, ""
-	}
-	if m.image.mime == "" {
-		return m.data, "application/octet-stream"
-	}
-	return m.data, m.image.mime
 }
 
 // avatarSizes are the endings that X's clients put in place of "_normal".

@@ -1,68 +1,70 @@
-package xtest
+package xapi
 
 import (
 	"net/http"
 	"slices"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
 // depth is how far back a user's timeline goes, on X as here.
 const depth = 3200
 
-func (x *X) getUserPosts(c *call) *reply {
-	return x.timeline(c, 5, depth, func(u *account) func(*post) bool {
+func (a *API) getUserPosts(c *call) *xtest.Reply {
+	return a.timeline(c, 5, depth, func(u *xtest.User) func(*post) bool {
 		return func(p *post) bool { return p.AuthorID == u.ID }
 	})
 }
 
-func (x *X) getMentions(c *call) *reply {
-	return x.timeline(c, 5, 800, func(u *account) func(*post) bool {
+func (a *API) getMentions(c *call) *xtest.Reply {
+	return a.timeline(c, 5, 800, func(u *xtest.User) func(*post) bool {
 		return func(p *post) bool {
-			return p.AuthorID != u.ID && slices.Contains(x.mentioned(p.Text), u) && x.mayRead(c, x.users[p.AuthorID])
+			return p.AuthorID != u.ID && slices.Contains(a.mentioned(p.Text), u.ID) && a.mayRead(c, a.user(p.AuthorID))
 		}
 	})
 }
 
 // getHome is the home timeline, which X shows to its owner alone: own posts and those of the accounts one follows.
-func (x *X) getHome(c *call) *reply {
+func (a *API) getHome(c *call) *xtest.Reply {
 	if rep := c.ownID(); rep != nil {
 		return rep
 	}
-	return x.timeline(c, 1, 3200, func(u *account) func(*post) bool {
+	return a.timeline(c, 1, 3200, func(u *xtest.User) func(*post) bool {
 		return func(p *post) bool {
-			_, follows := u.api.following[p.AuthorID]
+			_, follows := a.following[u.ID][p.AuthorID]
 			return follows || p.AuthorID == u.ID
 		}
 	})
 }
 
 // ownID refuses a path that names anybody but the caller.
-func (c *call) ownID() *reply {
-	if id, own := c.vars["id"], c.who.user.ID; id != own {
-		return c.refused("id", []string{id}, "The `id` query parameter value [%s] must be the same as the authenticating user [%s]", id, own)
+func (c *call) ownID() *xtest.Reply {
+	if id, own := c.Vars["id"], c.User.ID; id != own {
+		return c.Refuse("id", []string{id}, "The `id` query parameter value [%s] must be the same as the authenticating user [%s]", id, own)
 	}
 	return nil
 }
 
 // timeline answers with a page of the posts that belong to the user in the path. The least max_results differs between
 // X's timelines; the default is 10 on those that begin at 5 and 100 on the home timeline.
-func (x *X) timeline(c *call, least, most int, belongs func(*account) func(*post) bool) *reply {
-	id := c.vars["id"]
-	u := x.users[id]
+func (a *API) timeline(c *call, least, most int, belongs func(*xtest.User) func(*post) bool) *xtest.Reply {
+	id := c.Vars["id"]
+	u := a.user(id)
 	if u == nil {
-		return found(http.StatusOK, map[string]any{"errors": []any{c.missing("user", "id", id)}})
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "id", id)}})
 	}
-	if !x.mayRead(c, u) {
-		return found(http.StatusOK, map[string]any{"errors": []any{c.hidden("user", "id", id)}})
+	if !a.mayRead(c, u) {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
 	}
 	def := 10
 	if least == 1 {
 		def = 100
 	}
-	size := c.number("max_results", def, least, 100)
+	size := c.Number("max_results", def, least, 100)
 	within := c.window()
-	noReplies := c.list("exclude")["replies"]
+	noReplies := c.List("exclude")["replies"]
 	mine := belongs(u)
-	posts := x.postsWhere(func(p *post) bool {
+	posts := a.postsWhere(func(p *post) bool {
 		return mine(p) && within(p) && !(noReplies && p.ReplyToID != "")
 	})
 	posts = posts[:min(len(posts), most)]
@@ -75,9 +77,9 @@ func (x *X) timeline(c *call, least, most int, belongs func(*account) func(*post
 	if len(posts) > 0 {
 		meta["newest_id"], meta["oldest_id"] = posts[0].ID, posts[len(posts)-1].ID
 	}
-	body := x.postsBody(c, posts)
+	body := a.postsBody(c, posts)
 	body["meta"] = meta
-	return found(http.StatusOK, body)
+	return xtest.Found(http.StatusOK, body)
 }
 
 // window reads the bounds of a timeline: ids exclude their own post, start_time is within, end_time is not.

@@ -1,4 +1,4 @@
-package xtest
+package xapi
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"mime/multipart"
 	"net/url"
 	"strconv"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
 // mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in a part of its own. The
@@ -20,31 +22,31 @@ type mediaInput struct {
 	given  bool // there is a file
 }
 
-func (c *call) mediaInput() (*mediaInput, *reply) {
+func (c *call) mediaInput() (*mediaInput, *xtest.Reply) {
 	in := &mediaInput{values: map[string]any{}}
-	for name := range c.query {
-		in.values[name] = c.query.Get(name)
+	for name := range c.Query {
+		in.values[name] = c.Query.Get(name)
 	}
-	kind, params, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	kind, params, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	var ok bool
 	switch kind {
 	case "multipart/form-data":
-		ok = in.readParts(c.body, params["boundary"])
+		ok = in.readParts(c.Body, params["boundary"])
 	case "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(c.body))
+		form, err := url.ParseQuery(string(c.Body))
 		ok = err == nil
 		for name := range form {
 			in.values[name] = form.Get(name)
 		}
 	case "application/json":
-		d := json.NewDecoder(bytes.NewReader(c.body))
+		d := json.NewDecoder(bytes.NewReader(c.Body))
 		d.UseNumber()
 		ok = d.Decode(&in.values) == nil && in.values != nil
 	default:
-		ok = len(c.body) == 0
+		ok = len(c.Body) == 0
 	}
 	if !ok {
-		return nil, c.refused("", nil, "The request body is not valid")
+		return nil, c.Refuse("", nil, "The request body is not valid")
 	}
 	for _, name := range []string{"media", "media_data"} {
 		s, text := in.values[name].(string)
@@ -53,7 +55,7 @@ func (c *call) mediaInput() (*mediaInput, *reply) {
 		}
 		data, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
-			return nil, c.refused(name, nil, "The `%s` is not valid base64", name)
+			return nil, c.Refuse(name, nil, "The `%s` is not valid base64", name)
 		}
 		in.media, in.given = data, true
 		delete(in.values, name)
@@ -84,13 +86,13 @@ func (in *mediaInput) readParts(body []byte, boundary string) bool {
 }
 
 // check holds the values to their description, and wants a file or none.
-func (in *mediaInput) check(c *call, want schema, file bool) *reply {
+func (in *mediaInput) check(c *call, want schema, file bool) *xtest.Reply {
 	c.checkObject("$", in.values, want)
 	if file && !in.given {
-		c.refuseParam("$.media", nil, "$.media: is missing but it is required")
+		c.AddFault("$.media", nil, "$.media: is missing but it is required")
 	}
-	if len(c.bad) > 0 {
-		return c.invalid()
+	if c.Faulty() {
+		return c.Invalid()
 	}
 	return nil
 }

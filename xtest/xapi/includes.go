@@ -1,10 +1,14 @@
-package xtest
+package xapi
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/xsignin/xsignin/xtest"
+)
 
 // includes is what the expansions of a list of posts ask for, each object once.
-func (x *X) includes(c *call, posts []*post, fields map[string]bool) map[string]any {
-	want := c.list("expansions")
+func (a *API) includes(c *call, posts []*post, fields map[string]bool) map[string]any {
+	want := c.List("expansions")
 	inc := map[string]any{}
 	seen := map[string]bool{}
 	add := func(kind, id string, object func() map[string]any) {
@@ -15,8 +19,8 @@ func (x *X) includes(c *call, posts []*post, fields map[string]bool) map[string]
 		}
 	}
 	addUser := func(id string) {
-		if u := x.users[id]; u != nil {
-			add("users", id, func() map[string]any { return x.userObject(c, u, c.list("user.fields")) })
+		if u := a.user(id); u != nil {
+			add("users", id, func() map[string]any { return a.userObject(c, u) })
 		}
 	}
 	for _, p := range posts {
@@ -27,17 +31,17 @@ func (x *X) includes(c *call, posts []*post, fields map[string]bool) map[string]
 			addUser(p.replyToUser)
 		}
 		if want["entities.mentions.username"] {
-			for _, u := range x.mentioned(p.Text) {
-				addUser(u.ID)
+			for _, id := range a.mentioned(p.Text) {
+				addUser(id)
 			}
 		}
 		for _, id := range []string{p.QuoteID, p.ReplyToID} {
-			ref := x.api.posts[id]
-			if ref == nil || !x.mayRead(c, x.users[ref.AuthorID]) {
+			ref := a.posts[id]
+			if ref == nil || !a.mayRead(c, a.user(ref.AuthorID)) {
 				continue
 			}
 			if want["referenced_tweets.id"] || want["referenced_tweets.id.author_id"] {
-				add("tweets", id, func() map[string]any { return x.postObject(c, ref, fields) })
+				add("tweets", id, func() map[string]any { return a.postObject(c, ref, fields) })
 			}
 			if want["referenced_tweets.id.author_id"] {
 				addUser(ref.AuthorID)
@@ -61,15 +65,15 @@ func (c *call) pollObject(p *poll) map[string]any {
 		options = append(options, map[string]any{"position": i + 1, "label": label, "votes": 0})
 	}
 	o := map[string]any{"id": p.id, "options": options}
-	for f := range c.list("poll.fields") {
+	for f := range c.List("poll.fields") {
 		switch f {
 		case "duration_minutes":
 			o[f] = p.minutes
 		case "end_datetime":
-			o[f] = p.ends.UTC().Format(isoMillis)
+			o[f] = p.ends.UTC().Format(xtest.TimeFormat)
 		case "voting_status":
 			o[f] = "open"
-			if !c.now.Before(p.ends) {
+			if !c.Now.Before(p.ends) {
 				o[f] = "closed"
 			}
 		}
@@ -78,4 +82,4 @@ func (c *call) pollObject(p *poll) map[string]any {
 }
 
 // params tells whether the endpoint has a parameter.
-func (c *call) params(name string) bool { return slices.Contains(c.end.params, name) }
+func (c *call) takes(name string) bool { return slices.Contains(c.Endpoint.Params, name) }

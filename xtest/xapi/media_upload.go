@@ -1,9 +1,11 @@
-package xtest
+package xapi
 
 import (
 	"encoding/json"
 	"net/http"
 	"slices"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
 func mediaUploadSchema(categories []string) schema {
@@ -18,7 +20,7 @@ func mediaUploadSchema(categories []string) schema {
 
 // postMedia takes an image in one request, and the older form of the chunked upload, which says in "command" what it is
 // about.
-func (x *X) postMedia(c *call) *reply {
+func (a *API) postMedia(c *call) *xtest.Reply {
 	in, rep := c.mediaInput()
 	if rep != nil {
 		return rep
@@ -31,22 +33,22 @@ func (x *X) postMedia(c *call) *reply {
 	}
 	switch command {
 	case "":
-		return x.oneShot(c, in)
+		return a.oneShot(c, in)
 	case "INIT":
-		return x.initialize(c, in)
+		return a.initialize(c, in)
 	case "APPEND":
-		rep := x.appendSegment(c, in, id)
-		if rep.status == http.StatusOK {
-			return &reply{status: http.StatusNoContent}
+		rep := a.appendSegment(c, in, id)
+		if rep.Status == http.StatusOK {
+			return &xtest.Reply{Status: http.StatusNoContent}
 		}
 		return rep
 	case "FINALIZE":
-		return x.finalize(c, id)
+		return a.finalize(c, id)
 	}
-	return c.refused("command", []string{command}, "The `command` query parameter value [%s] is not one of [APPEND,FINALIZE,INIT,STATUS]", command)
+	return c.Refuse("command", []string{command}, "The `command` query parameter value [%s] is not one of [APPEND,FINALIZE,INIT,STATUS]", command)
 }
 
-func (x *X) oneShot(c *call, in *mediaInput) *reply {
+func (a *API) oneShot(c *call, in *mediaInput) *xtest.Reply {
 	var names []string
 	for _, n := range categoryNames {
 		if mediaCategories[n].oneShot {
@@ -64,20 +66,20 @@ func (x *X) oneShot(c *call, in *mediaInput) *reply {
 	if rep := m.complete(c); rep != nil {
 		return rep
 	}
-	kept := x.newMedia(c, m.category, m.mime, in.list("additional_owners"))
-	kept.data, kept.total, kept.image, kept.finalized = m.data, len(m.data), m.image, c.now
-	return found(http.StatusOK, map[string]any{"data": kept.uploadObject(c)})
+	kept := a.newMedia(c, m.category, m.mime, in.list("additional_owners"))
+	kept.data, kept.total, kept.image, kept.finalized = m.data, len(m.data), m.image, c.Now
+	return xtest.Found(http.StatusOK, map[string]any{"data": kept.uploadObject(c)})
 }
 
-func (x *X) initializeMedia(c *call) *reply {
+func (a *API) initializeMedia(c *call) *xtest.Reply {
 	in, rep := c.mediaInput()
 	if rep != nil {
 		return rep
 	}
-	return x.initialize(c, in)
+	return a.initialize(c, in)
 }
 
-func (x *X) initialize(c *call, in *mediaInput) *reply {
+func (a *API) initialize(c *call, in *mediaInput) *xtest.Reply {
 	want := mediaUploadSchema(categoryNames)
 	want["total_bytes"] = field{kind: "integer", min: 1, max: maxTotalBytes, required: true, text: true}
 	mediaType := want["media_type"]
@@ -92,31 +94,31 @@ func (x *X) initialize(c *call, in *mediaInput) *reply {
 	}
 	kind := mediaCategories[category]
 	if !slices.Contains(kind.types, mime) {
-		return c.refused("media_type", []string{mime}, "The `media_type` [%s] does not go with the `media_category` [%s]", mime, category)
+		return c.Refuse("media_type", []string{mime}, "The `media_type` [%s] does not go with the `media_category` [%s]", mime, category)
 	}
 	if total > kind.maxBytes {
-		return c.refused("total_bytes", []string{in.text("total_bytes")}, "File size exceeds %d bytes.", kind.maxBytes)
+		return c.Refuse("total_bytes", []string{in.text("total_bytes")}, "File size exceeds %d bytes.", kind.maxBytes)
 	}
-	m := x.newMedia(c, category, mime, in.list("additional_owners"))
+	m := a.newMedia(c, category, mime, in.list("additional_owners"))
 	m.total = total
-	return found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
-func (x *X) appendMedia(c *call) *reply {
+func (a *API) appendMedia(c *call) *xtest.Reply {
 	in, rep := c.mediaInput()
 	if rep != nil {
 		return rep
 	}
-	return x.appendSegment(c, in, c.vars["id"])
+	return a.appendSegment(c, in, c.Vars["id"])
 }
 
-func (x *X) appendSegment(c *call, in *mediaInput, id string) *reply {
+func (a *API) appendSegment(c *call, in *mediaInput, id string) *xtest.Reply {
 	if rep := in.check(c, schema{
 		"segment_index": {kind: "integer", max: maxSegments - 1, required: true, text: true},
 	}, true); rep != nil {
 		return rep
 	}
-	m := x.ownMedia(c, id)
+	m := a.ownMedia(c, id)
 	if m == nil || m.done() {
 		return c.noMedia(id)
 	}
@@ -126,16 +128,16 @@ func (x *X) appendSegment(c *call, in *mediaInput, id string) *reply {
 		size += len(s)
 	}
 	if size > m.total {
-		return c.refused("media", nil, "Segments do not add up to provided total file size.")
+		return c.Refuse("media", nil, "Segments do not add up to provided total file size.")
 	}
 	m.segments[index] = in.media
-	return found(http.StatusOK, map[string]any{"data": map[string]any{"expires_at": m.created.Add(mediaLifetime).Unix()}})
+	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"expires_at": m.created.Add(mediaLifetime).Unix()}})
 }
 
-func (x *X) finalizeMedia(c *call) *reply { return x.finalize(c, c.vars["id"]) }
+func (a *API) finalizeMedia(c *call) *xtest.Reply { return a.finalize(c, c.Vars["id"]) }
 
-func (x *X) finalize(c *call, id string) *reply {
-	m := x.ownMedia(c, id)
+func (a *API) finalize(c *call, id string) *xtest.Reply {
+	m := a.ownMedia(c, id)
 	if m == nil {
 		return c.noMedia(id)
 	}
@@ -145,58 +147,58 @@ func (x *X) finalize(c *call, id string) *reply {
 			data = append(data, m.segments[i]...)
 		}
 		if len(data) != m.total {
-			return c.refused("media_id", []string{id}, "Segments do not add up to provided total file size.")
+			return c.Refuse("media_id", []string{id}, "Segments do not add up to provided total file size.")
 		}
 		m.data = data
 		if rep := m.complete(c); rep != nil {
 			m.data = nil
 			return rep
 		}
-		m.segments, m.finalized, m.fails = nil, c.now, c.sw.MediaFails && m.kind().slow
+		m.segments, m.finalized, m.fails = nil, c.Now, c.Switches.MediaFails && m.kind().slow
 	}
-	return found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
 // complete looks at the whole file: its size, and for images its true type, whatever the upload called it.
-func (m *media) complete(c *call) *reply {
+func (m *media) complete(c *call) *xtest.Reply {
 	kind := m.kind()
 	if len(m.data) == 0 {
-		return c.refused("media", nil, "The `media` of an upload is required")
+		return c.Refuse("media", nil, "The `media` of an upload is required")
 	}
 	if len(m.data) > kind.maxBytes {
-		return c.refused("media", nil, "File size exceeds %d bytes.", kind.maxBytes)
+		return c.Refuse("media", nil, "File size exceeds %d bytes.", kind.maxBytes)
 	}
 	if kind.kind != "photo" && kind.kind != "animated_gif" {
 		return nil
 	}
 	info, ok := readImage(m.data)
 	if !ok || !slices.Contains(kind.types, info.mime) {
-		return c.refused("media", nil, "media type unrecognized.")
+		return c.Refuse("media", nil, "media type unrecognized.")
 	}
 	m.image, m.mime = info, info.mime
 	return nil
 }
 
-func (x *X) getMediaStatus(c *call) *reply {
-	if command := c.query.Get("command"); command != "STATUS" {
-		return c.refused("command", []string{command}, "The `command` query parameter value [%s] is not one of [STATUS]", command)
+func (a *API) getMediaStatus(c *call) *xtest.Reply {
+	if command := c.Query.Get("command"); command != "STATUS" {
+		return c.Refuse("command", []string{command}, "The `command` query parameter value [%s] is not one of [STATUS]", command)
 	}
-	id := c.query.Get("media_id")
-	m := x.ownMedia(c, id)
+	id := c.Query.Get("media_id")
+	m := a.ownMedia(c, id)
 	if m == nil {
 		return c.noMedia(id)
 	}
 	if m.done() {
 		m.polls++
 	}
-	return found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
-func (c *call) noMedia(id string) *reply {
-	return c.refused("media_id", []string{id}, "The `media_id` value [%s] is not valid", id)
+func (c *call) noMedia(id string) *xtest.Reply {
+	return c.Refuse("media_id", []string{id}, "The `media_id` value [%s] is not valid", id)
 }
 
-func (x *X) postMediaMetadata(c *call) *reply {
+func (a *API) postMediaMetadata(c *call) *xtest.Reply {
 	var in struct {
 		ID       string          `json:"id"`
 		Metadata json.RawMessage `json:"metadata"`
@@ -208,7 +210,7 @@ func (x *X) postMediaMetadata(c *call) *reply {
 	}); rep != nil {
 		return rep
 	}
-	m := x.ownMedia(c, in.ID)
+	m := a.ownMedia(c, in.ID)
 	if m == nil {
 		return c.noMedia(in.ID)
 	}
@@ -221,7 +223,7 @@ func (x *X) postMediaMetadata(c *call) *reply {
 	if meta.Alt != nil {
 		m.alt = meta.Alt.Text
 	}
-	return found(http.StatusOK, map[string]any{"data": map[string]any{
+	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{
 		"id": m.id, "associated_metadata": map[string]any{"alt_text": map[string]any{"text": m.alt}},
 	}})
 }

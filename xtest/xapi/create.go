@@ -1,4 +1,4 @@
-package xtest
+package xapi
 
 import (
 	"net/http"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
 const maxPostRunes = 280
@@ -69,39 +71,39 @@ func newPostSchema() schema {
 	}
 }
 
-func (x *X) postTweet(c *call) *reply {
+func (a *API) postTweet(c *call) *xtest.Reply {
 	var in newPost
 	if rep := c.readJSON(&in, newPostSchema()); rep != nil {
 		return rep
 	}
-	me := c.who.user
+	me := c.User
 	p := &post{
-		Post:          Post{AuthorID: me.ID, Text: in.Text, CreatedAt: c.now, QuoteID: in.Quote},
+		Post:          Post{AuthorID: me.ID, Text: in.Text, CreatedAt: c.Now, QuoteID: in.Quote},
 		replySettings: in.ReplySettings,
 	}
 	if in.Reply != nil {
 		p.ReplyToID = in.Reply.To
 	}
-	for _, rule := range []func(*call, *newPost, *post) *reply{x.textRules, x.attach, x.referenceRules, x.duplicateRule} {
+	for _, rule := range []func(*call, *newPost, *post) *xtest.Reply{a.textRules, a.attach, a.referenceRules, a.duplicateRule} {
 		if rep := rule(c, &in, p); rep != nil {
 			return rep
 		}
 	}
-	x.addPost(p)
+	a.addPost(p)
 	for _, m := range p.media {
 		m.posted = true
 	}
-	return found(http.StatusCreated, map[string]any{"data": map[string]any{
-		"id": p.ID, "text": p.Text, c.word("edit_history_tweet_ids"): []string{p.ID},
+	return xtest.Found(http.StatusCreated, map[string]any{"data": map[string]any{
+		"id": p.ID, "text": p.Text, c.Word("edit_history_tweet_ids"): []string{p.ID},
 	}})
 }
 
-func (x *X) textRules(c *call, in *newPost, _ *post) *reply {
+func (a *API) textRules(c *call, in *newPost, _ *post) *xtest.Reply {
 	if strings.TrimSpace(in.Text) == "" && in.Media == nil {
-		return c.refused("text", []string{in.Text}, "The `text` or `media` of a Tweet is required")
+		return c.Refuse("text", []string{in.Text}, "The `text` or `media` of a Tweet is required")
 	}
 	if utf8.RuneCountInString(in.Text) > maxPostRunes {
-		return c.refused("text", []string{in.Text}, "Your Tweet text is too long. For more information on how Twitter determines text length see https://github.com/twitter/twitter-text.")
+		return c.Refuse("text", []string{in.Text}, "Your Tweet text is too long. For more information on how Twitter determines text length see https://github.com/twitter/twitter-text.")
 	}
 	attached := 0
 	for _, there := range []bool{in.Media != nil, in.Poll != nil, in.Quote != "", in.DMLink != ""} {
@@ -110,27 +112,27 @@ func (x *X) textRules(c *call, in *newPost, _ *post) *reply {
 		}
 	}
 	if attached > 1 {
-		return c.refused("", nil, "Only one of `media`, `poll`, `quote_tweet_id` and `direct_message_deep_link` may be provided")
+		return c.Refuse("", nil, "Only one of `media`, `poll`, `quote_tweet_id` and `direct_message_deep_link` may be provided")
 	}
 	return nil
 }
 
 // attach binds media and polls. A post has up to four photos, or one GIF, or one video, each uploaded by its author,
 // processed, not expired, and not meant for direct messages.
-func (x *X) attach(c *call, in *newPost, p *post) *reply {
+func (a *API) attach(c *call, in *newPost, p *post) *xtest.Reply {
 	if in.Poll != nil {
 		minutes := in.Poll.Minutes
-		p.poll = &poll{id: x.newID(), options: in.Poll.Options, minutes: minutes, ends: c.now.Add(time.Duration(minutes) * time.Minute)}
+		p.poll = &poll{id: a.x.NewID(), options: in.Poll.Options, minutes: minutes, ends: c.Now.Add(time.Duration(minutes) * time.Minute)}
 		p.PollOptions = in.Poll.Options
 	}
 	if in.Media == nil {
 		return nil
 	}
 	for _, id := range in.Media.IDs {
-		m := x.ownMedia(c, id)
-		if m == nil || !m.ready(c.now) || !strings.HasPrefix(m.category, "tweet_") && m.category != "amplify_video" || slices.Contains(p.media, m) ||
+		m := a.ownMedia(c, id)
+		if m == nil || !m.ready(c.Now) || !strings.HasPrefix(m.category, "tweet_") && m.category != "amplify_video" || slices.Contains(p.media, m) ||
 			len(in.Media.IDs) > 1 && m.category != "tweet_image" {
-			return c.refused("media.media_ids", in.Media.IDs, "Your media IDs are invalid.")
+			return c.Refuse("media.media_ids", in.Media.IDs, "Your media IDs are invalid.")
 		}
 		p.media = append(p.media, m)
 		p.MediaKeys = append(p.MediaKeys, m.key)
@@ -138,38 +140,38 @@ func (x *X) attach(c *call, in *newPost, p *post) *reply {
 	return nil
 }
 
-func (x *X) referenceRules(c *call, _ *newPost, p *post) *reply {
+func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 	visible := func(id string) *post {
-		if q := x.api.posts[id]; q != nil && x.mayRead(c, x.users[q.AuthorID]) {
+		if q := a.posts[id]; q != nil && a.mayRead(c, a.user(q.AuthorID)) {
 			return q
 		}
 		return nil
 	}
 	if p.QuoteID != "" && visible(p.QuoteID) == nil {
-		return c.refused("quote_tweet_id", []string{p.QuoteID}, "The Tweet that you attempted to quote is deleted or not visible to you.")
+		return c.Refuse("quote_tweet_id", []string{p.QuoteID}, "The Tweet that you attempted to quote is deleted or not visible to you.")
 	}
 	if p.ReplyToID == "" {
 		return nil
 	}
 	parent := visible(p.ReplyToID)
 	if parent == nil {
-		return forbiddenBecause("You attempted to reply to a Tweet that is deleted or not visible to you.")
+		return xtest.Forbidden("You attempted to reply to a Tweet that is deleted or not visible to you.")
 	}
-	if !x.mayReply(c.who.user, parent) {
-		return forbiddenBecause("Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.")
+	if !a.mayReply(c.User, parent) {
+		return xtest.Forbidden("Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.")
 	}
 	return nil
 }
 
 // mayReply holds a reply to the reply_settings of its parent. Those about paid and verified accounts let verified ones in.
-func (x *X) mayReply(me *account, parent *post) bool {
-	author := x.users[parent.AuthorID]
-	if me == author || parent.replySettings == "" || slices.Contains(x.mentioned(parent.Text), me) {
+func (a *API) mayReply(me *xtest.User, parent *post) bool {
+	author := a.user(parent.AuthorID)
+	if me.ID == author.ID || parent.replySettings == "" || slices.Contains(a.mentioned(parent.Text), me.ID) {
 		return true
 	}
 	switch parent.replySettings {
 	case "following":
-		_, ok := author.api.following[me.ID]
+		_, ok := a.following[author.ID][me.ID]
 		return ok
 	case "mentionedUsers":
 		return false
@@ -180,13 +182,13 @@ func (x *X) mayReply(me *account, parent *post) bool {
 
 // duplicateRule refuses the text of one of the author's posts of the last day. Media make a post another one, since X
 // writes their link into its text.
-func (x *X) duplicateRule(c *call, _ *newPost, p *post) *reply {
+func (a *API) duplicateRule(c *call, _ *newPost, p *post) *xtest.Reply {
 	if len(p.media) > 0 {
 		return nil
 	}
-	for _, q := range x.api.posts {
-		if q.AuthorID == p.AuthorID && q.Text == p.Text && q.ReplyToID == p.ReplyToID && len(q.media) == 0 && c.now.Sub(q.CreatedAt) < day {
-			return forbiddenBecause("You are not allowed to create a Tweet with duplicate content.")
+	for _, q := range a.posts {
+		if q.AuthorID == p.AuthorID && q.Text == p.Text && q.ReplyToID == p.ReplyToID && len(q.media) == 0 && c.Now.Sub(q.CreatedAt) < 24*time.Hour {
+			return xtest.Forbidden("You are not allowed to create a Tweet with duplicate content.")
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package xtest
+package xapi
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/xtest"
 )
 
 // schema describes a JSON object of a request: every key that it may have.
@@ -29,30 +31,30 @@ type field struct {
 
 // readJSON reads the body into v, after holding it to its description. X checks bodies against a JSON schema, refuses
 // keys that are not in it, and says so in the words of its validator.
-func (c *call) readJSON(v any, want schema) *reply {
-	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+func (c *call) readJSON(v any, want schema) *xtest.Reply {
+	kind, _, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return c.refused("", nil, "Requests with bodies must have content-type of application/json.")
+		return c.Refuse("", nil, "Requests with bodies must have content-type of application/json.")
 	}
-	d := json.NewDecoder(bytes.NewReader(c.body))
+	d := json.NewDecoder(bytes.NewReader(c.Body))
 	d.UseNumber()
 	var raw any
 	if err := d.Decode(&raw); err != nil || d.More() {
-		return c.refused("", nil, "Request body is not valid JSON")
+		return c.Refuse("", nil, "Request body is not valid JSON")
 	}
 	c.check("$", raw, field{kind: "object", properties: want})
-	if len(c.bad) > 0 {
-		return c.invalid()
+	if c.Faulty() {
+		return c.Invalid()
 	}
-	if err := json.Unmarshal(c.body, v); err != nil {
-		return c.refused("", nil, "Request body is not valid JSON")
+	if err := json.Unmarshal(c.Body, v); err != nil {
+		return c.Refuse("", nil, "Request body is not valid JSON")
 	}
 	return nil
 }
 
 func (c *call) check(path string, v any, f field) {
 	fault := func(format string, args ...any) {
-		c.refuseParam(path, []string{string(encode(v))}, path+": "+format, args...)
+		c.AddFault(path, []string{asJSON(v)}, path+": "+format, args...)
 	}
 	if s, ok := v.(string); ok && f.text {
 		v = fromText(s, f.kind)
@@ -114,9 +116,9 @@ func (c *call) checkObject(path string, v map[string]any, want schema) {
 		f, known := want[k]
 		switch {
 		case !known:
-			c.refuseParam(at, []string{string(encode(value))}, "%s: is not defined in the schema and the schema does not allow additional properties", at)
+			c.AddFault(at, []string{asJSON(value)}, "%s: is not defined in the schema and the schema does not allow additional properties", at)
 		case !given:
-			c.refuseParam(at, nil, "%s: is missing but it is required", at)
+			c.AddFault(at, nil, "%s: is missing but it is required", at)
 		default:
 			c.check(at, value, f)
 		}
@@ -158,3 +160,6 @@ func fromText(s, kind string) any {
 	}
 	return s
 }
+
+// asJSON is a value in the words of an error, with "&" as it is.
+func asJSON(v any) string { return string(xtest.Encode(v)) }

@@ -1,4 +1,4 @@
-package xtest_test
+package xapi_test
 
 import (
 	"fmt"

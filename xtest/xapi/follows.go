@@ -1,0 +1,80 @@
+package xapi
+
+import (
+	"net/http"
+	"sort"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func (a *API) getFollowers(c *call) *xtest.Reply {
+	return a.graph(c, a.followers)
+}
+
+func (a *API) getFollowing(c *call) *xtest.Reply {
+	return a.graph(c, a.following)
+}
+
+// graph answers with a page of accounts, the latest follow first.
+func (a *API) graph(c *call, edges map[string]map[string]uint64) *xtest.Reply {
+	id := c.Vars["id"]
+	u := a.user(id)
+	if u == nil {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "id", id)}})
+	}
+	if !a.mayRead(c, u) {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+	}
+	size := c.Number("max_results", 100, 1, 1000)
+	byKey := map[uint64]*xtest.User{}
+	var keys []uint64
+	for id, key := range edges[id] {
+		if other := a.user(id); other != nil {
+			byKey[key] = other
+			keys = append(keys, key)
+		}
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i] > keys[j] })
+	low, high, meta := c.pageOf(keys, size)
+	var page []*xtest.User
+	for _, k := range keys[low:high] {
+		page = append(page, byKey[k])
+	}
+	body := a.usersBody(c, page)
+	body["meta"] = meta
+	return xtest.Found(http.StatusOK, body)
+}
+
+func (a *API) postFollowing(c *call) *xtest.Reply {
+	if rep := c.ownID(); rep != nil {
+		return rep
+	}
+	var in struct {
+		Target string `json:"target_user_id"`
+	}
+	if rep := c.readJSON(&in, schema{"target_user_id": {kind: "string", required: true, pattern: idPattern}}); rep != nil {
+		return rep
+	}
+	me, target := c.User, a.user(in.Target)
+	if target == nil {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "target_user_id", in.Target)}})
+	}
+	if target.ID == me.ID {
+		return c.Refuse("target_user_id", []string{in.Target}, "You cannot follow yourself")
+	}
+	_, already := a.following[me.ID][target.ID]
+	if target.Protected && !already {
+		// A protected account is asked; nobody answers here.
+		return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false, "pending_follow": true}})
+	}
+	a.follow(me.ID, target.ID)
+	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": true, "pending_follow": false}})
+}
+
+func (a *API) deleteFollowing(c *call) *xtest.Reply {
+	if rep := c.ownID(); rep != nil {
+		return rep
+	}
+	a.unfollow(c.User.ID, c.Vars["target"])
+	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false}})
+}

@@ -1,0 +1,167 @@
+package xapi
+
+import (
+	"net/http"
+
+	"github.com/xsignin/xsignin/xtest"
+)
+
+func (a *API) getUser(c *call) *xtest.Reply {
+	id := c.Vars["id"]
+	return a.oneUser(c, "id", id, a.user(id))
+}
+
+func (a *API) getUserByName(c *call) *xtest.Reply {
+	name := c.Vars["username"]
+	return a.oneUser(c, "username", name, a.byName(name))
+}
+
+func (a *API) oneUser(c *call, by, value string, u *xtest.User) *xtest.Reply {
+	if u == nil {
+		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", by, value)}})
+	}
+	body := map[string]any{"data": a.userObject(c, u)}
+	return xtest.Found(http.StatusOK, a.withUserIncludes(c, body, []*xtest.User{u}))
+}
+
+func (a *API) getUsers(c *call) *xtest.Reply {
+	return a.manyUsers(c, "ids", c.ids("ids", idPattern), a.user)
+}
+
+func (a *API) getUsersByNames(c *call) *xtest.Reply {
+	return a.manyUsers(c, "usernames", c.ids("usernames", usernamePattern), a.byName)
+}
+
+func (a *API) manyUsers(c *call, by string, keys []string, find func(string) *xtest.User) *xtest.Reply {
+	var users []*xtest.User
+	var errs []any
+	for _, k := range keys {
+		if u := find(k); u != nil {
+			users = append(users, u)
+		} else {
+			errs = append(errs, c.Missing("user", by, k))
+		}
+	}
+	body := a.usersBody(c, users)
+	if errs != nil {
+		body["errors"] = errs
+	}
+	return xtest.Found(http.StatusOK, body)
+}
+
+// usersBody has no "data" when there is nobody, as X's has none.
+func (a *API) usersBody(c *call, users []*xtest.User) map[string]any {
+	body := map[string]any{}
+	var data []any
+	for _, u := range users {
+		data = append(data, a.userObject(c, u))
+	}
+	if data != nil {
+		body["data"] = data
+	}
+	return a.withUserIncludes(c, body, users)
+}
+
+// completeUser is for the users that package xtest answers with.
+func (a *API) completeUser(xc *xtest.Call, u xtest.User, object map[string]any) map[string]any {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := &call{xc}
+	a.addUserFields(c, &u, object)
+	return a.userIncludes(c, []*xtest.User{&u})
+}
+
+// withUserIncludes adds what the expansions of the user endpoints ask for.
+func (a *API) withUserIncludes(c *call, body map[string]any, users []*xtest.User) map[string]any {
+	if includes := a.userIncludes(c, users); includes != nil {
+		body["includes"] = includes
+	}
+	return body
+}
+
+func (a *API) userIncludes(c *call, users []*xtest.User) map[string]any {
+	if !c.List("expansions")["most_recent_tweet_id"] {
+		return nil
+	}
+	fields := c.List("tweet.fields", "post.fields")
+	var posts []any
+	for _, u := range users {
+		if p := a.newest(u); p != nil && a.mayRead(c, u) {
+			posts = append(posts, a.postObject(c, p, fields))
+		}
+	}
+	if posts == nil {
+		return nil
+	}
+	return map[string]any{"tweets": posts}
+}
+
+func (a *API) userObject(c *call, u *xtest.User) map[string]any {
+	object := c.UserObject(*u)
+	a.addUserFields(c, u, object)
+	return object
+}
+
+// addUserFields adds what user.fields and the expansions ask for and package xtest does not keep.
+func (a *API) addUserFields(c *call, u *xtest.User, object map[string]any) {
+	fields := c.List("user.fields")
+	if fields["public_metrics"] {
+		object["public_metrics"] = a.userMetrics(u)
+	}
+	if fields["connection_status"] {
+		object["connection_status"] = a.connections(c, u)
+	}
+	if fields["most_recent_tweet_id"] || c.List("expansions")["most_recent_tweet_id"] {
+		if p := a.newest(u); p != nil {
+			object[c.Word("most_recent_tweet_id")] = p.ID
+		}
+	}
+}
+
+func (a *API) newest(u *xtest.User) *post {
+	list := a.postsWhere(func(p *post) bool { return p.AuthorID == u.ID })
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+func (a *API) userMetrics(u *xtest.User) map[string]any {
+	posts, media := 0, 0
+	for _, p := range a.posts {
+		if p.AuthorID == u.ID {
+			posts++
+			media += len(p.media)
+		}
+	}
+	return map[string]any{
+		"followers_count": len(a.followers[u.ID]), "following_count": len(a.following[u.ID]),
+		"tweet_count": posts, "media_count": media, "listed_count": 0, "like_count": 0,
+	}
+}
+
+func (a *API) connections(c *call, u *xtest.User) []string {
+	list := []string{}
+	if me := c.User; me != nil {
+		if _, ok := a.following[me.ID][u.ID]; ok {
+			list = append(list, "following")
+		}
+		if _, ok := a.followers[me.ID][u.ID]; ok {
+			list = append(list, "followed_by")
+		}
+	}
+	return list
+}
+
+// mayRead tells whether the caller sees the posts of u: those of a protected account are for itself and its followers.
+func (a *API) mayRead(c *call, u *xtest.User) bool {
+	if !u.Protected {
+		return true
+	}
+	me := c.User
+	if me == nil {
+		return false
+	}
+	_, follows := a.followers[u.ID][me.ID]
+	return follows || me.ID == u.ID
+}
