@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// switched is the reason for what switches bring about.
+const switched = "a switch asks for this answer"
+
 // maxAPIBody bounds one request to the API.
 const maxAPIBody = 32 << 20
 
@@ -47,11 +50,11 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	x.apiHeaders(w, c.Now)
 	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
 	if !known {
-		c.write(w, NotFound())
+		c.write(w, NotFound().because("this simulator has no such endpoint; its front page lists those that it has"))
 		return
 	}
 	if end == nil {
-		c.write(w, methodNotAllowed())
+		c.write(w, flat(http.StatusMethodNotAllowed).because("the endpoint takes another method"))
 		return
 	}
 	c.Endpoint, c.Vars = end, vars
@@ -59,7 +62,7 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	who, refusal := x.authenticate(r)
 	if refusal != nil {
 		c.untouchedWindow(w)
-		c.write(w, &Reply{Status: refusal.status, ContentType: refusal.contentType, Body: []byte(refusal.body)})
+		c.write(w, refusal)
 		return
 	}
 	c.who = who
@@ -117,7 +120,7 @@ func (x *X) gate(c *Call) *Reply {
 	switch c.who.kind {
 	case kindApp:
 		if c.v1 {
-			return v1Error(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return coded(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
 		}
 		if !c.Endpoint.AppOnly {
 			return c.unsupportedAuth()
@@ -129,11 +132,11 @@ func (x *X) gate(c *Call) *Reply {
 	default:
 		if c.v1 {
 			// verify_credentials belongs to OAuth 1.0a; a token of OAuth 2.0 has no access to API 1.1.
-			return v1Error(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return coded(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
 		}
 		for _, s := range c.Endpoint.Scopes {
 			if !c.who.scopes[s] {
-				return apiForbidden()
+				return apiForbidden("the token lacks the scope %s: ask for it at the consent page", s)
 			}
 		}
 	}
@@ -145,7 +148,7 @@ func (x *X) scripted(c *Call) *Reply {
 	if x.meOutage(c) {
 		switch s := c.Switches.MeOutageStatus; s {
 		case 0, http.StatusUnauthorized:
-			return apiUnauthorized()
+			return apiUnauthorized(switched)
 		default:
 			return edgePage(s, http.StatusText(s), "X is not available")
 		}
@@ -155,9 +158,9 @@ func (x *X) scripted(c *Call) *Reply {
 	}
 	switch c.Switches.Refuse {
 	case RefuseUnauthorized:
-		return apiUnauthorized()
+		return apiUnauthorized(switched)
 	case RefuseForbidden:
-		return apiForbidden()
+		return apiForbidden(switched)
 	case RefuseUnsupportedAuth:
 		return c.unsupportedAuth()
 	case RefuseNotEnrolled:
@@ -242,14 +245,7 @@ func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && isJSON(rep.ContentType) {
 		rep.ContentType = c.Switches.ErrorContentType
 	}
-	if rep.ContentType != "" {
-		h.Set("Content-Type", rep.ContentType)
-	}
-	if rep.Status != http.StatusNoContent {
-		h.Set("Content-Length", strconv.Itoa(len(rep.Body)))
-	}
-	w.WriteHeader(rep.Status)
-	_, _ = w.Write(rep.Body)
+	c.X.finish(w, c.Request, rep)
 }
 
 func isJSON(contentType string) bool {

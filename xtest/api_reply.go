@@ -11,14 +11,6 @@ import (
 // recorded.
 const enrolledAccount = "1500000000000000001"
 
-// Reply is the answer to one API call. Nothing of it is written before the lock is released.
-type Reply struct {
-	Status      int
-	ContentType string
-	Body        []byte
-	noLimits    bool // X was not recorded to send rate-limit headers with this one
-}
-
 // object writes a JSON object with its keys in the order given, so that bodies are byte for byte what was recorded.
 func object(pairs ...any) json.RawMessage {
 	var b bytes.Buffer
@@ -65,10 +57,14 @@ func flat(status int) *Reply {
 }
 
 // NotFound is X's flat 404.
-func NotFound() *Reply         { return flat(http.StatusNotFound) }
-func methodNotAllowed() *Reply { return flat(http.StatusMethodNotAllowed) }
-func apiUnauthorized() *Reply  { return flat(http.StatusUnauthorized) }
-func apiForbidden() *Reply     { return flat(http.StatusForbidden) }
+func NotFound() *Reply { return flat(http.StatusNotFound) }
+func apiUnauthorized(reason string, args ...any) *Reply {
+	return flat(http.StatusUnauthorized).because(reason, args...)
+}
+
+func apiForbidden(reason string, args ...any) *Reply {
+	return flat(http.StatusForbidden).because(reason, args...)
+}
 
 func (c *Call) unsupportedAuth() *Reply {
 	with := "OAuth 2.0 Application-Only"
@@ -117,16 +113,10 @@ func (c *Call) usageCap() *Reply {
 
 func (c *Call) tooMany() *Reply {
 	if c.Switches.LegacyRateLimitBody || c.v1 {
-		return v1Error(http.StatusTooManyRequests, 88, "Rate limit exceeded")
+		return coded(http.StatusTooManyRequests, 88, "Rate limit exceeded")
 	}
 	return &Reply{Status: http.StatusTooManyRequests, ContentType: typeProblem,
 		Body: object("title", "Too Many Requests", "detail", "Too Many Requests", "type", "about:blank", "status", 429)}
-}
-
-// v1Error is the form of API v1.1.
-func v1Error(status, code int, message string) *Reply {
-	return &Reply{Status: status, ContentType: typeJSON,
-		Body: object("errors", []any{object("code", code, "message", message)})}
 }
 
 // paramFault is one entry of a 400: the parameter at fault with its values, and what X says about it.
@@ -200,7 +190,7 @@ func (c *Call) problemType(name string) string {
 }
 
 func edgePage(status int, title, text string) *Reply {
-	return &Reply{Status: status, ContentType: "text/html; charset=utf-8", noLimits: true, Body: fmt.Appendf(nil,
+	return &Reply{Status: status, ContentType: typeHTML, noLimits: true, Body: fmt.Appendf(nil,
 		"<!DOCTYPE html>\n<html><head><title>%s</title></head>\n<body><h1>%s</h1><p>%s</p><p>This page stands for one of the edge's; it was made by a local simulator.</p></body></html>\n",
 		title, title, text)}
 }

@@ -2,8 +2,11 @@
 //
 // An [X] is an [http.Handler] that behaves as X does where a sign-in touches it, and fails what X fails: it verifies every
 // OAuth 1.0a signature, nonce and timestamp, compares callbacks exactly, insists on PKCE, lets a code live for 30 seconds,
-// rotates refresh tokens, and answers with X's own statuses, content types and bodies. It imports nothing but the standard
-// library and none of the packages that it is used to test, so that it cannot share their misreadings of X.
+// rotates refresh tokens, and answers with X's own statuses, content types and bodies. It is not stricter than X either:
+// what clients in wide use send and X takes, it takes, unless [Switches].Strict is on. It imports nothing but the
+// standard library and none of the packages that it is used to test, so that it cannot share their misreadings of X.
+//
+// An X serves sign-in, tokens and users/me. Package xapi adds posts, timelines, follows and media.
 //
 // Three ways to use it:
 //

@@ -26,7 +26,7 @@ func (x *X) serveFront(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusSeeOther)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		(&answer{http.StatusMethodNotAllowed, typeText, "Method Not Allowed"}).write(w)
+		x.finish(w, r, methodNotAllowed())
 	}
 }
 

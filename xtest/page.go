@@ -71,6 +71,9 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
+	if out.reason != "" {
+		x.note(r, http.StatusFound, out.location, out.reason)
+	}
 	if out.location != "" {
 		h.Set("Location", out.location)
 		w.WriteHeader(http.StatusFound)
@@ -79,10 +82,10 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, out.page); err != nil {
 		x.cfg.Logger.Error("xtest: page", "error", err)
-		(&answer{http.StatusInternalServerError, typeText, "Internal Server Error"}).write(w)
+		x.finish(w, r, newReply(http.StatusInternalServerError, typeText, "Internal Server Error"))
 		return
 	}
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	(&answer{out.page.Status, "text/html; charset=utf-8", b.String()}).write(w)
+	x.finish(w, r, newReply(out.page.Status, typeHTML, b.String()).because("%s", out.page.Reason))
 }

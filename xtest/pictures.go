@@ -37,7 +37,7 @@ func (x *X) pictureBase(r *http.Request) string {
 func (x *X) serveAvatar(w http.ResponseWriter, r *http.Request) {
 	data := x.avatarFile(strings.TrimPrefix(r.URL.Path, avatarPath))
 	if data == nil {
-		notFound().write(w)
+		x.finish(w, r, notFound())
 		return
 	}
 	ServePicture(w, r, data, "image/png")
@@ -47,7 +47,7 @@ func (x *X) serveAvatar(w http.ResponseWriter, r *http.Request) {
 // application/octet-stream makes it a download.
 func ServePicture(w http.ResponseWriter, r *http.Request, data []byte, contentType string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notFound().write(w)
+		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
 	h := w.Header()

@@ -7,6 +7,11 @@ import "time"
 type Switches struct {
 	APISwitches
 
+	// Strict refuses what the RFCs forbid and X takes, for authors of clients: parameters of token and revoke that are
+	// not a form, Basic beside a client_secret in the body, PKCE verifiers outside the 43 to 128 characters of RFC
+	// 7636, the method s256, GET for tokens of OAuth 1.0a, and a repeated oauth_ parameter.
+	Strict bool
+
 	// TimestampTolerance is how far oauth_timestamp may be from X's clock. 0 means 300 seconds; negative means any.
 	TimestampTolerance time.Duration
 	// CallbackErrorJSON gives the 403 code 415 for an unregistered callback as JSON instead of XML.

@@ -95,9 +95,10 @@ func (x *X) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The clock of this X, not the machine's: clients correct themselves by it.
 	w.Header().Set("Date", x.Now().UTC().Format(http.TimeFormat))
 	form, tooLarge := bufferForm(r)
-	rec := &recordingWriter{ResponseWriter: w, done: x.record.add(r, x.Now(), x.baseURL(r), form)}
+	r, done := x.record.add(r, x.Now(), x.baseURL(r), form)
+	rec := &recordingWriter{ResponseWriter: w, done: done}
 	if tooLarge {
-		(&answer{http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"}).write(rec)
+		x.finish(rec, r, newReply(http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"))
 		return
 	}
 	x.withFaults(rec, r, x.route)
@@ -107,19 +108,19 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if o, ok := originOf(r); ok && o.real {
 		if o.scheme != "https" {
-			coded(http.StatusForbidden, 92, "SSL is required").write(w)
+			x.finish(w, r, coded(http.StatusForbidden, 92, "SSL is required").because("call X's hosts by https"))
 			return
 		}
 		if !o.serves(path) {
-			notFound().write(w)
+			x.finish(w, r, notFound().because("X does not serve this path on this host"))
 			return
 		}
 	}
 	switch {
 	case path == "/oauth/request_token":
-		x.tokenEndpoint(w, r, x.serveRequestToken)
+		x.oauth1Endpoint(w, r, x.serveRequestToken)
 	case path == "/oauth/access_token":
-		x.tokenEndpoint(w, r, x.serveAccessToken)
+		x.oauth1Endpoint(w, r, x.serveAccessToken)
 	case path == "/1.1/oauth/invalidate_token.json":
 		x.tokenEndpoint(w, r, x.serveInvalidate)
 	case path == "/2/oauth2/token":
@@ -128,7 +129,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveRevoke)
 	case path == "/oauth2/token":
 		x.tokenEndpoint(w, r, x.serveAppOnly)
-	case path == pathAuthenticate, path == pathAuthorize1, path == pathAuthorize2:
+	case isConsentPath(path):
 		x.serveConsent(w, r)
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":
@@ -140,6 +141,6 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	case path == "/":
 		x.serveFront(w, r)
 	default:
-		notFound().write(w)
+		x.finish(w, r, notFound().because("X has no such path, or this simulator does not serve it"))
 	}
 }

@@ -352,7 +352,7 @@ func TestAvatars(t *testing.T) {
 	for _, path := range []string{"/profile_images/1_normal.png", "/profile_images/" + one + "_huge.png", "/profile_images/" + one + "_normal.jpg", "/media/3_1", "/media/"} {
 		l.get(path, nobody).want(404)
 	}
-	l.send("POST", "/profile_images/"+one+"_normal.png", nobody, nil).want(404)
+	l.send("POST", "/profile_images/"+one+"_normal.png", nobody, nil).want(405)
 	if res := l.send("HEAD", "/profile_images/"+one+"_normal.png", nobody, nil).want(200); len(res.body) != 0 || res.header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %v", res.header)
 	}
