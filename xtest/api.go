@@ -12,9 +12,6 @@ import (
 	"time"
 )
 
-// switched is the reason for what switches bring about.
-const switched = "a switch asks for this answer"
-
 // maxAPIBody bounds one request to the API.
 const maxAPIBody = 32 << 20
 
@@ -43,9 +40,11 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	c.Switches = x.cfg.Switches.APISwitches
 	x.mu.Unlock()
 
-	if rep := c.edge(); rep != nil {
-		c.write(w, rep)
-		return
+	if c.Switches.Refuse == RefuseAtEdge || c.Switches.Refuse == RefuseEdgeDown {
+		if rep := x.scripted(c); rep != nil {
+			c.write(w, rep)
+			return
+		}
 	}
 	x.apiHeaders(w, c.Now)
 	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
@@ -97,6 +96,9 @@ func (x *X) answerCall(w http.ResponseWriter, c *Call) *Reply {
 	if rep := x.scripted(c); rep != nil {
 		return rep
 	}
+	if c.User != nil && c.User.Suspended {
+		return c.suspended().because("the account is suspended")
+	}
 	query, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return c.Refuse("", nil, "The query string is not valid")
@@ -143,70 +145,60 @@ func (x *X) gate(c *Call) *Reply {
 	return nil
 }
 
-// scripted makes the failures that the switches ask for.
+// scripted makes the refusal that the switches ask for, and counts it.
 func (x *X) scripted(c *Call) *Reply {
-	if x.meOutage(c) {
-		switch s := c.Switches.MeOutageStatus; s {
-		case 0, http.StatusUnauthorized:
-			return apiUnauthorized(switched)
-		default:
-			return edgePage(s, http.StatusText(s), "X is not available")
-		}
-	}
-	if c.v1 || !c.Switches.refuses(c.Request.URL.Path) {
+	if c.v1 || !x.takeRefusal(c) {
 		return nil
 	}
+	var rep *Reply
 	switch c.Switches.Refuse {
 	case RefuseUnauthorized:
-		return apiUnauthorized(switched)
+		rep = apiUnauthorized("")
 	case RefuseForbidden:
-		return apiForbidden(switched)
+		rep = apiForbidden("")
 	case RefuseUnsupportedAuth:
-		return c.unsupportedAuth()
+		rep = c.unsupportedAuth()
 	case RefuseNotEnrolled:
-		return c.notEnrolled()
+		rep = c.notEnrolled()
 	case RefuseNoCredits:
-		return c.noCredits()
+		rep = c.noCredits()
 	case RefuseTooMany:
-		return c.tooMany()
+		rep = c.tooMany()
 	case RefuseUsageCap:
-		return c.usageCap()
-	case RefuseInvalid:
-		return c.Invalid()
+		rep = c.usageCap()
+	case RefuseSpendCap:
+		rep = c.spendCap()
+	case RefuseSuspended:
+		rep = c.suspended()
+	case RefuseNotPermitted:
+		rep = Forbidden("Your account is not permitted to perform this action.")
+	case RefuseLocked:
+		rep = coded(http.StatusForbidden, 326, "To protect our users from spam and other malicious activity, "+
+			"this account is temporarily locked. Please log in to https://twitter.com to unlock your account.")
+	case RefuseAtEdge:
+		rep = edgePage(http.StatusForbidden, "Attention Required! | Cloudflare", "Sorry, you have been blocked")
+	case RefuseEdgeDown:
+		rep = edgePage(http.StatusServiceUnavailable, "Service Unavailable | Cloudflare", "The service is not available")
+	default:
+		rep = c.Invalid()
 	}
-	return nil
+	return rep.because("a switch asks for this answer")
 }
 
-// meOutage reports whether the call falls to the switch MeOutage, and counts it.
-func (x *X) meOutage(c *Call) bool {
+// takeRefusal reports whether the switches refuse a call, and counts those that RefuseTimes limits.
+func (x *X) takeRefusal(c *Call) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	left := &x.cfg.Switches.MeOutage
-	if c.Endpoint.Pattern != pathMe || *left == 0 {
+	sw := &x.cfg.Switches.APISwitches
+	if sw.Refuse == RefuseNothing || sw.RefusePath != "" && sw.RefusePath != c.Request.URL.Path {
 		return false
 	}
-	if *left > 0 {
-		*left--
+	c.Switches = *sw
+	if sw.RefuseTimes == 1 {
+		sw.Refuse, sw.RefuseTimes = RefuseNothing, 0
 	}
+	sw.RefuseTimes = max(sw.RefuseTimes-1, 0)
 	return true
-}
-
-// edge makes the refusals that come before X itself.
-func (c *Call) edge() *Reply {
-	if !c.Switches.refuses(c.Request.URL.Path) {
-		return nil
-	}
-	switch c.Switches.Refuse {
-	case RefuseAtEdge:
-		return edgePage(http.StatusForbidden, "Attention Required! | Cloudflare", "Sorry, you have been blocked")
-	case RefuseEdgeDown:
-		return edgePage(http.StatusServiceUnavailable, "Service Unavailable | Cloudflare", "The service is not available")
-	}
-	return nil
-}
-
-func (s *APISwitches) refuses(path string) bool {
-	return s.Refuse != RefuseNothing && (s.RefusePath == "" || s.RefusePath == path)
 }
 
 // accessLevel is X's x-access-level: what the token may do, whatever the call does.

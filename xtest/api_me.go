@@ -2,8 +2,6 @@ package xtest
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 )
 
 // TimeFormat is the layout of times in answers of API 2.
@@ -17,9 +15,6 @@ func UserValues() map[string][]string {
 		"expansions": userExpansions,
 	}
 }
-
-// PostFields are the values of post.fields and tweet.fields.
-func PostFields() []string { return slices.Clone(postFields) }
 
 func (x *X) getMe(c *Call) *Reply {
 	data := c.UserObject(*c.User)
@@ -38,7 +33,7 @@ func (x *X) getMe(c *Call) *Reply {
 			body["includes"] = includes
 		}
 	}
-	return Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 // UserObject has id, name and username, and what user.fields asks for of the fields that an [X] keeps.
@@ -64,12 +59,4 @@ func (c *Call) UserObject(u User) map[string]any {
 		}
 	}
 	return o
-}
-
-// Word gives a name of X's older vocabulary in the one that the switches choose.
-func (c *Call) Word(name string) string {
-	if c.Switches.PostVocabulary {
-		return strings.Replace(name, "tweet", "post", 1)
-	}
-	return name
 }

@@ -15,12 +15,13 @@ var (
 		"is_identity_verified", "location", "most_recent_post_id", "most_recent_tweet_id", "name", "parody", "pinned_post_id", "pinned_tweet_id",
 		"profile_banner_url", "profile_image_url", "protected", "public_metrics", "receives_your_dm", "subscribes_to_you",
 		"subscription", "subscription_type", "url", "username", "verified", "verified_followers_count", "verified_type", "withheld"}
-	postFields = []string{"article", "attachments", "author_id", "card_uri", "community_id", "context_annotations", "conversation_id",
+	postFields = []string{"article", "article_title", "attachments", "author_id", "card_uri", "community_id", "context_annotations", "conversation_id",
 		"created_at", "display_text_range", "edit_controls", "edit_history_post_ids", "edit_history_tweet_ids", "entities", "geo", "id",
-		"in_reply_to_user_id", "lang", "media_metadata", "non_public_metrics", "note_post", "note_tweet", "organic_metrics",
+		"in_reply_to_user_id", "lang", "matched_media_notes", "media_metadata", "non_public_metrics", "note_post", "note_request_suggestions",
+		"note_tweet", "organic_metrics", "paid_partnership",
 		"possibly_sensitive", "promoted_metrics", "public_metrics", "referenced_posts", "referenced_tweets", "reply_settings",
-		"scopes", "source", "suggested_source_links", "text", "withheld"}
-	userExpansions = []string{"affiliation.user_id", "most_recent_post_id", "most_recent_tweet_id", "pinned_post_id", "pinned_tweet_id"}
+		"scopes", "source", "suggested_source_links", "suggested_source_links_with_counts", "text", "username", "withheld"}
+	userExpansions = []string{"affiliation", "affiliation.user_id", "most_recent_post_id", "most_recent_tweet_id", "pinned_post_id", "pinned_tweet_id"}
 
 	idPattern       = regexp.MustCompile(`^[0-9]{1,19}$`)
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,15}$`)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // enrolledAccount is the number that X puts into its 402 answers: 19 digits, which makes the body 185 bytes long, as
@@ -38,9 +39,41 @@ func Encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Found answers with a JSON document.
-func Found(status int, v any) *Reply {
-	return &Reply{Status: status, ContentType: typeJSON, Body: Encode(v)}
+// Found answers with a JSON document. Its keys are written in X's older vocabulary; the switch Vocabulary decides what
+// goes out.
+func (c *Call) Found(status int, v map[string]any) *Reply {
+	return newReply(status, typeJSON, string(Encode(c.rename(v))))
+}
+
+// newNames are the keys of answers that X renames.
+var newNames = map[string]string{
+	"tweets": "posts", "tweet_count": "post_count", "retweet_count": "repost_count", "referenced_tweets": "referenced_posts",
+	"edit_history_tweet_ids": "edit_history_post_ids", "most_recent_tweet_id": "most_recent_post_id",
+}
+
+func (c *Call) rename(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = c.rename(v[i])
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			value = c.rename(value)
+			name := newNames[key]
+			if name == "" || c.Switches.Vocabulary != PostVocabulary {
+				m[key] = value
+			}
+			if name != "" && c.Switches.Vocabulary != TweetVocabulary {
+				m[name] = value
+			}
+		}
+		return m
+	}
+	return v
 }
 
 // Forbidden is the form of an endpoint's own 403, in the order of X's recorded answer to a duplicate post.
@@ -105,10 +138,37 @@ func (c *Call) noCredits() *Reply {
 }
 
 func (c *Call) usageCap() *Reply {
-	return &Reply{Status: http.StatusTooManyRequests, ContentType: typeJSON, Body: object(
+	return newReply(http.StatusTooManyRequests, typeJSON, string(object(
+		"account_id", enrolledAccount,
+		"product_name", "standard-basic",
 		"title", "UsageCapExceeded",
+		"period", "Monthly",
+		"scope", "Product",
 		"detail", "Usage cap exceeded: Monthly product cap",
-		"type", c.problemType("usage-capped"))}
+		"type", c.problemType("usage-capped"))))
+}
+
+// spendCap is also an answer of the token endpoint.
+func (c *Call) spendCap() *Reply {
+	year, month, _ := c.Now.UTC().Date()
+	return newReply(http.StatusForbidden, typeJSON, string(object(
+		"account_id", enrolledAccount,
+		"title", "SpendCapReached",
+		"detail", "Your enrolled account ["+enrolledAccount+"] has reached its billing cycle spend cap.",
+		"reset_date", time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
+		"type", c.problemType("credits"))))
+}
+
+// suspended is the refusal of every call of a suspended user.
+func (c *Call) suspended() *Reply {
+	if c.v1 {
+		return coded(http.StatusForbidden, 64, "Your account is suspended and is not permitted to access this feature.")
+	}
+	return newReply(http.StatusForbidden, typeProblem, string(object(
+		"title", "Forbidden",
+		"detail", "Your account is suspended and is not permitted to access this feature.",
+		"type", c.problemType("user-suspended"),
+		"status", 403)))
 }
 
 func (c *Call) tooMany() *Reply {
@@ -169,6 +229,18 @@ func (c *Call) Missing(resource, parameter, value string) json.RawMessage {
 		"type", c.problemType("resource-not-found"))
 }
 
+// Suspended is the entry for an account that X has suspended.
+func (c *Call) Suspended(parameter, value string) json.RawMessage {
+	return object(
+		"value", value,
+		"detail", "User has been suspended: ["+value+"].",
+		"title", "Forbidden",
+		"resource_type", "user",
+		"parameter", parameter,
+		"resource_id", value,
+		"type", c.problemType("resource-not-found"))
+}
+
 // Hidden is the entry for what a protected account does not show to the caller.
 func (c *Call) Hidden(resource, parameter, value string) json.RawMessage {
 	return object(
@@ -183,7 +255,11 @@ func (c *Call) Hidden(resource, parameter, value string) json.RawMessage {
 
 func (c *Call) problemType(name string) string {
 	host := c.Switches.ProblemHost
-	if host == "" {
+	switch {
+	case host != "":
+	case name == "invalid-request", name == "resource-not-found", name == "not-authorized-for-resource":
+		host = "api.x.com" // as the OpenAPI file has it; the others are as recorded
+	default:
 		host = "api.twitter.com"
 	}
 	return "https://" + host + "/2/problems/" + name

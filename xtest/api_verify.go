@@ -33,7 +33,7 @@ func (x *X) verifyCredentials(c *Call) *Reply {
 			body["email"] = u.Email
 		}
 	}
-	return Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 // publicMetrics are those of the caller, which an extension keeps.

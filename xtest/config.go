@@ -78,6 +78,7 @@ type User struct {
 	Description string
 	Protected   bool
 	Verified    bool
+	Suspended   bool // X has suspended the account
 	CreatedAt   time.Time
 }
 

@@ -31,8 +31,8 @@
 //     an unknown grant type, a duplicate parameter, a token of another client at revoke.
 //   - Token endpoints have no rate limit unless [Switches].TokenRateLimit sets one; X publishes no number.
 //   - The API knows accounts, posts, timelines, follows and media. There are no likes, reposts, lists, searches or streams.
-//   - Text is counted in runes; X weighs some characters double and links as 23. Videos are not looked into.
+//   - Links without a scheme are found for common top-level domains only. Videos are not looked into.
 //   - Which calls count against a limit, and the wording of refusals that no source quotes, are guesses in X's style.
-//   - Calls cost nothing: credits are a switch (RefuseNoCredits) and not an account.
+//   - Calls cost nothing: credits and caps are switches (RefuseNoCredits) and not an account.
 //   - Everything is in memory and is gone with the X.
 package xtest

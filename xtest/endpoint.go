@@ -45,9 +45,24 @@ func (x *X) answerToken(w http.ResponseWriter, r *http.Request, serve func(*http
 	h.Set("Pragma", "no-cache")
 	rep := x.limited(h, r.URL.Path)
 	if rep == nil {
+		rep = x.tokenRefusal(r)
+	}
+	if rep == nil {
 		rep = serve(r)
 	}
 	x.finish(w, r, rep)
+}
+
+// tokenRefusal makes the refusal of the switches where RefusePath names a token endpoint. X reports a reached spending
+// cap there too.
+func (x *X) tokenRefusal(r *http.Request) *Reply {
+	x.mu.Lock()
+	named := x.cfg.Switches.RefusePath == r.URL.Path
+	x.mu.Unlock()
+	if !named {
+		return nil
+	}
+	return x.scripted(&Call{X: x, Request: r, Now: x.Now()})
 }
 
 func (x *X) limited(h http.Header, path string) *Reply {

@@ -88,12 +88,6 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sweep()
-	if every := x.cfg.Switches.UnavailableEvery; every > 0 {
-		x.accessCalls++
-		if x.accessCalls%every == 0 {
-			return plain("This feature is temporarily unavailable").because(switched)
-		}
-	}
 	if s.get("oauth_token") == "" {
 		return plain("Request token missing").because("oauth_token is missing: send the request token in the header")
 	}

@@ -63,8 +63,9 @@ func TestOfTwoRefreshesOneWins(t *testing.T) {
 func TestSwitchesOfRefresh(t *testing.T) {
 	t.Parallel()
 	t.Run("the answer is lost and the effect stays", func(t *testing.T) {
-		s := newSim(t, xtest.Config{Switches: xtest.Switches{RefreshAnswerLost: true}})
+		s := newSim(t, xtest.Config{})
 		first := s.signIn(xtest.DefaultUserID)
+		s.Fail(xtest.Fault{Path: "/2/oauth2/token", Times: 1, CutAfter: -1})
 		req := newRequest(t, "POST", s.base+"/2/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}})
 		req.SetBasicAuth(xtest.DefaultClientID, xtest.DefaultClientSecret)
 		if resp, err := s.http.Do(req); err == nil {

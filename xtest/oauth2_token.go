@@ -99,11 +99,7 @@ func (x *X) refresh(client string, form url.Values) *Reply {
 	if x.cfg.Switches.RefreshEndsAccess {
 		x.endGrant(t.grant, kindOAuth2)
 	}
-	a := x.issue(t.grant)
-	if x.cfg.Switches.RefreshAnswerLost {
-		a.Status = 0
-	}
-	return a
+	return x.issue(t.grant)
 }
 
 // issue makes an access token and, with offline.access, a refresh token.

@@ -20,7 +20,7 @@ const (
 // Reply is a whole answer. It is made while a lock may be held, and written without one: a slow reader must not stop
 // other requests.
 type Reply struct {
-	Status      int // 0 breaks the connection
+	Status      int
 	ContentType string
 	Body        []byte
 
@@ -43,9 +43,6 @@ func (rep *Reply) because(format string, args ...any) *Reply {
 
 // finish writes an answer, logs it if it refuses, and notes it in the record. No lock is held.
 func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
-	if rep.Status == 0 {
-		panic(http.ErrAbortHandler)
-	}
 	if rep.Status >= http.StatusBadRequest {
 		said := string(rep.Body)
 		if rep.ContentType == typeHTML {

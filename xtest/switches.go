@@ -22,9 +22,6 @@ type Switches struct {
 	RequestTokenLifetime time.Duration
 	// OmitUserID leaves user_id and screen_name out of the access_token answer, as one page of X's guides does.
 	OmitUserID bool
-	// UnavailableEvery answers every n-th access_token request with 401 "This feature is temporarily unavailable"
-	// before it has any effect; 1 means each. 0 means never.
-	UnavailableEvery int
 	// EmptyRequestSecret also accepts an access_token request signed with an empty token secret.
 	EmptyRequestSecret bool
 	// SameOAuth1Token gives a user who authorizes the app again the OAuth 1.0a token that is still alive, instead of a
@@ -45,9 +42,6 @@ type Switches struct {
 	ErrorsArray bool
 	// RefreshReuseRevokes ends the whole grant when a spent refresh token is used again.
 	RefreshReuseRevokes bool
-	// RefreshAnswerLost breaks the connection after each successful refresh, before the answer. For once or a few
-	// times use a [Fault] with After and CutAfter.
-	RefreshAnswerLost bool
 	// AccessLifetime is how long an access token of OAuth 2.0 works, in whole seconds. 0 means two hours, as X's. A short one
 	// makes an application refresh within a test that moves no clock.
 	AccessLifetime time.Duration

@@ -51,6 +51,16 @@ func (x *X) RenameUser(userID, username string) error {
 	return nil
 }
 
+// Suspend suspends an account, or lifts that: calls with its tokens are refused, and others do not find it. Unknown
+// users are ignored.
+func (x *X) Suspend(userID string, suspended bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if a := x.users[userID]; a != nil {
+		a.Suspended = suspended
+	}
+}
+
 // Users lists the accounts in the order in which they were added.
 func (x *X) Users() []User {
 	x.mu.Lock()

@@ -33,7 +33,6 @@ type X struct {
 	tokens        map[string]*token
 	spent         spentTokens
 	limits        map[string]*window
-	accessCalls   int
 	swept         time.Time
 	windows       map[string]*apiWindow
 	rateLimits    map[string]int // set by SetRateLimit

@@ -14,6 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -93,7 +94,7 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 		p.ID = *out.Data.ID
 	}
 	if out.Data.Text != nil {
-		p.Text = *out.Data.Text
+		p.Text = posttext.Unescape(*out.Data.Text)
 	}
 	if in.Media != nil {
 		p.Media = in.Media.MediaIDs

@@ -11,6 +11,7 @@ import (
 	twitter "github.com/g8rswimmer/go-twitter/v2"
 
 	"github.com/xsignin/xsignin/examples/internal/answers"
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 )
 
 func postExpansions() []twitter.Expansion {
@@ -130,7 +131,7 @@ func (p posts) write(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s  %s  %s\n", by, when(t.CreatedAt), t.ID)
 		// X escapes &, < and > in texts.
-		for line := range strings.SplitSeq(html.UnescapeString(t.Text), "\n") {
+		for line := range strings.SplitSeq(posttext.Unescape(t.Text), "\n") {
 			fmt.Fprintf(w, "  %s\n", answers.Plain(line))
 		}
 		if t.Attachments != nil {

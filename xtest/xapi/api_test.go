@@ -170,8 +170,12 @@ func TestRefusalsCanBeCalledForByASwitch(t *testing.T) {
 		{"too many", xtest.APISwitches{Refuse: xtest.RefuseTooMany}, 429, problemType, flat429},
 		{"too many as plain JSON", xtest.APISwitches{Refuse: xtest.RefuseTooMany, ErrorContentType: "application/json"}, 429, "application/json", flat429},
 		{"too many as documented", xtest.APISwitches{Refuse: xtest.RefuseTooMany, LegacyRateLimitBody: true}, 429, jsonType, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`},
-		{"usage cap", xtest.APISwitches{Refuse: xtest.RefuseUsageCap}, 429, jsonType, `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`},
-		{"invalid", xtest.APISwitches{Refuse: xtest.RefuseInvalid}, 400, jsonType, `{"errors":[],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`},
+		{"usage cap", xtest.APISwitches{Refuse: xtest.RefuseUsageCap}, 429, jsonType, `{"account_id":"1500000000000000001","product_name":"standard-basic","title":"UsageCapExceeded","period":"Monthly","scope":"Product","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`},
+		{"spend cap", xtest.APISwitches{Refuse: xtest.RefuseSpendCap}, 403, jsonType, `{"account_id":"1500000000000000001","title":"SpendCapReached","detail":"Your enrolled account [1500000000000000001] has reached its billing cycle spend cap.","reset_date":"2026-09-01","type":"https://api.twitter.com/2/problems/credits"}`},
+		{"suspended", xtest.APISwitches{Refuse: xtest.RefuseSuspended}, 403, problemType, `{"title":"Forbidden","detail":"Your account is suspended and is not permitted to access this feature.","type":"https://api.twitter.com/2/problems/user-suspended","status":403}`},
+		{"not permitted", xtest.APISwitches{Refuse: xtest.RefuseNotPermitted}, 403, jsonType, `{"detail":"Your account is not permitted to perform this action.","type":"about:blank","title":"Forbidden","status":403}`},
+		{"locked", xtest.APISwitches{Refuse: xtest.RefuseLocked}, 403, jsonType, `{"errors":[{"code":326,"message":"To protect our users from spam and other malicious activity, this account is temporarily locked. Please log in to https://twitter.com to unlock your account."}]}`},
+		{"invalid", xtest.APISwitches{Refuse: xtest.RefuseInvalid}, 400, jsonType, `{"errors":[],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -221,20 +225,22 @@ func TestMeCanBeDownForGoodTokens(t *testing.T) {
 		status int
 		calls  int
 	}{
-		{"with 401", xtest.APISwitches{MeOutage: 2}, 401, 2},
-		{"with 503", xtest.APISwitches{MeOutage: 1, MeOutageStatus: 503}, 503, 1},
-		{"until it is set again", xtest.APISwitches{MeOutage: -1}, 401, 5},
+		{"with 401", xtest.APISwitches{Refuse: xtest.RefuseUnauthorized, RefuseTimes: 2}, 401, 2},
+		{"with 503", xtest.APISwitches{Refuse: xtest.RefuseEdgeDown, RefuseTimes: 1}, 503, 1},
+		{"with a passing 403", xtest.APISwitches{Refuse: xtest.RefuseUnsupportedAuth, UnknownAuth: true, RefuseTimes: 3}, 403, 3},
+		{"until it is set again", xtest.APISwitches{Refuse: xtest.RefuseUnauthorized}, 401, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			tt.sw.RefusePath = "/2/users/me"
 			l := newAPILab(t, xtest.Config{Switches: xtest.Switches{APISwitches: tt.sw}})
 			as := l.full(one)
 			for range tt.calls {
 				l.get("/2/users/me", as).want(tt.status)
 				l.get("/2/users/"+one, as).want(200)
 			}
-			if tt.sw.MeOutage < 0 {
+			if tt.sw.RefuseTimes == 0 {
 				l.SetSwitches(xtest.Switches{})
 			}
 			l.get("/2/users/me", as).want(200)

@@ -5,14 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/xsignin/xsignin/xtest"
 )
-
-const maxPostRunes = 280
-
-var replySettings = []string{"following", "mentionedUsers", "subscribers", "verified"}
 
 // newPost is the body of POST /2/tweets, as far as the simulator acts on it.
 type newPost struct {
@@ -30,56 +25,19 @@ type newPost struct {
 	} `json:"media"`
 	ReplySettings string `json:"reply_settings"`
 	DMLink        string `json:"direct_message_deep_link"`
-}
-
-// newPostSchema is X's, for the limits; keys that are allowed and do nothing here are in it so that they are not refused.
-func newPostSchema() schema {
-	id := field{kind: "string", pattern: idPattern}
-	required := field{kind: "string", pattern: idPattern, required: true}
-	boolean := field{kind: "boolean"}
-	return schema{
-		"text":           {kind: "string"},
-		"quote_tweet_id": id,
-		"reply": {kind: "object", properties: schema{
-			"in_reply_to_tweet_id":           required,
-			"exclude_reply_user_ids":         {kind: "array", items: &id},
-			"auto_populate_reply_metadata":   boolean,
-			"exclude_reply_user_screennames": {kind: "array", items: &field{kind: "string"}},
-		}},
-		"poll": {kind: "object", properties: schema{
-			"options":          {kind: "array", min: 2, max: 4, required: true, items: &field{kind: "string", min: 1, max: 25}},
-			"duration_minutes": {kind: "integer", min: 5, max: 10080, required: true},
-			"reply_settings":   {kind: "string", oneOf: replySettings},
-		}},
-		"media": {kind: "object", properties: schema{
-			"media_ids":       {kind: "array", min: 1, max: 4, required: true, items: &id},
-			"tagged_user_ids": {kind: "array", max: 10, items: &id},
-		}},
-		"reply_settings": {kind: "string", oneOf: replySettings},
-		"edit_options": {kind: "object", properties: schema{
-			"previous_post_id": id, "previous_tweet_id": id,
-		}},
-		"geo":                      {kind: "object", properties: schema{"place_id": {kind: "string"}}},
-		"community_id":             id,
-		"card_uri":                 {kind: "string"},
-		"direct_message_deep_link": {kind: "string"},
-		"for_super_followers_only": boolean,
-		"made_with_ai":             boolean,
-		"nullcast":                 boolean,
-		"paid_partnership":         boolean,
-		"share_with_followers":     boolean,
-	}
+	Paid          bool   `json:"paid_partnership"`
 }
 
 func (a *API) postTweet(c *call) *xtest.Reply {
 	var in newPost
-	if rep := c.readJSON(&in, newPostSchema()); rep != nil {
+	if rep := c.readJSON(&in, bodies["post"]); rep != nil {
 		return rep
 	}
 	me := c.User
 	p := &post{
 		Post:          Post{AuthorID: me.ID, Text: in.Text, CreatedAt: c.Now, QuoteID: in.Quote},
 		replySettings: in.ReplySettings,
+		paid:          in.Paid,
 	}
 	if in.Reply != nil {
 		p.ReplyToID = in.Reply.To
@@ -93,8 +51,8 @@ func (a *API) postTweet(c *call) *xtest.Reply {
 	for _, m := range p.media {
 		m.posted = true
 	}
-	return xtest.Found(http.StatusCreated, map[string]any{"data": map[string]any{
-		"id": p.ID, "text": p.Text, c.Word("edit_history_tweet_ids"): []string{p.ID},
+	return c.Found(http.StatusCreated, map[string]any{"data": map[string]any{
+		"id": p.ID, "text": escape(p.Text), "edit_history_tweet_ids": []string{p.ID},
 	}})
 }
 
@@ -102,7 +60,7 @@ func (a *API) textRules(c *call, in *newPost, _ *post) *xtest.Reply {
 	if strings.TrimSpace(in.Text) == "" && in.Media == nil {
 		return c.Refuse("text", []string{in.Text}, "The `text` or `media` of a Tweet is required")
 	}
-	if utf8.RuneCountInString(in.Text) > maxPostRunes {
+	if Length(in.Text) > maxPostLength {
 		return c.Refuse("text", []string{in.Text}, "Your Tweet text is too long. For more information on how Twitter determines text length see https://github.com/twitter/twitter-text.")
 	}
 	attached := 0
@@ -147,6 +105,9 @@ func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 		}
 		return nil
 	}
+	if p.QuoteID != "" && c.Switches.SelfServePlan {
+		return forbidden("Quoting Posts is not available on your current plan.", "X's self-serve plans have no quotes since 20 April 2026")
+	}
 	if p.QuoteID != "" && visible(p.QuoteID) == nil {
 		return c.Refuse("quote_tweet_id", []string{p.QuoteID}, "The Tweet that you attempted to quote is deleted or not visible to you.")
 	}
@@ -157,7 +118,7 @@ func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 	if parent == nil {
 		return xtest.Forbidden("You attempted to reply to a Tweet that is deleted or not visible to you.")
 	}
-	if !a.mayReply(c.User, parent) {
+	if !a.mayReply(c.User, parent) || c.Switches.SelfServePlan && !a.engaged(c.User, parent) {
 		return xtest.Forbidden("Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.")
 	}
 	return nil
@@ -178,6 +139,14 @@ func (a *API) mayReply(me *xtest.User, parent *post) bool {
 	default:
 		return me.Verified
 	}
+}
+
+// engaged reports whether an author has mentioned or quoted the account that replies. X's self-serve plans allow no
+// other replies since 23 February 2026.
+func (a *API) engaged(me *xtest.User, parent *post) bool {
+	quoted := a.posts[parent.QuoteID]
+	return parent.AuthorID == me.ID || slices.Contains(a.mentioned(parent.Text), me.ID) ||
+		quoted != nil && quoted.AuthorID == me.ID
 }
 
 // duplicateRule refuses the text of one of the author's posts of the last day. Media make a post another one, since X

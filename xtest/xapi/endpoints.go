@@ -17,10 +17,6 @@ var (
 	pageParams     = []string{"max_results", "pagination_token"}
 	postParams     = append(xtest.UserParams(), "media.fields", "place.fields", "poll.fields")
 	timelineParams = slices.Concat(postParams, pageParams, []string{"end_time", "exclude", "since_id", "start_time", "until_id"})
-	statusParams   = []string{"command", "media_id"}
-	uploadParams   = []string{
-		"additional_owners", "command", "media_category", "media_id", "media_type", "segment_index", "shared", "total_bytes",
-	}
 
 	mediaFields = []string{"alt_text", "duration_ms", "height", "media_key", "non_public_metrics", "organic_metrics",
 		"preview_image_url", "promoted_metrics", "public_metrics", "type", "url", "variants", "width"}
@@ -29,8 +25,8 @@ var (
 
 	postExpansions = []string{"article.cover_media", "article.media_entities", "attachments.media_keys", "attachments.media_source_tweet",
 		"attachments.poll_ids", "author_id", "edit_history_post_ids", "edit_history_tweet_ids", "entities.mentions.username",
-		"entities.note.mentions.username", "geo.place_id", "in_reply_to_user_id", "referenced_posts.id", "referenced_posts.id.author_id",
-		"referenced_tweets.id", "referenced_tweets.id.author_id"}
+		"entities.note.mentions.username", "geo.place_id", "in_reply_to_user_id", "referenced_posts", "referenced_posts.id", "referenced_posts.id.author_id",
+		"referenced_tweets.id", "referenced_tweets.id.author_id", "username"}
 )
 
 func postValues() map[string][]string {
@@ -99,21 +95,21 @@ func (a *API) postEndpoints() []xtest.Endpoint {
 }
 
 func (a *API) mediaEndpoints() []xtest.Endpoint {
-	upload := func(pattern string, user, app int, params []string, serve func(*call) *xtest.Reply) xtest.Endpoint {
+	upload := func(pattern string, user, app int, serve func(*call) *xtest.Reply) xtest.Endpoint {
 		return xtest.Endpoint{
 			Method: "POST", Pattern: pattern, Scopes: writeMedia, Writes: true,
-			UserLimit: user, AppLimit: app, Daily: true, Params: params, Serve: a.locked(serve),
+			UserLimit: user, AppLimit: app, Daily: true, Serve: a.locked(serve),
 		}
 	}
 	return []xtest.Endpoint{
-		upload("/2/media/upload", 500, 50_000, uploadParams, a.postMedia),
-		upload("/2/media/upload/initialize", 1875, 180_000, nil, a.initializeMedia),
-		upload("/2/media/upload/:id/append", 1875, 180_000, nil, a.appendMedia),
-		upload("/2/media/upload/:id/finalize", 1875, 180_000, nil, a.finalizeMedia),
-		upload("/2/media/metadata", 500, 50_000, nil, a.postMediaMetadata),
+		upload("/2/media/upload", 500, 50_000, a.postMedia),
+		upload("/2/media/upload/initialize", 1875, 180_000, a.initializeMedia),
+		upload("/2/media/upload/:id/append", 1875, 180_000, a.appendMedia),
+		upload("/2/media/upload/:id/finalize", 1875, 180_000, a.finalizeMedia),
+		upload("/2/media/metadata", 500, 50_000, a.postMediaMetadata),
 		{
 			Method: "GET", Pattern: "/2/media/upload", Scopes: writeMedia, UserLimit: 1000, AppLimit: 100_000,
-			Daily: true, Params: statusParams, Serve: a.locked(a.getMediaStatus),
+			Daily: true, Params: []string{"command", "media_id"}, Serve: a.locked(a.getMediaStatus),
 		},
 	}
 }

@@ -19,11 +19,11 @@ func (a *API) getFollowing(c *call) *xtest.Reply {
 func (a *API) graph(c *call, edges map[string]map[string]uint64) *xtest.Reply {
 	id := c.Vars["id"]
 	u := a.user(id)
-	if u == nil {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "id", id)}})
+	if u == nil || u.Suspended {
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, "id", id)}})
 	}
 	if !a.mayRead(c, u) {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
 	}
 	size := c.Number("max_results", 100, 1, 1000)
 	byKey := map[uint64]*xtest.User{}
@@ -42,7 +42,7 @@ func (a *API) graph(c *call, edges map[string]map[string]uint64) *xtest.Reply {
 	}
 	body := a.usersBody(c, page)
 	body["meta"] = meta
-	return xtest.Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 func (a *API) postFollowing(c *call) *xtest.Reply {
@@ -52,12 +52,15 @@ func (a *API) postFollowing(c *call) *xtest.Reply {
 	var in struct {
 		Target string `json:"target_user_id"`
 	}
-	if rep := c.readJSON(&in, schema{"target_user_id": {kind: "string", required: true, pattern: idPattern}}); rep != nil {
+	if rep := c.readJSON(&in, bodies["follow"]); rep != nil {
 		return rep
+	}
+	if c.Switches.SelfServePlan {
+		return forbidden("Following is not available on your current plan.", "X's self-serve plans have no follows since 20 April 2026")
 	}
 	me, target := c.User, a.user(in.Target)
 	if target == nil {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "target_user_id", in.Target)}})
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "target_user_id", in.Target)}})
 	}
 	if target.ID == me.ID {
 		return c.Refuse("target_user_id", []string{in.Target}, "You cannot follow yourself")
@@ -65,10 +68,10 @@ func (a *API) postFollowing(c *call) *xtest.Reply {
 	_, already := a.following[me.ID][target.ID]
 	if target.Protected && !already {
 		// A protected account is asked; nobody answers here.
-		return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false, "pending_follow": true}})
+		return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false, "pending_follow": true}})
 	}
 	a.follow(me.ID, target.ID)
-	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": true, "pending_follow": false}})
+	return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": true, "pending_follow": false}})
 }
 
 func (a *API) deleteFollowing(c *call) *xtest.Reply {
@@ -76,5 +79,5 @@ func (a *API) deleteFollowing(c *call) *xtest.Reply {
 		return rep
 	}
 	a.unfollow(c.User.ID, c.Vars["target"])
-	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false}})
+	return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false}})
 }

@@ -24,7 +24,7 @@ func (a *API) includes(c *call, posts []*post, fields map[string]bool) map[strin
 		}
 	}
 	for _, p := range posts {
-		if want["author_id"] {
+		if want["author_id"] || want["username"] {
 			addUser(p.AuthorID)
 		}
 		if want["in_reply_to_user_id"] && p.replyToUser != "" {
@@ -40,7 +40,7 @@ func (a *API) includes(c *call, posts []*post, fields map[string]bool) map[strin
 			if ref == nil || !a.mayRead(c, a.user(ref.AuthorID)) {
 				continue
 			}
-			if want["referenced_tweets.id"] || want["referenced_tweets.id.author_id"] {
+			if want["referenced_tweets"] || want["referenced_tweets.id"] || want["referenced_tweets.id.author_id"] {
 				add("tweets", id, func() map[string]any { return a.postObject(c, ref, fields) })
 			}
 			if want["referenced_tweets.id.author_id"] {

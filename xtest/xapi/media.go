@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	mediaLifetime = 24 * time.Hour // of an upload that no post uses
+	mediaLifetime = 24 * time.Hour          // of an upload that no post uses
+	adLifetime    = 1_296_000 * time.Second // the same of amplify_video
 	maxSegments   = 1000
-	maxTotalBytes = 16 << 30
+	maxSegment    = 5 << 20 // bytes; X answers 413 above about this much
 	mediaPath     = "/media/"
-	maxAltText    = 1000
 	mediaStep     = time.Second // of the processing of videos and GIFs
 )
 
@@ -19,7 +19,6 @@ const (
 type mediaCategory struct {
 	types    []string
 	maxBytes int
-	oneShot  bool   // may come in one request
 	slow     bool   // is processed after its upload
 	kind     string // the type of the media object
 	prefix   string // of the media key
@@ -31,17 +30,15 @@ var (
 	subtitleTypes = []string{"text/srt", "text/vtt"}
 
 	mediaCategories = map[string]mediaCategory{
-		"tweet_image":   {imageTypes, 5 << 20, true, false, "photo", "3_"},
-		"dm_image":      {imageTypes, 5 << 20, true, false, "photo", "3_"},
-		"tweet_gif":     {[]string{"image/gif"}, 15 << 20, false, true, "animated_gif", "16_"},
-		"dm_gif":        {[]string{"image/gif"}, 15 << 20, false, true, "animated_gif", "16_"},
-		"tweet_video":   {videoTypes, 512 << 20, false, true, "video", "7_"},
-		"dm_video":      {videoTypes, 512 << 20, false, true, "video", "7_"},
-		"amplify_video": {videoTypes, 512 << 20, false, true, "video", "13_"},
-		"subtitles":     {subtitleTypes, 5 << 20, true, false, "subtitles", "31_"},
+		"tweet_image":   {imageTypes, 5 << 20, false, "photo", "3_"},
+		"dm_image":      {imageTypes, 5 << 20, false, "photo", "3_"},
+		"tweet_gif":     {[]string{"image/gif"}, 15 << 20, true, "animated_gif", "16_"},
+		"dm_gif":        {[]string{"image/gif"}, 15 << 20, true, "animated_gif", "16_"},
+		"tweet_video":   {videoTypes, 512 << 20, true, "video", "7_"},
+		"dm_video":      {videoTypes, 512 << 20, true, "video", "7_"},
+		"amplify_video": {videoTypes, 512 << 20, true, "video", "13_"},
+		"subtitles":     {subtitleTypes, 5 << 20, false, "subtitles", "31_"},
 	}
-	categoryNames = []string{"amplify_video", "dm_gif", "dm_image", "dm_video", "subtitles", "tweet_gif", "tweet_image", "tweet_video"}
-	mediaTypes    = slices.Concat(imageTypes, videoTypes, subtitleTypes, []string{"model/gltf-binary", "model/vnd.usdz+zip"})
 )
 
 // media is one upload, from its first request on.
@@ -58,7 +55,7 @@ type media struct {
 	polls          int
 	fails          bool
 	posted         bool
-	alt            string
+	metadata       map[string]any
 }
 
 func (m *media) kind() mediaCategory { return mediaCategories[m.category] }
@@ -78,9 +75,14 @@ func (m *media) ready(now time.Time) bool {
 	return m.done() && m.stage(now) >= 2 && !m.fails
 }
 
-func (m *media) expired(now time.Time) bool {
-	return !m.posted && !now.Before(m.created.Add(mediaLifetime))
+func (m *media) expires() time.Time {
+	if m.category == "amplify_video" {
+		return m.created.Add(adLifetime)
+	}
+	return m.created.Add(mediaLifetime)
 }
+
+func (m *media) expired(now time.Time) bool { return !m.posted && !now.Before(m.expires()) }
 
 // ownMedia gives an upload to those who may use it; on X an expired or foreign id is like one that never was.
 func (a *API) ownMedia(c *call, id string) *media {
@@ -120,7 +122,7 @@ func categoryFor(mime string) string {
 
 // uploadObject is the answer about an upload.
 func (m *media) uploadObject(c *call) map[string]any {
-	left := int(m.created.Add(mediaLifetime).Sub(c.Now) / time.Second)
+	left := int(m.expires().Sub(c.Now) / time.Second)
 	o := map[string]any{"id": m.id, "media_key": m.key, "expires_after_secs": max(left, 0)}
 	if !m.done() {
 		return o
@@ -143,7 +145,6 @@ func (m *media) uploadObject(c *call) map[string]any {
 		info["state"], info["check_after_secs"], info["progress_percent"] = "in_progress", 1, 50
 	case m.fails:
 		info["state"], info["progress_percent"] = "failed", 100
-		info["error"] = map[string]any{"code": 1, "name": "InvalidMedia", "message": "file is invalid"}
 	default:
 		info["state"], info["progress_percent"] = "succeeded", 100
 	}
@@ -174,8 +175,8 @@ func (c *call) mediaObject(m *media) map[string]any {
 		case "height":
 			o[f] = m.image.height
 		case "alt_text":
-			if m.alt != "" {
-				o[f] = m.alt
+			if alt, ok := m.metadata["alt_text"].(map[string]any); ok {
+				o[f] = alt["text"]
 			}
 		case "public_metrics":
 			if m.kind().kind == "video" {

@@ -8,36 +8,26 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net/url"
 	"strconv"
 
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in a part of its own. The
-// older form of the calls puts values into the query as well.
+// mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in a part of its own.
 type mediaInput struct {
 	values map[string]any
 	media  []byte
 	given  bool // there is a file
 }
 
-func (c *call) mediaInput() (*mediaInput, *xtest.Reply) {
+// mediaInput reads the body, holds its values to their description, and wants a file or none.
+func (c *call) mediaInput(want schema, file bool) (*mediaInput, *xtest.Reply) {
 	in := &mediaInput{values: map[string]any{}}
-	for name := range c.Query {
-		in.values[name] = c.Query.Get(name)
-	}
 	kind, params, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	var ok bool
 	switch kind {
 	case "multipart/form-data":
 		ok = in.readParts(c.Body, params["boundary"])
-	case "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(c.Body))
-		ok = err == nil
-		for name := range form {
-			in.values[name] = form.Get(name)
-		}
 	case "application/json":
 		d := json.NewDecoder(bytes.NewReader(c.Body))
 		d.UseNumber()
@@ -48,17 +38,20 @@ func (c *call) mediaInput() (*mediaInput, *xtest.Reply) {
 	if !ok {
 		return nil, c.Refuse("", nil, "The request body is not valid")
 	}
-	for _, name := range []string{"media", "media_data"} {
-		s, text := in.values[name].(string)
-		if !text {
-			continue
-		}
+	if s, text := in.values["media"].(string); text {
 		data, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
-			return nil, c.Refuse(name, nil, "The `%s` is not valid base64", name)
+			return nil, c.Refuse("media", nil, "The `media` is not valid base64")
 		}
 		in.media, in.given = data, true
-		delete(in.values, name)
+		delete(in.values, "media")
+	}
+	c.checkObject("$", in.values, field{Properties: want})
+	if file && !in.given {
+		c.AddFault("$.media", nil, "$.media: is missing but it is required")
+	}
+	if c.Faulty() {
+		return nil, c.Invalid()
 	}
 	return in, nil
 }
@@ -83,18 +76,6 @@ func (in *mediaInput) readParts(body []byte, boundary string) bool {
 			in.values[part.FormName()] = string(data)
 		}
 	}
-}
-
-// check holds the values to their description, and wants a file or none.
-func (in *mediaInput) check(c *call, want schema, file bool) *xtest.Reply {
-	c.checkObject("$", in.values, want)
-	if file && !in.given {
-		c.AddFault("$.media", nil, "$.media: is missing but it is required")
-	}
-	if c.Faulty() {
-		return c.Invalid()
-	}
-	return nil
 }
 
 func (in *mediaInput) text(name string) string {

@@ -1,91 +1,37 @@
 package xapi
 
 import (
-	"encoding/json"
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/xsignin/xsignin/xtest"
 )
 
-func mediaUploadSchema(categories []string) schema {
-	id := field{kind: "string", pattern: idPattern}
-	return schema{
-		"media_category":    {kind: "string", oneOf: categories},
-		"media_type":        {kind: "string", oneOf: mediaTypes},
-		"additional_owners": {kind: "array", items: &id, text: true},
-		"shared":            {kind: "boolean", text: true},
-	}
-}
-
-// postMedia takes an image in one request, and the older form of the chunked upload, which says in "command" what it is
-// about.
+// postMedia takes a file in one request. X refuses the older form of the chunked upload, whose POST said INIT, APPEND or
+// FINALIZE in "command", since 30 May 2025: "command" is no parameter and no key of the body.
 func (a *API) postMedia(c *call) *xtest.Reply {
-	in, rep := c.mediaInput()
+	in, rep := c.mediaInput(bodies["one_shot"], true)
 	if rep != nil {
 		return rep
 	}
-	command := in.text("command")
-	delete(in.values, "command")
-	id := in.text("media_id")
-	if command != "" && command != "INIT" {
-		delete(in.values, "media_id")
-	}
-	switch command {
-	case "":
-		return a.oneShot(c, in)
-	case "INIT":
-		return a.initialize(c, in)
-	case "APPEND":
-		rep := a.appendSegment(c, in, id)
-		if rep.Status == http.StatusOK {
-			return &xtest.Reply{Status: http.StatusNoContent}
-		}
-		return rep
-	case "FINALIZE":
-		return a.finalize(c, id)
-	}
-	return c.Refuse("command", []string{command}, "The `command` query parameter value [%s] is not one of [APPEND,FINALIZE,INIT,STATUS]", command)
-}
-
-func (a *API) oneShot(c *call, in *mediaInput) *xtest.Reply {
-	var names []string
-	for _, n := range categoryNames {
-		if mediaCategories[n].oneShot {
-			names = append(names, n)
-		}
-	}
-	want := mediaUploadSchema(names)
-	category := want["media_category"]
-	category.required = true
-	want["media_category"] = category
-	if rep := in.check(c, want, true); rep != nil {
-		return rep
-	}
 	m := &media{category: in.text("media_category"), mime: in.text("media_type"), data: in.media}
+	if m.mime == "" {
+		m.mime = m.kind().types[0]
+	}
 	if rep := m.complete(c); rep != nil {
 		return rep
 	}
 	kept := a.newMedia(c, m.category, m.mime, in.list("additional_owners"))
 	kept.data, kept.total, kept.image, kept.finalized = m.data, len(m.data), m.image, c.Now
-	return xtest.Found(http.StatusOK, map[string]any{"data": kept.uploadObject(c)})
+	kept.fails = c.Switches.MediaFails && kept.kind().slow
+	return c.Found(http.StatusOK, map[string]any{"data": kept.uploadObject(c)})
 }
 
 func (a *API) initializeMedia(c *call) *xtest.Reply {
-	in, rep := c.mediaInput()
+	in, rep := c.mediaInput(bodies["initialize"], false)
 	if rep != nil {
-		return rep
-	}
-	return a.initialize(c, in)
-}
-
-func (a *API) initialize(c *call, in *mediaInput) *xtest.Reply {
-	want := mediaUploadSchema(categoryNames)
-	want["total_bytes"] = field{kind: "integer", min: 1, max: maxTotalBytes, required: true, text: true}
-	mediaType := want["media_type"]
-	mediaType.required = true
-	want["media_type"] = mediaType
-	if rep := in.check(c, want, false); rep != nil {
 		return rep
 	}
 	mime, category, total := in.text("media_type"), in.text("media_category"), in.number("total_bytes")
@@ -93,6 +39,7 @@ func (a *API) initialize(c *call, in *mediaInput) *xtest.Reply {
 		category = categoryFor(mime)
 	}
 	kind := mediaCategories[category]
+	mime = cmp.Or(mime, kind.types[0])
 	if !slices.Contains(kind.types, mime) {
 		return c.Refuse("media_type", []string{mime}, "The `media_type` [%s] does not go with the `media_category` [%s]", mime, category)
 	}
@@ -101,21 +48,17 @@ func (a *API) initialize(c *call, in *mediaInput) *xtest.Reply {
 	}
 	m := a.newMedia(c, category, mime, in.list("additional_owners"))
 	m.total = total
-	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return c.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
+// appendMedia takes a segment. Those above 5 MiB do not reach X: what is before it answers 413 without a body.
 func (a *API) appendMedia(c *call) *xtest.Reply {
-	in, rep := c.mediaInput()
-	if rep != nil {
-		return rep
+	id := c.Vars["id"]
+	if len(c.Body) > maxSegment {
+		return &xtest.Reply{Status: http.StatusRequestEntityTooLarge, Reason: "the segment is above 5 MiB: send 1 MiB in each"}
 	}
-	return a.appendSegment(c, in, c.Vars["id"])
-}
-
-func (a *API) appendSegment(c *call, in *mediaInput, id string) *xtest.Reply {
-	if rep := in.check(c, schema{
-		"segment_index": {kind: "integer", max: maxSegments - 1, required: true, text: true},
-	}, true); rep != nil {
+	in, rep := c.mediaInput(bodies["append"], true)
+	if rep != nil {
 		return rep
 	}
 	m := a.ownMedia(c, id)
@@ -127,16 +70,15 @@ func (a *API) appendSegment(c *call, in *mediaInput, id string) *xtest.Reply {
 	for _, s := range m.segments {
 		size += len(s)
 	}
-	if size > m.total {
+	if limit := cmp.Or(m.total, m.kind().maxBytes); size > limit {
 		return c.Refuse("media", nil, "Segments do not add up to provided total file size.")
 	}
 	m.segments[index] = in.media
-	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"expires_at": m.created.Add(mediaLifetime).Unix()}})
+	return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"expires_at": m.expires().Unix()}})
 }
 
-func (a *API) finalizeMedia(c *call) *xtest.Reply { return a.finalize(c, c.Vars["id"]) }
-
-func (a *API) finalize(c *call, id string) *xtest.Reply {
+func (a *API) finalizeMedia(c *call) *xtest.Reply {
+	id := c.Vars["id"]
 	m := a.ownMedia(c, id)
 	if m == nil {
 		return c.noMedia(id)
@@ -146,7 +88,7 @@ func (a *API) finalize(c *call, id string) *xtest.Reply {
 		for i := range maxSegments {
 			data = append(data, m.segments[i]...)
 		}
-		if len(data) != m.total {
+		if m.total > 0 && len(data) != m.total {
 			return c.Refuse("media_id", []string{id}, "Segments do not add up to provided total file size.")
 		}
 		m.data = data
@@ -156,7 +98,7 @@ func (a *API) finalize(c *call, id string) *xtest.Reply {
 		}
 		m.segments, m.finalized, m.fails = nil, c.Now, c.Switches.MediaFails && m.kind().slow
 	}
-	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return c.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
 // complete looks at the whole file: its size, and for images its true type, whatever the upload called it.
@@ -180,18 +122,25 @@ func (m *media) complete(c *call) *xtest.Reply {
 }
 
 func (a *API) getMediaStatus(c *call) *xtest.Reply {
-	if command := c.Query.Get("command"); command != "STATUS" {
+	if command := c.Query.Get("command"); c.Query.Has("command") && command != "STATUS" {
 		return c.Refuse("command", []string{command}, "The `command` query parameter value [%s] is not one of [STATUS]", command)
 	}
 	id := c.Query.Get("media_id")
 	m := a.ownMedia(c, id)
-	if m == nil {
+	switch {
+	case m == nil:
 		return c.noMedia(id)
+	case !m.kind().slow && c.Switches.PictureStatusNotFound:
+		return xtest.NotFound()
+	case !m.kind().slow:
+		rep := c.noMedia(id)
+		rep.Reason = "only videos and GIFs are processed and have a STATUS: a picture can be posted at once"
+		return rep
 	}
 	if m.done() {
 		m.polls++
 	}
-	return xtest.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
+	return c.Found(http.StatusOK, map[string]any{"data": m.uploadObject(c)})
 }
 
 func (c *call) noMedia(id string) *xtest.Reply {
@@ -200,30 +149,19 @@ func (c *call) noMedia(id string) *xtest.Reply {
 
 func (a *API) postMediaMetadata(c *call) *xtest.Reply {
 	var in struct {
-		ID       string          `json:"id"`
-		Metadata json.RawMessage `json:"metadata"`
+		ID       string         `json:"id"`
+		Metadata map[string]any `json:"metadata"`
 	}
-	text := field{kind: "object", properties: schema{"text": {kind: "string", required: true, max: maxAltText}}}
-	if rep := c.readJSON(&in, schema{
-		"id":       {kind: "string", required: true, pattern: idPattern},
-		"metadata": {kind: "object", required: true, properties: schema{"alt_text": text}},
-	}); rep != nil {
+	if rep := c.readJSON(&in, bodies["metadata"]); rep != nil {
 		return rep
 	}
 	m := a.ownMedia(c, in.ID)
 	if m == nil {
 		return c.noMedia(in.ID)
 	}
-	var meta struct {
-		Alt *struct {
-			Text string `json:"text"`
-		} `json:"alt_text"`
+	if m.metadata == nil {
+		m.metadata = map[string]any{}
 	}
-	_ = json.Unmarshal(in.Metadata, &meta)
-	if meta.Alt != nil {
-		m.alt = meta.Alt.Text
-	}
-	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{
-		"id": m.id, "associated_metadata": map[string]any{"alt_text": map[string]any{"text": m.alt}},
-	}})
+	maps.Copy(m.metadata, in.Metadata)
+	return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"id": m.id, "associated_metadata": m.metadata}})
 }

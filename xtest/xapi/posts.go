@@ -13,14 +13,14 @@ func (a *API) getPost(c *call) *xtest.Reply {
 	id := c.Vars["id"]
 	p := a.posts[id]
 	if p == nil {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("tweet", "id", id)}})
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("tweet", "id", id)}})
 	}
 	if !a.mayRead(c, a.user(p.AuthorID)) {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("tweet", "id", id)}})
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("tweet", "id", id)}})
 	}
 	body := a.postsBody(c, []*post{p})
 	body["data"] = body["data"].([]any)[0]
-	return xtest.Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 func (a *API) getPosts(c *call) *xtest.Reply {
@@ -40,7 +40,7 @@ func (a *API) getPosts(c *call) *xtest.Reply {
 	if errs != nil {
 		body["errors"] = errs
 	}
-	return xtest.Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 func (a *API) deletePost(c *call) *xtest.Reply {
@@ -53,7 +53,7 @@ func (a *API) deletePost(c *call) *xtest.Reply {
 		return xtest.Forbidden("You are not authorized to delete this Tweet.")
 	}
 	delete(a.posts, id)
-	return xtest.Found(http.StatusOK, map[string]any{"data": map[string]any{"deleted": true}})
+	return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"deleted": true}})
 }
 
 // postsBody has no "data" when there are no posts, as X's has none.
@@ -76,16 +76,18 @@ func (a *API) postsBody(c *call, posts []*post) map[string]any {
 // expansionField is the field that an expansion brings along, asked for or not.
 var expansionField = map[string]string{
 	"author_id":                      "author_id",
+	"username":                       "username",
 	"attachments.media_keys":         "attachments",
 	"attachments.poll_ids":           "attachments",
 	"in_reply_to_user_id":            "in_reply_to_user_id",
+	"referenced_tweets":              "referenced_tweets",
 	"referenced_tweets.id":           "referenced_tweets",
 	"referenced_tweets.id.author_id": "referenced_tweets",
 	"entities.mentions.username":     "entities",
 }
 
 func (a *API) postObject(c *call, p *post, fields map[string]bool) map[string]any {
-	o := map[string]any{"id": p.ID, "text": p.Text, c.Word("edit_history_tweet_ids"): []string{p.ID}}
+	o := map[string]any{"id": p.ID, "text": escape(p.Text), "edit_history_tweet_ids": []string{p.ID}}
 	all := map[string]bool{}
 	for f := range fields {
 		all[f] = true
@@ -99,6 +101,8 @@ func (a *API) postObject(c *call, p *post, fields map[string]bool) map[string]an
 		switch f {
 		case "author_id":
 			o[f] = p.AuthorID
+		case "username":
+			o[f] = a.user(p.AuthorID).Username
 		case "created_at":
 			o[f] = p.CreatedAt.UTC().Format(xtest.TimeFormat)
 		case "conversation_id":
@@ -118,11 +122,13 @@ func (a *API) postObject(c *call, p *post, fields map[string]bool) map[string]an
 			o[f] = false
 		case "source":
 			o[f] = "Local simulator"
+		case "paid_partnership":
+			o[f] = p.paid
 		case "public_metrics":
 			o[f] = a.postMetrics(p)
 		case "referenced_tweets":
 			if refs := p.references(); refs != nil {
-				o[c.Word(f)] = refs
+				o[f] = refs
 			}
 		case "attachments":
 			if a := p.attachments(); a != nil {
@@ -175,7 +181,6 @@ func (a *API) postMetrics(p *post) map[string]any {
 var (
 	mentionPattern = regexp.MustCompile(`\B@([A-Za-z0-9_]{1,15})\b`)
 	hashtagPattern = regexp.MustCompile(`\B#([\p{L}\p{N}_]*\p{L}[\p{L}\p{N}_]*)`)
-	linkPattern    = regexp.MustCompile(`https?://[^\s]+`)
 )
 
 // entities finds mentions, hashtags and links. Their positions count runes.
@@ -195,10 +200,14 @@ func (a *API) entities(text string) map[string]any {
 	for _, m := range hashtagPattern.FindAllStringSubmatchIndex(text, -1) {
 		add("hashtags", m, map[string]any{"tag": text[m[2]:m[3]]})
 	}
-	for _, m := range linkPattern.FindAllStringIndex(text, -1) {
+	for _, m := range linkPattern.FindAllStringSubmatchIndex(text, -1) {
+		m = m[2:4]
 		link := text[m[0]:m[1]]
-		add("urls", m, map[string]any{"url": link, "expanded_url": link,
-			"display_url": strings.TrimPrefix(strings.TrimPrefix(link, "https://"), "http://")})
+		_, display, full := strings.Cut(link, "://")
+		if !full {
+			link, display = "http://"+link, link
+		}
+		add("urls", m, map[string]any{"url": link, "expanded_url": link, "display_url": display})
 	}
 	if len(e) == 0 {
 		return nil

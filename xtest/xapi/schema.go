@@ -2,9 +2,9 @@ package xapi
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"mime"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -14,19 +14,33 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// schema describes a JSON object of a request: every key that it may have.
+// bodies are the bodies that X's OpenAPI file describes for the endpoints here, with all keys that they may have.
+//
+//go:embed bodies.json
+var bodiesFile []byte
+
+var bodies = func() map[string]schema {
+	var all map[string]schema
+	if err := json.Unmarshal(bodiesFile, &all); err != nil {
+		panic("xapi: bodies.json: " + err.Error())
+	}
+	return all
+}()
+
+// schema describes a JSON object of a request.
 type schema map[string]field
 
 // field describes one value. The zero limits do not limit.
 type field struct {
-	kind       string // "string", "integer", "boolean", "array" or "object"
-	required   bool
-	text       bool // may also come as a string, as it must in a form
-	min, max   int  // of an integer, of the runes of a string, of the items of an array
-	pattern    *regexp.Regexp
-	oneOf      []string
-	items      *field
-	properties schema
+	Kind       string `json:"type"` // "string", "integer", "boolean", "array" or "object"
+	Required   bool
+	Text       bool // may also come as a string, as it must in a form
+	Open       bool // an object that may have other keys
+	Min, Max   int  // of an integer, of the runes of a string, of the items of an array
+	Pattern    string
+	Enum       []string
+	Items      *field
+	Properties schema
 }
 
 // readJSON reads the body into v, after holding it to its description. X checks bodies against a JSON schema, refuses
@@ -42,7 +56,7 @@ func (c *call) readJSON(v any, want schema) *xtest.Reply {
 	if err := d.Decode(&raw); err != nil || d.More() {
 		return c.Refuse("", nil, "Request body is not valid JSON")
 	}
-	c.check("$", raw, field{kind: "object", properties: want})
+	c.check("$", raw, field{Kind: "object", Properties: want})
 	if c.Faulty() {
 		return c.Invalid()
 	}
@@ -56,56 +70,57 @@ func (c *call) check(path string, v any, f field) {
 	fault := func(format string, args ...any) {
 		c.AddFault(path, []string{asJSON(v)}, path+": "+format, args...)
 	}
-	if s, ok := v.(string); ok && f.text {
-		v = fromText(s, f.kind)
+	if s, ok := v.(string); ok && f.Text {
+		v = fromText(s, f.Kind)
 	}
-	if got := jsonKind(v); got != f.kind {
-		fault("%s found, %s expected", got, f.kind)
+	if got := jsonKind(v); got != f.Kind {
+		fault("%s found, %s expected", got, f.Kind)
 		return
 	}
 	switch v := v.(type) {
 	case string:
 		n := utf8.RuneCountInString(v)
 		switch {
-		case n < f.min:
-			fault("must be at least %d characters long", f.min)
-		case f.max > 0 && n > f.max:
-			fault("may only be %d characters long", f.max)
-		case f.pattern != nil && !f.pattern.MatchString(v):
-			fault("does not match the regex pattern %s", f.pattern)
-		case f.oneOf != nil && !slices.Contains(f.oneOf, v):
-			fault("does not have a value in the enumeration [%s]", strings.Join(f.oneOf, ", "))
+		case n < f.Min:
+			fault("must be at least %d characters long", f.Min)
+		case f.Max > 0 && n > f.Max:
+			fault("may only be %d characters long", f.Max)
+		case f.Pattern == "id" && !idPattern.MatchString(v):
+			fault("does not match the regex pattern %s", idPattern)
+		case f.Enum != nil && !slices.Contains(f.Enum, v):
+			fault("does not have a value in the enumeration [%s]", strings.Join(f.Enum, ", "))
 		}
 	case json.Number:
 		n, err := strconv.Atoi(v.String())
 		switch {
-		case err != nil || n < f.min:
-			fault("must have a minimum value of %d", f.min)
-		case f.max > 0 && n > f.max:
-			fault("must have a maximum value of %d", f.max)
+		case err != nil || n < f.Min:
+			fault("must have a minimum value of %d", f.Min)
+		case f.Max > 0 && n > f.Max:
+			fault("must have a maximum value of %d", f.Max)
 		}
 	case []any:
 		switch {
-		case len(v) < f.min:
-			fault("there must be a minimum of %d items in the array", f.min)
-		case f.max > 0 && len(v) > f.max:
-			fault("there must be a maximum of %d items in the array", f.max)
+		case len(v) < f.Min:
+			fault("there must be a minimum of %d items in the array", f.Min)
+		case f.Max > 0 && len(v) > f.Max:
+			fault("there must be a maximum of %d items in the array", f.Max)
 		}
 		for i, item := range v {
-			c.check(path+"["+strconv.Itoa(i)+"]", item, *f.items)
+			c.check(path+"["+strconv.Itoa(i)+"]", item, *f.Items)
 		}
 	case map[string]any:
-		c.checkObject(path, v, f.properties)
+		c.checkObject(path, v, f)
 	}
 }
 
-func (c *call) checkObject(path string, v map[string]any, want schema) {
+func (c *call) checkObject(path string, v map[string]any, f field) {
+	want := f.Properties
 	var keys []string
 	for k := range v {
 		keys = append(keys, k)
 	}
-	for k, f := range want {
-		if _, ok := v[k]; !ok && f.required {
+	for k, p := range want {
+		if _, ok := v[k]; !ok && p.Required {
 			keys = append(keys, k)
 		}
 	}
@@ -113,14 +128,15 @@ func (c *call) checkObject(path string, v map[string]any, want schema) {
 	for _, k := range keys {
 		at := path + "." + k
 		value, given := v[k]
-		f, known := want[k]
+		p, known := want[k]
 		switch {
+		case !known && f.Open:
 		case !known:
 			c.AddFault(at, []string{asJSON(value)}, "%s: is not defined in the schema and the schema does not allow additional properties", at)
 		case !given:
 			c.AddFault(at, nil, "%s: is missing but it is required", at)
 		default:
-			c.check(at, value, f)
+			c.check(at, value, p)
 		}
 	}
 }

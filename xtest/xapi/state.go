@@ -26,6 +26,7 @@ type post struct {
 	conversation  string
 	media         []*media
 	poll          *poll
+	paid          bool // a paid partnership
 }
 
 type poll struct {

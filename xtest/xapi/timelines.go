@@ -50,11 +50,11 @@ func (c *call) ownID() *xtest.Reply {
 func (a *API) timeline(c *call, least, most int, belongs func(*xtest.User) func(*post) bool) *xtest.Reply {
 	id := c.Vars["id"]
 	u := a.user(id)
-	if u == nil {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "id", id)}})
+	if u == nil || u.Suspended {
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, "id", id)}})
 	}
 	if !a.mayRead(c, u) {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
 	}
 	def := 10
 	if least == 1 {
@@ -79,7 +79,7 @@ func (a *API) timeline(c *call, least, most int, belongs func(*xtest.User) func(
 	}
 	body := a.postsBody(c, posts)
 	body["meta"] = meta
-	return xtest.Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
 }
 
 // window reads the bounds of a timeline: ids exclude their own post, start_time is within, end_time is not.

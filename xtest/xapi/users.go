@@ -17,11 +17,11 @@ func (a *API) getUserByName(c *call) *xtest.Reply {
 }
 
 func (a *API) oneUser(c *call, by, value string, u *xtest.User) *xtest.Reply {
-	if u == nil {
-		return xtest.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", by, value)}})
+	if u == nil || u.Suspended {
+		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, by, value)}})
 	}
 	body := map[string]any{"data": a.userObject(c, u)}
-	return xtest.Found(http.StatusOK, a.withUserIncludes(c, body, []*xtest.User{u}))
+	return c.Found(http.StatusOK, a.withUserIncludes(c, body, []*xtest.User{u}))
 }
 
 func (a *API) getUsers(c *call) *xtest.Reply {
@@ -36,17 +36,25 @@ func (a *API) manyUsers(c *call, by string, keys []string, find func(string) *xt
 	var users []*xtest.User
 	var errs []any
 	for _, k := range keys {
-		if u := find(k); u != nil {
+		if u := find(k); u != nil && !u.Suspended {
 			users = append(users, u)
 		} else {
-			errs = append(errs, c.Missing("user", by, k))
+			errs = append(errs, c.noUser(u, by, k))
 		}
 	}
 	body := a.usersBody(c, users)
 	if errs != nil {
 		body["errors"] = errs
 	}
-	return xtest.Found(http.StatusOK, body)
+	return c.Found(http.StatusOK, body)
+}
+
+// noUser is the entry for an account that is not there, or suspended.
+func (c *call) noUser(u *xtest.User, by, value string) any {
+	if u == nil {
+		return c.Missing("user", by, value)
+	}
+	return c.Suspended(by, value)
 }
 
 // usersBody has no "data" when there is nobody, as X's has none.
@@ -113,7 +121,7 @@ func (a *API) addUserFields(c *call, u *xtest.User, object map[string]any) {
 	}
 	if fields["most_recent_tweet_id"] || c.List("expansions")["most_recent_tweet_id"] {
 		if p := a.newest(u); p != nil {
-			object[c.Word("most_recent_tweet_id")] = p.ID
+			object["most_recent_tweet_id"] = p.ID
 		}
 	}
 }

@@ -103,7 +103,7 @@ func TestUsersAreLookedUp(t *testing.T) {
 	}
 	wantEqual(t, "by its new name", l.get("/2/users/by/username/renamed", as).text("data", "id"), two)
 
-	l.get("/2/users/1", as).wantBody(200, jsonType, `{"errors":[{"value":"1","detail":"Could not find user with id: [1].","title":"Not Found Error","resource_type":"user","parameter":"id","resource_id":"1","type":"https://api.twitter.com/2/problems/resource-not-found"}]}`)
+	l.get("/2/users/1", as).wantBody(200, jsonType, `{"errors":[{"value":"1","detail":"Could not find user with id: [1].","title":"Not Found Error","resource_type":"user","parameter":"id","resource_id":"1","type":"https://api.x.com/2/problems/resource-not-found"}]}`)
 	wantEqual(t, "unknown name", l.get("/2/users/by/username/demo_two", as).text("errors", 0, "detail"), "Could not find user with username: [demo_two].")
 
 	res := l.get("/2/users?ids="+one+",1,"+two, as).want(200)
@@ -128,7 +128,7 @@ func TestParametersAreCheckedAsXChecksThem(t *testing.T) {
 		{"an unknown exclusion", "/2/users/" + one + "/tweets?exclude=quotes", "The `exclude` query parameter value [quotes] is not one of [replies,retweets]"},
 		{"an unknown media field", "/2/tweets/1?media.fields=size", "The `media.fields` query parameter value [size] is not one of [alt_text,duration_ms,height,media_key,non_public_metrics,organic_metrics,preview_image_url,promoted_metrics,public_metrics,type,url,variants,width]"},
 		{"an unknown place field", "/2/tweets/1?place.fields=size", "The `place.fields` query parameter value [size] is not one of [contained_within,country,country_code,full_name,geo,id,name,place_type]"},
-		{"an expansion of posts for a user", "/2/users/me?expansions=author_id", "The `expansions` query parameter value [author_id] is not one of [affiliation.user_id,most_recent_post_id,most_recent_tweet_id,pinned_post_id,pinned_tweet_id]"},
+		{"an expansion of posts for a user", "/2/users/me?expansions=author_id", "The `expansions` query parameter value [author_id] is not one of [affiliation,affiliation.user_id,most_recent_post_id,most_recent_tweet_id,pinned_post_id,pinned_tweet_id]"},
 		{"an id that is none", "/2/users/:id", "The `id` query parameter value [:id] is not valid"},
 		{"a name that is none", "/2/users/by/username/a-b", "The `username` query parameter value [a-b] does not match ^[A-Za-z0-9_]{1,15}$"},
 		{"no ids", "/2/users", "The `ids` query parameter can not be empty"},
@@ -150,7 +150,7 @@ func TestParametersAreCheckedAsXChecksThem(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { l.get(tt.path, as).wantInvalid(tt.message) })
 	}
-	l.get("/2/users/"+one+"/tweets?max_results=0", as).wantBody(400, jsonType, `{"errors":[{"parameters":{"max_results":["0"]},"message":"The `+"`max_results`"+` query parameter value [0] is not between 5 and 100"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`)
+	l.get("/2/users/"+one+"/tweets?max_results=0", as).wantBody(400, jsonType, `{"errors":[{"parameters":{"max_results":["0"]},"message":"The `+"`max_results`"+` query parameter value [0] is not between 5 and 100"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`)
 	if res := l.get("/2/users/me?foo=1&bar=2", as).want(400); res.at("errors", 1) == nil {
 		t.Errorf("all faults at once: %s", res.body)
 	}
