@@ -49,11 +49,6 @@ func (x *X) Extend(e Extension) {
 	x.ext.User, x.ext.Media = e.User, e.Media
 }
 
-// Endpoints lists what the API serves.
-func (x *X) Endpoints() []Endpoint {
-	return append([]Endpoint(nil), x.ext.Endpoints...)
-}
-
 // UserParams are the query parameters of endpoints that answer with users.
 func UserParams() []string {
 	return []string{"expansions", "post.fields", "tweet.fields", "user.fields"}

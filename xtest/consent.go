@@ -177,8 +177,8 @@ func (x *X) allow(q *question, u *account) *outcome {
 	}
 	rt := q.request
 	rt.user = u
-	if old, ok := x.approvals[u.ID]; !ok || old.readOnly {
-		x.approvals[u.ID] = approval{readOnly: rt.readOnly}
+	if old, ok := x.approvals[u.ID]; !ok || old.ReadOnly {
+		x.approvals[u.ID] = approval{ReadOnly: rt.readOnly}
 	}
 	if rt.callback == outOfBand {
 		rt.verifier = random(7, digits)
@@ -208,5 +208,5 @@ func (x *X) refuse(q *question) *outcome {
 // alreadyAllowed reports whether an earlier approval answers a question. mu is held.
 func (x *X) alreadyAllowed(q *question, u *account) bool {
 	a, ok := x.approvals[u.ID]
-	return ok && q.silent && !q.forceLogin && (!a.readOnly || q.request.readOnly)
+	return ok && q.silent && !q.forceLogin && (!a.ReadOnly || q.request.readOnly)
 }

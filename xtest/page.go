@@ -29,7 +29,14 @@ type page struct {
 	Callbacks []string
 	Compared  bool   // error: whether the callback that was sent is to be compared with Callbacks
 	Sent      string // it
+
+	// front: what the simulator has and did
+	Keys             []key
+	Requests         []Request
+	Switches, Serves []string
 }
+
+type key struct{ Name, Value string }
 
 // choice is an account on a page.
 type choice struct {
@@ -75,6 +82,7 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 		x.note(r, http.StatusFound, out.location, out.reason)
 	}
 	if out.location != "" {
+		x.changed(r)
 		h.Set("Location", out.location)
 		w.WriteHeader(http.StatusFound)
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -43,6 +44,7 @@ func (rep *Reply) because(format string, args ...any) *Reply {
 
 // finish writes an answer, logs it if it refuses, and notes it in the record. No lock is held.
 func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
+	x.changed(r)
 	if rep.Status >= http.StatusBadRequest {
 		said := string(rep.Body)
 		if rep.ContentType == typeHTML {
@@ -59,6 +61,13 @@ func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 	}
 	w.WriteHeader(rep.Status)
 	_, _ = w.Write(rep.Body)
+}
+
+// changed saves the state after a request that may have changed it: any but those of the API.
+func (x *X) changed(r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/2/") || strings.HasPrefix(r.URL.Path, "/2/oauth2/") {
+		x.saveState()
+	}
 }
 
 // note tells the log and the record that a request was refused, and why.

@@ -6,7 +6,7 @@ import (
 )
 
 // approval is what a user has allowed the app under OAuth 1.0a.
-type approval struct{ readOnly bool }
+type approval struct{ ReadOnly bool }
 
 // AddUser adds an account. It panics when the id is not 1 to 19 decimal digits, the username is empty, or either is
 // taken. A zero CreatedAt becomes the present.

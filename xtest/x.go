@@ -37,6 +37,7 @@ type X struct {
 	windows       map[string]*apiWindow
 	rateLimits    map[string]int // set by SetRateLimit
 	ext           Extension
+	state         stateFile
 }
 
 // account is a user with what belongs to them.

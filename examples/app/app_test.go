@@ -30,7 +30,7 @@ type fullX struct {
 }
 
 func newX() *fullX {
-	x := &fullX{Server: xtest.NewServer(xtest.Config{})}
+	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: xapi.DemoUsers()})}
 	x.API = xapi.Mount(x.X)
 	x.AddDemo()
 	return x
@@ -63,7 +63,7 @@ func TestWithoutCredentialsASimulatorRuns(t *testing.T) {
 		t.Errorf("%d buttons, not 2", n)
 	}
 	// Two clicks: "Continue with X" and "Authorize app".
-	timeline := b.signIn("OAuth 2.0").want(http.StatusOK, "Timeline", "Demo Account", "The newest sample post", "local simulator of X")
+	timeline := b.signIn("OAuth 2.0").want(http.StatusOK, "Timeline", "Nora Lindqvist", "Both have a good coffee shop", "local simulator of X")
 	if timeline.url.Path != "/timeline" {
 		t.Errorf("ended on %s", timeline.url)
 	}
@@ -75,9 +75,9 @@ func TestJourney(t *testing.T) {
 			t.Parallel()
 			x, at := withX(t, nil)
 			b := newBrowser(t, at)
-			b.signIn(protocol).want(http.StatusOK, "The newest sample post in the local simulator.", "of 180 more calls until")
-			b.get("/me").want(http.StatusOK, "@demo", xtest.DefaultUserID, protocol)
-			b.get("/followers").want(http.StatusOK, "Second Demo", "@demo_two")
+			b.signIn(protocol).want(http.StatusOK, "Both have a good coffee shop, it turns out.", "of 180 more calls until")
+			b.get("/me").want(http.StatusOK, "@nora_lindqvist", xtest.DefaultUserID, protocol)
+			b.get("/followers").want(http.StatusOK, "Tomasz Kowal", "@tkowal")
 
 			b.get("/compose").press("Post", map[string]any{"text": "A text <b>of</b> two\r\nlines & more"}).
 				want(http.StatusOK, "on its way", "A text <b>of</b> two lines & more")
@@ -142,7 +142,7 @@ func TestTokens(t *testing.T) {
 	if n := x.Count(http.MethodPost, "/2/oauth2/token") - before; n != 1 {
 		t.Errorf("%d refreshes, not 1", n)
 	}
-	b.get("/timeline").want(http.StatusOK, "sample post")
+	b.get("/timeline").want(http.StatusOK, "coffee")
 
 	// The other protocol beside it.
 	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 2.0", "OAuth 1.0a", "never by itself")
@@ -155,7 +155,7 @@ func TestTokens(t *testing.T) {
 	// new sign-in, which X answers without a question: the approval still stands.
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Hello")
 	before = x.Count(http.MethodPost, "/oauth/access_token")
-	b.get("/timeline").want(http.StatusOK, "Timeline", "sample post")
+	b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
 	if n := x.Count(http.MethodPost, "/oauth/access_token") - before; n != 1 {
 		t.Errorf("%d sign-ins, not 1", n)
 	}
@@ -186,7 +186,7 @@ func TestJSON(t *testing.T) {
 			if resp := b.json("/me", &me); resp.StatusCode != http.StatusOK {
 				t.Errorf("/me: %d", resp.StatusCode)
 			}
-			if me.AccountID != xtest.DefaultUserID || me.ID == "" || me.Username != xtest.DefaultUserName || me.Provider == "" {
+			if me.AccountID != xtest.DefaultUserID || me.ID == "" || me.Username != "nora_lindqvist" || me.Provider == "" {
 				t.Errorf("/me: %+v", me)
 			}
 			var timeline struct {
@@ -427,16 +427,16 @@ func TestOneProtocolAlone(t *testing.T) {
 		t.Parallel()
 		_, at := withX(t, map[string]string{"X_CONSUMER_KEY": "", "X_CONSUMER_SECRET": ""})
 		b := newBrowser(t, at)
-		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
 		b.get("/auth/login/x-oauth1").want(http.StatusNotFound)
 	})
 	t.Run("a public client", func(t *testing.T) {
 		t.Parallel()
 		_, at := withX(t, map[string]string{"X_CLIENT_ID": xtest.DefaultPublicClientID, "X_CLIENT_SECRET": ""})
 		b := newBrowser(t, at)
-		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
 		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
-		b.get("/timeline").want(http.StatusOK, "sample post")
+		b.get("/timeline").want(http.StatusOK, "coffee")
 	})
 }
 
@@ -506,7 +506,7 @@ func TestXIsAway(t *testing.T) {
 	b := newBrowser(t, at)
 	b.signIn("OAuth 2.0")
 	x.Close()
-	b.get("/me").want(http.StatusOK, "@demo")
+	b.get("/me").want(http.StatusOK, "@nora_lindqvist")
 	b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
 	var p problem
 	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusBadGateway || p.Code != "unavailable" {

@@ -132,7 +132,7 @@ func credentials(x string) []string {
 // outsideX is an X that outlives the application, and its credentials.
 func outsideX(t *testing.T, public string) (*xtest.Server, []string) {
 	t.Helper()
-	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}})
+	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}, Users: xapi.DemoUsers()})
 	xapi.Mount(x.X).AddDemo()
 	t.Cleanup(x.Close)
 	return x, append(credentials(x.URL), "PUBLIC_URL="+public)
@@ -146,8 +146,8 @@ func sqliteIn(dir string) string {
 // signedIn expects the session and the tokens to work: with X asked.
 func (b *browser) signedIn(protocol string) {
 	b.Helper()
-	b.get("/me").want(200, "@demo", protocol)
-	b.get("/timeline").want(200, "sample post")
+	b.get("/me").want(200, "@nora_lindqvist", protocol)
+	b.get("/timeline").want(200, "coffee")
 }
 
 var endings = []struct {

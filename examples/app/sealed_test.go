@@ -35,7 +35,7 @@ type tap struct {
 }
 
 func newTap(t *testing.T, public string) *tap {
-	x := xtest.New(xtest.Config{Callbacks: []string{public + callbackPath}})
+	x := xtest.New(xtest.Config{Callbacks: []string{public + callbackPath}, Users: xapi.DemoUsers()})
 	xapi.Mount(x).AddDemo()
 	s := &tap{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

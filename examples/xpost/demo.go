@@ -91,7 +91,7 @@ func tour(ctx context.Context, w world, dir string) (result, error) {
 // localX starts a simulator and makes w's variables those that lead to it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
-	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}})
+	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}, Users: xapi.DemoUsers()})
 	xapi.Mount(x.X).AddDemo()
 	variables := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,

@@ -51,7 +51,7 @@ func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.S
 	if cfg.ClientID != "" || cfg.OAuth1.ConsumerKey != "" {
 		return cfg, nil
 	}
-	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}})
+	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}, Users: xapi.DemoUsers()})
 	xapi.Mount(x.X).AddDemo()
 	cfg.ClientID, cfg.ClientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret
 	cfg.X.AuthorizeURL = x.URL + "/i/oauth2/authorize"

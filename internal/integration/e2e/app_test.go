@@ -23,7 +23,7 @@ func TestSignInAndOut(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, start(t, "app"))
 	for _, label := range []string{"OAuth 2.0", "OAuth 1.0a"} {
-		p.signIn(label, "Demo Account")
+		p.signIn(label, "Nora Lindqvist")
 		p.see("Timeline", "Signed in by", label)
 		p.click("Sign out")
 		p.arrive("/")
@@ -37,7 +37,7 @@ func TestBackAfterSigningOutShowsNothingPrivate(t *testing.T) {
 	// The private page is the end of the way through X, as it is for most people.
 	p.open("/me")
 	p.see("will be able to")
-	p.click("Demo Account")
+	p.click("Nora Lindqvist")
 	p.click("Authorize app")
 	p.arrive("/me")
 	p.see("What the session knows")
@@ -77,10 +77,10 @@ func TestTwoTabs(t *testing.T) {
 	first.see("will be able to")
 	second.open("/followers")
 	second.see("will be able to")
-	first.click("Demo Account")
+	first.click("Nora Lindqvist")
 	first.click("Authorize app")
 	first.arrive("/me")
-	second.click("Demo Account")
+	second.click("Nora Lindqvist")
 	second.click("Authorize app")
 	second.arrive("/followers")
 	first.open("/posts")
@@ -90,7 +90,7 @@ func TestTwoTabs(t *testing.T) {
 func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, start(t, "app"))
-	p.signIn("OAuth 2.0", "Demo Account")
+	p.signIn("OAuth 2.0", "Nora Lindqvist")
 	p.open("/compose")
 	p.fill("text", "Written before the session ended")
 	p.expire()
@@ -100,7 +100,7 @@ func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 	if strings.Contains(p.text(), "{") {
 		t.Errorf("a person reads\n%s", p.text())
 	}
-	p.signIn("OAuth 2.0", "Demo Account")
+	p.signIn("OAuth 2.0", "Nora Lindqvist")
 	p.open("/posts")
 	if strings.Contains(p.text(), "Written before") {
 		t.Error("it was posted")
