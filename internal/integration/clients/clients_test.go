@@ -35,8 +35,9 @@ func missing(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-func TestNodeClients(t *testing.T) {
-	t.Parallel()
+// nodeOrSkip gives the path of node, whose packages are installed.
+func nodeOrSkip(t *testing.T) string {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		missing(t, "node is not installed")
@@ -44,6 +45,22 @@ func TestNodeClients(t *testing.T) {
 	if _, err := os.Stat("node_modules"); err != nil {
 		missing(t, "run npm ci --prefix internal/integration/clients")
 	}
+	return node
+}
+
+// pythonOrSkip gives the path of Debian's Python, whose packages are Debian's.
+func pythonOrSkip(t *testing.T) string {
+	t.Helper()
+	const python = "/usr/bin/python3"
+	if err := exec.CommandContext(t.Context(), python, "-c", "import tweepy, authlib, requests_oauthlib").Run(); err != nil {
+		missing(t, "python3-tweepy, python3-authlib or python3-requests-oauthlib is not installed")
+	}
+	return python
+}
+
+func TestNodeClients(t *testing.T) {
+	t.Parallel()
+	node := nodeOrSkip(t)
 	hook, err := filepath.Abs("node/hook.cjs")
 	if err != nil {
 		t.Fatal(err)
@@ -70,11 +87,7 @@ func TestNodeClients(t *testing.T) {
 
 func TestPythonClients(t *testing.T) {
 	t.Parallel()
-	// Debian's, not another one on the path: its packages are Debian's.
-	const python = "/usr/bin/python3"
-	if err := exec.CommandContext(t.Context(), python, "-c", "import tweepy, authlib, requests_oauthlib").Run(); err != nil {
-		missing(t, "python3-tweepy, python3-authlib or python3-requests-oauthlib is not installed")
-	}
+	python := pythonOrSkip(t)
 	for _, c := range []struct {
 		name, post string
 		refreshes  bool

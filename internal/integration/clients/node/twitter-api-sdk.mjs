@@ -8,4 +8,6 @@ const second = (await user.refreshAccessToken()).token.access_token;
 const client = new sdk.Client(user);
 const me = await client.users.findMyUser();
 await client.tweets.createTweet({text: "by twitter-api-sdk"});
-done({id: me.data.id, refreshed: first !== second, token: second});
+const refresh = user.token.refresh_token;
+await user.revokeAccessToken();
+done({id: me.data.id, refreshed: first !== second, token: refresh, revoked: second});
