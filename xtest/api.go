@@ -97,7 +97,11 @@ func (x *X) answerCall(w http.ResponseWriter, c *Call) *Reply {
 		return rep
 	}
 	if c.User != nil && c.User.Suspended {
-		return c.suspended().because("the account is suspended")
+		name := "RefuseSuspended"
+		if c.v1 {
+			name = "SuspendedV1"
+		}
+		return c.refuse(name, "the account is suspended")
 	}
 	query, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
@@ -122,19 +126,19 @@ func (x *X) gate(c *Call) *Reply {
 	switch c.who.kind {
 	case kindApp:
 		if c.v1 {
-			return coded(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return c.refuse("NoAccessV1", "API 1.1 takes user tokens of OAuth 1.0a")
 		}
 		if !c.Endpoint.AppOnly {
-			return c.unsupportedAuth()
+			return c.refuse("RefuseUnsupportedAuth", "the endpoint takes no app-only token: sign a user in")
 		}
 	case kindOAuth1:
 		if c.Endpoint.Writes && c.who.readOnly {
-			return c.readOnlyApp()
+			return c.refuse("ReadOnlyApp", "the app or the token may only read")
 		}
 	default:
 		if c.v1 {
 			// verify_credentials belongs to OAuth 1.0a; a token of OAuth 2.0 has no access to API 1.1.
-			return coded(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return c.refuse("NoAccessV1", "API 1.1 takes user tokens of OAuth 1.0a")
 		}
 		for _, s := range c.Endpoint.Scopes {
 			if !c.who.scopes[s] {
@@ -150,39 +154,10 @@ func (x *X) scripted(c *Call) *Reply {
 	if c.v1 || !x.takeRefusal(c) {
 		return nil
 	}
-	var rep *Reply
-	switch c.Switches.Refuse {
-	case RefuseUnauthorized:
-		rep = apiUnauthorized("")
-	case RefuseForbidden:
-		rep = apiForbidden("")
-	case RefuseUnsupportedAuth:
-		rep = c.unsupportedAuth()
-	case RefuseNotEnrolled:
-		rep = c.notEnrolled()
-	case RefuseNoCredits:
-		rep = c.noCredits()
-	case RefuseTooMany:
-		rep = c.tooMany()
-	case RefuseUsageCap:
-		rep = c.usageCap()
-	case RefuseSpendCap:
-		rep = c.spendCap()
-	case RefuseSuspended:
-		rep = c.suspended()
-	case RefuseNotPermitted:
-		rep = Forbidden("Your account is not permitted to perform this action.")
-	case RefuseLocked:
-		rep = coded(http.StatusForbidden, 326, "To protect our users from spam and other malicious activity, "+
-			"this account is temporarily locked. Please log in to https://twitter.com to unlock your account.")
-	case RefuseAtEdge:
-		rep = edgePage(http.StatusForbidden, "Attention Required! | Cloudflare", "Sorry, you have been blocked")
-	case RefuseEdgeDown:
-		rep = edgePage(http.StatusServiceUnavailable, "Service Unavailable | Cloudflare", "The service is not available")
-	default:
-		rep = c.Invalid()
+	if c.Switches.Refuse == RefuseTooMany {
+		return c.tooMany()
 	}
-	return rep.because("a switch asks for this answer")
+	return c.refuse(c.Switches.Refuse.String(), "a switch asks for this answer")
 }
 
 // takeRefusal reports whether the switches refuse a call, and counts those that RefuseTimes limits.

@@ -2,15 +2,11 @@ package xtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 )
-
-// enrolledAccount is the number that X puts into its 402 answers: 19 digits, which makes the body 185 bytes long, as
-// recorded.
-const enrolledAccount = "1500000000000000001"
 
 // object writes a JSON object with its keys in the order given, so that bodies are byte for byte what was recorded.
 func object(pairs ...any) json.RawMessage {
@@ -78,15 +74,14 @@ func (c *Call) rename(v any) any {
 
 // Forbidden is the form of an endpoint's own 403, in the order of X's recorded answer to a duplicate post.
 func Forbidden(detail string) *Reply {
-	return &Reply{Status: http.StatusForbidden, ContentType: typeJSON,
-		Body: object("detail", detail, "type", "about:blank", "title", "Forbidden", "status", 403)}
+	return newReply(http.StatusForbidden, typeJSON,
+		string(object("detail", detail, "type", "about:blank", "title", "Forbidden", "status", 403)))
 }
 
 // flat is a status and nothing more, in the form of X's 401 and 403.
 func flat(status int) *Reply {
 	text := http.StatusText(status)
-	return &Reply{Status: status, ContentType: typeProblem,
-		Body: object("title", text, "type", "about:blank", "status", status, "detail", text)}
+	return newReply(status, typeProblem, string(object("title", text, "type", "about:blank", "status", status, "detail", text)))
 }
 
 // NotFound is X's flat 404.
@@ -97,86 +92,6 @@ func apiUnauthorized(reason string, args ...any) *Reply {
 
 func apiForbidden(reason string, args ...any) *Reply {
 	return flat(http.StatusForbidden).because(reason, args...)
-}
-
-func (c *Call) unsupportedAuth() *Reply {
-	with := "OAuth 2.0 Application-Only"
-	if c.Switches.UnknownAuth {
-		with = "Unknown"
-	}
-	return &Reply{Status: http.StatusForbidden, ContentType: typeProblem, Body: object(
-		"title", "Unsupported Authentication",
-		"detail", "Authenticating with "+with+" is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].",
-		"type", c.problemType("unsupported-authentication"),
-		"status", 403)}
-}
-
-func (c *Call) readOnlyApp() *Reply {
-	return &Reply{Status: http.StatusForbidden, ContentType: typeProblem, Body: object(
-		"title", "Forbidden",
-		"detail", "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.",
-		"type", c.problemType("oauth1-permissions"),
-		"status", 403)}
-}
-
-func (c *Call) notEnrolled() *Reply {
-	return &Reply{Status: http.StatusForbidden, ContentType: typeJSON, Body: object(
-		"client_id", "10000001",
-		"detail", "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.",
-		"registration_url", "https://developer.twitter.com/en/docs/projects/overview",
-		"title", "Client Forbidden",
-		"required_enrollment", "Appropriate Level of API Access",
-		"reason", "client-not-enrolled",
-		"type", c.problemType("client-forbidden"))}
-}
-
-func (c *Call) noCredits() *Reply {
-	return &Reply{Status: http.StatusPaymentRequired, ContentType: typeJSON, noLimits: true, Body: object(
-		"title", "CreditsDepleted",
-		"detail", "Your enrolled account ["+enrolledAccount+"] does not have any credits to fulfill this request.",
-		"type", c.problemType("credits"))}
-}
-
-func (c *Call) usageCap() *Reply {
-	return newReply(http.StatusTooManyRequests, typeJSON, string(object(
-		"account_id", enrolledAccount,
-		"product_name", "standard-basic",
-		"title", "UsageCapExceeded",
-		"period", "Monthly",
-		"scope", "Product",
-		"detail", "Usage cap exceeded: Monthly product cap",
-		"type", c.problemType("usage-capped"))))
-}
-
-// spendCap is also an answer of the token endpoint.
-func (c *Call) spendCap() *Reply {
-	year, month, _ := c.Now.UTC().Date()
-	return newReply(http.StatusForbidden, typeJSON, string(object(
-		"account_id", enrolledAccount,
-		"title", "SpendCapReached",
-		"detail", "Your enrolled account ["+enrolledAccount+"] has reached its billing cycle spend cap.",
-		"reset_date", time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
-		"type", c.problemType("credits"))))
-}
-
-// suspended is the refusal of every call of a suspended user.
-func (c *Call) suspended() *Reply {
-	if c.v1 {
-		return coded(http.StatusForbidden, 64, "Your account is suspended and is not permitted to access this feature.")
-	}
-	return newReply(http.StatusForbidden, typeProblem, string(object(
-		"title", "Forbidden",
-		"detail", "Your account is suspended and is not permitted to access this feature.",
-		"type", c.problemType("user-suspended"),
-		"status", 403)))
-}
-
-func (c *Call) tooMany() *Reply {
-	if c.Switches.LegacyRateLimitBody || c.v1 {
-		return coded(http.StatusTooManyRequests, 88, "Rate limit exceeded")
-	}
-	return &Reply{Status: http.StatusTooManyRequests, ContentType: typeProblem,
-		Body: object("title", "Too Many Requests", "detail", "Too Many Requests", "type", "about:blank", "status", 429)}
 }
 
 // paramFault is one entry of a 400: the parameter at fault with its values, and what X says about it.
@@ -204,11 +119,11 @@ func (c *Call) Invalid() *Reply {
 		}
 		list = append(list, object("parameters", params, "message", b.message))
 	}
-	return &Reply{Status: http.StatusBadRequest, ContentType: typeJSON, Body: object(
+	return newReply(http.StatusBadRequest, typeJSON, string(object(
 		"errors", list,
 		"title", "Invalid Request",
 		"detail", "One or more parameters to your request was invalid.",
-		"type", c.problemType("invalid-request"))}
+		"type", c.problemType("invalid-request"))))
 }
 
 // Refuse is invalid with a single fault.
@@ -219,54 +134,27 @@ func (c *Call) Refuse(name string, values []string, format string, args ...any) 
 
 // Missing is an entry of "errors" beside or in place of "data": X answers 200 to a lookup that finds nothing.
 func (c *Call) Missing(resource, parameter, value string) json.RawMessage {
-	return object(
-		"value", value,
-		"detail", fmt.Sprintf("Could not find %s with %s: [%s].", resource, parameter, value),
-		"title", "Not Found Error",
-		"resource_type", resource,
-		"parameter", parameter,
-		"resource_id", value,
-		"type", c.problemType("resource-not-found"))
+	detail := fmt.Sprintf("Could not find %s with %s: [%s].", resource, parameter, value)
+	return c.entry("resource-not-found", "Not Found Error", detail, resource, parameter, value)
 }
 
 // Suspended is the entry for an account that X has suspended.
 func (c *Call) Suspended(parameter, value string) json.RawMessage {
-	return object(
-		"value", value,
-		"detail", "User has been suspended: ["+value+"].",
-		"title", "Forbidden",
-		"resource_type", "user",
-		"parameter", parameter,
-		"resource_id", value,
-		"type", c.problemType("resource-not-found"))
+	return c.entry("resource-not-found", "Forbidden", "User has been suspended: ["+value+"].", "user", parameter, value)
 }
 
 // Hidden is the entry for what a protected account does not show to the caller.
 func (c *Call) Hidden(resource, parameter, value string) json.RawMessage {
-	return object(
-		"value", value,
-		"detail", fmt.Sprintf("Sorry, you are not authorized to see the %s with %s: [%s].", resource, parameter, value),
-		"title", "Authorization Error",
-		"resource_type", resource,
-		"parameter", parameter,
-		"resource_id", value,
-		"type", c.problemType("not-authorized-for-resource"))
+	detail := fmt.Sprintf("Sorry, you are not authorized to see the %s with %s: [%s].", resource, parameter, value)
+	return c.entry("not-authorized-for-resource", "Authorization Error", detail, resource, parameter, value)
 }
 
+func (c *Call) entry(kind, title, detail, resource, parameter, value string) json.RawMessage {
+	return object("value", value, "detail", detail, "title", title, "resource_type", resource,
+		"parameter", parameter, "resource_id", value, "type", c.problemType(kind))
+}
+
+// problemType names a type that the OpenAPI file has.
 func (c *Call) problemType(name string) string {
-	host := c.Switches.ProblemHost
-	switch {
-	case host != "":
-	case name == "invalid-request", name == "resource-not-found", name == "not-authorized-for-resource":
-		host = "api.x.com" // as the OpenAPI file has it; the others are as recorded
-	default:
-		host = "api.twitter.com"
-	}
-	return "https://" + host + "/2/problems/" + name
-}
-
-func edgePage(status int, title, text string) *Reply {
-	return &Reply{Status: status, ContentType: typeHTML, noLimits: true, Body: fmt.Appendf(nil,
-		"<!DOCTYPE html>\n<html><head><title>%s</title></head>\n<body><h1>%s</h1><p>%s</p><p>This page stands for one of the edge's; it was made by a local simulator.</p></body></html>\n",
-		title, title, text)}
+	return "https://" + cmp.Or(c.Switches.ProblemHost, "api.x.com") + "/2/problems/" + name
 }

@@ -1,7 +1,5 @@
 package xtest
 
-import "strconv"
-
 // APISwitches choose between behaviours of X's API on which the sources are silent or disagree, and bring about failures
 // that an application meets in production. The zero value is X on a good day. [Switches] embeds it.
 type APISwitches struct {
@@ -98,19 +96,6 @@ const (
 
 // String is the name of the constant.
 func (v Vocabulary) String() string {
-	return nameOf(int(v), "BothVocabularies", "TweetVocabulary", "PostVocabulary")
-}
-
-// String is the name of the constant.
-func (r Refusal) String() string {
-	return nameOf(int(r), "RefuseNothing", "RefuseUnauthorized", "RefuseForbidden", "RefuseUnsupportedAuth",
-		"RefuseNotEnrolled", "RefuseNoCredits", "RefuseTooMany", "RefuseUsageCap", "RefuseSpendCap", "RefuseSuspended",
-		"RefuseNotPermitted", "RefuseLocked", "RefuseInvalid", "RefuseAtEdge", "RefuseEdgeDown")
-}
-
-func nameOf(i int, names ...string) string {
-	if i < 0 || i >= len(names) {
-		return strconv.Itoa(i)
-	}
-	return names[i]
+	names := [...]string{"BothVocabularies", "TweetVocabulary", "PostVocabulary"}
+	return names[min(max(int(v), 0), len(names)-1)]
 }

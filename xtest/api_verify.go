@@ -11,7 +11,7 @@ import (
 // parameters that it does not know.
 func (x *X) verifyCredentials(c *Call) *Reply {
 	if c.Switches.NoVerifyCredentials {
-		return coded(http.StatusForbidden, 453, "You currently have access to a subset of Twitter API v2 endpoints and limited v1.1 endpoints (e.g. media post, oauth) only. If you need access to this endpoint, you may need a different access level. You can learn more here: https://developer.twitter.com/en/portal/product")
+		return c.refuse("LimitedV1", "a switch asks for this answer")
 	}
 	u := *c.User
 	id, _ := strconv.ParseUint(u.ID, 10, 64)

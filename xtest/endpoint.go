@@ -1,18 +1,6 @@
 package xtest
 
-import (
-	"fmt"
-	"net/http"
-	"time"
-)
-
-const limitWindow = 15 * time.Minute
-
-// window counts the requests to one token endpoint.
-type window struct {
-	n     int
-	reset time.Time
-}
+import "net/http"
 
 // oauth1Endpoint is tokenEndpoint for the endpoints that also take GET, as X does and RFC 5849 does not.
 func (x *X) oauth1Endpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
@@ -43,7 +31,7 @@ func (x *X) answerToken(w http.ResponseWriter, r *http.Request, serve func(*http
 	h.Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure")
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate, pre-check=0, post-check=0")
 	h.Set("Pragma", "no-cache")
-	rep := x.limited(h, r.URL.Path)
+	rep := x.limited(w, r.URL.Path)
 	if rep == nil {
 		rep = x.tokenRefusal(r)
 	}
@@ -65,24 +53,16 @@ func (x *X) tokenRefusal(r *http.Request) *Reply {
 	return x.scripted(&Call{X: x, Request: r, Now: x.Now()})
 }
 
-func (x *X) limited(h http.Header, path string) *Reply {
+func (x *X) limited(w http.ResponseWriter, path string) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	limit := x.cfg.Switches.TokenRateLimit
 	if limit <= 0 {
 		return nil
 	}
-	now := x.Now()
-	win := x.limits[path]
-	if win == nil || !now.Before(win.reset) {
-		win = &window{reset: now.Add(limitWindow)}
-		x.limits[path] = win
-	}
-	win.n++
-	h.Set("x-rate-limit-limit", fmt.Sprint(limit))
-	h.Set("x-rate-limit-remaining", fmt.Sprint(max(limit-win.n, 0)))
-	h.Set("x-rate-limit-reset", fmt.Sprint(win.reset.Unix()))
-	if win.n > limit {
+	left, reset := x.take("token "+path, limit, quarter, x.Now())
+	setLimit(w, "x-rate-limit-", limit, left, reset)
+	if left < 0 {
 		return coded(http.StatusTooManyRequests, 88, "Rate limit exceeded").because("wait until x-rate-limit-reset")
 	}
 	return nil

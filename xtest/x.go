@@ -32,7 +32,6 @@ type X struct {
 	codes         map[string]*code
 	tokens        map[string]*token
 	spent         spentTokens
-	limits        map[string]*window
 	swept         time.Time
 	windows       map[string]*apiWindow
 	rateLimits    map[string]int // set by SetRateLimit
@@ -63,7 +62,6 @@ func New(cfg Config) *X {
 		requestTokens: map[string]*requestToken{},
 		codes:         map[string]*code{},
 		tokens:        map[string]*token{},
-		limits:        map[string]*window{},
 		windows:       map[string]*apiWindow{},
 		rateLimits:    map[string]int{},
 	}
