@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/html/atom"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
@@ -30,9 +31,8 @@ type fullX struct {
 }
 
 func newX() *fullX {
-	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: xapi.DemoUsers()})}
-	x.API = xapi.Mount(x.X)
-	x.AddDemo()
+	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: demo.Users()})}
+	x.API = demo.Mount(x.X)
 	return x
 }
 

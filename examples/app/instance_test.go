@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // asProcess makes this test's binary the application.
@@ -132,8 +132,8 @@ func credentials(x string) []string {
 // outsideX is an X that outlives the application, and its credentials.
 func outsideX(t *testing.T, public string) (*xtest.Server, []string) {
 	t.Helper()
-	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}, Users: xapi.DemoUsers()})
-	xapi.Mount(x.X).AddDemo()
+	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}, Users: demo.Users()})
+	demo.Mount(x.X)
 	t.Cleanup(x.Close)
 	return x, append(credentials(x.URL), "PUBLIC_URL="+public)
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // simulatorSuffix names the file that the simulator keeps beside the application's.
@@ -21,7 +21,7 @@ func startSimulator(cfg config) (config, func(), error) {
 	x := xtest.NewServer(xtest.Config{
 		AppName:   "xsignin example",
 		Callbacks: []string{cfg.publicURL + callbackPath},
-		Users:     xapi.DemoUsers(),
+		Users:     demo.Users(),
 	})
 	if cfg.place.Kind == storage.InSQLite {
 		if err := x.KeepState(cfg.place.At + simulatorSuffix); err != nil {
@@ -32,7 +32,7 @@ func startSimulator(cfg config) (config, func(), error) {
 		// Sessions know their beginning to the millisecond.
 		cfg.simulatorSince = time.Now().Truncate(time.Millisecond)
 	}
-	xapi.Mount(x.X).AddDemo()
+	demo.Mount(x.X)
 	cfg.simulator = x.URL
 	cfg.apiURL, cfg.authorizeURL = x.URL, x.URL+"/i/oauth2/authorize"
 	cfg.clientID, cfg.clientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret

@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // TestStartsWithoutKeys runs the command's own main.
@@ -67,7 +67,7 @@ func newSite(t *testing.T, allow ...string) *site {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
-	xapi.Mount(s.x).AddDemo()
+	demo.Mount(s.x)
 	var err error
 	s.store, err = storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "linking.db")}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {

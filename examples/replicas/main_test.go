@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // TestStartsWithoutKeys runs the command's own main, without a server.
@@ -70,7 +70,7 @@ func newSite(t *testing.T, at storage.Place) *site {
 	srv := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
-	xapi.Mount(s.x).AddDemo()
+	demo.Mount(s.x)
 	all, err := startAll(t.Context(), xsignin.Config{
 		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		Secrets: []string{strings.Repeat("k", 32)}, X: xsignin.XEndpoints{Transport: s.x.Transport()}, Logger: slog.New(slog.DiscardHandler),

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/frame"
 	"github.com/xsignin/xsignin/examples/internal/localx/localxtest"
 	"github.com/xsignin/xsignin/xtest"
@@ -50,8 +51,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(srv.Close)
 	url := "http://" + srv.Listener.Addr().String()
 	x := xtest.New(xtest.Config{Callbacks: []string{url + "/auth/callback"}})
-	api := xapi.Mount(x)
-	api.AddDemo()
+	api := demo.Mount(x)
 	h, kit, err := newApp(xsignin.Config{
 		PublicURL: url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, X: xsignin.XEndpoints{Transport: x.Transport()},
 	})

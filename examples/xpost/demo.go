@@ -16,8 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	demox "github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // demo runs commands against a local X that ends with it: those of a tour, or the one that
@@ -91,8 +91,8 @@ func tour(ctx context.Context, w world, dir string) (result, error) {
 // localX starts a simulator and makes w's variables those that lead to it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
-	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}, Users: xapi.DemoUsers()})
-	xapi.Mount(x.X).AddDemo()
+	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{config{port: port}.callbackURL()}, Users: demox.Users()})
+	demox.Mount(x.X)
 	variables := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,
 		"X_CLIENT_ID":    xtest.DefaultPublicClientID, // a Native App, without a secret

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	demox "github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
@@ -40,8 +41,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, x: xtest.New(xtest.Config{}), file: filepath.Join(t.TempDir(), "home", "tokens.db"), secrets: map[string]string{}}
-	l.api = xapi.Mount(l.x)
-	l.api.AddDemo()
+	l.api = demox.Mount(l.x)
 	srv := httptest.NewServer(http.HandlerFunc(l.serve))
 	t.Cleanup(srv.Close)
 	l.url = srv.URL

@@ -20,8 +20,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
-	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 const usage = `xsim is a local X to sign in with. Nothing in it reaches X.
@@ -146,7 +146,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 			return &configError{[]error{fmt.Errorf("STATE: %w", err)}}
 		}
 	}
-	xapi.Mount(x).AddDemo()
+	demo.Mount(x)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return &configError{[]error{fmt.Errorf("ADDR: %w", err)}}
@@ -181,7 +181,7 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 			err = &configError{[]error{fmt.Errorf("X_CALLBACK_URLS: %v", p)}}
 		}
 	}()
-	cfg.Users = xapi.DemoUsers()
+	cfg.Users = demo.Users()
 	return xtest.New(cfg), nil
 }
 

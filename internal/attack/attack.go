@@ -69,7 +69,6 @@ func Serve(t *testing.T, build Build, s Site) *Site {
 	t.Helper()
 	x := xtest.New(xtest.Config{})
 	api := xapi.Mount(x)
-	api.AddDemo()
 	srv := httptest.NewUnstartedServer(nil)
 	public := "https://" + srv.Listener.Addr().String()
 	app, kit, err := build(xsignin.Config{

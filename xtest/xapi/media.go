@@ -95,12 +95,15 @@ func (a *API) ownMedia(c *call, id string) *media {
 }
 
 func (a *API) newMedia(c *call, category, mime string, owners []string) *media {
-	m := &media{id: a.x.NewID(), owner: c.User.ID, owners: owners, category: category, mime: mime,
-		segments: map[int][]byte{}, created: c.Now}
+	return a.keep(&media{owner: c.User.ID, owners: owners, category: category, mime: mime, segments: map[int][]byte{}})
+}
+
+// keep gives an upload its id, and forgets expired ones: uploads are the only big things here.
+func (a *API) keep(m *media) *media {
+	m.id, m.created = a.x.NewID(), a.x.Now()
 	m.key = m.kind().prefix + m.id
-	// Uploads are the only big things here, and nobody can use an expired one.
 	for id, old := range a.media {
-		if old.expired(c.Now) {
+		if old.expired(m.created) {
 			delete(a.media, id)
 		}
 	}

@@ -29,7 +29,7 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(srv.Close)
 	s := &Site{t: t, X: xtest.New(xtest.Config{}), url: srv.URL}
-	xapi.Mount(s.X).AddDemo()
+	xapi.Mount(s.X)
 	s.X.SetCallbacks(srv.URL + "/auth/callback")
 	var err error
 	handler, err = build(xsignin.Config{
