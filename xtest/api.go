@@ -1,13 +1,10 @@
 package xtest
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -46,7 +43,7 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	x.apiHeaders(w, c.Now)
+	x.apiHeaders(w)
 	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
 	if !known {
 		c.write(w, NotFound().because("this simulator has no such endpoint; its front page lists those that it has"))
@@ -65,10 +62,9 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.who = who
-	if who.user != nil {
-		user := who.user.User
-		c.User = &user
-	}
+	x.mu.Lock()
+	c.User = who.user.copied()
+	x.mu.Unlock()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAPIBody))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -189,17 +185,17 @@ func (c *Call) accessLevel() string {
 	return "read"
 }
 
-// apiHeaders sets the headers of every answer of X's API. The cookies are there because they break clients that share a
-// cookie jar between users.
-func (x *X) apiHeaders(w http.ResponseWriter, now time.Time) {
-	h := w.Header()
-	id := make([]byte, 24)
-	_, _ = rand.Read(id)
-	h.Set("x-transaction-id", hex.EncodeToString(id[:8]))
-	h.Set("Cache-Control", "no-cache, no-store, max-age=0")
-	h.Add("Set-Cookie", "guest_id=v1%3A"+strconv.FormatInt(now.UnixMilli(), 10)+
-		"; Max-Age=34214400; Path=/; Secure; SameSite=None")
-	h.Add("Set-Cookie", "__cf_bm="+hex.EncodeToString(id[8:])+"; Path=/; HttpOnly; Secure; SameSite=None")
+// apiHeaders sets the headers of every answer of X's API.
+func (x *X) apiHeaders(w http.ResponseWriter) {
+	w.Header().Set("x-transaction-id", random(16, "0123456789abcdef"))
+	w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0")
+	x.setEdgeCookies(w)
+}
+
+// setEdgeCookies sets X's cookies, which break clients that share a cookie jar between users.
+func (x *X) setEdgeCookies(w http.ResponseWriter) {
+	w.Header().Add("Set-Cookie", "guest_id=v1%3A"+x.NewID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
+	w.Header().Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure; SameSite=None")
 }
 
 func (c *Call) write(w http.ResponseWriter, rep *Reply) {
@@ -209,12 +205,8 @@ func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 			h.Del(name)
 		}
 	}
-	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && isJSON(rep.ContentType) {
+	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && strings.HasPrefix(rep.ContentType, "application/") {
 		rep.ContentType = c.Switches.ErrorContentType
 	}
 	c.X.finish(w, c.Request, rep)
-}
-
-func isJSON(contentType string) bool {
-	return strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, typeProblem)
 }

@@ -1,9 +1,9 @@
 package xtest
 
 import (
+	"maps"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -38,19 +38,11 @@ func (c *Call) checkQuery() {
 	if v, ok := c.Vars["username"]; ok && !usernamePattern.MatchString(v) {
 		c.AddFault("username", []string{v}, "The `username` query parameter value [%s] does not match ^[A-Za-z0-9_]{1,15}$", v)
 	}
-	names := make([]string, 0, len(c.Query))
-	for name := range c.Query {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
 		values := c.Query[name]
 		if !slices.Contains(c.Endpoint.Params, name) {
-			allowed := slices.Clone(c.Endpoint.Params)
-			for v := range c.Vars {
-				allowed = append(allowed, v)
-			}
-			sort.Strings(allowed)
+			allowed := slices.AppendSeq(slices.Clone(c.Endpoint.Params), maps.Keys(c.Vars))
+			slices.Sort(allowed)
 			c.AddFault(name, values, "The query parameter [%s] is not one of [%s]", name, strings.Join(allowed, ","))
 			continue
 		}

@@ -38,14 +38,11 @@ func (x *X) verifyCredentials(c *Call) *Reply {
 
 // publicMetrics are those of the caller, which an extension keeps.
 func (x *X) publicMetrics(c *Call) map[string]any {
-	ask, object := *c, map[string]any{}
-	ask.Query = url.Values{"user.fields": {"public_metrics"}}
+	object := map[string]any{"public_metrics": map[string]any{"followers_count": 0, "following_count": 0, "tweet_count": 0}}
 	if x.ext.User != nil {
+		ask := *c
+		ask.Query = url.Values{"user.fields": {"public_metrics"}}
 		x.ext.User(&ask, *c.User, object)
 	}
-	metrics, ok := object["public_metrics"].(map[string]any)
-	if !ok {
-		return map[string]any{"followers_count": 0, "following_count": 0, "tweet_count": 0}
-	}
-	return metrics
+	return object["public_metrics"].(map[string]any)
 }

@@ -74,7 +74,7 @@ func bare(u *url.URL) string {
 
 // consentPath finds the consent page in a path, which has more in front where an X is mounted below a prefix.
 func consentPath(path string) (string, bool) {
-	for _, p := range []string{pathSDK, pathAuthenticate, pathAuthorize1, pathAuthorize2} {
+	for _, p := range consentPaths() {
 		if strings.HasSuffix(path, p) {
 			return p, true
 		}

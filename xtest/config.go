@@ -1,6 +1,7 @@
 package xtest
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
@@ -99,21 +100,12 @@ func defaultUsers() []User {
 }
 
 func (c Config) withDefaults() Config {
-	for _, d := range []struct {
-		field *string
-		value string
-	}{
-		{&c.AppName, DefaultAppName},
-		{&c.ClientID, DefaultClientID},
-		{&c.ClientSecret, DefaultClientSecret},
-		{&c.PublicClientID, DefaultPublicClientID},
-		{&c.ConsumerKey, DefaultConsumerKey},
-		{&c.ConsumerSecret, DefaultConsumerSecret},
-	} {
-		if *d.field == "" {
-			*d.field = d.value
-		}
-	}
+	c.AppName = cmp.Or(c.AppName, DefaultAppName)
+	c.ClientID = cmp.Or(c.ClientID, DefaultClientID)
+	c.ClientSecret = cmp.Or(c.ClientSecret, DefaultClientSecret)
+	c.PublicClientID = cmp.Or(c.PublicClientID, DefaultPublicClientID)
+	c.ConsumerKey = cmp.Or(c.ConsumerKey, DefaultConsumerKey)
+	c.ConsumerSecret = cmp.Or(c.ConsumerSecret, DefaultConsumerSecret)
 	if c.Callbacks == nil {
 		c.Callbacks = []string{DefaultCallback}
 	}

@@ -20,8 +20,8 @@ const (
 	pathSDK          = "/i/oauth/authenticate" // built by X's own SDK, for pathAuthenticate
 )
 
-func isConsentPath(path string) bool {
-	return path == pathAuthenticate || path == pathAuthorize1 || path == pathAuthorize2 || path == pathSDK
+func consentPaths() []string {
+	return []string{pathSDK, pathAuthenticate, pathAuthorize1, pathAuthorize2}
 }
 
 // question is a valid request for consent, to be put to a person.

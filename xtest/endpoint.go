@@ -26,9 +26,7 @@ func (x *X) tokenEndpoint(w http.ResponseWriter, r *http.Request, serve func(*ht
 
 func (x *X) answerToken(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
 	h := w.Header()
-	// A client that keeps cookies between users would share these; X sets them on every answer.
-	h.Add("Set-Cookie", "guest_id=v1%3A"+x.NewID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
-	h.Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure")
+	x.setEdgeCookies(w)
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate, pre-check=0, post-check=0")
 	h.Set("Pragma", "no-cache")
 	rep := x.limited(w, r.URL.Path)

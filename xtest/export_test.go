@@ -26,12 +26,4 @@ func (x *X) AddRequestToken(value, secret, verifier, userID string) {
 
 const (
 	MaxRecord = maxRecord
-	MaxSpent  = maxSpent
 )
-
-// Spent counts the spent refresh tokens that are remembered.
-func (x *X) Spent() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.spent.grants)
-}

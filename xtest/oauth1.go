@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const defaultTolerance = 300 * time.Second
@@ -35,7 +36,7 @@ func (x *X) readSigned(r *http.Request) (*signedRequest, *Reply) {
 	if err != nil {
 		return nil, badAuthentication("oauth_timestamp is not a number: send seconds since 1970")
 	}
-	if !isASCII(params["oauth_nonce"]) {
+	if strings.ContainsFunc(params["oauth_nonce"], func(r rune) bool { return r > unicode.MaxASCII }) {
 		return nil, badAuthentication("oauth_nonce is not ASCII")
 	}
 	if v, ok := params["oauth_version"]; ok && v != "1.0" {
@@ -83,15 +84,6 @@ func (x *X) signedParams(r *http.Request) (map[string]string, *Reply) {
 		}
 	}
 	return params, nil
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // verify checks key, timestamp, signature and nonce, in this order; secrets are the token secrets of which any will do.

@@ -11,16 +11,11 @@ import (
 
 // oauthError is an error body of the OAuth 2.0 endpoints.
 func (x *X) oauthError(status int, code, description string) *Reply {
-	body := struct {
-		Error       string              `json:"error"`
-		Description string              `json:"error_description"`
-		Errors      []map[string]string `json:"errors,omitempty"`
-	}{Error: code, Description: description}
+	body := []any{"error", code, "error_description", description}
 	if x.cfg.Switches.ErrorsArray {
-		body.Errors = []map[string]string{{"message": description}}
+		body = append(body, "errors", []any{object("message", description)})
 	}
-	b, _ := json.Marshal(body)
-	return newReply(status, typeJSON, string(b))
+	return newReply(status, typeJSON, string(object(body...)))
 }
 
 func (x *X) invalidRequest(description, reason string, args ...any) *Reply {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -88,14 +87,16 @@ func (x *X) refresh(client string, form url.Values) *Reply {
 	}
 	t := x.live(value)
 	if t == nil || t.kind != kindRefresh || t.app != client {
-		if g := x.spent.grants[value]; g != nil && g.client == client && x.cfg.Switches.RefreshReuseRevokes {
-			x.endGrant(g, "")
+		if spent := x.tokens[value]; spent != nil && spent.kind == kindSpent && spent.app == client && x.cfg.Switches.RefreshReuseRevokes {
+			x.endGrant(spent.grant, "")
 		}
 		return x.invalidRequest("Value passed for the token was invalid.",
 			"the refresh token is unknown, spent, revoked, or another client's: keep the newest one, or sign in again")
 	}
 	delete(x.tokens, value)
-	x.spent.add(value, t.grant)
+	if x.cfg.Switches.RefreshReuseRevokes {
+		x.tokens[value] = &token{kind: kindSpent, app: client, grant: t.grant, expires: x.Now().Add(spentLifetime)}
+	}
 	if x.cfg.Switches.RefreshEndsAccess {
 		x.endGrant(t.grant, kindOAuth2)
 	}
@@ -107,28 +108,23 @@ func (x *X) issue(g *grant) *Reply {
 	now, life := x.Now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
 	access := x.newOpaque("at")
 	x.tokens[access] = &token{kind: kindOAuth2, user: g.user, app: g.client, grant: g, expires: now.Add(life)}
-	body := struct {
-		TokenType    string `json:"token_type"`
-		ExpiresIn    int    `json:"expires_in"`
-		AccessToken  string `json:"access_token"`
-		Scope        string `json:"scope"`
-		RefreshToken string `json:"refresh_token,omitempty"`
-	}{TokenType: "bearer", ExpiresIn: int(life.Seconds()), AccessToken: access}
 	scopes := slices.Clone(g.scopes)
 	if !x.cfg.Switches.ScopeOrderAsAsked {
 		slices.Reverse(scopes)
 	}
-	body.Scope = strings.Join(scopes, " ")
+	body := []any{
+		"token_type", "bearer", "expires_in", int(life.Seconds()), "access_token", access, "scope", strings.Join(scopes, " "),
+	}
 	if slices.Contains(scopes, "offline.access") {
-		body.RefreshToken = x.newOpaque("rt")
+		refresh := x.newOpaque("rt")
 		t := &token{kind: kindRefresh, user: g.user, app: g.client, grant: g}
 		if d := x.cfg.Switches.RefreshLifetime; d > 0 {
 			t.expires = now.Add(d)
 		}
-		x.tokens[body.RefreshToken] = t
+		x.tokens[refresh] = t
+		body = append(body, "refresh_token", refresh)
 	}
-	b, _ := json.Marshal(body)
-	return newReply(http.StatusOK, typeJSON, string(b))
+	return newReply(http.StatusOK, typeJSON, string(object(body...)))
 }
 
 func (x *X) serveRevoke(r *http.Request) *Reply {

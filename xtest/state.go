@@ -52,10 +52,8 @@ func (x *X) KeepState(path string) error {
 	b, err := os.ReadFile(path)
 	if err == nil {
 		err = x.load(b)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("xtest: state in %s: %w (remove the file to start anew)", path, err)
 	}
 	x.state = stateFile{path: path, saved: string(b)}
@@ -81,7 +79,7 @@ func (x *X) load(b []byte) error {
 		grants[i] = &grant{user: x.users[g.User], client: g.Client, scopes: g.Scopes}
 	}
 	for value, t := range s.Tokens {
-		if t.Grant < 0 || t.Grant > len(grants) || t.Kind != kindApp && x.users[t.User] == nil {
+		if t.Grant < 0 || t.Grant > len(grants) || t.Kind != kindApp && t.Kind != kindSpent && x.users[t.User] == nil {
 			return errors.New("a token has no grant or no user")
 		}
 		kept := &token{kind: t.Kind, user: x.users[t.User], app: t.App, secret: t.Secret, readOnly: t.ReadOnly, expires: t.Expires}

@@ -38,7 +38,7 @@ func TestARestartForgetsNoTokens(t *testing.T) {
 		if !s.Live(pair.Access) || !s.Live(signed.Get("oauth_token")) || s.Live(gone.Access) {
 			t.Fatal("wanted: the tokens of before, without the revoked one")
 		}
-		if u, ok := s.UserByName("renamed"); !ok || u.ID != xtest.SecondUserID {
+		if u := s.UserByName("renamed"); u == nil || u.ID != xtest.SecondUserID {
 			t.Errorf("the renamed account is %v", u)
 		}
 		r := s.do(consumer().user(signed.Get("oauth_token"), signed.Get("oauth_token_secret")).

@@ -2,6 +2,7 @@ package xtest
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -78,21 +79,10 @@ func (x *X) RevokeApp(userID string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.approvals, userID)
-	for value, t := range x.tokens {
-		if t.user != nil && t.user.ID == userID {
-			delete(x.tokens, value)
-		}
-	}
-	for value, c := range x.codes {
-		if c.user.ID == userID {
-			delete(x.codes, value)
-		}
-	}
-	for value, rt := range x.requestTokens {
-		if rt.user != nil && rt.user.ID == userID {
-			delete(x.requestTokens, value)
-		}
-	}
+	is := func(a *account) bool { return a != nil && a.ID == userID }
+	maps.DeleteFunc(x.tokens, func(_ string, t *token) bool { return is(t.user) })
+	maps.DeleteFunc(x.codes, func(_ string, c *code) bool { return is(c.user) })
+	maps.DeleteFunc(x.requestTokens, func(_ string, t *requestToken) bool { return is(t.user) })
 }
 
 // byName finds an account by its handle, in which case does not count. mu is held.
@@ -105,24 +95,24 @@ func (x *X) byName(username string) *account {
 	return nil
 }
 
-// UserByID finds an account.
-func (x *X) UserByID(id string) (User, bool) {
+// UserByID finds an account and returns a copy of it, or nil.
+func (x *X) UserByID(id string) *User {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	a := x.users[id]
-	if a == nil {
-		return User{}, false
-	}
-	return a.User, true
+	return x.users[id].copied()
 }
 
-// UserByName finds an account by its handle, in which case does not count.
-func (x *X) UserByName(username string) (User, bool) {
+// UserByName finds an account by its handle, in which case does not count, and returns a copy of it, or nil.
+func (x *X) UserByName(username string) *User {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	a := x.byName(username)
+	return x.byName(username).copied()
+}
+
+func (a *account) copied() *User {
 	if a == nil {
-		return User{}, false
+		return nil
 	}
-	return a.User, true
+	u := a.User
+	return &u
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,7 +32,6 @@ type X struct {
 	requestTokens map[string]*requestToken
 	codes         map[string]*code
 	tokens        map[string]*token
-	spent         spentTokens
 	swept         time.Time
 	windows       map[string]*apiWindow
 	rateLimits    map[string]int // set by SetRateLimit
@@ -127,7 +127,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveRevoke)
 	case path == "/oauth2/token":
 		x.tokenEndpoint(w, r, x.serveAppOnly)
-	case isConsentPath(path):
+	case slices.Contains(consentPaths(), path):
 		x.serveConsent(w, r)
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":

@@ -3,6 +3,7 @@
 package xapi
 
 import (
+	"net/http"
 	"sync"
 
 	"github.com/xsignin/xsignin/xtest"
@@ -30,26 +31,11 @@ func Mount(x *xtest.X) *API {
 		following: map[string]map[string]uint64{},
 		followers: map[string]map[string]uint64{},
 	}
-	x.Extend(xtest.Extension{Endpoints: a.endpoints(), User: a.completeUser, Media: mediaFiles{a}})
+	x.Extend(xtest.Extension{Endpoints: a.endpoints(), User: a.completeUser, Media: http.HandlerFunc(a.serveMedia)})
 	return a
 }
 
 // call is an API call of this package's endpoints. a.mu is held.
 type call struct {
 	*xtest.Call
-}
-
-// user finds an account, and gives nil where there is none.
-func (a *API) user(id string) *xtest.User {
-	if u, ok := a.x.UserByID(id); ok {
-		return &u
-	}
-	return nil
-}
-
-func (a *API) byName(name string) *xtest.User {
-	if u, ok := a.x.UserByName(name); ok {
-		return &u
-	}
-	return nil
 }

@@ -100,7 +100,7 @@ func (a *API) attach(c *call, in *newPost, p *post) *xtest.Reply {
 
 func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 	visible := func(id string) *post {
-		if q := a.posts[id]; q != nil && a.mayRead(c, a.user(q.AuthorID)) {
+		if q := a.posts[id]; q != nil && a.mayRead(c, a.x.UserByID(q.AuthorID)) {
 			return q
 		}
 		return nil
@@ -126,7 +126,7 @@ func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 
 // mayReply holds a reply to the reply_settings of its parent. Those about paid and verified accounts let verified ones in.
 func (a *API) mayReply(me *xtest.User, parent *post) bool {
-	author := a.user(parent.AuthorID)
+	author := a.x.UserByID(parent.AuthorID)
 	if me.ID == author.ID || parent.replySettings == "" || slices.Contains(a.mentioned(parent.Text), me.ID) {
 		return true
 	}

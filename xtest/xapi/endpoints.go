@@ -59,12 +59,18 @@ func (a *API) userEndpoints() []xtest.Endpoint {
 		}
 	}
 	return []xtest.Endpoint{
-		read("/2/users/by", readPosts, 900, 300, a.getUsersByNames, "usernames"),
-		read("/2/users/by/username/:username", readPosts, 900, 300, a.getUserByName),
-		read("/2/users/:id", readPosts, 900, 300, a.getUser),
-		read("/2/users", readPosts, 900, 300, a.getUsers, "ids"),
-		read("/2/users/:id/followers", readGraph, 300, 300, a.getFollowers, pageParams...),
-		read("/2/users/:id/following", readGraph, 300, 300, a.getFollowing, pageParams...),
+		read("/2/users/by", readPosts, 900, 300, func(c *call) *xtest.Reply {
+			return a.manyUsers(c, "usernames", usernamePattern, a.x.UserByName)
+		}, "usernames"),
+		read("/2/users/by/username/:username", readPosts, 900, 300, func(c *call) *xtest.Reply {
+			return a.oneUser(c, "username", a.x.UserByName)
+		}),
+		read("/2/users/:id", readPosts, 900, 300, func(c *call) *xtest.Reply { return a.oneUser(c, "id", a.x.UserByID) }),
+		read("/2/users", readPosts, 900, 300, func(c *call) *xtest.Reply {
+			return a.manyUsers(c, "ids", idPattern, a.x.UserByID)
+		}, "ids"),
+		read("/2/users/:id/followers", readGraph, 300, 300, func(c *call) *xtest.Reply { return a.graph(c, a.followers) }, pageParams...),
+		read("/2/users/:id/following", readGraph, 300, 300, func(c *call) *xtest.Reply { return a.graph(c, a.following) }, pageParams...),
 		follow("POST", "/2/users/:id/following", a.postFollowing),
 		follow("DELETE", "/2/users/:id/following/:target", a.deleteFollowing),
 	}

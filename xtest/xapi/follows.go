@@ -2,39 +2,41 @@ package xapi
 
 import (
 	"net/http"
-	"sort"
+	"slices"
 
 	"github.com/xsignin/xsignin/xtest"
 )
 
-func (a *API) getFollowers(c *call) *xtest.Reply {
-	return a.graph(c, a.followers)
-}
-
-func (a *API) getFollowing(c *call) *xtest.Reply {
-	return a.graph(c, a.following)
+// readable gives the user in the path, whose lists the caller may read.
+func (a *API) readable(c *call) (*xtest.User, *xtest.Reply) {
+	id := c.Vars["id"]
+	u := a.x.UserByID(id)
+	if u == nil || u.Suspended {
+		return nil, c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, "id", id)}})
+	}
+	if !a.mayRead(c, u) {
+		return nil, c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+	}
+	return u, nil
 }
 
 // graph answers with a page of accounts, the latest follow first.
 func (a *API) graph(c *call, edges map[string]map[string]uint64) *xtest.Reply {
-	id := c.Vars["id"]
-	u := a.user(id)
-	if u == nil || u.Suspended {
-		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, "id", id)}})
-	}
-	if !a.mayRead(c, u) {
-		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+	u, refusal := a.readable(c)
+	if refusal != nil {
+		return refusal
 	}
 	size := c.Number("max_results", 100, 1, 1000)
 	byKey := map[uint64]*xtest.User{}
 	var keys []uint64
-	for id, key := range edges[id] {
-		if other := a.user(id); other != nil {
+	for id, key := range edges[u.ID] {
+		if other := a.x.UserByID(id); other != nil {
 			byKey[key] = other
 			keys = append(keys, key)
 		}
 	}
-	sort.Slice(keys, func(i, j int) bool { return keys[i] > keys[j] })
+	slices.Sort(keys)
+	slices.Reverse(keys)
 	low, high, meta := c.pageOf(keys, size)
 	var page []*xtest.User
 	for _, k := range keys[low:high] {
@@ -58,7 +60,7 @@ func (a *API) postFollowing(c *call) *xtest.Reply {
 	if c.Switches.SelfServePlan {
 		return forbidden("Following is not available on your current plan.", "X's self-serve plans have no follows since 20 April 2026")
 	}
-	me, target := c.User, a.user(in.Target)
+	me, target := c.User, a.x.UserByID(in.Target)
 	if target == nil {
 		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("user", "target_user_id", in.Target)}})
 	}

@@ -19,7 +19,7 @@ func (a *API) includes(c *call, posts []*post, fields map[string]bool) map[strin
 		}
 	}
 	addUser := func(id string) {
-		if u := a.user(id); u != nil {
+		if u := a.x.UserByID(id); u != nil {
 			add("users", id, func() map[string]any { return a.userObject(c, u) })
 		}
 	}
@@ -37,7 +37,7 @@ func (a *API) includes(c *call, posts []*post, fields map[string]bool) map[strin
 		}
 		for _, id := range []string{p.QuoteID, p.ReplyToID} {
 			ref := a.posts[id]
-			if ref == nil || !a.mayRead(c, a.user(ref.AuthorID)) {
+			if ref == nil || !a.mayRead(c, a.x.UserByID(ref.AuthorID)) {
 				continue
 			}
 			if want["referenced_tweets"] || want["referenced_tweets.id"] || want["referenced_tweets.id.author_id"] {

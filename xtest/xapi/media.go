@@ -1,6 +1,7 @@
 package xapi
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -102,11 +103,7 @@ func (a *API) newMedia(c *call, category, mime string, owners []string) *media {
 func (a *API) keep(m *media) *media {
 	m.id, m.created = a.x.NewID(), a.x.Now()
 	m.key = m.kind().prefix + m.id
-	for id, old := range a.media {
-		if old.expired(m.created) {
-			delete(a.media, id)
-		}
-	}
+	maps.DeleteFunc(a.media, func(_ string, old *media) bool { return old.expired(m.created) })
 	a.media[m.id] = m
 	return m
 }

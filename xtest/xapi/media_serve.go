@@ -7,11 +7,9 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// mediaFiles serves finished uploads. As on X no token is asked for.
-type mediaFiles struct{ a *API }
-
-func (m mediaFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	data, contentType := m.a.mediaFile(strings.TrimPrefix(r.URL.Path, mediaPath))
+// serveMedia serves finished uploads. As on X no token is asked for.
+func (a *API) serveMedia(w http.ResponseWriter, r *http.Request) {
+	data, contentType := a.mediaFile(strings.TrimPrefix(r.URL.Path, mediaPath))
 	if data == nil {
 		http.NotFound(w, r)
 		return

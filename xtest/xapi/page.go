@@ -1,10 +1,9 @@
 package xapi
 
 import (
-	"encoding/base32"
-	"encoding/binary"
+	"fmt"
 	"hash/fnv"
-	"strings"
+	"strconv"
 )
 
 // pageOf cuts one page out of a list whose keys fall. Pages hang on the keys at their edges and not on positions: a post
@@ -40,23 +39,20 @@ func (c *call) pageOf(keys []uint64, size int) (low, high int, meta map[string]a
 	return low, high, meta
 }
 
-var tokenAlphabet = base32.HexEncoding.WithPadding(base32.NoPadding)
-
 // newPageToken names the list as well as the place: X refuses a token of another list.
 func (c *call) newPageToken(direction byte, edge uint64) string {
-	b := append([]byte{direction}, binary.BigEndian.AppendUint64(nil, edge)...)
-	return strings.ToLower(tokenAlphabet.EncodeToString(binary.BigEndian.AppendUint32(b, c.listHash())))
+	return fmt.Sprintf("%c%016x%08x", direction, edge, c.listHash())
 }
 
 func (c *call) pageToken(s string) (forward bool, edge uint64, ok bool) {
 	if s == "" {
 		return true, 0, !c.Query.Has("pagination_token")
 	}
-	b, err := tokenAlphabet.DecodeString(strings.ToUpper(s))
-	if err != nil || len(b) != 13 || b[0] != 'n' && b[0] != 'p' || binary.BigEndian.Uint32(b[9:]) != c.listHash() {
+	if len(s) != 25 || s[0] != 'n' && s[0] != 'p' {
 		return false, 0, false
 	}
-	return b[0] == 'n', binary.BigEndian.Uint64(b[1:]), true
+	edge, err := strconv.ParseUint(s[1:17], 16, 64)
+	return s[0] == 'n', edge, err == nil && s == c.newPageToken(s[0], edge)
 }
 
 func (c *call) listHash() uint32 {

@@ -15,7 +15,7 @@ func (a *API) getPost(c *call) *xtest.Reply {
 	if p == nil {
 		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Missing("tweet", "id", id)}})
 	}
-	if !a.mayRead(c, a.user(p.AuthorID)) {
+	if !a.mayRead(c, a.x.UserByID(p.AuthorID)) {
 		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("tweet", "id", id)}})
 	}
 	body := a.postsBody(c, []*post{p})
@@ -30,7 +30,7 @@ func (a *API) getPosts(c *call) *xtest.Reply {
 		switch p := a.posts[id]; {
 		case p == nil:
 			errs = append(errs, c.Missing("tweet", "ids", id))
-		case !a.mayRead(c, a.user(p.AuthorID)):
+		case !a.mayRead(c, a.x.UserByID(p.AuthorID)):
 			errs = append(errs, c.Hidden("tweet", "ids", id))
 		default:
 			posts = append(posts, p)
@@ -102,7 +102,7 @@ func (a *API) postObject(c *call, p *post, fields map[string]bool) map[string]an
 		case "author_id":
 			o[f] = p.AuthorID
 		case "username":
-			o[f] = a.user(p.AuthorID).Username
+			o[f] = a.x.UserByID(p.AuthorID).Username
 		case "created_at":
 			o[f] = p.CreatedAt.UTC().Format(xtest.TimeFormat)
 		case "conversation_id":
@@ -193,7 +193,7 @@ func (a *API) entities(text string) map[string]any {
 		e[kind] = append(list, more)
 	}
 	for _, m := range mentionPattern.FindAllStringSubmatchIndex(text, -1) {
-		if u := a.byName(text[m[2]:m[3]]); u != nil {
+		if u := a.x.UserByName(text[m[2]:m[3]]); u != nil {
 			add("mentions", m, map[string]any{"username": u.Username, "id": u.ID})
 		}
 	}
@@ -219,7 +219,7 @@ func (a *API) entities(text string) map[string]any {
 func (a *API) mentioned(text string) []string {
 	var ids []string
 	for _, m := range mentionPattern.FindAllStringSubmatch(text, -1) {
-		if u := a.byName(m[1]); u != nil {
+		if u := a.x.UserByName(m[1]); u != nil {
 			ids = append(ids, u.ID)
 		}
 	}

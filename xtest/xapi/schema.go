@@ -4,9 +4,9 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"maps"
 	"mime"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -115,16 +115,13 @@ func (c *call) check(path string, v any, f field) {
 
 func (c *call) checkObject(path string, v map[string]any, f field) {
 	want := f.Properties
-	var keys []string
-	for k := range v {
-		keys = append(keys, k)
-	}
+	keys := slices.Collect(maps.Keys(v))
 	for k, p := range want {
 		if _, ok := v[k]; !ok && p.Required {
 			keys = append(keys, k)
 		}
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	for _, k := range keys {
 		at := path + "." + k
 		value, given := v[k]

@@ -79,7 +79,7 @@ func (a *API) Follow(userID, targetID string) {
 }
 
 func (a *API) mustUser(id string) {
-	if a.user(id) == nil {
+	if a.x.UserByID(id) == nil {
 		panic("xapi: no user " + id)
 	}
 }

@@ -1,7 +1,9 @@
 package xapi
 
 import (
-	"sort"
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -58,13 +60,8 @@ func (a *API) addPost(p *post) {
 
 // postsWhere gives posts, newest first.
 func (a *API) postsWhere(keep func(*post) bool) []*post {
-	var list []*post
-	for _, p := range a.posts {
-		if keep(p) {
-			list = append(list, p)
-		}
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].num > list[j].num })
+	list := slices.DeleteFunc(slices.Collect(maps.Values(a.posts)), func(p *post) bool { return !keep(p) })
+	slices.SortFunc(list, func(p, q *post) int { return cmp.Compare(q.num, p.num) })
 	return list
 }
 

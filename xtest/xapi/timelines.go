@@ -19,7 +19,7 @@ func (a *API) getUserPosts(c *call) *xtest.Reply {
 func (a *API) getMentions(c *call) *xtest.Reply {
 	return a.timeline(c, 5, 800, func(u *xtest.User) func(*post) bool {
 		return func(p *post) bool {
-			return p.AuthorID != u.ID && slices.Contains(a.mentioned(p.Text), u.ID) && a.mayRead(c, a.user(p.AuthorID))
+			return p.AuthorID != u.ID && slices.Contains(a.mentioned(p.Text), u.ID) && a.mayRead(c, a.x.UserByID(p.AuthorID))
 		}
 	})
 }
@@ -48,13 +48,9 @@ func (c *call) ownID() *xtest.Reply {
 // timeline answers with a page of the posts that belong to the user in the path. The least max_results differs between
 // X's timelines; the default is 10 on those that begin at 5 and 100 on the home timeline.
 func (a *API) timeline(c *call, least, most int, belongs func(*xtest.User) func(*post) bool) *xtest.Reply {
-	id := c.Vars["id"]
-	u := a.user(id)
-	if u == nil || u.Suspended {
-		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, "id", id)}})
-	}
-	if !a.mayRead(c, u) {
-		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.Hidden("user", "id", id)}})
+	u, refusal := a.readable(c)
+	if refusal != nil {
+		return refusal
 	}
 	def := 10
 	if least == 1 {

@@ -2,40 +2,28 @@ package xapi
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/xsignin/xsignin/xtest"
 )
 
-func (a *API) getUser(c *call) *xtest.Reply {
-	id := c.Vars["id"]
-	return a.oneUser(c, "id", id, a.user(id))
-}
-
-func (a *API) getUserByName(c *call) *xtest.Reply {
-	name := c.Vars["username"]
-	return a.oneUser(c, "username", name, a.byName(name))
-}
-
-func (a *API) oneUser(c *call, by, value string, u *xtest.User) *xtest.Reply {
+// oneUser answers about the account in the path.
+func (a *API) oneUser(c *call, by string, find func(string) *xtest.User) *xtest.Reply {
+	value := c.Vars[by]
+	u := find(value)
 	if u == nil || u.Suspended {
 		return c.Found(http.StatusOK, map[string]any{"errors": []any{c.noUser(u, by, value)}})
 	}
-	body := map[string]any{"data": a.userObject(c, u)}
-	return c.Found(http.StatusOK, a.withUserIncludes(c, body, []*xtest.User{u}))
+	body := a.usersBody(c, []*xtest.User{u})
+	body["data"] = body["data"].([]any)[0]
+	return c.Found(http.StatusOK, body)
 }
 
-func (a *API) getUsers(c *call) *xtest.Reply {
-	return a.manyUsers(c, "ids", c.ids("ids", idPattern), a.user)
-}
-
-func (a *API) getUsersByNames(c *call) *xtest.Reply {
-	return a.manyUsers(c, "usernames", c.ids("usernames", usernamePattern), a.byName)
-}
-
-func (a *API) manyUsers(c *call, by string, keys []string, find func(string) *xtest.User) *xtest.Reply {
+// manyUsers answers about the accounts in a parameter.
+func (a *API) manyUsers(c *call, by string, pattern *regexp.Regexp, find func(string) *xtest.User) *xtest.Reply {
 	var users []*xtest.User
 	var errs []any
-	for _, k := range keys {
+	for _, k := range c.ids(by, pattern) {
 		if u := find(k); u != nil && !u.Suspended {
 			users = append(users, u)
 		} else {
@@ -67,7 +55,10 @@ func (a *API) usersBody(c *call, users []*xtest.User) map[string]any {
 	if data != nil {
 		body["data"] = data
 	}
-	return a.withUserIncludes(c, body, users)
+	if includes := a.userIncludes(c, users); includes != nil {
+		body["includes"] = includes
+	}
+	return body
 }
 
 // completeUser is for the users that package xtest answers with.
@@ -79,14 +70,7 @@ func (a *API) completeUser(xc *xtest.Call, u xtest.User, object map[string]any) 
 	return a.userIncludes(c, []*xtest.User{&u})
 }
 
-// withUserIncludes adds what the expansions of the user endpoints ask for.
-func (a *API) withUserIncludes(c *call, body map[string]any, users []*xtest.User) map[string]any {
-	if includes := a.userIncludes(c, users); includes != nil {
-		body["includes"] = includes
-	}
-	return body
-}
-
+// userIncludes is what the expansions of the user endpoints ask for.
 func (a *API) userIncludes(c *call, users []*xtest.User) map[string]any {
 	if !c.List("expansions")["most_recent_tweet_id"] {
 		return nil

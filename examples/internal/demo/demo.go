@@ -46,7 +46,7 @@ func Users() []xtest.User { return read().Users }
 // not have are left out.
 func Fill(x *xtest.X, api *xapi.API) {
 	d := read()
-	known := func(id string) bool { _, ok := x.UserByID(id); return ok }
+	known := func(id string) bool { return x.UserByID(id) != nil }
 	for from, all := range d.Follows {
 		for _, to := range all {
 			if known(from) && known(to) {
