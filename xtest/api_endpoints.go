@@ -10,7 +10,7 @@ const pathMe = "/2/users/me"
 // Endpoint is one call of the API: which tokens it takes, how often, and with which query parameters.
 type Endpoint struct {
 	Method  string
-	Pattern string   // such as "/2/users/:id/tweets"; Call.Vars has what stands in place of ":id"
+	Pattern string   // such as "/2/users/:id/tweets"; Call.Vars has the value of ":id"
 	Scopes  []string // all of them are needed, for a user token of OAuth 2.0
 	AppOnly bool     // an app-only token is taken too
 	Writes  bool     // a read-only OAuth 1.0a app is refused

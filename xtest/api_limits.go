@@ -24,7 +24,7 @@ type apiWindow struct {
 	used  int
 }
 
-// take counts a call and tells how many are left after it, -1 when it was one too many.
+// take counts a call and returns how many are left after it, or -1 if the limit was spent before.
 func (x *X) take(key string, limit int, length time.Duration, now time.Time) (left int, reset time.Time) {
 	w := x.windows[key]
 	if w == nil || !now.Before(w.until) {
@@ -38,7 +38,7 @@ func (x *X) take(key string, limit int, length time.Duration, now time.Time) (le
 	return limit - w.used, w.until
 }
 
-// countCall counts a call in its windows, sets the headers and tells whether one of them was spent before it.
+// countCall counts a call in its windows, sets the headers and reports whether one of them was spent before.
 func (x *X) countCall(w http.ResponseWriter, c *Call) (spent bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -73,7 +73,7 @@ func (x *X) countCall(w http.ResponseWriter, c *Call) (spent bool) {
 	return spent
 }
 
-// untouchedWindow is for answers to callers that X does not know, whom it cannot count.
+// untouchedWindow is for answers to unknown callers, which X cannot count.
 func (c *Call) untouchedWindow(w http.ResponseWriter) {
 	setLimit(w, "x-rate-limit-", c.Endpoint.UserLimit, c.Endpoint.UserLimit, c.Now.Add(quarter))
 }

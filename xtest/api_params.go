@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// What may stand in the list parameters: X's OpenAPI file and, where that has already renamed tweets to posts, the names
-// that its guides and every known client use.
+// The values of the list parameters: those of X's OpenAPI file and, where that file has renamed tweets to posts, the names
+// that X's guides and every known client use.
 var (
 	userFields = []string{"affiliation", "confirmed_email", "connection_status", "created_at", "description", "entities", "id",
 		"is_identity_verified", "location", "most_recent_post_id", "most_recent_tweet_id", "name", "parody", "pinned_post_id", "pinned_tweet_id",
@@ -27,8 +27,8 @@ var (
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,15}$`)
 )
 
-// checkQuery refuses, as X does, a parameter that the endpoint does not have, one given twice, a value that is none of
-// those allowed, and a path whose id is none. All faults are told at once.
+// checkQuery refuses what X refuses: unknown and repeated parameters, values outside a list, and bad ids in the path. The
+// answer has all faults at once.
 func (c *Call) checkQuery() {
 	for _, name := range []string{"id", "target"} {
 		if v, ok := c.Vars[name]; ok && !idPattern.MatchString(v) {
@@ -68,7 +68,7 @@ func paramName(variable string) string {
 	return variable
 }
 
-// List reads a comma-separated parameter, whichever of its names it goes by. Names are given in the older vocabulary.
+// List reads a comma-separated parameter, under any of its names. The result has names of the older vocabulary.
 func (c *Call) List(names ...string) map[string]bool {
 	set := map[string]bool{}
 	for _, name := range names {

@@ -60,7 +60,7 @@ func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, e
 }
 
 // Deny is [X.Approve] with "Cancel". For OAuth 1.0a, where X does not send the browser back by itself, it returns where
-// the link on X's page leads; with the callback "oob" there is none, and it returns "".
+// the link on X's page leads; with the callback "oob" it returns "".
 func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, false)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock has a lock of its own, so that now can be called with and without X.mu.
+// clock has a lock apart from X.mu, so that Now can be called while X.mu is held.
 type clock struct {
 	mu      sync.Mutex
 	base    func() time.Time

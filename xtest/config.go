@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What a zero [Config] uses. They are made up, in the shape of X's own, and open nothing anywhere.
+// The credentials of a zero [Config]. They have the shape of X's, and X does not know them.
 const (
 	DefaultClientID       = "eHRlc3QtZGVtby1jbGllbnQtMDA6MTpjaQ"
 	DefaultClientSecret   = "xtest_demo_client_secret-not-a-real-one-0000000000"

@@ -15,15 +15,15 @@
 //   - [NewServer], when the code under test needs an address: net/http on 127.0.0.1.
 //   - [New] alone, mounted in any server, for a person with a browser: the consent pages work and say that they are not X.
 //
-// In a test, [X.Approve] and [X.Deny] stand for the user at the consent page, [X.Advance] moves the clock, [X.Fail]
+// In a test, [X.Approve] and [X.Deny] answer the consent page for the user, [X.Advance] moves the clock, [X.Fail]
 // makes requests fail, and [X.Requests] has what was asked. [Switches] choose behaviour on which the sources about X are
 // silent or disagree.
 //
 // # Where it differs from X
 //
-//   - Nobody has a password. Visitors of a consent page pick one of the accounts.
+//   - There are no passwords. Visitors of a consent page pick one of the accounts.
 //   - Error pages add the reason, which X keeps to itself.
-//   - A code is spent by the first attempt of its own client, also when that attempt fails. A wrong verifier does not spend
+//   - The first attempt of the right client spends a code, also when that attempt fails. A wrong verifier does not spend
 //     an OAuth 1.0a request token. The page of OAuth 2.0 asks every time. X's rules are not known.
 //   - Wording that no source quotes, and which calls count against a limit, are guesses in X's style.
 //   - The API knows accounts, posts, timelines, follows and media. There are no likes, reposts, lists, searches or streams.

@@ -87,7 +87,7 @@ func (x *X) signedParams(r *http.Request) (map[string]string, *Reply) {
 }
 
 // verify checks key, timestamp, signature and nonce, in this order; secrets are the token secrets of which any will do.
-// The nonce comes last, so that nobody without the secret can spend it. mu is held.
+// The nonce comes last, so that clients without the secret cannot spend it. mu is held.
 func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 	if s.get("oauth_consumer_key") != x.cfg.ConsumerKey {
 		return cannotAuthenticate("oauth_consumer_key is not the app's API key: the client id of OAuth 2.0 is another")

@@ -161,7 +161,7 @@ func (x *X) serveRevoke(r *http.Request) *Reply {
 	return newReply(http.StatusOK, typeJSON, `{"revoked":true}`)
 }
 
-// serveAppOnly gives an app the bearer token that stands for no user: always the same while it is alive.
+// serveAppOnly issues the app-only bearer token, which belongs to no user. It is the same one while it is alive.
 func (x *X) serveAppOnly(r *http.Request) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -44,7 +44,7 @@ type choice struct {
 	Chosen, SignedIn, Approved bool
 }
 
-// Initial stands for an avatar, which would have to come from the network.
+// Initial is shown instead of an avatar, which would need the network.
 func (c choice) Initial() string {
 	for _, r := range c.Name + c.Username + "?" {
 		return strings.ToUpper(string(r))

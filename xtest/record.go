@@ -26,7 +26,7 @@ type Request struct {
 	URL    *url.URL // with scheme and host
 	Header http.Header
 	Form   url.Values // the fields of a form-encoded body
-	Status int        // of the answer; 0 while there is none, and when the connection was broken before it
+	Status int        // of the answer; 0 before the answer, and when the connection was broken before it
 	Said   string     // X's words, if it refused; "a page" if they are a page
 	Reason string     // why it refused and what to send, which X does not tell
 }

@@ -70,7 +70,7 @@ func (x *X) changed(r *http.Request) {
 	}
 }
 
-// note tells the log and the record that a request was refused, and why.
+// note logs and records that a request was refused, and why.
 func (x *X) note(r *http.Request, status int, said, reason string) {
 	x.record.note(r, said, reason)
 	x.cfg.Logger.Info("xtest: refused: "+reason, "request", r.Method+" "+r.URL.Path, "status", status, "answer", said)

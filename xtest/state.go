@@ -39,7 +39,7 @@ type savedToken struct {
 }
 
 // KeepState makes this X keep its accounts, grants and tokens in a file: it reads the file if there is one, in place of
-// the accounts of its Config, and writes it before each answer that changed something. So a restart signs nobody out.
+// the accounts of its Config, and writes it before each answer that changed something. So users stay signed in across restarts.
 // Only the owner can read the file, which holds tokens. Sign-ins under way, nonces, limits and what extensions keep are
 // not in it. Call it before the X serves requests.
 func (x *X) KeepState(path string) error {
@@ -103,7 +103,7 @@ func (x *X) saveState() {
 	}
 }
 
-// save writes the file anew beside the old one, and puts it in its place. x.mu must be held.
+// save writes a new file beside the old one, and renames it. x.mu must be held.
 func (x *X) save() error {
 	s := savedState{Approvals: x.approvals, Tokens: map[string]savedToken{}}
 	for _, id := range x.order {

@@ -74,7 +74,7 @@ func (x *X) Users() []User {
 }
 
 // RevokeApp does what a user does in X's settings under "Connected apps": every token of the app for this user dies,
-// of OAuth 1.0a and 2.0, and the app has to be approved anew. Unknown users are ignored.
+// of OAuth 1.0a and 2.0, and the app needs a new approval. Unknown users are ignored.
 func (x *X) RevokeApp(userID string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

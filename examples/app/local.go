@@ -14,7 +14,7 @@ import (
 // simulatorSuffix names the file that the simulator keeps beside the application's.
 const simulatorSuffix = ".x"
 
-// startSimulator starts a local X on a port of its own and returns cfg with its addresses
+// startSimulator starts a local X on a free port and returns cfg with its addresses
 // and demo credentials in it, so that nothing else has to know. With sessions and tokens in
 // SQLite, the simulator keeps its accounts and tokens in a file beside them.
 func startSimulator(cfg config) (config, func(), error) {

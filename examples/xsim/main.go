@@ -39,8 +39,8 @@ Everything is set by environment variables:
   X_PUBLIC_CLIENT_ID  client id of the public OAuth 2.0 client, which has no secret
   X_CONSUMER_KEY      API key of OAuth 1.0a
   X_CONSUMER_SECRET   its secret
-  STATE               a file for accounts, grants and tokens, so that a restart signs
-                      nobody out. Default none: they end with the process
+  STATE               a file for accounts, grants and tokens, so that users stay
+                      signed in across restarts. Default none
   SWITCHES            names of xtest.Switches, separated by spaces, with values after "="
                       if they are not true: "Strict AccessLifetime=1m Refuse=RefuseNoCredits"
 
@@ -173,7 +173,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	return errors.Join(failed, srv.Shutdown(ctx))
 }
 
-// simulate makes the X. What xtest does not accept, it says by a panic, and here it came
+// simulate makes the X. xtest panics on a bad callback, which came here
 // from a variable.
 func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 	defer func() {

@@ -69,7 +69,7 @@ func (a *API) postFollowing(c *call) *xtest.Reply {
 	}
 	_, already := a.following[me.ID][target.ID]
 	if target.Protected && !already {
-		// A protected account is asked; nobody answers here.
+		// The owner of a protected account has to accept, and never does here.
 		return c.Found(http.StatusOK, map[string]any{"data": map[string]any{"following": false, "pending_follow": true}})
 	}
 	a.follow(me.ID, target.ID)

@@ -17,7 +17,7 @@ type imageInfo struct {
 }
 
 // readImage finds an image's true type and size. The four types are those that browsers show and that cannot carry
-// scripts; SVG is none of them.
+// scripts; SVG is not among them.
 func readImage(data []byte) (imageInfo, bool) {
 	var read func(io.Reader) (image.Config, error)
 	mime := http.DetectContentType(data)

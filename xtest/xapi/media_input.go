@@ -13,7 +13,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in a part of its own.
+// mediaInput is the body of an upload: JSON with the file in base64, or a form with the file in one part.
 type mediaInput struct {
 	values map[string]any
 	media  []byte

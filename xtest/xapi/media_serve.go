@@ -17,7 +17,7 @@ func (a *API) serveMedia(w http.ResponseWriter, r *http.Request) {
 	xtest.ServePicture(w, r, data, contentType)
 }
 
-// mediaFile gives a finished upload. What is no image goes out as a download without a type.
+// mediaFile gives a finished upload. Files that are not images are downloads without a type.
 func (a *API) mediaFile(key string) ([]byte, string) {
 	_, id, _ := strings.Cut(key, "_")
 	now := a.x.Now()

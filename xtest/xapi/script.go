@@ -53,7 +53,7 @@ func (a *API) AddPicture(userID string, data []byte, description string) (mediaK
 	return m.key
 }
 
-// Posts gives the posts of userID, newest first, and none for a user who does not exist. What it returns is a copy.
+// Posts gives the posts of userID, newest first, and none for a user who does not exist. The result is a copy.
 // Goroutines may share it.
 func (a *API) Posts(userID string) []Post {
 	a.mu.Lock()

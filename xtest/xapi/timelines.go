@@ -37,7 +37,7 @@ func (a *API) getHome(c *call) *xtest.Reply {
 	})
 }
 
-// ownID refuses a path that names anybody but the caller.
+// ownID refuses a path that does not name the caller.
 func (c *call) ownID() *xtest.Reply {
 	if id, own := c.Vars["id"], c.User.ID; id != own {
 		return c.Refuse("id", []string{id}, "The `id` query parameter value [%s] must be the same as the authenticating user [%s]", id, own)

@@ -45,7 +45,7 @@ func (c *call) noUser(u *xtest.User, by, value string) any {
 	return c.Suspended(by, value)
 }
 
-// usersBody has no "data" when there is nobody, as X's has none.
+// usersBody has no "data" without users, as on X.
 func (a *API) usersBody(c *call, users []*xtest.User) map[string]any {
 	body := map[string]any{}
 	var data []any

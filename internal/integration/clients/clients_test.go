@@ -106,7 +106,7 @@ func TestPythonClients(t *testing.T) {
 	}
 }
 
-// signIn runs a client against a local X of its own, stands for the user, and checks what the client did.
+// signIn runs a client against a new local X, approves for the user, and checks what the client did.
 func signIn(t *testing.T, cmd *exec.Cmd, post string, refreshes bool) {
 	t.Helper()
 	x := startX(t)

@@ -14,8 +14,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// goth's providers have no client of their own for tokens, so this test puts the local X in the place of the default
-// transport. It must not run beside others.
+// goth's providers fetch tokens by the default transport, so this test replaces it by the local X. It must not run beside others.
 func TestGoth(t *testing.T) {
 	x := startX(t)
 	network := http.DefaultTransport

@@ -37,7 +37,7 @@ func TestThePageShowsTheProgramsHere(t *testing.T) {
 	}
 }
 
-// guideX is a local X at an address of its own, as xsim is.
+// guideX is a local X on a port, as xsim is.
 func guideX(t *testing.T, callbacks ...string) (*xtest.Server, []string) {
 	t.Helper()
 	x := xtest.NewServer(xtest.Config{Callbacks: callbacks})

@@ -21,7 +21,7 @@ import (
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
-// The pages of the applications that the clients stand for. Nothing listens there.
+// The addresses of the applications in which the clients run. Nothing listens there.
 const (
 	site     = "http://localhost:3000"
 	callback = site + "/auth/callback/twitter"

@@ -30,5 +30,5 @@ createServer(async (req, res) => {
 	}
 	const session = await (await Auth(ask("/auth/session"), config)).json();
 	res.setHeader("Content-Type", "text/plain; charset=utf-8");
-	res.end(session?.user ? `Hello, ${session.user.name}` : `Nobody is signed in. Open ${site}/auth/signin`);
+	res.end(session?.user ? `Hello, ${session.user.name}` : `You are not signed in. Open ${site}/auth/signin`);
 }).listen(new URL(site).port, "127.0.0.1", () => console.log(`Ready: ${site}`));
