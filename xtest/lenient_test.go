@@ -102,15 +102,19 @@ func TestARepeatedTokenIsOneParameter(t *testing.T) {
 			value = token
 		}
 		req := consumer().user(token, secret).with("oauth_verifier", ver).request(s.t, "POST", s.base+"/oauth/access_token", nil)
-		if place == "query" {
+		switch place {
+		case "query":
 			req.URL.RawQuery = "oauth_token=" + value
+			return s.do(req)
+		case "query twice":
+			req.URL.RawQuery = "oauth_token=" + token + "&oauth_token=" + value
 			return s.do(req)
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Body = body("oauth_token=" + value + "&oauth_verifier=" + ver)
 		return s.do(req)
 	}
-	for _, place := range []string{"query", "form"} {
+	for _, place := range []string{"query", "query twice", "form"} {
 		t.Run(place, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, s *sim, strict bool) {
 				s.t = t
