@@ -219,6 +219,9 @@ func TestRefusalsSayWhatToSend(t *testing.T) {
 			t.Errorf("the record has %q, %q", requests[i].Said, requests[i].Reason)
 		}
 	}
+	if got := requests[1].Said; got != `the page "Something went wrong"` {
+		t.Errorf("X said %q", got)
+	}
 	if strings.Contains(log.String(), xtest.DefaultClientSecret) || strings.Contains(log.String(), form.Get("code")) {
 		t.Errorf("there is a secret in %s", log.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -95,5 +96,7 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 	}
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	x.finish(w, r, newReply(out.page.Status, typeHTML, b.String()).because("%s", out.page.Reason))
+	rep := newReply(out.page.Status, typeHTML, b.String()).because("%s", out.page.Reason)
+	rep.said = "the page " + strconv.Quote(out.page.Title)
+	x.finish(w, r, rep)
 }

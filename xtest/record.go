@@ -27,7 +27,7 @@ type Request struct {
 	Header http.Header
 	Form   url.Values // the fields of a form-encoded body
 	Status int        // of the answer; 0 before the answer, and when the connection was broken before it
-	Said   string     // X's words, if it refused; "a page" if they are a page
+	Said   string     // X's words, if it refused
 	Reason string     // why it refused and what to send, which X does not tell
 }
 

@@ -1,6 +1,7 @@
 package xtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,7 +30,8 @@ type Reply struct {
 	// does not tell.
 	Reason string
 
-	noLimits bool // X was not recorded to send rate-limit headers with this one
+	said     string // what the log says in place of Body
+	noLimits bool   // X was not recorded to send rate-limit headers with this one
 }
 
 func newReply(status int, contentType, body string) *Reply {
@@ -46,11 +48,7 @@ func (rep *Reply) because(format string, args ...any) *Reply {
 func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 	x.changed(r)
 	if rep.Status >= http.StatusBadRequest {
-		said := string(rep.Body)
-		if rep.ContentType == typeHTML {
-			said = "a page"
-		}
-		x.note(r, rep.Status, said, rep.Reason)
+		x.note(r, rep.Status, cmp.Or(rep.said, string(rep.Body)), rep.Reason)
 	}
 	h := w.Header()
 	if rep.ContentType != "" {
