@@ -187,3 +187,32 @@ func TestBothVocabulariesAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// Values of a form are text, whatever they are in JSON.
+func TestFormsOfUploadsHaveTextForNumbers(t *testing.T) {
+	t.Parallel()
+	l := newAPILab(t, xtest.Config{})
+	res := l.upload("/2/media/upload/initialize", l.full(one), nil, "media_type", "image/gif", "media_category", "tweet_gif",
+		"total_bytes", "10", "shared", "true", "additional_owners", two+",7").want(200)
+	path := "/2/media/upload/" + res.text("data", "id") + "/append"
+	l.upload(path, l.full(two), make([]byte, 11), "segment_index", "0").wantInvalid("Segments do not add up to provided total file size.")
+	l.upload(path, l.full(two), make([]byte, 10), "segment_index", "0").want(200)
+	l.upload(path, l.full(two), nil, "segment_index", "none").want(400)
+}
+
+func TestPostsOfATestHavePollsAndPictures(t *testing.T) {
+	t.Parallel()
+	l := newAPILab(t, xtest.Config{})
+	key := l.AddPicture(one, pngOf(4, 3), "a square")
+	at := apiNoon.Add(-48 * time.Hour)
+	id := l.Add(xapi.Post{AuthorID: one, Text: "two days old", CreatedAt: at, MediaKeys: []string{key}})
+	res := l.get("/2/tweets/"+id+"?expansions=attachments.media_keys&media.fields=alt_text,width&tweet.fields=created_at", l.full(two))
+	wantEqual(t, "time", res.text("data", "created_at"), "2026-08-20T12:00:00.000Z")
+	wantEqual(t, "picture", res.text("includes", "media", 0, "alt_text"), "a square")
+	l.get("/media/"+key, nobody).want(200)
+	poll := l.Add(xapi.Post{AuthorID: one, Text: "?", PollOptions: []string{"Yes", "No"}})
+	res = l.get("/2/tweets/"+poll+"?expansions=attachments.poll_ids&poll.fields=end_datetime", l.full(two))
+	wantEqual(t, "poll", res.text("includes", "polls", 0, "end_datetime"), "2026-08-29T12:00:00.000Z")
+	wantPanic(t, "no picture", func() { l.AddPicture(one, []byte("text"), "") })
+	wantPanic(t, "no media", func() { l.Add(xapi.Post{AuthorID: one, MediaKeys: []string{"3_1"}}) })
+}
