@@ -27,6 +27,7 @@ import (
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // exampleConfig points the kit at a local X instead of the real one. An application has
@@ -293,6 +294,7 @@ func ExampleKit_Accounts() {
 // A background job acts for a user who is away. The token is refreshed when it must be.
 func ExampleKit_ClientFor() {
 	x := xtest.New(xtest.Config{})
+	xapi.Mount(x) // the local X has posts then
 	kit, err := xsignin.New(func() xsignin.Config {
 		cfg := exampleConfig(x)
 		cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}

@@ -14,6 +14,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // site is an application at the simulated X: one provider, one store, and as many
@@ -31,6 +32,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, now: time.Now()}
 	s.x = xtest.New(xtest.Config{Now: s.clock})
+	xapi.Mount(s.x)
 	var err error
 	s.p, err = provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,

@@ -11,9 +11,9 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -159,7 +159,7 @@ func TestDecodeAtX(t *testing.T) {
 		}
 		type post struct{ Data struct{ ID string } }
 		got, err := xapi.Decode[post](c.Post("/2/tweets", "application/json", xapi.JSON(map[string]string{"text": "A & B"})))
-		if posts := s.x.Posts(xtest.DefaultUserID); err != nil || got.Data.ID == "" || len(posts) == 0 || posts[0].Text != "A & B" {
+		if posts := s.api.Posts(xtest.DefaultUserID); err != nil || got.Data.ID == "" || len(posts) == 0 || posts[0].Text != "A & B" {
 			s.Errorf("%+v, %v, %v", got, err, posts)
 		}
 		var e *xapi.Error

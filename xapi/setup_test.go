@@ -13,18 +13,21 @@ import (
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
+	localapi "github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // site is an application at a local X, with one user by each protocol.
 type site struct {
 	*testing.T
 	x              *xtest.X
+	api            *localapi.API
 	oauth2, oauth1 *http.Client
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
 	x := xtest.New(xtest.Config{})
+	api := localapi.Mount(x)
 	two, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, CallbackURL: xtest.DefaultCallback,
 		Scopes:    []string{"tweet.read", "users.read", "tweet.write", "media.write", "offline.access"},
@@ -41,7 +44,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	m := manager(t, x.Transport(), two, one)
-	return &site{t, x, m(signIn(t, x, two)), m(signIn(t, x, one))}
+	return &site{t, x, api, m(signIn(t, x, two)), m(signIn(t, x, one))}
 }
 
 func signIn(t *testing.T, x *xtest.X, p provider.Provider) (tokenstore.Key, tokenstore.Token) {

@@ -69,7 +69,7 @@ func (s *site) posted(c *http.Client, id string) []byte {
 	if _, err := xapi.Decode[any](c.Post("/2/tweets", "application/json", xapi.JSON(in))); err != nil {
 		s.Fatal(err)
 	}
-	post := s.x.Posts(xtest.DefaultUserID)[0]
+	post := s.api.Posts(xtest.DefaultUserID)[0]
 	if len(post.MediaKeys) != 1 {
 		s.Fatalf("%+v", post)
 	}

@@ -1,72 +1,70 @@
 package xtest
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// maxAPIBody bounds one request to the API. Media go up in segments; X's own clients send at most 5 MB in each.
+// maxAPIBody bounds one request to the API.
 const maxAPIBody = 32 << 20
 
-// call is one API request on its way to its endpoint.
-type call struct {
-	r     *http.Request
-	who   *principal
-	end   *endpoint
-	v1    bool
-	vars  map[string]string // what stands in the path for ":id" and the like
-	query url.Values
-	body  []byte
-	base  string // of the URLs of pictures
-	now   time.Time
-	sw    APISwitches
-	bad   []badParam
+// Call is one API request on its way to its endpoint. One goroutine uses it.
+type Call struct {
+	X          *X
+	Request    *http.Request
+	Endpoint   *Endpoint
+	User       *User             // the user of the token; nil for an app-only token. A copy
+	Vars       map[string]string // what the path has in place of ":id" and the like
+	Query      url.Values
+	Body       []byte
+	PictureURL string // the URL below which pictures are served, without a slash at the end
+	Now        time.Time
+	Switches   APISwitches
+
+	who    *principal
+	v1     bool
+	faults []paramFault
 }
 
 // serveAPI answers everything below /2/ that is not OAuth, and verify_credentials of API 1.1.
 func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
-	c := &call{r: r, base: x.pictureBase(r), now: x.now(), v1: strings.HasPrefix(r.URL.Path, "/1.1/")}
+	c := &Call{X: x, Request: r, PictureURL: x.pictureBase(r), Now: x.Now(), v1: strings.HasPrefix(r.URL.Path, "/1.1/")}
 	x.mu.Lock()
-	c.sw = x.cfg.Switches.APISwitches
-	x.seedDemo(c.now)
+	c.Switches = x.cfg.Switches.APISwitches
 	x.mu.Unlock()
 
-	if c.sw.refuses(r.URL.Path) {
-		switch c.sw.Refuse {
-		case RefuseAtEdge:
-			c.write(w, edgePage(http.StatusForbidden, "Attention Required! | Cloudflare", "Sorry, you have been blocked"))
-			return
-		case RefuseEdgeDown:
-			c.write(w, edgePage(http.StatusServiceUnavailable, "Service Unavailable | Cloudflare", "The service is not available"))
+	if c.Switches.Refuse == RefuseAtEdge || c.Switches.Refuse == RefuseEdgeDown {
+		if rep := x.scripted(c); rep != nil {
+			c.write(w, rep)
 			return
 		}
 	}
-	x.apiHeaders(w, c.now)
-	end, vars, known := findEndpoint(r.Method, r.URL.Path)
+	x.apiHeaders(w)
+	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
 	if !known {
-		c.write(w, apiNotFound())
+		c.write(w, NotFound().because("this simulator has no such endpoint; its front page lists those that it has"))
 		return
 	}
 	if end == nil {
-		c.write(w, methodNotAllowed())
+		c.write(w, flat(http.StatusMethodNotAllowed).because("the endpoint takes another method"))
 		return
 	}
-	c.end, c.vars = end, vars
+	c.Endpoint, c.Vars = end, vars
 
 	who, refusal := x.authenticate(r)
 	if refusal != nil {
 		c.untouchedWindow(w)
-		c.write(w, &reply{status: refusal.status, contentType: refusal.contentType, body: []byte(refusal.body)})
+		c.write(w, refusal)
 		return
 	}
 	c.who = who
+	x.mu.Lock()
+	c.User = who.user.copied()
+	x.mu.Unlock()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAPIBody))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -76,18 +74,14 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 		c.write(w, flat(status))
 		return
 	}
-	c.body = body
-
-	x.mu.Lock()
-	rep := x.answerCall(w, c)
-	x.mu.Unlock()
-	c.write(w, rep)
+	c.Body = body
+	c.write(w, x.answerCall(w, c))
 }
 
-// answerCall goes through what X checks before and in an endpoint. It holds mu.
-func (x *X) answerCall(w http.ResponseWriter, c *call) *reply {
+// answerCall makes the checks of X that come before the endpoint, and calls the endpoint.
+func (x *X) answerCall(w http.ResponseWriter, c *Call) *Reply {
 	w.Header().Set("x-access-level", c.accessLevel())
-	// Everything whose sender is known counts, refused or not, so that the headers are true on each answer.
+	// Every call with a valid token counts, refused or not, so that the headers are true on each answer.
 	spent := x.countCall(w, c)
 	if rep := x.gate(c); rep != nil {
 		return rep
@@ -98,96 +92,89 @@ func (x *X) answerCall(w http.ResponseWriter, c *call) *reply {
 	if rep := x.scripted(c); rep != nil {
 		return rep
 	}
-	query, err := url.ParseQuery(c.r.URL.RawQuery)
-	if err != nil {
-		return c.refused("", nil, "The query string is not valid")
+	if c.User != nil && c.User.Suspended {
+		name := "RefuseSuspended"
+		if c.v1 {
+			name = "SuspendedV1"
+		}
+		return c.refuse(name, "the account is suspended")
 	}
-	c.query = query
+	query, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return c.Refuse("", nil, "The query string is not valid")
+	}
+	c.Query = query
 	if !c.v1 {
 		c.checkQuery()
 	}
-	if len(c.bad) > 0 {
-		return c.invalid()
+	if len(c.faults) > 0 {
+		return c.Invalid()
 	}
-	rep := c.end.serve(x, c)
-	if len(c.bad) > 0 {
-		return c.invalid()
+	rep := c.Endpoint.Serve(c)
+	if len(c.faults) > 0 {
+		return c.Invalid()
 	}
 	return rep
 }
 
-// gate is what the kind of the token and its scopes allow.
-func (x *X) gate(c *call) *reply {
+// gate checks the kind of the token and its scopes.
+func (x *X) gate(c *Call) *Reply {
 	switch c.who.kind {
-	case "app":
+	case kindApp:
 		if c.v1 {
-			return v1Error(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return c.refuse("NoAccessV1", "API 1.1 takes user tokens of OAuth 1.0a")
 		}
-		if !c.end.appOnly {
-			return c.unsupportedAuth()
+		if !c.Endpoint.AppOnly {
+			return c.refuse("RefuseUnsupportedAuth", "the endpoint takes no app-only token: sign a user in")
 		}
-	case "oauth1":
-		if c.end.writes && c.who.readOnly {
-			return c.readOnlyApp()
+	case kindOAuth1:
+		if c.Endpoint.Writes && c.who.readOnly {
+			return c.refuse("ReadOnlyApp", "the app or the token may only read")
 		}
 	default:
 		if c.v1 {
 			// verify_credentials belongs to OAuth 1.0a; a token of OAuth 2.0 has no access to API 1.1.
-			return v1Error(http.StatusForbidden, 220, "Your credentials do not allow access to this resource.")
+			return c.refuse("NoAccessV1", "API 1.1 takes user tokens of OAuth 1.0a")
 		}
-		for _, s := range c.end.scopes {
+		for _, s := range c.Endpoint.Scopes {
 			if !c.who.scopes[s] {
-				return apiForbidden()
+				return apiForbidden("the token lacks the scope %s: ask for it at the consent page", s)
 			}
 		}
 	}
 	return nil
 }
 
-// scripted is what the switches bring about although the call is in order.
-func (x *X) scripted(c *call) *reply {
-	if sw := &x.cfg.Switches.APISwitches; c.end.pattern == pathMe && sw.MeOutage != 0 {
-		if sw.MeOutage > 0 {
-			sw.MeOutage--
-		}
-		switch s := sw.MeOutageStatus; s {
-		case 0, http.StatusUnauthorized:
-			return apiUnauthorized()
-		default:
-			return edgePage(s, http.StatusText(s), "X is not available")
-		}
-	}
-	if c.v1 || !c.sw.refuses(c.r.URL.Path) {
+// scripted makes the refusal that the switches ask for, and counts it.
+func (x *X) scripted(c *Call) *Reply {
+	if c.v1 || !x.takeRefusal(c) {
 		return nil
 	}
-	switch c.sw.Refuse {
-	case RefuseUnauthorized:
-		return apiUnauthorized()
-	case RefuseForbidden:
-		return apiForbidden()
-	case RefuseUnsupportedAuth:
-		return c.unsupportedAuth()
-	case RefuseNotEnrolled:
-		return c.notEnrolled()
-	case RefuseNoCredits:
-		return c.noCredits()
-	case RefuseTooMany:
+	if c.Switches.Refuse == RefuseTooMany {
 		return c.tooMany()
-	case RefuseUsageCap:
-		return c.usageCap()
-	case RefuseInvalid:
-		return c.invalid()
 	}
-	return nil
+	return c.refuse(c.Switches.Refuse.String(), "a switch asks for this answer")
 }
 
-func (s *APISwitches) refuses(path string) bool {
-	return s.Refuse != RefuseNothing && (s.RefusePath == "" || s.RefusePath == path)
+// takeRefusal reports whether the switches refuse a call, and counts those that RefuseTimes limits.
+func (x *X) takeRefusal(c *Call) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sw := &x.cfg.Switches.APISwitches
+	if sw.Refuse == RefuseNothing || sw.RefusePath != "" && sw.RefusePath != c.Request.URL.Path {
+		return false
+	}
+	c.Switches = *sw
+	if sw.RefuseTimes == 1 {
+		sw.Refuse, sw.RefuseTimes = RefuseNothing, 0
+	}
+	sw.RefuseTimes = max(sw.RefuseTimes-1, 0)
+	return true
 }
 
-// accessLevel is what X tells in x-access-level: what the token may do, whatever the call does.
-func (c *call) accessLevel() string {
-	if c.who.kind == "oauth1" && !c.who.readOnly {
+// accessLevel is X's x-access-level: what the token may do, whatever the call does.
+func (c *Call) accessLevel() string {
+	if c.who.kind == kindOAuth1 && !c.who.readOnly {
 		return "read-write"
 	}
 	for s := range c.who.scopes {
@@ -198,39 +185,28 @@ func (c *call) accessLevel() string {
 	return "read"
 }
 
-// apiHeaders are those of every answer of X's API, whatever it says. The cookies are there because they break clients
-// that share a cookie jar between users.
-func (x *X) apiHeaders(w http.ResponseWriter, now time.Time) {
-	h := w.Header()
-	id := make([]byte, 24)
-	_, _ = rand.Read(id)
-	h.Set("x-transaction-id", hex.EncodeToString(id[:8]))
-	h.Set("Cache-Control", "no-cache, no-store, max-age=0")
-	h.Add("Set-Cookie", "guest_id=v1%3A"+strconv.FormatInt(now.UnixMilli(), 10)+
-		"; Max-Age=34214400; Path=/; Secure; SameSite=None")
-	h.Add("Set-Cookie", "__cf_bm="+hex.EncodeToString(id[8:])+"; Path=/; HttpOnly; Secure; SameSite=None")
+// apiHeaders sets the headers of every answer of X's API.
+func (x *X) apiHeaders(w http.ResponseWriter) {
+	w.Header().Set("x-transaction-id", random(16, "0123456789abcdef"))
+	w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0")
+	x.setEdgeCookies(w)
 }
 
-func (c *call) write(w http.ResponseWriter, rep *reply) {
+// setEdgeCookies sets X's cookies, which break clients that share a cookie jar between users.
+func (x *X) setEdgeCookies(w http.ResponseWriter) {
+	w.Header().Add("Set-Cookie", "guest_id=v1%3A"+x.NewID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
+	w.Header().Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure; SameSite=None")
+}
+
+func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 	h := w.Header()
 	if rep.noLimits {
 		for _, name := range limitHeaders {
 			h.Del(name)
 		}
 	}
-	if c.sw.ErrorContentType != "" && rep.status >= 400 && isJSON(rep.contentType) {
-		rep.contentType = c.sw.ErrorContentType
+	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && strings.HasPrefix(rep.ContentType, "application/") {
+		rep.ContentType = c.Switches.ErrorContentType
 	}
-	if rep.contentType != "" {
-		h.Set("Content-Type", rep.contentType)
-	}
-	if rep.status != http.StatusNoContent {
-		h.Set("Content-Length", strconv.Itoa(len(rep.body)))
-	}
-	w.WriteHeader(rep.status)
-	_, _ = w.Write(rep.body)
-}
-
-func isJSON(contentType string) bool {
-	return strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, typeProblem)
+	c.X.finish(w, c.Request, rep)
 }

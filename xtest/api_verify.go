@@ -2,20 +2,21 @@ package xtest
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
 
 // verifyCredentials is the profile call of API 1.1: alive for some apps, promised to none. Unlike version 2 it ignores
 // parameters that it does not know.
-func (x *X) verifyCredentials(c *call) *reply {
-	if c.sw.NoVerifyCredentials {
-		return v1Error(http.StatusForbidden, 453, "You currently have access to a subset of Twitter API v2 endpoints and limited v1.1 endpoints (e.g. media post, oauth) only. If you need access to this endpoint, you may need a different access level. You can learn more here: https://developer.twitter.com/en/portal/product")
+func (x *X) verifyCredentials(c *Call) *Reply {
+	if c.Switches.NoVerifyCredentials {
+		return c.refuse("LimitedV1", "a switch asks for this answer")
 	}
-	u := c.who.user
+	u := *c.User
 	id, _ := strconv.ParseUint(u.ID, 10, 64)
 	avatar := c.avatarURL(u)
-	metrics := x.userMetrics(u)
+	metrics := x.publicMetrics(c)
 	body := map[string]any{
 		"id": id, "id_str": u.ID, "name": u.Name, "screen_name": u.Username,
 		"description": u.Description, "location": "", "url": nil,
@@ -26,15 +27,22 @@ func (x *X) verifyCredentials(c *call) *reply {
 		"profile_image_url": avatar, "profile_image_url_https": avatar,
 		"default_profile_image": u.AvatarURL == "", "lang": nil,
 	}
-	if c.query.Get("include_email") == "true" && !c.sw.NoEmailPermission {
+	if c.Query.Get("include_email") == "true" && !c.Switches.NoEmailPermission {
 		body["email"] = nil
 		if u.Email != "" {
 			body["email"] = u.Email
 		}
 	}
-	if p := x.newest(u); p != nil && c.query.Get("skip_status") != "true" {
-		num := p.num
-		body["status"] = map[string]any{"id": num, "id_str": p.ID, "text": p.Text, "created_at": p.CreatedAt.UTC().Format(time.RubyDate)}
+	return c.Found(http.StatusOK, body)
+}
+
+// publicMetrics are those of the caller, which an extension keeps.
+func (x *X) publicMetrics(c *Call) map[string]any {
+	object := map[string]any{"public_metrics": map[string]any{"followers_count": 0, "following_count": 0, "tweet_count": 0}}
+	if x.ext.User != nil {
+		ask := *c
+		ask.Query = url.Values{"user.fields": {"public_metrics"}}
+		x.ext.User(&ask, *c.User, object)
 	}
-	return found(http.StatusOK, body)
+	return object["public_metrics"].(map[string]any)
 }

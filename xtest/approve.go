@@ -60,7 +60,7 @@ func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, e
 }
 
 // Deny is [X.Approve] with "Cancel". For OAuth 1.0a, where X does not send the browser back by itself, it returns where
-// the link on X's page leads; with the callback "oob" there is none, and it returns "".
+// the link on X's page leads; with the callback "oob" it returns "".
 func (x *X) Deny(authorizeURL, userID string) (callback string, err error) {
 	return x.answerFor(authorizeURL, userID, false)
 }
@@ -74,7 +74,7 @@ func bare(u *url.URL) string {
 
 // consentPath finds the consent page in a path, which has more in front where an X is mounted below a prefix.
 func consentPath(path string) (string, bool) {
-	for _, p := range []string{pathAuthenticate, pathAuthorize1, pathAuthorize2} {
+	for _, p := range consentPaths() {
 		if strings.HasSuffix(path, p) {
 			return p, true
 		}

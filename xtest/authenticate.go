@@ -17,7 +17,7 @@ type principal struct {
 
 // authenticate finds out who makes an API request. A form body is part of an OAuth 1.0a signature; it is read and put
 // back. App-only tokens give a principal: whether they will do is for the endpoint to say.
-func (x *X) authenticate(r *http.Request) (*principal, *problem) {
+func (x *X) authenticate(r *http.Request) (*principal, *Reply) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 1 {
 		if scheme, value, ok := strings.Cut(headers[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -27,10 +27,11 @@ func (x *X) authenticate(r *http.Request) (*principal, *problem) {
 	v2 := strings.HasPrefix(r.URL.Path, "/2/")
 	if len(headers) == 0 && r.URL.Query().Get("oauth_signature") == "" {
 		if form, _ := bufferForm(r); form.Get("oauth_signature") == "" {
+			const reason = "there is no Authorization header: send \"Bearer\" with an access token, or sign by OAuth 1.0a"
 			if v2 {
-				return nil, unauthorized()
+				return nil, apiUnauthorized(reason)
 			}
-			return nil, badAuthentication()
+			return nil, badAuthentication(reason)
 		}
 	}
 	s, p := x.readSigned(r)
@@ -49,30 +50,29 @@ func (x *X) authenticate(r *http.Request) (*principal, *problem) {
 }
 
 // verifyUser verifies a request signed with a user's token. mu is held.
-func (x *X) verifyUser(s *signedRequest) (*token, *problem) {
+func (x *X) verifyUser(s *signedRequest) (*token, *Reply) {
 	x.sweep()
 	if s.get("oauth_consumer_key") != x.cfg.ConsumerKey {
 		return nil, x.verify(s)
 	}
 	t := x.live(s.get("oauth_token"))
 	if t == nil || t.kind != kindOAuth1 {
-		x.explain("the OAuth 1.0a token is unknown or revoked")
-		return nil, invalidToken()
+		return nil, invalidToken("the OAuth 1.0a token is unknown or revoked: sign in again")
 	}
 	return t, x.verify(s, t.secret)
 }
 
-func (x *X) bearer(r *http.Request, value string) (*principal, *problem) {
+func (x *X) bearer(r *http.Request, value string) (*principal, *Reply) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sweep()
 	t := x.live(value)
 	if t == nil || t.kind != kindOAuth2 && t.kind != kindApp {
-		x.explain("the bearer token is unknown, expired or revoked")
+		const reason = "the bearer token is unknown, expired or revoked: refresh it, or sign in again"
 		if strings.HasPrefix(r.URL.Path, "/2/") {
-			return nil, unauthorized()
+			return nil, apiUnauthorized(reason)
 		}
-		return nil, invalidToken()
+		return nil, invalidToken(reason)
 	}
 	p := &principal{user: t.user, kind: t.kind, app: t.app, token: value}
 	if t.grant != nil {

@@ -83,7 +83,7 @@ func (x *X) serveConsent(w http.ResponseWriter, r *http.Request) {
 		x.show(w, r, out)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		(&answer{http.StatusMethodNotAllowed, typeText, "Method Not Allowed"}).write(w)
+		x.finish(w, r, methodNotAllowed())
 	}
 }
 

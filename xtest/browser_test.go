@@ -319,3 +319,23 @@ func TestAnXWithoutAccountsSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// The front page shows what a developer of another language needs: keys, switches, and what X would have said.
+func TestTheFrontPageShowsTheLastRequests(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, xtest.Config{Switches: xtest.Switches{Strict: true, AccessLifetime: time.Minute}})
+	s.do(newRequest(t, "POST", s.base+"/2/oauth2/token?client_secret=in-the-query", url.Values{"client_id": {xtest.DefaultClientID}}))
+	page := html.UnescapeString(s.do(newRequest(t, "GET", "https://x.com/", nil)).body)
+	for _, want := range []string{
+		"POST /2/oauth2/token</code> was answered with 401", `{"error":"unauthorized_client"`, "a confidential app authenticates in the header",
+		xtest.DefaultClientID, xtest.DefaultClientSecret, xtest.DefaultPublicClientID, xtest.DefaultConsumerKey,
+		"<code>Strict=true</code>", "<code>AccessLifetime=1m0s</code>", "GET /2/users/me",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
+	if strings.Contains(page, "in-the-query") || strings.Contains(page, "<script") {
+		t.Error("the page has a query or a script")
+	}
+}

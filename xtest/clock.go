@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock has a lock of its own, so that now can be called with and without X.mu.
+// clock has a lock apart from X.mu, so that Now can be called while X.mu is held.
 type clock struct {
 	mu      sync.Mutex
 	base    func() time.Time
@@ -41,5 +41,5 @@ func (x *X) SetNow(t time.Time) {
 	x.clock.stopped = &t
 }
 
-// now may be called with and without mu.
-func (x *X) now() time.Time { return x.clock.now() }
+// Now is the present moment of this X's clock.
+func (x *X) Now() time.Time { return x.clock.now() }

@@ -1,11 +1,12 @@
 package xtest
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
 
-// What a zero [Config] uses. They are made up, in the shape of X's own, and open nothing anywhere.
+// The credentials of a zero [Config]. They have the shape of X's, and X does not know them.
 const (
 	DefaultClientID       = "eHRlc3QtZGVtby1jbGllbnQtMDA6MTpjaQ"
 	DefaultClientSecret   = "xtest_demo_client_secret-not-a-real-one-0000000000"
@@ -78,6 +79,7 @@ type User struct {
 	Description string
 	Protected   bool
 	Verified    bool
+	Suspended   bool // X has suspended the account
 	CreatedAt   time.Time
 }
 
@@ -98,21 +100,12 @@ func defaultUsers() []User {
 }
 
 func (c Config) withDefaults() Config {
-	for _, d := range []struct {
-		field *string
-		value string
-	}{
-		{&c.AppName, DefaultAppName},
-		{&c.ClientID, DefaultClientID},
-		{&c.ClientSecret, DefaultClientSecret},
-		{&c.PublicClientID, DefaultPublicClientID},
-		{&c.ConsumerKey, DefaultConsumerKey},
-		{&c.ConsumerSecret, DefaultConsumerSecret},
-	} {
-		if *d.field == "" {
-			*d.field = d.value
-		}
-	}
+	c.AppName = cmp.Or(c.AppName, DefaultAppName)
+	c.ClientID = cmp.Or(c.ClientID, DefaultClientID)
+	c.ClientSecret = cmp.Or(c.ClientSecret, DefaultClientSecret)
+	c.PublicClientID = cmp.Or(c.PublicClientID, DefaultPublicClientID)
+	c.ConsumerKey = cmp.Or(c.ConsumerKey, DefaultConsumerKey)
+	c.ConsumerSecret = cmp.Or(c.ConsumerSecret, DefaultConsumerSecret)
 	if c.Callbacks == nil {
 		c.Callbacks = []string{DefaultCallback}
 	}

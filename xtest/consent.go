@@ -1,6 +1,7 @@
 package xtest
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +17,12 @@ const (
 	pathAuthenticate = "/oauth/authenticate"
 	pathAuthorize1   = "/oauth/authorize"
 	pathAuthorize2   = "/i/oauth2/authorize"
+	pathSDK          = "/i/oauth/authenticate" // built by X's own SDK, for pathAuthenticate
 )
+
+func consentPaths() []string {
+	return []string{pathSDK, pathAuthenticate, pathAuthorize1, pathAuthorize2}
+}
 
 // question is a valid request for consent, to be put to a person.
 type question struct {
@@ -34,6 +40,7 @@ type question struct {
 type outcome struct {
 	location string
 	page     *page
+	reason   string // why X sends the browser on with an error
 }
 
 func redirect(location string) *outcome { return &outcome{location: location} }
@@ -43,11 +50,11 @@ func (x *X) ask(path, rawQuery string) (*question, *outcome) {
 	x.sweep()
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, x.wentWrong("the query of the URL cannot be read")
+		return nil, wentWrong("the query of the URL cannot be read")
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return nil, x.wentWrong("the parameter " + name + " comes twice")
+			return nil, wentWrong("the parameter " + name + " comes twice")
 		}
 	}
 	if path == pathAuthorize2 {
@@ -59,19 +66,18 @@ func (x *X) ask(path, rawQuery string) (*question, *outcome) {
 func (x *X) ask1(path string, query url.Values) (*question, *outcome) {
 	rt := x.liveRequestToken(query.Get("oauth_token"))
 	if rt == nil || rt.user != nil {
-		x.explain("the request token at the consent page is missing, unknown, used or expired")
 		return nil, &outcome{page: &page{
 			Kind: "error", Status: http.StatusForbidden, Title: "Whoa there!",
 			Text: "This page needs a request token that is still unused. Go back to the application " +
 				"that sent you here and start again.",
-			Reason: "oauth_token is missing, unknown, used or expired.",
+			Reason: "oauth_token is missing, unknown, used or expired: send the one of the last request_token.",
 		}}
 	}
 	return &question{
 		words:      oauth1Words(rt.readOnly),
 		forceLogin: query.Get("force_login") == "true",
 		screenName: query.Get("screen_name"),
-		silent:     path == pathAuthenticate,
+		silent:     path != pathAuthorize1,
 		request:    rt,
 	}, nil
 }
@@ -80,22 +86,24 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 	client, redirectURI := query.Get("client_id"), query.Get("redirect_uri")
 	switch {
 	case client != x.cfg.ClientID && client != x.cfg.PublicClientID:
-		return nil, x.wentWrong("client_id is missing or not the OAuth 2.0 client id of an app")
+		return nil, wentWrong("client_id is missing or not the OAuth 2.0 client id of an app: the API key of OAuth 1.0a is another")
 	case !x.registered(redirectURI, true):
 		sent := redirectURI[:min(len(redirectURI), maxSent)]
-		out := x.wentWrong("redirect_uri is missing or not one of the registered callbacks, compared exactly", "redirect_uri", sent, "registered", x.cfg.Callbacks)
+		out := wentWrong(fmt.Sprintf("redirect_uri is missing or not one of the registered callbacks, compared exactly: it is %q, and registered is %q", sent, x.cfg.Callbacks))
 		out.page.Compared, out.page.Sent, out.page.Callbacks = true, sent, x.cfg.Callbacks
 		return nil, out
 	case query.Get("response_type") != "code":
-		return nil, x.wentWrong("response_type is not code")
+		return nil, wentWrong("response_type is not code: send response_type=code")
 	}
 	state := query.Get("state")
 	if len(state) > maxState {
-		x.explain("state is longer than 500 characters")
+		const reason = "state is longer than 500 characters: keep its content and send a short handle"
 		if x.cfg.Switches.LongStatePage {
-			return nil, x.wentWrong("state is longer than 500 characters")
+			return nil, wentWrong(reason)
 		}
-		return nil, redirect(withQuery(redirectURI, "error", "invalid_request", "error_description", "Redirect is requested."))
+		out := redirect(withQuery(redirectURI, "error", "invalid_request", "error_description", "Redirect is requested."))
+		out.reason = reason
+		return nil, out
 	}
 	// Fields and not Split: X's documents separate by one space, and a list of nothing else is an empty one.
 	scopes := strings.Fields(query.Get("scope"))
@@ -106,7 +114,7 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 			if x.cfg.Switches.InvalidScopeCallback {
 				return nil, redirect(x.withState(redirectURI, state, "error", "invalid_scope"))
 			}
-			return nil, x.wentWrong("scope has " + s + ", which X does not know")
+			return nil, wentWrong("scope has " + s + ", which X does not know: send scopes separated by spaces")
 		}
 		if !seen[s] {
 			seen[s] = true
@@ -114,19 +122,23 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 		}
 	}
 	if len(unique) == 0 {
-		return nil, x.wentWrong("scope is missing")
+		return nil, wentWrong("scope is missing: send at least tweet.read users.read")
 	}
 	method := query.Get("code_challenge_method")
 	switch method {
-	case "S256", "s256":
+	case "S256":
+	case "s256": // node-twitter-api-v2 sends it
+		if x.cfg.Switches.Strict {
+			return nil, wentWrong("code_challenge_method is s256: send S256 (RFC 7636 section 4.3)")
+		}
 		method = "S256"
 	case "plain", "":
 		method = "plain" // RFC 7636 section 4.3: the default
 	default:
-		return nil, x.wentWrong("code_challenge_method is neither S256 nor plain")
+		return nil, wentWrong("code_challenge_method is neither S256 nor plain: send S256")
 	}
 	if query.Get("code_challenge") == "" {
-		return nil, x.wentWrong("code_challenge is missing")
+		return nil, wentWrong("code_challenge is missing: X insists on PKCE")
 	}
 	return &question{
 		words: words,
@@ -145,9 +157,8 @@ func (x *X) withState(callback, state string, pairs ...string) string {
 	return withQuery(callback, pairs...)
 }
 
-// wentWrong is the page that X shows for all that is wrong with a request for consent. args are for the log. mu is held.
-func (x *X) wentWrong(reason string, args ...any) *outcome {
-	x.explain(reason, args...)
+// wentWrong is the page that X shows for everything that is wrong with a request for consent.
+func wentWrong(reason string) *outcome {
 	return &outcome{page: &page{
 		Kind: "error", Status: http.StatusBadRequest, Title: "Something went wrong",
 		Text:   "You weren't able to give access to the App. Go back and try logging in again.",
@@ -159,15 +170,15 @@ func (x *X) wentWrong(reason string, args ...any) *outcome {
 func (x *X) allow(q *question, u *account) *outcome {
 	if q.code != nil {
 		c := *q.code
-		c.user, c.expires = u, x.now().Add(codeLifetime)
+		c.user, c.expires = u, x.Now().Add(codeLifetime)
 		value := x.newOpaque("ac")
 		x.codes[value] = &c
 		return redirect(x.withState(c.redirectURI, q.state, "code", value))
 	}
 	rt := q.request
 	rt.user = u
-	if old, ok := x.approvals[u.ID]; !ok || old.readOnly {
-		x.approvals[u.ID] = approval{readOnly: rt.readOnly}
+	if old, ok := x.approvals[u.ID]; !ok || old.ReadOnly {
+		x.approvals[u.ID] = approval{ReadOnly: rt.readOnly}
 	}
 	if rt.callback == outOfBand {
 		rt.verifier = random(7, digits)
@@ -197,5 +208,5 @@ func (x *X) refuse(q *question) *outcome {
 // alreadyAllowed reports whether an earlier approval answers a question. mu is held.
 func (x *X) alreadyAllowed(q *question, u *account) bool {
 	a, ok := x.approvals[u.ID]
-	return ok && q.silent && !q.forceLogin && (!a.readOnly || q.request.readOnly)
+	return ok && q.silent && !q.forceLogin && (!a.ReadOnly || q.request.readOnly)
 }

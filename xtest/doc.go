@@ -2,8 +2,11 @@
 //
 // An [X] is an [http.Handler] that behaves as X does where a sign-in touches it, and fails what X fails: it verifies every
 // OAuth 1.0a signature, nonce and timestamp, compares callbacks exactly, insists on PKCE, lets a code live for 30 seconds,
-// rotates refresh tokens, and answers with X's own statuses, content types and bodies. It imports nothing but the standard
-// library and none of the packages that it is used to test, so that it cannot share their misreadings of X.
+// rotates refresh tokens, and answers with X's own statuses, content types and bodies. It is not stricter than X either:
+// what clients in wide use send and X takes, it takes, unless [Switches].Strict is on. It imports nothing but the
+// standard library and none of the packages that it is used to test, so that it cannot share their misreadings of X.
+//
+// An X serves sign-in, tokens and users/me. Package xapi adds posts, timelines, follows and media.
 //
 // Three ways to use it:
 //
@@ -12,24 +15,19 @@
 //   - [NewServer], when the code under test needs an address: net/http on 127.0.0.1.
 //   - [New] alone, mounted in any server, for a person with a browser: the consent pages work and say that they are not X.
 //
-// In a test, [X.Approve] and [X.Deny] stand for the person at the consent page, [X.Advance] moves the clock, [X.Fail]
-// breaks things, and [X.Requests] tells what was asked. Behaviour on which the sources about X are silent or disagree
-// is chosen by [Switches], whose zero value is what is best supported.
+// In a test, [X.Approve] and [X.Deny] answer the consent page for the user, [X.Advance] moves the clock, [X.Fail]
+// makes requests fail, and [X.Requests] has what was asked. [Switches] choose behaviour on which the sources about X are
+// silent or disagree.
 //
 // # Where it differs from X
 //
-//   - Nobody has a password. Whoever opens a consent page picks one of the demo accounts.
+//   - There are no passwords. Visitors of a consent page pick one of the accounts.
 //   - Error pages add the reason, which X keeps to itself.
-//   - A code is spent by the first attempt of its own client, also when that attempt fails; X's rule is not known.
-//   - A wrong verifier does not spend an OAuth 1.0a request token, and the page of OAuth 2.0 asks every time; X's rules
-//     are not known.
-//   - Of the callback schemes that X blocks, only those that its documents name are blocked.
-//   - Wording that no source quotes is invented in X's style: a redirect_uri that differs from the authorize step's,
-//     an unknown grant type, a duplicate parameter, a token of another client at revoke.
-//   - Token endpoints have no rate limit unless [Switches].TokenRateLimit sets one; X publishes no number.
+//   - The first attempt of the right client spends a code, also when that attempt fails. A wrong verifier does not spend
+//     an OAuth 1.0a request token. The page of OAuth 2.0 asks every time. X's rules are not known.
+//   - Wording that no source quotes, and which calls count against a limit, are guesses in X's style.
 //   - The API knows accounts, posts, timelines, follows and media. There are no likes, reposts, lists, searches or streams.
-//   - Text is counted in runes; X weighs some characters double and links as 23. Videos are not looked into.
-//   - Which calls count against a limit, and the wording of refusals that no source quotes, are guesses in X's style.
-//   - Calls cost nothing: credits are a switch (RefuseNoCredits) and not an account.
-//   - Everything is in memory and is gone with the X.
+//   - Links without a scheme are found for common top-level domains only. Videos are not looked into.
+//   - Calls cost nothing: credits and caps are switches (RefuseNoCredits) and not an account.
+//   - Everything is in memory, unless [X.KeepState] keeps accounts and tokens.
 package xtest

@@ -1,68 +1,67 @@
 package xtest
 
-import (
-	"fmt"
-	"net/http"
-	"time"
-)
+import "net/http"
 
-const limitWindow = 15 * time.Minute
-
-// window counts the requests to one token endpoint.
-type window struct {
-	n     int
-	reset time.Time
+// oauth1Endpoint is tokenEndpoint for the endpoints that also take GET, as X does and RFC 5849 does not.
+func (x *X) oauth1Endpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
+	x.mu.Lock()
+	strict := x.cfg.Switches.Strict
+	x.mu.Unlock()
+	if r.Method == http.MethodGet && !strict {
+		x.answerToken(w, r, serve)
+		return
+	}
+	x.tokenEndpoint(w, r, serve)
 }
 
-// tokenEndpoint is around the endpoints that give, renew and end tokens. An answer without a status is one that the
-// client never gets.
-func (x *X) tokenEndpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *answer) {
+// tokenEndpoint is around the endpoints that give, renew and end tokens.
+func (x *X) tokenEndpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
+	if r.Method == http.MethodPost {
+		x.answerToken(w, r, serve)
+		return
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	x.finish(w, r, coded(http.StatusMethodNotAllowed, 86, "This method requires a POST.").because("send a POST"))
+}
+
+func (x *X) answerToken(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
 	h := w.Header()
-	// A client that keeps cookies between users would share these; X sets them on every answer.
-	h.Add("Set-Cookie", "guest_id=v1%3A"+x.newID()+"; Max-Age=63072000; Path=/; Secure; SameSite=None")
-	h.Add("Set-Cookie", "__cf_bm="+random(43, alphanumeric)+"; Path=/; HttpOnly; Secure")
+	x.setEdgeCookies(w)
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate, pre-check=0, post-check=0")
 	h.Set("Pragma", "no-cache")
-	if r.Method != http.MethodPost {
-		h.Set("Allow", http.MethodPost)
-		(&answer{http.StatusMethodNotAllowed, typeJSON, `{"errors":[{"code":86,"message":"This method requires a POST."}]}`}).write(w)
-		return
+	rep := x.limited(w, r.URL.Path)
+	if rep == nil {
+		rep = x.tokenRefusal(r)
 	}
-	if p := x.limited(h, r.URL.Path); p != nil {
-		p.write(w)
-		return
+	if rep == nil {
+		rep = serve(r)
 	}
-	a := serve(r)
-	if a.status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	a.write(w)
+	x.finish(w, r, rep)
 }
 
-func (x *X) limited(h http.Header, path string) *problem {
+// tokenRefusal makes the refusal of the switches where RefusePath names a token endpoint. X reports a reached spending
+// cap there too.
+func (x *X) tokenRefusal(r *http.Request) *Reply {
+	x.mu.Lock()
+	named := x.cfg.Switches.RefusePath == r.URL.Path
+	x.mu.Unlock()
+	if !named {
+		return nil
+	}
+	return x.scripted(&Call{X: x, Request: r, Now: x.Now()})
+}
+
+func (x *X) limited(w http.ResponseWriter, path string) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	limit := x.cfg.Switches.TokenRateLimit
 	if limit <= 0 {
 		return nil
 	}
-	now := x.now()
-	win := x.limits[path]
-	if win == nil || !now.Before(win.reset) {
-		win = &window{reset: now.Add(limitWindow)}
-		x.limits[path] = win
-	}
-	win.n++
-	h.Set("x-rate-limit-limit", fmt.Sprint(limit))
-	h.Set("x-rate-limit-remaining", fmt.Sprint(max(limit-win.n, 0)))
-	h.Set("x-rate-limit-reset", fmt.Sprint(win.reset.Unix()))
-	if win.n > limit {
-		return coded(http.StatusTooManyRequests, 88, "Rate limit exceeded")
+	left, reset := x.take("token "+path, limit, quarter, x.Now())
+	setLimit(w, "x-rate-limit-", limit, left, reset)
+	if left < 0 {
+		return coded(http.StatusTooManyRequests, 88, "Rate limit exceeded").because("wait until x-rate-limit-reset")
 	}
 	return nil
-}
-
-// explain tells the log why something was refused; X itself is tight-lipped.
-func (x *X) explain(reason string, args ...any) {
-	x.cfg.Logger.Info("xtest: refused: "+reason, args...)
 }

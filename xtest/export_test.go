@@ -20,20 +20,10 @@ func (x *X) AddRequestToken(value, secret, verifier, userID string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.requestTokens[value] = &requestToken{
-		value: value, secret: secret, verifier: verifier, user: x.users[userID], expires: x.now().Add(requestTokenLifetime),
+		value: value, secret: secret, verifier: verifier, user: x.users[userID], expires: x.Now().Add(requestTokenLifetime),
 	}
 }
 
 const (
 	MaxRecord = maxRecord
-	MaxSpent  = maxSpent
 )
-
-// Spent counts the spent refresh tokens that are remembered.
-func (x *X) Spent() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.spent.grants)
-}
-
-func (x *X) NewID() string { return x.newID() }

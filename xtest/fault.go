@@ -32,7 +32,7 @@ type Fault struct {
 	CutAfter int
 
 	// Reached receives a value when a request meets the fault, before it waits. The request goes no further until
-	// somebody takes the value.
+	// the value is taken.
 	Reached chan<- struct{}
 	// Hold keeps the request until the channel is closed or sends a value, before handling it, or with After between
 	// handling it and answering.

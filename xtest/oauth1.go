@@ -3,9 +3,11 @@ package xtest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const defaultTolerance = 300 * time.Second
@@ -20,51 +22,29 @@ type signedRequest struct {
 func (s *signedRequest) get(name string) string { return s.params[name] }
 
 // readSigned collects the parameters of a request (RFC 5849 section 3.4.1.3). X takes the protocol parameters from
-// the header, the query or the form, and refuses any key that comes twice.
-func (x *X) readSigned(r *http.Request) (*signedRequest, *problem) {
-	form, _ := bufferForm(r)
-	headers := r.Header.Values("Authorization")
-	params := map[string]string{}
-	switch {
-	case len(headers) > 1:
-		return nil, badAuthentication()
-	case len(headers) == 1:
-		p, err := parseOAuthHeader(headers[0])
-		if err != nil {
-			return nil, badAuthentication()
-		}
-		params = p
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, badAuthentication()
-	}
-	for _, values := range []url.Values{query, form} {
-		for k, v := range values {
-			_, twice := params[k]
-			if twice || len(v) > 1 {
-				if strings.HasPrefix(k, "oauth_") {
-					return nil, badAuthentication()
-				}
-				return nil, cannotAuthenticate()
-			}
-			params[k] = v[0]
-		}
+// the header, the query or the form, and refuses any key that comes twice with different values.
+func (x *X) readSigned(r *http.Request) (*signedRequest, *Reply) {
+	params, rep := x.signedParams(r)
+	if rep != nil {
+		return nil, rep
 	}
 	for _, k := range []string{"oauth_consumer_key", "oauth_nonce", "oauth_signature", "oauth_signature_method", "oauth_timestamp"} {
 		if params[k] == "" {
-			return nil, badAuthentication()
+			return nil, badAuthentication("%s is missing: send it in the Authorization header", k)
 		}
 	}
 	seconds, err := strconv.ParseInt(params["oauth_timestamp"], 10, 64)
-	if err != nil || !isASCII(params["oauth_nonce"]) {
-		return nil, badAuthentication()
+	if err != nil {
+		return nil, badAuthentication("oauth_timestamp is not a number: send seconds since 1970")
+	}
+	if strings.ContainsFunc(params["oauth_nonce"], func(r rune) bool { return r > unicode.MaxASCII }) {
+		return nil, badAuthentication("oauth_nonce is not ASCII")
 	}
 	if v, ok := params["oauth_version"]; ok && v != "1.0" {
-		return nil, badAuthentication()
+		return nil, badAuthentication("oauth_version is not 1.0")
 	}
 	if params["oauth_signature_method"] != "HMAC-SHA1" {
-		return nil, cannotAuthenticate()
+		return nil, cannotAuthenticate("oauth_signature_method is not HMAC-SHA1")
 	}
 	return &signedRequest{
 		params:    params,
@@ -73,30 +53,55 @@ func (x *X) readSigned(r *http.Request) (*signedRequest, *problem) {
 	}, nil
 }
 
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
+func (x *X) signedParams(r *http.Request) (map[string]string, *Reply) {
+	form, _ := bufferForm(r)
+	params := map[string]string{}
+	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
+		p, err := parseOAuthHeader(headers[0])
+		if err != nil || len(headers) > 1 {
+			return nil, badAuthentication("the Authorization header is not a well-formed one of the scheme OAuth (RFC 5849 section 3.5.1)")
+		}
+		params = p
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badAuthentication("the query of the URL cannot be read")
+	}
+	x.mu.Lock()
+	strict := x.cfg.Switches.Strict
+	x.mu.Unlock()
+	for _, values := range []url.Values{query, form} {
+		for k, v := range values {
+			if old, given := params[k]; given {
+				v = append(v, old)
+			}
+			switch {
+			case len(v) == 1:
+			case !strings.HasPrefix(k, "oauth_"):
+				return nil, cannotAuthenticate("the parameter %s comes twice", k)
+			case strict || len(slices.Compact(v)) > 1:
+				// node-twitter-api-v2 sends oauth_token in the header and the form. The same value is one parameter.
+				return nil, badAuthentication("the parameter %s comes twice: send it once, in the header", k)
+			}
+			params[k] = v[0]
 		}
 	}
-	return true
+	return params, nil
 }
 
 // verify checks key, timestamp, signature and nonce, in this order; secrets are the token secrets of which any will do.
-// The nonce comes last, so that nobody without the secret can spend it. mu is held.
-func (x *X) verify(s *signedRequest, secrets ...string) *problem {
+// The nonce comes last, so that clients without the secret cannot spend it. mu is held.
+func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 	if s.get("oauth_consumer_key") != x.cfg.ConsumerKey {
-		x.explain("the consumer key is not the app's API key")
-		return cannotAuthenticate()
+		return cannotAuthenticate("oauth_consumer_key is not the app's API key: the client id of OAuth 2.0 is another")
 	}
-	now := x.now()
+	now := x.Now()
 	tolerance := x.cfg.Switches.TimestampTolerance
 	if tolerance == 0 {
 		tolerance = defaultTolerance
 	}
 	if off := now.Sub(s.timestamp); tolerance > 0 && (off > tolerance || off < -tolerance) {
-		x.explain("oauth_timestamp is not near the clock", "off", off)
-		return badTimestamp()
+		return badTimestamp("oauth_timestamp is %s from the simulator's clock: set the clock, or use the Date header", off)
 	}
 	good := false
 	for _, secret := range secrets {
@@ -104,13 +109,12 @@ func (x *X) verify(s *signedRequest, secrets ...string) *problem {
 		good = good || sign(s.base, x.cfg.ConsumerSecret, secret) == s.get("oauth_signature")
 	}
 	if !good {
-		x.explain("the signature does not verify", "uri", baseURIOf(s.base))
-		return cannotAuthenticate()
+		return cannotAuthenticate("the signature does not verify: sign %s with the consumer secret and the secret of the token, "+
+			"and the parameters of query and form with it", baseURIOf(s.base))
 	}
 	id := strings.Join([]string{s.get("oauth_timestamp"), s.get("oauth_token"), s.get("oauth_nonce")}, "\x00")
 	if _, seen := x.nonces[id]; seen {
-		x.explain("the nonce was used before")
-		return cannotAuthenticate()
+		return cannotAuthenticate("oauth_nonce was used before: make one for each request")
 	}
 	x.nonces[id] = x.nonceUntil(now, s.timestamp, tolerance)
 	return nil

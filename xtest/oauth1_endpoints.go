@@ -8,29 +8,27 @@ import (
 
 const outOfBand = "oob"
 
-func xml(status int, body string) *problem { return &problem{status, typeXML, body} }
-
-func hashError(message, path string) *problem {
-	return xml(http.StatusUnauthorized, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<hash>\n  <error>"+message+
+func hashError(message, path string) *Reply {
+	return newReply(http.StatusUnauthorized, typeXML, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<hash>\n  <error>"+message+
 		"</error>\n  <request>"+path+"</request>\n</hash>\n")
 }
 
-func plain(message string) *problem {
-	return &problem{http.StatusUnauthorized, typeText, message}
+func plain(message string) *Reply {
+	return newReply(http.StatusUnauthorized, typeText, message)
 }
 
 // callbackNotApproved is the 415 of request_token.
-func (x *X) callbackNotApproved() *problem {
+func (x *X) callbackNotApproved() *Reply {
 	const message = "Callback URL not approved for this client application. " +
 		"Approved callback URLs can be adjusted in your application settings"
 	if x.cfg.Switches.CallbackErrorJSON {
 		return coded(http.StatusForbidden, 415, message)
 	}
-	return xml(http.StatusForbidden,
+	return newReply(http.StatusForbidden, typeXML,
 		`<?xml version='1.0' encoding='UTF-8'?><errors><error code="415">`+message+`</error></errors>`)
 }
 
-func (x *X) serveRequestToken(r *http.Request) *answer {
+func (x *X) serveRequestToken(r *http.Request) *Reply {
 	s, p := x.readSigned(r)
 	if p != nil {
 		return p
@@ -39,8 +37,7 @@ func (x *X) serveRequestToken(r *http.Request) *answer {
 	defer x.mu.Unlock()
 	x.sweep()
 	if s.get("oauth_token") != "" {
-		x.explain("request_token is signed with the consumer key alone, and this one has an oauth_token")
-		return invalidToken()
+		return invalidToken("request_token takes no oauth_token: sign it with the consumer key and secret alone")
 	}
 	if p := x.verify(s, ""); p != nil {
 		return p
@@ -48,19 +45,16 @@ func (x *X) serveRequestToken(r *http.Request) *answer {
 	callback := s.get("oauth_callback")
 	switch {
 	case callback == "":
-		x.explain("oauth_callback is missing")
-		return badAuthentication()
+		return badAuthentication("oauth_callback is missing: send a registered URL, or oob")
 	case callback == outOfBand:
 	case len(x.cfg.Callbacks) == 0:
-		return hashError("Desktop applications only support the oauth_callback value 'oob'", r.URL.Path)
+		return hashError("Desktop applications only support the oauth_callback value 'oob'", r.URL.Path).because("the app has no callback: register one, or send oob")
 	case !x.registered(callback, x.cfg.Switches.CallbackQueryCounts):
-		x.explain("the callback is not registered", "callback", callback)
-		return x.callbackNotApproved()
+		return x.callbackNotApproved().because("oauth_callback %q is not registered: register it, or send one of %q", callback, x.cfg.Callbacks)
 	}
 	access := s.get("x_auth_access_type")
 	if access != "" && access != "read" && access != "write" {
-		x.explain("x_auth_access_type is neither read nor write", "value", access)
-		return badAuthentication()
+		return badAuthentication("x_auth_access_type is neither read nor write")
 	}
 	lifetime := x.cfg.Switches.RequestTokenLifetime
 	if lifetime <= 0 {
@@ -70,23 +64,23 @@ func (x *X) serveRequestToken(r *http.Request) *answer {
 		value: newRequestToken(), secret: random(32, alphanumeric), callback: callback,
 		// The type lowers what the app may do and never raises it.
 		readOnly: x.cfg.ReadOnly || access == "read",
-		expires:  x.now().Add(lifetime),
+		expires:  x.Now().Add(lifetime),
 	}
 	x.requestTokens[rt.value] = rt
-	return &answer{http.StatusOK, typeForm,
-		"oauth_token=" + rt.value + "&oauth_token_secret=" + rt.secret + "&oauth_callback_confirmed=true"}
+	return newReply(http.StatusOK, typeForm,
+		"oauth_token="+rt.value+"&oauth_token_secret="+rt.secret+"&oauth_callback_confirmed=true")
 }
 
 // liveRequestToken finds one that is unspent and in time. mu is held.
 func (x *X) liveRequestToken(value string) *requestToken {
 	rt := x.requestTokens[value]
-	if rt == nil || !x.now().Before(rt.expires) {
+	if rt == nil || !x.Now().Before(rt.expires) {
 		return nil
 	}
 	return rt
 }
 
-func (x *X) serveAccessToken(r *http.Request) *answer {
+func (x *X) serveAccessToken(r *http.Request) *Reply {
 	s, p := x.readSigned(r)
 	if p != nil {
 		return p
@@ -94,22 +88,15 @@ func (x *X) serveAccessToken(r *http.Request) *answer {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sweep()
-	if every := x.cfg.Switches.UnavailableEvery; every > 0 {
-		x.accessCalls++
-		if x.accessCalls%every == 0 {
-			return plain("This feature is temporarily unavailable")
-		}
-	}
 	if s.get("oauth_token") == "" {
-		return plain("Request token missing")
+		return plain("Request token missing").because("oauth_token is missing: send the request token in the header")
 	}
 	rt := x.liveRequestToken(s.get("oauth_token"))
 	if rt == nil {
 		if s.get("oauth_consumer_key") != x.cfg.ConsumerKey {
-			return cannotAuthenticate()
+			return x.verify(s)
 		}
-		x.explain("the request token is unknown, spent or expired")
-		return invalidToken()
+		return invalidToken("the request token is unknown, spent or expired: begin the sign-in again")
 	}
 	secrets := []string{rt.secret}
 	if x.cfg.Switches.EmptyRequestSecret {
@@ -120,11 +107,11 @@ func (x *X) serveAccessToken(r *http.Request) *answer {
 	}
 	verifier := s.get("oauth_verifier")
 	if verifier == "" {
-		return hashError("Required oauth_verifier parameter not provided", r.URL.Path)
+		return hashError("Required oauth_verifier parameter not provided", r.URL.Path).because("oauth_verifier is missing: send the one of the callback")
 	}
 	if rt.user == nil || verifier != rt.verifier {
-		x.explain("the verifier is not the one of this request token")
-		return plain("Error processing your OAuth request: Invalid oauth_verifier parameter")
+		return plain("Error processing your OAuth request: Invalid oauth_verifier parameter").
+			because("oauth_verifier is not the one of this request token")
 	}
 	delete(x.requestTokens, rt.value)
 	value, secret := x.oauth1Token(rt.user, rt.readOnly)
@@ -132,7 +119,7 @@ func (x *X) serveAccessToken(r *http.Request) *answer {
 	if !x.cfg.Switches.OmitUserID {
 		body += "&user_id=" + rt.user.ID + "&screen_name=" + percentEncode(rt.user.Username)
 	}
-	return &answer{http.StatusOK, typeForm, body}
+	return newReply(http.StatusOK, typeForm, body)
 }
 
 // oauth1Token makes a token, or gives the one that is alive when the switch says so. mu is held.
@@ -149,7 +136,7 @@ func (x *X) oauth1Token(u *account, readOnly bool) (value, secret string) {
 	return value, secret
 }
 
-func (x *X) serveInvalidate(r *http.Request) *answer {
+func (x *X) serveInvalidate(r *http.Request) *Reply {
 	s, p := x.readSigned(r)
 	if p != nil {
 		return p
@@ -162,5 +149,5 @@ func (x *X) serveInvalidate(r *http.Request) *answer {
 	value := s.get("oauth_token")
 	delete(x.tokens, value)
 	b, _ := json.Marshal(value)
-	return &answer{http.StatusOK, typeJSON, fmt.Sprintf(`{"access_token":%s}`, b)}
+	return newReply(http.StatusOK, typeJSON, fmt.Sprintf(`{"access_token":%s}`, b))
 }

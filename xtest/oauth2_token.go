@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,7 +11,7 @@ import (
 	"strings"
 )
 
-func (x *X) serveToken(r *http.Request) *answer {
+func (x *X) serveToken(r *http.Request) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sweep()
@@ -28,41 +27,52 @@ func (x *X) serveToken(r *http.Request) *answer {
 	case "":
 		return x.missing("grant_type")
 	default:
-		return x.invalidRequest("Value passed for the grant type was invalid.")
+		return x.invalidRequest("Value passed for the grant type was invalid.",
+			"grant_type is neither authorization_code nor refresh_token")
 	}
 }
 
-func (x *X) exchange(client string, form url.Values) *answer {
+func (x *X) exchange(client string, form url.Values) *Reply {
 	for _, name := range []string{"code", "redirect_uri", "code_verifier"} {
 		if form.Get(name) == "" {
 			return x.missing(name)
 		}
 	}
 	c := x.codes[form.Get("code")]
-	if c == nil || c.client != client || !x.now().Before(c.expires) {
-		x.explain("the code is unknown, spent, another client's, or older than 30 seconds")
-		return x.invalidRequest("Value passed for the authorization code was invalid.")
+	if c == nil || c.client != client || !x.Now().Before(c.expires) {
+		return x.invalidRequest("Value passed for the authorization code was invalid.",
+			"the code is unknown, spent, another client's, or older than 30 seconds: exchange it once and at once")
 	}
 	delete(x.codes, form.Get("code"))
 	if form.Get("redirect_uri") != c.redirectURI {
-		return x.invalidRequest("Value passed for the redirect uri did not match the uri of the authorization code.")
+		return x.invalidRequest("Value passed for the redirect uri did not match the uri of the authorization code.",
+			"redirect_uri %q is not the one of the consent page: send the same, to the letter", form.Get("redirect_uri"))
 	}
-	if !c.proves(form.Get("code_verifier")) {
-		return x.invalidRequest("Value passed for the code verifier did not match the code challenge.")
+	verifier := form.Get("code_verifier")
+	if x.cfg.Switches.Strict && !isVerifier(verifier) {
+		return x.invalidRequest("Value passed for the code verifier was invalid.",
+			"code_verifier is not 43 to 128 unreserved characters (RFC 7636 section 4.1)")
+	}
+	if !c.proves(verifier) {
+		return x.invalidRequest("Value passed for the code verifier did not match the code challenge.",
+			"code_challenge was not made of code_verifier: with S256 it is base64url, unpadded, of the verifier's SHA-256")
 	}
 	return x.issue(&grant{user: c.user, client: client, scopes: c.scopes})
 }
 
-// proves checks a PKCE verifier: its shape (RFC 7636 section 4.1) and that the challenge was made of it.
-func (c *code) proves(verifier string) bool {
-	if len(verifier) < 43 || len(verifier) > 128 {
-		return false
-	}
-	for i := 0; i < len(verifier); i++ {
-		if !isUnreserved(verifier[i]) {
+// isVerifier reports whether a PKCE verifier has the form of RFC 7636 section 4.1. X takes others: its own documentation
+// shows one of 9 characters, and its own SDK sends 171.
+func isVerifier(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isUnreserved(s[i]) {
 			return false
 		}
 	}
+	return 43 <= len(s) && len(s) <= 128
+}
+
+// proves reports whether the challenge was made of a verifier.
+func (c *code) proves(verifier string) bool {
 	if c.method == "plain" {
 		return verifier == c.challenge
 	}
@@ -70,61 +80,54 @@ func (c *code) proves(verifier string) bool {
 	return base64.RawURLEncoding.EncodeToString(sum[:]) == c.challenge
 }
 
-func (x *X) refresh(client string, form url.Values) *answer {
+func (x *X) refresh(client string, form url.Values) *Reply {
 	value := form.Get("refresh_token")
 	if value == "" {
 		return x.missing("refresh_token")
 	}
 	t := x.live(value)
 	if t == nil || t.kind != kindRefresh || t.app != client {
-		x.explain("the refresh token is unknown, spent, revoked, or another client's")
-		if g := x.spent.grants[value]; g != nil && g.client == client && x.cfg.Switches.RefreshReuseRevokes {
-			x.endGrant(g, "")
+		if spent := x.tokens[value]; spent != nil && spent.kind == kindSpent && spent.app == client && x.cfg.Switches.RefreshReuseRevokes {
+			x.endGrant(spent.grant, "")
 		}
-		return x.invalidRequest("Value passed for the token was invalid.")
+		return x.invalidRequest("Value passed for the token was invalid.",
+			"the refresh token is unknown, spent, revoked, or another client's: keep the newest one, or sign in again")
 	}
 	delete(x.tokens, value)
-	x.spent.add(value, t.grant)
+	if x.cfg.Switches.RefreshReuseRevokes {
+		x.tokens[value] = &token{kind: kindSpent, app: client, grant: t.grant, expires: x.Now().Add(spentLifetime)}
+	}
 	if x.cfg.Switches.RefreshEndsAccess {
 		x.endGrant(t.grant, kindOAuth2)
 	}
-	a := x.issue(t.grant)
-	if x.cfg.Switches.RefreshAnswerLost {
-		a.status = 0
-	}
-	return a
+	return x.issue(t.grant)
 }
 
 // issue makes an access token and, with offline.access, a refresh token.
-func (x *X) issue(g *grant) *answer {
-	now, life := x.now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
+func (x *X) issue(g *grant) *Reply {
+	now, life := x.Now(), cmp.Or(x.cfg.Switches.AccessLifetime, accessLifetime)
 	access := x.newOpaque("at")
 	x.tokens[access] = &token{kind: kindOAuth2, user: g.user, app: g.client, grant: g, expires: now.Add(life)}
-	body := struct {
-		TokenType    string `json:"token_type"`
-		ExpiresIn    int    `json:"expires_in"`
-		AccessToken  string `json:"access_token"`
-		Scope        string `json:"scope"`
-		RefreshToken string `json:"refresh_token,omitempty"`
-	}{TokenType: "bearer", ExpiresIn: int(life.Seconds()), AccessToken: access}
 	scopes := slices.Clone(g.scopes)
 	if !x.cfg.Switches.ScopeOrderAsAsked {
 		slices.Reverse(scopes)
 	}
-	body.Scope = strings.Join(scopes, " ")
+	body := []any{
+		"token_type", "bearer", "expires_in", int(life.Seconds()), "access_token", access, "scope", strings.Join(scopes, " "),
+	}
 	if slices.Contains(scopes, "offline.access") {
-		body.RefreshToken = x.newOpaque("rt")
+		refresh := x.newOpaque("rt")
 		t := &token{kind: kindRefresh, user: g.user, app: g.client, grant: g}
 		if d := x.cfg.Switches.RefreshLifetime; d > 0 {
 			t.expires = now.Add(d)
 		}
-		x.tokens[body.RefreshToken] = t
+		x.tokens[refresh] = t
+		body = append(body, "refresh_token", refresh)
 	}
-	b, _ := json.Marshal(body)
-	return &answer{http.StatusOK, typeJSON, string(b)}
+	return newReply(http.StatusOK, typeJSON, string(object(body...)))
 }
 
-func (x *X) serveRevoke(r *http.Request) *answer {
+func (x *X) serveRevoke(r *http.Request) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sweep()
@@ -139,13 +142,13 @@ func (x *X) serveRevoke(r *http.Request) *answer {
 	case hint == "" && !x.cfg.Switches.RevokeWithoutHint:
 		return x.missing("token_type_hint")
 	case hint != "" && hint != "access_token" && hint != "refresh_token":
-		return x.invalidRequest("Value passed for the token type hint was invalid.")
+		return x.invalidRequest("Value passed for the token type hint was invalid.",
+			"token_type_hint is neither access_token nor refresh_token")
 	}
 	// A token that is not alive is no error (RFC 7009 section 2.2): what the client wanted is so.
 	if t := x.live(value); t != nil && t.grant != nil {
 		if t.app != client {
-			x.explain("the token is another client's")
-			return x.invalidRequest("Value passed for the token was invalid.")
+			return x.invalidRequest("Value passed for the token was invalid.", "the token is another client's")
 		}
 		delete(x.tokens, value)
 		if x.cfg.Switches.RevokeEndsGrant {
@@ -153,24 +156,31 @@ func (x *X) serveRevoke(r *http.Request) *answer {
 		}
 	}
 	if x.cfg.Switches.RevokeEmptyBody {
-		return &answer{http.StatusOK, typeJSON, ""}
+		return newReply(http.StatusOK, typeJSON, "")
 	}
-	return &answer{http.StatusOK, typeJSON, `{"revoked":true}`}
+	return newReply(http.StatusOK, typeJSON, `{"revoked":true}`)
 }
 
-// serveAppOnly gives an app the bearer token that stands for no user: always the same while it is alive.
-func (x *X) serveAppOnly(r *http.Request) *answer {
+// serveAppOnly issues the app-only bearer token, which belongs to no user. It is the same one while it is alive.
+func (x *X) serveAppOnly(r *http.Request) *Reply {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	refused := func(code int, message, label, reason string) *Reply {
+		return newReply(http.StatusForbidden, typeJSON,
+			fmt.Sprintf(`{"errors":[{"code":%d,"message":%q,"label":%q}]}`, code, message, label)).because("%s", reason)
+	}
 	key, secret, ok := r.BasicAuth()
 	if !ok || unescaped(key) != x.cfg.ConsumerKey || unescaped(secret) != x.cfg.ConsumerSecret {
-		return &problem{http.StatusForbidden, typeJSON,
-			`{"errors":[{"code":99,"message":"Unable to verify your credentials","label":"authenticity_token_error"}]}`}
+		return refused(99, "Unable to verify your credentials", "authenticity_token_error",
+			"the header is not Basic with the API key and secret of OAuth 1.0a")
 	}
-	form, _ := bufferForm(r)
-	if v := form["grant_type"]; len(v) != 1 || v[0] != "client_credentials" {
-		return &problem{http.StatusForbidden, typeJSON,
-			`{"errors":[{"code":170,"message":"Missing required parameter: grant_type","label":"forbidden_missing_parameter"}]}`}
+	form, rep := x.parameters(r)
+	if rep != nil {
+		return rep
+	}
+	if form.Get("grant_type") != "client_credentials" {
+		return refused(170, "Missing required parameter: grant_type", "forbidden_missing_parameter",
+			"grant_type is not client_credentials")
 	}
 	value := ""
 	for v, t := range x.tokens {
@@ -182,5 +192,5 @@ func (x *X) serveAppOnly(r *http.Request) *answer {
 		value = strings.Repeat("A", 22) + random(90, alphanumeric)
 		x.tokens[value] = &token{kind: kindApp, app: x.cfg.ConsumerKey}
 	}
-	return &answer{http.StatusOK, typeJSON, fmt.Sprintf(`{"token_type":"bearer","access_token":%q}`, value)}
+	return newReply(http.StatusOK, typeJSON, fmt.Sprintf(`{"token_type":"bearer","access_token":%q}`, value))
 }

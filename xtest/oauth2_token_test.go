@@ -176,6 +176,7 @@ func TestCodesAreBound(t *testing.T) {
 	})
 }
 
+// X takes verifiers of any length. Strict holds them to RFC 7636.
 func TestVerifiersHaveTheirShape(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -183,7 +184,6 @@ func TestVerifiersHaveTheirShape(t *testing.T) {
 		good                   bool
 	}{
 		{"S256 of 43 characters", "S256", strings.Repeat("a", 43), true},
-		{"lower-case s256", "s256", strings.Repeat("a", 43), true},
 		{"128 characters of the whole set", "S256", strings.Repeat("aZ09-._~", 16), true},
 		{"plain", "plain", strings.Repeat("b", 43), true},
 		{"plain by default", "", strings.Repeat("b", 43), true},
@@ -191,19 +191,23 @@ func TestVerifiersHaveTheirShape(t *testing.T) {
 		{"129 characters", "S256", strings.Repeat("a", 129), false},
 		{"a character outside the set", "S256", strings.Repeat("a", 43) + "+", false},
 		{"plain of 42 characters", "plain", strings.Repeat("b", 42), false},
+		{"the verifier of X's documentation", "plain", "challenge", false},
+		{"the 171 characters of X's SDK", "S256", strings.Repeat("c", 171), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSim(t, xtest.Config{})
-			q := authorizeQuery()
-			q.Set("code_challenge_method", tt.method)
-			q.Set("code_challenge", challenge(tt.verifier))
-			if tt.method == "plain" || tt.method == "" {
-				q.Set("code_challenge", tt.verifier)
-			}
-			form := codeForm(s.code(q, xtest.DefaultUserID))
-			form.Set("code_verifier", tt.verifier)
-			if r := s.confidential("/2/oauth2/token", form); (r.status == 200) != tt.good {
-				t.Errorf("got %d %s", r.status, r.body)
+			for _, strict := range []bool{false, true} {
+				s := newSim(t, xtest.Config{Switches: xtest.Switches{Strict: strict}})
+				q := authorizeQuery()
+				q.Set("code_challenge_method", tt.method)
+				q.Set("code_challenge", challenge(tt.verifier))
+				if tt.method == "plain" || tt.method == "" {
+					q.Set("code_challenge", tt.verifier)
+				}
+				form := codeForm(s.code(q, xtest.DefaultUserID))
+				form.Set("code_verifier", tt.verifier)
+				if r := s.confidential("/2/oauth2/token", form); (r.status == 200) != (tt.good || !strict) {
+					t.Errorf("strict %v: got %d %s", strict, r.status, r.body)
+				}
 			}
 		})
 	}
@@ -273,7 +277,7 @@ func TestClientsAuthenticateByTheirType(t *testing.T) {
 
 func TestTokenEndpointsWantAPostedForm(t *testing.T) {
 	t.Parallel()
-	s := newSim(t, xtest.Config{})
+	s := newSim(t, xtest.Config{Switches: xtest.Switches{Strict: true}})
 	for _, path := range []string{"/oauth/request_token", "/oauth/access_token", "/1.1/oauth/invalidate_token.json", "/2/oauth2/token", "/2/oauth2/revoke", "/oauth2/token"} {
 		if r := s.do(newRequest(t, "GET", s.base+path, nil)); r.status != 405 || r.header.Get("Allow") != "POST" {
 			t.Errorf("GET %s: got %d", path, r.status)

@@ -36,7 +36,8 @@ func (o origin) serves(path string) bool {
 	host, _, _ := strings.Cut(strings.ToLower(o.host), ":")
 	switch realHosts[host] {
 	case "web":
-		return path == "/" || strings.HasPrefix(path, "/i/")
+		// X's own SDK builds consent addresses of OAuth 1.0a on x.com.
+		return path == "/" || strings.HasPrefix(path, "/i/") || path == pathAuthenticate || path == pathAuthorize1
 	case "upload":
 		return strings.HasPrefix(path, "/1.1/media/") || strings.HasPrefix(path, "/2/media/")
 	default:
@@ -44,7 +45,8 @@ func (o origin) serves(path string) bool {
 	}
 }
 
-// baseURL is the URL that the client called, as far as it can be known: scheme and host, perhaps a path prefix.
+// baseURL is the URL that the client called, as far as it can be known: scheme and host, perhaps a path prefix. Headers
+// such as X-Forwarded-Host are never believed: any client can send them.
 func (x *X) baseURL(r *http.Request) string {
 	o, viaTransport := originOf(r)
 	if viaTransport && o.real {

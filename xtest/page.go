@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -29,7 +30,14 @@ type page struct {
 	Callbacks []string
 	Compared  bool   // error: whether the callback that was sent is to be compared with Callbacks
 	Sent      string // it
+
+	// front: what the simulator has and did
+	Keys             []key
+	Requests         []Request
+	Switches, Serves []string
 }
+
+type key struct{ Name, Value string }
 
 // choice is an account on a page.
 type choice struct {
@@ -37,7 +45,7 @@ type choice struct {
 	Chosen, SignedIn, Approved bool
 }
 
-// Initial stands for an avatar, which would have to come from the network.
+// Initial is shown instead of an avatar, which would need the network.
 func (c choice) Initial() string {
 	for _, r := range c.Name + c.Username + "?" {
 		return strings.ToUpper(string(r))
@@ -71,7 +79,11 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
+	if out.reason != "" {
+		x.note(r, http.StatusFound, out.location, out.reason)
+	}
 	if out.location != "" {
+		x.changed(r)
 		h.Set("Location", out.location)
 		w.WriteHeader(http.StatusFound)
 		return
@@ -79,10 +91,12 @@ func (x *X) show(w http.ResponseWriter, r *http.Request, out *outcome) {
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, out.page); err != nil {
 		x.cfg.Logger.Error("xtest: page", "error", err)
-		(&answer{http.StatusInternalServerError, typeText, "Internal Server Error"}).write(w)
+		x.finish(w, r, newReply(http.StatusInternalServerError, typeText, "Internal Server Error"))
 		return
 	}
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	(&answer{out.page.Status, "text/html; charset=utf-8", b.String()}).write(w)
+	rep := newReply(out.page.Status, typeHTML, b.String()).because("%s", out.page.Reason)
+	rep.said = "the page " + strconv.Quote(out.page.Title)
+	x.finish(w, r, rep)
 }

@@ -2,6 +2,7 @@ package xtest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"mime"
 	"net/http"
@@ -25,8 +26,12 @@ type Request struct {
 	URL    *url.URL // with scheme and host
 	Header http.Header
 	Form   url.Values // the fields of a form-encoded body
-	Status int        // of the answer; 0 while there is none, and when the connection was broken before it
+	Status int        // of the answer; 0 before the answer, and when the connection was broken before it
+	Said   string     // X's words, if it refused
+	Reason string     // why it refused and what to send, which X does not tell
 }
+
+type recordKey struct{}
 
 type record struct {
 	mu       sync.Mutex
@@ -34,7 +39,8 @@ type record struct {
 	next     int
 }
 
-func (rec *record) add(r *http.Request, at time.Time, base string, form url.Values) (done func(status int)) {
+// add notes a request and returns it with its entry in the context, and a function that notes the status.
+func (rec *record) add(r *http.Request, at time.Time, base string, form url.Values) (*http.Request, func(status int)) {
 	u := *r.URL
 	u.Scheme, u.Host, _ = strings.Cut(base, "://")
 	u.Host, _, _ = strings.Cut(u.Host, "/")
@@ -49,10 +55,19 @@ func (rec *record) add(r *http.Request, at time.Time, base string, form url.Valu
 		rec.requests[rec.next] = q
 		rec.next = (rec.next + 1) % maxRecord
 	}
-	return func(status int) {
+	return r.WithContext(context.WithValue(r.Context(), recordKey{}, q)), func(status int) {
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
 		q.Status = status
+	}
+}
+
+// note notes why a request was refused.
+func (rec *record) note(r *http.Request, said, reason string) {
+	if q, ok := r.Context().Value(recordKey{}).(*Request); ok {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		q.Said, q.Reason = said, reason
 	}
 }
 

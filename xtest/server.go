@@ -18,10 +18,9 @@ type Server struct {
 	cancel context.CancelFunc
 	served chan struct{}
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards closed, and running against a late Add
 	closed  bool
-	running int
-	idle    chan struct{} // closed when the last handler has returned after Close
+	running sync.WaitGroup
 }
 
 // NewServer makes an [X] and serves it by HTTP on a free port of 127.0.0.1. Close it after use. It panics when [New]
@@ -35,7 +34,7 @@ func NewServer(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		X: x, URL: "http://" + l.Addr().String(), cancel: cancel,
-		served: make(chan struct{}), idle: make(chan struct{}),
+		served: make(chan struct{}),
 	}
 	x.own.Store(l.Addr().String(), true)
 	s.srv = &http.Server{
@@ -57,15 +56,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		panic(http.ErrAbortHandler)
 	}
-	s.running++
+	s.running.Add(1)
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.running--; s.running == 0 && s.closed {
-			close(s.idle)
-		}
-	}()
+	defer s.running.Done()
 	s.X.ServeHTTP(w, r)
 }
 
@@ -73,15 +66,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // the last handler has returned. Closing twice is harmless.
 func (s *Server) Close() {
 	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		if s.running == 0 {
-			close(s.idle)
-		}
-	}
+	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
 	_ = s.srv.Close()
 	<-s.served
-	<-s.idle
+	s.running.Wait()
 }

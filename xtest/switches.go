@@ -7,6 +7,11 @@ import "time"
 type Switches struct {
 	APISwitches
 
+	// Strict refuses what the RFCs forbid and X takes, for authors of clients: parameters of token and revoke that are
+	// not a form, Basic beside a client_secret in the body, PKCE verifiers outside the 43 to 128 characters of RFC
+	// 7636, the method s256, GET for tokens of OAuth 1.0a, and a repeated oauth_ parameter.
+	Strict bool
+
 	// TimestampTolerance is how far oauth_timestamp may be from X's clock. 0 means 300 seconds; negative means any.
 	TimestampTolerance time.Duration
 	// CallbackErrorJSON gives the 403 code 415 for an unregistered callback as JSON instead of XML.
@@ -17,9 +22,6 @@ type Switches struct {
 	RequestTokenLifetime time.Duration
 	// OmitUserID leaves user_id and screen_name out of the access_token answer, as one page of X's guides does.
 	OmitUserID bool
-	// UnavailableEvery answers every n-th access_token request with 401 "This feature is temporarily unavailable"
-	// before it has any effect; 1 means each. 0 means never.
-	UnavailableEvery int
 	// EmptyRequestSecret also accepts an access_token request signed with an empty token secret.
 	EmptyRequestSecret bool
 	// SameOAuth1Token gives a user who authorizes the app again the OAuth 1.0a token that is still alive, instead of a
@@ -40,9 +42,6 @@ type Switches struct {
 	ErrorsArray bool
 	// RefreshReuseRevokes ends the whole grant when a spent refresh token is used again.
 	RefreshReuseRevokes bool
-	// RefreshAnswerLost breaks the connection after each successful refresh, before the answer. For once or a few
-	// times use a [Fault] with After and CutAfter.
-	RefreshAnswerLost bool
 	// AccessLifetime is how long an access token of OAuth 2.0 works, in whole seconds. 0 means two hours, as X's. A short one
 	// makes an application refresh within a test that moves no clock.
 	AccessLifetime time.Duration

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -12,7 +13,7 @@ const (
 	accessLifetime       = 2 * time.Hour
 	codeLifetime         = 30 * time.Second
 	requestTokenLifetime = 15 * time.Minute
-	maxSpent             = 1_000
+	spentLifetime        = 24 * time.Hour // how long a spent refresh token is remembered, for the switch RefreshReuseRevokes
 )
 
 // The kinds of token, which are also the kinds of principal.
@@ -20,6 +21,7 @@ const (
 	kindOAuth1  = "oauth1"
 	kindOAuth2  = "oauth2"
 	kindRefresh = "refresh"
+	kindSpent   = "spent" // a refresh token that was used
 	kindApp     = "app"
 )
 
@@ -62,34 +64,16 @@ type code struct {
 	expires     time.Time
 }
 
-// spentTokens remembers the grants of spent refresh tokens, the newest ones, for the switch that punishes reuse.
-type spentTokens struct {
-	grants map[string]*grant
-	order  []string
-}
-
-func (s *spentTokens) add(value string, g *grant) {
-	if s.grants == nil {
-		s.grants = map[string]*grant{}
-	}
-	if len(s.order) >= maxSpent {
-		delete(s.grants, s.order[0])
-		s.order = s.order[1:]
-	}
-	s.grants[value] = g
-	s.order = append(s.order, value)
-}
-
 // live finds a token that has not expired. mu is held.
 func (x *X) live(value string) *token {
 	t := x.tokens[value]
-	if t == nil || !x.liveToken(t) {
+	if t == nil || t.kind == kindSpent || !x.liveToken(t) {
 		return nil
 	}
 	return t
 }
 
-func (x *X) liveToken(t *token) bool { return t.expires.IsZero() || x.now().Before(t.expires) }
+func (x *X) liveToken(t *token) bool { return t.expires.IsZero() || x.Now().Before(t.expires) }
 
 // Live reports whether X would accept a token now: an access, refresh or app-only token of OAuth 2.0, or an access
 // token of OAuth 1.0a.
@@ -101,41 +85,21 @@ func (x *X) Live(token string) bool {
 
 // endGrant kills all tokens of one authorization, or those of one kind. mu is held.
 func (x *X) endGrant(g *grant, kind string) {
-	for value, t := range x.tokens {
-		if t.grant == g && (kind == "" || t.kind == kind) {
-			delete(x.tokens, value)
-		}
-	}
+	maps.DeleteFunc(x.tokens, func(_ string, t *token) bool { return t.grant == g && (kind == "" || t.kind == kind) })
 }
 
 // sweep forgets what has expired, at most once a minute, so that the state is bounded by what a minute brings. mu is
 // held.
 func (x *X) sweep() {
-	now := x.now()
+	now := x.Now()
 	if d := now.Sub(x.swept); d >= 0 && d < time.Minute {
 		return
 	}
 	x.swept = now
-	for k, until := range x.nonces {
-		if !now.Before(until) {
-			delete(x.nonces, k)
-		}
-	}
-	for k, t := range x.requestTokens {
-		if !now.Before(t.expires) {
-			delete(x.requestTokens, k)
-		}
-	}
-	for k, c := range x.codes {
-		if !now.Before(c.expires) {
-			delete(x.codes, k)
-		}
-	}
-	for k, t := range x.tokens {
-		if !t.expires.IsZero() && !now.Before(t.expires) {
-			delete(x.tokens, k)
-		}
-	}
+	maps.DeleteFunc(x.nonces, func(_ string, until time.Time) bool { return !now.Before(until) })
+	maps.DeleteFunc(x.requestTokens, func(_ string, t *requestToken) bool { return !now.Before(t.expires) })
+	maps.DeleteFunc(x.codes, func(_ string, c *code) bool { return !now.Before(c.expires) })
+	maps.DeleteFunc(x.tokens, func(_ string, t *token) bool { return !t.expires.IsZero() && !now.Before(t.expires) })
 }
 
 const (
@@ -162,7 +126,7 @@ func random(n int, alphabet string) string {
 // that hold random characters, the time in milliseconds, and the kind.
 func (x *X) newOpaque(kind string) string {
 	const size = 68 // bytes that base64 makes into 91 characters
-	tail := fmt.Sprintf(":%d:1:1:%s:1", x.now().UnixMilli(), kind)
+	tail := fmt.Sprintf(":%d:1:1:%s:1", x.Now().UnixMilli(), kind)
 	return base64.RawURLEncoding.EncodeToString([]byte(random(size-len(tail), alphanumeric) + tail))
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -159,11 +160,9 @@ func (w *pipeWriter) abort(err error) {
 }
 
 func (w *pipeWriter) response(req *http.Request) *http.Response {
-	length := int64(-1)
-	if s := w.sent.Get("Content-Length"); s != "" {
-		if _, err := fmt.Sscan(s, &length); err != nil {
-			length = -1
-		}
+	length, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64)
+	if err != nil {
+		length = -1
 	}
 	return &http.Response{
 		Status:     fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),

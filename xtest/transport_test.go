@@ -32,7 +32,7 @@ func TestTransportKnowsTheHostsOfX(t *testing.T) {
 		{"https://api.x.com", 404},
 		{"https://upload.x.com/2/oauth2/token", 404},
 		{"https://upload.twitter.com/1.1/media/upload.json", 404},
-		{"https://upload.x.com/2/media/upload", 401},
+		{"https://upload.x.com/2/media/upload", 404},
 		{"http://api.x.com/2/oauth2/token", 403},
 		{"http://x.local:9000/2/oauth2/token", 405},
 		{"http://x.local:9000/i/oauth2/authorize", 400},

@@ -2,11 +2,12 @@ package xtest
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
 // approval is what a user has allowed the app under OAuth 1.0a.
-type approval struct{ readOnly bool }
+type approval struct{ ReadOnly bool }
 
 // AddUser adds an account. It panics when the id is not 1 to 19 decimal digits, the username is empty, or either is
 // taken. A zero CreatedAt becomes the present.
@@ -18,7 +19,7 @@ func (x *X) AddUser(u User) {
 		panic("xtest: user " + u.ID + " has no username")
 	}
 	if u.CreatedAt.IsZero() {
-		u.CreatedAt = x.now()
+		u.CreatedAt = x.Now()
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -51,6 +52,16 @@ func (x *X) RenameUser(userID, username string) error {
 	return nil
 }
 
+// Suspend suspends an account, or lifts that: calls with its tokens are refused, and others do not find it. Unknown
+// users are ignored.
+func (x *X) Suspend(userID string, suspended bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if a := x.users[userID]; a != nil {
+		a.Suspended = suspended
+	}
+}
+
 // Users lists the accounts in the order in which they were added.
 func (x *X) Users() []User {
 	x.mu.Lock()
@@ -63,26 +74,15 @@ func (x *X) Users() []User {
 }
 
 // RevokeApp does what a user does in X's settings under "Connected apps": every token of the app for this user dies,
-// of OAuth 1.0a and 2.0, and the app has to be approved anew. Unknown users are ignored.
+// of OAuth 1.0a and 2.0, and the app needs a new approval. Unknown users are ignored.
 func (x *X) RevokeApp(userID string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.approvals, userID)
-	for value, t := range x.tokens {
-		if t.user != nil && t.user.ID == userID {
-			delete(x.tokens, value)
-		}
-	}
-	for value, c := range x.codes {
-		if c.user.ID == userID {
-			delete(x.codes, value)
-		}
-	}
-	for value, rt := range x.requestTokens {
-		if rt.user != nil && rt.user.ID == userID {
-			delete(x.requestTokens, value)
-		}
-	}
+	is := func(a *account) bool { return a != nil && a.ID == userID }
+	maps.DeleteFunc(x.tokens, func(_ string, t *token) bool { return is(t.user) })
+	maps.DeleteFunc(x.codes, func(_ string, c *code) bool { return is(c.user) })
+	maps.DeleteFunc(x.requestTokens, func(_ string, t *requestToken) bool { return is(t.user) })
 }
 
 // byName finds an account by its handle, in which case does not count. mu is held.
@@ -93,4 +93,26 @@ func (x *X) byName(username string) *account {
 		}
 	}
 	return nil
+}
+
+// UserByID finds an account and returns a copy of it, or nil.
+func (x *X) UserByID(id string) *User {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.users[id].copied()
+}
+
+// UserByName finds an account by its handle, in which case does not count, and returns a copy of it, or nil.
+func (x *X) UserByName(username string) *User {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.byName(username).copied()
+}
+
+func (a *account) copied() *User {
+	if a == nil {
+		return nil
+	}
+	u := a.User
+	return &u
 }

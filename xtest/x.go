@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,17 +32,16 @@ type X struct {
 	requestTokens map[string]*requestToken
 	codes         map[string]*code
 	tokens        map[string]*token
-	spent         spentTokens
-	limits        map[string]*window
-	accessCalls   int
 	swept         time.Time
-	api           apiState
+	windows       map[string]*apiWindow
+	rateLimits    map[string]int // set by SetRateLimit
+	ext           Extension
+	state         stateFile
 }
 
 // account is a user with what belongs to them.
 type account struct {
 	User
-	api accountAPI
 }
 
 // New makes an X. It panics when the configuration is one that X's console would not accept: more than ten callbacks,
@@ -62,9 +62,11 @@ func New(cfg Config) *X {
 		requestTokens: map[string]*requestToken{},
 		codes:         map[string]*code{},
 		tokens:        map[string]*token{},
-		limits:        map[string]*window{},
+		windows:       map[string]*apiWindow{},
+		rateLimits:    map[string]int{},
 	}
 	x.ids.Store(firstID)
+	x.addOwnEndpoints()
 	_, _ = rand.Read(x.key)
 	if cfg.BaseURL != "" {
 		u, err := url.Parse(cfg.BaseURL)
@@ -82,18 +84,19 @@ func New(cfg Config) *X {
 
 const firstID = 1_900_000_000_000_000_000
 
-// newID gives the next decimal id, above 2^53. It may be called with and without mu.
-func (x *X) newID() string { return strconv.FormatInt(x.ids.Add(1), 10) }
+// NewID gives the next decimal id, above 2^53.
+func (x *X) NewID() string { return strconv.FormatInt(x.ids.Add(1), 10) }
 
 // ServeHTTP answers as X does. The paths of all of X's hosts are served on whatever host the request names; only
 // requests through [X.Transport] for X's own hosts are held to the host that X serves a path on.
 func (x *X) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The clock of this X, not the machine's: clients correct themselves by it.
-	w.Header().Set("Date", x.now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", x.Now().UTC().Format(http.TimeFormat))
 	form, tooLarge := bufferForm(r)
-	rec := &recordingWriter{ResponseWriter: w, done: x.record.add(r, x.now(), x.baseURL(r), form)}
+	r, done := x.record.add(r, x.Now(), x.baseURL(r), form)
+	rec := &recordingWriter{ResponseWriter: w, done: done}
 	if tooLarge {
-		(&answer{http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"}).write(rec)
+		x.finish(rec, r, newReply(http.StatusRequestEntityTooLarge, typeText, "Request Entity Too Large"))
 		return
 	}
 	x.withFaults(rec, r, x.route)
@@ -103,19 +106,19 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if o, ok := originOf(r); ok && o.real {
 		if o.scheme != "https" {
-			coded(http.StatusForbidden, 92, "SSL is required").write(w)
+			x.finish(w, r, coded(http.StatusForbidden, 92, "SSL is required").because("call X's hosts by https"))
 			return
 		}
 		if !o.serves(path) {
-			notFound().write(w)
+			x.finish(w, r, notFound().because("X does not serve this path on this host"))
 			return
 		}
 	}
 	switch {
 	case path == "/oauth/request_token":
-		x.tokenEndpoint(w, r, x.serveRequestToken)
+		x.oauth1Endpoint(w, r, x.serveRequestToken)
 	case path == "/oauth/access_token":
-		x.tokenEndpoint(w, r, x.serveAccessToken)
+		x.oauth1Endpoint(w, r, x.serveAccessToken)
 	case path == "/1.1/oauth/invalidate_token.json":
 		x.tokenEndpoint(w, r, x.serveInvalidate)
 	case path == "/2/oauth2/token":
@@ -124,16 +127,18 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveRevoke)
 	case path == "/oauth2/token":
 		x.tokenEndpoint(w, r, x.serveAppOnly)
-	case path == pathAuthenticate, path == pathAuthorize1, path == pathAuthorize2:
+	case slices.Contains(consentPaths(), path):
 		x.serveConsent(w, r)
 	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
 		path == "/1.1/account/verify_credentials.json":
 		x.serveAPI(w, r)
-	case strings.HasPrefix(path, mediaPath), strings.HasPrefix(path, avatarPath):
-		x.serveImages(w, r)
+	case strings.HasPrefix(path, avatarPath):
+		x.serveAvatar(w, r)
+	case strings.HasPrefix(path, mediaPath) && x.ext.Media != nil:
+		x.ext.Media.ServeHTTP(w, r)
 	case path == "/":
 		x.serveFront(w, r)
 	default:
-		notFound().write(w)
+		x.finish(w, r, notFound().because("X has no such path, or this simulator does not serve it"))
 	}
 }

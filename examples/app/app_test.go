@@ -17,16 +17,30 @@ import (
 
 	"golang.org/x/net/html/atom"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 var protocols = []string{"OAuth 2.0", "OAuth 1.0a"}
 
+// fullX is a simulator with posts.
+type fullX struct {
+	*xtest.Server
+	*xapi.API
+}
+
+func newX() *fullX {
+	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: demo.Users()})}
+	x.API = demo.Mount(x.X)
+	return x
+}
+
 // withX starts a simulator and the application against it, by the variables that an
 // operator sets. The callback is registered once the application's port is known.
-func withX(t *testing.T, more map[string]string) (*xtest.Server, string) {
+func withX(t *testing.T, more map[string]string) (*fullX, string) {
 	t.Helper()
-	x := xtest.NewServer(xtest.Config{})
+	x := newX()
 	t.Cleanup(x.Close)
 	env := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize",
@@ -49,7 +63,7 @@ func TestWithoutCredentialsASimulatorRuns(t *testing.T) {
 		t.Errorf("%d buttons, not 2", n)
 	}
 	// Two clicks: "Continue with X" and "Authorize app".
-	timeline := b.signIn("OAuth 2.0").want(http.StatusOK, "Timeline", "Demo Account", "The newest sample post", "local simulator of X")
+	timeline := b.signIn("OAuth 2.0").want(http.StatusOK, "Timeline", "Nora Lindqvist", "Both have a good coffee shop", "local simulator of X")
 	if timeline.url.Path != "/timeline" {
 		t.Errorf("ended on %s", timeline.url)
 	}
@@ -61,9 +75,9 @@ func TestJourney(t *testing.T) {
 			t.Parallel()
 			x, at := withX(t, nil)
 			b := newBrowser(t, at)
-			b.signIn(protocol).want(http.StatusOK, "The newest sample post in the local simulator.", "of 180 more calls until")
-			b.get("/me").want(http.StatusOK, "@demo", xtest.DefaultUserID, protocol)
-			b.get("/followers").want(http.StatusOK, "Second Demo", "@demo_two")
+			b.signIn(protocol).want(http.StatusOK, "Both have a good coffee shop, it turns out.", "of 180 more calls until")
+			b.get("/me").want(http.StatusOK, "@nora_lindqvist", xtest.DefaultUserID, protocol)
+			b.get("/followers").want(http.StatusOK, "Tomasz Kowal", "@tkowal")
 
 			b.get("/compose").press("Post", map[string]any{"text": "A text <b>of</b> two\r\nlines & more"}).
 				want(http.StatusOK, "on its way", "A text <b>of</b> two lines & more")
@@ -128,7 +142,7 @@ func TestTokens(t *testing.T) {
 	if n := x.Count(http.MethodPost, "/2/oauth2/token") - before; n != 1 {
 		t.Errorf("%d refreshes, not 1", n)
 	}
-	b.get("/timeline").want(http.StatusOK, "sample post")
+	b.get("/timeline").want(http.StatusOK, "coffee")
 
 	// The other protocol beside it.
 	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 2.0", "OAuth 1.0a", "never by itself")
@@ -141,7 +155,7 @@ func TestTokens(t *testing.T) {
 	// new sign-in, which X answers without a question: the approval still stands.
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Hello")
 	before = x.Count(http.MethodPost, "/oauth/access_token")
-	b.get("/timeline").want(http.StatusOK, "Timeline", "sample post")
+	b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
 	if n := x.Count(http.MethodPost, "/oauth/access_token") - before; n != 1 {
 		t.Errorf("%d sign-ins, not 1", n)
 	}
@@ -172,7 +186,7 @@ func TestJSON(t *testing.T) {
 			if resp := b.json("/me", &me); resp.StatusCode != http.StatusOK {
 				t.Errorf("/me: %d", resp.StatusCode)
 			}
-			if me.AccountID != xtest.DefaultUserID || me.ID == "" || me.Username != xtest.DefaultUserName || me.Provider == "" {
+			if me.AccountID != xtest.DefaultUserID || me.ID == "" || me.Username != "nora_lindqvist" || me.Provider == "" {
 				t.Errorf("/me: %+v", me)
 			}
 			var timeline struct {
@@ -432,16 +446,16 @@ func TestOneProtocolAlone(t *testing.T) {
 		t.Parallel()
 		_, at := withX(t, map[string]string{"X_CONSUMER_KEY": "", "X_CONSUMER_SECRET": ""})
 		b := newBrowser(t, at)
-		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
 		b.get("/auth/login/x-oauth1").want(http.StatusNotFound)
 	})
 	t.Run("a public client", func(t *testing.T) {
 		t.Parallel()
 		_, at := withX(t, map[string]string{"X_CLIENT_ID": xtest.DefaultPublicClientID, "X_CLIENT_SECRET": ""})
 		b := newBrowser(t, at)
-		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
 		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
-		b.get("/timeline").want(http.StatusOK, "sample post")
+		b.get("/timeline").want(http.StatusOK, "coffee")
 	})
 }
 
@@ -511,7 +525,7 @@ func TestXIsAway(t *testing.T) {
 	b := newBrowser(t, at)
 	b.signIn("OAuth 2.0")
 	x.Close()
-	b.get("/me").want(http.StatusOK, "@demo")
+	b.get("/me").want(http.StatusOK, "@nora_lindqvist")
 	b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
 	var p problem
 	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusBadGateway || p.Code != "unavailable" {
@@ -521,7 +535,7 @@ func TestXIsAway(t *testing.T) {
 
 func TestGracefulEnd(t *testing.T) {
 	t.Parallel()
-	x := xtest.NewServer(xtest.Config{})
+	x := newX()
 	t.Cleanup(x.Close)
 	at, stop := startUntil(t, map[string]string{
 		"X_CLIENT_ID": xtest.DefaultClientID, "X_CLIENT_SECRET": xtest.DefaultClientSecret,

@@ -39,7 +39,7 @@ func TestADraftIsKeptInTheSession(t *testing.T) {
 
 	// Who signs in after somebody else finds nothing of theirs.
 	form.press(keep, map[string]any{"text": words})
-	b.signInAs(x, "/auth/login", "100")
+	b.signInAs(x.X, "/auth/login", "100")
 	if got := b.get("/compose").want(http.StatusOK, "@person100"); strings.Contains(text(got.doc), words) {
 		t.Error("another user has the draft")
 	}

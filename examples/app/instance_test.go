@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -131,7 +132,8 @@ func credentials(x string) []string {
 // outsideX is an X that outlives the application, and its credentials.
 func outsideX(t *testing.T, public string) (*xtest.Server, []string) {
 	t.Helper()
-	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}})
+	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}, Users: demo.Users()})
+	demo.Mount(x.X)
 	t.Cleanup(x.Close)
 	return x, append(credentials(x.URL), "PUBLIC_URL="+public)
 }
@@ -144,8 +146,8 @@ func sqliteIn(dir string) string {
 // signedIn expects the session and the tokens to work: with X asked.
 func (b *browser) signedIn(protocol string) {
 	b.Helper()
-	b.get("/me").want(200, "@demo", protocol)
-	b.get("/timeline").want(200, "sample post")
+	b.get("/me").want(200, "@nora_lindqvist", protocol)
+	b.get("/timeline").want(200, "coffee")
 }
 
 var endings = []struct {

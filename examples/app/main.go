@@ -118,7 +118,9 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	note += ", with sessions and tokens in " + store.Where
 	if cfg.local() {
 		var stop func()
-		cfg, stop = startSimulator(cfg)
+		if cfg, stop, err = startSimulator(cfg); err != nil {
+			return err
+		}
 		defer stop()
 		note += ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
 	}

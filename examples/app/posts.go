@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
+
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 )
 
 // post is a post as a page shows it.
@@ -139,7 +141,7 @@ func (a *app) postsOf(raw *twitter.TweetRaw) []post {
 	var posts []post
 	for _, t := range present(raw.Tweets) {
 		// X escapes &, < and > in texts; the template escapes them again.
-		p := post{Text: html.UnescapeString(t.Text), At: parseTime(t.CreatedAt)}
+		p := post{Text: posttext.Unescape(t.Text), At: parseTime(t.CreatedAt)}
 		p.Author = a.images.of(cmp.Or(users[t.AuthorID], &twitter.UserObj{}))
 		if a.cfg.apiURL == defaultAPIURL && t.ID != "" {
 			p.Link = "https://x.com/" + url.PathEscape(cmp.Or(p.Author.Username, "i")) + "/status/" + url.PathEscape(t.ID)

@@ -82,7 +82,7 @@ func TestAppAsAProcess(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	at, _, _ := strings.Cut(strings.TrimPrefix(said[0], "Ready: "), ",")
-	newBrowser(t, at).signIn("OAuth 1.0a").want(http.StatusOK, "sample post")
+	newBrowser(t, at).signIn("OAuth 1.0a").want(http.StatusOK, "coffee")
 	terminate(t, cmd)
 
 	wrong := exec.Command(bin)
@@ -127,7 +127,7 @@ func TestAppWithXsimAsAProcess(t *testing.T) {
 	if strings.Contains(text(front.doc), "local simulator") {
 		t.Error("the application takes xsim for its own simulator")
 	}
-	b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
+	b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
 	b.get("/compose").press("Post", map[string]any{"text": "Through two processes"}).want(http.StatusOK, "Through two processes")
 	terminate(t, cmd)
 }

@@ -18,7 +18,7 @@ func TestSignOutEverywhereReachesAllReplicas(t *testing.T) {
 		here, there, somebody := newBrowser(t, front.URL), newBrowser(t, front.URL), newBrowser(t, front.URL)
 		here.signIn("OAuth 2.0")
 		there.signIn("OAuth 2.0")
-		somebody.signInAs(x, "/auth/login", "100")
+		somebody.signInAs(x.X, "/auth/login", "100")
 		everywhere := func(b *browser, status int) bool {
 			for range replicas {
 				var answer any

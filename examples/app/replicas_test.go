@@ -46,7 +46,7 @@ func TestReplicasShareEverything(t *testing.T) {
 			}
 			seen := len(front.by("/timeline"))
 			for range replicas {
-				b.get("/timeline").want(http.StatusOK, "sample post")
+				b.get("/timeline").want(http.StatusOK, "coffee")
 				b.get("/tokens").want(http.StatusOK, protocol, "ready")
 			}
 			if all := front.by("/timeline")[seen:]; len(slices.Compact(slices.Sorted(slices.Values(all)))) < replicas {

@@ -75,38 +75,54 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 		t.Errorf("the second start made other keys, %v", err)
 	}
 	left, err := filepath.Glob(file + "*")
-	if err != nil || len(left) > 4 {
+	if err != nil || len(left) > 5 {
 		t.Errorf("files are left: %q, %v", left, err)
 	}
 }
 
-// The simulator that the application brings along keeps nothing, and says so to whoever
-// comes back after a restart.
-func TestTheSimulatorWasRestarted(t *testing.T) {
+// The simulator keeps its accounts and tokens beside the application's file.
+func TestTheSimulatorRemembersPeopleAfterARestart(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			app := launch(t, dir)
 			b := newBrowser(t, app.at)
-			b.signIn(protocol).want(http.StatusOK, "sample post")
+			b.signIn(protocol).want(http.StatusOK, "coffee")
 			terminate(t, app.cmd)
 
 			b.base = launch(t, dir).at
-			b.get("/me").want(http.StatusOK, "@demo", protocol)
-			form := b.get("/compose").want(http.StatusOK, "New post")
-			b.get("/tokens").press("Disconnect", nil)
-			var p problem
-			if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.Code != "simulator_restarted" || p.LoginURL == "" {
-				t.Errorf("%d %+v", resp.StatusCode, p)
-			}
-			form.press("Post", map[string]any{"text": "Not lost"}).
-				want(http.StatusUnauthorized, "The local simulator of X was restarted", "Not lost")
-			again := b.get("/timeline").want(http.StatusUnauthorized, "The local simulator of X was restarted", "You are still signed in here")
-			again.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "Timeline", "sample post")
+			b.get("/me").want(http.StatusOK, "@nora_lindqvist", protocol)
 			b.signedIn(protocol)
+			b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
 		})
 	}
+}
+
+// Without such a file it keeps nothing, and the application says so to users who come back.
+func TestTheSimulatorWasRestarted(t *testing.T) {
+	eachShared(t, func(t *testing.T, at string) {
+		dir := t.TempDir()
+		secrets := "SECRETS=" + replicaKey("r")
+		app := launch(t, dir, at, secrets)
+		b := newBrowser(t, app.at)
+		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
+		terminate(t, app.cmd)
+
+		b.base = launch(t, dir, at, secrets).at
+		b.get("/me").want(http.StatusOK, "@nora_lindqvist")
+		form := b.get("/compose").want(http.StatusOK, "New post")
+		b.get("/tokens").press("Disconnect", nil)
+		var p problem
+		if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.Code != "simulator_restarted" || p.LoginURL == "" {
+			t.Errorf("%d %+v", resp.StatusCode, p)
+		}
+		form.press("Post", map[string]any{"text": "Not lost"}).
+			want(http.StatusUnauthorized, "The local simulator of X was restarted", "Not lost")
+		again := b.get("/timeline").want(http.StatusUnauthorized, "The local simulator of X was restarted", "You are still signed in here")
+		again.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "Timeline", "coffee")
+		b.signedIn("OAuth 2.0")
+	})
 }
 
 // Two that share a file find the same keys and tables, whoever is first.
@@ -160,7 +176,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	if log := app.logged(); !strings.Contains(log, "secret of id ") || !strings.Contains(log, "cannot be opened") {
 		t.Errorf("the start says only\n%s", log)
 	}
-	b.get("/me").want(http.StatusOK, "@demo")
+	b.get("/me").want(http.StatusOK, "@nora_lindqvist")
 	for _, path := range []string{"/timeline", "/tokens"} {
 		page := b.get(path).want(http.StatusServiceUnavailable, "A key of this site is missing", "secret of id ", "nothing was deleted")
 		_, id, _ := strings.Cut(text(page.doc), "secret of id ")
@@ -206,5 +222,5 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	front.put(0, launch(t, dir, env...).at)
-	b.get("/timeline").want(http.StatusServiceUnavailable).click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "sample post")
+	b.get("/timeline").want(http.StatusServiceUnavailable).click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "coffee")
 }

@@ -76,7 +76,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			x.AddUser(xtest.User{ID: id, Username: "person" + id})
 			b := newBrowser(t, front.URL)
 			// Tokens of OAuth 1.0a are never refreshed, and so never written again.
-			b.signInAs(x, []string{"/auth/login", "/auth/login/x-oauth1"}[i%2], id)
+			b.signInAs(x.X, []string{"/auth/login", "/auth/login/x-oauth1"}[i%2], id)
 			people = append(people, b)
 		}
 		me := people[len(people)-1]
@@ -137,7 +137,7 @@ func reencrypted(t *testing.T, env []string, says string) {
 }
 
 // signInAs signs a user of x in without clicks.
-func (b *browser) signInAs(x *xtest.Server, login, id string) {
+func (b *browser) signInAs(x *xtest.X, login, id string) {
 	b.Helper()
 	resp, err := x.SignIn(b.client, b.base+login+"?return_to=/me", id)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 )
@@ -34,7 +35,8 @@ type tap struct {
 }
 
 func newTap(t *testing.T, public string) *tap {
-	x := xtest.New(xtest.Config{Callbacks: []string{public + callbackPath}})
+	x := xtest.New(xtest.Config{Callbacks: []string{public + callbackPath}, Users: demo.Users()})
+	demo.Mount(x)
 	s := &tap{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/2/oauth2/token" && r.URL.Path != "/oauth/access_token" {

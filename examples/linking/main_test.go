@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -66,6 +67,7 @@ func newSite(t *testing.T, allow ...string) *site {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
+	demo.Mount(s.x)
 	var err error
 	s.store, err = storage.Open(t.Context(), storage.Place{Kind: storage.InSQLite, At: filepath.Join(t.TempDir(), "linking.db")}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/internal/testservers"
@@ -69,6 +70,7 @@ func newSite(t *testing.T, at storage.Place) *site {
 	srv := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
+	demo.Mount(s.x)
 	all, err := startAll(t.Context(), xsignin.Config{
 		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		Secrets: []string{strings.Repeat("k", 32)}, X: xsignin.XEndpoints{Transport: s.x.Transport()}, Logger: slog.New(slog.DiscardHandler),

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/examples/internal/frame"
 	"github.com/xsignin/xsignin/examples/internal/localx/localxtest"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 func TestStartsWithoutKeys(t *testing.T) {
@@ -34,6 +36,7 @@ func TestStartsWithoutKeys(t *testing.T) {
 type site struct {
 	*testing.T
 	x      *xtest.X
+	api    *xapi.API
 	url    string
 	client *http.Client
 }
@@ -48,6 +51,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(srv.Close)
 	url := "http://" + srv.Listener.Addr().String()
 	x := xtest.New(xtest.Config{Callbacks: []string{url + "/auth/callback"}})
+	api := demo.Mount(x)
 	h, kit, err := newApp(xsignin.Config{
 		PublicURL: url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, X: xsignin.XEndpoints{Transport: x.Transport()},
 	})
@@ -57,7 +61,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { _ = kit.Close(t.Context()) })
 	srv.Config.Handler = h
 	srv.Start()
-	return &site{t, x, url, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &site{t, x, api, url, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (s *site) signIn() {
@@ -131,7 +135,7 @@ func TestScriptsReadAndPost(t *testing.T) {
 	if a := s.do("POST", "/api/posts", post); a.status != http.StatusCreated {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if got := s.x.Posts(xtest.DefaultUserID)[0].Text; got != `By <fetch> & "JSON"` {
+	if got := s.api.Posts(xtest.DefaultUserID)[0].Text; got != `By <fetch> & "JSON"` {
 		t.Errorf("posted %q", got)
 	}
 	for body, status := range map[string]int{post: http.StatusConflict, `{"text":" "}`: http.StatusUnprocessableEntity, `no JSON`: http.StatusUnprocessableEntity} {

@@ -16,11 +16,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/frame"
 	"github.com/xsignin/xsignin/examples/internal/localx"
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -162,8 +162,8 @@ func (a *app) schedule(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		a.pages.Show(w, http.StatusUnauthorized, "fault", "You are not signed in any more. Sign in, then write it again.")
 		return
-	case text == "" || utf8.RuneCountInString(text) > 280:
-		a.pages.Show(w, http.StatusUnprocessableEntity, "fault", "A post has 1 to 280 characters.")
+	case text == "" || posttext.Length(text) > posttext.Max:
+		a.pages.Show(w, http.StatusUnprocessableEntity, "fault", "A post has 1 to 280 characters. Links count 23, and emoji and Chinese, Japanese and Korean characters count two.")
 		return
 	case err != nil || in < 0 || in > 30*24*time.Hour:
 		a.pages.Show(w, http.StatusUnprocessableEntity, "fault", "Choose a time from the list.")

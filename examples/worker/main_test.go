@@ -18,6 +18,7 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // TestStartsWithoutKeys runs the command's own main, with its worker.
@@ -39,6 +40,7 @@ type site struct {
 	*testing.T
 	*app
 	x      *xtest.X
+	api    *xapi.API
 	url    string
 	store  *storage.Storage
 	cfg    xsignin.Config
@@ -72,6 +74,7 @@ func newSite(t *testing.T) *site {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
 	s.url = "http://" + srv.Listener.Addr().String()
 	s.x = xtest.New(xtest.Config{Callbacks: []string{s.url + "/auth/callback"}})
+	s.api = xapi.Mount(s.x)
 	s.cfg = xsignin.Config{
 		PublicURL: s.url, ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, X: xsignin.XEndpoints{Transport: s.x.Transport()},
 	}
@@ -169,7 +172,7 @@ func (s *site) asked(n int) {
 func (s *site) has(text string, n int) {
 	s.Helper()
 	got := 0
-	for _, p := range s.x.Posts(xtest.DefaultUserID) {
+	for _, p := range s.api.Posts(xtest.DefaultUserID) {
 		if p.Text == text {
 			got++
 		}

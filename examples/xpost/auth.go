@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/examples/internal/keyfile"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 // authParameters is the file of -auth. The names are those that toolkits for X use.

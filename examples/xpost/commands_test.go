@@ -48,7 +48,7 @@ func TestDelete(t *testing.T) {
 		l.run("text", "Two").want(0)
 		two := l.newest().ID
 		l.run("delete", one, two).want(0, "Deleted "+one, "Deleted "+two)
-		for _, p := range l.x.Posts(xtest.DefaultUserID) {
+		for _, p := range l.api.Posts(xtest.DefaultUserID) {
 			if p.ID == one || p.ID == two {
 				t.Errorf("%+v is still there", p)
 			}

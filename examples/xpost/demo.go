@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	demox "github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -108,7 +109,8 @@ func tour(ctx context.Context, w world, dir string, json bool, signIn step) (res
 // localX starts a simulator and makes w's variables those that lead to it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
-	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{callbackAt(port)}})
+	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{callbackAt(port)}, Users: demox.Users()})
+	demox.Mount(x.X)
 	variables := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize", "X_CALLBACK_PORT": port,
 		"X_CLIENT_ID":    xtest.DefaultPublicClientID, // a Native App, without a secret

@@ -13,8 +13,9 @@ import (
 	tweettypes "github.com/michimani/gotwi/tweet/managetweet/types"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 // maxText bounds what is read for a text. X counts characters by weight, so the exact limit
@@ -148,7 +149,7 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 		p.ID = *out.Data.ID
 	}
 	if out.Data.Text != nil {
-		p.Text = *out.Data.Text
+		p.Text = posttext.Unescape(*out.Data.Text)
 	}
 	if in.Media != nil {
 		p.Media = in.Media.MediaIDs

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // newest is the last post of the demo account.
-func (l *lab) newest() xtest.Post {
+func (l *lab) newest() xapi.Post {
 	l.Helper()
-	all := l.x.Posts(xtest.DefaultUserID)
+	all := l.api.Posts(xtest.DefaultUserID)
 	if len(all) == 0 {
 		l.Fatal("there is no post")
 	}

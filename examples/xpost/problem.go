@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 // problem is what went wrong, and what to do.

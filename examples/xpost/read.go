@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
+
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 )
 
 func postExpansions() []twitter.Expansion {
@@ -128,7 +130,7 @@ func (p posts) write(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s  %s  %s\n", by, when(t.CreatedAt), t.ID)
 		// X escapes &, < and > in texts.
-		for line := range strings.SplitSeq(html.UnescapeString(t.Text), "\n") {
+		for line := range strings.SplitSeq(posttext.Unescape(t.Text), "\n") {
 			fmt.Fprintf(w, "  %s\n", plain(line))
 		}
 		if t.Attachments != nil {

@@ -10,8 +10,8 @@ import (
 
 func TestTimeline(t *testing.T) {
 	everyProtocol(t, func(t *testing.T, l *lab) {
-		l.x.AddPost(xtest.DefaultUserID, "Mine & <mine>")
-		l.x.AddPost(xtest.SecondUserID, "Theirs\x1b[2J\nin two lines")
+		l.api.AddPost(xtest.DefaultUserID, "Mine & <mine>")
+		l.api.AddPost(xtest.SecondUserID, "Theirs\x1b[2J\nin two lines")
 		home := l.run("timeline").want(0, "@demo  ", "Mine & <mine>", "@demo_two", "  Theirs[2J\n  in two lines")
 		if strings.Contains(home.stdout, "\x1b") {
 			t.Errorf("%q", home.stdout)
@@ -44,7 +44,7 @@ func TestTimeline(t *testing.T) {
 
 func TestFollowers(t *testing.T) {
 	everyProtocol(t, func(t *testing.T, l *lab) {
-		l.x.Follow(xtest.SecondUserID, xtest.DefaultUserID)
+		l.api.Follow(xtest.SecondUserID, xtest.DefaultUserID)
 		l.run("followers").want(0, "@demo_two", xtest.SecondUserID)
 		var p people
 		l.run("followers", "-user", "@demo_two", "-json").want(0).json(&p)

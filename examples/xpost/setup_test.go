@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	demox "github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // lab is a local X and a user's machine. It knows the secrets that passed by and everything
@@ -25,6 +27,7 @@ import (
 type lab struct {
 	*testing.T
 	x    *xtest.X
+	api  *xapi.API
 	url  string
 	file string
 	env  map[string]string
@@ -39,6 +42,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, x: xtest.New(xtest.Config{}), file: filepath.Join(t.TempDir(), "home", "tokens.db"), secrets: map[string]string{}}
+	l.api = demox.Mount(l.x)
 	srv := httptest.NewServer(http.HandlerFunc(l.serve))
 	t.Cleanup(srv.Close)
 	l.url = srv.URL

@@ -264,7 +264,7 @@ func (l *lab) toolkitUploads() {
 	if ids := l.ids(a); len(ids) != 3 {
 		l.Fatalf("%q", ids)
 	}
-	posts := l.x.Posts(xtest.DefaultUserID)
+	posts := l.api.Posts(xtest.DefaultUserID)
 	for i, content := range contents {
 		if !bytes.Equal(l.uploaded(posts[2-i].MediaKeys[0]), content) {
 			l.Errorf("file %d arrived as another", i)

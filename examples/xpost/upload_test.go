@@ -273,7 +273,7 @@ func TestAnUploadIsStopped(t *testing.T) {
 		a := l.runAs(ctx, person{terminal: true}, "video", place(t, "film.mp4", film(3<<20))).want(130, "stopped; nothing was posted")
 		drawn, _, _ := strings.Cut(a.stderr, "xpost: ")
 		clean(t, drawn)
-		if n := len(l.x.Posts(xtest.DefaultUserID)); l.x.Count(http.MethodPost, "/2/tweets") != 0 {
+		if n := len(l.api.Posts(xtest.DefaultUserID)); l.x.Count(http.MethodPost, "/2/tweets") != 0 {
 			t.Errorf("%d posts", n)
 		}
 		if n := l.appends(); n != 2 {

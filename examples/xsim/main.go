@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -38,10 +39,15 @@ Everything is set by environment variables:
   X_PUBLIC_CLIENT_ID  client id of the public OAuth 2.0 client, which has no secret
   X_CONSUMER_KEY      API key of OAuth 1.0a
   X_CONSUMER_SECRET   its secret
+  STATE               a file for accounts, grants and tokens, so that users stay
+                      signed in across restarts. Default none
+  SWITCHES            names of xtest.Switches, separated by spaces, with values after "="
+                      if they are not true: "Strict AccessLifetime=1m Refuse=RefuseNoCredits"
 
-The credentials have defaults, which are printed at the start. Accounts, posts and tokens
-are kept in memory and end with the process. Why something was refused is told on standard
-error. SIGTERM and SIGINT end it. A wrong variable ends it with status 2.
+The credentials have defaults, which are printed at the start. GET / is a page with the
+accounts, keys and switches, and the last requests with X's answers. Standard error has a
+line for each request that was refused: what was wrong, and what to send. SIGTERM and
+SIGINT end it. A wrong variable ends it with status 2.
 `
 
 func main() {
@@ -81,7 +87,7 @@ type configError struct{ faults []error }
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
 func (e *configError) Unwrap() []error { return e.faults }
 
-func readConfig(env func(string) string) (addr string, cfg xtest.Config, err error) {
+func readConfig(env func(string) string) (addr, state string, cfg xtest.Config, err error) {
 	get := func(name, byDefault string) string { return cmp.Or(strings.TrimSpace(env(name)), byDefault) }
 	var faults []error
 	fault := func(name, format string, args ...any) {
@@ -113,15 +119,20 @@ func readConfig(env func(string) string) (addr string, cfg xtest.Config, err err
 			fault("X_CALLBACK_URLS", "%q is not an absolute URL", s)
 		}
 	}
-	if len(faults) > 0 {
-		return "", xtest.Config{}, &configError{faults}
+	for _, s := range strings.Fields(env("SWITCHES")) {
+		if err := setSwitch(&cfg.Switches, s); err != nil {
+			fault("SWITCHES", "%w", err)
+		}
 	}
-	return addr, cfg, nil
+	if len(faults) > 0 {
+		return "", "", xtest.Config{}, &configError{faults}
+	}
+	return addr, get("STATE", ""), cfg, nil
 }
 
 // run serves until ctx ends. It writes to stdout when it is ready.
 func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) error {
-	addr, cfg, err := readConfig(env)
+	addr, state, cfg, err := readConfig(env)
 	if err != nil {
 		return err
 	}
@@ -130,6 +141,12 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	if err != nil {
 		return err
 	}
+	if state != "" {
+		if err := x.KeepState(state); err != nil {
+			return &configError{[]error{fmt.Errorf("STATE: %w", err)}}
+		}
+	}
+	demo.Mount(x)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return &configError{[]error{fmt.Errorf("ADDR: %w", err)}}
@@ -156,7 +173,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	return errors.Join(failed, srv.Shutdown(ctx))
 }
 
-// simulate makes the X. What xtest does not accept, it says by a panic, and here it came
+// simulate makes the X. xtest panics on a bad callback, which came here
 // from a variable.
 func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 	defer func() {
@@ -164,6 +181,7 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 			err = &configError{[]error{fmt.Errorf("X_CALLBACK_URLS: %v", p)}}
 		}
 	}()
+	cfg.Users = demo.Users()
 	return xtest.New(cfg), nil
 }
 
@@ -171,6 +189,7 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 func announce(w io.Writer, at string, cfg xtest.Config) {
 	_, _ = fmt.Fprintf(w, `Ready: %[1]s is a local X. Nothing here reaches X.
 # Callbacks: %[2]s
+# Accounts, keys, and the last requests: %[1]s/
 #
 # An application that reads its settings from the environment, such as examples/app, takes:
 

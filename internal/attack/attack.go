@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // Site is an application under attack, which serves until the test ends.
@@ -27,6 +28,8 @@ type Site struct {
 	HTTP http.RoundTripper
 	// X is what it signs in with, by both protocols.
 	X *xtest.X
+	// API has X's posts.
+	API *xapi.API
 	// Private is a page for members. Where the application's pages call X's API, it does.
 	Private string
 	// Open says that strangers see Private too, without a member on it. Otherwise it sends
@@ -65,6 +68,7 @@ func Framework(t *testing.T, build Build, private string, forms ...Form) {
 func Serve(t *testing.T, build Build, s Site) *Site {
 	t.Helper()
 	x := xtest.New(xtest.Config{})
+	api := xapi.Mount(x)
 	srv := httptest.NewUnstartedServer(nil)
 	public := "https://" + srv.Listener.Addr().String()
 	app, kit, err := build(xsignin.Config{
@@ -84,7 +88,7 @@ func Serve(t *testing.T, build Build, s Site) *Site {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	s.URL, s.HTTP, s.X = public, srv.Client().Transport, x
+	s.URL, s.HTTP, s.X, s.API = public, srv.Client().Transport, x, api
 	return &s
 }
 

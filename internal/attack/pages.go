@@ -40,7 +40,7 @@ func htmlInjection(t *testing.T, s *Site) {
 	// What X says of somebody.
 	const id = "7000000001"
 	s.X.AddUser(xtest.User{ID: id, Username: "evil_one", Name: mark + template})
-	s.X.AddPost(id, mark+template)
+	s.API.AddPost(id, mark+template)
 	pages := []string{"/", s.Private, "/auth/logout", "/auth/session", "/me", "/timeline", "/posts", "/tokens"}
 	for _, p := range logins {
 		b := s.browser(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // Parts are the packages of the kit, put together by hand as a program without the root
@@ -36,6 +37,7 @@ func NewParts(t *testing.T, publicURL string) *Parts {
 	}
 	callback := publicURL + "/auth/callback"
 	p := &Parts{X: xtest.New(xtest.Config{Callbacks: []string{callback}})}
+	xapi.Mount(p.X)
 	x, err := provider.NewX(provider.OAuth2Config{
 		ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
 		CallbackURL: callback, Transport: p.X.Transport(),

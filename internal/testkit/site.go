@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // Site is an application with a kit and a local X. It does not use the network, so it also
@@ -64,6 +65,7 @@ func NewSite(t *testing.T, edit ...func(*xsignin.Config)) *Site {
 		Sessions: &SessionStore{MemStore: memstore.NewWithCleanupInterval(0)},
 		Tokens:   &TokenStore{Store: tokenstore.NewMemory(), held: make(map[tokenstore.Key][]byte)},
 	}
+	xapi.Mount(s.X)
 	cfg := Config(s.X)
 	cfg.X.Transport = WatchedTransport{RoundTripper: s.X.Transport(), Watch: s.Watch}
 	cfg.Session.Store, cfg.TokenStore = s.Sessions, s.Tokens

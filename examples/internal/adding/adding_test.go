@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // most is how many lines a sign-in may add.
@@ -104,6 +105,7 @@ func TestThePrograms(t *testing.T) {
 			}
 
 			x := xtest.New(xtest.Config{Users: []xtest.User{{ID: "7", Username: "seven", Name: "Seven <7>"}}})
+			xapi.Mount(x)
 			proxy, ca := proxyTo(t, x)
 			after := run(t, filepath.Join(p.dir, "after"), "HTTPS_PROXY="+proxy, "SSL_CERT_FILE="+ca,
 				"X_CLIENT_ID="+xtest.DefaultClientID, "X_CLIENT_SECRET="+xtest.DefaultClientSecret)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -65,7 +66,7 @@ func LatestPosts(ctx context.Context, client *http.Client, userID string) ([]str
 	}
 	var posts []string
 	for _, p := range answer.Data {
-		posts = append(posts, p.Text)
+		posts = append(posts, posttext.Unescape(p.Text))
 	}
 	return posts, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/examples/internal/demo"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -50,7 +51,8 @@ func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.S
 	if cfg.ClientID != "" || cfg.OAuth1.ConsumerKey != "" {
 		return cfg, nil
 	}
-	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}})
+	x := xtest.NewServer(xtest.Config{AppName: "xsignin example", Callbacks: []string{publicURL + "/auth/callback"}, Users: demo.Users()})
+	demo.Mount(x.X)
 	cfg.ClientID, cfg.ClientSecret = xtest.DefaultClientID, xtest.DefaultClientSecret
 	cfg.X.AuthorizeURL = x.URL + "/i/oauth2/authorize"
 	cfg.X.Transport = x.Transport()

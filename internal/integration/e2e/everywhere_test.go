@@ -13,8 +13,8 @@ func TestSignOutEverywhereByKeyboard(t *testing.T) {
 	site := start(t, "app")
 	here, elsewhere := newBrowser(t, site), newBrowser(t, site)
 	for _, path := range []string{"/me", "/auth/logout"} {
-		here.signIn("OAuth 2.0", "Demo Account")
-		elsewhere.signIn("OAuth 2.0", "Demo Account")
+		here.signIn("OAuth 2.0", "Nora Lindqvist")
+		elsewhere.signIn("OAuth 2.0", "Nora Lindqvist")
 		here.open(path)
 		here.tabTo("everywhere")
 		here.press(kb.Enter)

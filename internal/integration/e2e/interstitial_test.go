@@ -15,7 +15,7 @@ func TestInterstitial(t *testing.T) {
 	t.Parallel()
 	source := axe(t)
 	p := newBrowser(t, start(t, "app", "INTERSTITIAL=always"))
-	p.signIn("OAuth 2.0", "Demo Account")
+	p.signIn("OAuth 2.0", "Nora Lindqvist")
 	p.click("Sign out")
 	p.arrive("/")
 

@@ -104,7 +104,7 @@ func TestLooks(t *testing.T) {
 	p.click("Cancel")
 	p.arrive("/auth/callback")
 	p.looks(source)
-	p.signIn("OAuth 1.0a", "Demo Account")
+	p.signIn("OAuth 1.0a", "Nora Lindqvist")
 	p.open("/tokens")
 	p.click("Connect by OAuth 2.0")
 	p.see("will be able to")

@@ -31,7 +31,7 @@ func TestConsentForMore(t *testing.T) {
 	p.see("Nothing has changed", "Try again")
 	p.looks(source)
 	p.open("/timeline")
-	p.see("sample post")
+	p.see("coffee")
 
 	p.open("/compose")
 	p.tabTo("Authorize app")

@@ -19,7 +19,7 @@ func (p *page) signInBeside(before ...chromedp.Action) {
 	window.run(before...)
 	closed := window.closed()
 	window.run(chromedp.Evaluate(`document.querySelector("button[value=authorize]").click()`, nil))
-	p.see("Signed in as Demo Account")
+	p.see("Signed in as Nora Lindqvist")
 	closed()
 }
 
@@ -29,7 +29,7 @@ func TestPopup(t *testing.T) {
 	p.see("Nobody is signed in")
 	p.run(chromedp.Evaluate(`window.same = true`, nil))
 	p.signInBeside()
-	p.see("A third sample post")
+	p.see("Developed the last roll")
 	p.fill("text", "Written by a script")
 	p.click("Post")
 	p.see("on its way", "Written by a script")
@@ -47,7 +47,7 @@ func TestAPopupThatWasParted(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, start(t, "spa"))
 	p.signInBeside(chromedp.Evaluate(`window.opener = null`, nil))
-	p.see("A third sample post")
+	p.see("Developed the last roll")
 }
 
 func TestAPopupThatIsBlocked(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAPopupThatIsBlocked(t *testing.T) {
 	p.see("will be able to")
 	p.click("Authorize app")
 	p.arrive("/")
-	p.see("Signed in as Demo Account")
+	p.see("Signed in as Nora Lindqvist")
 }
 
 func TestAScriptWhoseSessionHasEnded(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAScriptWhoseSessionHasEnded(t *testing.T) {
 	p.see("will be able to")
 	p.click("Authorize app")
 	p.arrive("/")
-	p.see("Signed in as Demo Account")
+	p.see("Signed in as Nora Lindqvist")
 }
 
 func TestSPALooks(t *testing.T) {
@@ -89,7 +89,7 @@ func TestSPALooks(t *testing.T) {
 	p.see("Nobody is signed in")
 	p.looks(source)
 	p.signInBeside()
-	p.see("A third sample post")
+	p.see("Developed the last roll")
 	p.click("What the session knows")
 	p.see("X's id of the account is")
 	p.looks(source)

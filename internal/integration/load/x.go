@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 const tokenPath = "/2/oauth2/token"
@@ -35,8 +36,9 @@ func newX(users int, life time.Duration) (*localX, error) {
 		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: handle(userID(i))})
 	}
 	x := &localX{X: xtest.New(cfg), used: map[string]int{}}
+	api := xapi.Mount(x.X)
 	for i := range users {
-		x.AddPost(userID(i), "The only post on this timeline.")
+		api.AddPost(userID(i), "The only post on this timeline.")
 	}
 	for _, endpoint := range []string{"GET /2/users/me", "GET /2/users/:id/timelines/reverse_chronological"} {
 		x.SetRateLimit(endpoint, 1<<30)

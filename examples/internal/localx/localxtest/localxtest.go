@@ -35,8 +35,8 @@ func SignIn(t *testing.T, build Build) {
 	consent := b.get("/me")
 	consent.want("/i/oauth2/authorize", "Authorize app")
 	me := consent.submit("decision", "authorize")
-	me.want("/me", "Your newest posts", "Signed in as", "Demo Account", "@demo", "<li>")
-	b.get("/").want("/", "Hello, Demo Account", "@demo", `action="/auth/logout"`)
+	me.want("/me", "Your newest posts", "Signed in as", "Nora Lindqvist", "@nora_lindqvist", "<li>")
+	b.get("/").want("/", "Hello, Nora Lindqvist", "@nora_lindqvist", `action="/auth/logout"`)
 	b.get("/auth/nowhere").wantStatus(http.StatusNotFound)
 	me.submit("", "").want("/", "Hello, stranger")
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/page"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 func main() {

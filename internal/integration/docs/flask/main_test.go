@@ -24,7 +24,7 @@ func TestIndexLoginAndLogout(t *testing.T) {
 	b.Get("/timeline", http.StatusSeeOther, "")
 	b.SignIn(b.Redirect("/login"), xtest.DefaultUserID, "/")
 	b.Get("/", http.StatusOK, "Hello demo!")
-	s.X.AddPost(xtest.DefaultUserID, "Up & running")
+	s.API.AddPost(xtest.DefaultUserID, "Up & running")
 	b.Get("/timeline", http.StatusOK, "Up & running")
 	b.Referer = "/timeline?page=2"
 	if to := b.PostRedirect("/auth/logout"); to != "/timeline?message=signed_out" {

@@ -16,8 +16,8 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 func main() {

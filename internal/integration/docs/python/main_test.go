@@ -34,13 +34,13 @@ func TestThreeSteps(t *testing.T) {
 
 	// The user has left. The application acts with the stored token.
 	b.Post("/auth/logout", nil, http.StatusSeeOther)
-	s.X.AddPost(xtest.DefaultUserID, "Written before")
-	s.X.Follow(xtest.SecondUserID, xtest.DefaultUserID)
+	s.API.AddPost(xtest.DefaultUserID, "Written before")
+	s.API.Follow(xtest.SecondUserID, xtest.DefaultUserID)
 	timeline, followers, err := a.later(xtest.DefaultUserID, "Written by the application")
 	if err != nil || !slices.Contains(timeline, "Written before") || !slices.Contains(followers, "demo_two") {
 		t.Errorf("%q, %q, %v", timeline, followers, err)
 	}
-	if got := s.X.Posts(xtest.DefaultUserID)[0].Text; got != "Written by the application" {
+	if got := s.API.Posts(xtest.DefaultUserID)[0].Text; got != "Written by the application" {
 		t.Errorf("posted %q", got)
 	}
 	// The same account is the same user, and another one is another.

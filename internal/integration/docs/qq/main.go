@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 func main() {

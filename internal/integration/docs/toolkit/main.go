@@ -14,9 +14,9 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 func main() {

@@ -50,7 +50,7 @@ func TestTokensEveryTwoHours(t *testing.T) {
 	if err := a.post(key, "For a user who is away"); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.X.Posts(xtest.DefaultUserID)[0].Text; got != "For a user who is away" {
+	if got := s.API.Posts(xtest.DefaultUserID)[0].Text; got != "For a user who is away" {
 		t.Errorf("posted %q", got)
 	}
 	// A user who takes the permission back at X fails alone.

@@ -12,12 +12,14 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/xtest"
+	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
 // Site is a program that runs until its test ends, with a local X behind it.
 type Site struct {
 	t   *testing.T
 	X   *xtest.X
+	API *xapi.API // of the local X
 	url string
 }
 
@@ -28,6 +30,7 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(srv.Close)
 	s := &Site{t: t, X: xtest.New(xtest.Config{}), url: srv.URL}
+	s.API = xapi.Mount(s.X)
 	s.X.SetCallbacks(srv.URL + "/auth/callback")
 	var err error
 	handler, err = build(xsignin.Config{
