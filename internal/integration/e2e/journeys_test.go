@@ -25,7 +25,7 @@ func TestSignInAndOut(t *testing.T) {
 		b.open("/")
 		b.accessible(source)
 		for _, label := range []string{"OAuth 2.0", "OAuth 1.0a"} {
-			signIn(b, label, "Demo Account")
+			signIn(b, label, "Nora Lindqvist")
 			b.see("Timeline", "Signed in by", label)
 			b.accessible(source)
 			b.click("Sign out")
@@ -33,7 +33,7 @@ func TestSignInAndOut(t *testing.T) {
 			b.see("Continue with X")
 		}
 		// The other way to sign out is the kit's page.
-		signIn(b, "OAuth 2.0", "Demo Account")
+		signIn(b, "OAuth 2.0", "Nora Lindqvist")
 		b.open("/auth/logout")
 		b.accessible(source)
 		b.click("Sign out")
@@ -50,7 +50,7 @@ func TestBackAfterSigningOutShowsNothingPrivate(t *testing.T) {
 		// The private page is the end of the way through X, as it is for most people.
 		b.open("/me")
 		b.see("will be able to")
-		b.click("Demo Account")
+		b.click("Nora Lindqvist")
 		b.click("Authorize app")
 		b.arrive("/me")
 		b.see("What the session knows")
@@ -93,7 +93,7 @@ func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 	t.Parallel()
 	in(t, engines[:2], settings{}, func(t *testing.T, b browser) {
 		b.show(start(t, "app"))
-		signIn(b, "OAuth 2.0", "Demo Account")
+		signIn(b, "OAuth 2.0", "Nora Lindqvist")
 		b.open("/compose")
 		b.fill("text", "Written before the session ended")
 		b.expire()
@@ -103,7 +103,7 @@ func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 		if strings.Contains(b.text(), "{") {
 			t.Errorf("a person reads\n%s", b.text())
 		}
-		signIn(b, "OAuth 2.0", "Demo Account")
+		signIn(b, "OAuth 2.0", "Nora Lindqvist")
 		b.open("/posts")
 		if strings.Contains(b.text(), "Written before") {
 			t.Error("it was posted")

@@ -59,7 +59,8 @@ func (m *marionette) send(c command, p params) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = m.conn.SetDeadline(time.Now().Add(patience))
+	// A new session waits for the first window, which takes long on a busy machine.
+	_ = m.conn.SetDeadline(time.Now().Add(4 * patience))
 	if _, err := fmt.Fprintf(m.conn, "%d:%s", len(message), message); err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (w *webDriver) send(c command, p params) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: 4 * patience}
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, err
