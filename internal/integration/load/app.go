@@ -39,7 +39,7 @@ type program string
 func build(ctx context.Context, dir string) (program, error) {
 	file := filepath.Join(dir, "app")
 	args := []string{"build", "-o", file}
-	if raced {
+	if raceEnabled {
 		args = append(args, "-race")
 	}
 	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/xsignin/xsignin/examples/app")...).CombinedOutput()
@@ -59,7 +59,7 @@ type process struct {
 
 // start starts a replica at an X and a place, and waits until visitors may come. It ends
 // with stop or kill, and when this process does.
-func (p program) start(x *localX, at place) (*process, error) {
+func (p program) start(x *localX, at backend) (*process, error) {
 	r := &process{cmd: exec.Command(string(p)), stderr: &tail{}}
 	r.cmd.Dir = filepath.Dir(string(p))
 	// Nothing of this process's own environment: it may be that of another application.
@@ -129,7 +129,7 @@ type stats struct {
 
 // stats asks the replica's DEBUG_ADDR, and the system for its memory.
 func (r *process) stats(ctx context.Context, c *http.Client) (st stats, err error) {
-	b, err := r.ask(ctx, c, "/debug/vars")
+	b, err := r.get(ctx, c, "/debug/vars")
 	if err == nil {
 		err = json.Unmarshal(b, &st)
 	}
@@ -139,7 +139,7 @@ func (r *process) stats(ctx context.Context, c *http.Client) (st stats, err erro
 	return st, err
 }
 
-func (r *process) ask(ctx context.Context, c *http.Client, path string) ([]byte, error) {
+func (r *process) get(ctx context.Context, c *http.Client, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.debug+path, http.NoBody)
 	if err != nil {
 		return nil, err

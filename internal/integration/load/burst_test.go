@@ -11,10 +11,10 @@ import (
 // process that stays small.
 func TestFiveHundredSignInsAtOnce(t *testing.T) {
 	const signIns, limit = 500, 256 << 20
-	eachStore(t, allStores(), func(t *testing.T, p place) {
-		x, s := oneOf(t, p, signIns)
-		d := newDoor(newTally())
-		d.open(s)
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
+		x, s := startOne(t, p, signIns)
+		d := newBalancer(newTally())
+		d.setReplicas(s)
 		visitors := make([]*visitor, signIns)
 		outcomes := make([]error, signIns)
 		begin := make(chan struct{})
@@ -34,7 +34,7 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 			switch {
 			case err == nil:
 				complete++
-				if _, err := visitors[i].ask(t.Context(), "/timeline"); err != nil {
+				if _, err := visitors[i].get(t.Context(), "/timeline"); err != nil {
 					t.Errorf("after the sign-in: %v", err)
 				}
 			case errors.As(err, &status) && status.status == http.StatusServiceUnavailable && status.retryAfter != "":
@@ -55,7 +55,7 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 			t.Errorf("%d sessions and %d tokens are stored for %d sign-ins", sessions, tokens, complete)
 		}
 		// The race detector needs several times as much.
-		if !raced && st.MaxRSS > limit {
+		if !raceEnabled && st.MaxRSS > limit {
 			t.Errorf("the process needed %d MiB", st.MaxRSS>>20)
 		}
 		d.base.CloseIdleConnections()

@@ -18,19 +18,19 @@ import (
 func TestDelayedCommandsReviveNothing(t *testing.T) {
 	for _, kinds := range [][]string{{recordWrite}, {tombstoneWrite}, {recordDelete}, {recordWrite, tombstoneWrite, recordDelete}} {
 		t.Run(strings.Join(kinds, ", "), func(t *testing.T) {
-			eachStore(t, []string{inRedis}, func(t *testing.T, p place) { delayedCommands(t, p, kinds) })
+			eachStore(t, []string{inRedis}, func(t *testing.T, p backend) { delayedCommands(t, p, kinds) })
 		})
 	}
 }
 
-func delayedCommands(t *testing.T, p place, kinds []string) {
+func delayedCommands(t *testing.T, p backend, kinds []string) {
 	const users = 96
-	u, err := url.Parse(p.At)
+	u, err := url.Parse(p.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := newRelay(t, u.Host, kinds...)
-	disturbed := newReplicas(t, place{inRedis, "redis://" + r.addr + "/0"}, 2)
+	disturbed := newReplicas(t, backend{inRedis, "redis://" + r.addr + "/0"}, 2)
 	var ended, open []*http.Cookie
 	for i := range users {
 		one, two := disturbed[i%2], disturbed[(i+1)%2]
@@ -91,7 +91,7 @@ func delayedCommands(t *testing.T, p place, kinds []string) {
 }
 
 // touchAll touches the sessions, and returns how many were open until then.
-func touchAll(t *testing.T, p place, sessions []*http.Cookie) (open int) {
+func touchAll(t *testing.T, p backend, sessions []*http.Cookie) (open int) {
 	t.Helper()
 	const atOnce = 16 // a replica skips touches beyond
 	for i := 0; i < len(sessions); i += atOnce {
@@ -109,7 +109,7 @@ func touchAll(t *testing.T, p place, sessions []*http.Cookie) (open int) {
 }
 
 // newReplicas returns n replicas over the stores of p, which they share.
-func newReplicas(t *testing.T, p place, n int) []*replica {
+func newReplicas(t *testing.T, p backend, n int) []*replica {
 	t.Helper()
 	opened, err := p.open(t.Context())
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // listedReplicas returns n managers over the stores of p, with the lists of users' sessions.
-func listedReplicas(t *testing.T, p place, n int) []*replica {
+func listedReplicas(t *testing.T, p backend, n int) []*replica {
 	t.Helper()
 	var replicas []*replica
 	var raw scs.Store
@@ -54,7 +54,7 @@ func listedReplicas(t *testing.T, p place, n int) []*replica {
 // sign-in from after stays.
 func TestEverywhereIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
-	eachStore(t, allStores(), func(t *testing.T, p place) {
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		replicas := listedReplicas(t, p, 3)
 		var ended, lost, done atomic.Int64
 		var wg sync.WaitGroup
@@ -180,7 +180,7 @@ func (s *lateStore) repeat(ctx context.Context) error {
 // have ended. After one touch none is open.
 func TestRepeatedWritesReviveNothing(t *testing.T) {
 	const users = 200
-	eachStore(t, []string{inRedis}, func(t *testing.T, p place) {
+	eachStore(t, []string{inRedis}, func(t *testing.T, p backend) {
 		opened, err := p.open(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -45,21 +45,21 @@ func garbage(r *rand.Rand) string {
 // that nobody ends grow no store and no process.
 func TestGarbageLeavesNothing(t *testing.T) {
 	const hits = 10_000
-	eachStore(t, allStores(), func(t *testing.T, p place) {
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		n := hits
-		if raced {
+		if raceEnabled {
 			n = hits / 10
 		}
-		x, s := oneOf(t, p, 2)
-		d := newDoor(newTally())
-		d.open(s)
+		x, s := startOne(t, p, 2)
+		d := newBalancer(newTally())
+		d.setReplicas(s)
 		honest := newVisitor(userID(0), x, d, 1)
 		signedIn := func() {
 			t.Helper()
 			if err := honest.signIn(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := honest.ask(t.Context(), "/timeline"); err != nil {
+			if _, err := honest.get(t.Context(), "/timeline"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -72,7 +72,7 @@ func TestGarbageLeavesNothing(t *testing.T) {
 		d.base.CloseIdleConnections()
 		after := statsOf(t, s)
 		// What ends with its connection may not have ended yet.
-		for began := time.Now(); grownBy(before, after) > few && time.Since(began) < 20*time.Second; {
+		for began := time.Now(); grownBy(before, after) > heapNoise && time.Since(began) < 20*time.Second; {
 			after = statsOf(t, s)
 		}
 		t.Logf("%d hits of each kind: %d MiB, then %d MiB, at most %d MiB; the heap has grown by %d objects and %d KiB", n, before.RSS>>20, after.RSS>>20,
@@ -80,13 +80,13 @@ func TestGarbageLeavesNothing(t *testing.T) {
 		if sessions, tokens, ok := recordsOf(t, p); ok && (sessions != 1 || tokens != 1) {
 			t.Errorf("one user is signed in, and %d sessions and %d tokens are stored", sessions, tokens)
 		}
-		if grown := grownBy(before, after); grown > few {
+		if grown := grownBy(before, after); grown > heapNoise {
 			t.Errorf("the heap has grown by %d objects", grown)
 		}
 		if done := after.Events["sign_in_begun"]; done < n {
 			t.Errorf("%d logins were begun, want %d: the others were no hits", done, n)
 		}
-		if _, err := honest.ask(t.Context(), "/me"); err != nil {
+		if _, err := honest.get(t.Context(), "/me"); err != nil {
 			t.Errorf("who is signed in: %v", err)
 		}
 		if err := honest.signOut(t.Context()); err != nil {
@@ -99,7 +99,7 @@ func TestGarbageLeavesNothing(t *testing.T) {
 
 // few objects of a heap come and go with connections. Records in memory, of which nobody
 // outside knows the number, would be an object each or more.
-const few = 5000
+const heapNoise = 5000
 
 // grownBy is how many more objects a heap has.
 func grownBy(before, after stats) int64 {
@@ -108,7 +108,7 @@ func grownBy(before, after stats) int64 {
 
 // hit makes n garbage callbacks and n logins, of each protocol, by a few strangers, some of
 // whom keep cookies.
-func hit(t *testing.T, d *door, n int) {
+func hit(t *testing.T, d *balancer, n int) {
 	t.Helper()
 	const strangers = 20
 	var wg sync.WaitGroup

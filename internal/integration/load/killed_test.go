@@ -28,35 +28,35 @@ const (
 )
 
 // survivor is a visitor of an application that is killed again and again.
-type survivor struct {
+type trackedVisitor struct {
 	*visitor
-	is   int
-	dead [][]*http.Cookie // those that were signed out, the newest last
-	log  []string         // the last steps, each with what the browser knew then
+	is    int
+	ended [][]*http.Cookie // those that were signed out, the newest last
+	log   []string         // the last steps, each with what the browser knew then
 	// cutOff: a kill cut off a sign-out, whose result the browser does not know. If it was
 	// only begun, the session ends at a later use (see session.UserSessions).
 	cutOff bool
 }
 
 // siege is an application that is killed, with its visitors.
-type siege struct {
-	t         *testing.T
-	place     place
-	x         *localX
-	door      *door
-	stores    *stores // of the test itself
-	vault     *tokenstore.Vault
-	survivors []*survivor
-	retired   []*survivor // whose refresh token went with a killed process
-	users     int
-	again     atomic.Int64 // how often a user was told to sign in again
-	cut       atomic.Int64 // how many requests were cut off
+type killTest struct {
+	t        *testing.T
+	backend  backend
+	x        *localX
+	balancer *balancer
+	stores   *stores // of the test itself
+	vault    *tokenstore.Vault
+	visitors []*trackedVisitor
+	retired  []*trackedVisitor // whose refresh token went with a killed process
+	users    int
+	again    atomic.Int64 // how often a user was told to sign in again
+	cut      atomic.Int64 // how many requests were cut off
 }
 
 const (
-	besiegers = 8
-	maxUsers  = 2000
-	appName   = "app" // of the application's connections to PostgreSQL
+	activeVisitors = 8
+	maxUsers       = 2000
+	appName        = "app" // of the application's connections to PostgreSQL
 )
 
 // TestKilledAtRandomPoints: whatever the application was doing when it was killed, the next one opens
@@ -69,12 +69,12 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		seed = s
 	}
 	t.Logf("XSIGNIN_LOAD_SEED=%d", seed)
-	eachStore(t, []string{inSQLite, inPostgres}, func(t *testing.T, p place) {
+	eachStore(t, []string{inSQLite, inPostgres}, func(t *testing.T, p backend) {
 		t.Parallel()
 		random := rand.New(rand.NewPCG(seed, 3))
-		s := newSiege(t, p, seed)
+		s := newKillTest(t, p, seed)
 		kills := 50
-		if raced {
+		if raceEnabled {
 			// The race detector makes each several times as long. The run without it has
 			// them all.
 			kills = 8
@@ -83,14 +83,14 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		for range kills {
 			stop := make(chan struct{})
 			var wg sync.WaitGroup
-			for _, v := range s.survivors {
-				wg.Go(func() { s.live(v, stop) })
+			for _, v := range s.visitors {
+				wg.Go(func() { s.loop(v, stop) })
 			}
 			<-time.After(20*time.Millisecond + time.Duration(random.IntN(150_000))*time.Microsecond)
 			close(stop)
 			app.kill()
 			wg.Wait()
-			s.door.base.CloseIdleConnections()
+			s.balancer.base.CloseIdleConnections()
 			s.settle()
 			app = s.start()
 			s.check()
@@ -98,22 +98,22 @@ func TestKilledAtRandomPoints(t *testing.T) {
 				break
 			}
 		}
-		s.lastWords()
+		s.checkAtEnd()
 		t.Logf("%d kills: %d requests were cut off, %d users lost a refresh token, and users were told %d times to sign in again",
 			kills, s.cut.Load(), len(s.retired), s.again.Load())
 		if s.cut.Load() == 0 {
 			t.Error("no kill met a request: this tests nothing")
 		}
-		s.door.base.CloseIdleConnections()
+		s.balancer.base.CloseIdleConnections()
 		if err := app.stop(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func newSiege(t *testing.T, p place, seed uint64) *siege {
+func newKillTest(t *testing.T, p backend, seed uint64) *killTest {
 	t.Helper()
-	s := &siege{t: t, place: p, door: newDoor(newTally())}
+	s := &killTest{t: t, backend: p, balancer: newBalancer(newTally())}
 	var err error
 	if s.x, err = newX(maxUsers, 0); err != nil {
 		t.Fatal(err)
@@ -126,39 +126,39 @@ func newSiege(t *testing.T, p place, seed uint64) *siege {
 	if s.vault, err = tokenstore.NewVault(s.stores.tokens, []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
-	for i := range besiegers {
-		s.survivors = append(s.survivors, s.newcomer(seed+uint64(i)))
+	for i := range activeVisitors {
+		s.visitors = append(s.visitors, s.nextVisitor(seed+uint64(i)))
 	}
 	return s
 }
 
 // newcomer is a visitor with a user who was not here before.
-func (s *siege) newcomer(seed uint64) *survivor {
+func (s *killTest) nextVisitor(seed uint64) *trackedVisitor {
 	s.users++
-	return &survivor{visitor: newVisitor(userID(s.users-1), s.x, s.door, seed)}
+	return &trackedVisitor{visitor: newVisitor(userID(s.users-1), s.x, s.balancer, seed)}
 }
 
-func (s *siege) start() *process {
+func (s *killTest) start() *process {
 	s.t.Helper()
-	at := s.place
+	at := s.backend
 	if at.Kind == inPostgres {
-		at.At += "&application_name=" + appName
+		at.URL += "&application_name=" + appName
 	}
-	app, err := theApp(s.t).start(s.x, at)
+	app, err := buildApp(s.t).start(s.x, at)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.door.open(app)
+	s.balancer.setReplicas(app)
 	return app
 }
 
 // settle waits until the database has done what it had been told before the kill.
-func (s *siege) settle() {
+func (s *killTest) settle() {
 	s.t.Helper()
-	if s.place.Kind != inPostgres {
+	if s.backend.Kind != inPostgres {
 		return
 	}
-	c, err := pgx.Connect(s.t.Context(), s.place.At)
+	c, err := pgx.Connect(s.t.Context(), s.backend.URL)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func (s *siege) settle() {
 }
 
 // live does what visitors do until the application is gone.
-func (s *siege) live(v *survivor, stop <-chan struct{}) {
+func (s *killTest) loop(v *trackedVisitor, stop <-chan struct{}) {
 	ctx := context.Background()
 	for {
 		err := v.step(ctx)
@@ -202,7 +202,7 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 		}
 		switch {
 		case err == nil:
-		case toldToSignIn(err):
+		case signInRequired(err):
 			s.again.Add(1)
 			v.is = unknown // the next step signs in
 		case v.cutOff && notSignedIn(err):
@@ -227,12 +227,12 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 }
 
 // faulty reports whether an error is one that no kill excuses.
-func (v *survivor) faulty(err error) bool {
-	return errors.Is(err, errWrongIdentity) || errors.Is(err, errAlive) || errors.Is(err, errWrongDraft)
+func (v *trackedVisitor) faulty(err error) bool {
+	return errors.Is(err, errWrongIdentity) || errors.Is(err, errOpenAfterLogout) || errors.Is(err, errWrongDraft)
 }
 
 // step does one thing, and notes before and after what the browser knows.
-func (v *survivor) step(ctx context.Context) error {
+func (v *trackedVisitor) step(ctx context.Context) error {
 	if v.is != signedIn {
 		v.is = unknown
 		err := v.signIn()
@@ -244,11 +244,11 @@ func (v *survivor) step(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(100); {
 	case n < 20:
-		_, err = v.ask(ctx, "/me")
+		_, err = v.get(ctx, "/me")
 	case n < 45:
-		_, err = v.ask(ctx, "/timeline")
+		_, err = v.get(ctx, "/timeline")
 	case n < 55:
-		err = v.keep(ctx, v.id)
+		err = v.saveDraft(ctx, v.id)
 	case n < 85:
 		if !v.oauth1 {
 			err = v.refresh(ctx)
@@ -264,18 +264,18 @@ func (v *survivor) step(ctx context.Context) error {
 			return &statusError{"logout", a}
 		}
 		v.is = signedOut
-		v.dead = append(v.dead, old)
-		err = v.gone(ctx, old)
+		v.ended = append(v.ended, old)
+		err = v.checkSignedOut(ctx, old)
 	}
 	return err
 }
 
 // check looks at everything after a restart.
-func (s *siege) check() {
+func (s *killTest) check() {
 	s.t.Helper()
 	ctx := s.t.Context()
 	lost := s.lostTokens()
-	for i, v := range s.survivors {
+	for i, v := range s.visitors {
 		w, err := s.front(v)
 		switch {
 		case err != nil:
@@ -288,15 +288,15 @@ func (s *siege) check() {
 			s.t.Errorf("user %s had signed out and is signed in", v.id)
 		}
 		// The older ones were looked at after the kills before, and are once more at the end.
-		s.buried(v, v.dead[max(0, len(v.dead)-3):])
+		s.checkEnded(v, v.ended[max(0, len(v.ended)-3):])
 		if w != v.id {
 			continue
 		}
 		v.log = append(v.log, fmt.Sprint("CHECK ", v.is))
 		v.cutOff = v.cutOff || v.is == unknown
 		v.is = signedIn
-		switch _, err := v.ask(ctx, "/timeline"); {
-		case err == nil, toldToSignIn(err):
+		switch _, err := v.get(ctx, "/timeline"); {
+		case err == nil, signInRequired(err):
 		case v.cutOff && notSignedIn(err):
 			v.is = unknown
 		default:
@@ -304,14 +304,14 @@ func (s *siege) check() {
 		}
 		if lost[v.id] {
 			s.retired = append(s.retired, v)
-			s.survivors[i] = s.newcomer(v.random.Uint64())
+			s.visitors[i] = s.nextVisitor(v.random.Uint64())
 		}
 	}
 }
 
 // front is whose the front page is, or "".
-func (s *siege) front(v *survivor) (id string, err error) {
-	w, err := v.ask(s.t.Context(), "/")
+func (s *killTest) front(v *trackedVisitor) (id string, err error) {
+	w, err := v.get(s.t.Context(), "/")
 	if errors.Is(err, errWrongIdentity) {
 		// Nobody's, perhaps.
 		err = nil
@@ -320,17 +320,17 @@ func (s *siege) front(v *survivor) (id string, err error) {
 }
 
 // buried checks that cookies of ended sessions open nothing.
-func (s *siege) buried(v *survivor, cookies [][]*http.Cookie) {
+func (s *killTest) checkEnded(v *trackedVisitor, cookies [][]*http.Cookie) {
 	s.t.Helper()
 	for _, old := range cookies {
-		if err := v.gone(s.t.Context(), old); err != nil {
+		if err := v.checkSignedOut(s.t.Context(), old); err != nil {
 			s.t.Errorf("user %s: a session that had ended: %v", v.id, err)
 		}
 	}
 }
 
 // lostTokens are the users of tokens that are stored as good and that X does not take.
-func (s *siege) lostTokens() map[string]bool {
+func (s *killTest) lostTokens() map[string]bool {
 	s.t.Helper()
 	keys, err := s.stores.keys(s.t.Context())
 	if err != nil {
@@ -352,16 +352,16 @@ func (s *siege) lostTokens() map[string]bool {
 
 // lastWords looks at all cookies once more, and refreshes the lost tokens: their users have
 // to be told. Who asks while the killed process's lease runs waits for that.
-func (s *siege) lastWords() {
+func (s *killTest) checkAtEnd() {
 	s.t.Helper()
 	var wg sync.WaitGroup
-	for _, v := range append(s.retired, s.survivors...) {
-		wg.Go(func() { s.buried(v, v.dead) })
+	for _, v := range append(s.retired, s.visitors...) {
+		wg.Go(func() { s.checkEnded(v, v.ended) })
 	}
 	for _, v := range s.retired {
 		wg.Go(func() {
 			err := v.refresh(s.t.Context())
-			if !toldToSignIn(err) {
+			if !signInRequired(err) {
 				s.t.Errorf("user %s, whose refresh token is spent, is not told to sign in again: %v", v.id, err)
 				return
 			}
@@ -369,7 +369,7 @@ func (s *siege) lastWords() {
 			if err := v.signIn(); err != nil {
 				s.t.Errorf("user %s: %v", v.id, err)
 			}
-			if _, err := v.ask(s.t.Context(), "/timeline"); err != nil {
+			if _, err := v.get(s.t.Context(), "/timeline"); err != nil {
 				s.t.Errorf("user %s after signing in again: %v", v.id, err)
 			}
 		})

@@ -113,7 +113,7 @@ func (r *replica) signIn(user string) (*http.Cookie, error) {
 // application sign out with requests in flight in the command's runs.
 func TestLogoutIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
-	eachStore(t, allStores(), func(t *testing.T, p place) {
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		var replicas []*replica
 		var raw scs.Store
 		for range 2 {

@@ -64,13 +64,13 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if *store == "all" {
 		kinds = []string{inMemory, inSQLite, inPostgres, inRedis}
 	}
-	m := &machine{}
+	m := &environment{}
 	defer m.end()
 	_, _ = fmt.Fprintf(out, "seed %d, %d cores, %s\n", o.seed, runtime.NumCPU(), runtime.Version())
 	var results []*result
 	var bad []error
 	for _, kind := range kinds {
-		p, err := m.place(kind)
+		p, err := m.backend(kind)
 		if errors.Is(err, errMissing) && *store == "all" {
 			_, _ = fmt.Fprintf(out, "%s: left out: %v\n", kind, err)
 			continue

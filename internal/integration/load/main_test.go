@@ -16,20 +16,20 @@ import (
 )
 
 // here has the servers of all tests.
-var here machine
+var shared environment
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	here.end()
+	shared.end()
 	os.Exit(code)
 }
 
 // eachStore runs a test for each kind of store, empty at its beginning.
-func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p place)) {
+func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p backend)) {
 	t.Helper()
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			p, err := here.place(kind)
+			p, err := shared.backend(kind)
 			switch {
 			case errors.Is(err, errMissing):
 				t.Skip(err)
@@ -44,12 +44,12 @@ func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p place)) {
 func allStores() []string { return []string{inMemory, inSQLite, inPostgres, inRedis} }
 
 // theApp is the application, built once for all tests.
-func theApp(t *testing.T) program {
+func buildApp(t *testing.T) program {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM, which ends the processes of this test")
 	}
-	app, err := here.app(t.Context())
+	app, err := shared.app(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +57,14 @@ func theApp(t *testing.T) program {
 }
 
 // oneOf starts an X with users and one process of the application on a place.
-func oneOf(t *testing.T, p place, users int) (*localX, *process) {
+func startOne(t *testing.T, p backend, users int) (*localX, *process) {
 	t.Helper()
 	x, err := newX(users, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(x.close)
-	r, err := theApp(t).start(x, p)
+	r, err := buildApp(t).start(x, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func statsOf(t *testing.T, r *process) stats {
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	// Twice: a pool of values is emptied by the second.
 	for range 2 {
-		if _, err := r.ask(t.Context(), c, "/debug/pprof/heap?gc=1"); err != nil {
+		if _, err := r.get(t.Context(), c, "/debug/pprof/heap?gc=1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,7 +95,7 @@ func statsOf(t *testing.T, r *process) stats {
 
 // recordsOf is how many sessions and tokens are stored at a place. Nobody but the process
 // itself sees those in memory, where ok is false.
-func recordsOf(t *testing.T, p place) (sessions, tokens int, ok bool) {
+func recordsOf(t *testing.T, p backend) (sessions, tokens int, ok bool) {
 	t.Helper()
 	if p.Kind == inMemory {
 		return 0, 0, false
@@ -113,16 +113,16 @@ func recordsOf(t *testing.T, p place) (sessions, tokens int, ok bool) {
 
 // TestAShortRun is the command's run in small.
 func TestAShortRun(t *testing.T) {
-	eachStore(t, allStores(), func(t *testing.T, p place) {
-		r, err := load(t.Context(), theApp(t), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
+		r, err := load(t.Context(), buildApp(t), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := r.bad(); err != nil {
-			t.Errorf("%v\nworst %v; replicas said %q", err, r.Worst, r.Said)
+			t.Errorf("%v\nworst %v; replicas said %q", err, r.Worst, r.Warnings)
 		}
-		if r.Answers < 2000 || r.Did["sign-ins"] < 20 || r.Did["sign-outs"] == 0 || r.Did["API calls"] == 0 || r.Refreshed == 0 {
-			t.Errorf("it did too little: %d answers, %v, %d refreshes", r.Answers, r.Did, r.Refreshed)
+		if r.Answers < 2000 || r.Actions["sign-ins"] < 20 || r.Actions["sign-outs"] == 0 || r.Actions["API calls"] == 0 || r.Refreshed == 0 {
+			t.Errorf("it did too little: %d answers, %v, %d refreshes", r.Answers, r.Actions, r.Refreshed)
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestAShortRun(t *testing.T) {
 func TestACancelledRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := load(ctx, theApp(t), place{inMemory, "memory:"}, options{clients: 1, requests: 1 << 40, time: time.Hour}); !errors.Is(err, context.Canceled) {
+	if _, err := load(ctx, buildApp(t), backend{inMemory, "memory:"}, options{clients: 1, requests: 1 << 40, time: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestABadRunIsTold(t *testing.T) {
 	for name, r := range map[string]*result{
 		"nothing was answered":  {},
 		"wrong identity":        {Answers: 1, Faults: map[string]int{wrongIdentity: 1}},
-		"a token used twice":    {Answers: 1, Again: 1},
+		"a token used twice":    {Answers: 1, Reused: 1},
 		"goroutines are left":   {Answers: 1, Replicas: 1, After: slack + 1},
 		"users were signed out": {Answers: 1, Events: map[string]int{"sign_in_again": 1}},
 		"a refresh that failed": {Answers: 1, Events: map[string]int{"refresh_failed: unavailable": 1}},
@@ -194,9 +194,9 @@ func TestABadRunIsTold(t *testing.T) {
 
 // TestTheChecksSee: what a run looks for is found where it is.
 func TestTheChecksSee(t *testing.T) {
-	x, s := oneOf(t, place{Kind: inMemory}, 2)
-	d := newDoor(newTally())
-	d.open(s)
+	x, s := startOne(t, backend{Kind: inMemory}, 2)
+	d := newBalancer(newTally())
+	d.setReplicas(s)
 	t.Cleanup(d.base.CloseIdleConnections)
 	one, two := newVisitor(userID(0), x, d, 1), newVisitor(userID(1), x, d, 2)
 	for _, v := range []*visitor{one, two} {
@@ -204,30 +204,30 @@ func TestTheChecksSee(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := one.gone(t.Context(), one.cookies()); !errors.Is(err, errAlive) {
+	if err := one.checkSignedOut(t.Context(), one.cookies()); !errors.Is(err, errOpenAfterLogout) {
 		t.Errorf("a session that has not ended: %v", err)
 	}
-	if err := one.keep(t.Context(), "mine & <b>no</b> other's"); err != nil {
+	if err := one.saveDraft(t.Context(), "mine & <b>no</b> other's"); err != nil {
 		t.Error(err)
 	}
 	own := one.client.Jar
 	one.client.Jar = two.client.Jar
 	for _, path := range []string{"/", "/me", "/timeline", "/compose", "/tokens"} {
-		if _, err := one.ask(t.Context(), path); !errors.Is(err, errWrongIdentity) {
+		if _, err := one.get(t.Context(), path); !errors.Is(err, errWrongIdentity) {
 			t.Errorf("%s as another user: %v", path, err)
 		}
 	}
 	one.client.Jar = own
-	if w, err := one.ask(t.Context(), "/compose"); err != nil || w.draft != one.draft {
+	if w, err := one.get(t.Context(), "/compose"); err != nil || w.draft != one.draft {
 		t.Errorf("the draft is %q, %v", w.draft, err)
 	}
 	if err := one.signOut(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := one.ask(t.Context(), "/me"); err == nil || kindOf(err) != "GET /me: status 401" {
+	if _, err := one.get(t.Context(), "/me"); err == nil || kindOf(err) != "GET /me: status 401" {
 		t.Errorf("after the sign-out: %v", err)
 	}
-	if _, err := two.ask(t.Context(), "/timeline"); err != nil {
+	if _, err := two.get(t.Context(), "/timeline"); err != nil {
 		t.Errorf("the other user: %v", err)
 	}
 }
@@ -239,7 +239,7 @@ func TestAnApplicationThatDoesNotStartSaysWhy(t *testing.T) {
 	}
 	t.Cleanup(x.close)
 	missing := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "missing", "load.db"))
-	if _, err := theApp(t).start(x, place{inSQLite, missing}); err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
+	if _, err := buildApp(t).start(x, backend{inSQLite, missing}); err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
 		t.Errorf("got %v", err)
 	}
 }

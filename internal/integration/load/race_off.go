@@ -3,4 +3,4 @@
 package main
 
 // raced is whether this was built with the race detector. Then so is the application.
-const raced = false
+const raceEnabled = false

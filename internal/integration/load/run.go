@@ -21,23 +21,23 @@ type options struct {
 
 // result is what a run came to.
 type result struct {
-	Store                string
-	Replicas, Clients    int
-	Answers              int64
-	Took                 time.Duration
-	P50, P95, P99, Worst time.Duration
-	Did, Faults, Events  map[string]int
-	Refreshed, Again     int // refresh tokens that were used, and those used more than once
-	Before, After        int // goroutines at rest
-	MostGoroutines       int
-	MaxRSS               int64 // of the replica that needed most
-	Samples              []sample
-	Said                 []string // the last warnings of each replica
+	Store                   string
+	Replicas, Clients       int
+	Answers                 int64
+	Took                    time.Duration
+	P50, P95, P99, Worst    time.Duration
+	Actions, Faults, Events map[string]int
+	Refreshed, Reused       int // refresh tokens that were used, and those used more than once
+	Before, After           int // goroutines at rest
+	MostGoroutines          int
+	MaxRSS                  int64 // of the replica that needed most
+	Samples                 []sample
+	Warnings                []string // the last warnings of each replica
 }
 
 // arrival is the time from one visitor's coming to the next one's. A burst is a test of its
 // own, in which some may be refused.
-const arrival = 20 * time.Millisecond
+const arrivalInterval = 20 * time.Millisecond
 
 // replicas is how many processes share a store.
 func replicas(kind string) int {
@@ -51,7 +51,7 @@ func replicas(kind string) int {
 }
 
 // load holds visitors against replicas of the application that share a place.
-func load(ctx context.Context, app program, p place, o options) (res *result, err error) {
+func load(ctx context.Context, app program, p backend, o options) (res *result, err error) {
 	x, err := newX(o.clients, o.life)
 	if err != nil {
 		return nil, err
@@ -71,12 +71,12 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 		all = append(all, r)
 	}
 	t := newTally()
-	d := newDoor(t)
-	d.open(all...)
+	d := newBalancer(t)
+	d.setReplicas(all...)
 	w := &watch{replicas: all, tally: t}
 	defer w.client.CloseIdleConnections()
-	res = &result{Store: p.Kind, Replicas: len(all), Clients: o.clients, Did: t.did, Faults: t.faults, Events: map[string]int{}}
-	if res.Before, _, err = w.look(ctx); err != nil {
+	res = &result{Store: p.Kind, Replicas: len(all), Clients: o.clients, Actions: t.did, Faults: t.faults, Events: map[string]int{}}
+	if res.Before, _, err = w.poll(ctx); err != nil {
 		return nil, err
 	}
 
@@ -91,10 +91,10 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 		v := newVisitor(userID(i), x, d, o.seed+uint64(i))
 		wg.Go(func() {
 			select {
-			case <-time.After(time.Duration(i) * arrival):
+			case <-time.After(time.Duration(i) * arrivalInterval):
 			case <-limited.Done():
 			}
-			v.live(limited, ctx, o.requests)
+			v.loop(limited, ctx, o.requests)
 		})
 	}
 	wg.Wait()
@@ -108,23 +108,23 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 	// This ends the replicas' idle connections to X, and those that were never used once they
 	// are five seconds old.
 	hangUp := func() { x.srv.SetKeepAlivesEnabled(false) }
-	if res.After, err = w.rest(ctx, res.Before, hangUp); err != nil {
+	if res.After, err = w.waitIdle(ctx, res.Before, hangUp); err != nil {
 		return nil, err
 	}
 	res.MostGoroutines, res.MaxRSS, res.Events = w.goroutines, w.rss, w.events
 	slices.Sort(t.took)
 	res.P50, res.P95, res.P99, res.Worst = percentile(t.took, 50), percentile(t.took, 95), percentile(t.took, 99), percentile(t.took, 100)
-	res.Refreshed, res.Again = x.refreshes()
+	res.Refreshed, res.Reused = x.refreshes()
 	res.Samples = t.samples
 	for _, r := range all {
-		res.Said = append(res.Said, r.stderr.warnings(5)...)
+		res.Warnings = append(res.Warnings, r.stderr.warnings(5)...)
 	}
 	return res, ctx.Err()
 }
 
 // live signs in and acts until the time is over or all have had enough answers. What it
 // has begun by then it ends.
-func (v *visitor) live(limited, ctx context.Context, answers int64) {
+func (v *visitor) loop(limited, ctx context.Context, answers int64) {
 	signedIn := false
 	for limited.Err() == nil && v.tally.answers.Load() < answers {
 		var err error
@@ -156,8 +156,8 @@ func (r *result) bad() error {
 	for _, kind := range inOrder(r.Faults) {
 		errs = append(errs, fmt.Errorf("%s: %d times", kind, r.Faults[kind]))
 	}
-	if r.Again > 0 {
-		errs = append(errs, fmt.Errorf("%d refresh tokens were used more than once", r.Again))
+	if r.Reused > 0 {
+		errs = append(errs, fmt.Errorf("%d refresh tokens were used more than once", r.Reused))
 	}
 	if r.After > r.Before+slack*r.Replicas {
 		errs = append(errs, fmt.Errorf("%d goroutines before, %d after", r.Before, r.After))
@@ -184,12 +184,12 @@ func (r *result) print(w io.Writer) {
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/1e6) }
 	_, _ = fmt.Fprintf(w, "%s: %d clients, %d replicas, %d requests in %.1f s, %.0f a second\n",
 		r.Store, r.Clients, r.Replicas, r.Answers, r.Took.Seconds(), float64(r.Answers)/r.Took.Seconds())
-	_, _ = fmt.Fprintf(w, "  wrong identities %d, signed in after logout %d\n", r.Faults[wrongIdentity], r.Faults[aliveAfter])
+	_, _ = fmt.Fprintf(w, "  wrong identities %d, signed in after logout %d\n", r.Faults[wrongIdentity], r.Faults[openAfterLogout])
 	_, _ = fmt.Fprintf(w, "  latency: half below %s, 95 %% below %s, 99 %% below %s, worst %s\n", ms(r.P50), ms(r.P95), ms(r.P99), ms(r.Worst))
-	for _, what := range inOrder(r.Did) {
-		_, _ = fmt.Fprintf(w, "  %s: %d\n", what, r.Did[what])
+	for _, what := range inOrder(r.Actions) {
+		_, _ = fmt.Fprintf(w, "  %s: %d\n", what, r.Actions[what])
 	}
-	_, _ = fmt.Fprintf(w, "  refresh tokens used: %d, more than once: %d\n", r.Refreshed, r.Again)
+	_, _ = fmt.Fprintf(w, "  refresh tokens used: %d, more than once: %d\n", r.Refreshed, r.Reused)
 	_, _ = fmt.Fprintf(w, "  goroutines of all replicas: %d before, %d at most, %d after; memory of a replica: %d MiB at most\n",
 		r.Before, r.MostGoroutines, r.After, r.MaxRSS>>20)
 	for _, kind := range inOrder(r.Events) {
@@ -201,7 +201,7 @@ func (r *result) print(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "  fault: %s: %d\n", kind, r.Faults[kind])
 	}
 	_, _ = fmt.Fprintf(w, "  errors: %d\n", faults)
-	for _, line := range r.Said {
+	for _, line := range r.Warnings {
 		if faults > 0 {
 			_, _ = fmt.Fprintf(w, "  a replica said: %.500s\n", line)
 		}

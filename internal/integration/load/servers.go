@@ -28,21 +28,21 @@ const (
 )
 
 // place is where an application keeps sessions and tokens.
-type place struct{ Kind, At string }
+type backend struct{ Kind, URL string }
 
 // variable is what the application reads a place from.
-func (p place) variable() string {
+func (p backend) variable() string {
 	switch p.Kind {
 	case inPostgres:
-		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", p.At, connections)
+		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", p.URL, connections)
 	case inRedis:
-		return "REDIS_URL=" + p.At
+		return "REDIS_URL=" + p.URL
 	}
-	return "DATABASE_URL=" + p.At
+	return "DATABASE_URL=" + p.URL
 }
 
 // machine builds the application and makes places for it. It is the [testservers.T] that the servers live by, until end.
-type machine struct {
+type environment struct {
 	mu       sync.Mutex // guards all below
 	built    program
 	postgres string
@@ -52,25 +52,25 @@ type machine struct {
 }
 
 // Helper implements [testservers.T].
-func (m *machine) Helper() {}
+func (m *environment) Helper() {}
 
 // Cleanup implements [testservers.T].
-func (m *machine) Cleanup(f func()) { m.cleanups = append(m.cleanups, f) }
+func (m *environment) Cleanup(f func()) { m.cleanups = append(m.cleanups, f) }
 
 // Fatalf implements [testservers.T].
-func (m *machine) Fatalf(format string, args ...any) {
+func (m *environment) Fatalf(format string, args ...any) {
 	m.failed = fmt.Errorf(format, args...)
 	runtime.Goexit()
 }
 
 // Skipf implements [testservers.T].
-func (m *machine) Skipf(format string, args ...any) {
+func (m *environment) Skipf(format string, args ...any) {
 	m.failed = fmt.Errorf("%w: %s", errMissing, fmt.Sprintf(format, args...))
 	runtime.Goexit()
 }
 
 // end ends what was started, the last first.
-func (m *machine) end() {
+func (m *environment) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range slices.Backward(m.cleanups) {
@@ -80,7 +80,7 @@ func (m *machine) end() {
 }
 
 // app is the application, built at the first call.
-func (m *machine) app(ctx context.Context) (program, error) {
+func (m *environment) app(ctx context.Context) (program, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.built != "" {
@@ -94,7 +94,7 @@ func (m *machine) app(ctx context.Context) (program, error) {
 }
 
 // dir makes a directory.
-func (m *machine) dir() (string, error) {
+func (m *environment) dir() (string, error) {
 	dir, err := os.MkdirTemp("", "xsignin-load-")
 	if err == nil {
 		m.cleanups = append(m.cleanups, func() { _ = os.RemoveAll(dir) })
@@ -103,15 +103,15 @@ func (m *machine) dir() (string, error) {
 }
 
 // place makes an empty place of a kind. An error may be [errMissing].
-func (m *machine) place(kind string) (p place, err error) {
+func (m *environment) backend(kind string) (p backend, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch kind {
 	case inMemory:
-		return place{inMemory, "memory:"}, nil
+		return backend{inMemory, "memory:"}, nil
 	case inSQLite:
 		dir, err := m.dir()
-		return place{inSQLite, "sqlite://" + filepath.ToSlash(filepath.Join(dir, "load.db"))}, err
+		return backend{inSQLite, "sqlite://" + filepath.ToSlash(filepath.Join(dir, "load.db"))}, err
 	case inPostgres:
 		if m.postgres == "" {
 			if m.postgres, err = m.start(testservers.Postgres); err != nil {
@@ -119,16 +119,16 @@ func (m *machine) place(kind string) (p place, err error) {
 			}
 		}
 		at, err := m.database()
-		return place{inPostgres, at}, err
+		return backend{inPostgres, at}, err
 	case inRedis:
 		addr, err := m.start(testservers.Redis)
-		return place{inRedis, "redis://" + addr + "/0"}, err
+		return backend{inRedis, "redis://" + addr + "/0"}, err
 	}
 	return p, fmt.Errorf("there is no store %q: memory, sqlite, postgres, redis or all", kind)
 }
 
 // start runs what may end its goroutine.
-func (m *machine) start(server func(testservers.T) string) (at string, err error) {
+func (m *environment) start(server func(testservers.T) string) (at string, err error) {
 	m.failed = nil
 	done := make(chan struct{})
 	go func() {
@@ -140,7 +140,7 @@ func (m *machine) start(server func(testservers.T) string) (at string, err error
 }
 
 // database makes a new one in the one PostgreSQL, which takes seconds to start.
-func (m *machine) database() (string, error) {
+func (m *environment) database() (string, error) {
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, m.postgres)
 	if err != nil {

@@ -32,18 +32,18 @@ type stores struct {
 }
 
 // open opens the stores and makes the tables that are missing.
-func (p place) open(ctx context.Context) (*stores, error) {
+func (p backend) open(ctx context.Context) (*stores, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	switch p.Kind {
 	case inMemory:
 		return &stores{memstore.New(), tokenstore.NewMemory(), func() error { return nil }}, nil
 	case inSQLite:
-		return openSQLite(ctx, strings.TrimPrefix(p.At, "sqlite://"))
+		return openSQLite(ctx, strings.TrimPrefix(p.URL, "sqlite://"))
 	case inPostgres:
-		return openPostgres(ctx, p.At)
+		return openPostgres(ctx, p.URL)
 	case inRedis:
-		return openRedis(ctx, p.At)
+		return openRedis(ctx, p.URL)
 	}
 	return nil, fmt.Errorf("there is no store %q", p.Kind)
 }

@@ -19,18 +19,18 @@ import (
 // visitor is a browser with a user of its own at X. One goroutine has it, which may let it
 // make several requests at once.
 type visitor struct {
-	id     string
-	x      *localX
-	door   *door
-	tally  *tally
-	client *http.Client
-	random *rand.Rand
-	draft  string // what the session must hold; "" is not known
-	oauth1 bool   // how it is signed in
+	id       string
+	x        *localX
+	balancer *balancer
+	tally    *tally
+	client   *http.Client
+	random   *rand.Rand
+	draft    string // what the session must hold; "" is not known
+	oauth1   bool   // how it is signed in
 }
 
-func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
-	v := &visitor{id: id, x: x, door: d, tally: d.tally, random: rand.New(rand.NewPCG(seed, 1))}
+func newVisitor(id string, x *localX, d *balancer, seed uint64) *visitor {
+	v := &visitor{id: id, x: x, balancer: d, tally: d.tally, random: rand.New(rand.NewPCG(seed, 1))}
 	v.client = &http.Client{
 		Transport: d, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -83,9 +83,9 @@ func (v *visitor) send(ctx context.Context, method, path string, form url.Values
 
 // Faults, of which a run has none. Others are a status or an error's text.
 const (
-	wrongIdentity = "WRONG IDENTITY"
-	aliveAfter    = "SIGNED IN AFTER LOGOUT"
-	wrongDraft    = "WRONG SESSION DATA"
+	wrongIdentity   = "WRONG IDENTITY"
+	openAfterLogout = "SIGNED IN AFTER LOGOUT"
+	wrongDraft      = "WRONG SESSION DATA"
 )
 
 // signIn signs the visitor's user in, by either protocol.
@@ -121,21 +121,21 @@ func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.wha
 func (e *statusError) detail() string { return fmt.Sprintf("%v: %.300s", e, e.body) }
 
 // who is whose an answer is. What an answer does not tell is empty.
-type who struct {
+type identity struct {
 	session string // the id of the user of the session
 	x       string // the id of the user that X knows the token of
 	draft   string // what the session holds of the application's own
 }
 
 // whose reads who an answer is for. Pages are in HTML, and name the user by the handle.
-func whose(path, body string) (w who, err error) {
+func parseIdentity(path, body string) (w identity, err error) {
 	switch path, _, _ = strings.Cut(path, "?"); path {
 	case "/me":
 		var me struct{ ID, Username string }
 		if err := json.Unmarshal([]byte(body), &me); err != nil {
 			return w, fmt.Errorf("%s: %w", path, err)
 		}
-		if w.session = me.ID; me.Username != handle(me.ID) {
+		if w.session = me.ID; me.Username != username(me.ID) {
 			w.session = me.ID + " and " + me.Username
 		}
 	case "/timeline":
@@ -153,7 +153,7 @@ func whose(path, body string) (w who, err error) {
 			w.session, w.x = timeline.Data[0].AuthorID, timeline.Data[0].AuthorID
 		}
 	default:
-		w.session = strings.TrimPrefix(between(body, `<span class="handle">@`, "<"), handle(""))
+		w.session = strings.TrimPrefix(between(body, `<span class="handle">@`, "<"), username(""))
 		if path == "/compose" {
 			w.draft = html.UnescapeString(between(between(body, "<textarea", "/textarea>"), ">", "<"))
 		}
@@ -162,15 +162,15 @@ func whose(path, body string) (w who, err error) {
 }
 
 // ask asks for a page and checks that it is the visitor's.
-func (v *visitor) ask(ctx context.Context, path string) (who, error) {
+func (v *visitor) get(ctx context.Context, path string) (identity, error) {
 	a, err := v.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
-		return who{}, err
+		return identity{}, err
 	}
 	if a.status != http.StatusOK {
-		return who{}, &statusError{"GET " + path, a}
+		return identity{}, &statusError{"GET " + path, a}
 	}
-	w, err := whose(path, a.body)
+	w, err := parseIdentity(path, a.body)
 	if err == nil && (w.session != v.id || (path == "/timeline" && w.x != v.id)) {
 		err = errWrongIdentity
 	}
@@ -178,20 +178,20 @@ func (v *visitor) ask(ctx context.Context, path string) (who, error) {
 }
 
 // change sends a form and asks for the page to which the answer leads.
-func (v *visitor) change(ctx context.Context, path string, form url.Values) (who, error) {
+func (v *visitor) post(ctx context.Context, path string, form url.Values) (identity, error) {
 	a, err := v.send(ctx, http.MethodPost, path, form, nil)
 	if err != nil {
-		return who{}, err
+		return identity{}, err
 	}
 	if a.status != http.StatusSeeOther {
-		return who{}, &statusError{"POST " + path, a}
+		return identity{}, &statusError{"POST " + path, a}
 	}
-	return v.ask(ctx, a.location)
+	return v.get(ctx, a.location)
 }
 
 // keep has the session keep a draft.
-func (v *visitor) keep(ctx context.Context, draft string) error {
-	w, err := v.change(ctx, "/compose/draft", url.Values{"text": {draft}})
+func (v *visitor) saveDraft(ctx context.Context, draft string) error {
+	w, err := v.post(ctx, "/compose/draft", url.Values{"text": {draft}})
 	if err == nil && w.draft != draft {
 		err = errWrongDraft
 	}
@@ -203,22 +203,22 @@ func (v *visitor) keep(ctx context.Context, draft string) error {
 
 // refresh has the application refresh the visitor's token, which is one by OAuth 2.0.
 func (v *visitor) refresh(ctx context.Context) error {
-	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
+	_, err := v.post(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
 	return err
 }
 
 // toldToSignIn reports whether an error asks the user to sign in again, as the token is of no
 // more use.
-func toldToSignIn(err error) bool {
+func signInRequired(err error) bool {
 	var s *statusError
 	return errors.As(err, &s) && s.status == http.StatusUnauthorized &&
 		strings.Contains(s.body, "sign_in_again")
 }
 
 var (
-	errWrongIdentity = errors.New(wrongIdentity)
-	errAlive         = errors.New(aliveAfter)
-	errWrongDraft    = errors.New(wrongDraft)
+	errWrongIdentity   = errors.New(wrongIdentity)
+	errOpenAfterLogout = errors.New(openAfterLogout)
+	errWrongDraft      = errors.New(wrongDraft)
 )
 
 // cookies are those that the visitor sends.
@@ -234,7 +234,7 @@ func (v *visitor) signOut(ctx context.Context) error {
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for i := range errs[1:] {
-		wg.Go(func() { errs[i+1] = v.inFlight(ctx, i, old) })
+		wg.Go(func() { errs[i+1] = v.requestDuringLogout(ctx, i, old) })
 	}
 	a, err := v.send(ctx, http.MethodPost, "/auth/logout", url.Values{}, nil)
 	if err == nil && a.status != http.StatusNoContent {
@@ -247,12 +247,12 @@ func (v *visitor) signOut(ctx context.Context) error {
 	}
 	v.draft = ""
 	v.tally.done("sign-outs")
-	return v.gone(ctx, old)
+	return v.checkSignedOut(ctx, old)
 }
 
 // inFlight makes a request, the i-th of several, that a sign-out may overtake: two of three
 // write the session.
-func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) error {
+func (v *visitor) requestDuringLogout(ctx context.Context, i int, cookie []*http.Cookie) error {
 	method, path, form := http.MethodPost, "/compose/draft", url.Values{"text": {v.id}}
 	if i%3 == 0 {
 		method, path, form = http.MethodGet, "/me", nil
@@ -262,7 +262,7 @@ func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) er
 	case err != nil:
 		return err
 	case a.status == http.StatusOK:
-		w, err := whose(path, a.body)
+		w, err := parseIdentity(path, a.body)
 		if err == nil && w.session != v.id {
 			err = errWrongIdentity
 		}
@@ -274,13 +274,13 @@ func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) er
 }
 
 // gone checks that a cookie opens nothing.
-func (v *visitor) gone(ctx context.Context, old []*http.Cookie) error {
+func (v *visitor) checkSignedOut(ctx context.Context, old []*http.Cookie) error {
 	a, err := v.send(ctx, http.MethodGet, "/me", nil, old)
 	switch {
 	case err != nil:
 		return err
 	case a.status == http.StatusOK:
-		return errAlive
+		return errOpenAfterLogout
 	case a.status != http.StatusUnauthorized || !strings.Contains(a.body, "not_signed_in"):
 		// Who is signed in, and has only lost the token, gets another code.
 		return &statusError{"after logout", a}
@@ -293,19 +293,19 @@ func (v *visitor) act(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(1000); {
 	case n < 450:
-		_, err = v.ask(ctx, "/me")
+		_, err = v.get(ctx, "/me")
 	case n < 530:
-		_, err = v.ask(ctx, "/")
+		_, err = v.get(ctx, "/")
 	case n < 880:
-		_, err = v.ask(ctx, "/timeline")
+		_, err = v.get(ctx, "/timeline")
 		v.tally.done("API calls")
 	case n < 910:
-		err = v.together(ctx, 4)
+		err = v.callTogether(ctx, 4)
 	case n < 940:
-		err = v.keep(ctx, fmt.Sprintf("%s <%d>", v.id, v.random.Uint64()))
+		err = v.saveDraft(ctx, fmt.Sprintf("%s <%d>", v.id, v.random.Uint64()))
 	case n < 970:
-		var w who
-		if w, err = v.ask(ctx, "/compose"); err == nil && w.draft != v.draft {
+		var w identity
+		if w, err = v.get(ctx, "/compose"); err == nil && w.draft != v.draft {
 			err = errWrongDraft
 		}
 	case n < 980:
@@ -321,12 +321,12 @@ func (v *visitor) act(ctx context.Context) error {
 }
 
 // together makes API calls all at once, as a page does that loads several things.
-func (v *visitor) together(ctx context.Context, n int) error {
+func (v *visitor) callTogether(ctx context.Context, n int) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			_, errs[i] = v.ask(ctx, "/timeline")
+			_, errs[i] = v.get(ctx, "/timeline")
 			v.tally.done("API calls")
 		})
 	}
@@ -341,8 +341,8 @@ func kindOf(err error) string {
 	switch {
 	case errors.Is(err, errWrongIdentity):
 		return wrongIdentity
-	case errors.Is(err, errAlive):
-		return aliveAfter
+	case errors.Is(err, errOpenAfterLogout):
+		return openAfterLogout
 	case errors.Is(err, errWrongDraft):
 		return wrongDraft
 	case errors.As(err, &s):

@@ -18,7 +18,7 @@ type watch struct {
 }
 
 // look sums up what the replicas say.
-func (w *watch) look(ctx context.Context) (goroutines int, rss int64, err error) {
+func (w *watch) poll(ctx context.Context) (goroutines int, rss int64, err error) {
 	if w.client.Transport == nil {
 		w.client = http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	}
@@ -49,7 +49,7 @@ func (w *watch) until(stopped <-chan struct{}) error {
 			return nil
 		case <-tick.C:
 		}
-		goroutines, rss, err := w.look(context.Background())
+		goroutines, rss, err := w.poll(context.Background())
 		if err != nil {
 			return err
 		}
@@ -58,11 +58,11 @@ func (w *watch) until(stopped <-chan struct{}) error {
 }
 
 // rest waits until the replicas have as many goroutines as before, or for 20 seconds.
-func (w *watch) rest(ctx context.Context, before int, hangUp func()) (after int, err error) {
+func (w *watch) waitIdle(ctx context.Context, before int, hangUp func()) (after int, err error) {
 	most := w.goroutines
 	for began := time.Now(); ; {
 		hangUp()
-		if after, _, err = w.look(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
+		if after, _, err = w.poll(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
 			w.goroutines = max(most, w.goroutines)
 			return after, err
 		}

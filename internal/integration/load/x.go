@@ -32,7 +32,7 @@ func newX(users int, life time.Duration) (*localX, error) {
 		Switches:  xtest.Switches{AccessLifetime: life},
 	}
 	for i := range users {
-		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: handle(userID(i))})
+		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: username(userID(i))})
 	}
 	x := &localX{X: xtest.New(cfg), used: map[string]int{}}
 	for i := range users {
@@ -57,7 +57,7 @@ func newX(users int, life time.Duration) (*localX, error) {
 func userID(i int) string { return strconv.Itoa(1_000_001 + i) }
 
 // handle is the username of the user with an id.
-func handle(id string) string { return "u" + id }
+func username(id string) string { return "u" + id }
 
 // ServeHTTP implements [http.Handler].
 func (x *localX) ServeHTTP(w http.ResponseWriter, r *http.Request) {

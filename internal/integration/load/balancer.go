@@ -9,20 +9,20 @@ import (
 
 // door stands before the replicas as a load balancer does that knows no sessions: each
 // request goes to any of them. It carries the requests of all visitors and measures them.
-type door struct {
+type balancer struct {
 	base     *http.Transport
 	replicas atomic.Pointer[[]string]
 	tally    *tally
 }
 
-func newDoor(t *tally) *door {
-	d := &door{tally: t, base: &http.Transport{MaxIdleConns: 2000, MaxIdleConnsPerHost: 1000, IdleConnTimeout: time.Minute}}
+func newBalancer(t *tally) *balancer {
+	d := &balancer{tally: t, base: &http.Transport{MaxIdleConns: 2000, MaxIdleConnsPerHost: 1000, IdleConnTimeout: time.Minute}}
 	d.replicas.Store(&[]string{})
 	return d
 }
 
 // open lets visitors in to the replicas.
-func (d *door) open(replicas ...*process) {
+func (d *balancer) setReplicas(replicas ...*process) {
 	var addrs []string
 	for _, r := range replicas {
 		addrs = append(addrs, r.addr)
@@ -31,7 +31,7 @@ func (d *door) open(replicas ...*process) {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	replicas := *d.replicas.Load()
 	out := r.Clone(r.Context())
 	out.Host = r.URL.Host
