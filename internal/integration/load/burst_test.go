@@ -13,7 +13,7 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 	const signIns, limit = 500, 256 << 20
 	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		x, s := startOne(t, p, signIns)
-		d := newBalancer(newTally())
+		d := newBalancer(newTally("", nil))
 		d.setReplicas(s)
 		visitors := make([]*visitor, signIns)
 		outcomes := make([]error, signIns)

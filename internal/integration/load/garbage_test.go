@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/cookiejar"
@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
 // garbage makes the query of a callback that no sign-in asked for.
@@ -44,14 +46,14 @@ func garbage(r *rand.Rand) string {
 // TestGarbageLeavesNothing: 10,000 callbacks that no sign-in asked for and 10,000 logins
 // that nobody ends grow no store and no process.
 func TestGarbageLeavesNothing(t *testing.T) {
-	const hits = 10_000
+	const most = 10_000
 	eachStore(t, allStores(), func(t *testing.T, p backend) {
-		n := hits
+		n := most
 		if raceEnabled {
-			n = hits / 10
+			n = most / 10
 		}
 		x, s := startOne(t, p, 2)
-		d := newBalancer(newTally())
+		d := newBalancer(newTally("", nil))
 		d.setReplicas(s)
 		honest := newVisitor(userID(0), x, d, 1)
 		signedIn := func() {
@@ -106,45 +108,62 @@ func grownBy(before, after stats) int64 {
 	return int64(after.Memstats.HeapObjects) - int64(before.Memstats.HeapObjects)
 }
 
-// hit makes n garbage callbacks and n logins, of each protocol, by a few strangers, some of
-// whom keep cookies.
+// hit sends n callbacks with garbage and n logins of each protocol. It sends them as several
+// strangers, half of whom keep cookies.
 func hit(t *testing.T, d *balancer, n int) {
 	t.Helper()
 	const strangers = 20
 	var wg sync.WaitGroup
 	for i := range strangers {
+		c := &http.Client{
+			Transport: d, Timeout: time.Minute,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+		if i%2 == 0 {
+			c.Jar, _ = cookiejar.New(nil)
+		}
+		attacker := vegeta.NewAttacker(vegeta.Client(c), vegeta.Workers(1), vegeta.MaxWorkers(1))
 		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(i), 2))
-			c := &http.Client{Transport: d, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-			if i%2 == 0 {
-				c.Jar, _ = cookiejar.New(nil)
-			}
-			for j := range n / strangers {
-				login := "/auth/login"
-				if j%2 == 0 {
-					login += "/x-oauth1"
+			for r := range attacker.Attack(strange(uint64(i)), hits(2*n/strangers), 0, "") {
+				want := http.StatusBadRequest
+				if strings.HasPrefix(r.URL, loginURL) {
+					want = http.StatusSeeOther
 				}
-				for path, want := range map[string]int{"/auth/callback?" + garbage(r): http.StatusBadRequest, login: http.StatusSeeOther} {
-					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, publicURL, http.NoBody)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					req.URL.Path, req.URL.RawQuery, _ = strings.Cut(path, "?")
-					resp, err := c.Do(req)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					_, _ = io.Copy(io.Discard, resp.Body)
-					_ = resp.Body.Close()
-					if resp.StatusCode != want {
-						t.Errorf("%.80q: status %d, want %d", path, resp.StatusCode, want)
-						return
-					}
+				if int(r.Code) != want {
+					t.Errorf("%.80q: status %d, want %d (%s)", r.URL, r.Code, want, r.Error)
+					attacker.Stop()
 				}
 			}
 		})
 	}
 	wg.Wait()
 }
+
+const loginURL = publicURL + "/auth/login"
+
+// strange returns the requests of a stranger: callbacks with garbage and logins, in turn.
+func strange(seed uint64) vegeta.Targeter {
+	random := rand.New(rand.NewPCG(seed, 2))
+	turn := 0
+	return func(target *vegeta.Target) error {
+		target.Method = http.MethodGet
+		switch turn++; turn % 4 {
+		case 0:
+			target.URL = loginURL
+		case 2:
+			target.URL = loginURL + "/x-oauth1"
+		default:
+			target.URL = publicURL + "/auth/callback?" + garbage(random)
+		}
+		return nil
+	}
+}
+
+// hits is a [vegeta.Pacer] that stops after so many requests and does not pause.
+type hits uint64
+
+// Pace implements [vegeta.Pacer].
+func (h hits) Pace(_ time.Duration, n uint64) (time.Duration, bool) { return 0, n >= uint64(h) }
+
+// Rate implements [vegeta.Pacer].
+func (hits) Rate(time.Duration) float64 { return math.Inf(1) }

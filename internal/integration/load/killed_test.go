@@ -113,7 +113,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 
 func newKillTest(t *testing.T, p backend, seed uint64) *killTest {
 	t.Helper()
-	s := &killTest{t: t, backend: p, balancer: newBalancer(newTally())}
+	s := &killTest{t: t, backend: p, balancer: newBalancer(newTally("", nil))}
 	var err error
 	if s.x, err = newX(maxUsers, 0); err != nil {
 		t.Fatal(err)

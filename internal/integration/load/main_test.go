@@ -3,10 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,7 +120,10 @@ func TestAShortRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := r.bad(); err != nil {
-			t.Errorf("%v\nworst %v; replicas said %q", err, r.Worst, r.Warnings)
+			t.Errorf("%v\nlatency at most %v; warnings of replicas %q", err, r.Metrics.Latencies.Max, r.Warnings)
+		}
+		if m := r.Metrics; uint64(r.Answers) > m.Requests || m.Latencies.P50 <= 0 || m.Latencies.P50 > m.Latencies.P99 {
+			t.Errorf("%d answers to %d requests, latencies %v", r.Answers, m.Requests, m.Latencies)
 		}
 		if r.Answers < 2000 || r.Actions["sign-ins"] < 20 || r.Actions["sign-outs"] == 0 || r.Actions["API calls"] == 0 || r.Refreshed == 0 {
 			t.Errorf("it did too little: %d answers, %v, %d refreshes", r.Answers, r.Actions, r.Refreshed)
@@ -135,33 +139,82 @@ func TestACancelledRunEnds(t *testing.T) {
 	}
 }
 
+// TestTheResultIsDrawn checks that requests of several runs get into one plot, in whatever
+// order they end.
 func TestTheResultIsDrawn(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "load.svg")
-	r := &result{Store: "<memory>", Replicas: 1, Samples: []sample{{At: time.Second, Rate: 1234}, {At: 2 * time.Second, P99: time.Millisecond}}}
-	if err := drawResults(file, []*result{r, r}); err != nil {
+	p := newPlot()
+	for _, run := range []string{"<memory>", inRedis} {
+		ta := newTally(run, p)
+		r := httptest.NewRequest(http.MethodGet, publicURL, http.NoBody)
+		first, second, third := ta.begin(r), ta.begin(r), ta.begin(r)
+		ta.answered(third, http.StatusOK, 1)
+		ta.failed(second, io.ErrUnexpectedEOF)
+		ta.answered(first, http.StatusOK, 1)
+		if _, err := ta.report(); err != nil {
+			t.Error(err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "load.html")
+	if err := writePlot(file, p); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := 0
-	for d := xml.NewDecoder(bytes.NewReader(b)); ; {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "polyline" {
-			lines++
+	for _, line := range []string{`"\u003cmemory\u003e: OK"`, `"\u003cmemory\u003e: ERROR"`, `"redis: OK"`, `"redis: ERROR"`} {
+		if !bytes.Contains(b, []byte(line)) {
+			t.Errorf("the plot has no line %s", line)
 		}
 	}
-	if lines != 2*5 {
-		t.Errorf("%d lines are drawn", lines)
+	if writePlot(filepath.Join(t.TempDir(), "missing", "load.html"), newPlot()) == nil {
+		t.Error("no error for a directory that does not exist")
 	}
-	if drawResults(file, nil) == nil {
-		t.Error("nothing was drawn without an error")
+}
+
+// TestTheReportCountsRequests checks what the balancer passes to Vegeta.
+func TestTheReportCountsRequests(t *testing.T) {
+	const delay = 20 * time.Millisecond
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/cut":
+			w.Header().Set("Content-Length", "10")
+		case "/no":
+			w.WriteHeader(http.StatusUnauthorized)
+		case "/slow":
+			_, _ = io.WriteString(w, "begin")
+			_ = http.NewResponseController(w).Flush()
+			<-time.After(delay) // the latency includes the body
+			_, _ = io.WriteString(w, "end")
+		}
+	}))
+	t.Cleanup(srv.Close)
+	ta := newTally("", nil)
+	d := newBalancer(ta)
+	t.Cleanup(d.base.CloseIdleConnections)
+	d.setReplicas(&process{addr: srv.Listener.Addr().String()})
+	c := &http.Client{Transport: d}
+	for _, path := range []string{"/", "/no", "/slow", "/cut"} {
+		resp, err := c.Post(publicURL+path, "text/plain", strings.NewReader("four"))
+		if (err != nil) != (path == "/cut") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	m, err := ta.report()
+	if err != nil {
+		t.Error(err)
+	}
+	if codes := map[string]int{"0": 1, "200": 2, "401": 1}; !maps.Equal(m.StatusCodes, codes) || len(m.Errors) != 1 || ta.answers.Load() != 3 {
+		t.Errorf("%d answers, status codes %v, errors %q", ta.answers.Load(), m.StatusCodes, m.Errors)
+	}
+	if m.Requests != 4 || m.BytesOut.Total != 16 || m.BytesIn.Total != 8 {
+		t.Errorf("%d requests with %d bytes, and %d bytes back", m.Requests, m.BytesOut.Total, m.BytesIn.Total)
+	}
+	if l := m.Latencies; l.Max < delay || l.P50 >= l.Max || l.Min <= 0 {
+		t.Errorf("latencies: at least %v, median %v, at most %v", l.Min, l.P50, l.Max)
 	}
 }
 
@@ -195,7 +248,7 @@ func TestABadRunIsTold(t *testing.T) {
 // TestTheChecksSee: what a run looks for is found where it is.
 func TestTheChecksSee(t *testing.T) {
 	x, s := startOne(t, backend{Kind: inMemory}, 2)
-	d := newBalancer(newTally())
+	d := newBalancer(newTally("", nil))
 	d.setReplicas(s)
 	t.Cleanup(d.base.CloseIdleConnections)
 	one, two := newVisitor(userID(0), x, d, 1), newVisitor(userID(1), x, d, 2)
