@@ -11,10 +11,10 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// TestDelayedCommandsReviveNothing disturbs commands between the kit and a real Redis, as a
-// network does under a driver that repeats them: each kind alone, then all. The first copies
-// of some arrive when everything is over. After one touch no ended session is open, and no
-// other session is lost.
+// TestDelayedCommandsReviveNothing disturbs commands between the kit and a real Redis: each
+// kind alone, then all kinds. It acts like a bad network and a driver that repeats commands. The
+// first copies of some commands arrive after all sign-outs. After one touch, no ended session
+// is open, and no other session is lost.
 func TestDelayedCommandsReviveNothing(t *testing.T) {
 	for _, kinds := range [][]string{{recordWrite}, {tombstoneWrite}, {recordDelete}, {recordWrite, tombstoneWrite, recordDelete}} {
 		t.Run(strings.Join(kinds, ", "), func(t *testing.T) {
@@ -66,23 +66,23 @@ func delayedCommands(t *testing.T, p backend, kinds []string) {
 	sent := r.release(t)
 	for _, kind := range kinds {
 		if sent[kind] < users/8 {
-			t.Errorf("%s: %d came late, too few to tell", kind, sent[kind])
+			t.Errorf("%s: only %d came late", kind, sent[kind])
 		}
 	}
 	revived := touchAll(t, p, ended)
 	if sent[recordWrite] > 0 && revived == 0 {
-		t.Error("no write came back: this tests nothing")
+		t.Error("no late write restored a session: this tests nothing")
 	}
-	t.Logf("%v came late, %d sessions opened until their touch", sent, revived)
+	t.Logf("%v came late, %d sessions were open until a touch", sent, revived)
 	last := newReplicas(t, p, 1)[0]
 	for _, c := range ended {
 		if user, ok, err := last.Get(t.Context(), request(c)); ok || err != nil {
-			t.Errorf("%s is signed in after a touch, %v", user.ID, err)
+			t.Errorf("%q is signed in after a touch, error %v", user.ID, err)
 		}
 	}
 	for i, c := range open {
 		if user, ok, err := last.Get(t.Context(), request(c)); !ok || err != nil || user.AccountID != fmt.Sprint("stays-", i) {
-			t.Errorf("%d: signed in as %q, %v", i, user.ID, err)
+			t.Errorf("session %d: signed in as %q, error %v", i, user.ID, err)
 		}
 	}
 	if err := last.Close(t.Context()); err != nil {
@@ -90,10 +90,10 @@ func delayedCommands(t *testing.T, p backend, kinds []string) {
 	}
 }
 
-// touchAll touches the sessions, and returns how many were open until then.
+// touchAll touches the sessions, and returns how many were open before.
 func touchAll(t *testing.T, p backend, sessions []*http.Cookie) (open int) {
 	t.Helper()
-	const atOnce = 16 // a replica skips touches beyond
+	const atOnce = 16 // a replica skips touches beyond this number
 	for i := 0; i < len(sessions); i += atOnce {
 		r := newReplicas(t, p, 1)[0]
 		for _, c := range sessions[i:min(i+atOnce, len(sessions))] {
@@ -108,7 +108,7 @@ func touchAll(t *testing.T, p backend, sessions []*http.Cookie) (open int) {
 	return open
 }
 
-// newReplicas returns n replicas over the stores of p, which they share.
+// newReplicas returns n replicas that share the stores of p.
 func newReplicas(t *testing.T, p backend, n int) []*replica {
 	t.Helper()
 	opened, err := p.open(t.Context())

@@ -15,7 +15,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// garbage makes the query of a callback that no sign-in asked for.
+// garbage returns a random query for a callback.
 func garbage(r *rand.Rand) string {
 	text := func() string {
 		b := make([]byte, r.IntN(60))
@@ -43,8 +43,8 @@ func garbage(r *rand.Rand) string {
 	return "state=" + text() + "&code=" + fmt.Sprintf("%05000d", r.IntN(1000))
 }
 
-// TestGarbageLeavesNothing: 10,000 callbacks that no sign-in asked for and 10,000 logins
-// that nobody ends grow no store and no process.
+// TestGarbageLeavesNothing checks that stores and processes do not grow by 10,000 callbacks
+// that belong to no sign-in and 10,000 logins that nobody completes.
 func TestGarbageLeavesNothing(t *testing.T) {
 	const most = 10_000
 	eachStore(t, allStores(), func(t *testing.T, p backend) {
@@ -66,30 +66,30 @@ func TestGarbageLeavesNothing(t *testing.T) {
 			}
 		}
 		signedIn()
-		// So many hits first that what grows once has grown.
+		// Warm up, so that pools and caches have grown before the first measurement.
 		hit(t, d, n/10)
 		d.base.CloseIdleConnections()
 		before := statsOf(t, s)
 		hit(t, d, n)
 		d.base.CloseIdleConnections()
 		after := statsOf(t, s)
-		// What ends with its connection may not have ended yet.
+		// Goroutines of closed connections may still be running.
 		for began := time.Now(); grownBy(before, after) > heapNoise && time.Since(began) < 20*time.Second; {
 			after = statsOf(t, s)
 		}
-		t.Logf("%d hits of each kind: %d MiB, then %d MiB, at most %d MiB; the heap has grown by %d objects and %d KiB", n, before.RSS>>20, after.RSS>>20,
+		t.Logf("%d callbacks and logins: %d MiB before, %d MiB after, at most %d MiB; the heap grew by %d objects and %d KiB", n, before.RSS>>20, after.RSS>>20,
 			after.MaxRSS>>20, grownBy(before, after), (int64(after.Memstats.HeapAlloc)-int64(before.Memstats.HeapAlloc))>>10)
 		if sessions, tokens, ok := recordsOf(t, p); ok && (sessions != 1 || tokens != 1) {
-			t.Errorf("one user is signed in, and %d sessions and %d tokens are stored", sessions, tokens)
+			t.Errorf("%d sessions and %d tokens are stored for one signed-in user", sessions, tokens)
 		}
 		if grown := grownBy(before, after); grown > heapNoise {
-			t.Errorf("the heap has grown by %d objects", grown)
+			t.Errorf("the heap grew by %d objects", grown)
 		}
 		if done := after.Events["sign_in_begun"]; done < n {
-			t.Errorf("%d logins were begun, want %d: the others were no hits", done, n)
+			t.Errorf("%d logins began, want %d", done, n)
 		}
 		if _, err := honest.get(t.Context(), "/me"); err != nil {
-			t.Errorf("who is signed in: %v", err)
+			t.Errorf("the signed-in user: %v", err)
 		}
 		if err := honest.signOut(t.Context()); err != nil {
 			t.Error(err)
@@ -99,11 +99,11 @@ func TestGarbageLeavesNothing(t *testing.T) {
 	})
 }
 
-// few objects of a heap come and go with connections. Records in memory, of which nobody
-// outside knows the number, would be an object each or more.
+// heapNoise is how many objects the heap may grow by, because of connections. If records stayed
+// in memory, each would be an object or more.
 const heapNoise = 5000
 
-// grownBy is how many more objects a heap has.
+// grownBy returns by how many objects the heap grew.
 func grownBy(before, after stats) int64 {
 	return int64(after.Memstats.HeapObjects) - int64(before.Memstats.HeapObjects)
 }

@@ -20,49 +20,51 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// What a browser knows of its session. A request that was cut off tells nothing.
+// What a visitor knows about its session. After an interrupted request it knows nothing.
 const (
 	signedOut = iota
 	signedIn
 	unknown
 )
 
-// survivor is a visitor of an application that is killed again and again.
+// trackedVisitor is a visitor of the application that is killed.
 type trackedVisitor struct {
 	*visitor
 	is    int
-	ended [][]*http.Cookie // those that were signed out, the newest last
-	log   []string         // the last steps, each with what the browser knew then
-	// cutOff: a kill cut off a sign-out, whose result the browser does not know. If it was
-	// only begun, the session ends at a later use (see session.UserSessions).
+	ended [][]*http.Cookie // cookies of ended sessions, the newest last
+	log   []string         // the last steps: the state and the error
+	// cutOff is set if a kill interrupted a sign-out, so that its result is unknown. A sign-out
+	// that had only begun ends the session at a later use (see session.UserSessions).
 	cutOff bool
 }
 
-// siege is an application that is killed, with its visitors.
+// killTest is an application that is killed repeatedly, with its visitors.
 type killTest struct {
 	t        *testing.T
 	backend  backend
 	x        *localX
 	balancer *balancer
-	stores   *stores // of the test itself
+	stores   *stores // the test's own connections
 	vault    *tokenstore.Vault
 	visitors []*trackedVisitor
-	retired  []*trackedVisitor // whose refresh token went with a killed process
+	retired  []*trackedVisitor // their refresh token was lost with a killed process
 	users    int
-	again    atomic.Int64 // how often a user was told to sign in again
-	cut      atomic.Int64 // how many requests were cut off
+	again    atomic.Int64 // how often users were told to sign in again
+	cut      atomic.Int64 // how many requests were interrupted
 }
 
 const (
 	activeVisitors = 8
 	maxUsers       = 2000
-	appName        = "app" // of the application's connections to PostgreSQL
+	appName        = "app" // application_name of the connections to PostgreSQL
 )
 
-// TestKilledAtRandomPoints: whatever the application was doing when it was killed, the next one opens
-// everything, takes nobody for another, knows who was signed in, and lets nobody in who had
-// signed out; a refresh token that is stored is one that X takes, or its user is told to sign
-// in again.
+// TestKilledAtRandomPoints kills the application at random moments and checks the next process:
+//
+//   - It can read all records.
+//   - Signed-in users are still signed in, as themselves.
+//   - Signed-out users stay signed out.
+//   - X accepts each stored refresh token, or the token's user is told to sign in again.
 func TestKilledAtRandomPoints(t *testing.T) {
 	seed := rand.Uint64()
 	if s, err := strconv.ParseUint(os.Getenv("XSIGNIN_LOAD_SEED"), 10, 64); err == nil {
@@ -75,8 +77,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		s := newKillTest(t, p, seed)
 		kills := 50
 		if raceEnabled {
-			// The race detector makes each several times as long. The run without it has
-			// them all.
+			// With the race detector a kill takes several times as long.
 			kills = 8
 		}
 		app := s.start()
@@ -99,10 +100,10 @@ func TestKilledAtRandomPoints(t *testing.T) {
 			}
 		}
 		s.checkAtEnd()
-		t.Logf("%d kills: %d requests were cut off, %d users lost a refresh token, and users were told %d times to sign in again",
+		t.Logf("%d kills interrupted %d requests; %d users lost a refresh token; users were told %d times to sign in again",
 			kills, s.cut.Load(), len(s.retired), s.again.Load())
 		if s.cut.Load() == 0 {
-			t.Error("no kill met a request: this tests nothing")
+			t.Error("no kill interrupted a request: this tests nothing")
 		}
 		s.balancer.base.CloseIdleConnections()
 		if err := app.stop(); err != nil {
@@ -132,7 +133,7 @@ func newKillTest(t *testing.T, p backend, seed uint64) *killTest {
 	return s
 }
 
-// newcomer is a visitor with a user who was not here before.
+// nextVisitor returns a visitor with a new user.
 func (s *killTest) nextVisitor(seed uint64) *trackedVisitor {
 	s.users++
 	return &trackedVisitor{visitor: newVisitor(userID(s.users-1), s.x, s.balancer, seed)}
@@ -152,7 +153,7 @@ func (s *killTest) start() *process {
 	return app
 }
 
-// settle waits until the database has done what it had been told before the kill.
+// settle waits until PostgreSQL has executed the commands of the killed process.
 func (s *killTest) settle() {
 	s.t.Helper()
 	if s.backend.Kind != inPostgres {
@@ -165,7 +166,7 @@ func (s *killTest) settle() {
 	defer func() { _ = c.Close(context.Background()) }()
 	for began := time.Now(); ; {
 		var others int
-		// The test's own connections wait, and a killed process's end.
+		// The application name excludes the test's own connections.
 		err := c.QueryRow(s.t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = $1`, appName).Scan(&others)
 		if err != nil {
@@ -175,12 +176,12 @@ func (s *killTest) settle() {
 			return
 		}
 		if time.Since(began) > time.Minute {
-			s.t.Fatalf("%d connections of a process that is dead are left", others)
+			s.t.Fatalf("%d connections of the killed process are left", others)
 		}
 	}
 }
 
-// live does what visitors do until the application is gone.
+// loop runs the actions of v until the application is killed.
 func (s *killTest) loop(v *trackedVisitor, stop <-chan struct{}) {
 	ctx := context.Background()
 	for {
@@ -204,13 +205,13 @@ func (s *killTest) loop(v *trackedVisitor, stop <-chan struct{}) {
 		case err == nil:
 		case signInRequired(err):
 			s.again.Add(1)
-			v.is = unknown // the next step signs in
+			v.is = unknown // so that the next step signs in
 		case v.cutOff && notSignedIn(err):
 			v.is = unknown
 		default:
 			var u *url.Error
 			if errors.As(err, &u) {
-				// The kill came before this goroutine heard of it, or should have.
+				// The error must come from the kill, so stop is closed soon.
 				<-stop
 				s.cut.Add(1)
 				return
@@ -226,12 +227,12 @@ func (s *killTest) loop(v *trackedVisitor, stop <-chan struct{}) {
 	}
 }
 
-// faulty reports whether an error is one that no kill excuses.
+// faulty reports whether an error is a fault even if the application was killed.
 func (v *trackedVisitor) faulty(err error) bool {
 	return errors.Is(err, errWrongIdentity) || errors.Is(err, errOpenAfterLogout) || errors.Is(err, errWrongDraft)
 }
 
-// step does one thing, and notes before and after what the browser knows.
+// step does a random action, and updates the state of the session before and after.
 func (v *trackedVisitor) step(ctx context.Context) error {
 	if v.is != signedIn {
 		v.is = unknown
@@ -270,7 +271,7 @@ func (v *trackedVisitor) step(ctx context.Context) error {
 	return err
 }
 
-// check looks at everything after a restart.
+// check checks all visitors after a restart.
 func (s *killTest) check() {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -283,11 +284,11 @@ func (s *killTest) check() {
 		case w != "" && w != v.id:
 			s.t.Errorf("user %s is signed in as %s", v.id, w)
 		case w == "" && v.is == signedIn && !v.cutOff:
-			s.t.Errorf("user %s was signed in and is not any more", v.id)
+			s.t.Errorf("user %s was signed in and is signed out now", v.id)
 		case w != "" && v.is == signedOut:
-			s.t.Errorf("user %s had signed out and is signed in", v.id)
+			s.t.Errorf("user %s was signed out and is signed in now", v.id)
 		}
-		// The older ones were looked at after the kills before, and are once more at the end.
+		// Older sessions were checked after earlier kills, and are checked again at the end.
 		s.checkEnded(v, v.ended[max(0, len(v.ended)-3):])
 		if w != v.id {
 			continue
@@ -309,27 +310,27 @@ func (s *killTest) check() {
 	}
 }
 
-// front is whose the front page is, or "".
+// front returns the user of the front page, or "".
 func (s *killTest) front(v *trackedVisitor) (id string, err error) {
 	w, err := v.get(s.t.Context(), "/")
 	if errors.Is(err, errWrongIdentity) {
-		// Nobody's, perhaps.
+		// The page may be for no user.
 		err = nil
 	}
 	return w.session, err
 }
 
-// buried checks that cookies of ended sessions open nothing.
+// checkEnded checks that cookies of ended sessions open nothing.
 func (s *killTest) checkEnded(v *trackedVisitor, cookies [][]*http.Cookie) {
 	s.t.Helper()
 	for _, old := range cookies {
 		if err := v.checkSignedOut(s.t.Context(), old); err != nil {
-			s.t.Errorf("user %s: a session that had ended: %v", v.id, err)
+			s.t.Errorf("user %s: ended session: %v", v.id, err)
 		}
 	}
 }
 
-// lostTokens are the users of tokens that are stored as good and that X does not take.
+// lostTokens returns the users whose stored token is good by its record but not accepted by X.
 func (s *killTest) lostTokens() map[string]bool {
 	s.t.Helper()
 	keys, err := s.stores.keys(s.t.Context())
@@ -340,7 +341,7 @@ func (s *killTest) lostTokens() map[string]bool {
 	for _, k := range keys {
 		token, _, err := s.vault.Get(s.t.Context(), k)
 		if err != nil {
-			s.t.Errorf("a token that is stored does not open: %v", err)
+			s.t.Errorf("a stored token cannot be opened: %v", err)
 			continue
 		}
 		if !token.NeedsReauth && token.RefreshToken != "" && !s.x.Live(token.RefreshToken) {
@@ -350,8 +351,8 @@ func (s *killTest) lostTokens() map[string]bool {
 	return lost
 }
 
-// lastWords looks at all cookies once more, and refreshes the lost tokens: their users have
-// to be told. Who asks while the killed process's lease runs waits for that.
+// checkAtEnd checks all ended sessions again. It also refreshes the lost tokens, whose users
+// must be told to sign in again. A refresh waits for the lease of a killed process to expire.
 func (s *killTest) checkAtEnd() {
 	s.t.Helper()
 	var wg sync.WaitGroup
@@ -362,7 +363,7 @@ func (s *killTest) checkAtEnd() {
 		wg.Go(func() {
 			err := v.refresh(s.t.Context())
 			if !signInRequired(err) {
-				s.t.Errorf("user %s, whose refresh token is spent, is not told to sign in again: %v", v.id, err)
+				s.t.Errorf("user %s has lost the refresh token and is not told to sign in again: %v", v.id, err)
 				return
 			}
 			s.again.Add(1)
@@ -377,13 +378,13 @@ func (s *killTest) checkAtEnd() {
 	wg.Wait()
 }
 
-// notSignedIn reports whether an error says that the session has ended.
+// notSignedIn reports whether an error means that the session has ended.
 func notSignedIn(err error) bool {
 	var status *statusError
 	return errors.As(err, &status) && strings.Contains(status.body, "not_signed_in")
 }
 
-// detailed adds the body of a status to an error.
+// detailed adds the body to an error with a status.
 func detailed(err error) error {
 	var status *statusError
 	if errors.As(err, &status) {

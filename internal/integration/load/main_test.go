@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// here has the servers of all tests.
+// shared has the servers of all tests.
 var shared environment
 
 func TestMain(m *testing.M) {
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// eachStore runs a test for each kind of store, empty at its beginning.
+// eachStore runs a test with an empty backend of each kind.
 func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p backend)) {
 	t.Helper()
 	for _, kind := range kinds {
@@ -44,11 +44,11 @@ func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p backend))
 
 func allStores() []string { return []string{inMemory, inSQLite, inPostgres, inRedis} }
 
-// theApp is the application, built once for all tests.
+// buildApp returns the application, which is built once for all tests.
 func buildApp(t *testing.T) program {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no SIGTERM, which ends the processes of this test")
+		t.Skip("this test stops processes with SIGTERM, which Windows does not have")
 	}
 	app, err := shared.app(t.Context())
 	if err != nil {
@@ -57,7 +57,7 @@ func buildApp(t *testing.T) program {
 	return app
 }
 
-// oneOf starts an X with users and one process of the application on a place.
+// startOne starts an X with users and one process of the application.
 func startOne(t *testing.T, p backend, users int) (*localX, *process) {
 	t.Helper()
 	x, err := newX(users, 0)
@@ -77,11 +77,11 @@ func startOne(t *testing.T, p backend, users int) (*localX, *process) {
 	return x, r
 }
 
-// statsOf is how a process is after a garbage collection.
+// statsOf returns the state of a process after a garbage collection.
 func statsOf(t *testing.T, r *process) stats {
 	t.Helper()
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
-	// Twice: a pool of values is emptied by the second.
+	// The second collection empties pools.
 	for range 2 {
 		if _, err := r.get(t.Context(), c, "/debug/pprof/heap?gc=1"); err != nil {
 			t.Fatal(err)
@@ -94,8 +94,8 @@ func statsOf(t *testing.T, r *process) stats {
 	return st
 }
 
-// recordsOf is how many sessions and tokens are stored at a place. Nobody but the process
-// itself sees those in memory, where ok is false.
+// recordsOf returns how many sessions and tokens a backend has stored. For the memory of
+// another process ok is false.
 func recordsOf(t *testing.T, p backend) (sessions, tokens int, ok bool) {
 	t.Helper()
 	if p.Kind == inMemory {
@@ -112,7 +112,7 @@ func recordsOf(t *testing.T, p backend) (sessions, tokens int, ok bool) {
 	return sessions, tokens, true
 }
 
-// TestAShortRun is the command's run in small.
+// TestAShortRun makes a short run of the command on each store.
 func TestAShortRun(t *testing.T) {
 	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		r, err := load(t.Context(), buildApp(t), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
@@ -126,7 +126,7 @@ func TestAShortRun(t *testing.T) {
 			t.Errorf("%d answers to %d requests, latencies %v", r.Answers, m.Requests, m.Latencies)
 		}
 		if r.Answers < 2000 || r.Actions["sign-ins"] < 20 || r.Actions["sign-outs"] == 0 || r.Actions["API calls"] == 0 || r.Refreshed == 0 {
-			t.Errorf("it did too little: %d answers, %v, %d refreshes", r.Answers, r.Actions, r.Refreshed)
+			t.Errorf("too few actions: %d answers, %v, %d refreshes", r.Answers, r.Actions, r.Refreshed)
 		}
 	})
 }
@@ -221,7 +221,7 @@ func TestTheReportCountsRequests(t *testing.T) {
 func TestWhatIsOutOfBoundsIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"-clients", "0"}, {"-clients", "2001"}, {"-requests", "0"}, {"-time", "3h"}, {"-life", "1s"}, {"-store", "disk"}, {"more"}} {
 		if err := command(t.Context(), args, io.Discard); err == nil {
-			t.Errorf("%v is taken", args)
+			t.Errorf("%v: no error", args)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestABadRunIsTold(t *testing.T) {
 		"a refresh that failed": {Answers: 1, Events: map[string]int{"refresh_failed: unavailable": 1}},
 	} {
 		if r.bad() == nil {
-			t.Errorf("%s: nothing is said", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 	r := &result{Answers: 1, Events: map[string]int{"refresh_failed: superseded": 1, "refreshed": 3}}
@@ -245,7 +245,7 @@ func TestABadRunIsTold(t *testing.T) {
 	}
 }
 
-// TestTheChecksSee: what a run looks for is found where it is.
+// TestTheChecksSee checks that the checks of a run find faults.
 func TestTheChecksSee(t *testing.T) {
 	x, s := startOne(t, backend{Kind: inMemory}, 2)
 	d := newBalancer(newTally("", nil))
@@ -258,7 +258,7 @@ func TestTheChecksSee(t *testing.T) {
 		}
 	}
 	if err := one.checkSignedOut(t.Context(), one.cookies()); !errors.Is(err, errOpenAfterLogout) {
-		t.Errorf("a session that has not ended: %v", err)
+		t.Errorf("checking a session that has not ended: %v", err)
 	}
 	if err := one.saveDraft(t.Context(), "mine & <b>no</b> other's"); err != nil {
 		t.Error(err)

@@ -16,10 +16,10 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// errMissing says that a database is not installed.
-var errMissing = errors.New("not on this machine")
+// errMissing is returned for databases that are not installed.
+var errMissing = errors.New("not installed")
 
-// The kinds of store, as the flag names them.
+// The kinds of store, by the values of the flag.
 const (
 	inMemory   = "memory"
 	inSQLite   = "sqlite"
@@ -27,21 +27,22 @@ const (
 	inRedis    = "redis"
 )
 
-// place is where an application keeps sessions and tokens.
+// backend is the store of an application's sessions and tokens.
 type backend struct{ Kind, URL string }
 
-// variable is what the application reads a place from.
-func (p backend) variable() string {
-	switch p.Kind {
+// variable returns the environment variable that configures the application for b.
+func (b backend) variable() string {
+	switch b.Kind {
 	case inPostgres:
-		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", p.URL, connections)
+		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", b.URL, connections)
 	case inRedis:
-		return "REDIS_URL=" + p.URL
+		return "REDIS_URL=" + b.URL
 	}
-	return "DATABASE_URL=" + p.URL
+	return "DATABASE_URL=" + b.URL
 }
 
-// machine builds the application and makes places for it. It is the [testservers.T] that the servers live by, until end.
+// environment builds the application and creates backends for it. It implements
+// [testservers.T]: the servers run until end is called.
 type environment struct {
 	mu       sync.Mutex // guards all below
 	built    program
@@ -69,7 +70,7 @@ func (m *environment) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// end ends what was started, the last first.
+// end stops everything that was started, in reverse order.
 func (m *environment) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,7 +80,7 @@ func (m *environment) end() {
 	m.cleanups, m.built, m.postgres = nil, "", ""
 }
 
-// app is the application, built at the first call.
+// app returns the application. The first call builds it.
 func (m *environment) app(ctx context.Context) (program, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,7 +94,7 @@ func (m *environment) app(ctx context.Context) (program, error) {
 	return m.built, err
 }
 
-// dir makes a directory.
+// dir creates a temporary directory.
 func (m *environment) dir() (string, error) {
 	dir, err := os.MkdirTemp("", "xsignin-load-")
 	if err == nil {
@@ -102,7 +103,8 @@ func (m *environment) dir() (string, error) {
 	return dir, err
 }
 
-// place makes an empty place of a kind. An error may be [errMissing].
+// backend creates an empty backend of a kind. It returns [errMissing] if its server is not
+// installed.
 func (m *environment) backend(kind string) (p backend, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,10 +126,10 @@ func (m *environment) backend(kind string) (p backend, err error) {
 		addr, err := m.start(testservers.Redis)
 		return backend{inRedis, "redis://" + addr + "/0"}, err
 	}
-	return p, fmt.Errorf("there is no store %q: memory, sqlite, postgres, redis or all", kind)
+	return p, fmt.Errorf("unknown store %q (use memory, sqlite, postgres, redis or all)", kind)
 }
 
-// start runs what may end its goroutine.
+// start runs server in a goroutine of its own, because Fatalf and Skipf end the goroutine.
 func (m *environment) start(server func(testservers.T) string) (at string, err error) {
 	m.failed = nil
 	done := make(chan struct{})
@@ -139,7 +141,8 @@ func (m *environment) start(server func(testservers.T) string) (at string, err e
 	return at, m.failed
 }
 
-// database makes a new one in the one PostgreSQL, which takes seconds to start.
+// database creates a database. All of them share one PostgreSQL server, which takes seconds to
+// start.
 func (m *environment) database() (string, error) {
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, m.postgres)
