@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,14 +34,30 @@ type agingStore struct {
 // ownRecord reports whether a record is a session in the kit's codec (see package session).
 func ownRecord(b []byte) bool { return len(b) > 17 && b[0] > 0xb0 && b[0] <= 0xbf }
 
+// usedAt returns a copy of a session's record with another time of use. A record begins with a
+// version byte and two varints: the deadline and the time of use, in milliseconds.
+func usedAt(b []byte, used time.Time) []byte {
+	_, size := binary.Varint(b[1:])
+	from := 1 + size
+	_, size = binary.Varint(b[from:])
+	return append(binary.AppendVarint(bytes.Clone(b[:from]), used.UnixMilli()), b[from+size:]...)
+}
+
+// hasUser reports whether a session's record has a user. The length of the identity's id
+// follows the version byte and four varints.
+func hasUser(b []byte) bool {
+	b = b[1:]
+	for range 4 {
+		_, size := binary.Varint(b)
+		b = b[size:]
+	}
+	return b[0] != 0
+}
+
 func (s *agingStore) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if ownRecord(b) {
 		s.writes.Add(1)
-		b = append([]byte(nil), b...)
-		used := uint64(time.Now().Add(-idle / 8).UnixMilli())
-		for i := range 8 {
-			b[9+i] = byte(used >> (56 - 8*i))
-		}
+		b = usedAt(b, time.Now().Add(-idle/8))
 	}
 	if store, ok := s.Store.(scs.CtxStore); ok {
 		return store.CommitCtx(ctx, key, b, expiry)
@@ -162,8 +180,7 @@ func TestLogoutIsFinal(t *testing.T) {
 			t.Errorf("only %d rounds and %d writes", signIns.Load(), writes)
 		}
 		for key, b := range allRecords(t, raw) {
-			// The byte after the two times is the length of the identity.
-			if ownRecord(b) && b[17] != 0 {
+			if ownRecord(b) && hasUser(b) {
 				t.Errorf("the record %s of a signed-out user is left", key)
 			}
 		}

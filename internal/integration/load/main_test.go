@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -166,6 +167,9 @@ func TestTheResultIsDrawn(t *testing.T) {
 		if !bytes.Contains(b, []byte(line)) {
 			t.Errorf("the plot has no line %s", line)
 		}
+	}
+	if points := regexp.MustCompile(`\n {4}\[[0-9.]+,`).FindAll(b, -1); len(points) != 6 {
+		t.Errorf("the plot has %d points, want 6", len(points))
 	}
 	if writePlot(filepath.Join(t.TempDir(), "missing", "load.html"), newPlot()) == nil {
 		t.Error("no error for a directory that does not exist")
