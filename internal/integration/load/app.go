@@ -23,52 +23,52 @@ import (
 )
 
 const (
-	// publicURL is what visitors ask for. A door knows the replicas behind it.
+	// publicURL is the URL that visitors use. A [balancer] sends the requests to replicas.
 	publicURL = "http://load.localhost"
 	// secret seals the tokens of every run.
 	secret = "0123456789abcdef0123456789abcdef"
-	// connections are those of a replica to PostgreSQL. The driver's default is 4 on a small
-	// machine, for which a hundred visitors would queue.
+	// connections is the size of a replica's pool for PostgreSQL. The driver's default on a
+	// small machine is 4, too few for a hundred visitors.
 	connections = 16
 )
 
-// program is examples/app, as its users get it: a file that go build made.
+// program is the file name of examples/app, built by go build.
 type program string
 
-// build builds it into a directory.
+// build builds examples/app into a directory.
 func build(ctx context.Context, dir string) (program, error) {
 	file := filepath.Join(dir, "app")
 	args := []string{"build", "-o", file}
-	if raced {
+	if raceEnabled {
 		args = append(args, "-race")
 	}
 	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/xsignin/xsignin/examples/app")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("examples/app cannot be built: %w: run this from within the work space of the repository, with go in the PATH\n%s", err, out)
+		return "", fmt.Errorf("cannot build examples/app (run this in the workspace of the repository, with go in the PATH): %w\n%s", err, out)
 	}
 	return program(file), nil
 }
 
-// process is a replica: the application in a process of its own.
+// process is a replica: a process of the application.
 type process struct {
 	addr   string
-	debug  string // where it tells of itself, without a path
+	debug  string // URL of its counters, without a path
 	cmd    *exec.Cmd
 	stderr *tail
 }
 
-// start starts a replica at an X and a place, and waits until visitors may come. It ends
-// with stop or kill, and when this process does.
-func (p program) start(x *localX, at place) (*process, error) {
+// start starts a replica with an X and a backend, and waits until it listens. The replica ends
+// with stop or kill, or when this process ends.
+func (p program) start(x *localX, at backend) (*process, error) {
 	r := &process{cmd: exec.Command(string(p)), stderr: &tail{}}
 	r.cmd.Dir = filepath.Dir(string(p))
-	// Nothing of this process's own environment: it may be that of another application.
+	// The environment of this process is not passed on. It may configure another application.
 	r.cmd.Env = []string{
 		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRETS=" + secret, at.variable(),
 		"X_API_URL=" + x.url, "X_AUTHORIZE_URL=" + x.url + "/i/oauth2/authorize",
 		"X_CLIENT_ID=" + xtest.DefaultClientID, "X_CLIENT_SECRET=" + xtest.DefaultClientSecret,
 		"X_CONSUMER_KEY=" + xtest.DefaultConsumerKey, "X_CONSUMER_SECRET=" + xtest.DefaultConsumerSecret,
-		// The race detector would let each replica sleep for a second at its end.
+		// By default a program with the race detector sleeps for a second before it exits.
 		"GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE"),
 	}
 	r.cmd.SysProcAttr = testservers.Tied(syscall.SIGKILL)
@@ -80,16 +80,16 @@ func (p program) start(x *localX, at place) (*process, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
-	said, _ := bufio.NewReader(out).ReadString('\n')
-	r.addr, r.debug = between(said, "listening at http://", ","), between(said, "counters at ", "/debug/vars")
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	r.addr, r.debug = between(line, "listening at http://", ","), between(line, "counters at ", "/debug/vars")
 	if r.addr == "" || r.debug == "" {
 		r.kill()
-		return nil, fmt.Errorf("the application did not start: it said %q\n%s", said, r.stderr)
+		return nil, fmt.Errorf("the application did not start: its first line is %q\n%s", line, r.stderr)
 	}
 	return r, nil
 }
 
-// between is what is in s between two texts, or "".
+// between returns the part of s between two texts, or "".
 func between(s, before, after string) string {
 	_, s, _ = strings.Cut(s, before)
 	s, _, ok := strings.Cut(s, after)
@@ -99,13 +99,13 @@ func between(s, before, after string) string {
 	return s
 }
 
-// kill ends the replica by SIGKILL.
+// kill ends the replica with SIGKILL.
 func (r *process) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-// stop lets the replica end by itself. Its error has what the replica said last.
+// stop shuts the replica down with SIGTERM. Its error includes the replica's last lines.
 func (r *process) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -118,18 +118,18 @@ func (r *process) stop() error {
 	return nil
 }
 
-// stats is how a replica is.
+// stats is the state of a replica.
 type stats struct {
 	Events     map[string]int
 	Goroutines int
 	Memstats   struct{ Sys, HeapAlloc, HeapObjects uint64 }
-	RSS        int64 `json:"-"` // bytes of memory, as the system counts them
+	RSS        int64 `json:"-"` // bytes of memory, by the operating system
 	MaxRSS     int64 `json:"-"`
 }
 
-// stats asks the replica's DEBUG_ADDR, and the system for its memory.
+// stats reads the replica's counters at DEBUG_ADDR and its memory from the operating system.
 func (r *process) stats(ctx context.Context, c *http.Client) (st stats, err error) {
-	b, err := r.ask(ctx, c, "/debug/vars")
+	b, err := r.get(ctx, c, "/debug/vars")
 	if err == nil {
 		err = json.Unmarshal(b, &st)
 	}
@@ -139,7 +139,7 @@ func (r *process) stats(ctx context.Context, c *http.Client) (st stats, err erro
 	return st, err
 }
 
-func (r *process) ask(ctx context.Context, c *http.Client, path string) ([]byte, error) {
+func (r *process) get(ctx context.Context, c *http.Client, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.debug+path, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -155,8 +155,8 @@ func (r *process) ask(ctx context.Context, c *http.Client, path string) ([]byte,
 	return io.ReadAll(resp.Body)
 }
 
-// memory is the replica's, now and at most, as Linux counts it. Elsewhere it is what the
-// runtime got from the system.
+// memory returns the replica's current and peak memory on Linux. On other systems it returns
+// got, which is the memory that the Go runtime has got from the system.
 func (r *process) memory(got int64) (now, most int64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
@@ -175,7 +175,7 @@ func (r *process) memory(got int64) (now, most int64) {
 	return now, most
 }
 
-// tail keeps the end of what a process says.
+// tail is a writer that keeps the last bytes.
 type tail struct {
 	mu sync.Mutex // guards b
 	b  []byte
@@ -199,7 +199,7 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.b))
 }
 
-// warnings are the last n.
+// warnings returns the last n log lines with a warning or an error.
 func (t *tail) warnings(n int) []string {
 	var all []string
 	for line := range strings.Lines(t.String()) {

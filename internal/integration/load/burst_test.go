@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// TestFiveHundredSignInsAtOnce: each is complete, or refused with 503 and Retry-After, in a
-// process that stays small.
+// TestFiveHundredSignInsAtOnce checks that each sign-in completes, or is refused with 503 and
+// Retry-After, and that the process stays small.
 func TestFiveHundredSignInsAtOnce(t *testing.T) {
 	const signIns, limit = 500, 256 << 20
-	eachStore(t, allStores(), func(t *testing.T, p place) {
-		x, s := oneOf(t, p, signIns)
-		d := newDoor(newTally())
-		d.open(s)
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
+		x, s := startOne(t, p, signIns)
+		d := newBalancer(newTally("", nil))
+		d.setReplicas(s)
 		visitors := make([]*visitor, signIns)
 		outcomes := make([]error, signIns)
 		begin := make(chan struct{})
@@ -34,7 +34,7 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 			switch {
 			case err == nil:
 				complete++
-				if _, err := visitors[i].ask(t.Context(), "/timeline"); err != nil {
+				if _, err := visitors[i].get(t.Context(), "/timeline"); err != nil {
 					t.Errorf("after the sign-in: %v", err)
 				}
 			case errors.As(err, &status) && status.status == http.StatusServiceUnavailable && status.retryAfter != "":
@@ -48,15 +48,15 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 		if complete+refused != signIns || complete == 0 {
 			t.Errorf("%d complete and %d refused of %d", complete, refused, signIns)
 		}
-		// Where the database was too busy for the session, it may have been so for taking the
-		// token back: then that stays, sealed, until its user signs in.
+		// A sign-in deletes the token again if its session cannot be stored. If the database is too
+		// busy for that, the sealed token stays until its user signs in.
 		sessions, tokens, ok := recordsOf(t, p)
 		if ok && (sessions != complete || tokens < complete || tokens > complete+refused) {
 			t.Errorf("%d sessions and %d tokens are stored for %d sign-ins", sessions, tokens, complete)
 		}
-		// The race detector needs several times as much.
-		if !raced && st.MaxRSS > limit {
-			t.Errorf("the process needed %d MiB", st.MaxRSS>>20)
+		// The race detector needs several times as much memory.
+		if !raceEnabled && st.MaxRSS > limit {
+			t.Errorf("the process needed %d MiB, want at most %d", st.MaxRSS>>20, limit>>20)
 		}
 		d.base.CloseIdleConnections()
 	})

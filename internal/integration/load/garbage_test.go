@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/cookiejar"
@@ -11,9 +11,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// garbage makes the query of a callback that no sign-in asked for.
+// garbage returns a random query for a callback.
 func garbage(r *rand.Rand) string {
 	text := func() string {
 		b := make([]byte, r.IntN(60))
@@ -41,53 +43,53 @@ func garbage(r *rand.Rand) string {
 	return "state=" + text() + "&code=" + fmt.Sprintf("%05000d", r.IntN(1000))
 }
 
-// TestGarbageLeavesNothing: 10,000 callbacks that no sign-in asked for and 10,000 logins
-// that nobody ends grow no store and no process.
+// TestGarbageLeavesNothing checks that stores and processes do not grow by 10,000 callbacks
+// that belong to no sign-in and 10,000 logins that nobody completes.
 func TestGarbageLeavesNothing(t *testing.T) {
-	const hits = 10_000
-	eachStore(t, allStores(), func(t *testing.T, p place) {
-		n := hits
-		if raced {
-			n = hits / 10
+	const most = 10_000
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
+		n := most
+		if raceEnabled {
+			n = most / 10
 		}
-		x, s := oneOf(t, p, 2)
-		d := newDoor(newTally())
-		d.open(s)
+		x, s := startOne(t, p, 2)
+		d := newBalancer(newTally("", nil))
+		d.setReplicas(s)
 		honest := newVisitor(userID(0), x, d, 1)
 		signedIn := func() {
 			t.Helper()
 			if err := honest.signIn(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := honest.ask(t.Context(), "/timeline"); err != nil {
+			if _, err := honest.get(t.Context(), "/timeline"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		signedIn()
-		// So many hits first that what grows once has grown.
+		// Warm up, so that pools and caches have grown before the first measurement.
 		hit(t, d, n/10)
 		d.base.CloseIdleConnections()
 		before := statsOf(t, s)
 		hit(t, d, n)
 		d.base.CloseIdleConnections()
 		after := statsOf(t, s)
-		// What ends with its connection may not have ended yet.
-		for began := time.Now(); grownBy(before, after) > few && time.Since(began) < 20*time.Second; {
+		// Goroutines of closed connections may still be running.
+		for began := time.Now(); grownBy(before, after) > heapNoise && time.Since(began) < 20*time.Second; {
 			after = statsOf(t, s)
 		}
-		t.Logf("%d hits of each kind: %d MiB, then %d MiB, at most %d MiB; the heap has grown by %d objects and %d KiB", n, before.RSS>>20, after.RSS>>20,
+		t.Logf("%d callbacks and logins: %d MiB before, %d MiB after, at most %d MiB; the heap grew by %d objects and %d KiB", n, before.RSS>>20, after.RSS>>20,
 			after.MaxRSS>>20, grownBy(before, after), (int64(after.Memstats.HeapAlloc)-int64(before.Memstats.HeapAlloc))>>10)
 		if sessions, tokens, ok := recordsOf(t, p); ok && (sessions != 1 || tokens != 1) {
-			t.Errorf("one user is signed in, and %d sessions and %d tokens are stored", sessions, tokens)
+			t.Errorf("%d sessions and %d tokens are stored for one signed-in user", sessions, tokens)
 		}
-		if grown := grownBy(before, after); grown > few {
-			t.Errorf("the heap has grown by %d objects", grown)
+		if grown := grownBy(before, after); grown > heapNoise {
+			t.Errorf("the heap grew by %d objects", grown)
 		}
 		if done := after.Events["sign_in_begun"]; done < n {
-			t.Errorf("%d logins were begun, want %d: the others were no hits", done, n)
+			t.Errorf("%d logins began, want %d", done, n)
 		}
-		if _, err := honest.ask(t.Context(), "/me"); err != nil {
-			t.Errorf("who is signed in: %v", err)
+		if _, err := honest.get(t.Context(), "/me"); err != nil {
+			t.Errorf("the signed-in user: %v", err)
 		}
 		if err := honest.signOut(t.Context()); err != nil {
 			t.Error(err)
@@ -97,54 +99,71 @@ func TestGarbageLeavesNothing(t *testing.T) {
 	})
 }
 
-// few objects of a heap come and go with connections. Records in memory, of which nobody
-// outside knows the number, would be an object each or more.
-const few = 5000
+// heapNoise is how many objects the heap may grow by, because of connections. If records stayed
+// in memory, each would be an object or more.
+const heapNoise = 5000
 
-// grownBy is how many more objects a heap has.
+// grownBy returns by how many objects the heap grew.
 func grownBy(before, after stats) int64 {
 	return int64(after.Memstats.HeapObjects) - int64(before.Memstats.HeapObjects)
 }
 
-// hit makes n garbage callbacks and n logins, of each protocol, by a few strangers, some of
-// whom keep cookies.
-func hit(t *testing.T, d *door, n int) {
+// hit sends n callbacks with garbage and n logins of each protocol. It sends them as several
+// strangers, half of whom keep cookies.
+func hit(t *testing.T, d *balancer, n int) {
 	t.Helper()
 	const strangers = 20
 	var wg sync.WaitGroup
 	for i := range strangers {
+		c := &http.Client{
+			Transport: d, Timeout: time.Minute,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+		if i%2 == 0 {
+			c.Jar, _ = cookiejar.New(nil)
+		}
+		attacker := vegeta.NewAttacker(vegeta.Client(c), vegeta.Workers(1), vegeta.MaxWorkers(1))
 		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(i), 2))
-			c := &http.Client{Transport: d, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-			if i%2 == 0 {
-				c.Jar, _ = cookiejar.New(nil)
-			}
-			for j := range n / strangers {
-				login := "/auth/login"
-				if j%2 == 0 {
-					login += "/x-oauth1"
+			for r := range attacker.Attack(strange(uint64(i)), hits(2*n/strangers), 0, "") {
+				want := http.StatusBadRequest
+				if strings.HasPrefix(r.URL, loginURL) {
+					want = http.StatusSeeOther
 				}
-				for path, want := range map[string]int{"/auth/callback?" + garbage(r): http.StatusBadRequest, login: http.StatusSeeOther} {
-					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, publicURL, http.NoBody)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					req.URL.Path, req.URL.RawQuery, _ = strings.Cut(path, "?")
-					resp, err := c.Do(req)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					_, _ = io.Copy(io.Discard, resp.Body)
-					_ = resp.Body.Close()
-					if resp.StatusCode != want {
-						t.Errorf("%.80q: status %d, want %d", path, resp.StatusCode, want)
-						return
-					}
+				if int(r.Code) != want {
+					t.Errorf("%.80q: status %d, want %d (%s)", r.URL, r.Code, want, r.Error)
+					attacker.Stop()
 				}
 			}
 		})
 	}
 	wg.Wait()
 }
+
+const loginURL = publicURL + "/auth/login"
+
+// strange returns the requests of a stranger: callbacks with garbage and logins, in turn.
+func strange(seed uint64) vegeta.Targeter {
+	random := rand.New(rand.NewPCG(seed, 2))
+	turn := 0
+	return func(target *vegeta.Target) error {
+		target.Method = http.MethodGet
+		switch turn++; turn % 4 {
+		case 0:
+			target.URL = loginURL
+		case 2:
+			target.URL = loginURL + "/x-oauth1"
+		default:
+			target.URL = publicURL + "/auth/callback?" + garbage(random)
+		}
+		return nil
+	}
+}
+
+// hits is a [vegeta.Pacer] that stops after so many requests and does not pause.
+type hits uint64
+
+// Pace implements [vegeta.Pacer].
+func (h hits) Pace(_ time.Duration, n uint64) (time.Duration, bool) { return 0, n >= uint64(h) }
+
+// Rate implements [vegeta.Pacer].
+func (hits) Rate(time.Duration) float64 { return math.Inf(1) }

@@ -20,77 +20,78 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// What a browser knows of its session. A request that was cut off tells nothing.
+// What a visitor knows about its session. After an interrupted request it knows nothing.
 const (
 	signedOut = iota
 	signedIn
 	unknown
 )
 
-// survivor is a visitor of an application that is killed again and again.
-type survivor struct {
+// trackedVisitor is a visitor of the application that is killed.
+type trackedVisitor struct {
 	*visitor
-	is   int
-	dead [][]*http.Cookie // those that were signed out, the newest last
-	log  []string         // the last steps, each with what the browser knew then
-	// cutOff: a kill cut off a sign-out, whose result the browser does not know. If it was
-	// only begun, the session ends at a later use (see session.UserSessions).
+	is    int
+	ended [][]*http.Cookie // cookies of ended sessions, the newest last
+	log   []string         // the last steps: the state and the error
+	// cutOff is set if a kill interrupted a sign-out, so that its result is unknown. A sign-out
+	// that had only begun ends the session at a later use (see session.UserSessions).
 	cutOff bool
 }
 
-// siege is an application that is killed, with its visitors.
-type siege struct {
-	t         *testing.T
-	place     place
-	x         *localX
-	door      *door
-	stores    *stores // of the test itself
-	vault     *tokenstore.Vault
-	survivors []*survivor
-	retired   []*survivor // whose refresh token went with a killed process
-	users     int
-	again     atomic.Int64 // how often a user was told to sign in again
-	cut       atomic.Int64 // how many requests were cut off
+// killTest is an application that is killed repeatedly, with its visitors.
+type killTest struct {
+	t        *testing.T
+	backend  backend
+	x        *localX
+	balancer *balancer
+	stores   *stores // the test's own connections
+	vault    *tokenstore.Vault
+	visitors []*trackedVisitor
+	retired  []*trackedVisitor // their refresh token was lost with a killed process
+	users    int
+	again    atomic.Int64 // how often users were told to sign in again
+	cut      atomic.Int64 // how many requests were interrupted
 }
 
 const (
-	besiegers = 8
-	maxUsers  = 2000
-	appName   = "app" // of the application's connections to PostgreSQL
+	activeVisitors = 8
+	maxUsers       = 2000
+	appName        = "app" // application_name of the connections to PostgreSQL
 )
 
-// TestKilledAtRandomPoints: whatever the application was doing when it was killed, the next one opens
-// everything, takes nobody for another, knows who was signed in, and lets nobody in who had
-// signed out; a refresh token that is stored is one that X takes, or its user is told to sign
-// in again.
+// TestKilledAtRandomPoints kills the application at random moments and checks the next process:
+//
+//   - It can read all records.
+//   - Signed-in users are still signed in, as themselves.
+//   - Signed-out users stay signed out.
+//   - X accepts each stored refresh token, or the token's user is told to sign in again.
 func TestKilledAtRandomPoints(t *testing.T) {
 	seed := rand.Uint64()
 	if s, err := strconv.ParseUint(os.Getenv("XSIGNIN_LOAD_SEED"), 10, 64); err == nil {
 		seed = s
 	}
 	t.Logf("XSIGNIN_LOAD_SEED=%d", seed)
-	eachStore(t, []string{inSQLite, inPostgres}, func(t *testing.T, p place) {
+	eachStore(t, []string{inSQLite, inPostgres}, func(t *testing.T, p backend) {
 		t.Parallel()
 		random := rand.New(rand.NewPCG(seed, 3))
-		s := newSiege(t, p, seed)
+		s := newKillTest(t, p, seed)
 		kills := 50
-		if raced {
-			// The race detector makes each several times as long. The run without it has
-			// them all.
+		if raceEnabled {
+			// With the race detector a kill takes several times as long.
 			kills = 8
 		}
 		app := s.start()
 		for range kills {
 			stop := make(chan struct{})
 			var wg sync.WaitGroup
-			for _, v := range s.survivors {
-				wg.Go(func() { s.live(v, stop) })
+			for _, v := range s.visitors {
+				wg.Go(func() { s.loop(v, stop) })
 			}
 			<-time.After(20*time.Millisecond + time.Duration(random.IntN(150_000))*time.Microsecond)
 			close(stop)
 			app.kill()
 			wg.Wait()
-			s.door.base.CloseIdleConnections()
+			s.balancer.base.CloseIdleConnections()
 			s.settle()
 			app = s.start()
 			s.check()
@@ -98,22 +99,22 @@ func TestKilledAtRandomPoints(t *testing.T) {
 				break
 			}
 		}
-		s.lastWords()
-		t.Logf("%d kills: %d requests were cut off, %d users lost a refresh token, and users were told %d times to sign in again",
+		s.checkAtEnd()
+		t.Logf("%d kills interrupted %d requests; %d users lost a refresh token; users were told %d times to sign in again",
 			kills, s.cut.Load(), len(s.retired), s.again.Load())
 		if s.cut.Load() == 0 {
-			t.Error("no kill met a request: this tests nothing")
+			t.Error("no kill interrupted a request: this tests nothing")
 		}
-		s.door.base.CloseIdleConnections()
+		s.balancer.base.CloseIdleConnections()
 		if err := app.stop(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func newSiege(t *testing.T, p place, seed uint64) *siege {
+func newKillTest(t *testing.T, p backend, seed uint64) *killTest {
 	t.Helper()
-	s := &siege{t: t, place: p, door: newDoor(newTally())}
+	s := &killTest{t: t, backend: p, balancer: newBalancer(newTally("", nil))}
 	var err error
 	if s.x, err = newX(maxUsers, 0); err != nil {
 		t.Fatal(err)
@@ -126,46 +127,46 @@ func newSiege(t *testing.T, p place, seed uint64) *siege {
 	if s.vault, err = tokenstore.NewVault(s.stores.tokens, []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
-	for i := range besiegers {
-		s.survivors = append(s.survivors, s.newcomer(seed+uint64(i)))
+	for i := range activeVisitors {
+		s.visitors = append(s.visitors, s.nextVisitor(seed+uint64(i)))
 	}
 	return s
 }
 
-// newcomer is a visitor with a user who was not here before.
-func (s *siege) newcomer(seed uint64) *survivor {
+// nextVisitor returns a visitor with a new user.
+func (s *killTest) nextVisitor(seed uint64) *trackedVisitor {
 	s.users++
-	return &survivor{visitor: newVisitor(userID(s.users-1), s.x, s.door, seed)}
+	return &trackedVisitor{visitor: newVisitor(userID(s.users-1), s.x, s.balancer, seed)}
 }
 
-func (s *siege) start() *process {
+func (s *killTest) start() *process {
 	s.t.Helper()
-	at := s.place
+	at := s.backend
 	if at.Kind == inPostgres {
-		at.At += "&application_name=" + appName
+		at.URL += "&application_name=" + appName
 	}
-	app, err := theApp(s.t).start(s.x, at)
+	app, err := buildApp(s.t).start(s.x, at)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.door.open(app)
+	s.balancer.setReplicas(app)
 	return app
 }
 
-// settle waits until the database has done what it had been told before the kill.
-func (s *siege) settle() {
+// settle waits until PostgreSQL has executed the commands of the killed process.
+func (s *killTest) settle() {
 	s.t.Helper()
-	if s.place.Kind != inPostgres {
+	if s.backend.Kind != inPostgres {
 		return
 	}
-	c, err := pgx.Connect(s.t.Context(), s.place.At)
+	c, err := pgx.Connect(s.t.Context(), s.backend.URL)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = c.Close(context.Background()) }()
 	for began := time.Now(); ; {
 		var others int
-		// The test's own connections wait, and a killed process's end.
+		// The application name excludes the test's own connections.
 		err := c.QueryRow(s.t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = $1`, appName).Scan(&others)
 		if err != nil {
@@ -175,13 +176,13 @@ func (s *siege) settle() {
 			return
 		}
 		if time.Since(began) > time.Minute {
-			s.t.Fatalf("%d connections of a process that is dead are left", others)
+			s.t.Fatalf("%d connections of the killed process are left", others)
 		}
 	}
 }
 
-// live does what visitors do until the application is gone.
-func (s *siege) live(v *survivor, stop <-chan struct{}) {
+// loop runs the actions of v until the application is killed.
+func (s *killTest) loop(v *trackedVisitor, stop <-chan struct{}) {
 	ctx := context.Background()
 	for {
 		err := v.step(ctx)
@@ -202,15 +203,15 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 		}
 		switch {
 		case err == nil:
-		case toldToSignIn(err):
+		case signInRequired(err):
 			s.again.Add(1)
-			v.is = unknown // the next step signs in
+			v.is = unknown // so that the next step signs in
 		case v.cutOff && notSignedIn(err):
 			v.is = unknown
 		default:
 			var u *url.Error
 			if errors.As(err, &u) {
-				// The kill came before this goroutine heard of it, or should have.
+				// The error must come from the kill, so stop is closed soon.
 				<-stop
 				s.cut.Add(1)
 				return
@@ -226,13 +227,13 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 	}
 }
 
-// faulty reports whether an error is one that no kill excuses.
-func (v *survivor) faulty(err error) bool {
-	return errors.Is(err, errWrongIdentity) || errors.Is(err, errAlive) || errors.Is(err, errWrongDraft)
+// faulty reports whether an error is a fault even if the application was killed.
+func (v *trackedVisitor) faulty(err error) bool {
+	return errors.Is(err, errWrongIdentity) || errors.Is(err, errOpenAfterLogout) || errors.Is(err, errWrongDraft)
 }
 
-// step does one thing, and notes before and after what the browser knows.
-func (v *survivor) step(ctx context.Context) error {
+// step does a random action, and updates the state of the session before and after.
+func (v *trackedVisitor) step(ctx context.Context) error {
 	if v.is != signedIn {
 		v.is = unknown
 		err := v.signIn()
@@ -244,11 +245,11 @@ func (v *survivor) step(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(100); {
 	case n < 20:
-		_, err = v.ask(ctx, "/me")
+		_, err = v.get(ctx, "/me")
 	case n < 45:
-		_, err = v.ask(ctx, "/timeline")
+		_, err = v.get(ctx, "/timeline")
 	case n < 55:
-		err = v.keep(ctx, v.id)
+		err = v.saveDraft(ctx, v.id)
 	case n < 85:
 		if !v.oauth1 {
 			err = v.refresh(ctx)
@@ -264,18 +265,18 @@ func (v *survivor) step(ctx context.Context) error {
 			return &statusError{"logout", a}
 		}
 		v.is = signedOut
-		v.dead = append(v.dead, old)
-		err = v.gone(ctx, old)
+		v.ended = append(v.ended, old)
+		err = v.checkSignedOut(ctx, old)
 	}
 	return err
 }
 
-// check looks at everything after a restart.
-func (s *siege) check() {
+// check checks all visitors after a restart.
+func (s *killTest) check() {
 	s.t.Helper()
 	ctx := s.t.Context()
 	lost := s.lostTokens()
-	for i, v := range s.survivors {
+	for i, v := range s.visitors {
 		w, err := s.front(v)
 		switch {
 		case err != nil:
@@ -283,20 +284,20 @@ func (s *siege) check() {
 		case w != "" && w != v.id:
 			s.t.Errorf("user %s is signed in as %s", v.id, w)
 		case w == "" && v.is == signedIn && !v.cutOff:
-			s.t.Errorf("user %s was signed in and is not any more", v.id)
+			s.t.Errorf("user %s was signed in and is signed out now", v.id)
 		case w != "" && v.is == signedOut:
-			s.t.Errorf("user %s had signed out and is signed in", v.id)
+			s.t.Errorf("user %s was signed out and is signed in now", v.id)
 		}
-		// The older ones were looked at after the kills before, and are once more at the end.
-		s.buried(v, v.dead[max(0, len(v.dead)-3):])
+		// Older sessions were checked after earlier kills, and are checked again at the end.
+		s.checkEnded(v, v.ended[max(0, len(v.ended)-3):])
 		if w != v.id {
 			continue
 		}
 		v.log = append(v.log, fmt.Sprint("CHECK ", v.is))
 		v.cutOff = v.cutOff || v.is == unknown
 		v.is = signedIn
-		switch _, err := v.ask(ctx, "/timeline"); {
-		case err == nil, toldToSignIn(err):
+		switch _, err := v.get(ctx, "/timeline"); {
+		case err == nil, signInRequired(err):
 		case v.cutOff && notSignedIn(err):
 			v.is = unknown
 		default:
@@ -304,33 +305,33 @@ func (s *siege) check() {
 		}
 		if lost[v.id] {
 			s.retired = append(s.retired, v)
-			s.survivors[i] = s.newcomer(v.random.Uint64())
+			s.visitors[i] = s.nextVisitor(v.random.Uint64())
 		}
 	}
 }
 
-// front is whose the front page is, or "".
-func (s *siege) front(v *survivor) (id string, err error) {
-	w, err := v.ask(s.t.Context(), "/")
+// front returns the user of the front page, or "".
+func (s *killTest) front(v *trackedVisitor) (id string, err error) {
+	w, err := v.get(s.t.Context(), "/")
 	if errors.Is(err, errWrongIdentity) {
-		// Nobody's, perhaps.
+		// The page may be for no user.
 		err = nil
 	}
 	return w.session, err
 }
 
-// buried checks that cookies of ended sessions open nothing.
-func (s *siege) buried(v *survivor, cookies [][]*http.Cookie) {
+// checkEnded checks that cookies of ended sessions open nothing.
+func (s *killTest) checkEnded(v *trackedVisitor, cookies [][]*http.Cookie) {
 	s.t.Helper()
 	for _, old := range cookies {
-		if err := v.gone(s.t.Context(), old); err != nil {
-			s.t.Errorf("user %s: a session that had ended: %v", v.id, err)
+		if err := v.checkSignedOut(s.t.Context(), old); err != nil {
+			s.t.Errorf("user %s: ended session: %v", v.id, err)
 		}
 	}
 }
 
-// lostTokens are the users of tokens that are stored as good and that X does not take.
-func (s *siege) lostTokens() map[string]bool {
+// lostTokens returns the users whose stored token is good by its record but not accepted by X.
+func (s *killTest) lostTokens() map[string]bool {
 	s.t.Helper()
 	keys, err := s.stores.keys(s.t.Context())
 	if err != nil {
@@ -340,7 +341,7 @@ func (s *siege) lostTokens() map[string]bool {
 	for _, k := range keys {
 		token, _, err := s.vault.Get(s.t.Context(), k)
 		if err != nil {
-			s.t.Errorf("a token that is stored does not open: %v", err)
+			s.t.Errorf("a stored token cannot be opened: %v", err)
 			continue
 		}
 		if !token.NeedsReauth && token.RefreshToken != "" && !s.x.Live(token.RefreshToken) {
@@ -350,26 +351,26 @@ func (s *siege) lostTokens() map[string]bool {
 	return lost
 }
 
-// lastWords looks at all cookies once more, and refreshes the lost tokens: their users have
-// to be told. Who asks while the killed process's lease runs waits for that.
-func (s *siege) lastWords() {
+// checkAtEnd checks all ended sessions again. It also refreshes the lost tokens, whose users
+// must be told to sign in again. A refresh waits for the lease of a killed process to expire.
+func (s *killTest) checkAtEnd() {
 	s.t.Helper()
 	var wg sync.WaitGroup
-	for _, v := range append(s.retired, s.survivors...) {
-		wg.Go(func() { s.buried(v, v.dead) })
+	for _, v := range append(s.retired, s.visitors...) {
+		wg.Go(func() { s.checkEnded(v, v.ended) })
 	}
 	for _, v := range s.retired {
 		wg.Go(func() {
 			err := v.refresh(s.t.Context())
-			if !toldToSignIn(err) {
-				s.t.Errorf("user %s, whose refresh token is spent, is not told to sign in again: %v", v.id, err)
+			if !signInRequired(err) {
+				s.t.Errorf("user %s has lost the refresh token and is not told to sign in again: %v", v.id, err)
 				return
 			}
 			s.again.Add(1)
 			if err := v.signIn(); err != nil {
 				s.t.Errorf("user %s: %v", v.id, err)
 			}
-			if _, err := v.ask(s.t.Context(), "/timeline"); err != nil {
+			if _, err := v.get(s.t.Context(), "/timeline"); err != nil {
 				s.t.Errorf("user %s after signing in again: %v", v.id, err)
 			}
 		})
@@ -377,13 +378,13 @@ func (s *siege) lastWords() {
 	wg.Wait()
 }
 
-// notSignedIn reports whether an error says that the session has ended.
+// notSignedIn reports whether an error means that the session has ended.
 func notSignedIn(err error) bool {
 	var status *statusError
 	return errors.As(err, &status) && strings.Contains(status.body, "not_signed_in")
 }
 
-// detailed adds the body of a status to an error.
+// detailed adds the body to an error with a status.
 func detailed(err error) error {
 	var status *statusError
 	if errors.As(err, &status) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -22,24 +24,40 @@ import (
 
 const idle = time.Hour
 
-// agingStore makes each session look as if it had not been used for a while, so that the
-// next page load records its use.
+// agingStore makes each session look unused for some time, so that the next page load writes
+// the session.
 type agingStore struct {
 	scs.Store
-	writes atomic.Int64 // of sessions, not of the marks that end them
+	writes atomic.Int64 // of sessions, not of tombstones
 }
 
-// ownRecord reports whether a record is a session in the kit's codec: see package session.
+// ownRecord reports whether a record is a session in the kit's codec (see package session).
 func ownRecord(b []byte) bool { return len(b) > 17 && b[0] > 0xb0 && b[0] <= 0xbf }
+
+// usedAt returns a copy of a session's record with another time of use. A record begins with a
+// version byte and two varints: the deadline and the time of use, in milliseconds.
+func usedAt(b []byte, used time.Time) []byte {
+	_, size := binary.Varint(b[1:])
+	from := 1 + size
+	_, size = binary.Varint(b[from:])
+	return append(binary.AppendVarint(bytes.Clone(b[:from]), used.UnixMilli()), b[from+size:]...)
+}
+
+// hasUser reports whether a session's record has a user. The length of the identity's id
+// follows the version byte and four varints.
+func hasUser(b []byte) bool {
+	b = b[1:]
+	for range 4 {
+		_, size := binary.Varint(b)
+		b = b[size:]
+	}
+	return b[0] != 0
+}
 
 func (s *agingStore) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
 	if ownRecord(b) {
 		s.writes.Add(1)
-		b = append([]byte(nil), b...)
-		used := uint64(time.Now().Add(-idle / 8).UnixMilli())
-		for i := range 8 {
-			b[9+i] = byte(used >> (56 - 8*i))
-		}
+		b = usedAt(b, time.Now().Add(-idle/8))
 	}
 	if store, ok := s.Store.(scs.CtxStore); ok {
 		return store.CommitCtx(ctx, key, b, expiry)
@@ -61,11 +79,11 @@ func (s *agingStore) DeleteCtx(ctx context.Context, key string) error {
 	return s.Delete(key)
 }
 
-// replica is a manager on the store of a test, with the handlers of an application.
+// replica is a manager on a test's store, with handlers like those of an application.
 type replica struct {
 	*session.Manager
 	store *agingStore
-	// writes are the ways to change a session: by the kit's middleware and by scs's.
+	// writes are handlers that change a session, with the kit's middleware and with scs's.
 	writes []http.Handler
 }
 
@@ -103,17 +121,17 @@ func (r *replica) signIn(user string) (*http.Cookie, error) {
 	for _, c := range w.Result().Cookies() {
 		return c, nil
 	}
-	return nil, fmt.Errorf("a sign-in without a cookie")
+	return nil, fmt.Errorf("the sign-in set no cookie")
 }
 
-// TestLogoutIsFinal: requests in flight - page loads, changes, records of use - on two
-// replicas do not bring a session back, on any of the stores. The replicas are managers in
-// this process, not the application in others: its sessions have no idle timeout, and only
-// behind a store that makes records look old is every page load a write. Visitors of the
-// application sign out with requests in flight in the command's runs.
+// TestLogoutIsFinal checks that no store brings a session back because of requests during the
+// sign-out. The requests are page loads and changes on two replicas. The replicas are managers
+// in this process, because the application's sessions have no idle timeout. Here the store
+// makes records look old, so that every page load is a write. The command's runs have sign-outs
+// during requests to the application.
 func TestLogoutIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
-	eachStore(t, allStores(), func(t *testing.T, p place) {
+	eachStore(t, allStores(), func(t *testing.T, p backend) {
 		var replicas []*replica
 		var raw scs.Store
 		for range 2 {
@@ -157,20 +175,19 @@ func TestLogoutIsFinal(t *testing.T) {
 			t.Errorf("%d sessions of %d came back", n, signIns.Load())
 		}
 		writes := replicas[0].store.writes.Load() + replicas[1].store.writes.Load()
-		t.Logf("%d rounds, %d writes of sessions besides the sign-ins", signIns.Load(), writes-signIns.Load())
+		t.Logf("%d rounds, %d writes of sessions without the sign-ins", signIns.Load(), writes-signIns.Load())
 		if signIns.Load() != rounds || writes < 2*rounds {
-			t.Errorf("%d rounds and %d writes: too few to tell", signIns.Load(), writes)
+			t.Errorf("only %d rounds and %d writes", signIns.Load(), writes)
 		}
 		for key, b := range allRecords(t, raw) {
-			// The byte after both times is the length of the identity.
-			if ownRecord(b) && b[17] != 0 {
-				t.Errorf("the record %s is left, of somebody who has signed out", key)
+			if ownRecord(b) && hasUser(b) {
+				t.Errorf("the record %s of a signed-out user is left", key)
 			}
 		}
 	})
 }
 
-// oneLogout signs out on one of two replicas while requests are in flight on both.
+// oneLogout signs out on one of two replicas during requests to both.
 func oneLogout(t *testing.T, one, two *replica, cookie *http.Cookie) {
 	t.Helper()
 	begin := make(chan struct{})
@@ -197,7 +214,7 @@ func oneLogout(t *testing.T, one, two *replica, cookie *http.Cookie) {
 	}
 	late := time.Duration(rand.IntN(1000)) * time.Microsecond
 	do(func(w http.ResponseWriter, r *http.Request) {
-		// At any point of the others' way, not always the same.
+		// The sign-out begins at a random moment of the other requests.
 		for began := time.Now(); time.Since(began) < late; {
 			runtime.Gosched()
 		}

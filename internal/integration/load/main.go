@@ -1,10 +1,10 @@
-// Command load holds signed-in clients against examples/app and checks every answer against
-// the identity that asked. See README.md. From the repository's root:
+// Command load puts signed-in clients on examples/app. It checks that every answer is for the
+// user who sent the request. See README.md. Run it in the repository's root:
 //
-//	go run ./internal/integration/load -clients 200 -requests 100000 -time 5m -store all -svg load.svg
+//	go run ./internal/integration/load -clients 200 -requests 100000 -time 5m -store all -plot load.html
 //
-// It builds the application and starts its replicas, PostgreSQL and Redis for itself, and
-// listens and asks on 127.0.0.1 alone. The status is 1 when an answer was wrong.
+// The command builds the application and starts its replicas, PostgreSQL and Redis. It uses
+// 127.0.0.1 only. The exit status is 1 if anything was wrong.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// Bounds of what may be asked for, so that a slip does not make a siege.
+// Limits of the flags, so that a typing error does not start a very long run.
 const (
 	maxClients  = 2000
 	maxRequests = 10_000_000
@@ -44,18 +44,18 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	o := options{}
 	flags.IntVar(&o.clients, "clients", 200, "signed-in clients at the same time, at most 2000")
-	flags.Int64Var(&o.requests, "requests", 100_000, "end after so many answers for each store, at most 10000000")
+	flags.Int64Var(&o.requests, "requests", 100_000, "end after this many answers for each store, at most 10000000")
 	flags.DurationVar(&o.time, "time", 5*time.Minute, "end after this time for each store, at most 2h")
-	flags.DurationVar(&o.life, "life", 10*time.Second, "how long X's access tokens work, at least 5s; they are refreshed in the middle of it")
-	flags.Uint64Var(&o.seed, "seed", 0, "of what the clients do; 0 takes one at random")
+	flags.DurationVar(&o.life, "life", 10*time.Second, "lifetime of X's access tokens, at least 5s; they are refreshed halfway")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the clients' random actions; 0 means a random seed")
 	store := flags.String("store", "all", "memory, sqlite, postgres, redis or all")
-	svg := flags.String("svg", "", "draw the results to this file")
+	plotFile := flags.String("plot", "", "write a plot of the latencies to this HTML file")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || o.clients < 1 || o.clients > maxClients || o.requests < 1 || o.requests > maxRequests ||
 		o.time <= 0 || o.time > maxTime || o.life < 5*time.Second {
-		return errors.New("the flags are out of bounds: -h names them")
+		return errors.New("a flag is out of its limits (-h lists them)")
 	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64()
@@ -64,15 +64,17 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if *store == "all" {
 		kinds = []string{inMemory, inSQLite, inPostgres, inRedis}
 	}
-	m := &machine{}
+	if *plotFile != "" {
+		o.plot = newPlot()
+	}
+	m := &environment{}
 	defer m.end()
 	_, _ = fmt.Fprintf(out, "seed %d, %d cores, %s\n", o.seed, runtime.NumCPU(), runtime.Version())
-	var results []*result
 	var bad []error
 	for _, kind := range kinds {
-		p, err := m.place(kind)
+		p, err := m.backend(kind)
 		if errors.Is(err, errMissing) && *store == "all" {
-			_, _ = fmt.Fprintf(out, "%s: left out: %v\n", kind, err)
+			_, _ = fmt.Fprintf(out, "%s: skipped: %v\n", kind, err)
 			continue
 		}
 		if err != nil {
@@ -87,13 +89,12 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		r.print(out)
-		results = append(results, r)
 		if err := r.bad(); err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", kind, err))
 		}
 	}
-	if *svg != "" {
-		bad = append(bad, drawResults(*svg, results))
+	if o.plot != nil {
+		bad = append(bad, writePlot(*plotFile, o.plot))
 	}
 	return errors.Join(bad...)
 }

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// The kinds of command about sessions that a relay can disturb.
+// The kinds of session command that a relay can disturb.
 const (
 	recordWrite    = "writes of a session"
 	tombstoneWrite = "tombstones"
 	recordDelete   = "deletes"
 )
 
-// redisCommand is a command of a client, with the bytes that the client sent.
+// redisCommand is a command with the bytes that the client sent.
 type redisCommand struct {
 	args []string
 	raw  []byte
 }
 
-// kind returns which of the kinds c is, or "".
+// kind returns the kind of c, or "".
 func (c redisCommand) kind() string {
 	if len(c.args) < 2 || !strings.HasPrefix(c.args[1], sessionPrefix) {
 		return ""
@@ -44,20 +44,20 @@ func (c redisCommand) kind() string {
 	return ""
 }
 
-// relay passes commands on to a Redis server. It disturbs commands of the chosen kinds in
-// turn: it delays one, sends one twice, and keeps one back while it cuts the connection. The
-// client then sends that command again, and release sends the first copy.
+// relay forwards commands to a Redis server. It disturbs commands of the chosen kinds in turn:
+// it delays one, sends one twice, and keeps the third and closes the connection. The client then
+// sends the third command again. Later, release sends the kept copy.
 type relay struct {
 	addr, server string
 	kinds        map[string]bool
 
 	mu        sync.Mutex // guards all below
 	disturbed map[string]int
-	cut       map[string]bool // by kind and key, so that no command is cut twice
+	cut       map[string]bool // by kind and key, so that no command is kept twice
 	kept      []redisCommand
 }
 
-// newRelay starts a relay to the server at addr that disturbs the kinds.
+// newRelay starts a relay to the server at addr that disturbs commands of the kinds.
 func newRelay(t *testing.T, addr string, kinds ...string) *relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,7 +84,7 @@ func newRelay(t *testing.T, addr string, kinds ...string) *relay {
 	return r
 }
 
-// serve relays one connection.
+// serve handles one connection.
 func (r *relay) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", r.server)
@@ -104,7 +104,7 @@ func (r *relay) serve(client net.Conn) {
 	}
 }
 
-// pass reports whether c goes on to the server now. If not, the connection is to be cut.
+// pass reports whether to send c to the server now. If not, the connection must be closed.
 func (r *relay) pass(c redisCommand) bool {
 	kind := c.kind()
 	if !r.kinds[kind] {
@@ -129,7 +129,7 @@ func (r *relay) pass(c redisCommand) bool {
 	return !keep
 }
 
-// send sends c by a connection of its own and waits for the answer.
+// send sends c on a new connection and waits for the answer.
 func (r *relay) send(c redisCommand) error {
 	server, err := net.Dial("tcp", r.server)
 	if err != nil {
@@ -143,8 +143,8 @@ func (r *relay) send(c redisCommand) error {
 	return err
 }
 
-// release sends what was kept back, in any order, and ends all disturbance. It returns how
-// many commands there were of each kind.
+// release sends the kept commands in random order, and stops disturbing. It returns the number
+// of kept commands by kind.
 func (r *relay) release(t *testing.T) map[string]int {
 	t.Helper()
 	r.mu.Lock()
@@ -162,7 +162,7 @@ func (r *relay) release(t *testing.T) map[string]int {
 	return sent
 }
 
-// readCommand reads an array of bulk strings, which is what clients send.
+// readCommand reads a command, which is an array of bulk strings.
 func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 	var raw bytes.Buffer
 	n, err := readLength(in, &raw, '*')
@@ -171,7 +171,7 @@ func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 		if err == nil {
 			size, err = readLength(in, &raw, '$')
 		}
-		arg := make([]byte, size+2) // with the end of the line
+		arg := make([]byte, size+2) // with the line end
 		if err == nil {
 			_, err = io.ReadFull(in, arg)
 		}
@@ -182,7 +182,7 @@ func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 	return c, err
 }
 
-// readLength reads a line of a mark and a number.
+// readLength reads a line with a mark and a number.
 func readLength(in *bufio.Reader, raw *bytes.Buffer, mark byte) (int, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {

@@ -5,41 +5,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"github.com/tsenart/vegeta/v12/lib/plot"
 )
 
-// options say how much load there is.
+// options configure a run.
 type options struct {
 	clients  int
 	requests int64
 	time     time.Duration
 	life     time.Duration // of X's access tokens
 	seed     uint64
+	plot     *plot.Plot // nil for no plot
 }
 
-// result is what a run came to.
+// result is the result of a run.
 type result struct {
-	Store                string
-	Replicas, Clients    int
-	Answers              int64
-	Took                 time.Duration
-	P50, P95, P99, Worst time.Duration
-	Did, Faults, Events  map[string]int
-	Refreshed, Again     int // refresh tokens that were used, and those used more than once
-	Before, After        int // goroutines at rest
-	MostGoroutines       int
-	MaxRSS               int64 // of the replica that needed most
-	Samples              []sample
-	Said                 []string // the last warnings of each replica
+	Store                   string
+	Replicas, Clients       int
+	Answers                 int64
+	Metrics                 vegeta.Metrics // of all requests
+	Actions, Faults, Events map[string]int
+	Refreshed, Reused       int // refresh tokens that were used, and those used more than once
+	Before, After           int // goroutines of idle replicas
+	MostGoroutines          int
+	MaxRSS                  int64    // of the replica that needed most
+	Warnings                []string // the last ones of each replica
 }
 
-// arrival is the time from one visitor's coming to the next one's. A burst is a test of its
-// own, in which some may be refused.
-const arrival = 20 * time.Millisecond
+// arrivalInterval is the time between the arrivals of two visitors. Bursts are a test of their
+// own, in which the application may refuse sign-ins.
+const arrivalInterval = 20 * time.Millisecond
 
-// replicas is how many processes share a store.
+// replicas returns how many processes share a store.
 func replicas(kind string) int {
 	switch kind {
 	case inMemory:
@@ -50,8 +51,8 @@ func replicas(kind string) int {
 	return 3
 }
 
-// load holds visitors against replicas of the application that share a place.
-func load(ctx context.Context, app program, p place, o options) (res *result, err error) {
+// load runs visitors against replicas of the application that share a backend.
+func load(ctx context.Context, app program, b backend, o options) (res *result, err error) {
 	x, err := newX(o.clients, o.life)
 	if err != nil {
 		return nil, err
@@ -63,68 +64,73 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	for range replicas(p.Kind) {
-		r, err := app.start(x, p)
+	for range replicas(b.Kind) {
+		r, err := app.start(x, b)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, r)
 	}
-	t := newTally()
-	d := newDoor(t)
-	d.open(all...)
-	w := &watch{replicas: all, tally: t}
+	t := newTally(b.Kind, o.plot)
+	d := newBalancer(t)
+	d.setReplicas(all...)
+	w := &watch{replicas: all}
 	defer w.client.CloseIdleConnections()
-	res = &result{Store: p.Kind, Replicas: len(all), Clients: o.clients, Did: t.did, Faults: t.faults, Events: map[string]int{}}
-	if res.Before, _, err = w.look(ctx); err != nil {
+	res = &result{Store: b.Kind, Replicas: len(all), Clients: o.clients, Actions: t.actions, Faults: t.faults}
+	if res.Before, err = w.poll(ctx); err != nil {
 		return nil, err
 	}
-
-	limited, cancel := context.WithTimeout(ctx, o.time)
-	defer cancel()
-	watching := make(chan struct{})
+	stop := make(chan struct{})
 	watched := make(chan error, 1)
-	go func() { watched <- w.until(watching) }()
-	t.began = time.Now()
-	var wg sync.WaitGroup
-	for i := range o.clients {
-		v := newVisitor(userID(i), x, d, o.seed+uint64(i))
-		wg.Go(func() {
-			select {
-			case <-time.After(time.Duration(i) * arrival):
-			case <-limited.Done():
-			}
-			v.live(limited, ctx, o.requests)
-		})
-	}
-	wg.Wait()
-	res.Took, res.Answers = time.Since(t.began), t.answers.Load()
-	close(watching)
+	go func() { watched <- w.until(stop) }()
+	visit(ctx, x, d, o)
+	close(stop)
 	if err := <-watched; err != nil {
 		return nil, err
 	}
 
 	d.base.CloseIdleConnections()
-	// This ends the replicas' idle connections to X, and those that were never used once they
-	// are five seconds old.
-	hangUp := func() { x.srv.SetKeepAlivesEnabled(false) }
-	if res.After, err = w.rest(ctx, res.Before, hangUp); err != nil {
+	// This closes the replicas' idle connections to X. The server closes connections that were
+	// never used once they are five seconds old.
+	closeIdle := func() { x.srv.SetKeepAlivesEnabled(false) }
+	if res.After, err = w.waitIdle(ctx, res.Before, closeIdle); err != nil {
 		return nil, err
 	}
 	res.MostGoroutines, res.MaxRSS, res.Events = w.goroutines, w.rss, w.events
-	slices.Sort(t.took)
-	res.P50, res.P95, res.P99, res.Worst = percentile(t.took, 50), percentile(t.took, 95), percentile(t.took, 99), percentile(t.took, 100)
-	res.Refreshed, res.Again = x.refreshes()
-	res.Samples = t.samples
+	res.Refreshed, res.Reused = x.refreshes()
+	res.Answers = t.answers.Load()
+	if res.Metrics, err = t.report(); err != nil {
+		return nil, err
+	}
 	for _, r := range all {
-		res.Said = append(res.Said, r.stderr.warnings(5)...)
+		res.Warnings = append(res.Warnings, r.stderr.warnings(5)...)
 	}
 	return res, ctx.Err()
 }
 
-// live signs in and acts until the time is over or all have had enough answers. What it
-// has begun by then it ends.
-func (v *visitor) live(limited, ctx context.Context, answers int64) {
+// visit runs the visitors until they have enough answers or the time is over. Vegeta's
+// attacker sends requests that do not depend on each other. A visitor's requests do, so
+// each visitor is a goroutine that waits for its answers.
+func visit(ctx context.Context, x *localX, d *balancer, o options) {
+	limited, cancel := context.WithTimeout(ctx, o.time)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i := range o.clients {
+		v := newVisitor(userID(i), x, d, o.seed+uint64(i))
+		wg.Go(func() {
+			select {
+			case <-time.After(time.Duration(i) * arrivalInterval):
+			case <-limited.Done():
+			}
+			v.loop(limited, ctx, o.requests)
+		})
+	}
+	wg.Wait()
+}
+
+// loop signs in and acts until limited ends or the visitors have enough answers. It completes
+// the action that has begun.
+func (v *visitor) loop(limited, ctx context.Context, answers int64) {
 	signedIn := false
 	for limited.Err() == nil && v.tally.answers.Load() < answers {
 		var err error
@@ -135,7 +141,7 @@ func (v *visitor) live(limited, ctx context.Context, answers int64) {
 		}
 		if err != nil && ctx.Err() == nil {
 			v.tally.fault(kindOf(err))
-			// Nobody knows now how far it came: begin again.
+			// The state of the session is unknown now, so begin with a new browser.
 			v.forget()
 			signedIn = false
 			select {
@@ -146,26 +152,26 @@ func (v *visitor) live(limited, ctx context.Context, answers int64) {
 	}
 }
 
-// slack is how many more goroutines there may be after a run than before it, for each
-// replica: those of pools, which keep some connections.
+// slack is how many goroutines a replica may have more after a run than before it. Pools keep
+// some connections, which have goroutines.
 const slack = 12
 
-// bad says what is wrong with a run. Nil means nothing.
+// bad returns an error that lists all that is wrong with a run.
 func (r *result) bad() error {
 	var errs []error
-	for _, kind := range inOrder(r.Faults) {
+	for _, kind := range sortedKeys(r.Faults) {
 		errs = append(errs, fmt.Errorf("%s: %d times", kind, r.Faults[kind]))
 	}
-	if r.Again > 0 {
-		errs = append(errs, fmt.Errorf("%d refresh tokens were used more than once", r.Again))
+	if r.Reused > 0 {
+		errs = append(errs, fmt.Errorf("%d refresh tokens were used more than once", r.Reused))
 	}
 	if r.After > r.Before+slack*r.Replicas {
 		errs = append(errs, fmt.Errorf("%d goroutines before, %d after", r.Before, r.After))
 	}
 	for _, kind := range []string{"sign_in_failed", "refresh_failed", "sign_in_again"} {
-		for _, name := range inOrder(r.Events) {
+		for _, name := range sortedKeys(r.Events) {
 			if name == "refresh_failed: superseded" {
-				// The user signed out or in anew meanwhile, and theirs stands.
+				// The user signed out or signed in again during the refresh.
 				continue
 			}
 			if name == kind || len(name) > len(kind) && name[:len(kind)+1] == kind+":" {
@@ -174,36 +180,34 @@ func (r *result) bad() error {
 		}
 	}
 	if r.Answers == 0 {
-		errs = append(errs, errors.New("nothing was answered"))
+		errs = append(errs, errors.New("no request was answered"))
 	}
 	return errors.Join(errs...)
 }
 
-// print writes a result for people.
+// print writes a result as text.
 func (r *result) print(w io.Writer) {
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/1e6) }
-	_, _ = fmt.Fprintf(w, "%s: %d clients, %d replicas, %d requests in %.1f s, %.0f a second\n",
-		r.Store, r.Clients, r.Replicas, r.Answers, r.Took.Seconds(), float64(r.Answers)/r.Took.Seconds())
-	_, _ = fmt.Fprintf(w, "  wrong identities %d, signed in after logout %d\n", r.Faults[wrongIdentity], r.Faults[aliveAfter])
-	_, _ = fmt.Fprintf(w, "  latency: half below %s, 95 %% below %s, 99 %% below %s, worst %s\n", ms(r.P50), ms(r.P95), ms(r.P99), ms(r.Worst))
-	for _, what := range inOrder(r.Did) {
-		_, _ = fmt.Fprintf(w, "  %s: %d\n", what, r.Did[what])
+	_, _ = fmt.Fprintf(w, "%s: %d clients, %d replicas\n", r.Store, r.Clients, r.Replicas)
+	_ = vegeta.NewTextReporter(&r.Metrics).Report(w)
+	_, _ = fmt.Fprintf(w, "  wrong identities %d, signed in after logout %d\n", r.Faults[wrongIdentity], r.Faults[openAfterLogout])
+	for _, action := range sortedKeys(r.Actions) {
+		_, _ = fmt.Fprintf(w, "  %s: %d\n", action, r.Actions[action])
 	}
-	_, _ = fmt.Fprintf(w, "  refresh tokens used: %d, more than once: %d\n", r.Refreshed, r.Again)
-	_, _ = fmt.Fprintf(w, "  goroutines of all replicas: %d before, %d at most, %d after; memory of a replica: %d MiB at most\n",
-		r.Before, r.MostGoroutines, r.After, r.MaxRSS>>20)
-	for _, kind := range inOrder(r.Events) {
+	_, _ = fmt.Fprintf(w, "  refresh tokens used: %d, more than once: %d\n", r.Refreshed, r.Reused)
+	_, _ = fmt.Fprintf(w, "  goroutines of all replicas: %d before, %d at most, %d after\n", r.Before, r.MostGoroutines, r.After)
+	_, _ = fmt.Fprintf(w, "  memory of a replica: %d MiB at most\n", r.MaxRSS>>20)
+	for _, kind := range sortedKeys(r.Events) {
 		_, _ = fmt.Fprintf(w, "  event %s: %d\n", kind, r.Events[kind])
 	}
 	faults := 0
-	for _, kind := range inOrder(r.Faults) {
+	for _, kind := range sortedKeys(r.Faults) {
 		faults += r.Faults[kind]
 		_, _ = fmt.Fprintf(w, "  fault: %s: %d\n", kind, r.Faults[kind])
 	}
-	_, _ = fmt.Fprintf(w, "  errors: %d\n", faults)
-	for _, line := range r.Said {
+	_, _ = fmt.Fprintf(w, "  faults: %d\n", faults)
+	for _, line := range r.Warnings {
 		if faults > 0 {
-			_, _ = fmt.Fprintf(w, "  a replica said: %.500s\n", line)
+			_, _ = fmt.Fprintf(w, "  warning of a replica: %.500s\n", line)
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// errMissing says that a database is not installed.
-var errMissing = errors.New("not on this machine")
+// errMissing is returned for databases that are not installed.
+var errMissing = errors.New("not installed")
 
-// The kinds of store, as the flag names them.
+// The kinds of store, by the values of the flag.
 const (
 	inMemory   = "memory"
 	inSQLite   = "sqlite"
@@ -27,22 +27,23 @@ const (
 	inRedis    = "redis"
 )
 
-// place is where an application keeps sessions and tokens.
-type place struct{ Kind, At string }
+// backend is the store of an application's sessions and tokens.
+type backend struct{ Kind, URL string }
 
-// variable is what the application reads a place from.
-func (p place) variable() string {
-	switch p.Kind {
+// variable returns the environment variable that configures the application for b.
+func (b backend) variable() string {
+	switch b.Kind {
 	case inPostgres:
-		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", p.At, connections)
+		return fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", b.URL, connections)
 	case inRedis:
-		return "REDIS_URL=" + p.At
+		return "REDIS_URL=" + b.URL
 	}
-	return "DATABASE_URL=" + p.At
+	return "DATABASE_URL=" + b.URL
 }
 
-// machine builds the application and makes places for it. It is the [testservers.T] that the servers live by, until end.
-type machine struct {
+// environment builds the application and creates backends for it. It implements
+// [testservers.T]: the servers run until end is called.
+type environment struct {
 	mu       sync.Mutex // guards all below
 	built    program
 	postgres string
@@ -52,25 +53,25 @@ type machine struct {
 }
 
 // Helper implements [testservers.T].
-func (m *machine) Helper() {}
+func (m *environment) Helper() {}
 
 // Cleanup implements [testservers.T].
-func (m *machine) Cleanup(f func()) { m.cleanups = append(m.cleanups, f) }
+func (m *environment) Cleanup(f func()) { m.cleanups = append(m.cleanups, f) }
 
 // Fatalf implements [testservers.T].
-func (m *machine) Fatalf(format string, args ...any) {
+func (m *environment) Fatalf(format string, args ...any) {
 	m.failed = fmt.Errorf(format, args...)
 	runtime.Goexit()
 }
 
 // Skipf implements [testservers.T].
-func (m *machine) Skipf(format string, args ...any) {
+func (m *environment) Skipf(format string, args ...any) {
 	m.failed = fmt.Errorf("%w: %s", errMissing, fmt.Sprintf(format, args...))
 	runtime.Goexit()
 }
 
-// end ends what was started, the last first.
-func (m *machine) end() {
+// end stops everything that was started, in reverse order.
+func (m *environment) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range slices.Backward(m.cleanups) {
@@ -79,8 +80,8 @@ func (m *machine) end() {
 	m.cleanups, m.built, m.postgres = nil, "", ""
 }
 
-// app is the application, built at the first call.
-func (m *machine) app(ctx context.Context) (program, error) {
+// app returns the application. The first call builds it.
+func (m *environment) app(ctx context.Context) (program, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.built != "" {
@@ -93,8 +94,8 @@ func (m *machine) app(ctx context.Context) (program, error) {
 	return m.built, err
 }
 
-// dir makes a directory.
-func (m *machine) dir() (string, error) {
+// dir creates a temporary directory.
+func (m *environment) dir() (string, error) {
 	dir, err := os.MkdirTemp("", "xsignin-load-")
 	if err == nil {
 		m.cleanups = append(m.cleanups, func() { _ = os.RemoveAll(dir) })
@@ -102,16 +103,17 @@ func (m *machine) dir() (string, error) {
 	return dir, err
 }
 
-// place makes an empty place of a kind. An error may be [errMissing].
-func (m *machine) place(kind string) (p place, err error) {
+// backend creates an empty backend of a kind. It returns [errMissing] if its server is not
+// installed.
+func (m *environment) backend(kind string) (p backend, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch kind {
 	case inMemory:
-		return place{inMemory, "memory:"}, nil
+		return backend{inMemory, "memory:"}, nil
 	case inSQLite:
 		dir, err := m.dir()
-		return place{inSQLite, "sqlite://" + filepath.ToSlash(filepath.Join(dir, "load.db"))}, err
+		return backend{inSQLite, "sqlite://" + filepath.ToSlash(filepath.Join(dir, "load.db"))}, err
 	case inPostgres:
 		if m.postgres == "" {
 			if m.postgres, err = m.start(testservers.Postgres); err != nil {
@@ -119,16 +121,16 @@ func (m *machine) place(kind string) (p place, err error) {
 			}
 		}
 		at, err := m.database()
-		return place{inPostgres, at}, err
+		return backend{inPostgres, at}, err
 	case inRedis:
 		addr, err := m.start(testservers.Redis)
-		return place{inRedis, "redis://" + addr + "/0"}, err
+		return backend{inRedis, "redis://" + addr + "/0"}, err
 	}
-	return p, fmt.Errorf("there is no store %q: memory, sqlite, postgres, redis or all", kind)
+	return p, fmt.Errorf("unknown store %q (use memory, sqlite, postgres, redis or all)", kind)
 }
 
-// start runs what may end its goroutine.
-func (m *machine) start(server func(testservers.T) string) (at string, err error) {
+// start runs server in a goroutine of its own, because Fatalf and Skipf end the goroutine.
+func (m *environment) start(server func(testservers.T) string) (at string, err error) {
 	m.failed = nil
 	done := make(chan struct{})
 	go func() {
@@ -139,8 +141,9 @@ func (m *machine) start(server func(testservers.T) string) (at string, err error
 	return at, m.failed
 }
 
-// database makes a new one in the one PostgreSQL, which takes seconds to start.
-func (m *machine) database() (string, error) {
+// database creates a database. All of them share one PostgreSQL server, which takes seconds to
+// start.
+func (m *environment) database() (string, error) {
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, m.postgres)
 	if err != nil {

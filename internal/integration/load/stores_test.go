@@ -23,37 +23,37 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// stores are those of a place, opened by a test to look into them: sessions in scs's own
-// stores, beside the tokens, as examples/app has them.
+// stores are the stores of a backend, opened by a test. Sessions are in scs's own stores, next
+// to the tokens, as in examples/app.
 type stores struct {
 	sessions scs.Store
 	tokens   tokenstore.Store
 	close    func() error
 }
 
-// open opens the stores and makes the tables that are missing.
-func (p place) open(ctx context.Context) (*stores, error) {
+// open opens the stores and creates missing tables.
+func (p backend) open(ctx context.Context) (*stores, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	switch p.Kind {
 	case inMemory:
 		return &stores{memstore.New(), tokenstore.NewMemory(), func() error { return nil }}, nil
 	case inSQLite:
-		return openSQLite(ctx, strings.TrimPrefix(p.At, "sqlite://"))
+		return openSQLite(ctx, strings.TrimPrefix(p.URL, "sqlite://"))
 	case inPostgres:
-		return openPostgres(ctx, p.At)
+		return openPostgres(ctx, p.URL)
 	case inRedis:
-		return openRedis(ctx, p.At)
+		return openRedis(ctx, p.URL)
 	}
-	return nil, fmt.Errorf("there is no store %q", p.Kind)
+	return nil, fmt.Errorf("unknown store %q", p.Kind)
 }
 
 const sqliteSessions = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
-// openSQLite opens a file by one connection: SQLite makes connections sleep that wait for each
-// other, and database/sql does not. No test needs what is written to survive the machine.
+// openSQLite opens a file with one connection. SQLite's connections sleep while they wait for
+// each other, and goroutines that wait in database/sql do not. Tests need no durable writes.
 func openSQLite(ctx context.Context, file string) (*stores, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	if err != nil {
@@ -108,7 +108,7 @@ func openPostgres(ctx context.Context, at string) (*stores, error) {
 	return &stores{pgxstore.NewWithCleanupInterval(pool, 0), tokens, end}, nil
 }
 
-// sessionPrefix begins the keys of sessions in Redis.
+// sessionPrefix is the prefix of the keys of sessions in Redis.
 const sessionPrefix = "xsignin:session:"
 
 func openRedis(ctx context.Context, at string) (*stores, error) {
@@ -128,7 +128,7 @@ func openRedis(ctx context.Context, at string) (*stores, error) {
 	return &stores{goredisstore.NewWithPrefix(c, sessionPrefix), tokens, c.Close}, nil
 }
 
-// counts are how many records the stores hold, those of ended sessions included.
+// counts returns the numbers of records, including tombstones of ended sessions.
 func (s *stores) counts(ctx context.Context) (sessions, tokens int, err error) {
 	var all map[string][]byte
 	switch store := s.sessions.(type) {
@@ -146,7 +146,7 @@ func (s *stores) counts(ctx context.Context) (sessions, tokens int, err error) {
 	return len(all), len(keys), err
 }
 
-// keys are those of all stored tokens.
+// keys returns the keys of all stored tokens.
 func (s *stores) keys(ctx context.Context) ([]tokenstore.Key, error) {
 	var keys []tokenstore.Key
 	err := s.tokens.Walk(ctx, func(k tokenstore.Key) error {

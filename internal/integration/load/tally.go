@@ -1,87 +1,110 @@
 package main
 
 import (
+	"errors"
 	"maps"
+	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"github.com/tsenart/vegeta/v12/lib/plot"
 )
 
-// tally counts what happens in a run.
+// tally collects the results of a run. Vegeta computes the latencies and the plot from them.
 type tally struct {
 	answers atomic.Int64
 
 	mu      sync.Mutex // guards all below
-	began   time.Time
-	took    []time.Duration // of all answers
-	window  []time.Duration // of those since the last sample
-	paths   map[string]int  // answers by method and path
-	did     map[string]int  // what visitors did
-	faults  map[string]int  // by kind; a run has none
-	samples []sample
+	run     string     // the name of the run in the plot
+	plot    *plot.Plot // nil for no plot
+	err     error      // of plot
+	begun   uint64     // requests that have begun
+	metrics vegeta.Metrics
+	actions map[string]int // what visitors did
+	faults  map[string]int // by kind; a good run has none
 }
 
-// sample is the state of a run at a time.
-type sample struct {
-	At         time.Duration
-	Rate       float64 // answers in a second
-	P50, P99   time.Duration
-	Goroutines int // of all replicas together
-	RSS        int64
+// newTally returns a tally of a run. It also adds the requests to p, unless p is nil.
+func newTally(run string, p *plot.Plot) *tally {
+	return &tally{run: run, plot: p, actions: map[string]int{}, faults: map[string]int{}}
 }
 
-func newTally() *tally {
-	return &tally{began: time.Now(), paths: map[string]int{}, did: map[string]int{}, faults: map[string]int{}}
+// begin returns the result of a request that begins now. The caller must pass the result to
+// answered or failed, because the plot waits for missing sequence numbers.
+func (t *tally) begin(r *http.Request) *vegeta.Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begun++
+	return &vegeta.Result{
+		Attack: t.run, Seq: t.begun - 1, Timestamp: time.Now(), BytesOut: uint64(max(0, r.ContentLength)),
+	}
 }
 
-func (t *tally) answered(what string, took time.Duration) {
+// answered adds the result of a request that got a whole response.
+func (t *tally) answered(r *vegeta.Result, status, bytes int) {
+	r.Code, r.BytesIn = uint16(status), uint64(bytes)
+	t.add(r)
 	t.answers.Add(1)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.paths[what]++
-	t.took = append(t.took, took)
-	t.window = append(t.window, took)
 }
 
-func (t *tally) done(what string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.did[what]++
+// failed adds the result of a request that got no response, or part of one.
+func (t *tally) failed(r *vegeta.Result, err error) {
+	r.Error = err.Error()
+	t.add(r)
 }
 
-func (t *tally) fault(what string) {
+func (t *tally) add(r *vegeta.Result) {
+	r.Latency = time.Since(r.Timestamp)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.faults[what]++
-}
-
-// sample ends a window.
-func (t *tally) sample(goroutines int, rss int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := sample{At: time.Since(t.began), Goroutines: goroutines, RSS: rss}
-	last := time.Duration(0)
-	if n := len(t.samples); n > 0 {
-		last = t.samples[n-1].At
+	t.metrics.Add(r)
+	if t.plot != nil {
+		t.err = errors.Join(t.err, t.plot.Add(r))
 	}
-	if len(t.window) > 0 {
-		slices.Sort(t.window)
-		s.Rate = float64(len(t.window)) / (s.At - last).Seconds()
-		s.P50, s.P99 = percentile(t.window, 50), percentile(t.window, 99)
-	}
-	t.window = t.window[:0]
-	t.samples = append(t.samples, s)
 }
 
-// percentile of what is sorted.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	i := int(float64(len(sorted)) * p / 100)
-	return sorted[min(i, len(sorted)-1)]
+// report returns the statistics of all requests. It is called once, after the last request.
+func (t *tally) report() (vegeta.Metrics, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.metrics.Close()
+	return t.metrics, t.err
 }
 
-// inOrder are the names of a count, in order.
-func inOrder(count map[string]int) []string { return slices.Sorted(maps.Keys(count)) }
+// done counts an action of a visitor.
+func (t *tally) done(action string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.actions[action]++
+}
+
+// fault counts a fault.
+func (t *tally) fault(kind string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults[kind]++
+}
+
+// newPlot returns a plot of latencies over time, with a line for each run.
+func newPlot() *plot.Plot {
+	const points = 4000 // of a line; Vegeta leaves out the least visible ones
+	return plot.New(plot.Title("Latencies of examples/app, by store"), plot.Downsample(points))
+}
+
+// writePlot writes p to an HTML file. Nothing can be added to p afterwards.
+func writePlot(file string, p *plot.Plot) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	p.Close()
+	_, err = p.WriteTo(f)
+	return errors.Join(err, f.Close())
+}
+
+// sortedKeys returns the names in a count, sorted.
+func sortedKeys(count map[string]int) []string { return slices.Sorted(maps.Keys(count)) }

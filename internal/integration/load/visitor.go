@@ -16,21 +16,21 @@ import (
 	"time"
 )
 
-// visitor is a browser with a user of its own at X. One goroutine has it, which may let it
-// make several requests at once.
+// visitor is a browser with its own user at X. It is used by one goroutine, but some methods
+// send several requests at once.
 type visitor struct {
-	id     string
-	x      *localX
-	door   *door
-	tally  *tally
-	client *http.Client
-	random *rand.Rand
-	draft  string // what the session must hold; "" is not known
-	oauth1 bool   // how it is signed in
+	id       string
+	x        *localX
+	balancer *balancer
+	tally    *tally
+	client   *http.Client
+	random   *rand.Rand
+	draft    string // the draft in the session; "" if unknown
+	oauth1   bool   // whether it signed in by OAuth 1.0a
 }
 
-func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
-	v := &visitor{id: id, x: x, door: d, tally: d.tally, random: rand.New(rand.NewPCG(seed, 1))}
+func newVisitor(id string, x *localX, d *balancer, seed uint64) *visitor {
+	v := &visitor{id: id, x: x, balancer: d, tally: d.tally, random: rand.New(rand.NewPCG(seed, 1))}
 	v.client = &http.Client{
 		Transport: d, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -39,14 +39,14 @@ func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
 	return v
 }
 
-// forget empties the browser.
+// forget deletes all cookies.
 func (v *visitor) forget() {
-	// Without a list of public suffixes nothing fails.
+	// cookiejar.New cannot fail without options.
 	v.client.Jar, _ = cookiejar.New(nil)
 	v.draft = ""
 }
 
-// answer is a response that was read to its end.
+// answer is a response whose body has been read.
 type answer struct {
 	status     int
 	retryAfter string
@@ -54,7 +54,8 @@ type answer struct {
 	body       string
 }
 
-// send sends a request as a script of the application's does. cookie replaces the jar, unless it is nil.
+// send sends a request as a script of the application does. A cookie that is not nil replaces
+// the jar.
 func (v *visitor) send(ctx context.Context, method, path string, form url.Values, cookie []*http.Cookie) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, publicURL+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -81,14 +82,14 @@ func (v *visitor) send(ctx context.Context, method, path string, form url.Values
 	return answer{resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("Location"), string(b)}, err
 }
 
-// Faults, of which a run has none. Others are a status or an error's text.
+// Kinds of fault. Others are named by a status or by the text of an error.
 const (
-	wrongIdentity = "WRONG IDENTITY"
-	aliveAfter    = "SIGNED IN AFTER LOGOUT"
-	wrongDraft    = "WRONG SESSION DATA"
+	wrongIdentity   = "WRONG IDENTITY"
+	openAfterLogout = "SIGNED IN AFTER LOGOUT"
+	wrongDraft      = "WRONG SESSION DATA"
 )
 
-// signIn signs the visitor's user in, by either protocol.
+// signIn signs the user in by a random protocol.
 func (v *visitor) signIn() error {
 	v.oauth1 = v.random.IntN(5) == 0
 	login := publicURL + "/auth/login?return_to=%2Fme"
@@ -108,7 +109,7 @@ func (v *visitor) signIn() error {
 	return nil
 }
 
-// statusError is an answer that is not what it should be.
+// statusError is an answer with an unexpected status.
 type statusError struct {
 	what string
 	answer
@@ -117,30 +118,30 @@ type statusError struct {
 // Error implements error.
 func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.what, e.status) }
 
-// detail is the error with the answer's beginning.
+// detail returns the error with the beginning of the body.
 func (e *statusError) detail() string { return fmt.Sprintf("%v: %.300s", e, e.body) }
 
-// who is whose an answer is. What an answer does not tell is empty.
-type who struct {
+// identity tells which user an answer is for. Fields that the answer does not tell are empty.
+type identity struct {
 	session string // the id of the user of the session
-	x       string // the id of the user that X knows the token of
-	draft   string // what the session holds of the application's own
+	x       string // the id of the token's user at X
+	draft   string // the application's data in the session
 }
 
-// whose reads who an answer is for. Pages are in HTML, and name the user by the handle.
-func whose(path, body string) (w who, err error) {
+// parseIdentity reads which user an answer is for. HTML pages contain the username.
+func parseIdentity(path, body string) (w identity, err error) {
 	switch path, _, _ = strings.Cut(path, "?"); path {
 	case "/me":
 		var me struct{ ID, Username string }
 		if err := json.Unmarshal([]byte(body), &me); err != nil {
 			return w, fmt.Errorf("%s: %w", path, err)
 		}
-		if w.session = me.ID; me.Username != handle(me.ID) {
+		if w.session = me.ID; me.Username != username(me.ID) {
 			w.session = me.ID + " and " + me.Username
 		}
 	case "/timeline":
-		// X shows a timeline to its owner alone, so this tells the session's user and the
-		// token's at once.
+		// X shows a timeline to its owner only, so the author is both the session's user and
+		// the token's.
 		var timeline struct {
 			Data []struct {
 				AuthorID string `json:"author_id"`
@@ -153,7 +154,7 @@ func whose(path, body string) (w who, err error) {
 			w.session, w.x = timeline.Data[0].AuthorID, timeline.Data[0].AuthorID
 		}
 	default:
-		w.session = strings.TrimPrefix(between(body, `<span class="handle">@`, "<"), handle(""))
+		w.session = strings.TrimPrefix(between(body, `<span class="handle">@`, "<"), username(""))
 		if path == "/compose" {
 			w.draft = html.UnescapeString(between(between(body, "<textarea", "/textarea>"), ">", "<"))
 		}
@@ -161,37 +162,37 @@ func whose(path, body string) (w who, err error) {
 	return w, nil
 }
 
-// ask asks for a page and checks that it is the visitor's.
-func (v *visitor) ask(ctx context.Context, path string) (who, error) {
+// get requests a page and checks that it is for the visitor's user.
+func (v *visitor) get(ctx context.Context, path string) (identity, error) {
 	a, err := v.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
-		return who{}, err
+		return identity{}, err
 	}
 	if a.status != http.StatusOK {
-		return who{}, &statusError{"GET " + path, a}
+		return identity{}, &statusError{"GET " + path, a}
 	}
-	w, err := whose(path, a.body)
+	w, err := parseIdentity(path, a.body)
 	if err == nil && (w.session != v.id || (path == "/timeline" && w.x != v.id)) {
 		err = errWrongIdentity
 	}
 	return w, err
 }
 
-// change sends a form and asks for the page to which the answer leads.
-func (v *visitor) change(ctx context.Context, path string, form url.Values) (who, error) {
+// post sends a form and gets the page that the answer redirects to.
+func (v *visitor) post(ctx context.Context, path string, form url.Values) (identity, error) {
 	a, err := v.send(ctx, http.MethodPost, path, form, nil)
 	if err != nil {
-		return who{}, err
+		return identity{}, err
 	}
 	if a.status != http.StatusSeeOther {
-		return who{}, &statusError{"POST " + path, a}
+		return identity{}, &statusError{"POST " + path, a}
 	}
-	return v.ask(ctx, a.location)
+	return v.get(ctx, a.location)
 }
 
-// keep has the session keep a draft.
-func (v *visitor) keep(ctx context.Context, draft string) error {
-	w, err := v.change(ctx, "/compose/draft", url.Values{"text": {draft}})
+// saveDraft saves a draft in the session.
+func (v *visitor) saveDraft(ctx context.Context, draft string) error {
+	w, err := v.post(ctx, "/compose/draft", url.Values{"text": {draft}})
 	if err == nil && w.draft != draft {
 		err = errWrongDraft
 	}
@@ -201,40 +202,40 @@ func (v *visitor) keep(ctx context.Context, draft string) error {
 	return err
 }
 
-// refresh has the application refresh the visitor's token, which is one by OAuth 2.0.
+// refresh makes the application refresh the visitor's OAuth 2.0 token.
 func (v *visitor) refresh(ctx context.Context) error {
-	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
+	_, err := v.post(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
 	return err
 }
 
-// toldToSignIn reports whether an error asks the user to sign in again, as the token is of no
-// more use.
-func toldToSignIn(err error) bool {
+// signInRequired reports whether an error tells the user to sign in again, because the token
+// does not work any more.
+func signInRequired(err error) bool {
 	var s *statusError
 	return errors.As(err, &s) && s.status == http.StatusUnauthorized &&
 		strings.Contains(s.body, "sign_in_again")
 }
 
 var (
-	errWrongIdentity = errors.New(wrongIdentity)
-	errAlive         = errors.New(aliveAfter)
-	errWrongDraft    = errors.New(wrongDraft)
+	errWrongIdentity   = errors.New(wrongIdentity)
+	errOpenAfterLogout = errors.New(openAfterLogout)
+	errWrongDraft      = errors.New(wrongDraft)
 )
 
-// cookies are those that the visitor sends.
+// cookies returns the cookies that the visitor sends.
 func (v *visitor) cookies() []*http.Cookie {
 	u, _ := url.Parse(publicURL)
 	return v.client.Jar.Cookies(u)
 }
 
-// signOut signs out while other requests of the browser are in flight, and tries whether the
-// cookie of before still opens anything.
+// signOut signs out during other requests of the browser. Then it checks that the old cookie
+// opens nothing.
 func (v *visitor) signOut(ctx context.Context) error {
 	old := v.cookies()
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for i := range errs[1:] {
-		wg.Go(func() { errs[i+1] = v.inFlight(ctx, i, old) })
+		wg.Go(func() { errs[i+1] = v.requestDuringLogout(ctx, i, old) })
 	}
 	a, err := v.send(ctx, http.MethodPost, "/auth/logout", url.Values{}, nil)
 	if err == nil && a.status != http.StatusNoContent {
@@ -247,12 +248,12 @@ func (v *visitor) signOut(ctx context.Context) error {
 	}
 	v.draft = ""
 	v.tally.done("sign-outs")
-	return v.gone(ctx, old)
+	return v.checkSignedOut(ctx, old)
 }
 
-// inFlight makes a request, the i-th of several, that a sign-out may overtake: two of three
-// write the session.
-func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) error {
+// requestDuringLogout sends the i-th request of several during a sign-out. Two of three write
+// the session.
+func (v *visitor) requestDuringLogout(ctx context.Context, i int, cookie []*http.Cookie) error {
 	method, path, form := http.MethodPost, "/compose/draft", url.Values{"text": {v.id}}
 	if i%3 == 0 {
 		method, path, form = http.MethodGet, "/me", nil
@@ -262,7 +263,7 @@ func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) er
 	case err != nil:
 		return err
 	case a.status == http.StatusOK:
-		w, err := whose(path, a.body)
+		w, err := parseIdentity(path, a.body)
 		if err == nil && w.session != v.id {
 			err = errWrongIdentity
 		}
@@ -273,39 +274,39 @@ func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) er
 	return nil
 }
 
-// gone checks that a cookie opens nothing.
-func (v *visitor) gone(ctx context.Context, old []*http.Cookie) error {
+// checkSignedOut checks that a cookie opens nothing.
+func (v *visitor) checkSignedOut(ctx context.Context, old []*http.Cookie) error {
 	a, err := v.send(ctx, http.MethodGet, "/me", nil, old)
 	switch {
 	case err != nil:
 		return err
 	case a.status == http.StatusOK:
-		return errAlive
+		return errOpenAfterLogout
 	case a.status != http.StatusUnauthorized || !strings.Contains(a.body, "not_signed_in"):
-		// Who is signed in, and has only lost the token, gets another code.
+		// A signed-in user whose token is lost gets another code.
 		return &statusError{"after logout", a}
 	}
 	return nil
 }
 
-// act does one of the things that visitors do, at random.
+// act does a random action.
 func (v *visitor) act(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(1000); {
 	case n < 450:
-		_, err = v.ask(ctx, "/me")
+		_, err = v.get(ctx, "/me")
 	case n < 530:
-		_, err = v.ask(ctx, "/")
+		_, err = v.get(ctx, "/")
 	case n < 880:
-		_, err = v.ask(ctx, "/timeline")
+		_, err = v.get(ctx, "/timeline")
 		v.tally.done("API calls")
 	case n < 910:
-		err = v.together(ctx, 4)
+		err = v.callTogether(ctx, 4)
 	case n < 940:
-		err = v.keep(ctx, fmt.Sprintf("%s <%d>", v.id, v.random.Uint64()))
+		err = v.saveDraft(ctx, fmt.Sprintf("%s <%d>", v.id, v.random.Uint64()))
 	case n < 970:
-		var w who
-		if w, err = v.ask(ctx, "/compose"); err == nil && w.draft != v.draft {
+		var w identity
+		if w, err = v.get(ctx, "/compose"); err == nil && w.draft != v.draft {
 			err = errWrongDraft
 		}
 	case n < 980:
@@ -320,13 +321,13 @@ func (v *visitor) act(ctx context.Context) error {
 	return err
 }
 
-// together makes API calls all at once, as a page does that loads several things.
-func (v *visitor) together(ctx context.Context, n int) error {
+// callTogether makes n API calls at once, as a page with several parts does.
+func (v *visitor) callTogether(ctx context.Context, n int) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			_, errs[i] = v.ask(ctx, "/timeline")
+			_, errs[i] = v.get(ctx, "/timeline")
 			v.tally.done("API calls")
 		})
 	}
@@ -334,15 +335,15 @@ func (v *visitor) together(ctx context.Context, n int) error {
 	return errors.Join(errs...)
 }
 
-// kindOf names a fault without what is different each time.
+// kindOf returns the kind of a fault, without details that differ each time.
 func kindOf(err error) string {
 	var u *url.Error
 	var s *statusError
 	switch {
 	case errors.Is(err, errWrongIdentity):
 		return wrongIdentity
-	case errors.Is(err, errAlive):
-		return aliveAfter
+	case errors.Is(err, errOpenAfterLogout):
+		return openAfterLogout
 	case errors.Is(err, errWrongDraft):
 		return wrongDraft
 	case errors.As(err, &s):

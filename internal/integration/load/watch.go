@@ -6,19 +6,18 @@ import (
 	"time"
 )
 
-// watch looks at the replicas from time to time.
+// watch polls the replicas for their goroutines, memory and events.
 type watch struct {
 	replicas []*process
-	tally    *tally
 	client   http.Client
 
-	goroutines int   // the most so far, of all together
-	rss        int64 // the most so far, of one
-	events     map[string]int
+	goroutines int            // the most so far, of all replicas together
+	rss        int64          // the most so far, of one replica
+	events     map[string]int // of all replicas, at the last poll
 }
 
-// look sums up what the replicas say.
-func (w *watch) look(ctx context.Context) (goroutines int, rss int64, err error) {
+// poll asks all replicas once, and returns the sum of their goroutines.
+func (w *watch) poll(ctx context.Context) (goroutines int, err error) {
 	if w.client.Transport == nil {
 		w.client = http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	}
@@ -26,20 +25,19 @@ func (w *watch) look(ctx context.Context) (goroutines int, rss int64, err error)
 	for _, s := range w.replicas {
 		st, err := s.stats(ctx, &w.client)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		goroutines += st.Goroutines
-		rss += st.RSS
 		w.rss = max(w.rss, st.MaxRSS)
 		for kind, n := range st.Events {
 			w.events[kind] += n
 		}
 	}
 	w.goroutines = max(w.goroutines, goroutines)
-	return goroutines, rss, nil
+	return goroutines, nil
 }
 
-// until looks every half second.
+// until polls every half second until stopped is closed.
 func (w *watch) until(stopped <-chan struct{}) error {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -49,21 +47,18 @@ func (w *watch) until(stopped <-chan struct{}) error {
 			return nil
 		case <-tick.C:
 		}
-		goroutines, rss, err := w.look(context.Background())
-		if err != nil {
+		if _, err := w.poll(context.Background()); err != nil {
 			return err
 		}
-		w.tally.sample(goroutines, rss)
 	}
 }
 
-// rest waits until the replicas have as many goroutines as before, or for 20 seconds.
-func (w *watch) rest(ctx context.Context, before int, hangUp func()) (after int, err error) {
-	most := w.goroutines
+// waitIdle waits until the replicas have as many goroutines as before, but at most 20 seconds.
+// It calls closeIdle before each poll.
+func (w *watch) waitIdle(ctx context.Context, before int, closeIdle func()) (after int, err error) {
 	for began := time.Now(); ; {
-		hangUp()
-		if after, _, err = w.look(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
-			w.goroutines = max(most, w.goroutines)
+		closeIdle()
+		if after, err = w.poll(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
 			return after, err
 		}
 		select {

@@ -16,7 +16,7 @@ import (
 
 const tokenPath = "/2/oauth2/token"
 
-// localX is the X of a run, on 127.0.0.1. It counts how often each refresh token is used.
+// localX is a fake X on 127.0.0.1. It counts how often each refresh token is used.
 type localX struct {
 	*xtest.X
 	url string
@@ -26,14 +26,15 @@ type localX struct {
 	used map[string]int
 }
 
-// newX makes an X with users, who follow nobody and have a post each, whose access tokens live for life; 0 means two hours.
+// newX starts an X. Each of its users follows nobody and has one post. Access tokens live for
+// life; 0 means two hours.
 func newX(users int, life time.Duration) (*localX, error) {
 	cfg := xtest.Config{
 		Callbacks: []string{publicURL + "/auth/callback"},
 		Switches:  xtest.Switches{AccessLifetime: life},
 	}
 	for i := range users {
-		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: handle(userID(i))})
+		cfg.Users = append(cfg.Users, xtest.User{ID: userID(i), Username: username(userID(i))})
 	}
 	x := &localX{X: xtest.New(cfg), used: map[string]int{}}
 	api := xapi.Mount(x.X)
@@ -48,9 +49,8 @@ func newX(users int, life time.Duration) (*localX, error) {
 		return nil, err
 	}
 	x.url = "http://" + l.Addr().String()
-	// Clients keep connections that they made and had no use for yet. A server that closes
-	// such a one just as it is used leaves the client without an answer, so this waits longer
-	// than a run.
+	// Clients keep unused connections. If the server closes one just when the client begins
+	// to use it, the client gets no answer. So the timeout is longer than a run.
 	x.srv = &http.Server{Handler: x, ReadHeaderTimeout: 2 * maxTime}
 	go func() { _ = x.srv.Serve(l) }()
 	return x, nil
@@ -58,8 +58,8 @@ func newX(users int, life time.Duration) (*localX, error) {
 
 func userID(i int) string { return strconv.Itoa(1_000_001 + i) }
 
-// handle is the username of the user with an id.
-func handle(id string) string { return "u" + id }
+// username returns the username of the user with an id.
+func username(id string) string { return "u" + id }
 
 // ServeHTTP implements [http.Handler].
 func (x *localX) ServeHTTP(w http.ResponseWriter, r *http.Request) {
