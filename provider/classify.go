@@ -1,16 +1,77 @@
 package provider
 
 import (
+	"bytes"
+	_ "embed" // for answers.json
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
-// This file decides what an answer of a provider means. Fault.go reads the answer.
+// This file decides what an answer of a provider means. Fault.go reads the answer. The
+// tables are in answers.json: the first row that matches an answer has its meaning. The
+// codes that are numbers are in X's list of error codes. The texts are what X sends
+// without a number.
+
+// rule is one row of a table. It matches an answer to one of Ops, with Status, that has
+// one of Codes and one of Texts, and for which When is true. Conditions that are not set
+// do not count. A row with Table stands for the rows of that table.
+type rule struct {
+	Ops    []string
+	Status int
+	Codes  []string // see fault.has
+	Texts  []string // in lower case
+	When   condition
+	Means  verdict
+	Table  string
+	Why    string
+}
+
+func (r *rule) matches(c *call, f *fault) bool {
+	return (r.Ops == nil || slices.Contains(r.Ops, c.op)) &&
+		(r.Status == 0 || r.Status == c.status) &&
+		(r.Codes == nil || f.has(r.Codes...)) &&
+		(r.Texts == nil || f.says(r.Texts...)) &&
+		(r.When == nil || r.When(c, f))
+}
+
+// decide returns the meaning of an answer by the first row that matches it.
+func decide(c *call, f *fault, table []rule) (verdict, bool) {
+	for _, r := range table {
+		if r.Table != "" {
+			if v, ok := decide(c, f, rows(r.Table)); ok {
+				return v, true
+			}
+		} else if r.matches(c, f) {
+			return r.Means, true
+		}
+	}
+	return verdict{ErrRefused, ReasonOther}, false
+}
+
+//go:embed answers.json
+var answersJSON []byte
+
+// answers returns the tables by their names.
+var answers = sync.OnceValue(func() (tables map[string][]rule) {
+	d := json.NewDecoder(bytes.NewReader(answersJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&tables); err != nil {
+		panic("provider: answers.json: " + err.Error())
+	}
+	return tables
+})
+
+func rows(table string) []rule { return answers()[table] }
+
+type words = []string
 
 // verdict is the meaning of an answer. The zero verdict is no error.
 type verdict struct {
@@ -18,177 +79,33 @@ type verdict struct {
 	reason Reason
 }
 
-// rule is one row of a table. It matches an answer to one of ops, with status, that has
-// one of codes or texts, and for which when is true. Conditions that are not set do not
-// count.
-type rule struct {
-	ops    []string
-	status int
-	codes  []string // see fault.has
-	texts  []string // in lower case
-	when   func(*call, *fault) bool
-	means  verdict
-}
-
-func (r *rule) matches(c *call, f *fault) bool {
-	return (r.ops == nil || slices.Contains(r.ops, c.op)) &&
-		(r.status == 0 || r.status == c.status) &&
-		(r.codes == nil && r.texts == nil || f.has(r.codes...) || f.says(r.texts...)) &&
-		(r.when == nil || r.when(c, f))
-}
-
-func decide(c *call, f *fault, tables ...[]rule) verdict {
-	for _, r := range slices.Concat(tables...) {
-		if r.matches(c, f) {
-			return r.means
-		}
+// UnmarshalText implements [encoding.TextUnmarshaler]. A name that is no kind is a reason.
+func (v *verdict) UnmarshalText(name []byte) error {
+	kinds := map[string]error{
+		"revoked": nil, "denied": ErrDenied, "expired": ErrExpired, "unavailable": ErrUnavailable,
+		"account refused": ErrAccountRefused, "token refused": ErrTokenRefused, "rate limited": ErrRateLimited,
 	}
-	return otherwise
-}
-
-type words = []string
-
-var (
-	opToken, opRefresh, opRevoke = words{"token"}, words{"refresh"}, words{"revoke"}
-	opRequest, opAccess          = words{"request_token"}, words{"access_token"}
-	opCallback, opVerify         = words{"callback"}, words{verifyOp}
-	opUser                       = words{usersMe, verifyOp}
-
-	revoked       = verdict{}
-	denied        = verdict{kind: ErrDenied}
-	expired       = verdict{kind: ErrExpired}
-	tokenRefused  = verdict{kind: ErrTokenRefused}
-	unavailable   = verdict{kind: ErrUnavailable}
-	limited       = verdict{kind: ErrRateLimited}
-	wrongCallback = verdict{ErrRefused, ReasonCallback}
-	wrongKeys     = verdict{ErrRefused, ReasonCredentials}
-	wrongClock    = verdict{ErrRefused, ReasonClock}
-	noAccess      = verdict{ErrRefused, ReasonAccess}
-	noScope       = verdict{ErrRefused, ReasonScope}
-	noCredits     = verdict{ErrRefused, ReasonCredits}
-	usageCap      = verdict{ErrRefused, ReasonUsageCap}
-	otherwise     = verdict{ErrRefused, ReasonOther}
-
-	// accessCodes are X's codes for a plan, a project or permissions that do not cover the
-	// call: its problem types, a suspended application (416), limited access (453), an
-	// application's token (220) and a read-only application (261).
-	accessCodes = words{
-		"client-forbidden", "client-not-enrolled", "unsupported-authentication", "oauth1-permissions",
-		"416", "453", "220", "261",
+	kind, ok := kinds[string(name)]
+	if *v = (verdict{kind: kind}); !ok {
+		*v = verdict{ErrRefused, Reason(name)}
 	}
-	deadToken = words{"token_revoked", "token_rejected", "token_expired"}
-)
-
-// everywhere has the answers that mean the same at every provider.
-var everywhere = []rule{
-	// This is no rate limit: it lasts until the next month, and the headers beside it are
-	// those of a limit that is not reached. With status 403 the cap is a spending limit.
-	{status: 429, codes: words{"usage-capped"}, means: usageCap},
-	{status: 429, means: limited},
-	{codes: words{"88"}, means: limited},
-	{when: outage, means: unavailable},
-	{status: 402, means: noCredits},
-	{codes: words{"credits", "usage-capped"}, means: noCredits},
+	return nil
 }
 
-// xAccount is X's refusal of an account: suspended, locked, or not permitted.
-var xAccount = rule{
-	codes: words{"user-suspended", "64", "326"},
-	texts: words{"user has been suspended", "account is suspended", "your account is not permitted"},
-	means: verdict{kind: ErrAccountRefused},
-}
+// condition is what a row requires beyond codes and texts.
+type condition func(*call, *fault) bool
 
-// xRefresh has X's own ways to say that a refresh token is refused.
-var xRefresh = []rule{
-	{ops: opRefresh, when: saysInvalidToken, means: tokenRefused},
-	{ops: opRefresh, codes: words{"invalid_request"}, when: aboutToken, means: tokenRefused},
-}
-
-// tokenEndpoints is for the token and revocation endpoints of OAuth 2.0, and for the
-// errors of callbacks (RFC 6749, section 4.1.2.1).
-var tokenEndpoints = []rule{
-	{ops: opToken, codes: words{"invalid_grant"}, means: expired},
-	{ops: opToken, texts: words{"authorization code was invalid", "code verifier did not match"}, means: expired},
-	{ops: opToken, texts: words{"redirect_uri", "redirect uri"}, means: wrongCallback},
-	{ops: opRefresh, codes: words{"invalid_grant"}, means: tokenRefused},
-	{ops: opRevoke, codes: words{"invalid_grant", "invalid_token"}, means: revoked},
-	{ops: opRevoke, texts: words{"value passed for the token was invalid"}, means: revoked},
-	// All required parameters but the client id are always sent.
-	{codes: words{"invalid_client", "unauthorized_client"}, means: wrongKeys},
-	{texts: words{"missing required parameter"}, means: wrongKeys},
-	{codes: words{"server_error", "temporarily_unavailable"}, means: unavailable},
-	{codes: words{"invalid_scope"}, means: noScope},
-	{codes: accessCodes, means: noAccess},
-	{ops: opCallback, codes: words{"invalid_request", "unsupported_response_type"}, means: otherwise},
-	{ops: opCallback, means: denied},
-	{status: 401, means: wrongKeys},
-	{when: unstructured, means: unavailable},
-}
-
-// xUser is for X's users/me by OAuth 2.0.
-var xUser = []rule{
-	xAccount,
-	// A 401 right after the exchange has been an outage. X has sent "Authenticating with
-	// Unknown is forbidden" for good tokens, and accepted the same tokens minutes later.
-	{status: 401, means: unavailable},
-	{texts: words{"with unknown"}, means: unavailable},
-	{codes: accessCodes, means: noAccess},
-	{when: unstructured, means: unavailable},
-	{status: 403, when: saysForbidden, means: noScope},
-}
-
-// xOAuth1 is for X by OAuth 1.0a. The numbers are in X's list of error codes. The texts
-// are what X sends without a number.
-var xOAuth1 = []rule{
-	xAccount,
-	{ops: words{"invalidate_token"}, status: 401, codes: words{"89"}, means: revoked},
-	{ops: opUser, texts: words{"with unknown"}, means: unavailable},
-	{codes: words{"135"}, means: wrongClock},
-	{codes: words{"415", "417"}, means: wrongCallback},
-	{texts: words{"only support the oauth_callback value"}, means: wrongCallback},
-	{codes: accessCodes, means: noAccess},
-	{texts: words{"temporarily unavailable"}, means: unavailable},
-	{ops: opAccess, codes: words{"89"}, texts: words{"oauth_verifier", "request token"}, means: expired},
-	{status: 401, when: clockOff, means: wrongClock},
-	// X does not always name what is wrong with a stranger's token.
-	{ops: opVerify, status: 401, means: tokenRefused},
-	{ops: opVerify, codes: words{"89"}, means: tokenRefused},
-	{codes: words{"32", "215"}, texts: words{"validate oauth signature"}, means: wrongKeys},
-	// The request has no token, so X refuses the key.
-	{ops: opRequest, codes: words{"89"}, means: wrongKeys},
-	{ops: opRequest, status: 401, when: saysNothing, means: wrongKeys},
-	{ops: opRequest, status: 401, texts: words{"unauthorized", "consumer", "signature"}, means: wrongKeys},
-	{ops: opUser, status: 401, means: unavailable},
-	// X translates "temporarily unavailable" into the user's language.
-	{when: unstructured, means: unavailable},
-	// OAuth 1.0a has no scopes.
-	{ops: opUser, status: 403, means: noAccess},
-}
-
-// anyUser is for the user's address of a provider by configuration.
-var anyUser = []rule{
-	// GitHub sends its limits with status 403.
-	{when: limitReached, means: limited},
-	{codes: words{"insufficient_scope"}, means: noScope},
-	{status: 401, means: unavailable},
-	{status: 403, means: noAccess},
-	{when: unstructured, means: unavailable},
-}
-
-// anyOAuth1 is for the endpoints of OAuth 1.0a of a provider by configuration.
-var anyOAuth1 = []rule{
-	{codes: words{"timestamp_refused"}, means: wrongClock},
-	{codes: words{"consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused"}, means: wrongKeys},
-	{codes: words{"signature_invalid", "signature_method_rejected"}, means: wrongKeys},
-	{codes: words{"token_used", "verifier_invalid"}, means: expired},
-	{codes: deadToken, means: expired},
-	{codes: words{"permission_denied"}, means: denied},
-	{status: 401, when: clockOff, means: wrongClock},
-	{texts: words{"callback"}, means: wrongCallback},
-	// The request has no token, so the provider refuses the key.
-	{ops: opRequest, status: 401, means: wrongKeys},
-	{ops: opAccess, status: 401, means: expired},
-	{ops: opAccess, status: 400, means: expired},
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (w *condition) UnmarshalText(name []byte) error {
+	*w = map[string]condition{
+		"outage": outage, "unstructured": unstructured, "says nothing": saysNothing, "clock is off": clockOff,
+		"body says invalid_token": saysInvalidToken, "about the token": aboutToken,
+		"limit is reached": limitReached, "says Forbidden only": saysForbidden,
+	}[string(name)]
+	if *w == nil {
+		return fmt.Errorf("no condition is called %q", name)
+	}
+	return nil
 }
 
 func outage(c *call, f *fault) bool {
@@ -252,13 +169,13 @@ func (c *call) failure() error {
 	if c.op == userOp || c.op == usersMe {
 		table = c.user
 	}
-	v := decide(c, &f, everywhere, table)
-	if v == revoked {
+	v, _ := decide(c, &f, slices.Concat(rows("everywhere"), table))
+	if v.kind == nil {
 		return nil
 	}
 	e := c.fail(v.kind, f.text())
 	e.Reason, e.Code = v.reason, codeText(f.code(), c.hidden())
-	if v == limited {
+	if v.kind == ErrRateLimited {
 		e.RetryAt = retryAt(c.header, c.now())
 	}
 	return e

@@ -50,10 +50,9 @@ const (
 	ReasonAccess Reason = "access_level"
 	// ReasonScope: the token lacks a scope that the call needs.
 	ReasonScope Reason = "missing_scope"
-	// ReasonCredits: the credits at X are spent, or the spending limit is reached.
+	// ReasonCredits: the credits at X are spent, or a spending limit or a monthly cap of
+	// calls is reached.
 	ReasonCredits Reason = "no_credits"
-	// ReasonUsageCap: the application has reached its monthly cap of calls.
-	ReasonUsageCap Reason = "usage_cap"
 	// ReasonOther: see [Error.Code] and [Error.Detail].
 	ReasonOther Reason = "other"
 )

@@ -72,9 +72,11 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL)
 	c.address("AuthorizeURL", cfg.AuthorizeURL)
 	c.address("AccessTokenURL", cfg.AccessTokenURL)
-	endpoints, user, rejected := anyOAuth1, anyUser, rejects(deadToken...)
+	endpoints, user := rows("tokens by OAuth 1.0a"), rows("the user")
+	rejected := rejects("token_revoked", "token_rejected", "token_expired")
 	if c.x {
-		endpoints, user, rejected = xOAuth1, xOAuth1, rejects("89")
+		endpoints, rejected = rows("X by OAuth 1.0a"), rejects("89")
+		user = endpoints
 	}
 	s := c.service(OAuth2Config{
 		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,

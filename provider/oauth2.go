@@ -104,9 +104,9 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	}
 	c.scopes("Scopes", cfg.Scopes)
 	c.scopes("IdentityScopes", cfg.IdentityScopes)
-	endpoints, user, rejected := tokenEndpoints, anyUser, rejects("invalid_token")
+	endpoints, user, rejected := rows("tokens by OAuth 2.0"), rows("the user"), rejects("invalid_token")
 	if c.x {
-		endpoints, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
+		endpoints, user, rejected = rows("X, tokens by OAuth 2.0"), rows("X, the user by OAuth 2.0"), rejects()
 	}
 	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
 	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, rejected)
@@ -217,7 +217,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	case code != "" && !callback.Has("error"):
 		return code, nil
 	default:
-		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, tokenEndpoints)
+		v, _ = decide(&call{op: "callback"}, &fault{codes: words{problem}}, rows("tokens by OAuth 2.0"))
 	}
 	hidden := append(words{p.State, p.Secret, code}, o.secrets...)
 	return "", &Error{

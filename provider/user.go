@@ -126,8 +126,8 @@ func (c *call) notTold(err error) error {
 	e.Err = safeCause(err, c.hidden(), shortRun)
 	f := parseFault(c.header, c.body)
 	e.Code = codeText(f.code(), c.hidden())
-	if c.x && xAccount.matches(c, &f) {
-		e.Kind = ErrAccountRefused
+	if v, ok := decide(c, &f, rows("X refuses the account")); ok && c.x {
+		e.Kind = v.kind
 	}
 	return e
 }

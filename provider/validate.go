@@ -109,7 +109,7 @@ func meanings(codes map[string]error) (rules []rule) {
 		if v.kind = cmp.Or(v.kind, ErrRefused); v.kind == ErrRefused {
 			v.reason = cmp.Or(v.reason, ReasonOther)
 		}
-		rules = append(rules, rule{ops: words{"token", "refresh"}, codes: words{code}, means: v})
+		rules = append(rules, rule{Ops: words{"token", "refresh"}, Codes: words{code}, Means: v})
 	}
 	return rules
 }
