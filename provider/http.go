@@ -153,8 +153,8 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.body = trimmed(body)
-	if c.cfg.qq {
-		c.body = withoutCallback(c.body)
+	if inner, jsonp := bytes.CutPrefix(c.body, []byte("callback(")); jsonp && c.cfg.qq {
+		c.body = bytes.Trim(inner, " );")
 	}
 	c.serve(resp, c.body)
 	return resp, nil
@@ -195,11 +195,14 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-func headerOf(r *http.Request) http.Header {
-	if r.Header == nil {
-		return make(http.Header, 1)
+// copyOf returns a copy of r with a header of its own.
+func copyOf(r *http.Request) *http.Request {
+	c := r.WithContext(r.Context())
+	c.Host, c.Header = "", r.Header.Clone()
+	if c.Header == nil {
+		c.Header = make(http.Header, 1)
 	}
-	return r.Header.Clone()
+	return c
 }
 
 func closeBody(r *http.Request) {
@@ -211,16 +214,13 @@ func closeBody(r *http.Request) {
 // newTransport is the default transport of a provider. It shares nothing with
 // [http.DefaultTransport], whose settings any package of the program may change.
 func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           100,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ResponseHeaderTimeout:  30 * time.Second,
-		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"mime"
@@ -237,15 +238,12 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 		closeBody(r)
 		return nil, o.misuse("send", "the token is not an OAuth 1.0a token")
 	}
-	signed := r.Clone(r.Context())
-	signed.Header = headerOf(r)
-	signed.Host = ""
-	if signed.Method == "" {
-		signed.Method = http.MethodGet
-	}
-	if signed.URL.Path == "" && signed.URL.Opaque == "" {
+	signed := copyOf(r)
+	signed.Method = cmp.Or(r.Method, http.MethodGet)
+	if r.URL.Path == "" && r.URL.Opaque == "" {
 		// This path is sent (RFC 9110, section 4.2.3), so it must be signed.
-		signed.URL.Path = "/"
+		u := *r.URL
+		u.Path, signed.URL = "/", &u
 	}
 	kind, _, err := mime.ParseMediaType(signed.Header.Get("Content-Type"))
 	isForm := err == nil && kind == formType

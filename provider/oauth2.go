@@ -245,9 +245,7 @@ func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 		closeBody(r)
 		return nil, o.misuse("send", "the token is not an OAuth 2.0 token")
 	}
-	signed := r.WithContext(r.Context())
-	signed.Host = ""
-	signed.Header = headerOf(r)
+	signed := copyOf(r)
 	if o.cfg.qq {
 		signed.Header.Del("Authorization")
 		signed.URL = withQuery(r.URL, "access_token", t.AccessToken)

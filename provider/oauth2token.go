@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -131,7 +132,9 @@ var (
 // no integer, and a refresh that was granted must not be lost for that.
 func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.cfg.qq {
-		r = qqTokenRequest(r)
+		// The token endpoint accepts GET only.
+		form, _ := io.ReadAll(r.Body)
+		r.Method, r.Body, r.ContentLength, r.URL.RawQuery = http.MethodGet, nil, 0, string(form)
 	}
 	resp, err := t.call.RoundTrip(r)
 	if err != nil {
