@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // for answers.json
 	"encoding/json"
 	"fmt"
@@ -98,28 +99,24 @@ type condition func(*call, *fault) bool
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (w *condition) UnmarshalText(name []byte) error {
 	*w = map[string]condition{
-		"outage": outage, "unstructured": unstructured, "says nothing": saysNothing, "clock is off": clockOff,
-		"body says invalid_token": saysInvalidToken, "about the token": aboutToken,
-		"limit is reached": limitReached, "says Forbidden only": saysForbidden,
+		"outage": func(c *call, f *fault) bool {
+			return c.status >= 500 || c.status == http.StatusRequestTimeout || f.page
+		},
+		"unstructured": func(_ *call, f *fault) bool { return !f.structured },
+		"says nothing": func(_ *call, f *fault) bool { return !f.structured && f.text() == "" },
+		"limit is reached": func(c *call, _ *fault) bool {
+			return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
+		},
+		// WWW-Authenticate is not about the refresh token.
+		"body says invalid_token": func(_ *call, f *fault) bool { return f.oauth == "invalid_token" },
+		"says Forbidden only":     saysForbidden,
+		"about the token":         aboutToken,
+		"clock is off":            clockOff,
 	}[string(name)]
 	if *w == nil {
 		return fmt.Errorf("no condition is called %q", name)
 	}
 	return nil
-}
-
-func outage(c *call, f *fault) bool {
-	return c.status >= 500 || c.status == http.StatusRequestTimeout || f.page
-}
-
-func unstructured(_ *call, f *fault) bool { return !f.structured }
-func saysNothing(_ *call, f *fault) bool  { return !f.structured && f.text() == "" }
-
-// saysInvalidToken ignores WWW-Authenticate, which is not about the refresh token.
-func saysInvalidToken(_ *call, f *fault) bool { return f.oauth == "invalid_token" }
-
-func limitReached(c *call, _ *fault) bool {
-	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
 }
 
 // saysForbidden reports whether f says nothing but "Forbidden", as X does for a missing
@@ -145,10 +142,8 @@ func clockOff(c *call, _ *fault) bool {
 	return err == nil && date.Sub(c.sent).Abs() > xplatform.MaxClockSkew
 }
 
-type rejectFunc = func(*http.Response, []byte) bool
-
 // rejects returns the function of [OAuth2Config] for a 401 with one of the codes.
-func rejects(codes ...string) rejectFunc {
+func rejects(codes ...string) func(*http.Response, []byte) bool {
 	return func(resp *http.Response, body []byte) bool {
 		f := parseFault(resp.Header, body)
 		return resp.StatusCode == http.StatusUnauthorized && f.has(codes...)
@@ -187,34 +182,25 @@ const maxWait = 60 * 24 * time.Hour
 // retryAt returns the end of a limit, or the zero time: X's reset times, in Unix seconds,
 // or Retry-After (RFC 9110), which servers in front of X send.
 func retryAt(h http.Header, now time.Time) time.Time {
-	epoch := time.Unix(0, 0)
-	at := moment(h.Get("X-Rate-Limit-Reset"), epoch, now)
+	// moment parses a date, or a number of seconds after base. It returns the zero time for
+	// anything implausible.
+	moment := func(header string, base int64) time.Time {
+		at, _ := http.ParseTime(h.Get(header))
+		if n, err := strconv.ParseUint(h.Get(header), 10, 40); err == nil {
+			at = time.Unix(base+int64(n), 0)
+		}
+		if at.Sub(now).Abs() > maxWait {
+			return time.Time{}
+		}
+		return at.UTC()
+	}
+	at := moment("X-Rate-Limit-Reset", 0)
 	// If a daily cap is used up, the reset of the window alone would be too early.
 	for _, day := range []string{"X-App-Limit-24hour", "X-User-Limit-24hour"} {
-		reset := moment(h.Get(day+"-Reset"), epoch, now)
-		if h.Get(day+"-Remaining") == "0" && reset.After(at) {
+		if reset := moment(day+"-Reset", 0); h.Get(day+"-Remaining") == "0" && reset.After(at) {
 			at = reset
 		}
 	}
-	if at.IsZero() {
-		at = moment(h.Get("Retry-After"), now, now)
-	}
-	if at.IsZero() {
-		// GitHub's spelling, in every answer. Its other limit sends Retry-After.
-		at = moment(h.Get("X-Ratelimit-Reset"), epoch, now)
-	}
-	return at
-}
-
-// moment parses a date, or a number of seconds after base. It returns the zero time for
-// anything implausible.
-func moment(s string, base, now time.Time) time.Time {
-	at, _ := http.ParseTime(s)
-	if n, err := strconv.ParseUint(s, 10, 40); err == nil {
-		at = time.Unix(base.Unix()+int64(n), 0)
-	}
-	if at.Sub(now).Abs() > maxWait {
-		return time.Time{}
-	}
-	return at.UTC()
+	// The last is GitHub's, in every answer. Its other limit sends Retry-After.
+	return cmp.Or(at, moment("Retry-After", now.Unix()), moment("X-Ratelimit-Reset", 0))
 }

@@ -116,7 +116,7 @@ func meanings(codes map[string]error) (rules []rule) {
 
 // service checks the settings that both protocols have, and makes the part of a provider
 // that they share. [OAuth1Config] has the same settings. It returns nil after an error.
-func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects rejectFunc) *service {
+func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects func(*http.Response, []byte) bool) *service {
 	c.name(cfg.Name)
 	at, fetch := c.user(cfg)
 	api := at
