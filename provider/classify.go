@@ -150,9 +150,13 @@ func rejects(codes ...string) func(*http.Response, []byte) bool {
 	}
 }
 
-// failure returns the error for a call that did not succeed, or nil for a revocation of a
-// token that is already revoked.
-func (c *call) failure() error {
+// failure returns the error for a call, or nil for a revocation of a token that is already
+// revoked. problem, if it is set, says why a good answer cannot be used. The errors of the
+// libraries quote the answer, so they are not wrapped.
+func (c *call) failure(problem string) error {
+	if problem != "" && c.ok() {
+		return c.unusable(problem)
+	}
 	if c.err != nil && c.status != http.StatusTooManyRequests || c.status == 0 {
 		return c.unreached()
 	}

@@ -107,7 +107,7 @@ func (o *oauth1Provider) Begin(ctx context.Context, opt Options) (string, Pendin
 	library := o.library(c)
 	token, secret, err := library.RequestToken()
 	if err != nil {
-		return "", Pending{}, c.failed("the answer has no request token, or oauth_callback_confirmed is not true")
+		return "", Pending{}, c.failure("the answer has no request token, or oauth_callback_confirmed is not true")
 	}
 	page, _ := library.AuthorizationURL(token) // of a checked address
 	if o.x && opt.ForceLogin {
@@ -200,7 +200,7 @@ func (o *oauth1Provider) exchange(ctx context.Context, p Pending, verifier strin
 	defer c.stop()
 	token, secret, err := o.library(c).AccessToken(p.State, p.Secret, verifier)
 	if err != nil {
-		return u, t, c.failed("the answer has no oauth_token and oauth_token_secret")
+		return u, t, c.failure("the answer has no oauth_token and oauth_token_secret")
 	}
 	if o.x {
 		// The library returns the token only.
@@ -219,15 +219,6 @@ func (o *oauth1Provider) library(c *call) *oauth1.Config {
 	cfg := *o.client
 	cfg.HTTPClient = clientOver(c)
 	return &cfg
-}
-
-// failed returns the error for a call for a token. problem describes a good answer that
-// cannot be used. The library's own errors quote the answer, so they are not wrapped.
-func (c *call) failed(problem string) error {
-	if c.ok() {
-		return c.unusable(problem)
-	}
-	return c.failure()
 }
 
 // sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.

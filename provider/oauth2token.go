@@ -104,7 +104,7 @@ func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) erro
 // revoked returns the result of a revocation, whose answer c has.
 func (c *call) revoked() error {
 	if !c.ok() {
-		return c.failure()
+		return c.failure("")
 	}
 	if f := parseFault(c.header, c.body); f.page {
 		return c.unusable("the answer is a page")
@@ -167,15 +167,13 @@ func integerLifetime(body []byte) []byte {
 }
 
 // granted returns the token of a token call (RFC 6749, section 5.1), or the error of that
-// call. Scopes are nil if the answer has none. The text of x/oauth2's err has the body of
-// the answer, so err is not wrapped.
+// call. Scopes are nil if the answer has none.
 func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t tokenstore.Token, _ error) {
 	if err != nil {
-		// Other token endpoints than X's send errors with the status of a success.
-		if f := parseFault(c.header, c.body); c.ok() && (o.x || f.oauth == "") {
-			return t, c.unusable("the answer has no usable token")
+		if f := parseFault(c.header, c.body); !o.x && f.oauth != "" {
+			return t, c.failure("") // even with the status of a success
 		}
-		return t, c.failure()
+		return t, c.failure("the answer has no usable token")
 	}
 	now := o.now()
 	expiry, integer := expiryOf(granted.Extra("expires_in"), now)
@@ -192,8 +190,8 @@ func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t t
 		return t, c.unusable("the answer's expires_in is no integer")
 	}
 	return tokenstore.Token{
-		AccessToken: granted.AccessToken, RefreshToken: granted.RefreshToken, Expiry: expiry,
-		Scopes: grantedScopes(granted.Extra("scope")), ObtainedAt: now,
+		AccessToken: granted.AccessToken, RefreshToken: granted.RefreshToken, ObtainedAt: now,
+		Expiry: expiry, Scopes: grantedScopes(granted.Extra("scope")),
 	}, nil
 }
 
@@ -201,8 +199,8 @@ func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t t
 const maxLife = 10 * 365 * 24 * time.Hour
 
 // expiryOf converts expires_in, in seconds. A missing value means that the token does not
-// expire. Zero and less mean expired, which is no error, since the refresh token beside it
-// may exist nowhere else. So does a value that is no integer.
+// expire. Zero, less and no integer mean expired, which is no error, since the refresh token
+// beside it may exist nowhere else.
 func expiryOf(v any, now time.Time) (at time.Time, integer bool) {
 	if v == nil || v == "" {
 		return time.Time{}, true
@@ -211,8 +209,7 @@ func expiryOf(v any, now time.Time) (at time.Time, integer bool) {
 	if err != nil || seconds != math.Trunc(seconds) {
 		return now, false
 	}
-	seconds = min(max(seconds, 0), maxLife.Seconds())
-	return now.Add(time.Duration(seconds) * time.Second), true
+	return now.Add(time.Duration(min(max(seconds, 0), maxLife.Seconds())) * time.Second), true
 }
 
 // grantedScopes splits scope: words separated by blanks (RFC 6749, section 3.3) or by

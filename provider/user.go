@@ -103,6 +103,12 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, c.misuse(c.op, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
+	if own := r.Context(); own != c.ctx { // FetchUser may use another context.
+		ctx, stop := context.WithCancel(c.ctx)
+		defer stop()
+		defer context.AfterFunc(own, stop)()
+		c.ctx = ctx
+	}
 	defer q.last.Store(&c)
 	return c.send(&c, q.token, r)
 }
@@ -120,7 +126,7 @@ func (c *call) notTold(err error) error {
 		return &e
 	}
 	if c.err != nil || c.status != 0 && !c.ok() {
-		return c.failure()
+		return c.failure("")
 	}
 	e := c.fail(ErrUnavailable, "the answer does not say who signed in")
 	e.Err = safeCause(err, c.hidden(), shortRun)
@@ -176,15 +182,13 @@ func (u User) Clean() (User, error) {
 	return c, nil
 }
 
-// joiners are ZWNJ and ZWJ. They do not print, but Persian and Indic names and joined
-// emoji need them.
-const joiners = "\u200c\u200d"
-
-// displayName returns a name of at most 200 bytes on one line. Joiners at an end would
-// change the text beside the name on a page.
+// displayName returns a name of at most 200 bytes on one line. It keeps ZWNJ and ZWJ, which
+// Persian and Indic names and joined emoji need. At an end they would change the text beside
+// the name on a page.
 func displayName(s string) string {
-	s = strings.Trim(oneLineBut(joiners, s), joiners+" ")
-	return strings.Trim(clip(s, 200), joiners+" ")
+	const ends = "\u200c\u200d "
+	s = strings.Trim(oneLine(s, '\u200c', '\u200d'), ends)
+	return strings.Trim(clip(s, 200), ends)
 }
 
 // avatarURL returns address, or "" if a page could not show it.
