@@ -17,13 +17,13 @@ import (
 
 // OAuth1Config configures sign-in by OAuth 1.0a (RFC 5849) with HMAC-SHA1 signatures: with
 // X by [NewXOAuth1], which has defaults for most fields, or with any other provider by
-// [NewOAuth1]. A configuration prints without its secret.
+// [NewOAuth1]. A configuration prints without its secret. Fields that say nothing are as in
+// [OAuth2Config].
 type OAuth1Config struct {
-	// Name is as in [OAuth2Config]. Required.
 	Name string
 	// ConsumerKey and ConsumerSecret are the application's credentials. Required.
 	ConsumerKey, ConsumerSecret string
-	// CallbackURL is as in [OAuth2Config], or "oob" if the provider shows a PIN. Required.
+	// CallbackURL may also be "oob", if the provider shows a PIN. Required.
 	CallbackURL string
 	// The provider's addresses. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
@@ -35,7 +35,6 @@ type OAuth1Config struct {
 	// The sign-in fails if that call fails. Default off. X only.
 	FetchProfile bool
 
-	// UserURL, User, FetchUser, APIURL and APIHosts are as in [OAuth2Config].
 	UserURL   string
 	User      func(body []byte) (User, error)
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
@@ -45,11 +44,9 @@ type OAuth1Config struct {
 	// token_revoked, token_rejected or token_expired. For X: status 401 with code 89.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
-	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
-	// machine's time.
 	Transport http.RoundTripper
 	Timeout   time.Duration
-	Now       func() time.Time
+	Now       func() time.Time // signatures have the machine's time
 }
 
 // oauth1Provider signs users in by OAuth 1.0a. Its tokens do not expire.
@@ -127,9 +124,9 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 	return &out
 }
 
-// Finish implements [Provider] by RFC 5849, section 2.3. The call is signed with the request token's
-// secret, although X is said not to require it, so that a stolen callback is useless. X's
-// answer names the user. Other providers, and X without a user_id, are asked.
+// Finish implements [Provider] by RFC 5849, section 2.3. The call is signed with the request
+// token's secret, so that a stolen callback is useless. X's answer names the user. Other
+// providers, and X without a user_id, are asked.
 func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
 	if err == nil {

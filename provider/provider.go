@@ -26,15 +26,14 @@ type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
 	Name() string
-	// CallbackURL is the callback that is registered with the provider. A sign-in with
-	// this provider ends only at the path of this address.
+	// CallbackURL is the address that the provider sends the browser back to. A sign-in
+	// ends only at its path.
 	CallbackURL() string
 	// Begin starts a sign-in. It returns the address to send the browser to, and the
 	// value that Finish needs.
 	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
-	// Finish ends the sign-in that began with p. callback is the query that the
-	// provider sent the browser back with. Finish refuses a callback that does not
-	// belong to p before it calls the provider. A refusal by the user is [ErrDenied].
+	// Finish ends the sign-in that began with p, by the query of the callback. It refuses
+	// a callback that does not belong to p before it calls the provider.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
 	// APIURL returns the address of the provider's API, or nil. Package client completes
 	// relative URLs with it. The caller owns the URL.
@@ -42,8 +41,8 @@ type Provider interface {
 	// AllowsURL reports whether credentials may be sent to u.
 	AllowsURL(u *url.URL) bool
 	// RoundTrip sends a copy of r with t's credentials over base, and returns the
-	// answer unchanged. It does not check [Provider.AllowsURL]; package client does.
-	// Like every [http.RoundTripper] it closes r.Body. It never retries.
+	// answer unchanged. It does not check AllowsURL; package client does. Like every
+	// [http.RoundTripper] it closes r.Body.
 	RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
 	// RejectsToken reports whether resp, an answer to RoundTrip, states that the token is
 	// refused for good. An outage, a limit or a bare 401 does not. body is the beginning of
@@ -56,10 +55,9 @@ type Provider interface {
 
 // Refresher is a provider whose tokens can be renewed.
 type Refresher interface {
-	// Refresh exchanges t's refresh token for a new token, by one call: a second one
-	// could use up the token that the first one brought. The new token keeps what the
-	// answer does not replace. Only [ErrTokenRefused] means that the provider refused
-	// this token for good.
+	// Refresh exchanges t's refresh token for a new token, by one call. The new token keeps
+	// what the answer does not replace. Only [ErrTokenRefused] means that the provider
+	// refused this token for good.
 	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
 }
 
@@ -67,18 +65,16 @@ type Refresher interface {
 // began, on a phone or a desktop, with an authorization code (RFC 8252).
 type CodeExchanger interface {
 	// ExchangeCode exchanges code, which the provider issued for redirectURI, with the
-	// PKCE verifier (RFC 7636) that the program kept. The three values are untrusted;
-	// the provider's answer proves them. The program checks that the code belongs to its
-	// sign-in, and the caller that redirectURI belongs to the application.
-	//
-	// The token's scopes are unknown if the answer names none. X is asked for the user's
-	// address only if [OAuth2Config.Scopes] has users.email too.
+	// program's PKCE verifier (RFC 7636). The provider's answer proves the three values.
+	// The program checks that the code belongs to its sign-in, and the caller that
+	// redirectURI belongs to the application. The token's scopes are unknown if the answer
+	// names none.
 	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 
-// TokenVerifier is a provider that can tell whether a token was issued to this very
-// application, so that its bearer may sign in with it. A token that works is no such
-// proof: the operator of another application could sign in as that application's users.
+// TokenVerifier is a provider that can tell whether a token was issued to this application,
+// so that its bearer may sign in with it. A token that works is no such proof: another
+// application's operator could sign in as that application's users.
 type TokenVerifier interface {
 	// VerifyToken asks the provider for the account of t, which has only its credentials,
 	// in a way that fails with another application's token. It returns the token to be
