@@ -33,11 +33,10 @@ type service struct {
 	cfg   OAuth2Config // checked, with its defaults; also for OAuth 1.0a
 	x     bool         // X's protocol details, at X or at another server
 	api   *url.URL
-	hosts hostSet
+	hosts map[origin]bool // that may receive credentials
 	// secrets belong to the application. No error may show them.
 	secrets         []string
 	endpoints, user []rule // the meanings of answers
-	fetch           fetchFunc
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
 }
@@ -48,7 +47,9 @@ func (s *service) isX() bool           { return s.x }
 
 // AllowsURL implements [Provider]. It allows the hosts of APIURL, UserURL and APIHosts,
 // and X's four API hosts if APIURL is one of them.
-func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
+func (s *service) AllowsURL(u *url.URL) bool {
+	return u != nil && u.User == nil && u.Opaque == "" && u.Host != "" && s.hosts[originOf(u)]
+}
 
 // RoundTrip implements [Provider]. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
@@ -97,26 +98,6 @@ func originOf(u *url.URL) origin {
 	return origin{scheme, net.JoinHostPort(host, port)}
 }
 
-// hostSet are the origins that may receive credentials: any number by https, and at most
-// the API's own by http, on a loopback host.
-type hostSet map[origin]bool
-
-// newHostSet returns the set for an API's address and further hosts. All are checked.
-func newHostSet(api *url.URL, more []string) hostSet {
-	set := hostSet{originOf(api): true}
-	if isXAPI(api) {
-		more = slices.Concat(xHosts, more)
-	}
-	for _, h := range more {
-		set[originOf(&url.URL{Scheme: "https", Host: h})] = true
-	}
-	return set
-}
-
-func (s hostSet) has(u *url.URL) bool {
-	return u != nil && u.User == nil && u.Opaque == "" && u.Host != "" && s[originOf(u)]
-}
-
 // isXAPI reports whether api is X's own API, not another server that speaks X's protocols.
 func isXAPI(api *url.URL) bool {
 	return slices.Contains(xHosts[:2], originOf(api).host)
@@ -149,10 +130,9 @@ func (*served) Close() error { return nil }
 // call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.cfg.Timeout {
-		return c
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > s.cfg.Timeout {
+		c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	}
-	c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	return c
 }
 

@@ -53,8 +53,21 @@ const (
 	verifyOp = "verify_token"
 )
 
-// fetchFunc asks the API for the user. email asks X for the confirmed address.
-type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
+// fetch asks the API for the user. email asks X for the confirmed address.
+func (s *service) fetch(ctx context.Context, client *http.Client, email bool) (User, error) {
+	if s.cfg.FetchUser != nil {
+		return s.cfg.FetchUser(ctx, client)
+	}
+	address := s.cfg.UserURL
+	if s.x && email {
+		address += emailField
+	}
+	body, err := get(ctx, client, address)
+	if err != nil {
+		return User{}, err
+	}
+	return s.cfg.User(body)
+}
 
 // ask asks who the user of t is, and completes t.
 func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email bool) (User, tokenstore.Token, error) {

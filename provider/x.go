@@ -3,10 +3,8 @@ package provider
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,10 +13,12 @@ import (
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
-// The names of X's two providers. No other provider may have them.
 const (
-	xName       = "x"
-	xOAuth1Name = "x-oauth1"
+	// The names of X's two providers. No other provider may have them.
+	xName, xOAuth1Name = "x", "x-oauth1"
+	// usersMePath is X's call for the user, which X bills. emailField asks for the address.
+	usersMePath = "/2/users/me?user.fields=profile_image_url"
+	emailField  = "%2Cconfirmed_email"
 )
 
 // NewX returns a provider for X by OAuth 2.0. Only ClientID and CallbackURL are required.
@@ -38,6 +38,7 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 	c := newChecker("OAuth2Config", "the app's OAuth 2.0 keys at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xName)
 	cfg.APIURL = c.xAPI(cfg.APIURL)
+	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	// The page under twitter.com has other cookies, so users would have to sign in again.
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, "https://x.com/i/oauth2/authorize")
 	cfg.TokenURL = cmp.Or(cfg.TokenURL, cfg.APIURL+"/2/oauth2/token")
@@ -74,6 +75,7 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c := newChecker("OAuth1Config", "the app's API key and secret at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xOAuth1Name)
 	cfg.APIURL = c.xAPI(cfg.APIURL)
+	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	page := "/oauth/authenticate"
 	if cfg.CallbackURL == "oob" {
 		page = "/oauth/authorize"
@@ -105,22 +107,6 @@ func (c *checker) xAPI(value string) string {
 		c.fault("APIURL", "has a path, and every call adds another, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
 	}
 	return value
-}
-
-// fetchX returns X's call for the user, which X bills.
-func fetchX(api string) fetchFunc {
-	address := api + "/2/users/me?user.fields=profile_image_url"
-	return func(ctx context.Context, client *http.Client, email bool) (User, error) {
-		at := address
-		if email {
-			at += "%2Cconfirmed_email"
-		}
-		body, err := get(ctx, client, at)
-		if err != nil {
-			return User{}, err
-		}
-		return parseAccount(body)
-	}
 }
 
 // xAccountID is the shape of account ids at servers that speak X's protocol. X's are 64-bit
