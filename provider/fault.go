@@ -39,16 +39,15 @@ func parseFault(h http.Header, body []byte) (f fault) {
 	switch {
 	case len(body) == 0 || body[0] == '[' || body[0] == '"':
 	case body[0] == '{':
-		if o := jsonObject(body); o != nil {
+		var o object
+		if json.Unmarshal(body, &o) == nil {
 			f.addAll(o)
 		}
 	case body[0] == '<':
 		f.addXML(body)
 	default:
 		form, err := url.ParseQuery(string(body))
-		if p := form.Get("oauth_problem"); p != "" {
-			f.challenge = p
-		}
+		f.challenge = cmp.Or(form.Get("oauth_problem"), f.challenge)
 		if err == nil && form.Has("error") {
 			f.addAll(object{"error": form.Get("error"), "error_description": form.Get("error_description")})
 		} else {
@@ -114,9 +113,8 @@ var (
 // addXML adds <errors><error code="415">text</error></errors> and
 // <hash><error>text</error></hash>. Any other markup is a page.
 func (f *fault) addXML(body []byte) {
-	f.structured = xmlRoot.Match(body)
-	f.page = !f.structured
-	if f.page {
+	if f.structured = xmlRoot.Match(body); !f.structured {
+		f.page = true
 		return
 	}
 	for _, m := range xmlError.FindAllSubmatch(body, -1) {
@@ -133,12 +131,6 @@ func trimmed(b []byte) []byte {
 // object is a JSON object. A struct would match field names in any case, and would reject
 // a whole answer for one field of an unexpected type.
 type object = map[string]any
-
-// jsonObject parses a JSON object. It returns nil for anything else.
-func jsonObject(b []byte) (o object) {
-	_ = json.Unmarshal(b, &o)
-	return o
-}
 
 // stringOf returns v if v is a JSON string, and "" otherwise.
 func stringOf(v any) string {
