@@ -5,6 +5,7 @@ import (
 	"cmp"
 	_ "embed" // for answers.json
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,9 +18,8 @@ import (
 )
 
 // This file decides what an answer of a provider means. Fault.go reads the answer. The
-// tables are in answers.json: the first row that matches an answer has its meaning. The
-// codes that are numbers are in X's list of error codes. The texts are what X sends
-// without a number.
+// tables are in answers.json. The numbers there are X's list of error codes, and the texts
+// are what X sends without a number.
 
 // rule is one row of a table. It matches an answer to one of Ops, with Status, that has
 // one of Codes and one of Texts, and for which When is true. Conditions that are not set
@@ -44,17 +44,13 @@ func (r *rule) matches(c *call, f *fault) bool {
 }
 
 // decide returns the meaning of an answer by the first row that matches it.
-func decide(c *call, f *fault, table []rule) (verdict, bool) {
+func decide(c *call, f *fault, table []rule) verdict {
 	for _, r := range table {
-		if r.Table != "" {
-			if v, ok := decide(c, f, rows(r.Table)); ok {
-				return v, true
-			}
-		} else if r.matches(c, f) {
-			return r.Means, true
+		if r.matches(c, f) {
+			return r.Means
 		}
 	}
-	return verdict{ErrRefused, ReasonOther}, false
+	return verdict{ErrRefused, ReasonOther}
 }
 
 //go:embed answers.json
@@ -70,7 +66,17 @@ var answers = sync.OnceValue(func() (tables map[string][]rule) {
 	return tables
 })
 
-func rows(table string) []rule { return answers()[table] }
+// rows returns a table, with the rows of the tables inside it.
+func rows(table string) (all []rule) {
+	for _, r := range answers()[table] {
+		if r.Table == "" {
+			all = append(all, r)
+		} else {
+			all = append(all, rows(r.Table)...)
+		}
+	}
+	return all
+}
 
 type words = []string
 
@@ -168,13 +174,13 @@ func (c *call) failure(problem string) error {
 	if c.op == userOp || c.op == usersMe {
 		table = c.user
 	}
-	v, _ := decide(c, &f, slices.Concat(rows("everywhere"), table))
+	v := decide(c, &f, slices.Concat(rows("everywhere"), table))
 	if v.kind == nil {
 		return nil
 	}
 	e := c.fail(v.kind, f.text())
 	e.Reason, e.Code = v.reason, codeText(f.code(), c.hidden())
-	if v.kind == ErrRateLimited {
+	if errors.Is(v.kind, ErrRateLimited) {
 		e.RetryAt = retryAt(c.header, c.now())
 	}
 	return e

@@ -149,19 +149,15 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 
 // pageFor is the consent page for scopes, without the values of one sign-in.
 func (o *oauth2Provider) pageFor(scopes []string) string {
-	separator := " "
+	cfg, separator := *o.client, "%20"
 	if o.cfg.qq {
-		separator = ","
+		separator = "%2C"
 	}
-	var options []oauth2.AuthCodeOption
-	if len(scopes) > 0 {
-		options = append(options, oauth2.SetAuthURLParam("scope", strings.Join(scopes, separator)))
-	}
-	page := o.client.AuthCodeURL("", options...)
+	cfg.Scopes = scopes
 	// X has answered 400 to scopes joined by "+", which url.Values writes. A plus sign in
 	// a value is encoded. AuthorizeURL's own query stays unchanged.
-	query := strings.TrimPrefix(page, o.client.Endpoint.AuthURL)
-	return o.client.Endpoint.AuthURL + strings.ReplaceAll(query, "+", "%20")
+	query := strings.TrimPrefix(cfg.AuthCodeURL(""), cfg.Endpoint.AuthURL)
+	return cfg.Endpoint.AuthURL + strings.ReplaceAll(query, "+", separator)
 }
 
 // Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
@@ -212,7 +208,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	case code != "" && !callback.Has("error"):
 		return code, nil
 	default:
-		v, _ = decide(&call{op: "callback"}, &fault{codes: words{problem}}, rows("tokens by OAuth 2.0"))
+		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, rows("tokens by OAuth 2.0"))
 	}
 	hidden := append(words{p.State, p.Secret, code}, o.secrets...)
 	return "", &Error{

@@ -102,7 +102,7 @@ func (s *service) signedIn(u User, t tokenstore.Token) (User, tokenstore.Token) 
 	return u, t
 }
 
-// question carries the requests of one fetchFunc, all within one deadline.
+// question carries the requests of one fetch, all within one deadline.
 type question struct {
 	first *call // supplies context, step and secrets
 	token tokenstore.Token
@@ -145,8 +145,8 @@ func (c *call) notTold(err error) error {
 	e.Err = safeCause(err, c.hidden(), shortRun)
 	f := parseFault(c.header, c.body)
 	e.Code = codeText(f.code(), c.hidden())
-	if v, ok := decide(c, &f, rows("X refuses the account")); ok && c.x {
-		e.Kind = v.kind
+	if c.x && errors.Is(decide(c, &f, rows("X refuses the account")).kind, ErrAccountRefused) {
+		e.Kind = ErrAccountRefused
 	}
 	return e
 }
