@@ -36,7 +36,8 @@ type service struct {
 	hosts map[origin]bool // that may receive credentials
 	// secrets belong to the application. No error may show them.
 	secrets         []string
-	endpoints, user []rule // the meanings of answers
+	endpoints, user []rule   // the meanings of answers
+	dead            []string // the codes of a 401 for a dead token
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
 }
@@ -61,7 +62,11 @@ func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.
 
 // RejectsToken implements [Provider].
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
-	return s.cfg.RejectsToken(resp, body)
+	if s.cfg.RejectsToken != nil {
+		return s.cfg.RejectsToken(resp, body)
+	}
+	f := parseFault(resp.Header, body)
+	return resp.StatusCode == http.StatusUnauthorized && f.has(s.dead...)
 }
 
 // APIURL implements [Provider].

@@ -70,17 +70,15 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL)
 	c.address("AuthorizeURL", cfg.AuthorizeURL)
 	c.address("AccessTokenURL", cfg.AccessTokenURL)
-	endpoints, user := rows("tokens by OAuth 1.0a"), rows("the user")
-	rejected := rejects("token_revoked", "token_rejected", "token_expired")
+	endpoints, user, dead := rows("tokens by OAuth 1.0a"), rows("the user"), words{"token_revoked", "token_rejected", "token_expired"}
 	if c.x {
-		endpoints, rejected = rows("X by OAuth 1.0a"), rejects("89")
-		user = endpoints
+		endpoints, user, dead = rows("X by OAuth 1.0a"), rows("X by OAuth 1.0a"), words{"89"}
 	}
 	s := c.service(OAuth2Config{
 		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
 		FetchUser: cfg.FetchUser, APIURL: cfg.APIURL, APIHosts: cfg.APIHosts,
 		RejectsToken: cfg.RejectsToken, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
-	}, endpoints, user, rejected)
+	}, endpoints, user, dead...)
 	if s == nil {
 		return nil, c.Err()
 	}

@@ -101,12 +101,12 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	}
 	c.scopes("Scopes", cfg.Scopes)
 	c.scopes("IdentityScopes", cfg.IdentityScopes)
-	endpoints, user, rejected := rows("tokens by OAuth 2.0"), rows("the user"), rejects("invalid_token")
+	endpoints, user, dead := rows("tokens by OAuth 2.0"), rows("the user"), words{"invalid_token"}
 	if c.x {
-		endpoints, user, rejected = rows("X, tokens by OAuth 2.0"), rows("X, the user by OAuth 2.0"), rejects()
+		endpoints, user, dead = rows("X, tokens by OAuth 2.0"), rows("X, the user by OAuth 2.0"), nil
 	}
 	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
-	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, rejected)
+	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, dead...)
 	if s == nil {
 		return nil, c.Err()
 	}

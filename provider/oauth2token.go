@@ -65,17 +65,13 @@ func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if t.IsOAuth1() {
 		return o.misuse("revoke", "the token is not an OAuth 2.0 token")
 	}
-	var first error
-	if t.RefreshToken != "" {
-		first = o.revokeOne(ctx, "refresh_token", t.RefreshToken)
-	}
-	if t.AccessToken != "" {
-		first = cmp.Or(first, o.revokeOne(ctx, "access_token", t.AccessToken))
-	}
-	return first
+	return cmp.Or(o.revokeOne(ctx, "refresh_token", t.RefreshToken), o.revokeOne(ctx, "access_token", t.AccessToken))
 }
 
 func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) error {
+	if token == "" {
+		return nil
+	}
 	c := o.begin(ctx, "revoke", token)
 	defer c.stop()
 	id, secret := o.client.ClientID, o.client.ClientSecret

@@ -22,15 +22,15 @@ type User struct {
 	// AccountID is the provider's id of the account. It never changes. X's have up to 19
 	// digits, too many for a JSON number.
 	AccountID string `json:"account_id"`
-	// ID is the application's id of this user. Tokens are stored under it. X's providers
-	// set it to AccountID, so that both protocols give one id. For other providers package
-	// handlers sets <name>:<AccountID>. An OnSignIn hook may set another id.
+	// ID is the application's id of this user, under which tokens are stored. For X it is
+	// AccountID. For other providers package handlers sets <name>:<AccountID>. An OnSignIn
+	// hook may set another id.
 	ID string `json:"id"`
 	// Username is the handle without its "@". It can change and pass to another person:
 	// never use it as a key.
 	Username string `json:"username"`
 	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
-	// and ZWJ (U+200C, U+200D). X's token answer of OAuth 1.0a does not have it.
+	// and ZWJ (U+200C, U+200D).
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
 	AvatarURL string `json:"avatar_url,omitempty"`
@@ -45,13 +45,8 @@ func (u User) Key() tokenstore.Key {
 	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
 
-// The steps that ask who the user of a token is: of a new token, at X, and of a token that
-// a stranger brought.
-const (
-	userOp   = "user"
-	usersMe  = "users/me"
-	verifyOp = "verify_token"
-)
+// The steps that ask who the user of a token is. verifyOp is for [TokenVerifier].
+const userOp, usersMe, verifyOp = "user", "users/me", "verify_token"
 
 // fetch asks the API for the user. email asks X for the confirmed address.
 func (s *service) fetch(ctx context.Context, client *http.Client, email bool) (User, error) {
@@ -175,9 +170,8 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 // idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
 var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// Clean returns the fields of u that describe the account, bounded and on one line. It is
-// strict about AccountID, and drops unusable values of the other fields. Package handlers
-// calls it for users of gologin's handlers.
+// Clean returns the fields of u that describe the account, bounded and on one line. It
+// fails for an unusable AccountID, and drops unusable values of the other fields.
 func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{

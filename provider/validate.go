@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -115,7 +114,7 @@ func meanings(codes map[string]error) (rules []rule) {
 
 // service checks the settings that both protocols have, and makes the part of a provider
 // that they share. [OAuth1Config] has the same settings. It returns nil after an error.
-func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects func(*http.Response, []byte) bool) *service {
+func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...string) *service {
 	c.name(cfg.Name)
 	api, hosts := c.api(cfg)
 	if cfg.Timeout < 0 {
@@ -130,11 +129,8 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects func
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.RejectsToken == nil {
-		cfg.RejectsToken = rejects
-	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, endpoints: endpoints, user: user}
+	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, endpoints: endpoints, user: user, dead: dead}
 }
 
 // api checks the addresses of the API and of the user. It returns the first and the
