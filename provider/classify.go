@@ -26,7 +26,7 @@ import (
 
 // rule is one row of a table. It matches an answer to one of Ops, with Status, that has
 // one of Codes and one of Texts, and for which When is true. Conditions that are not set
-// do not count. A row with Table stands for the rows of that table.
+// do not count. A row with Table is replaced by the rows of that table.
 type rule struct {
 	Ops    []string
 	Status int
@@ -181,20 +181,17 @@ func (c *call) failure(problem string) error {
 	return e
 }
 
-// maxWait is the longest plausible limit. X's are 15 minutes and 24 hours.
-const maxWait = 60 * 24 * time.Hour
-
 // retryAt returns the end of a limit, or the zero time: X's reset times, in Unix seconds,
 // or Retry-After (RFC 9110), which servers in front of X send.
 func retryAt(h http.Header, now time.Time) time.Time {
 	// moment parses a date, or a number of seconds after base. It returns the zero time for
-	// anything implausible.
+	// anything implausible: X's limits are 15 minutes and 24 hours.
 	moment := func(header string, base int64) time.Time {
 		at, _ := http.ParseTime(h.Get(header))
 		if n, err := strconv.ParseUint(h.Get(header), 10, 40); err == nil {
 			at = time.Unix(base+int64(n), 0)
 		}
-		if at.Sub(now).Abs() > maxWait {
+		if at.Sub(now).Abs() > 60*24*time.Hour {
 			return time.Time{}
 		}
 		return at.UTC()
@@ -320,9 +317,7 @@ func (f *fault) addXML(body []byte) {
 }
 
 // trimmed returns b without a byte order mark and the white space around it.
-func trimmed(b []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
-}
+func trimmed(b []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff"))) }
 
 // object is a JSON object. A struct would match field names in any case, and would reject
 // a whole answer for one field of an unexpected type.

@@ -88,7 +88,6 @@ func (s *service) misuse(op, detail string) *Error {
 func (s *service) now() time.Time { return s.cfg.Now().Round(0) }
 
 // xHosts are the hosts of X's API. twitter.com is the old name of the same service.
-// upload accepts media.
 var xHosts = []string{"api.x.com", "api.twitter.com", "upload.x.com", "upload.twitter.com"}
 
 // origin is a scheme and a host, in lower case. A port that is the scheme's default is
@@ -104,9 +103,7 @@ func originOf(u *url.URL) origin {
 }
 
 // isXAPI reports whether api is X's own API, not another server that speaks X's protocols.
-func isXAPI(api *url.URL) bool {
-	return slices.Contains(xHosts[:2], originOf(api).host)
-}
+func isXAPI(api *url.URL) bool { return slices.Contains(xHosts[:2], originOf(api).host) }
 
 // call is one request to the provider and its answer. It is the transport of the
 // libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
@@ -222,7 +219,7 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-// copyOf returns a copy of r with a header of its own.
+// copyOf returns a copy of r and its header.
 func copyOf(r *http.Request) *http.Request {
 	c := r.WithContext(r.Context())
 	c.Host, c.Header = "", r.Header.Clone()

@@ -34,8 +34,8 @@ func (o *oauth2Provider) exchange(ctx context.Context, code, verifier, redirectU
 	return o.granted(c, granted, err)
 }
 
-// Refresh implements [Refresher]. A token that the answer calls expired is returned,
-// because the refresh token beside it is valid. So is a token whose lifetime is no integer.
+// Refresh implements [Refresher]. A token that the answer calls expired, or whose lifetime is
+// no integer, is returned because the refresh token beside it is valid.
 func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error) {
 	if t.RefreshToken == "" {
 		return tokenstore.Token{}, o.newError(ErrRefused, ReasonScope, "refresh",
@@ -55,9 +55,8 @@ func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (token
 	return got, nil
 }
 
-// Revoke implements [Provider] by RFC 7009: first the refresh token, then the access token,
-// since X does not document that one revokes the other. It tries both and returns the
-// first error.
+// Revoke implements [Provider] by RFC 7009. It tries both tokens, since X does not document
+// that one revokes the other, and returns the first error.
 func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if o.cfg.RevokeURL == "" {
 		return nil
@@ -191,9 +190,6 @@ func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t t
 	}, nil
 }
 
-// maxLife is the longest plausible life of an access token.
-const maxLife = 10 * 365 * 24 * time.Hour
-
 // expiryOf converts expires_in, in seconds. A missing value means that the token does not
 // expire. Zero, less and no integer mean expired, which is no error, since the refresh token
 // beside it may exist nowhere else.
@@ -201,11 +197,12 @@ func expiryOf(v any, now time.Time) (at time.Time, integer bool) {
 	if v == nil || v == "" {
 		return time.Time{}, true
 	}
+	const tenYears = 10 * 365 * 24 * time.Hour
 	seconds, err := strconv.ParseFloat(fmt.Sprint(v), 64)
 	if err != nil || seconds != math.Trunc(seconds) {
 		return now, false
 	}
-	return now.Add(time.Duration(min(max(seconds, 0), maxLife.Seconds())) * time.Second), true
+	return now.Add(time.Duration(min(max(seconds, 0), tenYears.Seconds())) * time.Second), true
 }
 
 // grantedScopes splits scope: words separated by blanks (RFC 6749, section 3.3) or by

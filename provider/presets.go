@@ -72,11 +72,10 @@ func githubEmail(ctx context.Context, client *http.Client) (string, error) {
 }
 
 // Google returns the configuration for sign-in with Google: pass it to [NewOAuth2]. The
-// scopes openid, profile and email are always requested, before scopes. There is no
-// handle. The address is set if Google has confirmed it.
-//
-// For a refresh token add "?access_type=offline" to AuthorizeURL. Google gives one at the
-// first consent only, unless AuthorizeURL has "prompt=consent" as well.
+// scopes openid, profile and email are always requested. There is no handle. The address is
+// set if Google has confirmed it. For a refresh token add "?access_type=offline" to
+// AuthorizeURL. Google gives one at the first consent only, unless "prompt=consent" is
+// added as well.
 func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"openid", "profile", "email"}
 	return OAuth2Config{
@@ -104,7 +103,7 @@ func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2
 }
 
 // Discord returns the configuration for sign-in with Discord: pass it to [NewOAuth2]. The
-// scope identify is always requested, before scopes. With the scope email the address is
+// scope identify is always requested. With the scope email the address is
 // set if Discord has confirmed it. Each refresh replaces the refresh token.
 func Discord(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"identify"}

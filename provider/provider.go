@@ -3,10 +3,10 @@
 // ([NewOAuth2], [NewOAuth1]). [GitHub], [Google], [Discord] and [QQ] return such
 // configurations.
 //
-// A sign-in is two calls with a plain value between them. [Provider.Begin] returns the
-// address of the consent page and a [Pending]. [Provider.Finish] takes that Pending and
-// the query of the callback, and returns the [User] and the token. The caller binds the
-// Pending to the browser that began, as package handlers does. All errors are [*Error].
+// A sign-in is two calls. [Provider.Begin] returns the address of the consent page and a
+// [Pending]. [Provider.Finish] takes that Pending and the query of the callback, and returns
+// the [User] and the token. The caller binds the Pending to the browser that began, as
+// package handlers does. All errors are [*Error].
 package provider
 
 import (
@@ -93,9 +93,8 @@ type Options struct {
 	// Scopes replaces the provider's configured scopes, except the identity scopes.
 	// MoreScopes are added to these or to the configured ones. OAuth 2.0 only.
 	Scopes, MoreScopes []string
-	// ForceLogin makes X ask for the password even if the browser is signed in there
-	// (force_login). ScreenName fills the name into X's sign-in form (screen_name). X by
-	// OAuth 1.0a only.
+	// ForceLogin makes X ask for the password (force_login). ScreenName fills the name into
+	// X's sign-in form (screen_name). X by OAuth 1.0a only.
 	ForceLogin bool
 	ScreenName string
 }

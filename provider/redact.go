@@ -24,8 +24,7 @@ const (
 	// shortRun and longRun are the lengths of runs that mask takes for credentials: in
 	// an answer, and in an error of this machine, which has addresses.
 	shortRun, longRun = 8, 40
-
-	redacted = "[redacted]"
+	redacted          = "[redacted]"
 )
 
 var (
@@ -90,10 +89,7 @@ func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return strings.ToValidUTF8(s[:n], "")
 }
 
 // safeCause makes an error fit for [Error.Err]. It unwraps a *url.Error, which repeats the

@@ -121,7 +121,7 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.send(&c, q.token, r)
 }
 
-// notTold is the error for a fetchFunc that failed with err after the call c.
+// notTold is the error for a fetch that failed with err after the call c.
 func (c *call) notTold(err error) error {
 	var own *Error
 	if errors.As(err, &own) {
