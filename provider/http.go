@@ -18,8 +18,7 @@ import (
 )
 
 const (
-	// maxBody bounds an answer after decompression.
-	maxBody  = 1 << 20
+	maxBody  = 1 << 20 // bytes of an answer after decompression
 	formType = "application/x-www-form-urlencoded"
 )
 

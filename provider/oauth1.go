@@ -142,10 +142,9 @@ func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Val
 	return u, t, nil
 }
 
-// VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits.
-// Its signature has the consumer key, and X accepts a token only with the key of the
-// token's own application. RFC 5849, section 3.2 does not require that, so every token of
-// another provider is refused.
+// VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits. X
+// accepts a token only with the consumer key that it was issued to. RFC 5849, section 3.2
+// does not require that, so every token of another provider is refused.
 func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if !o.x {
 		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp, "only X's tokens prove the application that they were issued to")
@@ -216,9 +215,8 @@ func (o *oauth1Provider) library(c *call) *oauth1.Config {
 	return &cfg
 }
 
-// sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.
-// The body of a form is part of the signature and is read into memory; other bodies are
-// neither.
+// sign signs a copy of r (RFC 5849, section 3.4) in place of any Authorization. The body of
+// a form is part of the signature and is read into memory; other bodies are neither.
 func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		closeBody(r)
@@ -248,8 +246,7 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	return resp, err
 }
 
-// noncer makes nonces of 26 letters and digits. X requires letters and digits. Other
-// servers accept 20 to 30 of them.
+// noncer makes nonces of 26 letters and digits, which X and other servers accept.
 type noncer struct{}
 
 // Nonce implements [oauth1.Noncer].

@@ -246,14 +246,12 @@ func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	return base.RoundTrip(signed)
 }
 
-// maxScopes bounds the scopes of one token. They are stored with the token and compared at
-// every check. X has about 25.
-const maxScopes = 256
-
 func badScope(s string) bool { return !scope.Valid(s) }
 
 // unique returns a copy of list without repetitions, in the same order, and at most 256.
+// Scopes are stored with the token and compared at every check. X has about 25.
 func unique(list []string) []string {
+	const maxScopes = 256
 	out := make([]string, 0, min(len(list), maxScopes))
 	for _, s := range list {
 		if len(out) < maxScopes && !slices.Contains(out, s) {

@@ -146,8 +146,7 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// integerLifetime returns a token response whose expires_in is 0 in place of a value that
-// is no integer.
+// integerLifetime returns a token response with 0 for an expires_in that is no integer.
 func integerLifetime(body []byte) []byte {
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(body, &fields)

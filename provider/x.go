@@ -109,8 +109,7 @@ func (c *checker) xAPI(value string) string {
 // xAccountID is the shape of ids at servers that speak X's protocol. X's are numbers.
 var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
-// about the id, and drops fields of other types.
+// parseAccount parses {"data":{"id":"..."}}. It drops other fields of other types.
 func parseAccount(body []byte) (User, error) {
 	var answer struct {
 		Data struct {
