@@ -1,16 +1,87 @@
 package provider
 
 import (
+	"bytes"
+	"cmp"
+	_ "embed" // for answers.json
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
 	"net/http"
+	"net/url"
+	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
-// This file decides what an answer of a provider means. Fault.go reads the answer.
+// This file reads an answer of a provider and decides what it means, by the tables of
+// answers.json. The numbers there are X's error codes. The texts are what X sends without one.
+
+// rule is one row of a table. It matches an answer to one of Ops, with Status, that has
+// one of Codes and one of Texts, and for which When is true. Conditions that are not set
+// do not count. A row with Table is replaced by the rows of that table.
+type rule struct {
+	Ops    []string
+	Status int
+	Codes  []string // see fault.has
+	Texts  []string // in lower case
+	When   condition
+	Means  verdict
+	Table  string
+	Why    string
+}
+
+func (r *rule) matches(c *call, f *fault) bool {
+	return (r.Ops == nil || slices.Contains(r.Ops, c.op)) &&
+		(r.Status == 0 || r.Status == c.status) &&
+		(r.Codes == nil || f.has(r.Codes...)) &&
+		(r.Texts == nil || f.says(r.Texts...)) &&
+		(r.When == nil || r.When(c, f))
+}
+
+// decide returns the meaning of an answer by the first row that matches it.
+func decide(c *call, f *fault, table []rule) verdict {
+	for _, r := range table {
+		if r.matches(c, f) {
+			return r.Means
+		}
+	}
+	return verdict{ErrRefused, ReasonOther}
+}
+
+//go:embed answers.json
+var answersJSON []byte
+
+// answers returns the tables by their names.
+var answers = sync.OnceValue(func() (tables map[string][]rule) {
+	d := json.NewDecoder(bytes.NewReader(answersJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&tables); err != nil {
+		panic("provider: answers.json: " + err.Error())
+	}
+	return tables
+})
+
+// rows returns a table, with the rows of the tables inside it.
+func rows(table string) (all []rule) {
+	for _, r := range answers()[table] {
+		if r.Table == "" {
+			all = append(all, r)
+		} else {
+			all = append(all, rows(r.Table)...)
+		}
+	}
+	return all
+}
+
+type words = []string
 
 // verdict is the meaning of an answer. The zero verdict is no error.
 type verdict struct {
@@ -18,191 +89,43 @@ type verdict struct {
 	reason Reason
 }
 
-// rule is one row of a table. It matches an answer to one of ops, with status, that has
-// one of codes or texts, and for which when is true. Conditions that are not set do not
-// count.
-type rule struct {
-	ops    []string
-	status int
-	codes  []string // see fault.has
-	texts  []string // in lower case
-	when   func(*call, *fault) bool
-	means  verdict
-}
-
-func (r *rule) matches(c *call, f *fault) bool {
-	return (r.ops == nil || slices.Contains(r.ops, c.op)) &&
-		(r.status == 0 || r.status == c.status) &&
-		(r.codes == nil && r.texts == nil || f.has(r.codes...) || f.says(r.texts...)) &&
-		(r.when == nil || r.when(c, f))
-}
-
-func decide(c *call, f *fault, tables ...[]rule) verdict {
-	for _, r := range slices.Concat(tables...) {
-		if r.matches(c, f) {
-			return r.means
-		}
+// UnmarshalText implements [encoding.TextUnmarshaler]. A name that is no kind is a reason.
+func (v *verdict) UnmarshalText(name []byte) error {
+	kinds := map[string]error{
+		"revoked": nil, "denied": ErrDenied, "expired": ErrExpired, "unavailable": ErrUnavailable,
+		"account refused": ErrAccountRefused, "token refused": ErrTokenRefused, "rate limited": ErrRateLimited,
 	}
-	return otherwise
-}
-
-type words = []string
-
-var (
-	opToken, opRefresh, opRevoke = words{"token"}, words{"refresh"}, words{"revoke"}
-	opRequest, opAccess          = words{"request_token"}, words{"access_token"}
-	opCallback, opVerify         = words{"callback"}, words{verifyOp}
-	opUser                       = words{usersMe, verifyOp}
-
-	revoked       = verdict{}
-	denied        = verdict{kind: ErrDenied}
-	expired       = verdict{kind: ErrExpired}
-	tokenRefused  = verdict{kind: ErrTokenRefused}
-	unavailable   = verdict{kind: ErrUnavailable}
-	limited       = verdict{kind: ErrRateLimited}
-	wrongCallback = verdict{ErrRefused, ReasonCallback}
-	wrongKeys     = verdict{ErrRefused, ReasonCredentials}
-	wrongClock    = verdict{ErrRefused, ReasonClock}
-	noAccess      = verdict{ErrRefused, ReasonAccess}
-	noScope       = verdict{ErrRefused, ReasonScope}
-	noCredits     = verdict{ErrRefused, ReasonCredits}
-	usageCap      = verdict{ErrRefused, ReasonUsageCap}
-	otherwise     = verdict{ErrRefused, ReasonOther}
-
-	// accessCodes are X's codes for a plan, a project or permissions that do not cover the
-	// call: its problem types, a suspended application (416), limited access (453), an
-	// application's token (220) and a read-only application (261).
-	accessCodes = words{
-		"client-forbidden", "client-not-enrolled", "unsupported-authentication", "oauth1-permissions",
-		"416", "453", "220", "261",
+	kind, ok := kinds[string(name)]
+	if *v = (verdict{kind: kind}); !ok {
+		*v = verdict{ErrRefused, Reason(name)}
 	}
-	deadToken = words{"token_revoked", "token_rejected", "token_expired"}
-)
-
-// everywhere has the answers that mean the same at every provider.
-var everywhere = []rule{
-	// This is no rate limit: it lasts until the next month, and the headers beside it are
-	// those of a limit that is not reached. With status 403 the cap is a spending limit.
-	{status: 429, codes: words{"usage-capped"}, means: usageCap},
-	{status: 429, means: limited},
-	{codes: words{"88"}, means: limited},
-	{when: outage, means: unavailable},
-	{status: 402, means: noCredits},
-	{codes: words{"credits", "usage-capped"}, means: noCredits},
+	return nil
 }
 
-// xAccount is X's refusal of an account: suspended, locked, or not permitted.
-var xAccount = rule{
-	codes: words{"user-suspended", "64", "326"},
-	texts: words{"user has been suspended", "account is suspended", "your account is not permitted"},
-	means: verdict{kind: ErrAccountRefused},
-}
+// condition is what a row requires beyond codes and texts.
+type condition func(*call, *fault) bool
 
-// xRefresh has X's own ways to say that a refresh token is refused.
-var xRefresh = []rule{
-	{ops: opRefresh, when: saysInvalidToken, means: tokenRefused},
-	{ops: opRefresh, codes: words{"invalid_request"}, when: aboutToken, means: tokenRefused},
-}
-
-// tokenEndpoints is for the token and revocation endpoints of OAuth 2.0, and for the
-// errors of callbacks (RFC 6749, section 4.1.2.1).
-var tokenEndpoints = []rule{
-	{ops: opToken, codes: words{"invalid_grant"}, means: expired},
-	{ops: opToken, texts: words{"authorization code was invalid", "code verifier did not match"}, means: expired},
-	{ops: opToken, texts: words{"redirect_uri", "redirect uri"}, means: wrongCallback},
-	{ops: opRefresh, codes: words{"invalid_grant"}, means: tokenRefused},
-	{ops: opRevoke, codes: words{"invalid_grant", "invalid_token"}, means: revoked},
-	{ops: opRevoke, texts: words{"value passed for the token was invalid"}, means: revoked},
-	// All required parameters but the client id are always sent.
-	{codes: words{"invalid_client", "unauthorized_client"}, means: wrongKeys},
-	{texts: words{"missing required parameter"}, means: wrongKeys},
-	{codes: words{"server_error", "temporarily_unavailable"}, means: unavailable},
-	{codes: words{"invalid_scope"}, means: noScope},
-	{codes: accessCodes, means: noAccess},
-	{ops: opCallback, codes: words{"invalid_request", "unsupported_response_type"}, means: otherwise},
-	{ops: opCallback, means: denied},
-	{status: 401, means: wrongKeys},
-	{when: unstructured, means: unavailable},
-}
-
-// xUser is for X's users/me by OAuth 2.0.
-var xUser = []rule{
-	xAccount,
-	// A 401 right after the exchange has been an outage. X has sent "Authenticating with
-	// Unknown is forbidden" for good tokens, and accepted the same tokens minutes later.
-	{status: 401, means: unavailable},
-	{texts: words{"with unknown"}, means: unavailable},
-	{codes: accessCodes, means: noAccess},
-	{when: unstructured, means: unavailable},
-	{status: 403, when: saysForbidden, means: noScope},
-}
-
-// xOAuth1 is for X by OAuth 1.0a. The numbers are in X's list of error codes. The texts
-// are what X sends without a number.
-var xOAuth1 = []rule{
-	xAccount,
-	{ops: words{"invalidate_token"}, status: 401, codes: words{"89"}, means: revoked},
-	{ops: opUser, texts: words{"with unknown"}, means: unavailable},
-	{codes: words{"135"}, means: wrongClock},
-	{codes: words{"415", "417"}, means: wrongCallback},
-	{texts: words{"only support the oauth_callback value"}, means: wrongCallback},
-	{codes: accessCodes, means: noAccess},
-	{texts: words{"temporarily unavailable"}, means: unavailable},
-	{ops: opAccess, codes: words{"89"}, texts: words{"oauth_verifier", "request token"}, means: expired},
-	{status: 401, when: clockOff, means: wrongClock},
-	// X does not always name what is wrong with a stranger's token.
-	{ops: opVerify, status: 401, means: tokenRefused},
-	{ops: opVerify, codes: words{"89"}, means: tokenRefused},
-	{codes: words{"32", "215"}, texts: words{"validate oauth signature"}, means: wrongKeys},
-	// The request has no token, so X refuses the key.
-	{ops: opRequest, codes: words{"89"}, means: wrongKeys},
-	{ops: opRequest, status: 401, when: saysNothing, means: wrongKeys},
-	{ops: opRequest, status: 401, texts: words{"unauthorized", "consumer", "signature"}, means: wrongKeys},
-	{ops: opUser, status: 401, means: unavailable},
-	// X translates "temporarily unavailable" into the user's language.
-	{when: unstructured, means: unavailable},
-	// OAuth 1.0a has no scopes.
-	{ops: opUser, status: 403, means: noAccess},
-}
-
-// anyUser is for the user's address of a provider by configuration.
-var anyUser = []rule{
-	// GitHub sends its limits with status 403.
-	{when: limitReached, means: limited},
-	{codes: words{"insufficient_scope"}, means: noScope},
-	{status: 401, means: unavailable},
-	{status: 403, means: noAccess},
-	{when: unstructured, means: unavailable},
-}
-
-// anyOAuth1 is for the endpoints of OAuth 1.0a of a provider by configuration.
-var anyOAuth1 = []rule{
-	{codes: words{"timestamp_refused"}, means: wrongClock},
-	{codes: words{"consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused"}, means: wrongKeys},
-	{codes: words{"signature_invalid", "signature_method_rejected"}, means: wrongKeys},
-	{codes: words{"token_used", "verifier_invalid"}, means: expired},
-	{codes: deadToken, means: expired},
-	{codes: words{"permission_denied"}, means: denied},
-	{status: 401, when: clockOff, means: wrongClock},
-	{texts: words{"callback"}, means: wrongCallback},
-	// The request has no token, so the provider refuses the key.
-	{ops: opRequest, status: 401, means: wrongKeys},
-	{ops: opAccess, status: 401, means: expired},
-	{ops: opAccess, status: 400, means: expired},
-}
-
-func outage(c *call, f *fault) bool {
-	return c.status >= 500 || c.status == http.StatusRequestTimeout || f.page
-}
-
-func unstructured(_ *call, f *fault) bool { return !f.structured }
-func saysNothing(_ *call, f *fault) bool  { return !f.structured && f.text() == "" }
-
-// saysInvalidToken ignores WWW-Authenticate, which is not about the refresh token.
-func saysInvalidToken(_ *call, f *fault) bool { return f.oauth == "invalid_token" }
-
-func limitReached(c *call, _ *fault) bool {
-	return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (w *condition) UnmarshalText(name []byte) error {
+	*w = map[string]condition{
+		"outage": func(c *call, f *fault) bool {
+			return c.status >= 500 || c.status == http.StatusRequestTimeout || f.page
+		},
+		"unstructured": func(_ *call, f *fault) bool { return !f.structured },
+		"says nothing": func(_ *call, f *fault) bool { return !f.structured && f.text() == "" },
+		"limit is reached": func(c *call, _ *fault) bool {
+			return c.header.Get("X-Ratelimit-Remaining") == "0" || c.header.Get("Retry-After") != ""
+		},
+		// WWW-Authenticate is not about the refresh token.
+		"body says invalid_token": func(_ *call, f *fault) bool { return f.oauth == "invalid_token" },
+		"says Forbidden only":     saysForbidden,
+		"about the token":         aboutToken,
+		"clock is off":            clockOff,
+	}[string(name)]
+	if *w == nil {
+		return fmt.Errorf("no condition is called %q", name)
+	}
+	return nil
 }
 
 // saysForbidden reports whether f says nothing but "Forbidden", as X does for a missing
@@ -228,19 +151,13 @@ func clockOff(c *call, _ *fault) bool {
 	return err == nil && date.Sub(c.sent).Abs() > xplatform.MaxClockSkew
 }
 
-type rejectFunc = func(*http.Response, []byte) bool
-
-// rejects returns the function of [TokenRejecter] for a 401 with one of the codes.
-func rejects(codes ...string) rejectFunc {
-	return func(resp *http.Response, body []byte) bool {
-		f := parseFault(resp.Header, body)
-		return resp.StatusCode == http.StatusUnauthorized && f.has(codes...)
+// failure returns the error for a call, or nil for a revocation of a token that is already
+// revoked. problem, if it is set, says why a good answer cannot be used. The errors of the
+// libraries quote the answer, so they are not wrapped.
+func (c *call) failure(problem string) error {
+	if problem != "" && c.ok() {
+		return c.unusable(problem)
 	}
-}
-
-// failure returns the error for a call that did not succeed, or nil for a revocation of a
-// token that is already revoked.
-func (c *call) failure() error {
 	if c.err != nil && c.status != http.StatusTooManyRequests || c.status == 0 {
 		return c.unreached()
 	}
@@ -252,52 +169,171 @@ func (c *call) failure() error {
 	if c.op == userOp || c.op == usersMe {
 		table = c.user
 	}
-	v := decide(c, &f, everywhere, table)
-	if v == revoked {
+	v := decide(c, &f, slices.Concat(rows("everywhere"), table))
+	if v.kind == nil {
 		return nil
 	}
 	e := c.fail(v.kind, f.text())
 	e.Reason, e.Code = v.reason, codeText(f.code(), c.hidden())
-	if v == limited {
+	if errors.Is(v.kind, ErrRateLimited) {
 		e.RetryAt = retryAt(c.header, c.now())
 	}
 	return e
 }
 
-// maxWait is the longest plausible limit. X's are 15 minutes and 24 hours.
-const maxWait = 60 * 24 * time.Hour
-
 // retryAt returns the end of a limit, or the zero time: X's reset times, in Unix seconds,
 // or Retry-After (RFC 9110), which servers in front of X send.
 func retryAt(h http.Header, now time.Time) time.Time {
-	epoch := time.Unix(0, 0)
-	at := moment(h.Get("X-Rate-Limit-Reset"), epoch, now)
+	// moment parses a date, or a number of seconds after base. It returns the zero time for
+	// anything implausible: X's limits are 15 minutes and 24 hours.
+	moment := func(header string, base int64) time.Time {
+		at, _ := http.ParseTime(h.Get(header))
+		if n, err := strconv.ParseUint(h.Get(header), 10, 40); err == nil {
+			at = time.Unix(base+int64(n), 0)
+		}
+		if at.Sub(now).Abs() > 60*24*time.Hour {
+			return time.Time{}
+		}
+		return at.UTC()
+	}
+	at := moment("X-Rate-Limit-Reset", 0)
 	// If a daily cap is used up, the reset of the window alone would be too early.
 	for _, day := range []string{"X-App-Limit-24hour", "X-User-Limit-24hour"} {
-		reset := moment(h.Get(day+"-Reset"), epoch, now)
-		if h.Get(day+"-Remaining") == "0" && reset.After(at) {
+		if reset := moment(day+"-Reset", 0); h.Get(day+"-Remaining") == "0" && reset.After(at) {
 			at = reset
 		}
 	}
-	if at.IsZero() {
-		at = moment(h.Get("Retry-After"), now, now)
-	}
-	if at.IsZero() {
-		// GitHub's spelling, in every answer. Its other limit sends Retry-After.
-		at = moment(h.Get("X-Ratelimit-Reset"), epoch, now)
-	}
-	return at
+	// The last is GitHub's, in every answer. Its other limit sends Retry-After.
+	return cmp.Or(at, moment("Retry-After", now.Unix()), moment("X-Ratelimit-Reset", 0))
 }
 
-// moment parses a date, or a number of seconds after base. It returns the zero time for
-// anything implausible.
-func moment(s string, base, now time.Time) time.Time {
-	at, _ := http.ParseTime(s)
-	if n, err := strconv.ParseUint(s, 10, 40); err == nil {
-		at = time.Unix(base.Unix()+int64(n), 0)
+// fault is the content of an error answer. X sends JSON, XML and plain text, and the
+// servers in front of it HTML. Other token endpoints send forms. The content type does
+// not distinguish them.
+type fault struct {
+	page       bool     // the body is HTML
+	structured bool     // the body is JSON, XML or a form with an error
+	oauth      string   // RFC 6749's error
+	codes      []string // oauth and X's numbers, unchanged
+	// problem is the last segment of a problem document's type. reason is that field of
+	// X's "client-forbidden" documents. challenge is the error of WWW-Authenticate (RFC
+	// 6750, section 3), or the oauth_problem of OAuth 1.0's Problem Reporting extension.
+	problem, reason, challenge string
+	texts                      []string // the messages, the most precise first
+}
+
+var challenge = regexp.MustCompile(`\b(?:error|oauth_problem)="?([a-z_]+)`)
+
+func parseFault(h http.Header, body []byte) (f fault) {
+	body = trimmed(body)
+	if m := challenge.FindStringSubmatch(h.Get("WWW-Authenticate")); m != nil {
+		f.challenge = m[1]
 	}
-	if at.Sub(now).Abs() > maxWait {
-		return time.Time{}
+	switch {
+	case len(body) == 0 || body[0] == '[' || body[0] == '"':
+	case body[0] == '{':
+		var o object
+		if json.Unmarshal(body, &o) == nil {
+			f.addAll(o)
+		}
+	case body[0] == '<':
+		f.addXML(body)
+	default:
+		form, err := url.ParseQuery(string(body))
+		f.challenge = cmp.Or(form.Get("oauth_problem"), f.challenge)
+		if err == nil && form.Has("error") {
+			f.addAll(object{"error": form.Get("error"), "error_description": form.Get("error_description")})
+		} else {
+			f.texts = append(f.texts, string(body))
+		}
 	}
-	return at.UTC()
+	return f
+}
+
+func (f *fault) has(codes ...string) bool {
+	return slices.ContainsFunc(codes, func(c string) bool {
+		return slices.Contains(f.codes, c) || c == f.problem || c == f.reason || c == f.challenge
+	})
+}
+
+// says reports whether one of the texts contains one of parts, ignoring case.
+func (f *fault) says(parts ...string) bool {
+	all := strings.ToLower(strings.Join(f.texts, "\n"))
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(all, p) })
+}
+
+func (f *fault) code() string { return cmp.Or(append(f.codes, f.problem)...) }
+
+func (f *fault) text() string { return cmp.Or(f.texts...) }
+
+// addAll adds an answer by RFC 6749, section 5.2, and the errors inside it.
+func (f *fault) addAll(answer object) {
+	f.structured = true
+	// X's first API sent a sentence in place of the code; other providers send a number.
+	if e := scalarOf(answer["error"]); strings.Contains(e, " ") {
+		f.texts = append(f.texts, e)
+	} else {
+		f.oauth, f.codes = e, append(f.codes, e)
+	}
+	f.texts = append(f.texts, stringOf(answer["error_description"]))
+	f.add(answer)
+	errs, ok := answer["errors"].([]any)
+	if !ok {
+		errs = []any{answer["errors"]}
+	}
+	for _, e := range errs {
+		f.texts = append(f.texts, stringOf(e))
+		one, _ := e.(object)
+		f.add(one)
+	}
+}
+
+// add adds a problem document (RFC 9457) or one of X's own errors.
+func (f *fault) add(o object) {
+	f.codes = append(f.codes, scalarOf(o["code"]))
+	f.texts = append(f.texts, stringOf(o["detail"]), stringOf(o["message"]), stringOf(o["title"]))
+	if t := stringOf(o["type"]); f.problem == "" && strings.Contains(t, "/problems/") {
+		f.problem = path.Base(t)
+	}
+	f.reason = cmp.Or(f.reason, stringOf(o["reason"]))
+}
+
+var (
+	xmlRoot  = regexp.MustCompile(`^(?:<\?[^>]*>)?\s*<(?:errors|hash|error)[\s>]`)
+	xmlError = regexp.MustCompile(`<error(?:\s+code="([^"]*)")?\s*>([^<]*)`)
+)
+
+// addXML adds <errors><error code="415">text</error></errors> and
+// <hash><error>text</error></hash>. Any other markup is a page.
+func (f *fault) addXML(body []byte) {
+	if f.structured = xmlRoot.Match(body); !f.structured {
+		f.page = true
+		return
+	}
+	for _, m := range xmlError.FindAllSubmatch(body, -1) {
+		f.codes = append(f.codes, string(m[1]))
+		f.texts = append(f.texts, strings.TrimSpace(html.UnescapeString(string(m[2]))))
+	}
+}
+
+// trimmed returns b without a byte order mark and the white space around it.
+func trimmed(b []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff"))) }
+
+// object is a JSON object. A struct would match field names in any case, and would reject
+// a whole answer for one field of an unexpected type.
+type object = map[string]any
+
+// stringOf returns v if v is a JSON string, and "" otherwise.
+func stringOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// scalarOf returns v if v is a JSON string, the digits of v if v is a JSON number, and
+// "" otherwise.
+func scalarOf(v any) string {
+	if n, ok := v.(float64); ok {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return stringOf(v)
 }

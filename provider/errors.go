@@ -11,23 +11,19 @@ import (
 var (
 	// ErrDenied: the user declined. Offer to try again.
 	ErrDenied = errors.New("the user did not allow the sign-in")
-	// ErrNotGranted: the user is signed in, but the provider did not grant a requested
-	// scope. Offer to ask again.
+	// ErrNotGranted: the provider did not grant a requested scope. Offer to ask again.
 	ErrNotGranted = errors.New("the provider did not grant a scope that was asked for")
 	// ErrExpired: the sign-in took too long, or its code was already used. Begin again.
 	ErrExpired = errors.New("the sign-in has expired or was already used")
-	// ErrOtherBrowser: the sign-in began in another browser, perhaps another person's.
-	// Begin again in this browser.
+	// ErrOtherBrowser: the sign-in began in another browser. Begin again in this one.
 	ErrOtherBrowser = errors.New("the sign-in was not begun in this browser")
 	// ErrNotAllowed: the application does not admit this user.
 	ErrNotAllowed = errors.New("the application does not allow this user")
-	// ErrAccountRefused: the provider refuses this account, such as a suspended one. Only
-	// the user can settle that, with the provider.
+	// ErrAccountRefused: the provider refuses this account, such as a suspended one.
 	ErrAccountRefused = errors.New("the provider refused the user's account")
 	// ErrRateLimited: the provider limits the calls until [Error.RetryAt].
 	ErrRateLimited = errors.New("the provider limits the rate of calls")
-	// ErrRefused: the provider refuses the application, not the user. [Error.Reason]
-	// says why. The operator has to fix it.
+	// ErrRefused: the provider refuses the application, for the reason [Error.Reason].
 	ErrRefused = errors.New("the provider refused the application")
 	// ErrTokenRefused: the provider refuses the token for good. Sign in again.
 	ErrTokenRefused = errors.New("the provider refused the token")
@@ -50,10 +46,9 @@ const (
 	ReasonAccess Reason = "access_level"
 	// ReasonScope: the token lacks a scope that the call needs.
 	ReasonScope Reason = "missing_scope"
-	// ReasonCredits: the credits at X are spent, or the spending limit is reached.
+	// ReasonCredits: the credits at X are spent, or a spending limit or a monthly cap of
+	// calls is reached.
 	ReasonCredits Reason = "no_credits"
-	// ReasonUsageCap: the application has reached its monthly cap of calls.
-	ReasonUsageCap Reason = "usage_cap"
 	// ReasonOther: see [Error.Code] and [Error.Detail].
 	ReasonOther Reason = "other"
 )

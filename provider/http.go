@@ -11,14 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const (
-	// maxBody bounds an answer after decompression.
-	maxBody  = 1 << 20
+	maxBody  = 1 << 20 // bytes of an answer after decompression
 	formType = "application/x-www-form-urlencoded"
 )
 
@@ -32,11 +32,11 @@ type service struct {
 	cfg   OAuth2Config // checked, with its defaults; also for OAuth 1.0a
 	x     bool         // X's protocol details, at X or at another server
 	api   *url.URL
-	hosts hostSet
+	hosts map[origin]bool // that may receive credentials
 	// secrets belong to the application. No error may show them.
 	secrets         []string
-	endpoints, user []rule // the meanings of answers
-	fetch           fetchFunc
+	endpoints, user []rule   // the meanings of answers
+	dead            []string // the codes of a 401 for a dead token
 	// send attaches a token to a copy of a request and sends it.
 	send func(http.RoundTripper, tokenstore.Token, *http.Request) (*http.Response, error)
 }
@@ -47,7 +47,9 @@ func (s *service) isX() bool           { return s.x }
 
 // AllowsURL implements [Provider]. It allows the hosts of APIURL, UserURL and APIHosts,
 // and X's four API hosts if APIURL is one of them.
-func (s *service) AllowsURL(u *url.URL) bool { return s.hosts.has(u) }
+func (s *service) AllowsURL(u *url.URL) bool {
+	return u != nil && u.User == nil && u.Opaque == "" && u.Host != "" && s.hosts[originOf(u)]
+}
 
 // RoundTrip implements [Provider]. A nil base is the provider's own transport.
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
@@ -57,12 +59,16 @@ func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter].
+// RejectsToken implements [Provider].
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
-	return s.cfg.RejectsToken(resp, body)
+	if s.cfg.RejectsToken != nil {
+		return s.cfg.RejectsToken(resp, body)
+	}
+	f := parseFault(resp.Header, body)
+	return resp.StatusCode == http.StatusUnauthorized && f.has(s.dead...)
 }
 
-// APIURL implements [APILocator].
+// APIURL implements [Provider].
 func (s *service) APIURL() *url.URL {
 	u := *s.api
 	return &u
@@ -79,6 +85,24 @@ func (s *service) misuse(op, detail string) *Error {
 
 // now is the time without the monotonic clock: recorded times outlive the process.
 func (s *service) now() time.Time { return s.cfg.Now().Round(0) }
+
+// xHosts are the hosts of X's API. twitter.com is the old name of the same service.
+var xHosts = []string{"api.x.com", "api.twitter.com", "upload.x.com", "upload.twitter.com"}
+
+// origin is a scheme and a host, in lower case. A port that is the scheme's default is
+// left out.
+type origin struct{ scheme, host string }
+
+func originOf(u *url.URL) origin {
+	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
+	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		return origin{scheme, host}
+	}
+	return origin{scheme, net.JoinHostPort(host, port)}
+}
+
+// isXAPI reports whether api is X's own API, not another server that speaks X's protocols.
+func isXAPI(api *url.URL) bool { return slices.Contains(xHosts[:2], originOf(api).host) }
 
 // call is one request to the provider and its answer. It is the transport of the
 // libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
@@ -107,10 +131,9 @@ func (*served) Close() error { return nil }
 // call stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.cfg.Timeout {
-		return c
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > s.cfg.Timeout {
+		c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	}
-	c.ctx, c.stop = context.WithTimeout(ctx, s.cfg.Timeout)
 	return c
 }
 
@@ -153,8 +176,8 @@ func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.body = trimmed(body)
-	if c.cfg.qq {
-		c.body = withoutCallback(c.body)
+	if inner, jsonp := bytes.CutPrefix(c.body, []byte("callback(")); jsonp && c.cfg.qq {
+		c.body = bytes.Trim(inner, " );")
 	}
 	c.serve(resp, c.body)
 	return resp, nil
@@ -195,11 +218,14 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-func headerOf(r *http.Request) http.Header {
-	if r.Header == nil {
-		return make(http.Header, 1)
+// copyOf returns a copy of r and its header.
+func copyOf(r *http.Request) *http.Request {
+	c := r.WithContext(r.Context())
+	c.Host, c.Header = "", r.Header.Clone()
+	if c.Header == nil {
+		c.Header = make(http.Header, 1)
 	}
-	return r.Header.Clone()
+	return c
 }
 
 func closeBody(r *http.Request) {
@@ -211,16 +237,13 @@ func closeBody(r *http.Request) {
 // newTransport is the default transport of a provider. It shares nothing with
 // [http.DefaultTransport], whose settings any package of the program may change.
 func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           100,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ResponseHeaderTimeout:  30 * time.Second,
-		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }

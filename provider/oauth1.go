@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"mime"
@@ -16,13 +17,13 @@ import (
 
 // OAuth1Config configures sign-in by OAuth 1.0a (RFC 5849) with HMAC-SHA1 signatures: with
 // X by [NewXOAuth1], which has defaults for most fields, or with any other provider by
-// [NewOAuth1]. A configuration prints without its secret.
+// [NewOAuth1]. A configuration prints without its secret. Fields that say nothing are as in
+// [OAuth2Config].
 type OAuth1Config struct {
-	// Name is as in [OAuth2Config]. Required.
 	Name string
 	// ConsumerKey and ConsumerSecret are the application's credentials. Required.
 	ConsumerKey, ConsumerSecret string
-	// CallbackURL is as in [OAuth2Config], or "oob" if the provider shows a PIN. Required.
+	// CallbackURL may also be "oob", if the provider shows a PIN. Required.
 	CallbackURL string
 	// The provider's addresses. Their queries are kept. Required.
 	RequestTokenURL, AuthorizeURL, AccessTokenURL string
@@ -34,21 +35,18 @@ type OAuth1Config struct {
 	// The sign-in fails if that call fails. Default off. X only.
 	FetchProfile bool
 
-	// UserURL, User, FetchUser, APIURL and APIHosts are as in [OAuth2Config].
 	UserURL   string
 	User      func(body []byte) (User, error)
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	APIURL    string
 	APIHosts  []string
-	// RejectsToken is for [TokenRejecter]. Default: status 401 with oauth_problem
+	// RejectsToken is for [Provider.RejectsToken]. Default: status 401 with oauth_problem
 	// token_revoked, token_rejected or token_expired. For X: status 401 with code 89.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
-	// Transport, Timeout and Now are as in [OAuth2Config]. Signatures always have the
-	// machine's time.
 	Transport http.RoundTripper
 	Timeout   time.Duration
-	Now       func() time.Time
+	Now       func() time.Time // signatures have the machine's time
 }
 
 // oauth1Provider signs users in by OAuth 1.0a. Its tokens do not expire.
@@ -72,15 +70,15 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.address("RequestTokenURL", cfg.RequestTokenURL)
 	c.address("AuthorizeURL", cfg.AuthorizeURL)
 	c.address("AccessTokenURL", cfg.AccessTokenURL)
-	endpoints, user, rejected := anyOAuth1, anyUser, rejects(deadToken...)
+	endpoints, user, dead := rows("tokens by OAuth 1.0a"), rows("the user"), words{"token_revoked", "token_rejected", "token_expired"}
 	if c.x {
-		endpoints, user, rejected = xOAuth1, xOAuth1, rejects("89")
+		endpoints, user, dead = rows("X by OAuth 1.0a"), rows("X by OAuth 1.0a"), words{"89"}
 	}
 	s := c.service(OAuth2Config{
 		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
 		FetchUser: cfg.FetchUser, APIURL: cfg.APIURL, APIHosts: cfg.APIHosts,
 		RejectsToken: cfg.RejectsToken, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
-	}, endpoints, user, rejected)
+	}, endpoints, user, dead...)
 	if s == nil {
 		return nil, c.Err()
 	}
@@ -104,7 +102,7 @@ func (o *oauth1Provider) Begin(ctx context.Context, opt Options) (string, Pendin
 	library := o.library(c)
 	token, secret, err := library.RequestToken()
 	if err != nil {
-		return "", Pending{}, c.failed("the answer has no request token, or oauth_callback_confirmed is not true")
+		return "", Pending{}, c.failure("the answer has no request token, or oauth_callback_confirmed is not true")
 	}
 	page, _ := library.AuthorizationURL(token) // of a checked address
 	if o.x && opt.ForceLogin {
@@ -124,9 +122,9 @@ func withQuery(u *url.URL, key, value string) *url.URL {
 	return &out
 }
 
-// Finish implements [Provider] by RFC 5849, section 2.3. The call is signed with the request token's
-// secret, although X is said not to require it, so that a stolen callback is useless. X's
-// answer names the user. Other providers, and X without a user_id, are asked.
+// Finish implements [Provider] by RFC 5849, section 2.3. The call is signed with the request
+// token's secret, so that a stolen callback is useless. X's answer names the user. Other
+// providers, and X without a user_id, are asked.
 func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	verifier, err := o.verifier(p, callback)
 	if err == nil {
@@ -144,10 +142,9 @@ func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Val
 	return u, t, nil
 }
 
-// VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits.
-// Its signature has the consumer key, and X accepts a token only with the key of the
-// token's own application. RFC 5849, section 3.2 does not require that, so every token of
-// another provider is refused.
+// VerifyToken implements [TokenVerifier] by one users/me call, which X bills and limits. X
+// accepts a token only with the consumer key that it was issued to. RFC 5849, section 3.2
+// does not require that, so every token of another provider is refused.
 func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if !o.x {
 		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp, "only X's tokens prove the application that they were issued to")
@@ -156,7 +153,7 @@ func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (U
 	return o.ask(ctx, verifyOp, t, false)
 }
 
-// Revoke implements [Revoker] for X, which wants the call signed with the token to be
+// Revoke implements [Provider] for X, which wants the call signed with the token to be
 // revoked. Other providers have no endpoint for that.
 func (o *oauth1Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if !o.x {
@@ -197,7 +194,7 @@ func (o *oauth1Provider) exchange(ctx context.Context, p Pending, verifier strin
 	defer c.stop()
 	token, secret, err := o.library(c).AccessToken(p.State, p.Secret, verifier)
 	if err != nil {
-		return u, t, c.failed("the answer has no oauth_token and oauth_token_secret")
+		return u, t, c.failure("the answer has no oauth_token and oauth_token_secret")
 	}
 	if o.x {
 		// The library returns the token only.
@@ -218,32 +215,19 @@ func (o *oauth1Provider) library(c *call) *oauth1.Config {
 	return &cfg
 }
 
-// failed returns the error for a call for a token. problem describes a good answer that
-// cannot be used. The library's own errors quote the answer, so they are not wrapped.
-func (c *call) failed(problem string) error {
-	if c.ok() {
-		return c.unusable(problem)
-	}
-	return c.failure()
-}
-
-// sign signs a copy of r (RFC 5849, section 3.4, HMAC-SHA1) in place of any Authorization.
-// The body of a form is part of the signature and is read into memory; other bodies are
-// neither.
+// sign signs a copy of r (RFC 5849, section 3.4) in place of any Authorization. The body of
+// a form is part of the signature and is read into memory; other bodies are neither.
 func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	if t.AccessToken == "" || t.TokenSecret == "" {
 		closeBody(r)
 		return nil, o.misuse("send", "the token is not an OAuth 1.0a token")
 	}
-	signed := r.Clone(r.Context())
-	signed.Header = headerOf(r)
-	signed.Host = ""
-	if signed.Method == "" {
-		signed.Method = http.MethodGet
-	}
-	if signed.URL.Path == "" && signed.URL.Opaque == "" {
+	signed := copyOf(r)
+	signed.Method = cmp.Or(r.Method, http.MethodGet)
+	if r.URL.Path == "" && r.URL.Opaque == "" {
 		// This path is sent (RFC 9110, section 4.2.3), so it must be signed.
-		signed.URL.Path = "/"
+		u := *r.URL
+		u.Path, signed.URL = "/", &u
 	}
 	kind, _, err := mime.ParseMediaType(signed.Header.Get("Content-Type"))
 	isForm := err == nil && kind == formType
@@ -262,8 +246,7 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	return resp, err
 }
 
-// noncer makes nonces of 26 letters and digits. X requires letters and digits. Other
-// servers accept 20 to 30 of them.
+// noncer makes nonces of 26 letters and digits, which X and other servers accept.
 type noncer struct{}
 
 // Nonce implements [oauth1.Noncer].

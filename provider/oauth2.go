@@ -19,22 +19,21 @@ import (
 // section 4.1): with X by [NewX], which has defaults for most fields, or with any other
 // provider by [NewOAuth2]. A configuration prints without its secret.
 type OAuth2Config struct {
-	// Name has lower-case letters, digits and hyphens. It is part of every token's key and
-	// of [User.ID], so do not change it. "x" and "x-oauth1" are X's. Required.
+	// Name is [Provider.Name]. Do not change it. "x" and "x-oauth1" are X's. Required.
 	Name string
-	// ClientID and ClientSecret are the application's credentials. SecretInBody sends them
-	// in the body (RFC 6749, section 2.3.1), as the id without a secret always is. The
-	// default is the Authorization header. ClientID is required.
+	// ClientID and ClientSecret are the application's credentials. They are sent in the
+	// Authorization header, or with SecretInBody or without a secret in the body (RFC 6749,
+	// section 2.3.1). ClientID is required.
 	ClientID, ClientSecret string
 	SecretInBody           bool
-	// CallbackURL is where the provider sends the browser back to. With a kit it is
-	// PublicURL + "/auth/callback/" + Name, or PublicURL + "/auth/callback". Providers that
-	// share it must trust each other with their codes (RFC 9700, section 4.4). Required.
+	// CallbackURL is [Provider.CallbackURL]: with a kit PublicURL + "/auth/callback", which
+	// may be followed by "/" + Name. Providers that share it must trust each other with
+	// their codes (RFC 9700, section 4.4). Required.
 	CallbackURL string
 
-	// AuthorizeURL is the consent page. Its query is kept: use it for more parameters, such
-	// as access_type=offline. TokenURL is the token endpoint. All addresses are by https, or
-	// by http on a loopback host. Both are required.
+	// AuthorizeURL is the consent page. Its query is kept, such as access_type=offline.
+	// TokenURL is the token endpoint. Addresses are by https, or by http on a loopback
+	// host. Both are required.
 	AuthorizeURL, TokenURL string
 	// RevokeURL is the revocation endpoint (RFC 7009). Empty: tokens are not revoked.
 	RevokeURL string
@@ -49,26 +48,25 @@ type OAuth2Config struct {
 	// kinds, such as [ErrExpired] for a used code, or to an [*Error] with Kind and Reason.
 	Codes map[string]error
 
-	// UserURL is the address of the signed-in user, requested by GET. User makes a [User]
-	// of its answer: AccountID, and if available Username, Name, AvatarURL, and Email if the
-	// provider has confirmed it. Required are both, or FetchUser.
+	// UserURL is the address of the signed-in user. User makes a [User] of its answer:
+	// AccountID, and if available Username, Name, AvatarURL, and Email if the provider has
+	// confirmed it. Required are both, or FetchUser.
 	UserURL string
 	User    func(body []byte) (User, error)
-	// FetchUser finds the user in place of UserURL and User. client attaches the user's
-	// credentials, sends requests to the provider's API hosts only, follows no redirects
-	// and reads at most 1 MiB of an answer.
+	// FetchUser finds the user in place of UserURL and User. client sends the user's
+	// credentials to the API hosts only, follows no redirects and reads at most 1 MiB of an
+	// answer.
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
-	// APIURL is the address of the provider's API. Credentials are sent to its host, to
-	// UserURL's and to APIHosts only, which are by https. Default: UserURL. Required with
-	// FetchUser.
+	// APIURL is the address of the provider's API. Default: UserURL. Credentials are sent to
+	// the hosts of both and to APIHosts, by https, only. Required with FetchUser.
 	APIURL   string
 	APIHosts []string
-	// RejectsToken is for [TokenRejecter]. Default: status 401 with invalid_token (RFC 6750,
+	// RejectsToken is for [Provider.RejectsToken]. Default: status 401 with invalid_token (RFC 6750,
 	// section 3.1). For X: never, since only a refresh distinguishes it from an outage.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
-	// Transport carries the provider's own calls. Default: one with a bound on every wait.
-	// Timeout bounds each step. Default 10 seconds. Now is the clock. Default [time.Now].
+	// Transport carries the provider's own calls. Timeout bounds each step, 10 seconds by
+	// default. Now is the clock, [time.Now] by default.
 	Transport http.RoundTripper
 	Timeout   time.Duration
 	Now       func() time.Time
@@ -83,12 +81,11 @@ type oauth2Provider struct {
 	page   string // the consent page for the configured scopes
 }
 
-// NewOAuth2 returns a provider. It reports every error of cfg at once, each with the field
-// and what to do. NewOAuth2 copies cfg and makes no network requests.
+// NewOAuth2 returns a provider. It reports every error of cfg at once, copies cfg and makes
+// no network requests.
 //
-// If the call for the user fails, [Provider.Finish] returns no token, although
-// the provider has issued one. A 401 is then [ErrUnavailable], since a new token is valid:
-// X has answered so to everyone for days.
+// If the call for the user fails, [Provider.Finish] returns no token. A 401 is then
+// [ErrUnavailable], since a new token is valid: X has answered so to everyone for days.
 func NewOAuth2(cfg OAuth2Config) (Provider, error) {
 	return newOAuth2(newChecker("OAuth2Config", ""), cfg)
 }
@@ -104,12 +101,12 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	}
 	c.scopes("Scopes", cfg.Scopes)
 	c.scopes("IdentityScopes", cfg.IdentityScopes)
-	endpoints, user, rejected := tokenEndpoints, anyUser, rejects("invalid_token")
+	endpoints, user, dead := rows("tokens by OAuth 2.0"), rows("the user"), words{"invalid_token"}
 	if c.x {
-		endpoints, user, rejected = slices.Concat(xRefresh, tokenEndpoints), xUser, rejects()
+		endpoints, user, dead = rows("X, tokens by OAuth 2.0"), rows("X, the user by OAuth 2.0"), nil
 	}
 	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
-	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, rejected)
+	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, dead...)
 	if s == nil {
 		return nil, c.Err()
 	}
@@ -120,17 +117,15 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	if cfg.SecretInBody || cfg.ClientSecret == "" {
 		o.client.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
-	if cfg.ClientSecret != "" {
-		// A server that repeats the request's header repeats the second form.
-		s.secrets = words{cfg.ClientSecret, url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)}
-	}
+	// A server that repeats the request's header repeats the second form.
+	s.secrets = words{cfg.ClientSecret, url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)}
 	s.send = o.sign
 	o.page = o.pageFor(cfg.Scopes)
 	return o, nil
 }
 
-// Begin implements [Provider]. It makes a state and a PKCE verifier (RFC 7636, S256) of
-// 256 random bits each, and no network requests.
+// Begin implements [Provider]. It makes a state and a PKCE verifier (RFC 7636, S256), and no
+// network requests.
 func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending, error) {
 	scopes, page := o.cfg.Scopes, o.page
 	if len(opt.Scopes) > 0 {
@@ -154,19 +149,15 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 
 // pageFor is the consent page for scopes, without the values of one sign-in.
 func (o *oauth2Provider) pageFor(scopes []string) string {
-	separator := " "
+	cfg, separator := *o.client, "%20"
 	if o.cfg.qq {
-		separator = ","
+		separator = "%2C"
 	}
-	var options []oauth2.AuthCodeOption
-	if len(scopes) > 0 {
-		options = append(options, oauth2.SetAuthURLParam("scope", strings.Join(scopes, separator)))
-	}
-	page := o.client.AuthCodeURL("", options...)
+	cfg.Scopes = scopes
 	// X has answered 400 to scopes joined by "+", which url.Values writes. A plus sign in
 	// a value is encoded. AuthorizeURL's own query stays unchanged.
-	query := strings.TrimPrefix(page, o.client.Endpoint.AuthURL)
-	return o.client.Endpoint.AuthURL + strings.ReplaceAll(query, "+", "%20")
+	query := strings.TrimPrefix(cfg.AuthCodeURL(""), cfg.Endpoint.AuthURL)
+	return cfg.Endpoint.AuthURL + strings.ReplaceAll(query, "+", separator)
 }
 
 // Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
@@ -217,7 +208,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	case code != "" && !callback.Has("error"):
 		return code, nil
 	default:
-		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, tokenEndpoints)
+		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, rows("tokens by OAuth 2.0"))
 	}
 	hidden := append(words{p.State, p.Secret, code}, o.secrets...)
 	return "", &Error{
@@ -245,9 +236,7 @@ func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 		closeBody(r)
 		return nil, o.misuse("send", "the token is not an OAuth 2.0 token")
 	}
-	signed := r.WithContext(r.Context())
-	signed.Host = ""
-	signed.Header = headerOf(r)
+	signed := copyOf(r)
 	if o.cfg.qq {
 		signed.Header.Del("Authorization")
 		signed.URL = withQuery(r.URL, "access_token", t.AccessToken)
@@ -257,14 +246,12 @@ func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	return base.RoundTrip(signed)
 }
 
-// maxScopes bounds the scopes of one token. They are stored with the token and compared at
-// every check. X has about 25.
-const maxScopes = 256
-
 func badScope(s string) bool { return !scope.Valid(s) }
 
 // unique returns a copy of list without repetitions, in the same order, and at most 256.
+// Scopes are stored with the token and compared at every check. X has about 25.
 func unique(list []string) []string {
+	const maxScopes = 256
 	out := make([]string, 0, min(len(list), maxScopes))
 	for _, s := range list {
 		if len(out) < maxScopes && !slices.Contains(out, s) {

@@ -452,6 +452,32 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	failed(t, err, provider.ErrUnavailable)
 }
 
+// TestFetchUserMayUseAnotherContext: its end ends the request too.
+func TestFetchUserMayUseAnotherContext(t *testing.T) {
+	s := newServer(t)
+	own, cancel := context.WithCancel(context.Background())
+	s.serve("/user", func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	})
+	o := s.oauth2(t, func(c *provider.OAuth2Config) {
+		c.UserURL, c.User, c.APIURL, c.Timeout = "", nil, s.URL, time.Hour
+		c.FetchUser = func(_ context.Context, c *http.Client) (provider.User, error) {
+			r, err := http.NewRequestWithContext(own, http.MethodGet, s.URL+"/user", http.NoBody)
+			if err != nil {
+				return provider.User{}, err
+			}
+			resp, err := c.Do(r)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			return provider.User{AccountID: "7"}, err
+		}
+	})
+	_, _, err := signIn2(t, o)
+	failed(t, err, provider.ErrUnavailable)
+}
+
 func TestOAuth2KnowsADeadToken(t *testing.T) {
 	s := newServer(t)
 	o := s.oauth2(t)

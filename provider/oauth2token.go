@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -33,8 +34,8 @@ func (o *oauth2Provider) exchange(ctx context.Context, code, verifier, redirectU
 	return o.granted(c, granted, err)
 }
 
-// Refresh implements [Refresher]. A token that the answer calls expired is returned,
-// because the refresh token beside it is valid. So is a token whose lifetime is no integer.
+// Refresh implements [Refresher]. A token that the answer calls expired, or whose lifetime is
+// no integer, is returned because the refresh token beside it is valid.
 func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error) {
 	if t.RefreshToken == "" {
 		return tokenstore.Token{}, o.newError(ErrRefused, ReasonScope, "refresh",
@@ -54,9 +55,8 @@ func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (token
 	return got, nil
 }
 
-// Revoke implements [Revoker] by RFC 7009: first the refresh token, then the access token,
-// since X does not document that one revokes the other. It tries both and returns the
-// first error.
+// Revoke implements [Provider] by RFC 7009. It tries both tokens, since X does not document
+// that one revokes the other, and returns the first error.
 func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if o.cfg.RevokeURL == "" {
 		return nil
@@ -64,17 +64,13 @@ func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if t.IsOAuth1() {
 		return o.misuse("revoke", "the token is not an OAuth 2.0 token")
 	}
-	var first error
-	if t.RefreshToken != "" {
-		first = o.revokeOne(ctx, "refresh_token", t.RefreshToken)
-	}
-	if t.AccessToken != "" {
-		first = cmp.Or(first, o.revokeOne(ctx, "access_token", t.AccessToken))
-	}
-	return first
+	return cmp.Or(o.revokeOne(ctx, "refresh_token", t.RefreshToken), o.revokeOne(ctx, "access_token", t.AccessToken))
 }
 
 func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) error {
+	if token == "" {
+		return nil
+	}
 	c := o.begin(ctx, "revoke", token)
 	defer c.stop()
 	id, secret := o.client.ClientID, o.client.ClientSecret
@@ -103,7 +99,7 @@ func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) erro
 // revoked returns the result of a revocation, whose answer c has.
 func (c *call) revoked() error {
 	if !c.ok() {
-		return c.failure()
+		return c.failure("")
 	}
 	if f := parseFault(c.header, c.body); f.page {
 		return c.unusable("the answer is a page")
@@ -131,7 +127,9 @@ var (
 // no integer, and a refresh that was granted must not be lost for that.
 func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.cfg.qq {
-		r = qqTokenRequest(r)
+		// The token endpoint accepts GET only.
+		form, _ := io.ReadAll(r.Body)
+		r.Method, r.Body, r.ContentLength, r.URL.RawQuery = http.MethodGet, nil, 0, string(form)
 	}
 	resp, err := t.call.RoundTrip(r)
 	if err != nil {
@@ -148,8 +146,7 @@ func (t tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// integerLifetime returns a token response whose expires_in is 0 in place of a value that
-// is no integer.
+// integerLifetime returns a token response with 0 for an expires_in that is no integer.
 func integerLifetime(body []byte) []byte {
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(body, &fields)
@@ -164,15 +161,13 @@ func integerLifetime(body []byte) []byte {
 }
 
 // granted returns the token of a token call (RFC 6749, section 5.1), or the error of that
-// call. Scopes are nil if the answer has none. The text of x/oauth2's err has the body of
-// the answer, so err is not wrapped.
+// call. Scopes are nil if the answer has none.
 func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t tokenstore.Token, _ error) {
 	if err != nil {
-		// Other token endpoints than X's send errors with the status of a success.
-		if f := parseFault(c.header, c.body); c.ok() && (o.x || f.oauth == "") {
-			return t, c.unusable("the answer has no usable token")
+		if f := parseFault(c.header, c.body); !o.x && f.oauth != "" {
+			return t, c.failure("") // even with the status of a success
 		}
-		return t, c.failure()
+		return t, c.failure("the answer has no usable token")
 	}
 	now := o.now()
 	expiry, integer := expiryOf(granted.Extra("expires_in"), now)
@@ -189,27 +184,24 @@ func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t t
 		return t, c.unusable("the answer's expires_in is no integer")
 	}
 	return tokenstore.Token{
-		AccessToken: granted.AccessToken, RefreshToken: granted.RefreshToken, Expiry: expiry,
-		Scopes: grantedScopes(granted.Extra("scope")), ObtainedAt: now,
+		AccessToken: granted.AccessToken, RefreshToken: granted.RefreshToken, ObtainedAt: now,
+		Expiry: expiry, Scopes: grantedScopes(granted.Extra("scope")),
 	}, nil
 }
 
-// maxLife is the longest plausible life of an access token.
-const maxLife = 10 * 365 * 24 * time.Hour
-
 // expiryOf converts expires_in, in seconds. A missing value means that the token does not
-// expire. Zero and less mean expired, which is no error, since the refresh token beside it
-// may exist nowhere else. So does a value that is no integer.
+// expire. Zero, less and no integer mean expired, which is no error, since the refresh token
+// beside it may exist nowhere else.
 func expiryOf(v any, now time.Time) (at time.Time, integer bool) {
 	if v == nil || v == "" {
 		return time.Time{}, true
 	}
+	const tenYears = 10 * 365 * 24 * time.Hour
 	seconds, err := strconv.ParseFloat(fmt.Sprint(v), 64)
 	if err != nil || seconds != math.Trunc(seconds) {
 		return now, false
 	}
-	seconds = min(max(seconds, 0), maxLife.Seconds())
-	return now.Add(time.Duration(seconds) * time.Second), true
+	return now.Add(time.Duration(min(max(seconds, 0), tenYears.Seconds())) * time.Second), true
 }
 
 // grantedScopes splits scope: words separated by blanks (RFC 6749, section 3.3) or by

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,9 +15,8 @@ import (
 
 // GitHub returns the configuration for sign-in with GitHub, by an OAuth App or a GitHub
 // App: pass it to [NewOAuth2]. With the scope user:email or user, a second call gets the
-// primary address if GitHub has confirmed it. If GitHub refuses that call, there is no
-// address. Tokens of OAuth Apps do not expire, and GitHub does not have RFC 7009, so
-// sign-outs do not revoke them. Users revoke them in their settings.
+// primary address if GitHub has confirmed it and allows that call. Tokens of OAuth Apps do
+// not expire, and sign-outs do not revoke them: GitHub does not have RFC 7009.
 func GitHub(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	return OAuth2Config{
 		Name: "github", ClientID: clientID, ClientSecret: clientSecret, SecretInBody: true,
@@ -36,26 +34,22 @@ func GitHub(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2
 		APIURL:   "https://api.github.com",
 		APIHosts: words{"uploads.github.com"},
 		FetchUser: func(ctx context.Context, client *http.Client) (User, error) {
-			user, err := githubUser(ctx, client)
-			if err == nil && (slices.Contains(scopes, "user:email") || slices.Contains(scopes, "user")) {
-				user.Email, err = githubEmail(ctx, client)
+			var u struct {
+				ID          json.Number
+				Login, Name string
+				AvatarURL   string `json:"avatar_url"`
+				email       string
 			}
-			return user, err
+			err := getJSON(ctx, client, "https://api.github.com/user", &u)
+			if err == nil && (slices.Contains(scopes, "user:email") || slices.Contains(scopes, "user")) {
+				u.email, err = githubEmail(ctx, client)
+			}
+			return User{AccountID: u.ID.String(), Username: u.Login, Name: u.Name, AvatarURL: u.AvatarURL, Email: u.email}, err
 		},
 		RejectsToken: func(resp *http.Response, body []byte) bool {
 			return resp.StatusCode == http.StatusUnauthorized && bytes.Contains(body, []byte("Bad credentials"))
 		},
 	}
-}
-
-func githubUser(ctx context.Context, client *http.Client) (User, error) {
-	var u struct {
-		ID          json.Number
-		Login, Name string
-		AvatarURL   string `json:"avatar_url"`
-	}
-	err := getJSON(ctx, client, "https://api.github.com/user", &u)
-	return User{AccountID: u.ID.String(), Username: u.Login, Name: u.Name, AvatarURL: u.AvatarURL}, err
 }
 
 // githubEmail asks for the confirmed address. The address of the profile need not be one.
@@ -78,11 +72,10 @@ func githubEmail(ctx context.Context, client *http.Client) (string, error) {
 }
 
 // Google returns the configuration for sign-in with Google: pass it to [NewOAuth2]. The
-// scopes openid, profile and email are always requested, before scopes. There is no
-// handle. The address is set if Google has confirmed it.
-//
-// For a refresh token add "?access_type=offline" to AuthorizeURL. Google gives one at the
-// first consent only, unless AuthorizeURL has "prompt=consent" as well.
+// scopes openid, profile and email are always requested. There is no handle. The address is
+// set if Google has confirmed it. For a refresh token add "?access_type=offline" to
+// AuthorizeURL. Google gives one at the first consent only, unless "prompt=consent" is
+// added as well.
 func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"openid", "profile", "email"}
 	return OAuth2Config{
@@ -110,7 +103,7 @@ func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2
 }
 
 // Discord returns the configuration for sign-in with Discord: pass it to [NewOAuth2]. The
-// scope identify is always requested, before scopes. With the scope email the address is
+// scope identify is always requested. With the scope email the address is
 // set if Discord has confirmed it. Each refresh replaces the refresh token.
 func Discord(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"identify"}
@@ -142,13 +135,12 @@ func Discord(clientID, clientSecret, callbackURL string, scopes ...string) OAuth
 }
 
 // QQ returns the configuration for sign-in with QQ: pass it to [NewOAuth2]. appID and
-// appKey are the application's credentials at connect.qq.com. The scope is get_user_info;
-// change Scopes before the call of NewOAuth2.
+// appKey are the application's credentials at connect.qq.com. The scope is get_user_info.
 //
-// QQ's documentation (wiki.connect.qq.com) differs from the standards, and the
-// configuration covers that: the token endpoint accepts GET only, so the secret is part of
-// an address; scopes are joined by commas; there is no PKCE; the access token is a query
-// parameter; errors are JSONP with status 200.
+// QQ (wiki.connect.qq.com) differs from the standards, and the configuration covers that:
+// the token endpoint accepts GET only, so the secret is part of an address; scopes are
+// joined by commas; there is no PKCE; the access token is a query parameter; errors are
+// JSONP with status 200.
 func QQ(appID, appKey, callbackURL string) OAuth2Config {
 	return OAuth2Config{
 		Name: "qq", ClientID: appID, ClientSecret: appKey, SecretInBody: true,
@@ -187,25 +179,4 @@ func getJSON(ctx context.Context, client *http.Client, address string, v any) er
 		return err
 	}
 	return json.Unmarshal(body, v)
-}
-
-// qqTokenRequest returns a GET whose query is what x/oauth2 posts.
-func qqTokenRequest(r *http.Request) *http.Request {
-	form, _ := io.ReadAll(r.Body)
-	closeBody(r)
-	get := r.Clone(r.Context())
-	get.Method, get.Body, get.GetBody, get.ContentLength = http.MethodGet, nil, nil, 0
-	get.Header.Del("Content-Type")
-	get.URL.RawQuery = string(form)
-	return get
-}
-
-// withoutCallback returns the JSON of JSONP, name( {...} );, and any other body unchanged.
-func withoutCallback(body []byte) []byte {
-	_, inner, ok := bytes.Cut(body, []byte("("))
-	inner, closed := bytes.CutSuffix(bytes.TrimRight(inner, "; \t\r\n"), []byte(")"))
-	if ok && closed && jsonObject(inner) != nil {
-		return bytes.TrimSpace(inner)
-	}
-	return body
 }

@@ -3,10 +3,10 @@
 // ([NewOAuth2], [NewOAuth1]). [GitHub], [Google], [Discord] and [QQ] return such
 // configurations.
 //
-// A sign-in is two calls with a plain value between them. [Provider.Begin] returns the
-// address of the consent page and a [Pending]. [Provider.Finish] takes that Pending and
-// the query of the callback, and returns the [User] and the token. The caller binds the
-// Pending to the browser that began, as package handlers does. All errors are [*Error].
+// A sign-in is two calls. [Provider.Begin] returns the address of the consent page and a
+// [Pending]. [Provider.Finish] takes that Pending and the query of the callback, and returns
+// the [User] and the token. The caller binds the Pending to the browser that began, as
+// package handlers does. All errors are [*Error].
 package provider
 
 import (
@@ -20,80 +20,61 @@ import (
 // Provider is one way to sign in: one application registered with one service, by one
 // protocol. Goroutines may share a Provider.
 //
-// A provider may have more abilities, which are interfaces:
-//   - [APILocator], [Revoker] and [TokenRejecter]: all providers of this package;
-//   - [Refresher] and [CodeExchanger]: those by OAuth 2.0;
-//   - [TokenVerifier]: those by OAuth 1.0a.
+// A provider by OAuth 2.0 is also a [Refresher] and a [CodeExchanger], and one by OAuth
+// 1.0a a [TokenVerifier].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
 	Name() string
-	// CallbackURL is the callback that is registered with the provider. A sign-in with
-	// this provider ends only at the path of this address.
+	// CallbackURL is the address that the provider sends the browser back to. A sign-in
+	// ends only at its path.
 	CallbackURL() string
 	// Begin starts a sign-in. It returns the address to send the browser to, and the
 	// value that Finish needs.
 	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
-	// Finish ends the sign-in that began with p. callback is the query that the
-	// provider sent the browser back with. Finish refuses a callback that does not
-	// belong to p before it calls the provider. A refusal by the user is [ErrDenied].
+	// Finish ends the sign-in that began with p, by the query of the callback. It refuses
+	// a callback that does not belong to p before it calls the provider.
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
+	// APIURL returns the address of the provider's API, or nil. Package client completes
+	// relative URLs with it. The caller owns the URL.
+	APIURL() *url.URL
 	// AllowsURL reports whether credentials may be sent to u.
 	AllowsURL(u *url.URL) bool
 	// RoundTrip sends a copy of r with t's credentials over base, and returns the
-	// answer unchanged. It does not check [Provider.AllowsURL]; package client does.
-	// Like every [http.RoundTripper] it closes r.Body. It never retries.
+	// answer unchanged. It does not check AllowsURL; package client does. Like every
+	// [http.RoundTripper] it closes r.Body.
 	RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
-}
-
-// APILocator is a provider with one address for its API. Package client completes
-// relative URLs with it.
-type APILocator interface {
-	// APIURL returns the address of the provider's API. The caller owns the URL.
-	APIURL() *url.URL
-}
-
-// Refresher is a provider whose tokens can be renewed.
-type Refresher interface {
-	// Refresh exchanges t's refresh token for a new token, by one call: a second one
-	// could use up the token that the first one brought. The new token keeps what the
-	// answer does not replace. Only [ErrTokenRefused] means that the provider refused
-	// this token for good.
-	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
-}
-
-// Revoker is a provider that can revoke tokens.
-type Revoker interface {
+	// RejectsToken reports whether resp, an answer to RoundTrip, states that the token is
+	// refused for good. An outage, a limit or a bare 401 does not. body is the beginning of
+	// resp.Body, at most 4 KiB. RejectsToken leaves resp.Body alone.
+	RejectsToken(resp *http.Response, body []byte) bool
 	// Revoke makes t useless at the provider, if the provider has an endpoint for that.
 	// Revoking a token twice is no error.
 	Revoke(ctx context.Context, t tokenstore.Token) error
 }
 
-// TokenRejecter is a provider whose API distinguishes a refused token from an outage.
-// Package client asks it about tokens without a refresh token.
-type TokenRejecter interface {
-	// RejectsToken reports whether resp, an answer to [Provider.RoundTrip], states that
-	// the token is refused for good. An outage, a limit or a bare 401 does not. body is
-	// the beginning of resp.Body, at most 4 KiB. RejectsToken leaves resp.Body alone.
-	RejectsToken(resp *http.Response, body []byte) bool
+// Refresher is a provider whose tokens can be renewed.
+type Refresher interface {
+	// Refresh exchanges t's refresh token for a new token, by one call. The new token keeps
+	// what the answer does not replace. Only [ErrTokenRefused] means that the provider
+	// refused this token for good.
+	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
 }
 
 // CodeExchanger is a provider that can end a sign-in which a program of the application
 // began, on a phone or a desktop, with an authorization code (RFC 8252).
 type CodeExchanger interface {
 	// ExchangeCode exchanges code, which the provider issued for redirectURI, with the
-	// PKCE verifier (RFC 7636) that the program kept. The three values are untrusted;
-	// the provider's answer proves them. The program checks that the code belongs to its
-	// sign-in, and the caller that redirectURI belongs to the application.
-	//
-	// The token's scopes are unknown if the answer names none. X is asked for the user's
-	// address only if [OAuth2Config.Scopes] has users.email too.
+	// program's PKCE verifier (RFC 7636). The provider's answer proves the three values.
+	// The program checks that the code belongs to its sign-in, and the caller that
+	// redirectURI belongs to the application. The token's scopes are unknown if the answer
+	// names none.
 	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 
-// TokenVerifier is a provider that can tell whether a token was issued to this very
-// application, so that its bearer may sign in with it. A token that works is no such
-// proof: the operator of another application could sign in as that application's users.
+// TokenVerifier is a provider that can tell whether a token was issued to this application,
+// so that its bearer may sign in with it. A token that works is no such proof: another
+// application's operator could sign in as that application's users.
 type TokenVerifier interface {
 	// VerifyToken asks the provider for the account of t, which has only its credentials,
 	// in a way that fails with another application's token. It returns the token to be
@@ -112,9 +93,8 @@ type Options struct {
 	// Scopes replaces the provider's configured scopes, except the identity scopes.
 	// MoreScopes are added to these or to the configured ones. OAuth 2.0 only.
 	Scopes, MoreScopes []string
-	// ForceLogin makes X ask for the password even if the browser is signed in there
-	// (force_login). ScreenName fills the name into X's sign-in form (screen_name). X by
-	// OAuth 1.0a only.
+	// ForceLogin makes X ask for the password (force_login). ScreenName fills the name into
+	// X's sign-in form (screen_name). X by OAuth 1.0a only.
 	ForceLogin bool
 	ScreenName string
 }

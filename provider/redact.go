@@ -16,26 +16,22 @@ import (
 )
 
 const (
-	// maxDetail bounds [Error.Detail], in bytes.
-	maxDetail = 300
-	// maxText bounds the texts that are examined. Anything longer is no message.
-	maxText = 8 << 10
+	maxDetail = 300     // bytes of [Error.Detail]
+	maxText   = 8 << 10 // bytes that are examined: anything longer is no message
 	// minSecret is the length of the shortest secret that is looked for. A visitor chooses
 	// the code, and "e" would make messages unreadable. Shorter values are spent PINs.
 	minSecret = 8
 	// shortRun and longRun are the lengths of runs that mask takes for credentials: in
 	// an answer, and in an error of this machine, which has addresses.
 	shortRun, longRun = 8, 40
-
-	redacted = "[redacted]"
+	redacted          = "[redacted]"
 )
 
 var (
 	// credentialLike is a run of the characters of tokens, in any encoding.
 	credentialLike = regexp.MustCompile(`[A-Za-z0-9+/=_.~%&:\\-]{8,}`)
 	// wordLike is a word of a message, such as Application-Only or code_verifier.
-	wordLike = regexp.MustCompile(`^[A-Z]?[a-z]{1,24}(?:[-_./:]{1,2}[A-Z]?[a-z]{1,24}){0,4}[.:]{0,3}$`)
-
+	wordLike  = regexp.MustCompile(`^[A-Z]?[a-z]{1,24}(?:[-_./:]{1,2}[A-Z]?[a-z]{1,24}){0,4}[.:]{0,3}$`)
 	codeShape = regexp.MustCompile(`^[A-Za-z0-9_.\-]{1,39}$`)
 )
 
@@ -76,12 +72,11 @@ func codeText(code string, secrets []string) string {
 	return code
 }
 
-// oneLine replaces unprintable characters and each run of white space by one space.
-func oneLine(s string) string { return oneLineBut("", s) }
-
-func oneLineBut(keep, s string) string {
+// oneLine replaces unprintable characters, except those to keep, and each run of white
+// space by one space.
+func oneLine(s string, keep ...rune) string {
 	odd := func(r rune) bool {
-		return r == utf8.RuneError || !unicode.IsPrint(r) && !strings.ContainsRune(keep, r)
+		return r == utf8.RuneError || !unicode.IsPrint(r) && !slices.Contains(keep, r)
 	}
 	if !strings.ContainsFunc(s, odd) && !strings.Contains(s, "  ") && strings.Trim(s, " ") == s {
 		return s
@@ -94,10 +89,7 @@ func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return strings.ToValidUTF8(s[:n], "")
 }
 
 // safeCause makes an error fit for [Error.Err]. It unwraps a *url.Error, which repeats the

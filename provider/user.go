@@ -22,15 +22,14 @@ type User struct {
 	// AccountID is the provider's id of the account. It never changes. X's have up to 19
 	// digits, too many for a JSON number.
 	AccountID string `json:"account_id"`
-	// ID is the application's id of this user. Tokens are stored under it. X's providers
-	// set it to AccountID, so that both protocols give one id. For other providers package
-	// handlers sets <name>:<AccountID>. An OnSignIn hook may set another id.
+	// ID is the application's id of this user, under which tokens are stored. For X it is
+	// AccountID. For other providers package handlers sets <name>:<AccountID>. An OnSignIn
+	// hook may set another id.
 	ID string `json:"id"`
-	// Username is the handle without its "@". It can change and pass to another person:
-	// never use it as a key.
+	// Username is the handle without its "@". It can pass to another person: it is no key.
 	Username string `json:"username"`
 	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
-	// and ZWJ (U+200C, U+200D). X's token answer of OAuth 1.0a does not have it.
+	// and ZWJ (U+200C, U+200D).
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
 	AvatarURL string `json:"avatar_url,omitempty"`
@@ -45,16 +44,24 @@ func (u User) Key() tokenstore.Key {
 	return tokenstore.Key{Provider: u.Provider, UserID: u.ID, AccountID: u.AccountID}
 }
 
-// The steps that ask who the user of a token is: of a new token, at X, and of a token that
-// a stranger brought.
-const (
-	userOp   = "user"
-	usersMe  = "users/me"
-	verifyOp = "verify_token"
-)
+// The steps that ask who the user of a token is. verifyOp is for [TokenVerifier].
+const userOp, usersMe, verifyOp = "user", "users/me", "verify_token"
 
-// fetchFunc asks the API for the user. email asks X for the confirmed address.
-type fetchFunc func(ctx context.Context, client *http.Client, email bool) (User, error)
+// fetch asks the API for the user. email asks X for the confirmed address.
+func (s *service) fetch(ctx context.Context, client *http.Client, email bool) (User, error) {
+	if s.cfg.FetchUser != nil {
+		return s.cfg.FetchUser(ctx, client)
+	}
+	address := s.cfg.UserURL
+	if s.x && email {
+		address += emailField
+	}
+	body, err := get(ctx, client, address)
+	if err != nil {
+		return User{}, err
+	}
+	return s.cfg.User(body)
+}
 
 // ask asks who the user of t is, and completes t.
 func (s *service) ask(ctx context.Context, op string, t tokenstore.Token, email bool) (User, tokenstore.Token, error) {
@@ -89,7 +96,7 @@ func (s *service) signedIn(u User, t tokenstore.Token) (User, tokenstore.Token) 
 	return u, t
 }
 
-// question carries the requests of one fetchFunc, all within one deadline.
+// question carries the requests of one fetch, all within one deadline.
 type question struct {
 	first *call // supplies context, step and secrets
 	token tokenstore.Token
@@ -103,11 +110,17 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, c.misuse(c.op, "the request for the user goes to a host without credentials: add it to APIHosts")
 	}
+	if own := r.Context(); own != c.ctx { // FetchUser may use another context.
+		ctx, stop := context.WithCancel(c.ctx)
+		defer stop()
+		defer context.AfterFunc(own, stop)()
+		c.ctx = ctx
+	}
 	defer q.last.Store(&c)
 	return c.send(&c, q.token, r)
 }
 
-// notTold is the error for a fetchFunc that failed with err after the call c.
+// notTold is the error for a fetch that failed with err after the call c.
 func (c *call) notTold(err error) error {
 	var own *Error
 	if errors.As(err, &own) {
@@ -120,13 +133,13 @@ func (c *call) notTold(err error) error {
 		return &e
 	}
 	if c.err != nil || c.status != 0 && !c.ok() {
-		return c.failure()
+		return c.failure("")
 	}
 	e := c.fail(ErrUnavailable, "the answer does not say who signed in")
 	e.Err = safeCause(err, c.hidden(), shortRun)
 	f := parseFault(c.header, c.body)
 	e.Code = codeText(f.code(), c.hidden())
-	if c.x && xAccount.matches(c, &f) {
+	if c.x && errors.Is(decide(c, &f, rows("X refuses the account")).kind, ErrAccountRefused) {
 		e.Kind = ErrAccountRefused
 	}
 	return e
@@ -156,9 +169,8 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 // idShape is the shape of account ids. OpenID Connect allows 255 ASCII characters.
 var idShape = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// Clean returns the fields of u that describe the account, bounded and on one line. It is
-// strict about AccountID, and drops unusable values of the other fields. Package handlers
-// calls it for users of gologin's handlers.
+// Clean returns the fields of u that describe the account, bounded and on one line. It
+// fails for an unusable AccountID, and drops unusable values of the other fields.
 func (u User) Clean() (User, error) {
 	if !idShape.MatchString(u.AccountID) {
 		return User{}, &Error{
@@ -176,15 +188,13 @@ func (u User) Clean() (User, error) {
 	return c, nil
 }
 
-// joiners are ZWNJ and ZWJ. They do not print, but Persian and Indic names and joined
-// emoji need them.
-const joiners = "\u200c\u200d"
-
-// displayName returns a name of at most 200 bytes on one line. Joiners at an end would
-// change the text beside the name on a page.
+// displayName returns a name of at most 200 bytes on one line. It keeps ZWNJ and ZWJ, which
+// Persian and Indic names and joined emoji need. At an end they would change the text beside
+// the name on a page.
 func displayName(s string) string {
-	s = strings.Trim(oneLineBut(joiners, s), joiners+" ")
-	return strings.Trim(clip(s, 200), joiners+" ")
+	const ends = "\u200c\u200d "
+	s = strings.Trim(oneLine(s, '\u200c', '\u200d'), ends)
+	return strings.Trim(clip(s, 200), ends)
 }
 
 // avatarURL returns address, or "" if a page could not show it.

@@ -2,10 +2,8 @@ package provider
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -109,36 +107,21 @@ func meanings(codes map[string]error) (rules []rule) {
 		if v.kind = cmp.Or(v.kind, ErrRefused); v.kind == ErrRefused {
 			v.reason = cmp.Or(v.reason, ReasonOther)
 		}
-		rules = append(rules, rule{ops: words{"token", "refresh"}, codes: words{code}, means: v})
+		rules = append(rules, rule{Ops: words{"token", "refresh"}, Codes: words{code}, Means: v})
 	}
 	return rules
 }
 
 // service checks the settings that both protocols have, and makes the part of a provider
 // that they share. [OAuth1Config] has the same settings. It returns nil after an error.
-func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects rejectFunc) *service {
+func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...string) *service {
 	c.name(cfg.Name)
-	at, fetch := c.user(cfg)
-	api := at
-	if cfg.APIURL != "" || cfg.FetchUser != nil {
-		api = c.address("APIURL", cfg.APIURL)
-	} else if at != nil {
-		api = &url.URL{Scheme: at.Scheme, Host: at.Host}
-	}
-	for i, h := range cfg.APIHosts {
-		if !hostShape.MatchString(h) {
-			c.fault(fmt.Sprintf("APIHosts[%d]", i), "is not a host: write it as api.example.com or api.example.com:8443, without https://")
-		}
-	}
+	api, hosts := c.api(cfg)
 	if cfg.Timeout < 0 {
 		c.fault("Timeout", "is negative: give a duration, or 0 for 10s")
 	}
 	if c.Err() != nil {
 		return nil
-	}
-	hosts := newHostSet(api, cfg.APIHosts)
-	if at != nil {
-		hosts[originOf(at)] = true
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
@@ -146,31 +129,41 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects reje
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.RejectsToken == nil {
-		cfg.RejectsToken = rejects
-	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, fetch: fetch, endpoints: endpoints, user: user}
+	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, endpoints: endpoints, user: user, dead: dead}
 }
 
-// user checks how the user is found. It returns UserURL, if that is set, and a function
-// that finds the user.
-func (c *checker) user(cfg OAuth2Config) (at *url.URL, fetch fetchFunc) {
-	who := cfg.FetchUser
-	switch {
-	case c.x:
-		return nil, fetchX(cfg.APIURL)
-	case who == nil && (cfg.UserURL == "" || cfg.User == nil):
+// api checks the addresses of the API and of the user. It returns the first and the
+// origins that may receive credentials: any number by https, and those two by http, on a
+// loopback host.
+func (c *checker) api(cfg OAuth2Config) (*url.URL, map[origin]bool) {
+	var api *url.URL
+	hosts := make(map[origin]bool)
+	if cfg.FetchUser == nil && (cfg.UserURL == "" || cfg.User == nil) {
 		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
-	case who == nil:
-		at = c.address("UserURL", cfg.UserURL)
-		who = func(ctx context.Context, client *http.Client) (User, error) {
-			body, err := get(ctx, client, cfg.UserURL)
-			if err != nil {
-				return User{}, err
-			}
-			return cfg.User(body)
+	} else if cfg.FetchUser == nil {
+		if at := c.address("UserURL", cfg.UserURL); at != nil {
+			hosts[originOf(at)] = true
+			api = &url.URL{Scheme: at.Scheme, Host: at.Host}
 		}
 	}
-	return at, func(ctx context.Context, client *http.Client, _ bool) (User, error) { return who(ctx, client) }
+	if cfg.APIURL != "" || cfg.FetchUser != nil {
+		api = c.address("APIURL", cfg.APIURL)
+	}
+	for i, h := range cfg.APIHosts {
+		if !hostShape.MatchString(h) {
+			c.fault(fmt.Sprintf("APIHosts[%d]", i), "is not a host: write it as api.example.com or api.example.com:8443, without https://")
+		}
+	}
+	if api == nil {
+		return nil, nil
+	}
+	hosts[originOf(api)] = true
+	if isXAPI(api) {
+		cfg.APIHosts = slices.Concat(xHosts, cfg.APIHosts)
+	}
+	for _, h := range cfg.APIHosts {
+		hosts[originOf(&url.URL{Scheme: "https", Host: h})] = true
+	}
+	return api, hosts
 }

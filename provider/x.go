@@ -3,10 +3,8 @@ package provider
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,14 +13,15 @@ import (
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
-// The names of X's two providers. No other provider may have them.
 const (
-	xName       = "x"
-	xOAuth1Name = "x-oauth1"
+	// The names of X's two providers. No other provider may have them.
+	xName, xOAuth1Name = "x", "x-oauth1"
+	// usersMePath is X's call for the user, which X bills. emailField asks for the address.
+	usersMePath = "/2/users/me?user.fields=profile_image_url"
+	emailField  = "%2Cconfirmed_email"
 )
 
-// NewX returns a provider for X by OAuth 2.0. Only ClientID and CallbackURL are required.
-// NewX reports every error of cfg at once, copies cfg and makes no network requests.
+// NewX is [NewOAuth2] for X. Only ClientID and CallbackURL are required:
 //
 //   - ClientID and ClientSecret are the app's OAuth 2.0 keys, not its API keys. An app with
 //     a secret is a "Web App, Automated App or Bot" at X, and one without is a "Native App"
@@ -31,13 +30,14 @@ const (
 //   - Scopes must include tweet.read and users.read at X. Default: these and
 //     offline.access, without which access ends after two hours. With users.email X returns
 //     the confirmed address, or refuses the sign-in if the app's settings do not allow it.
-//   - APIURL may be another server that speaks X's protocol. It is trusted as X is: its ids
-//     become [User.ID] unchanged. So do not use it and X in one application.
+//   - APIURL may be another server that speaks X's protocol. Its ids become [User.ID]
+//     unchanged, so do not use it and X in one application.
 //   - Empty addresses are X's, and Name is "x". UserURL, User and FetchUser are ignored.
 func NewX(cfg OAuth2Config) (Provider, error) {
 	c := newChecker("OAuth2Config", "the app's OAuth 2.0 keys at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xName)
 	cfg.APIURL = c.xAPI(cfg.APIURL)
+	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	// The page under twitter.com has other cookies, so users would have to sign in again.
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, "https://x.com/i/oauth2/authorize")
 	cfg.TokenURL = cmp.Or(cfg.TokenURL, cfg.APIURL+"/2/oauth2/token")
@@ -45,8 +45,8 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 	if len(cfg.Scopes) == 0 {
 		cfg.Scopes = words{"tweet.read", "users.read", "offline.access"}
 	}
-	api, err := url.Parse(cfg.APIURL)
-	atX := err == nil && isXAPI(api) && !slices.ContainsFunc(cfg.Scopes, badScope)
+	api, _ := url.Parse(cfg.APIURL) // c has checked it
+	atX := isXAPI(api) && !slices.ContainsFunc(cfg.Scopes, badScope)
 	for _, s := range []string{"tweet.read", "users.read"} {
 		if slices.Contains(cfg.Scopes, s) {
 			cfg.IdentityScopes = append(slices.Clip(cfg.IdentityScopes), s)
@@ -58,8 +58,8 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 	return newOAuth2(c, cfg)
 }
 
-// NewXOAuth1 returns a provider for X by OAuth 1.0a. Only ConsumerKey, ConsumerSecret and
-// CallbackURL are required. It is like [NewX], except:
+// NewXOAuth1 is like [NewX], for OAuth 1.0a. Only ConsumerKey, ConsumerSecret and CallbackURL
+// are required:
 //
 //   - ConsumerKey and ConsumerSecret are the app's API key and secret.
 //   - X compares everything of CallbackURL except the query. With "oob" X shows a PIN, which
@@ -74,6 +74,7 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c := newChecker("OAuth1Config", "the app's API key and secret at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xOAuth1Name)
 	cfg.APIURL = c.xAPI(cfg.APIURL)
+	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	page := "/oauth/authenticate"
 	if cfg.CallbackURL == "oob" {
 		page = "/oauth/authorize"
@@ -81,12 +82,10 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, cfg.APIURL+page)
 	requestToken := cfg.APIURL + "/oauth/request_token"
 	cfg.AccessTokenURL = cmp.Or(cfg.AccessTokenURL, cfg.APIURL+"/oauth/access_token")
-	switch cfg.AccessType {
-	case "":
-	case "read", "write":
+	if cfg.AccessType == "read" || cfg.AccessType == "write" {
 		// dghubble/oauth1 signs the query of this address. X accepts the parameter there.
 		requestToken += "?x_auth_access_type=" + cfg.AccessType
-	default:
+	} else if cfg.AccessType != "" {
 		c.fault("AccessType", `must be "read", "write" or empty`)
 	}
 	cfg.RequestTokenURL = cmp.Or(cfg.RequestTokenURL, requestToken)
@@ -107,28 +106,10 @@ func (c *checker) xAPI(value string) string {
 	return value
 }
 
-// fetchX returns X's call for the user, which X bills.
-func fetchX(api string) fetchFunc {
-	address := api + "/2/users/me?user.fields=profile_image_url"
-	return func(ctx context.Context, client *http.Client, email bool) (User, error) {
-		at := address
-		if email {
-			at += "%2Cconfirmed_email"
-		}
-		body, err := get(ctx, client, at)
-		if err != nil {
-			return User{}, err
-		}
-		return parseAccount(body)
-	}
-}
-
-// xAccountID is the shape of account ids at servers that speak X's protocol. X's are 64-bit
-// numbers in decimal.
+// xAccountID is the shape of ids at servers that speak X's protocol. X's are numbers.
 var xAccountID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// parseAccount parses {"data":{"id":"...","name":"...","username":"..."}}. It is strict
-// about the id, and drops fields of other types.
+// parseAccount parses {"data":{"id":"..."}}. It drops other fields of other types.
 func parseAccount(body []byte) (User, error) {
 	var answer struct {
 		Data struct {
