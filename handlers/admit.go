@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 )
@@ -64,8 +65,8 @@ func refused(p provider.Provider, err error) error {
 	return refused
 }
 
-// save keeps the token and the session: both or neither. A middleware that cannot save the
-// session afterwards removes both. If the account had other owners, save ends their sessions
+// save keeps the token and the session, both or neither, and reports a sign-in that stands. A
+// middleware that cannot save the session after the answer removes both, and that is reported. If the account had other owners, save ends their sessions
 // with the account and removes their tokens for it, when all else is done.
 func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
 	h, user, r := c.h, s.User, c.r
@@ -83,18 +84,25 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 		}
 	}
 	// With its own context, r tells SignIn that the visitor has gone.
-	return h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
-		switch {
-		case !saved:
-			// The deadline that may have failed the session must not fail this.
-			ctx, cancel := h.detached(ctx)
-			defer cancel()
-			return stored.Rollback(ctx)
-		case opt.Own || opt.RevokeReplaced:
-			h.commit(ctx, stored, s.User)
+	err = h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
+		if saved {
+			if opt.Own || opt.RevokeReplaced {
+				h.commit(ctx, stored, s.User)
+			}
+			c.done(s.User)
+			return nil
 		}
-		return nil
+		// The deadline that may have failed the session must not fail this.
+		ctx, cancel := h.detached(ctx)
+		defer cancel()
+		err := stored.Rollback(ctx)
+		if c.admitted {
+			_, _ = c.report(internal(errors.New("the middleware has not saved the session")), page.ProblemFor)
+		}
+		return err
 	})
+	c.admitted = err == nil
+	return err
 }
 
 // commit ends the sessions and removes the tokens that former owners have with the user's

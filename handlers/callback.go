@@ -138,7 +138,6 @@ func (c *call) finish(p provider.Provider) {
 		c.fail(err)
 		return
 	}
-	c.done(user)
 	switch {
 	case e.outcome != nil:
 		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
@@ -147,7 +146,9 @@ func (c *call) finish(p provider.Provider) {
 		ctx = requestctx.With(ctx, &requestctx.Request{
 			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
 		})
-		c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, e.token)))
+		w := &uncached{c.w}
+		c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, e.token)))
+		w.noStore()
 		return
 	}
 	c.answerAgain(e.outcome)

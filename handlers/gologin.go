@@ -44,7 +44,6 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 			c.fail(err)
 			return
 		}
-		c.done(u)
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }

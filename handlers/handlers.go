@@ -237,6 +237,7 @@ type call struct {
 	provider string
 	returnTo string
 	wanted   []string // the scopes that the login requested
+	admitted bool     // the user is signed in, unless a middleware cannot save the session
 
 	// Of a callback only.
 	success http.Handler // or nil
@@ -265,6 +266,33 @@ func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
+}
+
+// uncached keeps an answer with a new session's cookie out of caches, whatever its handler
+// sets.
+type uncached struct{ http.ResponseWriter }
+
+func (w *uncached) noStore() { w.Header().Set("Cache-Control", "no-store") }
+
+// Unwrap is for [http.ResponseController].
+func (w *uncached) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *uncached) WriteHeader(status int) {
+	w.noStore()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *uncached) Write(b []byte) (int, error) {
+	w.noStore()
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController].
+func (w *uncached) FlushError() error {
+	w.noStore()
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // detached returns a context that does not end with ctx, for what must be finished. It ends

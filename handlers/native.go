@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -103,7 +102,6 @@ func (h *Handlers) Native() http.Handler {
 			}
 			return
 		}
-		c.done(user, slog.Bool("native", true))
 		user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
 		c.sessionIs(&user)
 	})

@@ -41,12 +41,11 @@ func (e *notGranted) Unwrap() error { return provider.ErrNotGranted }
 // MissingScopes is for package page.
 func (e *notGranted) MissingScopes() []string { return e.scopes }
 
-// done reports a sign-in that succeeded.
-func (c *call) done(user provider.User, attrs ...slog.Attr) {
+// done reports a sign-in that stands.
+func (c *call) done(user provider.User) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})
-	attrs = append(attrs, slog.String("provider", user.Provider), slog.String("user_id", user.ID))
-	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", attrs...)
+	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
 }
 
 // fail ends a sign-in that failed: it logs the failure, and answers.
