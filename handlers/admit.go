@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,20 +21,20 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 	if user.AccountID == "" || user.Provider != p.Name() {
 		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
 	}
-	if user.ID == "" {
-		// Ids are unique with their provider only.
-		user.ID = p.Name() + ":" + user.AccountID
-	}
+	// Ids are unique with their provider only.
+	user.ID = cmp.Or(user.ID, p.Name()+":"+user.AccountID)
 	if user.SignedInAt.IsZero() {
-		// Sessions are told apart by it.
-		user.SignedInAt = h.cfg.Now()
+		user.SignedInAt = h.cfg.Now() // sessions are told apart by it
 	}
 	s.User = user
 	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
 	if h.cfg.OnSignIn != nil {
 		asked := s // a copy for the hook alone, which many do without
 		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
-			return none, refused(p, err)
+			if !errors.Is(err, provider.ErrNotAllowed) {
+				return none, internal(fmt.Errorf("OnSignIn: %w", err))
+			}
+			return none, &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn", Err: err}
 		}
 		if asked.User.ID == "" {
 			return none, internal(errors.New("OnSignIn left User.ID empty"))
@@ -44,25 +45,10 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 		s.User.ID = asked.User.ID
 	}
 	err := c.save(ctx, s, opt)
-	switch {
-	case errors.Is(err, client.ErrAccountTaken):
-		return none, err
-	case err != nil:
-		return none, internal(err)
+	if err != nil && !errors.Is(err, client.ErrAccountTaken) {
+		err = internal(err)
 	}
-	return s.User, nil
-}
-
-// refused returns the error of a sign-in that the OnSignIn hook refused by err.
-func refused(p provider.Provider, err error) error {
-	if !errors.Is(err, provider.ErrNotAllowed) {
-		return internal(fmt.Errorf("OnSignIn: %w", err))
-	}
-	refused := &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn"}
-	if err != provider.ErrNotAllowed { //nolint:errorlint // the bare word says no more than Kind
-		refused.Err = err
-	}
-	return refused
+	return s.User, err
 }
 
 // save keeps the token and the session, both or neither, and reports a sign-in that stands. A

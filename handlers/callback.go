@@ -10,38 +10,26 @@ import (
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
-	"github.com/xsignin/xsignin/session"
 	"github.com/xsignin/xsignin/tokenstore"
 )
-
-// maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
-const maxCallbackQuery = 8 << 10
 
 // Callback ends a sign-in of any of the providers. It finds the pending sign-in by the
 // parameter state, or by oauth_token or denied. Without a match in this browser it
 // looks at nothing else. Then it asks the provider and the OnSignIn hook, saves the token
 // and renews the session, in this order. If a step fails, nothing of the sign-in remains
-// but its sealed outcome.
+// but its sealed outcome, which answers the same callback if it arrives again.
 //
-// The exchange with the provider does not end with the request. A second callback in the same
-// browser, such as a reload, waits for it, and takes over the result if the first visitor has
-// gone. If no request is there, nothing is saved. A callback that arrives after the end is
-// answered as the first one was.
+// A visitor who declines, [provider.ErrDenied], stays signed in as before. If X does not grant
+// all scopes that the login requested, the user is signed in with what X granted, and failure
+// answers with [provider.ErrNotGranted].
 //
-// Where the visitor was sent for more scopes, what X granted counts. If it lacks one of
-// them, the sign-in stands all the same, with the new token, and failure answers with
-// [provider.ErrNotGranted]: to go back would only lead to the consent again. A visitor who
-// says no, [provider.ErrDenied], stays signed in as before, and the token is not touched.
-//
-// success answers when the user is signed in, with the user in the request's context:
-// [ReturnPath] returns where the visitor came from. nil means [RedirectAfterSignIn] to that
-// path. failure answers otherwise; nil means the default page.
+// success answers when the user is signed in, with the user in the request's context. nil
+// means [RedirectAfterSignIn] to the [ReturnPath]. failure answers otherwise; nil means the
+// default page.
 //
 // A sign-in ends only at the path of the CallbackURL of its provider, as a defence against
-// mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
-// provider, whose code then comes to the other callback. Mount Callback at each path that a
-// CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,
-// the end of CallbackURL's path counts.
+// mix-up (RFC 9700, section 4.4). Mount Callback at each path that a CallbackURL has. Behind
+// a [http.StripPrefix], or a proxy that removes a part of the path, the end of the path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		c.success, c.failure = success, failure
@@ -51,7 +39,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		case err != nil:
 			c.fail(err)
 		case c.found.Ended:
-			c.answerAgain(outcomeError(c.found))
+			c.answerAgain(c.outcome())
 		default:
 			c.finish(p)
 		}
@@ -60,41 +48,33 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 
 // find finds what this browser has for the state: a pending sign-in, or its outcome.
 func (c *call) find() (provider.Provider, error) {
-	h := c.h
+	h, refused := c.h, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
 	if c.state == "" {
-		return nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+		return nil, refused
 	}
 	var err error
 	if c.found, err = h.cfg.Pending.Find(c.r, c.state); err != nil {
 		return nil, err
 	}
-	name := c.found.Pending.Provider
-	p, ok := h.byName[name]
+	refused.Provider = c.found.Pending.Provider
+	p, ok := h.byName[refused.Provider]
 	if !ok {
 		// The sign-in began before a deployment that dropped this provider.
-		return nil, &provider.Error{Kind: provider.ErrExpired, Provider: name, Op: "callback"}
+		refused.Kind = provider.ErrExpired
+		return nil, refused
 	}
-	c.provider, c.wanted = name, slices.Clone(c.found.Wanted)
+	c.provider, c.wanted = p.Name(), slices.Clone(c.found.Wanted)
 	c.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
-	if !endsAt(p, c.r.URL.Path) {
+	u, err := url.Parse(p.CallbackURL())
+	path := c.r.URL.Path
+	if err != nil || path != u.Path && (len(path) < 2 || path[0] != '/' || !strings.HasSuffix(u.Path, path)) {
 		// The code, if there is one, is another provider's.
 		h.cfg.Pending.Spend(c.state)
 		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
-		return nil, &provider.Error{
-			Kind: provider.ErrOtherBrowser, Provider: name, Op: "callback",
-			Detail: "the provider answered at the callback of another one",
-		}
+		refused.Detail = "the provider answered at the callback of another one"
+		return nil, refused
 	}
 	return p, nil
-}
-
-// endsAt reports whether path is the path of p's callback, or its end.
-func endsAt(p provider.Provider, path string) bool {
-	u, err := url.Parse(p.CallbackURL())
-	if err != nil || !strings.HasPrefix(path, "/") {
-		return false
-	}
-	return path == u.Path || path != "/" && strings.HasSuffix(u.Path, path)
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
@@ -129,7 +109,7 @@ func (c *call) finish(p provider.Provider) {
 	if missing := c.missing(e.token); err == nil && len(missing) > 0 {
 		e.outcome = &notGranted{p.Name(), missing}
 	}
-	code := ""
+	code := "" // signed in
 	if e.outcome != nil {
 		code = page.ProblemFor(e.outcome).Code
 	}
@@ -162,59 +142,55 @@ func (c *call) missing(token tokenstore.Token) []string {
 	return slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return token.HasScopes(s) })
 }
 
-// answerAgain answers a callback by the outcome of its sign-in, also one that arrives again. A
-// user who was signed in, without an err, is sent on.
-func (c *call) answerAgain(err error) {
-	if err == nil {
+// answerAgain answers by the outcome of the sign-in: nil if the user was signed in.
+func (c *call) answerAgain(outcome error) {
+	if outcome == nil {
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		return
 	}
-	c.answer(page.ProblemFor(err), err)
+	c.answer(page.ProblemFor(outcome), outcome)
 }
 
-// outcomeError returns an error with the problem of o, or nil if the user was signed in.
-func outcomeError(o session.PendingSignIn) error {
-	switch o.Code {
+// outcome is that of a sign-in that has ended.
+func (c *call) outcome() error {
+	switch code := c.found.Code; code {
 	case "":
 		return nil
 	case "not_granted":
-		return &notGranted{o.Pending.Provider, o.Wanted}
+		return &notGranted{c.provider, c.wanted}
+	default:
+		return page.Kind(code)
 	}
-	return page.Kind(o.Code)
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections
-// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied).
-var callbackParams = []string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
+// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied). The first three have the state.
+var callbackParams = [...]string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
 
-// parseCallback reads the callback's query and the state of its sign-in. The state is
-// empty if the query is not that of a callback. A parameter that cannot be decoded counts as
-// missing, such as an error_description with a bare percent sign.
+// parseCallback reads the callback's query and the state of its sign-in. The state is empty if
+// the query is not that of a callback. A parameter that cannot be decoded counts as missing.
 func parseCallback(r *http.Request) (query url.Values, state string) {
-	if len(r.URL.RawQuery) > maxCallbackQuery {
+	if len(r.URL.RawQuery) > 8<<10 { // X's have a few hundred bytes
 		return nil, ""
 	}
 	query, _ = url.ParseQuery(r.URL.RawQuery) // it returns what it could decode
-	for _, name := range callbackParams {
-		if len(query[name]) > 1 {
-			return nil, "" // RFC 6749 section 3.1: no parameter more than once
+	for i, name := range callbackParams {
+		value := query.Get(name)
+		if i < 3 && state == "" {
+			state = value
 		}
-	}
-	for _, name := range []string{"state", "oauth_token", "denied"} {
-		if v := query.Get(name); v != "" {
-			// Some servers name the request token twice in a denial.
-			if state != "" && state != v {
-				return nil, ""
-			}
-			state = v
+		// RFC 6749 section 3.1: no parameter more than once. Some servers name the request token
+		// in two parameters of a denial.
+		if len(query[name]) > 1 || i < 3 && value != "" && value != state {
+			return nil, ""
 		}
 	}
 	return query, state
 }
 
-// exchange is one sign-in that a provider finishes. It runs detached from the callback that
+// exchange is one sign-in that a provider finishes. It goes on without the callback that
 // began it: X's code is used by then, and another callback of the same browser, such as a
-// reload, may need the result.
+// reload, takes the result over. If no visitor is there, nothing is saved.
 type exchange struct {
 	done  chan struct{} // closed when the provider has answered; guards the answer
 	user  provider.User
