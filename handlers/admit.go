@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +20,9 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 	if user.AccountID == "" || user.Provider != p.Name() {
 		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
 	}
-	// Ids are unique with their provider only.
-	user.ID = cmp.Or(user.ID, p.Name()+":"+user.AccountID)
+	if user.ID == "" {
+		user.ID = p.Name() + ":" + user.AccountID // ids are unique with their provider only
+	}
 	if user.SignedInAt.IsZero() {
 		user.SignedInAt = h.cfg.Now() // sessions are told apart by it
 	}

@@ -48,22 +48,21 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 
 // find finds what this browser has for the state: a pending sign-in, or its outcome.
 func (c *call) find() (provider.Provider, error) {
-	h, refused := c.h, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+	h := c.h
 	if c.state == "" {
-		return nil, refused
+		return nil, c.refused(provider.ErrOtherBrowser, "")
 	}
 	var err error
 	if c.found, err = h.cfg.Pending.Find(c.r, c.state); err != nil {
 		return nil, err
 	}
-	refused.Provider = c.found.Pending.Provider
-	p, ok := h.byName[refused.Provider]
+	c.provider, c.wanted = c.found.Pending.Provider, slices.Clone(c.found.Wanted)
+	p, ok := h.byName[c.provider]
 	if !ok {
 		// The sign-in began before a deployment that dropped this provider.
-		refused.Kind = provider.ErrExpired
-		return nil, refused
+		c.provider = ""
+		return nil, c.refused(provider.ErrExpired, "")
 	}
-	c.provider, c.wanted = p.Name(), slices.Clone(c.found.Wanted)
 	c.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
 	u, err := url.Parse(p.CallbackURL())
 	path := c.r.URL.Path
@@ -71,10 +70,13 @@ func (c *call) find() (provider.Provider, error) {
 		// The code, if there is one, is another provider's.
 		h.cfg.Pending.Spend(c.state)
 		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
-		refused.Detail = "the provider answered at the callback of another one"
-		return nil, refused
+		return nil, c.refused(provider.ErrOtherBrowser, "the provider answered at the callback of another one")
 	}
 	return p, nil
+}
+
+func (c *call) refused(kind error, detail string) error {
+	return &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback", Detail: detail}
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
@@ -83,7 +85,7 @@ func (c *call) finish(p provider.Provider) {
 	h, ctx := c.h, c.r.Context()
 	e := c.exchange(p)
 	if e == nil {
-		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
+		c.fail(c.refused(provider.ErrExpired, ""))
 		return
 	}
 	defer h.leave(c.state, e)

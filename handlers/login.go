@@ -35,7 +35,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		panic("handlers: Login: no provider is called " + name)
 	}
 	return h.handler(func(c *call) {
-		query, log := c.r.URL.Query(), h.cfg.Logger.With("provider", name)
+		query, ctx := c.r.URL.Query(), c.r.Context()
 		returnTo := query.Get("return_to")
 		c.provider, c.failure = name, failure
 		c.returnTo = localPath(returnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
@@ -44,11 +44,11 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		switch {
 		case !ok:
 			unknown := page.ProblemFor(page.Kind("unknown_scope"))
-			log.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "fix", unknown.Fix)
+			h.cfg.Logger.InfoContext(ctx, "xsignin: a login's address named a scope that is not allowed", "provider", name, "fix", unknown.Fix)
 			c.show(unknown, c.loginURL(""))
 		case requestkind.MaySignIn(c.r):
 			if n := len(returnTo); n > session.MaxReturnTo {
-				log.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "bytes", n)
+				h.cfg.Logger.InfoContext(ctx, "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n)
 			}
 			c.login(p, query.Get(cookieTest))
 		case requestkind.IsHTMX(c.r):

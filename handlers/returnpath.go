@@ -112,6 +112,9 @@ func localPath(raw, auth, def string) string {
 		if unsafePath.MatchString(p) {
 			return def
 		}
+		if !strings.Contains(p, "%") {
+			break
+		}
 		decoded := encoded.ReplaceAllStringFunc(p, func(s string) string {
 			b, _ := strconv.ParseUint(s[1:], 16, 8) // the expression has checked the digits
 			return string([]byte{byte(b)})
