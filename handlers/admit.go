@@ -51,9 +51,9 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 	return s.User, err
 }
 
-// save keeps the token and the session, both or neither, and reports a sign-in that stands. A
-// middleware that cannot save the session after the answer removes both, and that is reported. If the account had other owners, save ends their sessions
-// with the account and removes their tokens for it, when all else is done.
+// save keeps the token and the session, both or neither. When the session is saved for good, it
+// reports the sign-in, after commit. A middleware that saves the session after the answer may
+// fail: then both are removed, and the failure is reported.
 func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
 	h, user, r := c.h, s.User, c.r
 	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), s.Token, opt)
@@ -112,8 +112,7 @@ func (h *Handlers) commit(parent context.Context, stored *client.Stored, user pr
 				"provider", key.Provider, "user_id", key.UserID, "err", err)
 		}
 	}
-	// The sessions may have taken all the time.
-	ctx, cancel = h.detached(parent)
+	ctx, cancel = h.detached(parent) // the sessions may have taken all the time
 	defer cancel()
 	if err := stored.Commit(ctx); err != nil {
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,11 +88,15 @@ func (c *call) finish(p provider.Provider) {
 		return
 	}
 	defer h.leave(c.state, e)
-	if !e.wait(ctx) {
+	select {
+	case <-e.turn:
+		defer func() { e.turn <- struct{}{} }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
 		return
 	}
-	defer func() { <-e.turn }()
 	if e.ended {
 		c.answerAgain(e.outcome)
 		return
@@ -108,7 +111,8 @@ func (c *call) finish(p provider.Provider) {
 		return // another callback may take the result over
 	}
 	e.ended, e.outcome = true, err
-	if missing := c.missing(e.token); err == nil && len(missing) > 0 {
+	missing := slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return e.token.HasScopes(s) })
+	if err == nil && !e.token.IsOAuth1() && len(missing) > 0 {
 		e.outcome = &notGranted{p.Name(), missing}
 	}
 	code := "" // signed in
@@ -116,14 +120,13 @@ func (c *call) finish(p provider.Provider) {
 		code = page.ProblemFor(e.outcome).Code
 	}
 	h.cfg.Pending.Finish(c.w, c.found, code)
-	if err != nil {
+	switch {
+	case err != nil:
 		c.fail(err)
 		return
-	}
-	switch {
 	case e.outcome != nil:
 		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
-			"provider", user.Provider, "user_id", user.ID, "missing", page.ProblemFor(e.outcome).MissingScopes)
+			"provider", user.Provider, "user_id", user.ID, "missing", missing)
 	case c.success != nil:
 		ctx = requestctx.With(ctx, &requestctx.Request{
 			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
@@ -134,14 +137,6 @@ func (c *call) finish(p provider.Provider) {
 		return
 	}
 	c.answerAgain(e.outcome)
-}
-
-// missing are the scopes that the visitor was sent for and did not get.
-func (c *call) missing(token tokenstore.Token) []string {
-	if token.IsOAuth1() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return token.HasScopes(s) })
 }
 
 // answerAgain answers by the outcome of the sign-in: nil if the user was signed in.
@@ -194,14 +189,12 @@ func parseCallback(r *http.Request) (query url.Values, state string) {
 // began it: X's code is used by then, and another callback of the same browser, such as a
 // reload, takes the result over. If no visitor is there, nothing is saved.
 type exchange struct {
-	done  chan struct{} // closed when the provider has answered; guards the answer
-	user  provider.User
-	token tokenstore.Token
-	err   error
-
-	turn    chan struct{} // full while a callback saves the result; guards the rest
-	ended   bool          // the result was saved, or could not be
-	outcome error         // what the visitor is told, or nil
+	turn    chan struct{} // empty while the provider, or one callback, works; guards the next five
+	user    provider.User
+	token   tokenstore.Token
+	err     error
+	ended   bool  // the result was saved, or could not be
+	outcome error // what the visitor is told, or nil
 
 	users int // callbacks that wait and the request to the provider, guarded by Handlers.mu
 }
@@ -219,12 +212,12 @@ func (c *call) exchange(p provider.Provider) *exchange {
 	if !h.cfg.Pending.Spend(c.state) {
 		return nil
 	}
-	e := &exchange{done: make(chan struct{}), turn: make(chan struct{}, 1), users: 2}
+	e := &exchange{turn: make(chan struct{}, 1), users: 2}
 	h.exchanges[c.state] = e
 	ctx, state, pending, query := c.r.Context(), c.state, c.found.Pending, c.query
 	go func() {
 		defer h.leave(state, e)
-		defer close(e.done)
+		defer func() { e.turn <- struct{}{} }()
 		ctx, cancel := h.detached(ctx)
 		defer cancel()
 		e.user, e.token, e.err = p.Finish(ctx, pending, query)
@@ -239,24 +232,4 @@ func (h *Handlers) leave(state string, e *exchange) {
 	if e.users--; e.users == 0 {
 		delete(h.exchanges, state)
 	}
-}
-
-// wait waits until the provider has answered and it is the caller's turn to save. It returns
-// false if the visitor has gone.
-func (e *exchange) wait(ctx context.Context) bool {
-	select {
-	case <-e.done:
-	case <-ctx.Done():
-		return false
-	}
-	select {
-	case e.turn <- struct{}{}:
-	case <-ctx.Done():
-		return false
-	}
-	if ctx.Err() == nil {
-		return true
-	}
-	<-e.turn
-	return false
 }

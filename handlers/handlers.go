@@ -40,11 +40,10 @@ type Config struct {
 	Pending   *session.PendingStore // required
 	Clients   *client.Manager       // required
 
-	// OnSignIn is called when the provider has confirmed a user, and before anything is
-	// saved. It refuses the user by an error: [provider.ErrNotAllowed] leads to a page that
-	// says so, and any other error to the page of an internal error. It may set User.ID to
-	// the application's id of the user. Nil accepts all users. The token of a refused user is
-	// neither saved nor revoked: with OAuth 1.0a it may be the token of an earlier sign-in.
+	// OnSignIn is called when the provider has confirmed a user, and before anything is saved.
+	// It may set User.ID to the application's id of the user. It refuses the user by an error:
+	// [provider.ErrNotAllowed] has a page of its own, and all others mean an internal error.
+	// The token of a refused user is not revoked: it may be that of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are passed to [Handlers.AllowScopes].
 	Scopes []string
@@ -82,10 +81,8 @@ type SignIn struct {
 	Token tokenstore.Token
 	// Request is the request of the callback, or of [Handlers.Native] without its body.
 	Request *http.Request
-	// ReturnTo is where the visitor goes next. It is "" in [Handlers.Native]. It was sealed
-	// into this sign-in when the sign-in began, so a hook can learn from it what the sign-in
-	// is for. Any site can link to the login with any return_to: where that matters, use a
-	// random value that the application knows.
+	// ReturnTo is where the visitor goes next, as the login has sealed it into this sign-in, or
+	// "" in [Handlers.Native]. Any site can link to the login with any return_to.
 	ReturnTo string
 }
 

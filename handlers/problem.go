@@ -41,7 +41,7 @@ func (e *notGranted) Unwrap() error { return provider.ErrNotGranted }
 // MissingScopes is for package page.
 func (e *notGranted) MissingScopes() []string { return e.scopes }
 
-// done reports a sign-in that stands. (LogAttrs allocates less than InfoContext.)
+// done reports a sign-in that stands.
 func (c *call) done(user provider.User) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})

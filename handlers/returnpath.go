@@ -21,11 +21,10 @@ import (
 // parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
 // outside of success handlers.
 func ReturnPath(ctx context.Context) (string, bool) {
-	req := requestctx.From(ctx)
-	if req == nil || req.Callback == nil {
-		return "", false
+	if req := requestctx.From(ctx); req != nil && req.Callback != nil {
+		return req.Callback.ReturnTo, true
 	}
-	return req.Callback.ReturnTo, true
+	return "", false
 }
 
 // forward is a document that leads to the path at LINK without a script.
@@ -108,21 +107,14 @@ func localPath(raw, auth, def string) string {
 	}
 	// Those on the way may decode once more than they should. An application may send the path
 	// on by http.Redirect, which takes a fragment for a part of it and cleans both.
-	for p := u.EscapedPath() + "#" + u.EscapedFragment(); ; {
+	for p, last := u.EscapedPath()+"#"+u.EscapedFragment(), ""; p != last; {
 		if unsafePath.MatchString(p) {
 			return def
 		}
-		if !strings.Contains(p, "%") {
-			break
-		}
-		decoded := encoded.ReplaceAllStringFunc(p, func(s string) string {
+		last, p = p, encoded.ReplaceAllStringFunc(p, func(s string) string {
 			b, _ := strconv.ParseUint(s[1:], 16, 8) // the expression has checked the digits
 			return string([]byte{byte(b)})
 		})
-		if decoded == p {
-			break
-		}
-		p = decoded
 	}
 	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: encode(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
 	return local.String()
