@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -18,13 +19,10 @@ import (
 // and renews the session, in this order. If a step fails, nothing of the sign-in remains
 // but its sealed outcome, which answers the same callback if it arrives again.
 //
-// A visitor who declines, [provider.ErrDenied], stays signed in as before. If X does not grant
-// all scopes that the login requested, the user is signed in with what X granted, and failure
-// answers with [provider.ErrNotGranted].
-//
 // success answers when the user is signed in, with the user in the request's context. nil
 // means [RedirectAfterSignIn] to the [ReturnPath]. failure answers otherwise; nil means the
-// default page.
+// default page. If X does not grant all scopes that the login requested, the user is signed in
+// with what X granted, and failure answers with [provider.ErrNotGranted].
 //
 // A sign-in ends only at the path of the CallbackURL of its provider, as a defence against
 // mix-up (RFC 9700, section 4.4). Mount Callback at each path that a CallbackURL has. Behind
@@ -131,9 +129,9 @@ func (c *call) finish(p provider.Provider) {
 		ctx = requestctx.With(ctx, &requestctx.Request{
 			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
 		})
-		w := &uncached{c.w}
+		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it has the new cookie
 		c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, e.token)))
-		w.noStore()
+		w.Begin()
 		return
 	}
 	c.answerAgain(e.outcome)

@@ -6,10 +6,9 @@
 // default. In a failure handler, [gologin.ErrorFromContext] returns the error, and
 // [page.ProblemFor] the status and the texts of the default page.
 //
-// In a success handler of [Handlers.Callback], [ReturnPath] returns the return path. gologin's
-// token readers work too: AccessTokenFromContext of its package oauth1, TokenFromContext of its
-// package oauth2. The latter token has no refresh token: a refresh by the application would
-// invalidate the kit's token. The context prints without these tokens.
+// In a success handler of [Handlers.Callback], [ReturnPath] and gologin's readers of tokens
+// work. The tokens have no refresh token: a refresh by the application would invalidate the
+// kit's token.
 package handlers
 
 import (
@@ -214,33 +213,6 @@ func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
-}
-
-// uncached keeps an answer with a new session's cookie out of caches, whatever its handler
-// sets.
-type uncached struct{ http.ResponseWriter }
-
-func (w *uncached) noStore() { w.Header().Set("Cache-Control", "no-store") }
-
-// Unwrap is for [http.ResponseController].
-func (w *uncached) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// WriteHeader implements [http.ResponseWriter].
-func (w *uncached) WriteHeader(status int) {
-	w.noStore()
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements [http.ResponseWriter].
-func (w *uncached) Write(b []byte) (int, error) {
-	w.noStore()
-	return w.ResponseWriter.Write(b)
-}
-
-// FlushError is for [http.ResponseController].
-func (w *uncached) FlushError() error {
-	w.noStore()
-	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // detached returns a context that does not end with ctx, for what must be finished. It ends

@@ -92,9 +92,8 @@ func (c *call) login(p provider.Provider, test string) {
 // Many tablets count as desktops. It is for Config.Interstitial.
 //
 // On a phone, X's app may open the address of the consent page, and then the callback in
-// another browser, where the sign-in cannot finish ([provider.ErrOtherBrowser]). Phones do not
-// open links in apps when a script follows them. That rule may change. The page costs a
-// round trip.
+// another browser, where the sign-in cannot finish. Phones do not open links in apps when a
+// script follows them. That rule may change.
 func OnPhones(r *http.Request) bool {
 	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }

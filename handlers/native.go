@@ -61,13 +61,11 @@ func (c Config) validateNative(refuse func(broken bool, field, format string, ar
 }
 
 // Native signs in the user of the application's program on a phone, a desktop or a command
-// line (RFC 8252), which has asked X itself. docs/native.md says what the program posts, what
-// it gets back, and which failures there are. After X has confirmed the user, the same
-// happens as at a callback. Pages cannot use Native: such a page could sign visitors in to
-// another account.
+// line (RFC 8252), which has asked X itself. docs/native.md describes requests and answers.
+// Pages cannot use Native: such a page could sign visitors in to another account.
 //
-// Each well-formed request costs calls to X, which X bills and limits: two for a code, one
-// for a pair, and one for an invented code. Limit how often a client may call Native.
+// Each well-formed request costs calls to X, which X bills and limits. Limit how often a
+// client may call Native.
 func (h *Handlers) Native() http.Handler {
 	return h.handler(func(c *call) {
 		user, err := c.native()
