@@ -21,10 +21,8 @@ import (
 //	github.CallbackHandler(config, h.GologinSuccess("github", user), nil)
 //
 // State and cookie of such a sign-in are gologin's, and it has no PKCE. The rest is that of
-// [Handlers.Callback], with Config.DefaultReturnTo as the return path.
-//
-// name is the name of one of Config.Providers, or GologinSuccess panics. user maps gologin's
-// user, which it finds in ctx, to a User with AccountID.
+// [Handlers.Callback], with Config.DefaultReturnTo. GologinSuccess panics if no provider has
+// the name. user maps gologin's user, which it finds in ctx, to a User with AccountID.
 func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (provider.User, error)) http.Handler {
 	p, ok := h.byName[name]
 	if !ok {

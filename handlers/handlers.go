@@ -41,7 +41,7 @@ type Config struct {
 
 	// OnSignIn is called when the provider has confirmed a user, and before anything is saved.
 	// It may set User.ID to the application's id of the user. It refuses the user by an error:
-	// [provider.ErrNotAllowed] has a page of its own, and all others mean an internal error.
+	// [provider.ErrNotAllowed] has its page, and all others mean an internal error.
 	// The token of a refused user is not revoked: it may be that of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are passed to [Handlers.AllowScopes].
@@ -103,7 +103,6 @@ func New(cfg Config) (*Handlers, error) {
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
 	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
 	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
-	// With 5 seconds to undo what was saved, it is below the timeouts that servers often have.
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
@@ -157,9 +156,8 @@ func (h *Handlers) validate() error {
 	return faults.Err()
 }
 
-// AllowScopes adds scopes that the parameter scope of a login may name: any site can link to
-// such an address. Pass it to middleware.Config, so that each RequireScopes adds its scopes.
-// Call it when the program starts, on every replica.
+// AllowScopes adds scopes that the parameter scope of a login may name. middleware.Config takes
+// it, so that each RequireScopes adds its scopes. Call it when the program starts.
 func (h *Handlers) AllowScopes(scopes ...string) {
 	for _, s := range scopes {
 		h.allowed.Store(s, true)
@@ -193,8 +191,7 @@ type call struct {
 	found   session.PendingSignIn
 }
 
-// handler returns a handler that answers by f. Other methods than methods, if there are any,
-// get status 405.
+// handler returns a handler that answers by f. If there are methods, others get status 405.
 func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -208,15 +205,13 @@ func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 	})
 }
 
-// private sets the headers of responses to one visitor whose address may have a code: they
-// are not cached, and the address is not sent as a Referer.
+// private keeps an answer out of caches, and its address, which may have a code, out of Referer.
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// detached returns a context that does not end with ctx, for what must be finished. It ends
-// after Config.Timeout.
+// detached returns a context that ends after Config.Timeout, and not with ctx.
 func (h *Handlers) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 }

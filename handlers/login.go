@@ -24,8 +24,7 @@ import (
 //
 // The parameter return_to is the path to return to afterwards. Anything but a path on this
 // site means Config.DefaultReturnTo. The parameter scope, with blanks between scopes, adds
-// scopes to the configured ones and to those of the user's token. [Handlers.AllowScopes] says
-// which; others get a page with status 400. OAuth 1.0a has no scopes.
+// scopes to the configured ones and those of the user's token: see [Handlers.AllowScopes].
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
 // panics if no provider has that name.
@@ -35,21 +34,17 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		panic("handlers: Login: no provider is called " + name)
 	}
 	return h.handler(func(c *call) {
-		query, ctx := c.r.URL.Query(), c.r.Context()
-		returnTo := query.Get("return_to")
+		query := c.r.URL.Query()
 		c.provider, c.failure = name, failure
-		c.returnTo = localPath(returnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
+		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
 		switch {
 		case !ok:
 			unknown := page.ProblemFor(page.Kind("unknown_scope"))
-			h.cfg.Logger.InfoContext(ctx, "xsignin: a login's address named a scope that is not allowed", "provider", name, "fix", unknown.Fix)
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name, "fix", unknown.Fix)
 			c.show(unknown, c.loginURL(""))
 		case requestkind.MaySignIn(c.r):
-			if n := len(returnTo); n > session.MaxReturnTo {
-				h.cfg.Logger.InfoContext(ctx, "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n)
-			}
 			c.login(p, query.Get(cookieTest))
 		case requestkind.IsHTMX(c.r):
 			c.w.Header().Set("HX-Redirect", c.loginURL(""))
@@ -123,8 +118,7 @@ func (c *call) testCookies(step string) bool {
 	return false
 }
 
-// begin asks p for the usual scopes or, where some are wanted, for more, and keeps the
-// pending sign-in. It returns the address of the consent page.
+// begin keeps the pending sign-in, and returns the address of the consent page.
 func (c *call) begin(p provider.Provider) (string, error) {
 	h := c.h
 	ctx, cancel := context.WithTimeout(c.r.Context(), h.cfg.Timeout)
@@ -154,9 +148,8 @@ func (c *call) begin(p provider.Provider) (string, error) {
 	return redirect, nil
 }
 
-// held are the scopes of the token that the visitor's user has with the named provider:
-// the new token takes its place. If the session is of another provider, the user's one account
-// with the named provider counts.
+// held are the scopes of the user's token with the named provider, whose place the new token
+// takes. If the session is of another provider, the user's only account there counts.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err != nil || !ok {
@@ -189,8 +182,7 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the
-// callback. Cookies do not depend on the port.
+// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the callback.
 func (h *Handlers) lookAtHost(r *http.Request) {
 	origin, err := url.Parse(h.cfg.Origin)
 	if err != nil || origin.Host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), origin.Hostname()) {

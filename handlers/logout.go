@@ -24,13 +24,11 @@ import (
 // button. A POST that another site caused is refused ([http.CrossOriginProtection]).
 //
 // With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
-// Logout does what [Handlers.SignOutEverywhere] does. Other values get status 400, and so does
-// a true one if the session manager has no Vault.
+// Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
-// success answers when the visitor is signed out, also if no user was signed in. Nil means
-// status 204 for a request for JSON, and otherwise a redirect to the form value return_to or
-// Config.DefaultReturnTo. failure answers when a store failed, and the tokens are as they
-// were; nil means the default page.
+// success answers when no user is signed in any more. Nil means status 204 for a request for
+// JSON, and otherwise a redirect to the form value return_to or Config.DefaultReturnTo.
+// failure answers when a store failed; nil means the default page. The tokens are as they were.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		w, r, logout := c.w, c.r, h.cfg.Path+"/logout"
@@ -85,8 +83,7 @@ func (c *call) askToSignOut(logout string) {
 	c.h.cfg.Pages.Show(c.w, c.r, ask)
 }
 
-// everywhere reports whether r asks to end all sessions. An error says that it cannot be
-// read.
+// everywhere reports whether r asks to end all sessions.
 func everywhere(r *http.Request) (bool, error) {
 	// FormValue alone takes a form that broke off, or is too large, for an empty one.
 	err := r.ParseForm()
@@ -135,9 +132,8 @@ func (c *call) signOut(everywhere bool) error {
 
 // SignOutEverywhere ends every session of a user, see [session.UserSessions.EndAll]. userID is
 // the application's id of the user, [provider.User].ID. Then the tokens of all of the user's
-// accounts are revoked and deleted, unless Config.KeepTokensOnLogout. A sign-in that another
-// browser has begun, and finishes afterwards, stays. An error means that not all sessions may
-// have ended. The tokens are as they were.
+// accounts are revoked and deleted, unless Config.KeepTokensOnLogout. An error means that not
+// all sessions may have ended. The tokens are as they were.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
 	users := h.cfg.Sessions.UserSessions()
@@ -154,13 +150,11 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 // signedOut revokes and deletes the tokens when the sessions have ended: those of the
 // session's account, or all of the user. user has no Provider if the application made the call.
 func (h *Handlers) signedOut(ctx context.Context, begun time.Time, user provider.User, everywhere bool) {
-	var err error
 	if !h.cfg.KeepTokensOnLogout {
-		err = h.cfg.Clients.SignOut(ctx, user.Key(), everywhere)
-	}
-	if err != nil {
-		h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
-			"provider", user.Provider, "user_id", user.ID, "err", err)
+		if err := h.cfg.Clients.SignOut(ctx, user.Key(), everywhere); err != nil {
+			h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
+				"provider", user.Provider, "user_id", user.ID, "err", err)
+		}
 	}
 	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", user.Provider, "user_id", user.ID, "everywhere", everywhere)
 	h.tell(ctx, begun, event.Event{Kind: event.SignedOut, Provider: user.Provider, UserID: user.ID, Everywhere: everywhere})

@@ -23,13 +23,12 @@ import (
 
 // NativeClients selects what [Handlers.Native] accepts. The zero value accepts nothing.
 type NativeClients struct {
-	// RedirectURIs are the redirect URIs of the application's programs, such as
-	// com.example.app:/callback or http://127.0.0.1:8765/callback, as they are registered at
-	// X. They are compared to the letter. The site's callbacks cannot be among them.
+	// RedirectURIs are those of the application's programs, such as com.example.app:/callback
+	// or http://127.0.0.1:8765/callback, as they are registered at X, to the letter.
 	RedirectURIs []string
 	// TokenPairs also accepts OAuth 1.0a access tokens with their secrets. The holder of such
 	// a pair can sign in as its user until the pair is revoked: by the user at X, by a
-	// sign-out without KeepTokensOnLogout, or by a sign-in that fails after X accepted it.
+	// sign-out, or by a sign-in that fails after X accepted it.
 	TokenPairs bool
 }
 
@@ -71,14 +70,13 @@ func (h *Handlers) Native() http.Handler {
 		user, err := c.native()
 		if err == nil {
 			user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
-			c.sessionIs(&user)
+			c.sessionIs(user, true)
 		} else if p, err := c.report(err, nativeProblem); err != nil {
 			h.cfg.Pages.Write(c.w, c.r, p)
 		}
 	})
 }
 
-// native signs in.
 func (c *call) native() (provider.User, error) {
 	var none provider.User
 	g, err := readGrant(c.w, c.r)
@@ -116,7 +114,7 @@ func (c *call) native() (provider.User, error) {
 }
 
 // readGrant reads r's body: a code with its verifier, or a token pair. It refuses requests of
-// pages in browsers. Current browsers send Origin or Sec-Fetch-Site with a POST.
+// pages: current browsers send Origin or Sec-Fetch-Site with a POST.
 func readGrant(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)

@@ -17,11 +17,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-const (
-	otherBrowser = page.Kind("other_browser")
-	// cookiesBlocked: the browser did not send back a cookie that it got a moment ago.
-	cookiesBlocked = page.Kind("cookies_blocked")
-)
+const otherBrowser, cookiesBlocked = page.Kind("other_browser"), page.Kind("cookies_blocked")
 
 // internal marks an error of this site: a store that fails, or a hook that fails.
 func internal(err error) error { return fmt.Errorf("handlers: %w: %w", page.Kind("internal"), err) }
@@ -101,7 +97,6 @@ func (c *call) answer(p page.Problem, err error) {
 	c.show(p, c.loginURL(cookies))
 }
 
-// problem answers with the problem of a kind.
 func (c *call) problem(kind page.Kind, retry string) { c.show(page.ProblemFor(kind), retry) }
 
 // show answers with p, as a page or as JSON. retry is where to try again, or "".

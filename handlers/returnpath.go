@@ -37,9 +37,8 @@ var forward string
 // path by "/".
 //
 // A browser that loads a page gets a small document that leads to the path at once, without a
-// script. All other clients get status 303. At the end of a chain of redirects from another
-// site, Chromium would keep the page in its back/forward cache despite no-store, and browsers
-// would not send SameSite=Strict cookies.
+// script, and other clients get status 303. At the end of redirects from another site, browsers
+// would keep the page in the back/forward cache and send no SameSite=Strict cookies.
 func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	private(w)
 	path = encode(localPath(path, "", "/"))
@@ -56,15 +55,13 @@ func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	_, _ = w.Write([]byte(strings.ReplaceAll(forward, "LINK", html.EscapeString(path))))
 }
 
-// seeOther redirects the browser. [http.Redirect] would clean the path, which has been
-// checked as it is.
+// seeOther redirects the browser. [http.Redirect] would clean the path after the check.
 func seeOther(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", encode(location))
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// loginURL returns the address that begins c's sign-in again. cookies is the value of
-// cookieTest, or "".
+// loginURL returns the address that begins c's sign-in again, perhaps with a cookieTest.
 func (c *call) loginURL(cookies string) string {
 	q := url.Values{}
 	if c.returnTo != "" && c.returnTo != c.h.cfg.DefaultReturnTo {
@@ -92,9 +89,8 @@ var (
 	encoded    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 )
 
-// localPath returns raw as a path on this site, parsed and encoded again, or def if
-// it is anything else. auth is the path under which the handlers are mounted: to come
-// back there would sign in once more, or out. The query is data, and stays.
+// localPath returns raw as a path on this site, encoded again, or def if it is anything else.
+// auth is the path of the handlers: to come back there would sign in once more, or out.
 func localPath(raw, auth, def string) string {
 	if raw == def {
 		return def
