@@ -2,11 +2,15 @@ package handlers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -14,34 +18,20 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// maxCallbackQuery bounds a callback's query. X's are a few hundred bytes.
-const maxCallbackQuery = 8 << 10
-
 // Callback ends a sign-in of any of the providers. It finds the pending sign-in by the
 // parameter state, or by oauth_token or denied. Without a match in this browser it
 // looks at nothing else. Then it asks the provider and the OnSignIn hook, saves the token
 // and renews the session, in this order. If a step fails, nothing of the sign-in remains
-// but its sealed outcome.
+// but its sealed outcome, which answers the same callback if it arrives again.
 //
-// The exchange with the provider does not end with the request. A second callback in the same
-// browser, such as a reload, waits for it, and takes over the result if the first visitor has
-// gone. If no request is there, nothing is saved. A callback that arrives after the end is
-// answered as the first one was.
-//
-// Where the visitor was sent for more scopes, what X granted counts. If it lacks one of
-// them, the sign-in stands all the same, with the new token, and failure answers with
-// [provider.ErrNotGranted]: to go back would only lead to the consent again. A visitor who
-// says no, [provider.ErrDenied], stays signed in as before, and the token is not touched.
-//
-// success answers when the user is signed in, with the user in the request's context:
-// [ReturnPath] returns where the visitor came from. nil means [RedirectAfterSignIn] to that
-// path. failure answers otherwise; nil means the default page.
+// success answers when the user is signed in, with the user in the request's context. nil
+// means [RedirectAfterSignIn] to the [ReturnPath]. failure answers otherwise; nil means the
+// default page. If X does not grant all scopes that the login requested, the user is signed in
+// with what X granted, and failure answers with [provider.ErrNotGranted].
 //
 // A sign-in ends only at the path of the CallbackURL of its provider, as a defence against
-// mix-up (RFC 9700, section 4.4): a hostile provider can send a visitor on to another
-// provider, whose code then comes to the other callback. Mount Callback at each path that a
-// CallbackURL has. Behind a [http.StripPrefix], or a proxy that removes a part of the path,
-// the end of CallbackURL's path counts.
+// mix-up (RFC 9700, section 4.4). Mount Callback at each path that a CallbackURL has. Behind
+// a [http.StripPrefix], or a proxy that removes a part of the path, the end of the path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		c.success, c.failure = success, failure
@@ -51,7 +41,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		case err != nil:
 			c.fail(err)
 		case c.found.Ended:
-			c.answerAgain(outcomeError(c.found))
+			c.answerAgain(c.outcome())
 		default:
 			c.finish(p)
 		}
@@ -62,39 +52,33 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 func (c *call) find() (provider.Provider, error) {
 	h := c.h
 	if c.state == "" {
-		return nil, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback"}
+		return nil, c.refused(provider.ErrOtherBrowser, "")
 	}
 	var err error
 	if c.found, err = h.cfg.Pending.Find(c.r, c.state); err != nil {
 		return nil, err
 	}
-	name := c.found.Pending.Provider
-	p, ok := h.byName[name]
+	c.provider, c.wanted = c.found.Pending.Provider, slices.Clone(c.found.Wanted)
+	p, ok := h.byName[c.provider]
 	if !ok {
 		// The sign-in began before a deployment that dropped this provider.
-		return nil, &provider.Error{Kind: provider.ErrExpired, Provider: name, Op: "callback"}
+		c.provider = ""
+		return nil, c.refused(provider.ErrExpired, "")
 	}
-	c.provider, c.wanted = name, slices.Clone(c.found.Wanted)
 	c.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
-	if !endsAt(p, c.r.URL.Path) {
+	u, err := url.Parse(p.CallbackURL())
+	path := c.r.URL.Path
+	if err != nil || path != u.Path && (len(path) < 2 || path[0] != '/' || !strings.HasSuffix(u.Path, path)) {
 		// The code, if there is one, is another provider's.
 		h.cfg.Pending.Spend(c.state)
 		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
-		return nil, &provider.Error{
-			Kind: provider.ErrOtherBrowser, Provider: name, Op: "callback",
-			Detail: "the provider answered at the callback of another one",
-		}
+		return nil, c.refused(provider.ErrOtherBrowser, "the provider answered at the callback of another one")
 	}
 	return p, nil
 }
 
-// endsAt reports whether path is the path of p's callback, or its end.
-func endsAt(p provider.Provider, path string) bool {
-	u, err := url.Parse(p.CallbackURL())
-	if err != nil || !strings.HasPrefix(path, "/") {
-		return false
-	}
-	return path == u.Path || path != "/" && strings.HasSuffix(u.Path, path)
+func (c *call) refused(kind error, detail string) error {
+	return &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback", Detail: detail}
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
@@ -103,15 +87,19 @@ func (c *call) finish(p provider.Provider) {
 	h, ctx := c.h, c.r.Context()
 	e := c.exchange(p)
 	if e == nil {
-		c.fail(&provider.Error{Kind: provider.ErrExpired, Provider: p.Name(), Op: "callback"})
+		c.fail(c.refused(provider.ErrExpired, ""))
 		return
 	}
 	defer h.leave(c.state, e)
-	if !e.wait(ctx) {
+	select {
+	case <-e.turn:
+		defer func() { e.turn <- struct{}{} }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
 		return
 	}
-	defer func() { <-e.turn }()
 	if e.ended {
 		c.answerAgain(e.outcome)
 		return
@@ -126,103 +114,89 @@ func (c *call) finish(p provider.Provider) {
 		return // another callback may take the result over
 	}
 	e.ended, e.outcome = true, err
-	if missing := c.missing(e.token); err == nil && len(missing) > 0 {
+	missing := slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return e.token.HasScopes(s) })
+	if err == nil && !e.token.IsOAuth1() && len(missing) > 0 {
 		e.outcome = &notGranted{p.Name(), missing}
 	}
-	code := ""
+	code := "" // signed in
 	if e.outcome != nil {
 		code = page.ProblemFor(e.outcome).Code
 	}
 	h.cfg.Pending.Finish(c.w, c.found, code)
-	if err != nil {
+	switch {
+	case err != nil:
 		c.fail(err)
 		return
-	}
-	c.done(user)
-	switch {
 	case e.outcome != nil:
 		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
-			"provider", user.Provider, "user_id", user.ID, "missing", page.ProblemFor(e.outcome).MissingScopes)
+			"provider", user.Provider, "user_id", user.ID, "missing", missing)
 	case c.success != nil:
 		ctx = requestctx.With(ctx, &requestctx.Request{
 			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
 		})
-		c.success.ServeHTTP(c.w, c.r.WithContext(withToken(ctx, e.token)))
+		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it has the new cookie
+		c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, e.token)))
+		w.Begin()
 		return
 	}
 	c.answerAgain(e.outcome)
 }
 
-// missing are the scopes that the visitor was sent for and did not get.
-func (c *call) missing(token tokenstore.Token) []string {
-	if token.IsOAuth1() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return token.HasScopes(s) })
-}
-
-// answerAgain answers a callback by the outcome of its sign-in, also one that arrives again. A
-// user who was signed in, without an err, is sent on.
-func (c *call) answerAgain(err error) {
-	if err == nil {
+// answerAgain answers by the outcome of the sign-in: nil if the user was signed in.
+func (c *call) answerAgain(outcome error) {
+	if outcome == nil {
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		return
 	}
-	c.answer(page.ProblemFor(err), err)
+	c.answer(page.ProblemFor(outcome), outcome)
 }
 
-// outcomeError returns an error with the problem of o, or nil if the user was signed in.
-func outcomeError(o session.PendingSignIn) error {
-	switch o.Code {
+// outcome is that of a sign-in that has ended.
+func (c *call) outcome() error {
+	switch code := c.found.Code; code {
 	case "":
 		return nil
 	case "not_granted":
-		return &notGranted{o.Pending.Provider, o.Wanted}
+		return &notGranted{c.provider, c.wanted}
+	default:
+		return page.Kind(code)
 	}
-	return page.Kind(o.Code)
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections
-// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied).
-var callbackParams = []string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
+// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied). The first three have the state.
+var callbackParams = [...]string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
 
-// parseCallback reads the callback's query and the state of its sign-in. The state is
-// empty if the query is not that of a callback. A parameter that cannot be decoded counts as
-// missing, such as an error_description with a bare percent sign.
+// parseCallback reads the callback's query and the state of its sign-in. The state is empty if
+// the query is not that of a callback. A parameter that cannot be decoded counts as missing.
 func parseCallback(r *http.Request) (query url.Values, state string) {
-	if len(r.URL.RawQuery) > maxCallbackQuery {
+	if len(r.URL.RawQuery) > 8<<10 { // X's have a few hundred bytes
 		return nil, ""
 	}
 	query, _ = url.ParseQuery(r.URL.RawQuery) // it returns what it could decode
-	for _, name := range callbackParams {
-		if len(query[name]) > 1 {
-			return nil, "" // RFC 6749 section 3.1: no parameter more than once
+	for i, name := range callbackParams {
+		value := query.Get(name)
+		if i < 3 && state == "" {
+			state = value
 		}
-	}
-	for _, name := range []string{"state", "oauth_token", "denied"} {
-		if v := query.Get(name); v != "" {
-			// Some servers name the request token twice in a denial.
-			if state != "" && state != v {
-				return nil, ""
-			}
-			state = v
+		// RFC 6749 section 3.1: no parameter more than once. Some servers name the request token
+		// in two parameters of a denial.
+		if len(query[name]) > 1 || i < 3 && value != "" && value != state {
+			return nil, ""
 		}
 	}
 	return query, state
 }
 
-// exchange is one sign-in that a provider finishes. It runs detached from the callback that
-// began it: X's code is used by then, and another callback of the same browser, such as a
-// reload, may need the result.
+// exchange is one sign-in that a provider finishes. It goes on without the callback that
+// began it: another callback of the same browser, such as a reload, takes the result over.
 type exchange struct {
-	done  chan struct{} // closed when the provider has answered; guards the answer
-	user  provider.User
-	token tokenstore.Token
-	err   error
-
-	turn    chan struct{} // full while a callback saves the result; guards the rest
-	ended   bool          // the result was saved, or could not be
-	outcome error         // what the visitor is told, or nil
+	turn    chan struct{} // empty while the provider, or one callback, works; guards the next five
+	user    provider.User
+	token   tokenstore.Token
+	err     error
+	ended   bool  // the result was saved, or could not be
+	outcome error // what the visitor is told, or nil
 
 	users int // callbacks that wait and the request to the provider, guarded by Handlers.mu
 }
@@ -240,12 +214,12 @@ func (c *call) exchange(p provider.Provider) *exchange {
 	if !h.cfg.Pending.Spend(c.state) {
 		return nil
 	}
-	e := &exchange{done: make(chan struct{}), turn: make(chan struct{}, 1), users: 2}
+	e := &exchange{turn: make(chan struct{}, 1), users: 2}
 	h.exchanges[c.state] = e
 	ctx, state, pending, query := c.r.Context(), c.state, c.found.Pending, c.query
 	go func() {
 		defer h.leave(state, e)
-		defer close(e.done)
+		defer func() { e.turn <- struct{}{} }()
 		ctx, cancel := h.detached(ctx)
 		defer cancel()
 		e.user, e.token, e.err = p.Finish(ctx, pending, query)
@@ -262,22 +236,109 @@ func (h *Handlers) leave(state string, e *exchange) {
 	}
 }
 
-// wait waits until the provider has answered and it is the caller's turn to save. It returns
-// false if the visitor has gone.
-func (e *exchange) wait(ctx context.Context) bool {
-	select {
-	case <-e.done:
-	case <-ctx.Done():
-		return false
+// admit signs in the user that p has confirmed, if the OnSignIn hook agrees. ctx does not end
+// with the request.
+func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provider.User, error) {
+	h, user := c.h, s.User
+	var none provider.User
+	s.Request = c.r
+	if user.AccountID == "" || user.Provider != p.Name() {
+		return none, internal(errors.New("provider " + p.Name() + " returned a User without AccountID or Provider"))
 	}
-	select {
-	case e.turn <- struct{}{}:
-	case <-ctx.Done():
-		return false
+	if user.ID == "" {
+		user.ID = p.Name() + ":" + user.AccountID // ids are unique with their provider only
 	}
-	if ctx.Err() == nil {
-		return true
+	if user.SignedInAt.IsZero() {
+		user.SignedInAt = h.cfg.Now() // sessions are told apart by it
 	}
-	<-e.turn
-	return false
+	s.User = user
+	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
+	if h.cfg.OnSignIn != nil {
+		asked := s // a copy for the hook alone, which many do without
+		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
+			if !errors.Is(err, provider.ErrNotAllowed) {
+				return none, internal(fmt.Errorf("OnSignIn: %w", err))
+			}
+			return none, &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn", Err: err}
+		}
+		if asked.User.ID == "" {
+			return none, internal(errors.New("OnSignIn left User.ID empty"))
+		}
+		// The application may have its own users: an account belongs to one of them.
+		opt.Own, opt.AllowTransfer = true, h.cfg.AllowAccountTransfer
+		// The hook chooses the id; what X said is not its to change.
+		s.User.ID = asked.User.ID
+	}
+	err := c.save(ctx, s, opt)
+	if err != nil && !errors.Is(err, client.ErrAccountTaken) {
+		err = internal(err)
+	}
+	return s.User, err
+}
+
+// save keeps the token and the session, both or neither. When the session is saved for good, it
+// reports the sign-in, after commit. A middleware that saves the session after the answer may
+// fail: then both are removed, and the failure is reported.
+func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
+	h, user, r := c.h, s.User, c.r
+	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), s.Token, opt)
+	if err != nil {
+		return err
+	}
+	if opt.Own {
+		// A browser that links another account of its user keeps the account of its session.
+		before, ok, err := h.cfg.Sessions.Get(ctx, r)
+		if err == nil && ok && before.ID == user.ID && before.AccountID != user.AccountID {
+			before.SignedInAt = user.SignedInAt
+			user = before
+		}
+	}
+	// With its own context, r tells SignIn that the visitor has gone.
+	err = h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
+		if saved {
+			if opt.Own || opt.RevokeReplaced {
+				h.commit(ctx, stored, s.User)
+			}
+			c.done(s.User)
+			return nil
+		}
+		// The deadline that may have failed the session must not fail this.
+		ctx, cancel := h.detached(ctx)
+		defer cancel()
+		err := stored.Rollback(ctx)
+		if c.admitted {
+			_, _ = c.report(internal(errors.New("the middleware has not saved the session")), page.ProblemFor)
+		}
+		return err
+	})
+	c.admitted = err == nil
+	return err
+}
+
+// commit ends the sessions and removes the tokens that former owners have with the user's
+// account. A failure is logged, and the user's next sign-in tries again.
+func (h *Handlers) commit(parent context.Context, stored *client.Stored, user provider.User) {
+	ctx, cancel := h.detached(parent) // the visitor may have gone
+	defer cancel()
+	users := h.cfg.Sessions.UserSessions()
+	for _, key := range stored.FormerOwners() {
+		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
+			"provider", key.Provider, "user_id", user.ID, "former_user_id", key.UserID)
+		if users == nil {
+			continue
+		}
+		err := users.End(ctx, key.UserID, func(s session.UserSession) bool {
+			return s.AccountID == key.AccountID && s.Provider == key.Provider
+		})
+		if err != nil {
+			h.cfg.Logger.ErrorContext(ctx, "xsignin: sessions of an account's former user have not ended",
+				"provider", key.Provider, "user_id", key.UserID, "err", err)
+		}
+	}
+	ctx, cancel = h.detached(parent) // the sessions may have taken all the time
+	defer cancel()
+	if err := stored.Commit(ctx); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: tokens of an account's former users may be stored",
+			"provider", user.Provider, "user_id", user.ID, "err", err)
+	}
 }

@@ -20,13 +20,9 @@ import (
 //
 //	github.CallbackHandler(config, h.GologinSuccess("github", user), nil)
 //
-// State and cookie of such a sign-in are gologin's, and it has no PKCE. GologinSuccess does the
-// rest as [Handlers.Callback] does: it asks the OnSignIn hook, stores the token and starts the
-// session. It redirects to Config.DefaultReturnTo, since gologin keeps no return path.
-//
-// name is the name of one of Config.Providers, for the client of the signed-in user: see
-// [provider.GitHub]. GologinSuccess panics for another name. user maps gologin's user, which
-// it finds in ctx, to a User with AccountID.
+// State and cookie of such a sign-in are gologin's, and it has no PKCE. The rest is that of
+// [Handlers.Callback], with Config.DefaultReturnTo. GologinSuccess panics if no provider has
+// the name. user maps gologin's user, which it finds in ctx, to a User with AccountID.
 func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (provider.User, error)) http.Handler {
 	p, ok := h.byName[name]
 	if !ok {
@@ -34,38 +30,35 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 	}
 	return h.handler(func(c *call) {
 		c.provider, c.returnTo = name, h.cfg.DefaultReturnTo
-		u, err := user(c.r.Context())
-		if err != nil {
-			err = internal(fmt.Errorf("GologinSuccess: %w", err))
-		} else {
-			u, err = c.gologin(p, u)
-		}
-		if err != nil {
+		if err := c.gologin(p, user); err != nil {
 			c.fail(err)
 			return
 		}
-		c.done(u)
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }
 
-// gologin admits u with the token that gologin's handlers left in the context.
-func (c *call) gologin(p provider.Provider, u provider.User) (provider.User, error) {
-	u.Provider = p.Name()
-	u, err := u.Clean()
+// gologin admits the user with the token that gologin's handlers left in the context.
+func (c *call) gologin(p provider.Provider, user func(context.Context) (provider.User, error)) error {
+	u, err := user(c.r.Context())
 	if err != nil {
-		return u, err
+		return internal(fmt.Errorf("GologinSuccess: %w", err))
 	}
-	u.Provider, u.SignedInAt = p.Name(), c.h.cfg.Now()
+	u.Provider = p.Name()
+	if u, err = u.Clean(); err != nil {
+		return err
+	}
+	u.Provider, u.SignedInAt = p.Name(), c.h.cfg.Now() // Clean drops both
 	token, ok := gologinToken(c.r.Context())
 	if !ok {
-		return u, internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
+		return internal(errors.New("GologinSuccess: the context has no token: use it as the success handler of a callback handler of gologin"))
 	}
 	token.AccountID, token.Username, token.Name = u.AccountID, u.Username, u.Name
 	token.ObtainedAt = u.SignedInAt
 	ctx, cancel := c.h.detached(c.r.Context())
 	defer cancel()
-	return c.admit(ctx, p, SignIn{User: u, Token: token, ReturnTo: c.returnTo})
+	_, err = c.admit(ctx, p, SignIn{User: u, Token: token, ReturnTo: c.returnTo})
+	return err
 }
 
 // gologinToken returns the token that gologin's handlers left in ctx.
@@ -92,8 +85,7 @@ func withToken(ctx context.Context, t tokenstore.Token) context.Context {
 	return &tokenContext{ctx, held}
 }
 
-// tokenContext is a context that holds a token. gologin's own would print an OAuth 1.0a
-// token with its secret: contexts print values that are strings.
+// tokenContext is a context that holds a token. gologin's own prints an OAuth 1.0a token.
 type tokenContext struct {
 	context.Context
 	held context.Context
@@ -107,8 +99,5 @@ func (c *tokenContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// String describes the context without the token. Contexts made from it print by it.
-func (c *tokenContext) String() string { return fmt.Sprint(c.Context) + ".WithToken" }
-
-// Format implements [fmt.Formatter], so that no verb prints the token.
-func (c *tokenContext) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+// Format implements [fmt.Formatter]: no verb prints the token.
+func (c *tokenContext) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.Context) }

@@ -2,18 +2,13 @@
 // [Handlers.Logout] and [Handlers.Session], and [Handlers.Native] for programs that are not
 // browsers. Most programs mount the root package's Kit, which makes these handlers.
 //
-// They follow gologin's convention: success and failure are [http.Handler]s, and
-// [gologin.ErrorFromContext] returns the error in a failure handler. Nil means the default: a
-// redirect to the return path, and a page or a problem document about the failure. In a
-// failure handler, [page.ProblemFor] returns the status and the texts of the default page,
-// and the scopes that X did not grant. In a success handler, [ReturnPath] returns the return
-// path.
+// They follow gologin's convention: success and failure are [http.Handler]s, and nil means the
+// default. In a failure handler, [gologin.ErrorFromContext] returns the error, and
+// [page.ProblemFor] the status and the texts of the default page.
 //
-// In a success handler of [Handlers.Callback], gologin's token readers work too:
-// AccessTokenFromContext of its package oauth1 after a sign-in by OAuth 1.0a, and
-// TokenFromContext of its package oauth2 after a sign-in by OAuth 2.0. The latter token has no
-// refresh token, since a refresh by the application would invalidate the kit's token. Only
-// the context of that one request has these tokens, and it prints without them.
+// In a success handler of [Handlers.Callback], [ReturnPath] and gologin's readers of tokens
+// work. The tokens have no refresh token: a refresh by the application would invalidate the
+// kit's token.
 package handlers
 
 import (
@@ -37,87 +32,56 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config configures the handlers. New copies it.
+// Config configures the handlers. New copies it. The comments of xsignin.Config say more.
 type Config struct {
-	// Providers are the providers, with different names. At least one is required. All may
-	// share one callback.
-	Providers []provider.Provider
-	// Sessions has the sessions. Required.
-	Sessions *session.Manager
-	// Pending has the pending sign-ins. Required.
-	Pending *session.PendingStore
-	// Clients has the tokens. Required.
-	Clients *client.Manager
+	Providers []provider.Provider   // at least one, with different names
+	Sessions  *session.Manager      // required
+	Pending   *session.PendingStore // required
+	Clients   *client.Manager       // required
 
-	// OnSignIn is called when the provider has confirmed a user, and before anything is
-	// saved. It refuses the user by an error: [provider.ErrNotAllowed] leads to a page that
-	// says so, and any other error to the page of an internal error. It may set User.ID to
-	// the application's id of the user. Nil accepts all users. The token of a refused user is
-	// neither saved nor revoked: with OAuth 1.0a it may be the token of an earlier sign-in.
+	// OnSignIn is called when the provider has confirmed a user, and before anything is saved.
+	// It may set User.ID to the application's id of the user. It refuses the user by an error:
+	// [provider.ErrNotAllowed] has its page, and all others mean an internal error.
+	// The token of a refused user is not revoked: it may be that of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are passed to [Handlers.AllowScopes].
 	Scopes []string
-	// LoginOptions returns the options of a sign-in that begins with r, such as ForceLogin.
-	// It may be nil.
+	// LoginOptions returns the options of a sign-in. It may be nil.
 	LoginOptions func(r *http.Request) provider.Options
-	// Interstitial reports whether a page load is sent to the provider through a small page
-	// with a script, instead of by a redirect: see [OnPhones]. The default is never.
+	// Interstitial selects page loads for the page before X: see [OnPhones]. Nil selects none.
 	Interstitial func(r *http.Request) bool
-	// Native selects the application's own programs, on phones and desktops, that may sign
-	// in by [Handlers.Native]. The zero value selects none.
+	// Native selects the programs that may sign in by [Handlers.Native].
 	Native NativeClients
 
-	// Path is where the handlers are mounted, as visitors see it. The login of the first
-	// provider is at Path + "/login", and those of the others at Path + "/login/<name>". The
-	// default is "/auth".
+	// Path is where the handlers are mounted, as visitors see it. The default is "/auth". The
+	// first provider's login is at Path + "/login", the others' at Path + "/login/<name>".
 	Path string
 	// DefaultReturnTo is used when a login had no return_to. The default is "/".
 	DefaultReturnTo string
-	// Origin is the site's origin, such as https://example.com. It protects Logout behind a
-	// proxy that changes the Host header, and a sign-in that begins at another host is logged
-	// once. It may be empty.
+	// Origin is the site's origin, such as https://example.com, or empty. It protects Logout
+	// behind a proxy that changes the Host header.
 	Origin string
-	// AllowAccountTransfer lets a user connect an account that another user of the
-	// application has connected, if OnSignIn is set. The former user's tokens for
-	// the account are revoked and deleted, and that user's sessions with the account end.
-	// By default such a sign-in fails with [client.ErrAccountTaken].
-	AllowAccountTransfer bool
-	// RevokeReplaced revokes the token that a new sign-in replaces, see
-	// [client.PutOptions]. By default it stays valid at the provider.
-	RevokeReplaced bool
-	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
-	// for users who are away. By default a sign-out revokes and deletes them.
-	KeepTokensOnLogout bool
-	// Timeout limits one login, callback or logout, with its requests to the provider and to
-	// the stores. The default is 10 seconds. After a failure, undoing what was saved takes up
-	// to 5 seconds more for each store.
+	// The next three are those of xsignin.Advanced.
+	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
+	// Timeout limits one login, callback or logout. The default is 10 seconds.
 	Timeout time.Duration
 
-	// Pages has the texts and the layout of pages. The zero value is the default.
-	Pages page.Pages
-	// OnEvent is called for sign-ins and sign-outs. It may be nil.
-	OnEvent event.Func
-	// Logger logs why a sign-in failed. The default is [slog.Default].
-	Logger *slog.Logger
-	// Now is the clock. The default is [time.Now].
-	Now func() time.Time
+	Pages   page.Pages       // the texts and the layout of pages
+	OnEvent event.Func       // or nil
+	Logger  *slog.Logger     // the default is [slog.Default]
+	Now     func() time.Time // the default is [time.Now]
 }
 
-// SignIn is the argument of an OnSignIn hook.
+// SignIn is the argument of an OnSignIn hook, which may set User.ID. Other changes are ignored.
 type SignIn struct {
-	// User is the user. The hook may set User.ID, which must not be empty. Other changes are
-	// ignored.
+	// User is the user. The hook must not make User.ID empty.
 	User provider.User
-	// Token is the user's token. It has secrets. Changes are ignored.
+	// Token is the user's token. It has secrets.
 	Token tokenstore.Token
-	// Request is the request of the callback, or of [Handlers.Native]. The body of the latter
-	// has been read.
+	// Request is the request of the callback, or of [Handlers.Native] without its body.
 	Request *http.Request
-	// ReturnTo is where the visitor goes next: the checked parameter return_to of the login,
-	// or Config.DefaultReturnTo. It is "" in [Handlers.Native]. It was sealed into this
-	// sign-in when the sign-in began, so a hook can learn from it what the sign-in is for. A
-	// cookie cannot do that. Any site can link to the login with any return_to: use a
-	// random value that the application knows where that matters. Changes are ignored.
+	// ReturnTo is where the visitor goes next, as the login has sealed it into this sign-in, or
+	// "" in [Handlers.Native]. Any site can link to the login with any return_to.
 	ReturnTo string
 }
 
@@ -133,18 +97,13 @@ type Handlers struct {
 	exchanges map[string]*exchange // those that run, by state
 }
 
-// defaultTimeout, with 5 seconds to undo what was saved, is below the timeouts that servers
-// often have: 15 to 30 seconds.
-const defaultTimeout = 10 * time.Second
-
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
 func New(cfg Config) (*Handlers, error) {
-	faults := configerr.For("handlers")
 	cfg.Providers = slices.Clone(cfg.Providers)
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
 	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
 	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
-	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -153,28 +112,17 @@ func New(cfg Config) (*Handlers, error) {
 		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
 		exchanges: make(map[string]*exchange),
 	}
-	h.addProviders(faults)
-	cfg.validate(faults)
-	cfg.Native.validate(faults, cfg)
-	cfg.Pages.Validate(faults, "Config.Pages")
-	if cfg.Origin != "" {
-		if err := h.cross.AddTrustedOrigin(cfg.Origin); err != nil {
-			faults.Add("Config.Origin", "must be a scheme and a host, such as https://example.com: %v", err)
-		}
-	}
-	if err := faults.Err(); err != nil {
+	if err := h.validate(); err != nil {
 		return nil, err
 	}
 	h.AllowScopes(cfg.Scopes...)
 	return h, nil
 }
 
-// addProviders adds the providers by their names.
-func (h *Handlers) addProviders(faults *configerr.List) {
-	if len(h.cfg.Providers) == 0 {
-		faults.Add("Config.Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
-	}
-	for i, p := range h.cfg.Providers {
+// validate reports invalid settings, and adds the providers by their names.
+func (h *Handlers) validate() error {
+	c, faults := h.cfg, configerr.For("handlers")
+	for i, p := range c.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)
 		if p == nil {
 			faults.Add(field, "is nil")
@@ -186,33 +134,30 @@ func (h *Handlers) addProviders(faults *configerr.List) {
 		}
 		h.byName[p.Name()] = p
 	}
+	refuse := func(broken bool, field, format string, args ...any) {
+		if broken {
+			faults.Add("Config."+field, format, args...)
+		}
+	}
+	refuse(len(c.Providers) == 0, "Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
+	refuse(c.Sessions == nil, "Sessions", "is missing: pass session.New or session.FromSCS")
+	refuse(c.Pending == nil, "Pending", "is missing: pass session.NewPendingStore")
+	refuse(c.Clients == nil, "Clients", "is missing: pass client.New")
+	refuse(!strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\"), "Path", "must be a path that begins with a slash")
+	refuse(localPath(c.DefaultReturnTo, "", "") == "", "DefaultReturnTo",
+		"must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
+	refuse(c.Timeout < 0, "Timeout", "must not be negative")
+	c.validateNative(refuse)
+	c.Pages.Validate(faults, "Config.Pages")
+	if c.Origin != "" {
+		err := h.cross.AddTrustedOrigin(c.Origin)
+		refuse(err != nil, "Origin", "must be a scheme and a host, such as https://example.com: %v", err)
+	}
+	return faults.Err()
 }
 
-func (c Config) validate(faults *configerr.List) {
-	if c.Sessions == nil {
-		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
-	}
-	if c.Pending == nil {
-		faults.Add("Config.Pending", "is missing: pass session.NewPendingStore")
-	}
-	if c.Clients == nil {
-		faults.Add("Config.Clients", "is missing: pass client.New")
-	}
-	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\") {
-		faults.Add("Config.Path", "must be a path that begins with a slash")
-	}
-	if localPath(c.DefaultReturnTo, "", "") == "" {
-		faults.Add("Config.DefaultReturnTo", "must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
-	}
-	if c.Timeout < 0 {
-		faults.Add("Config.Timeout", "must not be negative")
-	}
-}
-
-// AllowScopes adds scopes that the parameter scope of a login may name. Any site can link to
-// such an address, so it must not request scopes that the application does not use. Pass
-// AllowScopes to middleware.Config, so that each RequireScopes adds its scopes. Call it when
-// the program starts, on every replica: a login may reach any of them.
+// AllowScopes adds scopes that the parameter scope of a login may name. middleware.Config takes
+// it, so that each RequireScopes adds its scopes. Call it when the program starts.
 func (h *Handlers) AllowScopes(scopes ...string) {
 	for _, s := range scopes {
 		h.allowed.Store(s, true)
@@ -237,6 +182,7 @@ type call struct {
 	provider string
 	returnTo string
 	wanted   []string // the scopes that the login requested
+	admitted bool     // the user is signed in, unless a middleware cannot save the session
 
 	// Of a callback only.
 	success http.Handler // or nil
@@ -245,8 +191,7 @@ type call struct {
 	found   session.PendingSignIn
 }
 
-// handler returns a handler that answers by f. Other methods get status 405. Without methods,
-// all are allowed.
+// handler returns a handler that answers by f. If there are methods, others get status 405.
 func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -260,15 +205,13 @@ func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 	})
 }
 
-// private sets the headers of responses to one visitor whose address may have a code: they
-// are not cached, and the address is not sent as a Referer.
+// private keeps an answer out of caches, and its address, which may have a code, out of Referer.
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// detached returns a context that does not end with ctx, for what must be finished. It ends
-// after Config.Timeout.
+// detached returns a context that ends after Config.Timeout, and not with ctx.
 func (h *Handlers) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 }

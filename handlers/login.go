@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,23 +14,17 @@ import (
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Login begins a sign-in with the named provider. It keeps the pending sign-in in a
 // sealed cookie and sends the browser to the provider, with status 303 or by the page of
-// Config.Interstitial. The parameter return_to is the path to return to afterwards. Anything
-// but a path on this site means Config.DefaultReturnTo. Requests that are no page loads get
-// 403, and htmx HX-Redirect.
+// Config.Interstitial. Requests that are no page loads get 403, and htmx HX-Redirect. If
+// another site started the login, and the browser has five pending sign-ins of the visitor,
+// Login shows a page with the sign-in button.
 //
-// If another site started the login, and the browser has five pending sign-ins of the
-// visitor, Login shows a page with the sign-in button.
-//
-// The parameter scope, with blanks between scopes, asks for more than usual: for the named
-// scopes, those that are configured, and those of the token that the visitor's user holds
-// with this provider, so that none is lost. Only allowed scopes may be named (see
-// [Handlers.AllowScopes]). Others get a page with status 400, and nothing is changed. A
-// provider by OAuth 1.0a has no scopes and asks for none.
+// The parameter return_to is the path to return to afterwards. Anything but a path on this
+// site means Config.DefaultReturnTo. The parameter scope, with blanks between scopes, adds
+// scopes to the configured ones and those of the user's token: see [Handlers.AllowScopes].
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
 // panics if no provider has that name.
@@ -48,11 +41,11 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		c.wanted, ok = h.wanted(query["scope"])
 		switch {
 		case !ok:
-			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name,
-				"fix", page.ProblemFor(unknownScope).Fix)
-			c.problem(unknownScope, c.loginURL(""))
+			unknown := page.ProblemFor(page.Kind("unknown_scope"))
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name, "fix", unknown.Fix)
+			c.show(unknown, c.loginURL(""))
 		case requestkind.MaySignIn(c.r):
-			c.login(p, query)
+			c.login(p, query.Get(cookieTest))
 		case requestkind.IsHTMX(c.r):
 			c.w.Header().Set("HX-Redirect", c.loginURL(""))
 		default:
@@ -61,16 +54,11 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 	}, http.MethodGet)
 }
 
-const unknownScope = page.Kind("unknown_scope")
-
-// login answers a page load of the login.
-func (c *call) login(p provider.Provider, query url.Values) {
+// login answers a page load of the login. test is the step of a test of cookies, or "".
+func (c *call) login(p provider.Provider, test string) {
 	h, w, r := c.h, c.w, c.r
 	h.lookAtHost(r)
-	if n := len(query.Get("return_to")); n > session.MaxReturnTo {
-		h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", c.provider, "bytes", n, "limit", session.MaxReturnTo)
-	}
-	if query.Has(cookieTest) && c.testCookies(query.Get(cookieTest)) {
+	if test != "" && c.testCookies(test) {
 		return
 	}
 	if h.cfg.Pending.Full(r) {
@@ -98,19 +86,16 @@ func (c *call) login(p provider.Provider, query url.Values) {
 // OnPhones reports whether a phone sent r, by Sec-CH-UA-Mobile or by "Mobi" in User-Agent.
 // Many tablets count as desktops. It is for Config.Interstitial.
 //
-// On a phone with X's app, the app may open the address of the consent page, and then the
-// callback in another browser, where the sign-in cannot finish ([provider.ErrOtherBrowser]).
-// Phones hand links to apps when the visitor taps them, also after redirects, but not when a
-// script opens them. That rule may change. Without scripts the page has a button, which the
-// app may open as before. The page costs a round trip.
+// On a phone, X's app may open the address of the consent page, and then the callback in
+// another browser, where the sign-in cannot finish. Phones do not open links in apps when a
+// script follows them. That rule may change.
 func OnPhones(r *http.Request) bool {
 	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }
 
 // cookieTest is the parameter of a login that first finds out whether the browser keeps
-// cookies, and the name of the cookie for that. The link of the page that says "not started
-// in this browser" has it: blocked cookies are one cause. The value 1 sets the cookie and
-// loads the login again with the value 2.
+// cookies, and the name of the cookie for that. The link of the page "not started in this
+// browser" has it. The value 1 sets the cookie and loads the login again with the value 2.
 const cookieTest = "cookie_test"
 
 // testCookies reports whether it has answered.
@@ -133,8 +118,7 @@ func (c *call) testCookies(step string) bool {
 	return false
 }
 
-// begin asks p for the usual scopes or, where some are wanted, for more, and keeps the
-// pending sign-in. It returns the address of the consent page.
+// begin keeps the pending sign-in, and returns the address of the consent page.
 func (c *call) begin(p provider.Provider) (string, error) {
 	h := c.h
 	ctx, cancel := context.WithTimeout(c.r.Context(), h.cfg.Timeout)
@@ -164,38 +148,26 @@ func (c *call) begin(p provider.Provider) (string, error) {
 	return redirect, nil
 }
 
-// held are the scopes of the token that the visitor's user has with the named provider:
-// the new token takes its place. Where the session is of another provider, the user's one
-// account with the named provider counts.
+// held are the scopes of the user's token with the named provider, whose place the new token
+// takes. If the session is of another provider, the user's only account there counts.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err != nil || !ok {
 		return nil, err
 	}
-	var t tokenstore.Token
-	if user.Provider == name {
-		t, err = h.cfg.Clients.Token(ctx, user.Key())
-		if errors.Is(err, client.ErrReauthRequired) {
-			return nil, nil
-		}
-	} else {
-		var accounts []client.Account
-		accounts, err = h.cfg.Clients.Accounts(ctx, user.ID)
-		accounts = slices.DeleteFunc(accounts, func(a client.Account) bool { return a.Key.Provider != name })
-		if len(accounts) == 1 {
-			t = accounts[0].Token
-		}
-	}
-	if err != nil {
+	accounts, err := h.cfg.Clients.Accounts(ctx, user.ID)
+	accounts = slices.DeleteFunc(accounts, func(a client.Account) bool {
+		return a.Key.Provider != name || user.Provider == name && a.Key != user.Key()
+	})
+	if err != nil || len(accounts) != 1 {
 		return nil, err
 	}
 	// A provider may have answered with words that no request may have.
-	return slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
+	return slices.DeleteFunc(slices.Clone(accounts[0].Token.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 
 // wanted are the scopes that an address names, each once. It reports false at the first that
-// is not allowed, so that there are never more than those: an address of a megabyte would
-// have hundreds of thousands to compare with each other.
+// is not allowed: a long address would have very many to compare with each other.
 func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	for _, value := range values {
 		for s := range strings.FieldsSeq(value) {
@@ -210,8 +182,7 @@ func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the
-// callback. Cookies do not depend on the port.
+// lookAtHost logs once that a sign-in begins at a host whose cookies do not reach the callback.
 func (h *Handlers) lookAtHost(r *http.Request) {
 	origin, err := url.Parse(h.cfg.Origin)
 	if err != nil || origin.Host == "" || strings.EqualFold((&url.URL{Host: r.Host}).Hostname(), origin.Hostname()) {
@@ -220,7 +191,6 @@ func (h *Handlers) lookAtHost(r *http.Request) {
 	h.otherHost.Do(func() {
 		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
 			"host", shownHost(r), "expected_origin", h.cfg.Origin,
-			"fix", "open the site at expected_origin, or set PublicURL to what visitors type; localhost and 127.0.0.1 are two hosts. "+
-				"If a proxy changes the Host header, ignore this")
+			"fix", "open the site at expected_origin, or set PublicURL to what visitors type. If a proxy changes the Host header, ignore this")
 	})
 }

@@ -20,19 +20,15 @@ import (
 
 // Logout signs out on POST. The session and the pending sign-ins of this browser end. Then the
 // tokens of the session's account are revoked at the provider (best effort, two seconds at
-// most) and deleted, unless Config.KeepTokensOnLogout. A sign-out everywhere does that with
-// the tokens of all of the user's accounts. GET shows a small page with the button. A POST
-// that another site caused is refused by [http.CrossOriginProtection], with status 403.
+// most) and deleted, unless Config.KeepTokensOnLogout. GET shows a small page with the
+// button. A POST that another site caused is refused ([http.CrossOriginProtection]).
 //
 // With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
-// every session of the user ends instead, see [Handlers.SignOutEverywhere]. A value that is no
-// bool is refused with status 400, and so is a true one where the session manager has no vault
-// for the lists of sessions.
+// Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
-// success answers when the visitor is signed out; nil means a redirect, with status 303,
-// to the form value return_to or Config.DefaultReturnTo, or 204 for a request for JSON.
-// failure answers when a store failed, and the tokens are as they were; nil means the default
-// page. A sign-out without a session succeeds.
+// success answers when no user is signed in any more. Nil means status 204 for a request for
+// JSON, and otherwise a redirect to the form value return_to or Config.DefaultReturnTo.
+// failure answers when a store failed; nil means the default page. The tokens are as they were.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		w, r, logout := c.w, c.r, h.cfg.Path+"/logout"
@@ -45,8 +41,8 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		everywhere, err := h.everywhere(r)
-		if err != nil {
+		everywhere, err := everywhere(r)
+		if err != nil || everywhere && h.cfg.Sessions.UserSessions() == nil {
 			c.problem("not_everywhere", logout)
 			return
 		}
@@ -72,47 +68,43 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 
 // askToSignOut shows the page with the button, or says that there is no session.
 func (c *call) askToSignOut(logout string) {
-	kind, home := page.SignOut, c.h.cfg.DefaultReturnTo
-	if c.h.cfg.Sessions.UserSessions() != nil {
-		kind = "sign_out_or_everywhere"
+	sessions, home := c.h.cfg.Sessions, c.h.cfg.DefaultReturnTo
+	texts := page.ProblemFor(page.SignOut)
+	if sessions.UserSessions() != nil {
+		texts = page.ProblemFor(page.Kind("sign_out_or_everywhere"))
 	}
-	_, ok, err := c.h.cfg.Sessions.Get(c.r.Context(), c.r)
-	if err == nil && !ok {
-		kind, logout, home = "signed_out", home, ""
+	if _, ok, err := sessions.Get(c.r.Context(), c.r); err == nil && !ok {
+		texts = page.ProblemFor(page.Kind("signed_out"))
+		logout, home = home, ""
 	}
-	texts := page.ProblemFor(kind)
 	texts.RetryURL = logout
 	ask := texts.Page()
 	ask.Post, ask.Home = home != "", home
 	c.h.cfg.Pages.Show(c.w, c.r, ask)
 }
 
-// everywhere reports whether r asks to end all sessions. The error says that it asks for
-// what is not known, or not possible, here.
-func (h *Handlers) everywhere(r *http.Request) (bool, error) {
+// everywhere reports whether r asks to end all sessions.
+func everywhere(r *http.Request) (bool, error) {
 	// FormValue alone takes a form that broke off, or is too large, for an empty one.
-	if err := r.ParseForm(); err != nil {
+	err := r.ParseForm()
+	if err == nil {
+		err = r.ParseMultipartForm(64 << 10)
+	}
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, err
 	}
-	if err := r.ParseMultipartForm(64 << 10); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return false, err
+	if value := r.FormValue("everywhere"); value != "" {
+		return strconv.ParseBool(value)
 	}
 	var body struct{ Everywhere bool }
-	var err error
-	if value := r.FormValue("everywhere"); value != "" {
-		body.Everywhere, err = strconv.ParseBool(value)
-	} else if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
-		if err = json.NewDecoder(r.Body).Decode(&body); errors.Is(err, io.EOF) {
-			err = nil // nothing was sent
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
+		err = json.NewDecoder(r.Body).Decode(&body)
+		if err != nil && !errors.Is(err, io.EOF) { // EOF: nothing was sent
+			return false, err
 		}
 	}
-	if err == nil && body.Everywhere && h.cfg.Sessions.UserSessions() == nil {
-		err = errNoLists
-	}
-	return body.Everywhere, err
+	return body.Everywhere, nil
 }
-
-var errNoLists = errors.New("handlers: signing out everywhere: the session manager has no vault for the lists of sessions: set Vault in its configuration")
 
 // signOut ends r's session, or all of its user's, then the tokens.
 func (c *call) signOut(everywhere bool) error {
@@ -138,20 +130,15 @@ func (c *call) signOut(everywhere bool) error {
 	return nil
 }
 
-// SignOutEverywhere ends every session of a user, whatever provider they signed in with, on
-// all replicas that share sessions, see [session.UserSessions.EndAll]. userID is the
-// application's id of the user, [provider.User].ID. Then the user's tokens are revoked
-// and deleted, as in a sign-out by [Handlers.Logout].
-//
-// A sign-in that the user has begun in another browser, and finishes afterwards, is a new
-// one and stays. Logout clears only those of the browser that sent it.
-//
-// An error means that not all sessions may have ended. The tokens are as they were.
+// SignOutEverywhere ends every session of a user, see [session.UserSessions.EndAll]. userID is
+// the application's id of the user, [provider.User].ID. Then the tokens of all of the user's
+// accounts are revoked and deleted, unless Config.KeepTokensOnLogout. An error means that not
+// all sessions may have ended. The tokens are as they were.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
 	users := h.cfg.Sessions.UserSessions()
 	if users == nil {
-		return errNoLists
+		return errors.New("handlers: SignOutEverywhere: set Vault in the configuration of the session manager")
 	}
 	if err := users.EndAll(ctx, userID); err != nil {
 		return err
@@ -161,16 +148,13 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 }
 
 // signedOut revokes and deletes the tokens when the sessions have ended: those of the
-// session's account, or all of the user. The visitor is signed out even if that fails. user
-// has no Provider if the application, and no browser, made the call.
+// session's account, or all of the user. user has no Provider if the application made the call.
 func (h *Handlers) signedOut(ctx context.Context, begun time.Time, user provider.User, everywhere bool) {
-	var err error
 	if !h.cfg.KeepTokensOnLogout {
-		err = h.cfg.Clients.SignOut(ctx, user.Key(), everywhere)
-	}
-	if err != nil {
-		h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
-			"provider", user.Provider, "user_id", user.ID, "err", err)
+		if err := h.cfg.Clients.SignOut(ctx, user.Key(), everywhere); err != nil {
+			h.cfg.Logger.ErrorContext(ctx, "xsignin: token not deleted at sign-out",
+				"provider", user.Provider, "user_id", user.ID, "err", err)
+		}
 	}
 	h.cfg.Logger.InfoContext(ctx, "xsignin: signed out", "provider", user.Provider, "user_id", user.ID, "everywhere", everywhere)
 	h.tell(ctx, begun, event.Event{Kind: event.SignedOut, Provider: user.Provider, UserID: user.ID, Everywhere: everywhere})

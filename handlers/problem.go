@@ -17,11 +17,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-const (
-	otherBrowser = page.Kind("other_browser")
-	// cookiesBlocked: the browser did not send back a cookie that it got a moment ago.
-	cookiesBlocked = page.Kind("cookies_blocked")
-)
+const otherBrowser, cookiesBlocked = page.Kind("other_browser"), page.Kind("cookies_blocked")
 
 // internal marks an error of this site: a store that fails, or a hook that fails.
 func internal(err error) error { return fmt.Errorf("handlers: %w: %w", page.Kind("internal"), err) }
@@ -41,12 +37,11 @@ func (e *notGranted) Unwrap() error { return provider.ErrNotGranted }
 // MissingScopes is for package page.
 func (e *notGranted) MissingScopes() []string { return e.scopes }
 
-// done reports a sign-in that succeeded.
-func (c *call) done(user provider.User, attrs ...slog.Attr) {
+// done reports a sign-in that stands.
+func (c *call) done(user provider.User) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})
-	attrs = append(attrs, slog.String("provider", user.Provider), slog.String("user_id", user.ID))
-	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", attrs...)
+	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
 }
 
 // fail ends a sign-in that failed: it logs the failure, and answers.
@@ -56,27 +51,27 @@ func (c *call) fail(err error) {
 	}
 }
 
-// report logs a failed sign-in, and sends the event. It returns the problem and the error to
-// answer with. The error is nil if the request has ended: c.w may belong to another request.
+// report logs a failed sign-in, and sends the event. It returns what to answer with. The error
+// is nil if the request has ended: c.w may belong to another request.
 func (c *call) report(err error, problemFor func(error) page.Problem) (page.Problem, error) {
 	h, ctx := c.h, c.r.Context()
 	if errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled) {
 		err = fmt.Errorf("handlers: %w: %w", page.Kind("visitor_left"), err)
 	}
 	p := problemFor(err)
-	attrs := []slog.Attr{slog.String("provider", c.provider), slog.String("cause", p.Code), slog.Any("err", err)}
+	attrs := []any{"provider", c.provider, "cause", p.Code, "err", err}
 	if p.Kind == otherBrowser && h.cfg.Origin != "" && !strings.HasSuffix(h.cfg.Origin, "//"+c.r.Host) {
 		// A common mistake in development: cookies of localhost do not reach 127.0.0.1.
-		attrs = append(attrs, slog.String("host", shownHost(c.r)), slog.String("expected_origin", h.cfg.Origin))
+		attrs = append(attrs, "host", shownHost(c.r), "expected_origin", h.cfg.Origin)
 	}
 	// A program that signs in by Native uses another callback, and has no return path.
 	if pr, ok := h.byName[c.provider]; ok && p.Reason == "callback" && c.returnTo != "" {
 		p.Fix += ": " + pr.CallbackURL()
 	}
 	if p.Fix != "" {
-		attrs = append(attrs, slog.String("fix", p.Fix))
+		attrs = append(attrs, "fix", p.Fix)
 	}
-	h.cfg.Logger.LogAttrs(ctx, p.Level, "xsignin: sign-in failed", attrs...)
+	h.cfg.Logger.Log(ctx, p.Level, "xsignin: sign-in failed", attrs...)
 	h.tell(ctx, c.begun, event.Event{Kind: event.SignInFailed, Provider: c.provider, Cause: p.Code, Err: err})
 	if ctx.Err() != nil {
 		return p, nil
@@ -102,7 +97,6 @@ func (c *call) answer(p page.Problem, err error) {
 	c.show(p, c.loginURL(cookies))
 }
 
-// problem answers with the problem of a kind.
 func (c *call) problem(kind page.Kind, retry string) { c.show(page.ProblemFor(kind), retry) }
 
 // show answers with p, as a page or as JSON. retry is where to try again, or "".
@@ -117,8 +111,7 @@ func (c *call) show(p page.Problem, retry string) {
 	c.h.cfg.Pages.Show(c.w, c.r, answer)
 }
 
-// shownHost returns r's Host for the log. Clients can send a header of any length there. RFC
-// 1035, section 2.3.4, allows 255 octets for a name.
+// shownHost returns r's Host for the log, at the length that RFC 1035, section 2.3.4, allows.
 func shownHost(r *http.Request) string {
 	return strings.Trim(strconv.QuoteToASCII(r.Host[:min(len(r.Host), 255+len(":65535"))]), `"`)
 }

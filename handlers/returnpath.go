@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"fmt"
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/xsignin/xsignin/internal/requestctx"
@@ -22,15 +21,13 @@ import (
 // parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
 // outside of success handlers.
 func ReturnPath(ctx context.Context) (string, bool) {
-	req := requestctx.From(ctx)
-	if req == nil || req.Callback == nil {
-		return "", false
+	if req := requestctx.From(ctx); req != nil && req.Callback != nil {
+		return req.Callback.ReturnTo, true
 	}
-	return req.Callback.ReturnTo, true
+	return "", false
 }
 
-// forward is a document that leads to the path at LINK without a script. Text browsers show
-// the link.
+// forward is a document that leads to the path at LINK without a script.
 //
 //go:embed forward.html
 var forward string
@@ -40,10 +37,8 @@ var forward string
 // path by "/".
 //
 // A browser that loads a page gets a small document that leads to the path at once, without a
-// script. All other clients get status 303. The document ends the chain of redirects that
-// began at X. At the end of such a chain, Chromium keeps a page in its back/forward cache
-// despite no-store, and shows the page after the sign-out when the visitor goes back.
-// Browsers also do not send SameSite=Strict cookies along such a chain.
+// script, and other clients get status 303. At the end of redirects from another site, browsers
+// would keep the page in the back/forward cache and send no SameSite=Strict cookies.
 func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	private(w)
 	path = encode(localPath(path, "", "/"))
@@ -60,15 +55,13 @@ func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	_, _ = w.Write([]byte(strings.ReplaceAll(forward, "LINK", html.EscapeString(path))))
 }
 
-// seeOther redirects the browser. [http.Redirect] would clean the path, which has been
-// checked as it is.
+// seeOther redirects the browser. [http.Redirect] would clean the path after the check.
 func seeOther(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", encode(location))
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// loginURL returns the address that begins c's sign-in again. cookies is the value of
-// cookieTest, or "".
+// loginURL returns the address that begins c's sign-in again, perhaps with a cookieTest.
 func (c *call) loginURL(cookies string) string {
 	q := url.Values{}
 	if c.returnTo != "" && c.returnTo != c.h.cfg.DefaultReturnTo {
@@ -87,90 +80,47 @@ func (c *call) loginURL(cookies string) string {
 	return login
 }
 
-// localPath returns raw as a path on this site, parsed and encoded again, or def if
-// it is anything else. auth is the path under which the handlers are mounted: to come
-// back there would sign in once more, or out.
-//
-// Browsers read more as a host than RFC 3986 does: they take a backslash for a slash
-// and drop tabs and line breaks. Servers and proxies on the way may decode once more
-// than they should. So the path must not contain them in any encoding. The
-// query is data, and stays.
+var (
+	// unsafePath matches a path that some browser, server or proxy reads as another path or as
+	// a host. Browsers take a backslash for a slash and drop tabs and line breaks.
+	unsafePath = regexp.MustCompile(`^[^/]|^//|\\|\p{Cc}|[/#]\.\.?([/#]|$)`)
+	// unsafeByte matches what a header or a query must not contain.
+	unsafeByte = regexp.MustCompile("[^!#-;=?-\\[\\]_a-z~]")
+	encoded    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+)
+
+// localPath returns raw as a path on this site, encoded again, or def if it is anything else.
+// auth is the path of the handlers: to come back there would sign in once more, or out.
 func localPath(raw, auth, def string) string {
 	if raw == def {
 		return def
 	}
 	u, err := url.Parse(raw)
-	switch {
-	case len(raw) > session.MaxReturnTo || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw),
-		err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "",
-		// An application's success handler may send the path on by http.Redirect, which takes
-		// a fragment for a part of it and cleans both.
-		!plainPath(u.EscapedPath()) || hasDotSegment(u.EscapedFragment()),
-		auth != "" && (u.Path == auth || strings.HasPrefix(u.Path, auth+"/")):
+	if err != nil || len(raw) > session.MaxReturnTo || !utf8.ValidString(raw) ||
+		!strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
+		auth != "" && strings.HasPrefix(u.Path+"/", auth+"/") {
 		return def
+	}
+	// Those on the way may decode once more than they should. An application may send the path
+	// on by http.Redirect, which takes a fragment for a part of it and cleans both.
+	for p, last := u.EscapedPath()+"#"+u.EscapedFragment(), ""; p != last; {
+		if unsafePath.MatchString(p) {
+			return def
+		}
+		last, p = p, encoded.ReplaceAllStringFunc(p, func(s string) string {
+			b, _ := strconv.ParseUint(s[1:], 16, 8) // the expression has checked the digits
+			return string([]byte{byte(b)})
+		})
 	}
 	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: encode(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
 	return local.String()
 }
 
-// plainPath reports whether p, however often it is decoded, is an absolute path
-// without an empty first segment, a backslash, a control character or a dot segment.
-func plainPath(p string) bool {
-	for {
-		if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) || hasControl(p) || hasDotSegment(p) {
-			return false
-		}
-		decoded := percentDecode(p)
-		if decoded == p {
-			return true
-		}
-		p = decoded
-	}
-}
-
-func hasDotSegment(p string) bool {
-	for segment := range strings.SplitSeq(p, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-// percentDecode decodes what is an encoding, and leaves a stray percent sign as it is:
-// behind one, another decoder would go on.
-func percentDecode(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' && i+2 < len(s) {
-			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				c = byte(v)
-				i += 2
-			}
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
-
-// hasControl reports whether s holds a control character, of ASCII or of Latin 1.
-func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
-
-// encode encodes the characters that a header or a query must not contain. It leaves the rest
-// alone: an application may care about the order and the form of its parameters.
+// encode encodes what a header or a query must not contain. It leaves the rest alone: an
+// application may care about the order and the form of its parameters.
 func encode(s string) string {
-	unsafe := func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", c) }
-	if !strings.ContainsFunc(s, unsafe) {
+	if !unsafeByte.MatchString(s) {
 		return s
 	}
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if unsafe(rune(c)) {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	return unsafeByte.ReplaceAllStringFunc(s, url.PathEscape)
 }

@@ -62,6 +62,7 @@ func TestReturnPathsOnThisSiteAreKept(t *testing.T) {
 		"/photos/":                     "/photos/",
 		"/photos?page=2&sort=new":      "/photos?page=2&sort=new",
 		"/photos?page=2#top":           "/photos?page=2#top",
+		"/#/photos":                    "/#/photos",
 		"/search?q=https://x.com/a":    "/search?q=https://x.com/a",
 		"/search?q=//evil.example":     "/search?q=//evil.example",
 		"/a%20b":                       "/a%20b",

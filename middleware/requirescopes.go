@@ -15,20 +15,14 @@ import (
 // granted count, not those that were requested.
 //
 // It answers all other requests as [Middleware.Require] describes. A page load is sent to the
-// login, which requests these scopes and those that the user has, and comes back. All others
-// get status 403 and a problem document with the code insufficient_scope and the missing
-// scopes. Users who decline keep their token. If another user answers at the provider, that
-// user is signed in.
+// login, which requests these scopes and those that the user has, and comes back. Users who
+// decline keep their token. If another user answers at the provider, that user is signed in.
 //
-// The scopes are those of the provider that the user signed in with. An OAuth 1.0a token has
-// no scopes and passes: at X the application's access level counts, and X's API answers 403
-// to a call that the level does not cover.
-//
+// An OAuth 1.0a token has no scopes and passes: at X the application's access level counts.
 // Most requests read no store: see [client.Manager.MissingScopes].
 //
 // RequireScopes allows the login to request the scopes ([Config].AllowScopes). Call it when
-// the program starts, on every replica, and not during a request. It panics if a scope is
-// not valid, such as two scopes in one string.
+// the program starts, on every replica. It panics if a scope is not valid.
 func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	for _, s := range scopes {
 		if !scope.Valid(s) {

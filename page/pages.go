@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/configerr"
 )
 
@@ -50,9 +51,9 @@ func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
 		p.Render(w, r)
 		return
 	}
-	out := &writer{ResponseWriter: w, status: p.Status}
+	out := &answer.Writer{ResponseWriter: w, Status: p.Status}
 	s.Render(out, r, p)
-	out.begin()
+	out.Begin()
 }
 
 // setHeaders sets the headers of every page.
@@ -101,39 +102,4 @@ func (s Pages) Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	setRetryAfter(h, p.RetryAfter)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
-}
-
-// writer sends the page's status unless Render sends another.
-type writer struct {
-	http.ResponseWriter
-	status int
-	begun  bool
-}
-
-// Unwrap is for [http.ResponseController].
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *writer) begin() {
-	if !w.begun {
-		w.WriteHeader(w.status)
-	}
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (w *writer) WriteHeader(status int) {
-	// Informational responses come before the final response.
-	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements [http.ResponseWriter].
-func (w *writer) Write(b []byte) (int, error) {
-	w.begin()
-	return w.ResponseWriter.Write(b)
-}
-
-// FlushError is for [http.ResponseController], which would flush with status 200.
-func (w *writer) FlushError() error {
-	w.begin()
-	return http.NewResponseController(w.ResponseWriter).Flush()
 }

@@ -32,8 +32,8 @@ type Adapter[App http.Handler, MW any] struct {
 	// for the routes behind that middleware.
 	Wrap func(app App, mw func(http.Handler) http.Handler) App
 
-	RequireUser, LoadUser func(*middleware.Middleware) MW
-	RequireScopes         func(*middleware.Middleware, ...string) MW
+	RequireUser func(*middleware.Middleware, ...string) MW
+	LoadUser    func(*middleware.Middleware) MW
 	// Mountings are the ways to mount the kit.
 	Mountings []Mounting[App, MW]
 }
@@ -289,7 +289,7 @@ func (a Adapter[App, MW]) RequireUserAroundTheKitLeadsNowhere(t *testing.T) {
 func (a Adapter[App, MW]) ConsentForMore(t *testing.T) {
 	s := a.Site(t, "", func(app App, kit *xsignin.Kit) {
 		a.Mount(app, kit)
-		a.Route(app, "/post", func(r AdapterRequest) { r.Text("posted") }, a.RequireScopes(kit.Middleware(), "tweet.write"))
+		a.Route(app, "/post", func(r AdapterRequest) { r.Text("posted") }, a.RequireUser(kit.Middleware(), "tweet.write"))
 	})
 	b := s.signedIn("/auth/login")
 	if a := b.Get("/post", "Accept", "application/json"); a.StatusCode != http.StatusForbidden || !strings.Contains(a.Text, `"missing_scopes":["tweet.write"]`) {

@@ -50,7 +50,7 @@ func adapter() testkit.Adapter[*echo.Echo, echo.MiddlewareFunc] {
 			e.Use(echo.WrapMiddleware(mw))
 			return e
 		},
-		RequireUser: xecho.RequireUser, LoadUser: xecho.LoadUser, RequireScopes: xecho.RequireScopes,
+		RequireUser: xecho.RequireUser, LoadUser: xecho.LoadUser,
 		Mountings: mountings(),
 	}
 }

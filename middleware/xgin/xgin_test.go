@@ -45,7 +45,7 @@ func adapter() testkit.Adapter[*gin.Engine, gin.HandlerFunc] {
 			})
 			return inner
 		},
-		RequireUser: xgin.RequireUser, LoadUser: xgin.LoadUser, RequireScopes: xgin.RequireScopes,
+		RequireUser: xgin.RequireUser, LoadUser: xgin.LoadUser,
 		Mountings: mountings(),
 	}
 }
