@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -18,10 +19,10 @@ func Aged(b []byte, t time.Time) []byte {
 	if !ok {
 		return nil
 	}
-	c := &coder{b: make([]byte, 0, 256)}
-	c.b = append(c.b, recordVersion)
-	c.time(&rec.deadline)
+	c := &wire.Coder{B: make([]byte, 0, 256)}
+	c.B = append(c.B, recordVersion)
+	c.Time(&rec.deadline)
 	rec.touched = t
 	rec.code(c)
-	return append(c.b, rest...)
+	return append(c.B, rest...)
 }

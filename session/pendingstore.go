@@ -15,6 +15,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -287,31 +288,31 @@ func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err err
 }
 
 // code codes the inside of a cookie.
-func (s *PendingStore) code(c *coder, p *PendingSignIn) {
+func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	at := p.At.UnixMicro() // microseconds keep the order of tabs that were opened together
-	c.number(&at)
+	c.Number(&at)
 	p.At = time.UnixMicro(at).UTC()
-	c.flag(&p.Ended, &p.foreign, &p.path)
-	c.text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
+	c.Flag(&p.Ended, &p.foreign, &p.path)
+	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
-		codeList(c, list, func(scope *string) {
-			if c.reading {
-				c.text(scope)
+		wire.List(c, list, func(scope *string) {
+			if c.Reading {
+				c.Text(scope)
 				*scope = cmp.Or(s.scopes[*scope], *scope)
 				// A replica with other scopes may have begun this sign-in.
-				c.bad = c.bad || strings.HasPrefix(*scope, "\x00")
+				c.Bad = c.Bad || strings.HasPrefix(*scope, "\x00")
 				return
 			}
 			short := cmp.Or(s.scopes[*scope], *scope)
-			c.text(&short)
+			c.Text(&short)
 		})
 	}
 }
 
 func (s *PendingStore) encode(p PendingSignIn) string {
-	c := &coder{b: make([]byte, 0, 512)}
+	c := &wire.Coder{B: make([]byte, 0, 512)}
 	s.code(c, &p)
-	return s.seal(p.name, c.b)
+	return s.seal(p.name, c.B)
 }
 
 func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
@@ -320,8 +321,8 @@ func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
 	if err != nil {
 		return p, err
 	}
-	c := &coder{b: plain, reading: true}
-	if s.code(c, &p); !c.done() {
+	c := &wire.Coder{B: plain, Reading: true}
+	if s.code(c, &p); !c.Done() {
 		return PendingSignIn{name: name}, errMalformed
 	}
 	return p, nil
@@ -333,7 +334,7 @@ func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" +
 // seal seals plain for one place: a cookie's name.
 func (s *PendingStore) seal(place string, plain []byte) string {
 	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(place))))
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, place)))
 }
 
 func (s *PendingStore) unseal(place, value string) ([]byte, error) {
@@ -341,7 +342,7 @@ func (s *PendingStore) unseal(place, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.box.Open(sealed, []byte(place))
+	return s.box.Open(sealed, place)
 }
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -145,32 +146,32 @@ func (e *entry) trim(now time.Time) (dropped int) {
 	return dropped
 }
 
-func (e *entry) code(c *coder) {
+func (e *entry) code(c *wire.Coder) {
 	version := int64(entryVersion)
-	c.number(&version)
-	c.bad = c.bad || version != entryVersion
-	c.number(&e.last)
-	c.number(&e.notBefore)
-	codeList(c, &e.sessions, func(s *UserSession) {
-		c.text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
-		c.number(&s.stamp)
-		c.time(&s.Created, &s.LastUsed, &s.Deadline)
+	c.Number(&version)
+	c.Bad = c.Bad || version != entryVersion
+	c.Number(&e.last)
+	c.Number(&e.notBefore)
+	wire.List(c, &e.sessions, func(s *UserSession) {
+		c.Text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
+		c.Number(&s.stamp)
+		c.Time(&s.Created, &s.LastUsed, &s.Deadline)
 	})
-	codeList(c, &e.ended, func(s *ended) {
-		c.text(&s.id, &s.key)
-		c.time(&s.deadline)
+	wire.List(c, &e.ended, func(s *ended) {
+		c.Text(&s.id, &s.key)
+		c.Time(&s.deadline)
 	})
 }
 
 func (e *entry) encode() []byte {
-	c := &coder{b: make([]byte, 0, 1024)}
+	c := &wire.Coder{B: make([]byte, 0, 1024)}
 	e.code(c)
-	return c.b
+	return c.B
 }
 
 func decodeEntry(b []byte) (e entry, err error) {
-	c := &coder{b: b, reading: true}
-	if e.code(c); !c.done() {
+	c := &wire.Coder{B: b, Reading: true}
+	if e.code(c); !c.Done() {
 		return entry{}, tokenstore.ErrUnreadable
 	}
 	return e, nil
