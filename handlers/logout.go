@@ -120,7 +120,7 @@ func (c *call) signOut(everywhere bool) error {
 	ctx := context.WithoutCancel(r.Context())
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err == nil && ok && everywhere {
-		err = h.cfg.Sessions.UserSessions().EndAll(ctx, user.ID)
+		err = h.cfg.Sessions.UserSessions().End(ctx, user.ID, nil)
 	}
 	if err == nil {
 		err = h.cfg.Sessions.SignOut(c.w, r)
@@ -139,7 +139,7 @@ func (c *call) signOut(everywhere bool) error {
 }
 
 // SignOutEverywhere ends every session of a user, whatever provider they signed in with, on
-// all replicas that share sessions, see [session.UserSessions.EndAll]. userID is the
+// all replicas that share sessions, see [session.UserSessions.End]. userID is the
 // application's id of the user, [provider.User].ID. Then the user's tokens are revoked
 // and deleted, as in a sign-out by [Handlers.Logout].
 //
@@ -153,7 +153,7 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	if users == nil {
 		return errNoLists
 	}
-	if err := users.EndAll(ctx, userID); err != nil {
+	if err := users.End(ctx, userID, nil); err != nil {
 		return err
 	}
 	h.signedOut(context.WithoutCancel(ctx), begun, provider.User{ID: userID}, true)

@@ -13,6 +13,9 @@ func UserIn(value any) provider.User { return new(store).identityOf(value).user 
 // Identity is the value under which a session with our codec keeps u.
 func Identity(u provider.User) any { return identity{user: u} }
 
+// SetClock replaces [time.Now].
+func (s *PendingStore) SetClock(now func() time.Time) { s.now = now }
+
 // Aged returns a record of our codec as if it was last used at t.
 func Aged(b []byte, t time.Time) []byte {
 	rec, rest, ok := decodeHeader(b)

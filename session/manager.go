@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -61,6 +62,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Format implements [fmt.Formatter]. The store may hold its password.
+func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c Config) LogValue() slog.Value {
+	return redact.Value("session.Config(%T, cookie %q, secure %t)", c.Store, c.CookieName, c.Secure)
+}
+
 // FromSCSConfig is what [FromSCS] needs in addition to the session manager.
 type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
@@ -76,6 +85,14 @@ type FromSCSConfig struct {
 	Vault *tokenstore.Vault
 	// Logger is as [Config.Logger].
 	Logger *slog.Logger
+}
+
+// Format implements [fmt.Formatter].
+func (c FromSCSConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c FromSCSConfig) LogValue() slog.Value {
+	return redact.Value("session.FromSCSConfig(%d secrets, public URL %q)", len(c.Secrets), c.PublicURL)
 }
 
 // Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
@@ -129,11 +146,8 @@ func New(cfg Config) (*Manager, error) {
 	sm.HashTokenInStore = true
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
 	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
-	m, err := newManager(sm, cfg.Vault, cfg.Logger, nil)
-	if err == nil {
-		sm.ErrorFunc = m.unavailable
-	}
-	return m, err
+	sm.ErrorFunc = nil
+	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
 
 // FromSCS joins the session manager that an application already has: its cookie, codec,
@@ -228,7 +242,11 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
 		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
 	}
-	return &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}, nil
+	m := &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}
+	if sm.ErrorFunc == nil {
+		sm.ErrorFunc = m.unavailable
+	}
+	return m, nil
 }
 
 // keyProbe keeps the key that it is asked for.

@@ -30,7 +30,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			failed = true
 			// The session ended while the request ran. The browser has a newer cookie, or none.
 			if undone := commit.end(false); !errors.Is(err, errEnded) {
-				m.fail(w, r, errors.Join(err, undone))
+				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
 			}
 		}
 		token, err := m.token(ctx, r)
@@ -38,7 +38,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			ctx, err = sm.Load(ctx, token)
 		}
 		if err != nil {
-			m.fail(w, r, err)
+			m.sm.ErrorFunc(w, r, err)
 			return
 		}
 		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
@@ -48,24 +48,12 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 	})
 }
 
-// fail answers a request whose session could not be read or saved.
-func (m *Manager) fail(w http.ResponseWriter, r *http.Request, err error) {
-	h := w.Header()
-	for _, name := range [...]string{
-		"Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range", "Etag", "Last-Modified", "Location", "Refresh",
-	} {
-		h.Del(name)
-	}
-	if m.sm.ErrorFunc == nil {
-		m.unavailable(w, r, err)
-		return
-	}
-	m.sm.ErrorFunc(w, r, err)
-}
-
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
+		w.Header().Del(name)
+	}
 	w.Header().Set("Retry-After", "5")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)

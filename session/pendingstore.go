@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
@@ -69,8 +71,14 @@ type PendingStoreConfig struct {
 	// Scopes are those that the application asks for, on all replicas. A cookie names them in
 	// a short form, and others as text.
 	Scopes []string
-	// Now is the clock. Nil means [time.Now].
-	Now func() time.Time
+}
+
+// Format implements [fmt.Formatter].
+func (c PendingStoreConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c PendingStoreConfig) LogValue() slog.Value {
+	return redact.Value("session.PendingStoreConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
 }
 
 // PendingStore keeps the pending sign-ins of a browser in the browser: in five cookies with
@@ -109,11 +117,8 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		prefix = hostPrefix + prefix
 	}
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: cfg.Now, spent: recent[[43]byte]{max: maxSpent},
+		box: box, secure: cfg.Secure, now: time.Now, spent: recent[[43]byte]{max: maxSpent},
 		path: prefix + "path", scopes: make(map[string]string),
-	}
-	if s.now == nil {
-		s.now = time.Now
 	}
 	for i := range s.names {
 		s.names[i] = fmt.Sprint(prefix, i+1)
@@ -238,7 +243,7 @@ func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn,
 
 // Spend reports whether the sign-in with the state was not used before in this process.
 func (s *PendingStore) Spend(state string) bool {
-	return s.spent.claim(hashKey("", state), s.now(), pendingLifetime+pendingSkew)
+	return s.spent.due(hashKey("", state), s.now(), pendingLifetime+pendingSkew, true)
 }
 
 // Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.

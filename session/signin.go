@@ -30,7 +30,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		err = r.Context().Err()
 	}
 	if err != nil {
-		return fmt.Errorf("session: signing in: %w", join(err, s.end(false)))
+		return fmt.Errorf("session: signing in: %w", errors.Join(err, s.end(false)))
 	}
 	s.endOld()
 	if !s.joined {
@@ -127,15 +127,6 @@ func (s *signIn) undo() (err error) {
 	}
 	m.store.users.mark(ctx, s.new)
 	return err
-}
-
-// join is [errors.Join] for two that may say the same: a store that is away says so at every
-// step, and once is enough.
-func join(a, b error) error {
-	if a != nil && b != nil && a.Error() == b.Error() {
-		return a
-	}
-	return errors.Join(a, b)
 }
 
 // SignOut ends this browser's session for good and clears its cookie, if it sent one. If the

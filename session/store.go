@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 	"unsafe"
 
@@ -67,11 +66,10 @@ type store struct {
 	sm     *scs.SessionManager
 	logger *slog.Logger
 	// box seals the identity for a codec of the application. Nil means our codec.
-	box        *seal.Box
-	users      *UserSessions // nil without a vault
-	later      background
-	touched    recent[string] // keys touched for the idle timeout, ids for the lists
-	unreadable sync.Once
+	box     *seal.Box
+	users   *UserSessions // nil without a vault
+	later   background
+	touched recent[string] // keys touched for the idle timeout, ids for the lists
 }
 
 // wrapStore puts a store around sm's, once.
@@ -162,16 +160,13 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 	return s.open(ctx, string(key[:]))
 }
 
-// logUnreadable logs once that there are records that do not decode. The codec's error may
-// quote the record, so it is left out.
+// logUnreadable leaves out the codec's error, which may quote the record.
 func (s *store) logUnreadable(ctx context.Context) {
-	s.unreadable.Do(func() {
-		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
-	})
+	s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 }
 
 // due reports whether the use of the session has to be recorded.
-func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec) }
+func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec, false) }
 
 // idleDue reports whether the idle timeout needs a new record.
 func (s *store) idleDue(rec *record) bool {
@@ -184,7 +179,7 @@ func (s *store) idleDue(rec *record) bool {
 // is logged, and tried again later.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	s.users.touch(key, rec)
-	if !s.idleDue(&rec) || !s.touched.claim(key, time.Now(), s.sm.IdleTimeout/touchShare) {
+	if !s.idleDue(&rec) || !s.touched.due(key, time.Now(), s.sm.IdleTimeout/touchShare, true) {
 		return true
 	}
 	b, err := s.encode(rec)

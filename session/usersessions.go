@@ -59,24 +59,23 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one.
+// the current one. A nil match ends all sessions, also those that are not in the list. A
+// sign-in that comes later stays.
+//
+// An error means that not all may have ended. If the entry was written, this process goes on
+// in the background.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
-	return u.ending(ctx, userID, func(e *entry) { e.end(match) })
-}
-
-// EndAll ends all sessions of a user, also those that are not in the list. A sign-in that
-// comes later stays. An error means that not all may have ended. If the entry was written, this
-// process goes on in the background.
-func (u *UserSessions) EndAll(ctx context.Context, userID string) error {
-	return u.ending(ctx, userID, func(e *entry) { e.endAll(time.Now()) })
-}
-
-// ending writes the end of sessions into the entry, then deletes their records.
-func (u *UserSessions) ending(ctx context.Context, userID string, change func(*entry)) error {
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
 	}
-	left, err := u.update(ctx, userID, true, func(e *entry) bool { change(e); return true })
+	// The entry is written first.
+	left, err := u.update(ctx, userID, true, func(e *entry) bool {
+		if match == nil {
+			e.notBefore = e.nextStamp(time.Now())
+		}
+		e.end(match)
+		return true
+	})
 	if err == nil && len(left) > 0 {
 		err = u.finish(context.WithoutCancel(ctx), userID, left)
 	}
@@ -146,7 +145,7 @@ func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent s
 		return true
 	})
 	u.resume(rec.user.ID, left)
-	u.store.touched.claim(rec.id, now, touchEvery)
+	u.store.touched.due(rec.id, now, touchEvery, true)
 	return err
 }
 
@@ -179,14 +178,14 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 	})
 }
 
-// due reports whether the session was not touched lately.
-func (u *UserSessions) due(rec *record) bool {
-	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery)
+// due reports whether a touch of the session is due, and claims it if claim is set.
+func (u *UserSessions) due(rec *record, claim bool) bool {
+	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
 func (u *UserSessions) touch(key string, rec record) {
-	if !u.due(&rec) || !u.store.touched.claim(rec.id, time.Now(), touchEvery) {
+	if !u.due(&rec, true) {
 		return
 	}
 	select {

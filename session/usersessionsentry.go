@@ -88,21 +88,15 @@ func (e *entry) put(s UserSession) {
 	e.sessions = append(e.sessions, s)
 }
 
-// end ends the sessions that match.
+// end ends the sessions that match, or all with a nil match.
 func (e *entry) end(match func(UserSession) bool) {
 	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool {
-		if !match(s) {
+		if match != nil && !match(s) {
 			return false
 		}
 		e.ended = append(e.ended, ended{s.ID, s.key, s.Deadline})
 		return true
 	})
-}
-
-// endAll ends all sessions, also those that are not in the list.
-func (e *entry) endAll(now time.Time) {
-	e.notBefore = e.nextStamp(now)
-	e.end(func(UserSession) bool { return true })
 }
 
 // unfinished returns the sessions that have ended, and whose record is still to be deleted.
