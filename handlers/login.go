@@ -12,6 +12,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -67,8 +68,8 @@ const unknownScope = page.Kind("unknown_scope")
 func (c *call) login(p provider.Provider, query url.Values) {
 	h, w, r := c.h, c.w, c.r
 	h.lookAtHost(r)
-	if n := len(query.Get("return_to")); n > session.MaxReturnTo {
-		h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", c.provider, "bytes", n, "limit", session.MaxReturnTo)
+	if n := len(query.Get("return_to")); n > visitorpath.MaxReturnTo {
+		h.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "provider", c.provider, "bytes", n, "limit", visitorpath.MaxReturnTo)
 	}
 	if query.Has(cookieTest) && c.testCookies(query.Get(cookieTest)) {
 		return

@@ -15,7 +15,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
-	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 )
 
 // ReturnPath returns the path to which a success handler sends the visitor: the checked
@@ -101,7 +101,7 @@ func localPath(raw, auth, def string) string {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case len(raw) > session.MaxReturnTo || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw),
+	case len(raw) > visitorpath.MaxReturnTo || !strings.HasPrefix(raw, "/") || !utf8.ValidString(raw) || hasControl(raw),
 		err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "",
 		// An application's success handler may send the path on by http.Redirect, which takes
 		// a fragment for a part of it and cleans both.

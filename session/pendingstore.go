@@ -17,12 +17,10 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
-
-// MaxReturnTo is the longest [PendingSignIn.ReturnTo], in bytes, that a [PendingStore] keeps.
-const MaxReturnTo = 1500
 
 const (
 	pendingLifetime = 10 * time.Minute // from Begin to the callback
@@ -41,7 +39,7 @@ var errExpired = errors.New("session: the pending sign-in has expired")
 type PendingSignIn struct {
 	// Pending is what the provider needs to finish. It has secrets, which no log shows.
 	Pending provider.Pending `json:"-"`
-	// ReturnTo is the path to return to afterwards, unchecked. Above [MaxReturnTo] it is dropped.
+	// ReturnTo is the path to return to afterwards, unchecked. Above 1,500 bytes it is dropped.
 	ReturnTo string
 	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
 	Wanted []string
@@ -89,7 +87,7 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
 // has started replaces no sign-in of the visitor.
 //
-// Each cookie takes at most 800 bytes. A longer return path, of up to [MaxReturnTo], is in a
+// Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
 // sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB, in whatever
 // order the answers of simultaneous logins arrive.
 //
@@ -141,7 +139,7 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 		return errors.New("session: a pending sign-in needs a state")
 	case p.name == "":
 		return errors.New("session: another site may not replace the visitor's pending sign-ins")
-	case len(p.ReturnTo) > MaxReturnTo:
+	case len(p.ReturnTo) > visitorpath.MaxReturnTo:
 		p.ReturnTo = ""
 	}
 	if p.At.IsZero() {
