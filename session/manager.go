@@ -36,28 +36,22 @@ type Config struct {
 	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) is given
 	// up after 5 seconds; any other store has to bound its calls itself.
 	Store scs.Store
-
 	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
 	// years count as 100.
 	Lifetime time.Duration
-
 	// IdleTimeout ends a session that has not been used for this long, or up to a sixteenth
 	// less: use is recorded with one store write in that time. Zero means no such limit. It
 	// cannot be longer than Lifetime.
 	IdleTimeout time.Duration
-
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
 	// the prefix "__Host-", with which browsers refuse a cookie that another host plants.
 	CookieName string
-
 	// Secure says that the application is reached over https only. The cookie is
 	// then never sent over http.
 	Secure bool
-
 	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
 	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
-
 	// Logger gets the errors that no caller gets. Nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -151,12 +145,10 @@ func New(cfg Config) (*Manager, error) {
 }
 
 // FromSCS joins the session manager that an application already has: its cookie, codec,
-// lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may be mounted
-// around the kit's handlers. Without either, the methods here write the record and the cookie.
+// lifetimes and error function stay. The methods here also work without a LoadAndSave.
 //
-// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the package
-// comment). So call it before sm is used, and do not replace sm.Store afterwards. Calling it
-// again for the same sm is harmless.
+// FromSCS puts a wrapper around sm.Store. So call it before sm is used, and do not replace
+// sm.Store afterwards. Calling it again for the same sm is harmless.
 //
 // It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
 // keeps its cookie, or sends it on the way back from the provider.
@@ -210,10 +202,7 @@ func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
 		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
 	l.addIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
 		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	if public.Host == "" {
-		return
-	}
-	l.addIf(c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+	l.addIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
 		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
 	l.addIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
 		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
@@ -229,9 +218,7 @@ func withinDomain(host, domain string) bool {
 
 // newManager makes the Manager of a session manager.
 func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger = cmp.Or(logger, slog.Default())
 	s := wrapStore(sm, logger)
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
@@ -267,10 +254,9 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // is one store read, and none with a cookie that scs never made. An error means that the store
 // did not answer.
 //
-// If a middleware has put the session into ctx, Get looks only there. Then it sees a sign-in
-// or sign-out of the same request. Otherwise, with an idle timeout, it also records that the
-// session is used, at most once in a sixteenth of the timeout. Values that another request of
-// the session saves within that moment are lost. A use that cannot be recorded is logged.
+// If a middleware has put the session into ctx, Get looks only there, and sees a sign-in or
+// sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
+// that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	i, err := m.current(ctx, r)
 	if !i.signedIn() {

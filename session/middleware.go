@@ -8,9 +8,8 @@ import (
 )
 
 // LoadAndSave is scs's middleware of that name, for applications that keep values in the
-// session. It may wrap the whole application, including the kit's handlers. Of several cookies
-// of the session's name, the one whose record opens counts. If the session cannot be saved after
-// a sign-in in the same request, the sign-in is undone, and scs's ErrorFunc answers.
+// session. It may wrap the whole application. If the session cannot be saved after a sign-in in
+// the same request, the sign-in is undone, and scs's ErrorFunc answers.
 //
 // As with scs, a Flush before the first Write loses the cookie. Behind another LoadAndSave of
 // the same sessions it does nothing.

@@ -88,8 +88,7 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // has started replaces no sign-in of the visitor.
 //
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
-// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB, in whatever
-// order the answers of simultaneous logins arrive.
+// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
 //
 // This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
@@ -225,17 +224,15 @@ func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn,
 	case found.name == "":
 		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
-	if found.path {
-		tried := 0
-		eachCookie(r, func(name, value string) bool {
-			if name == s.path {
-				path, err := s.unseal(s.pathPlace(found), value)
-				found.ReturnTo, tried = string(path), tried+1
-				return err != nil && tried < maxTokens
-			}
+	tried := 0
+	eachCookie(r, func(name, value string) bool {
+		if name != s.path || !found.path {
 			return true
-		})
-	}
+		}
+		path, err := s.unseal(s.pathPlace(found), value)
+		found.ReturnTo, tried = string(path), tried+1
+		return err != nil && tried < maxTokens
+	})
 	return found, nil
 }
 
@@ -299,15 +296,12 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
 		wire.List(c, list, func(scope *string) {
-			if c.Reading {
-				c.Text(scope)
-				*scope = cmp.Or(s.scopes[*scope], *scope)
+			text := cmp.Or(s.scopes[*scope], *scope)
+			if c.Text(&text); c.Reading {
+				*scope = cmp.Or(s.scopes[text], text)
 				// A replica with other scopes may have begun this sign-in.
 				c.Bad = c.Bad || strings.HasPrefix(*scope, "\x00")
-				return
 			}
-			short := cmp.Or(s.scopes[*scope], *scope)
-			c.Text(&short)
 		})
 	}
 }

@@ -44,10 +44,8 @@ func (i *identity) code(c *wire.Coder) {
 	c.Text(&i.id, &i.key, &u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email)
 }
 
-func (i *identity) signedIn() bool { return signedIn(&i.user) }
-
-// signedIn reports whether u is a user.
-func signedIn(u *provider.User) bool { return u.Provider != "" && u.ID != "" }
+// signedIn reports whether the session has a user.
+func (i *identity) signedIn() bool { return i.user.Provider != "" && i.user.ID != "" }
 
 // record is a session as the store has it.
 type record struct {

@@ -62,7 +62,7 @@ type signIn struct {
 func (s *signIn) begin(u provider.User) (err error) {
 	m := s.m
 	s.ctx = context.WithoutCancel(s.r.Context())
-	if !signedIn(&u) {
+	if u.Provider == "" || u.ID == "" {
 		return errors.New("the user has no provider or no id")
 	}
 	if s.joined {
