@@ -115,18 +115,18 @@ func New(cfg Config) (*Manager, error) {
 		name = hostPrefix + name
 	}
 	lifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
-	faults := faultList{configerr.For("session")}
-	faults.addIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
-	faults.addIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
-	faults.addIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
+	faults := configerr.For("session")
+	faults.AddIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	faults.AddIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
+	faults.AddIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
 		"is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
-	faults.addIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
+	faults.AddIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
-	faults.addIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
+	faults.AddIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
 		"is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
-	faults.addIf(strings.Contains(name, pendingInfix), "Config.CookieName",
+	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.addIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
+	faults.AddIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
 		"is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -153,20 +153,20 @@ func New(cfg Config) (*Manager, error) {
 // It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
 // keeps its cookie, or sends it on the way back from the provider.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
-	faults := faultList{configerr.For("session")}
+	faults := configerr.For("session")
 	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {
 		faults.Add("Manager", "lacks a part: make it with scs.New")
 		return nil, faults.Err()
 	}
-	faults.addIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
-	faults.addIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
+	faults.AddIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults.AddIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
 		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
-	faults.checkCookie(sm.Cookie, cfg)
+	checkCookie(faults, sm.Cookie, cfg)
 	var box *seal.Box
 	if _, own := sm.Codec.(codec); !own {
 		var err error
 		box, err = seal.New(cfg.Secrets, "xsignin session")
-		faults.addIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
+		faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -174,16 +174,8 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	return newManager(sm, cfg.Vault, cfg.Logger, box)
 }
 
-type faultList struct{ *configerr.List }
-
-func (l faultList) addIf(wrong bool, field, format string, args ...any) {
-	if wrong {
-		l.Add(field, format, args...)
-	}
-}
-
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
-func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
+func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 	const field = "Manager.Cookie."
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil {
@@ -192,21 +184,21 @@ func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
 	}
 	secure := c.Secure || cfg.SecurePerRequest
 	host := strings.HasPrefix(c.Name, hostPrefix)
-	l.addIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.addIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
-	l.addIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
+	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
-	l.addIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
-	l.addIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
+	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	l.AddIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
 		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
-	l.addIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
+	l.AddIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
 		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	l.addIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+	l.AddIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
 		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
-	l.addIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
+	l.AddIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
 		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
-	l.addIf(!secure && public.Scheme == "https", field+"Secure",
+	l.AddIf(!secure && public.Scheme == "https", field+"Secure",
 		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
 }
 
@@ -222,7 +214,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	s := wrapStore(sm, logger)
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
-		s.users = &UserSessions{store: s, vault: vault, logger: logger, slots: make(chan struct{}, touchesAtOnce)}
+		s.users = &UserSessions{store: s, vault: vault, slots: make(chan struct{}, touchesAtOnce)}
 	}
 	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}

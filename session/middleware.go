@@ -24,9 +24,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
 		sm := *m.sm
 		sm.IdleTimeout = 0
-		failed := false
 		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-			failed = true
 			// The session ended while the request ran. The browser has a newer cookie, or none.
 			if undone := commit.end(false); !errors.Is(err, errEnded) {
 				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
@@ -41,9 +39,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			return
 		}
 		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
-		if !failed {
-			_ = commit.end(true)
-		}
+		_ = commit.end(true)
 	})
 }
 

@@ -32,9 +32,6 @@ const (
 	maxPendingCookie = 800
 )
 
-// errExpired says that a cookie is too old.
-var errExpired = errors.New("session: the pending sign-in has expired")
-
 // PendingSignIn is a sign-in that a browser has begun.
 type PendingSignIn struct {
 	// Pending is what the provider needs to finish. It has secrets, which no log shows.
@@ -270,7 +267,7 @@ func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool)
 }
 
 // each calls yield with the first eight cookies of each of the five names. The error is
-// [errExpired] or says why a cookie does not open. p has a name in each case.
+// [provider.ErrExpired] or says why a cookie does not open. p has a name in each case.
 func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
 	var tried [maxPending]int
 	eachCookie(r, func(name, value string) bool {
@@ -281,7 +278,7 @@ func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err err
 		tried[i]++
 		p, err := s.decode(s.names[i], value)
 		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
-			err = errExpired
+			err = provider.ErrExpired
 		}
 		return yield(p, err)
 	})

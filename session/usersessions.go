@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,22 +27,18 @@ const (
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
 // sealed entry of the token store. Goroutines may share a UserSessions.
 //
-// Ending sessions holds at once on all replicas that share the session store. In three cases
-// a session stays open until a request next touches it, in the background, which a replica
-// does at most once in ten minutes:
-//
-//   - a write of its record arrived after the record was deleted;
-//   - its record is in the memory of another process;
-//   - the application renewed its id by scs while the token store was away.
+// Ending sessions holds at once on all replicas that share the session store. A session stays
+// open until a request next touches it, in the background, at most once in ten minutes, if a
+// write of its record came after the deletion, if its record is in the memory of another
+// process, or if the application renewed its id by scs while the token store was away.
 //
 // The list holds at most 200 sessions of a user, and 48 KiB. Above that the least recently
 // used session ends. If the token store loses an entry, users stay signed in, and sessions are
 // listed again when they are touched.
 type UserSessions struct {
-	store  *store
-	vault  *tokenstore.Vault
-	logger *slog.Logger
-	slots  chan struct{} // full when enough touches run
+	store *store
+	vault *tokenstore.Vault
+	slots chan struct{} // full when enough touches run
 }
 
 // List returns the sessions of a user, the most recently used first. userID is
@@ -276,7 +271,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 	for pause := 4 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		e, v, err := u.read(ctx, userID)
 		if replace && err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
-			u.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
+			u.store.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
 			e, err = entry{}, nil
 		}
 		if err != nil || !change(&e) {
@@ -287,7 +282,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 		switch {
 		case err == nil:
 			if dropped > 0 {
-				u.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
+				u.store.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
 			}
 			return e.unfinished(), nil
 		case !errors.Is(err, tokenstore.ErrConflict):
