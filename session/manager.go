@@ -98,7 +98,6 @@ func (c FromSCSConfig) LogValue() slog.Value {
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
-	logger *slog.Logger
 	ctxKey any // under which scs keeps a loaded session in a context
 }
 
@@ -111,7 +110,7 @@ type Manager struct {
 // store and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
 	name := cmp.Or(cfg.CookieName, defaultName)
-	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) && !strings.HasPrefix(name, securePrefix) {
+	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) {
 		name = hostPrefix + name
 	}
 	lifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
@@ -122,11 +121,9 @@ func New(cfg Config) (*Manager, error) {
 		"is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
 	faults.AddIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
-	faults.AddIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
-		"is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
 	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.AddIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
+	faults.AddIf(!cfg.Secure && (strings.HasPrefix(name, hostPrefix) || strings.HasPrefix(name, securePrefix)), "Config.CookieName",
 		"is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -221,7 +218,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
 		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
 	}
-	m := &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}
+	m := &Manager{sm: sm, store: s, ctxKey: probe.key}
 	if sm.ErrorFunc == nil {
 		sm.ErrorFunc = m.unavailable
 	}
@@ -251,10 +248,7 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	i, err := m.current(ctx, r)
-	if !i.signedIn() {
-		return provider.User{}, false, err
-	}
-	return i.user, true, nil
+	return i.user, i.signedIn(), err
 }
 
 // Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the

@@ -45,7 +45,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	m.store.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
 	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
 		w.Header().Del(name)
 	}

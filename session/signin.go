@@ -99,7 +99,7 @@ func (s *signIn) endOld() {
 		return
 	}
 	if err := s.m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
-		s.m.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
+		s.m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
 	}
 	s.m.store.users.mark(s.ctx, s.old)
 }
@@ -144,7 +144,7 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 		token = m.sm.Token(ctx)
 		ended = append(ended, record{identity: m.identityIn(ctx), deadline: m.sm.Deadline(ctx)})
 	}
-	sent := m.eachToken(r, func(t string) bool {
+	_, sent := m.eachToken(r, func(t string) bool {
 		if t != token {
 			rec, removeErr := m.store.remove(ctx, keyOf(t))
 			err = cmp.Or(err, removeErr)

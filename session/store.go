@@ -138,7 +138,8 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 		return record{}, false, err
 	}
 	if rec, ok = s.decode(b); !ok {
-		s.logUnreadable(ctx)
+		// The codec's error may quote the record.
+		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 		return record{}, false, nil
 	}
 	return rec, !s.due(&rec) || s.use(ctx, key, rec), nil
@@ -158,11 +159,6 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 		}
 	}
 	return s.open(ctx, string(key[:]))
-}
-
-// logUnreadable leaves out the codec's error, which may quote the record.
-func (s *store) logUnreadable(ctx context.Context) {
-	s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 }
 
 // due reports whether the use of the session has to be recorded.
@@ -206,11 +202,8 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	if !ok || err != nil {
 		return nil, false, err
 	}
-	if _, values, err := s.sm.Codec.Decode(rec.raw); err != nil || values == nil {
-		s.logUnreadable(ctx)
-		return nil, false, nil
-	}
-	return rec.raw, true, nil
+	_, values, err := s.sm.Codec.Decode(rec.raw)
+	return rec.raw, err == nil && values != nil, nil
 }
 
 // CommitCtx implements [scs.CtxStore], see [store].

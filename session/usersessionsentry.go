@@ -69,10 +69,8 @@ func (e *entry) refuses(i *identity) bool {
 
 // find returns the session with the id, or nil.
 func (e *entry) find(id string) *UserSession {
-	for i := range e.sessions {
-		if e.sessions[i].ID == id {
-			return &e.sessions[i]
-		}
+	if i := slices.IndexFunc(e.sessions, func(s UserSession) bool { return s.ID == id }); i >= 0 {
+		return &e.sessions[i]
 	}
 	return nil
 }
@@ -100,13 +98,8 @@ func (e *entry) end(match func(UserSession) bool) {
 }
 
 // unfinished returns the sessions that have ended, and whose record is still to be deleted.
-func (e *entry) unfinished() (left []ended) {
-	for _, s := range e.ended {
-		if s.key != "" {
-			left = append(left, s)
-		}
-	}
-	return left
+func (e *entry) unfinished() []ended {
+	return slices.DeleteFunc(slices.Clone(e.ended), func(s ended) bool { return s.key == "" })
 }
 
 // forget removes the keys whose record was deleted. It reports whether there were any.
