@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	// maxWaiting bounds the functions that wait. A deletion beyond it is dropped: the next
-	// touch of the session finds what the deletion would have caught.
+	// maxWaiting bounds the functions that wait. The next touch replaces a dropped deletion.
 	maxWaiting = 100_000
 	// atOnce is how many sessions are deleted at the same time.
 	atOnce = 8

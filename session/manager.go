@@ -46,8 +46,7 @@ type Config struct {
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
 	// the prefix "__Host-", with which browsers refuse a cookie that another host plants.
 	CookieName string
-	// Secure says that the application is reached over https only. The cookie is
-	// then never sent over http.
+	// Secure says that the site is reached over https only. The cookie is then never sent over http.
 	Secure bool
 	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
 	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
@@ -89,8 +88,7 @@ func (c FromSCSConfig) LogValue() slog.Value {
 	return redact.Value("session.FromSCSConfig(%d secrets, public URL %q)", len(c.Secrets), c.PublicURL)
 }
 
-// Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
-// share it.
+// Manager knows who is signed in. [New] or [FromSCS] makes one. Goroutines may share it.
 //
 // A session does not say which Manager made it: any Manager over the same store takes its
 // cookie. So replicas share their users, and two applications must not share a store, a table

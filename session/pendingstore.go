@@ -57,8 +57,8 @@ type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
 	// newest seals, all open.
 	Secrets [][]byte
-	// Secure says that the application is reached over https only. The cookies' names then
-	// begin with "__Host-", so that no other host can plant one.
+	// Secure says that the site is reached over https only. The cookies' names then begin with
+	// "__Host-", so that no other host can plant one.
 	Secure bool
 	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
 	// applications on one host need two names.

@@ -32,7 +32,12 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	if err != nil {
 		return fmt.Errorf("session: signing in: %w", errors.Join(err, s.end(false)))
 	}
-	s.endOld()
+	if s.oldToken != "" {
+		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
+			m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
+		}
+		m.store.users.mark(s.ctx, s.old)
+	}
 	if !s.joined {
 		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
 	}
@@ -91,17 +96,6 @@ func (s *signIn) begin(u provider.User) (err error) {
 	// A sign-out everywhere that comes in between wins.
 	s.token, _, err = m.sm.Commit(with(s.ctx, reportEnded))
 	return err
-}
-
-// endOld ends the session that the browser had before.
-func (s *signIn) endOld() {
-	if s.oldToken == "" {
-		return
-	}
-	if err := s.m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
-		s.m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
-	}
-	s.m.store.users.mark(s.ctx, s.old)
 }
 
 // end tells whether the sign-in stands. If it does not, end removes it.

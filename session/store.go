@@ -90,11 +90,9 @@ func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
 type withContext struct{ scs.Store }
 
 func (s withContext) FindCtx(_ context.Context, key string) ([]byte, bool, error) { return s.Find(key) }
-
 func (s withContext) CommitCtx(_ context.Context, key string, b []byte, expiry time.Time) error {
 	return s.Commit(key, b, expiry)
 }
-
 func (s withContext) DeleteCtx(_ context.Context, key string) error { return s.Delete(key) }
 
 // bound bounds calls to a store that takes contexts.

@@ -63,7 +63,6 @@ func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSe
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
 	}
-	// The entry is written first.
 	left, err := u.update(ctx, userID, true, func(e *entry) bool {
 		if match == nil {
 			e.notBefore = e.nextStamp(time.Now())
