@@ -30,7 +30,11 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		err = r.Context().Err()
 	}
 	if err != nil {
-		return fmt.Errorf("session: signing in: %w", errors.Join(err, s.end(false)))
+		// A store that is away says so at every step, and once is enough.
+		if undone := s.end(false); undone != nil && undone.Error() != err.Error() {
+			err = errors.Join(err, undone)
+		}
+		return fmt.Errorf("session: signing in: %w", err)
 	}
 	if s.oldToken != "" {
 		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {

@@ -103,8 +103,7 @@ func (s *store) bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, storeTime)
 }
 
-// hashKey hashes a session id as scs does, or a tombstone's name. The buffer keeps it from
-// allocating.
+// hashKey hashes a session id as scs does, or a tombstone's name, without an allocation.
 func hashKey(prefix, token string) (key [43]byte) {
 	var buf [maxToken]byte
 	sum := sha256.Sum256(append(append(buf[:0], prefix...), token...))
@@ -118,8 +117,7 @@ func keyOf(token string) string {
 	return string(key[:])
 }
 
-// tombstoneKey has the length of scs's own keys, as some stores have columns of
-// exactly that width, and cannot be turned back into the key.
+// tombstoneKey has the length of scs's keys, as some stores have columns of that width.
 func tombstoneKey(key string) string {
 	stone := hashKey("xsignin tombstone\x00", key)
 	return string(stone[:])
