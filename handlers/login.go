@@ -11,6 +11,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -37,6 +38,9 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		query := c.r.URL.Query()
 		c.provider, c.failure = name, failure
 		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
+		if n := len(query.Get("return_to")); n > visitorpath.MaxReturnTo {
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", visitorpath.MaxReturnTo)
+		}
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
 		switch {

@@ -112,7 +112,7 @@ func (c *call) signOut(everywhere bool) error {
 	ctx := context.WithoutCancel(r.Context())
 	user, ok, err := h.cfg.Sessions.Get(ctx, r)
 	if err == nil && ok && everywhere {
-		err = h.cfg.Sessions.UserSessions().EndAll(ctx, user.ID)
+		err = h.cfg.Sessions.UserSessions().End(ctx, user.ID, nil)
 	}
 	if err == nil {
 		err = h.cfg.Sessions.SignOut(c.w, r)
@@ -130,7 +130,7 @@ func (c *call) signOut(everywhere bool) error {
 	return nil
 }
 
-// SignOutEverywhere ends every session of a user, see [session.UserSessions.EndAll]. userID is
+// SignOutEverywhere ends every session of a user, see [session.UserSessions.End]. userID is
 // the application's id of the user, [provider.User].ID. Then the tokens of all of the user's
 // accounts are revoked and deleted, unless Config.KeepTokensOnLogout. An error means that not
 // all sessions may have ended. The tokens are as they were.
@@ -140,7 +140,7 @@ func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	if users == nil {
 		return errors.New("handlers: SignOutEverywhere: set Vault in the configuration of the session manager")
 	}
-	if err := users.EndAll(ctx, userID); err != nil {
+	if err := users.End(ctx, userID, nil); err != nil {
 		return err
 	}
 	h.signedOut(context.WithoutCancel(ctx), begun, provider.User{ID: userID}, true)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
-	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 )
 
 // ReturnPath returns the path to which a success handler sends the visitor: the checked
@@ -96,7 +96,7 @@ func localPath(raw, auth, def string) string {
 		return def
 	}
 	u, err := url.Parse(raw)
-	if err != nil || len(raw) > session.MaxReturnTo || !utf8.ValidString(raw) ||
+	if err != nil || len(raw) > visitorpath.MaxReturnTo || !utf8.ValidString(raw) ||
 		!strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
 		auth != "" && strings.HasPrefix(u.Path+"/", auth+"/") {
 		return def

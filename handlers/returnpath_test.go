@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 )
 
 // hostile are return paths that somebody could send a visitor to the login with. None
@@ -41,7 +41,7 @@ var hostile = []string{
 	// No path at all.
 	"", " ", "evil.example", "path", "./path", "../path", "?a=b", "#fragment", ";/evil", "@evil.example", ":80/", "*",
 	// Not what it says.
-	"/\xff\xfe", "/%zz//", "/" + strings.Repeat("a", session.MaxReturnTo), "/%", "//%",
+	"/\xff\xfe", "/%zz//", "/" + strings.Repeat("a", visitorpath.MaxReturnTo), "/%", "//%",
 }
 
 func TestHostileReturnPathsLeadHome(t *testing.T) {
@@ -124,7 +124,7 @@ func FuzzReturnPath(f *testing.F) {
 		if leaves(got) {
 			t.Fatalf("localPath(%q) = %q leaves the site", raw, got)
 		}
-		if again := localPath(got, "/auth", "/home"); again != got && len(got) <= session.MaxReturnTo {
+		if again := localPath(got, "/auth", "/home"); again != got && len(got) <= visitorpath.MaxReturnTo {
 			t.Fatalf("localPath(%q) = %q, and once more %q", raw, got, again)
 		}
 		// The header as it is sent.
@@ -132,7 +132,7 @@ func FuzzReturnPath(f *testing.F) {
 		http.Redirect(w, httptest.NewRequest(http.MethodGet, "/auth/callback", http.NoBody), got, http.StatusSeeOther)
 		if location := w.Header().Get("Location"); leaves(location) {
 			t.Fatalf("localPath(%q): the Location %q leaves the site", raw, location)
-		} else if got != "/home" && len(location) <= session.MaxReturnTo && localPath(location, "/auth", "/home") == "/home" {
+		} else if got != "/home" && len(location) <= visitorpath.MaxReturnTo && localPath(location, "/auth", "/home") == "/home" {
 			t.Fatalf("localPath(%q) = %q, but the Location %q would be refused", raw, got, location)
 		}
 		u, err := url.Parse(got)

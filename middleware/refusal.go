@@ -8,7 +8,6 @@ import (
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
-	"github.com/xsignin/xsignin/session"
 )
 
 const notSignedIn = page.Kind("not_signed_in")
@@ -126,7 +125,7 @@ func (m *Middleware) loginLoop(r *http.Request) *refusal {
 // and drops one that is too long.
 func loginURL(login, returnTo string, scopes []string) string {
 	q := url.Values{}
-	if returnTo != "" && len(returnTo) <= session.MaxReturnTo {
+	if returnTo != "" && len(returnTo) <= visitorpath.MaxReturnTo {
 		q.Set("return_to", returnTo)
 	}
 	if len(scopes) > 0 {

@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	// maxWaiting bounds the functions that wait. A deletion beyond it is dropped: the next
-	// touch of the session finds what the deletion would have caught.
+	// maxWaiting bounds the functions that wait. The next touch replaces a dropped deletion.
 	maxWaiting = 100_000
 	// atOnce is how many sessions are deleted at the same time.
 	atOnce = 8
@@ -88,37 +87,27 @@ func forEach[T any](items []T, f func(T)) {
 // recent remembers the keys that were claimed lately: at least max, and at most twice as many.
 type recent[K comparable] struct {
 	max      int
-	mu       sync.RWMutex // guards the maps
+	mu       sync.Mutex // guards the maps
 	now, old map[K]time.Time
 }
 
-// due reports whether claim would succeed.
-func (r *recent[K]) due(key K, now time.Time, interval time.Duration) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.dueLocked(key, now, interval)
-}
-
-// dueLocked is due. r.mu must be held.
-func (r *recent[K]) dueLocked(key K, now time.Time, interval time.Duration) bool {
+// due reports whether the key was not claimed within the interval, and claims it if claim is
+// set. Of several claims exactly one succeeds.
+func (r *recent[K]) due(key K, now time.Time, interval time.Duration, claim bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	last, ok := r.now[key]
 	if !ok {
 		last, ok = r.old[key]
 	}
-	return !ok || now.Sub(last) >= interval
-}
-
-// claim reports whether the key was not claimed within the interval. Of several callers
-// exactly one gets true.
-func (r *recent[K]) claim(key K, now time.Time, interval time.Duration) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.dueLocked(key, now, interval) {
+	if ok && now.Sub(last) < interval {
 		return false
 	}
-	if r.now == nil || len(r.now) >= r.max {
-		r.now, r.old = make(map[K]time.Time), r.now
+	if claim {
+		if r.now == nil || len(r.now) >= r.max {
+			r.now, r.old = make(map[K]time.Time), r.now
+		}
+		r.now[key] = now
 	}
-	r.now[key] = now
 	return true
 }

@@ -45,9 +45,9 @@ func eachCookie(r *http.Request, yield func(name, value string) bool) {
 }
 
 // eachToken calls yield with each session id that the browser sent and that scs may have made,
-// until it returns false. It reports whether the browser sent any cookie of the name.
-func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sent bool) {
-	tried := 0
+// until it returns false. It returns how many it tried, and whether the browser sent any
+// cookie of the name.
+func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (tried int, sent bool) {
 	eachCookie(r, func(name, value string) bool {
 		if name != m.sm.Cookie.Name {
 			return true
@@ -59,14 +59,13 @@ func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (sen
 		tried++
 		return yield(value) && tried < maxTokens
 	})
-	return sent
+	return tried, sent
 }
 
 // token returns the session id of r, as find does. It reads no record if there is one id.
 func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
-	n, only := 0, ""
-	m.eachToken(r, func(token string) bool { n++; only = token; return true })
-	if n < 2 {
+	only := ""
+	if n, _ := m.eachToken(r, func(token string) bool { only = token; return true }); n < 2 {
 		return only, nil
 	}
 	token, _, err := m.find(ctx, r)
@@ -83,9 +82,7 @@ func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token 
 // clears the paths above the request's own and the domains above the host, too.
 func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
 	m.writeCookie(r.Context(), w, "", time.Time{})
-	n := 0
-	m.eachToken(r, func(string) bool { n++; return true })
-	if n < 2 {
+	if n, _ := m.eachToken(r, func(string) bool { return true }); n < 2 {
 		return
 	}
 	other := *m.sm

@@ -1,20 +1,17 @@
 // Package session keeps who is signed in, over [github.com/alexedwards/scs/v2], and the
 // pending sign-ins of a browser.
 //
-// A [Manager] is made by [New], with its own store, cookie and codec, or by
-// [FromSCS], which joins the session manager that an application already has.
-// An application that keeps values in the session mounts [Manager.LoadAndSave] and uses
-// [Manager.SCS]. A [PendingStore] keeps pending sign-ins and their outcomes in sealed cookies.
-// [UserSessions] lists the sessions of each user and ends them, at once on all replicas that
-// share the session store.
+// [New] makes a [Manager] with its own store, cookie and codec. [FromSCS] joins the session
+// manager of an application. An application that keeps values in the session mounts
+// [Manager.LoadAndSave] and uses [Manager.SCS].
 //
 // # Differences from scs
 //
-//   - A request that runs during a sign-out does not bring the session back. scs's stores
-//     have no compare-and-set. So ending a session first writes a small tombstone, then
-//     deletes the record, and deletes it again after 10 seconds and after a minute. Every
-//     write of a record looks for its tombstone before and after, and deletes a record that
-//     came too late. The store does this, so that it also holds behind scs's own middleware.
+//   - A request that runs during a sign-out does not bring the session back, also behind
+//     scs's own middleware. scs's stores have no compare-and-set. So ending a session first
+//     writes a small tombstone, then deletes the record, and deletes it again after 10 seconds
+//     and after a minute. Every write of a record looks for its tombstone before and after, and
+//     deletes a record that came too late.
 //   - An idle timeout costs at most one write in a sixteenth of the timeout. The cookie
 //     lasts until the session's deadline, so that recording a use sends no cookie.
 //   - Of several cookies of the session's name, the first whose record opens counts. A visitor

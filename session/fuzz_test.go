@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -42,9 +43,9 @@ func FuzzBegun(f *testing.F) {
 		f.Fatal(err)
 	}
 	inside := func(p PendingSignIn) []byte {
-		c := &coder{}
+		c := &wire.Coder{}
 		s.code(c, &p)
-		return c.b
+		return c.B
 	}
 	whole := inside(PendingSignIn{
 		Pending:  provider.Pending{Provider: "x", State: "state", Secret: "verifier", Scopes: []string{"a", "b"}},
@@ -55,12 +56,12 @@ func FuzzBegun(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p, again PendingSignIn
-		c := &coder{b: b, reading: true}
-		if s.code(c, &p); !c.done() {
+		c := &wire.Coder{B: b, Reading: true}
+		if s.code(c, &p); !c.Done() {
 			return
 		}
-		c = &coder{b: inside(p), reading: true}
-		if s.code(c, &again); !c.done() || !again.At.Equal(p.At) {
+		c = &wire.Coder{B: inside(p), Reading: true}
+		if s.code(c, &again); !c.Done() || !again.At.Equal(p.At) {
 			t.Fatalf("%x: the time %v came back as %v", b, p.At, again.At)
 		}
 		again.At, p.At = time.Time{}, time.Time{}

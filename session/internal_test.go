@@ -14,7 +14,7 @@ func TestRecentKeysAreBounded(t *testing.T) {
 	r := recent[string]{max: most}
 	now := time.Now()
 	for i := range 10 * most {
-		if !r.claim(fmt.Sprint(i), now, time.Minute) {
+		if !r.due(fmt.Sprint(i), now, time.Minute, true) {
 			t.Fatalf("%d counts as claimed", i)
 		}
 		if len(r.now) > most || len(r.old) > most {
@@ -22,11 +22,11 @@ func TestRecentKeysAreBounded(t *testing.T) {
 		}
 	}
 	for i := 9 * most; i < 10*most; i++ {
-		if key := fmt.Sprint(i); r.due(key, now, time.Minute) || r.claim(key, now.Add(59*time.Second), time.Minute) {
+		if key := fmt.Sprint(i); r.due(key, now, time.Minute, false) || r.due(key, now.Add(59*time.Second), time.Minute, true) {
 			t.Fatalf("%d was forgotten", i)
 		}
 	}
-	if last := fmt.Sprint(10*most - 1); !r.claim(last, now.Add(time.Minute), time.Minute) {
+	if last := fmt.Sprint(10*most - 1); !r.due(last, now.Add(time.Minute), time.Minute, true) {
 		t.Error("the interval is not kept")
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -35,30 +36,31 @@ type Config struct {
 	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) is given
 	// up after 5 seconds; any other store has to bound its calls itself.
 	Store scs.Store
-
 	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
 	// years count as 100.
 	Lifetime time.Duration
-
 	// IdleTimeout ends a session that has not been used for this long, or up to a sixteenth
 	// less: use is recorded with one store write in that time. Zero means no such limit. It
 	// cannot be longer than Lifetime.
 	IdleTimeout time.Duration
-
 	// CookieName is the name of the cookie. The default is "xsignin". With Secure it gets
 	// the prefix "__Host-", with which browsers refuse a cookie that another host plants.
 	CookieName string
-
-	// Secure says that the application is reached over https only. The cookie is
-	// then never sent over http.
+	// Secure says that the site is reached over https only. The cookie is then never sent over http.
 	Secure bool
-
 	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
 	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
-
 	// Logger gets the errors that no caller gets. Nil means [slog.Default].
 	Logger *slog.Logger
+}
+
+// Format implements [fmt.Formatter]. The store may hold its password.
+func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c Config) LogValue() slog.Value {
+	return redact.Value("session.Config(%T, cookie %q, secure %t)", c.Store, c.CookieName, c.Secure)
 }
 
 // FromSCSConfig is what [FromSCS] needs in addition to the session manager.
@@ -78,8 +80,15 @@ type FromSCSConfig struct {
 	Logger *slog.Logger
 }
 
-// Manager knows who is signed in. Make one with [New] or [FromSCS]. Goroutines may
-// share it.
+// Format implements [fmt.Formatter].
+func (c FromSCSConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c FromSCSConfig) LogValue() slog.Value {
+	return redact.Value("session.FromSCSConfig(%d secrets, public URL %q)", len(c.Secrets), c.PublicURL)
+}
+
+// Manager knows who is signed in. [New] or [FromSCS] makes one. Goroutines may share it.
 //
 // A session does not say which Manager made it: any Manager over the same store takes its
 // cookie. So replicas share their users, and two applications must not share a store, a table
@@ -87,7 +96,6 @@ type FromSCSConfig struct {
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
-	logger *slog.Logger
 	ctxKey any // under which scs keeps a loaded session in a context
 }
 
@@ -100,22 +108,20 @@ type Manager struct {
 // store and the cookie's name, and had scs's HashTokenInStore on.
 func New(cfg Config) (*Manager, error) {
 	name := cmp.Or(cfg.CookieName, defaultName)
-	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) && !strings.HasPrefix(name, securePrefix) {
+	if cfg.Secure && !strings.HasPrefix(name, hostPrefix) {
 		name = hostPrefix + name
 	}
 	lifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
-	faults := faultList{configerr.For("session")}
-	faults.addIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
-	faults.addIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
-	faults.addIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
+	faults := configerr.For("session")
+	faults.AddIf(cfg.Lifetime < 0, "Config.Lifetime", "is %v: leave it unset for 14 days", cfg.Lifetime)
+	faults.AddIf(cfg.IdleTimeout < 0, "Config.IdleTimeout", "is %v: leave it unset for no limit", cfg.IdleTimeout)
+	faults.AddIf(lifetime >= 0 && cfg.IdleTimeout > lifetime, "Config.IdleTimeout",
 		"is %v, longer than the lifetime of %v: leave it unset, or set a longer Lifetime", cfg.IdleTimeout, lifetime)
-	faults.addIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
+	faults.AddIf((&http.Cookie{Name: name}).Valid() != nil, "Config.CookieName",
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
-	faults.addIf(strings.HasPrefix(name, securePrefix), "Config.CookieName",
-		"is %q: leave out __Secure-, New adds __Host-, which is stricter", cfg.CookieName)
-	faults.addIf(strings.Contains(name, pendingInfix), "Config.CookieName",
+	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.addIf(strings.HasPrefix(name, hostPrefix) && !cfg.Secure, "Config.CookieName",
+	faults.AddIf(!cfg.Secure && (strings.HasPrefix(name, hostPrefix) || strings.HasPrefix(name, securePrefix)), "Config.CookieName",
 		"is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -129,38 +135,33 @@ func New(cfg Config) (*Manager, error) {
 	sm.HashTokenInStore = true
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
 	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
-	m, err := newManager(sm, cfg.Vault, cfg.Logger, nil)
-	if err == nil {
-		sm.ErrorFunc = m.unavailable
-	}
-	return m, err
+	sm.ErrorFunc = nil
+	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
 
 // FromSCS joins the session manager that an application already has: its cookie, codec,
-// lifetimes and error function stay. Its LoadAndSave, or [Manager.LoadAndSave], may be mounted
-// around the kit's handlers. Without either, the methods here write the record and the cookie.
+// lifetimes and error function stay. The methods here also work without a LoadAndSave.
 //
-// FromSCS puts a wrapper around sm.Store, which ends sessions for good (see the package
-// comment). So call it before sm is used, and do not replace sm.Store afterwards. Calling it
-// again for the same sm is harmless.
+// FromSCS puts a wrapper around sm.Store. So call it before sm is used, and do not replace
+// sm.Store afterwards. Calling it again for the same sm is harmless.
 //
 // It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
 // keeps its cookie, or sends it on the way back from the provider.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
-	faults := faultList{configerr.For("session")}
+	faults := configerr.For("session")
 	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {
 		faults.Add("Manager", "lacks a part: make it with scs.New")
 		return nil, faults.Err()
 	}
-	faults.addIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
-	faults.addIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
+	faults.AddIf(sm.Lifetime <= 0, "Manager.Lifetime", "is %v: make the manager with scs.New", sm.Lifetime)
+	faults.AddIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
 		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
-	faults.checkCookie(sm.Cookie, cfg)
+	checkCookie(faults, sm.Cookie, cfg)
 	var box *seal.Box
 	if _, own := sm.Codec.(codec); !own {
 		var err error
 		box, err = seal.New(cfg.Secrets, "xsignin session")
-		faults.addIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
+		faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -168,16 +169,8 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	return newManager(sm, cfg.Vault, cfg.Logger, box)
 }
 
-type faultList struct{ *configerr.List }
-
-func (l faultList) addIf(wrong bool, field, format string, args ...any) {
-	if wrong {
-		l.Add(field, format, args...)
-	}
-}
-
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
-func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
+func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 	const field = "Manager.Cookie."
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil {
@@ -186,24 +179,21 @@ func (l faultList) checkCookie(c scs.SessionCookie, cfg FromSCSConfig) {
 	}
 	secure := c.Secure || cfg.SecurePerRequest
 	host := strings.HasPrefix(c.Name, hostPrefix)
-	l.addIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.addIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
-	l.addIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
+	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
-	l.addIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
-	l.addIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
+	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	l.AddIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
 		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
-	l.addIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
+	l.AddIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
 		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	if public.Host == "" {
-		return
-	}
-	l.addIf(c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+	l.AddIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
 		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
-	l.addIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
+	l.AddIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
 		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
-	l.addIf(!secure && public.Scheme == "https", field+"Secure",
+	l.AddIf(!secure && public.Scheme == "https", field+"Secure",
 		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
 }
 
@@ -215,20 +205,22 @@ func withinDomain(host, domain string) bool {
 
 // newManager makes the Manager of a session manager.
 func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger = cmp.Or(logger, slog.Default())
 	s := wrapStore(sm, logger)
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
-		s.users = &UserSessions{store: s, vault: vault, logger: logger, slots: make(chan struct{}, touchesAtOnce)}
+		s.users = &UserSessions{store: s, vault: vault, slots: make(chan struct{}, touchesAtOnce)}
 	}
 	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
 	if _, err := sm.Load(probe, ""); err != nil || probe.key == nil {
 		return nil, errors.New("session: this version of scs keeps its sessions in an unknown way")
 	}
-	return &Manager{sm: sm, store: s, logger: logger, ctxKey: probe.key}, nil
+	m := &Manager{sm: sm, store: s, ctxKey: probe.key}
+	if sm.ErrorFunc == nil {
+		sm.ErrorFunc = m.unavailable
+	}
+	return m, nil
 }
 
 // keyProbe keeps the key that it is asked for.
@@ -249,16 +241,12 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // is one store read, and none with a cookie that scs never made. An error means that the store
 // did not answer.
 //
-// If a middleware has put the session into ctx, Get looks only there. Then it sees a sign-in
-// or sign-out of the same request. Otherwise, with an idle timeout, it also records that the
-// session is used, at most once in a sixteenth of the timeout. Values that another request of
-// the session saves within that moment are lost. A use that cannot be recorded is logged.
+// If a middleware has put the session into ctx, Get looks only there, and sees a sign-in or
+// sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
+// that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	i, err := m.current(ctx, r)
-	if !i.signedIn() {
-		return provider.User{}, false, err
-	}
-	return i.user, true, nil
+	return i.user, i.signedIn(), err
 }
 
 // Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the

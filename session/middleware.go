@@ -8,9 +8,8 @@ import (
 )
 
 // LoadAndSave is scs's middleware of that name, for applications that keep values in the
-// session. It may wrap the whole application, including the kit's handlers. Of several cookies
-// of the session's name, the one whose record opens counts. If the session cannot be saved after
-// a sign-in in the same request, the sign-in is undone, and scs's ErrorFunc answers.
+// session. It may wrap the whole application. If the session cannot be saved after a sign-in in
+// the same request, the sign-in is undone, and scs's ErrorFunc answers.
 //
 // As with scs, a Flush before the first Write loses the cookie. Behind another LoadAndSave of
 // the same sessions it does nothing.
@@ -25,12 +24,10 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
 		sm := *m.sm
 		sm.IdleTimeout = 0
-		failed := false
 		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-			failed = true
 			// The session ended while the request ran. The browser has a newer cookie, or none.
 			if undone := commit.end(false); !errors.Is(err, errEnded) {
-				m.fail(w, r, errors.Join(err, undone))
+				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
 			}
 		}
 		token, err := m.token(ctx, r)
@@ -38,34 +35,20 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			ctx, err = sm.Load(ctx, token)
 		}
 		if err != nil {
-			m.fail(w, r, err)
+			m.sm.ErrorFunc(w, r, err)
 			return
 		}
 		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
-		if !failed {
-			_ = commit.end(true)
-		}
+		_ = commit.end(true)
 	})
-}
-
-// fail answers a request whose session could not be read or saved.
-func (m *Manager) fail(w http.ResponseWriter, r *http.Request, err error) {
-	h := w.Header()
-	for _, name := range [...]string{
-		"Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range", "Etag", "Last-Modified", "Location", "Refresh",
-	} {
-		h.Del(name)
-	}
-	if m.sm.ErrorFunc == nil {
-		m.unavailable(w, r, err)
-		return
-	}
-	m.sm.ErrorFunc(w, r, err)
 }
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	m.store.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
+		w.Header().Del(name)
+	}
 	w.Header().Set("Retry-After", "5")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)

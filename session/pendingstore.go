@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,12 +15,12 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/internal/visitorpath"
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
-
-// MaxReturnTo is the longest [PendingSignIn.ReturnTo], in bytes, that a [PendingStore] keeps.
-const MaxReturnTo = 1500
 
 const (
 	pendingLifetime = 10 * time.Minute // from Begin to the callback
@@ -31,14 +32,11 @@ const (
 	maxPendingCookie = 800
 )
 
-// errExpired says that a cookie is too old.
-var errExpired = errors.New("session: the pending sign-in has expired")
-
 // PendingSignIn is a sign-in that a browser has begun.
 type PendingSignIn struct {
 	// Pending is what the provider needs to finish. It has secrets, which no log shows.
 	Pending provider.Pending `json:"-"`
-	// ReturnTo is the path to return to afterwards, unchecked. Above [MaxReturnTo] it is dropped.
+	// ReturnTo is the path to return to afterwards, unchecked. Above 1,500 bytes it is dropped.
 	ReturnTo string
 	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
 	Wanted []string
@@ -59,8 +57,8 @@ type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
 	// newest seals, all open.
 	Secrets [][]byte
-	// Secure says that the application is reached over https only. The cookies' names then
-	// begin with "__Host-", so that no other host can plant one.
+	// Secure says that the site is reached over https only. The cookies' names then begin with
+	// "__Host-", so that no other host can plant one.
 	Secure bool
 	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
 	// applications on one host need two names.
@@ -68,8 +66,14 @@ type PendingStoreConfig struct {
 	// Scopes are those that the application asks for, on all replicas. A cookie names them in
 	// a short form, and others as text.
 	Scopes []string
-	// Now is the clock. Nil means [time.Now].
-	Now func() time.Time
+}
+
+// Format implements [fmt.Formatter].
+func (c PendingStoreConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c PendingStoreConfig) LogValue() slog.Value {
+	return redact.Value("session.PendingStoreConfig(%d secrets, secure %t)", len(c.Secrets), c.Secure)
 }
 
 // PendingStore keeps the pending sign-ins of a browser in the browser: in five cookies with
@@ -80,9 +84,8 @@ type PendingStoreConfig struct {
 // cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
 // has started replaces no sign-in of the visitor.
 //
-// Each cookie takes at most 800 bytes. A longer return path, of up to [MaxReturnTo], is in a
-// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB, in whatever
-// order the answers of simultaneous logins arrive.
+// Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
+// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
 //
 // This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
@@ -108,11 +111,8 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		prefix = hostPrefix + prefix
 	}
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: cfg.Now, spent: recent[[43]byte]{max: maxSpent},
+		box: box, secure: cfg.Secure, now: time.Now, spent: recent[[43]byte]{max: maxSpent},
 		path: prefix + "path", scopes: make(map[string]string),
-	}
-	if s.now == nil {
-		s.now = time.Now
 	}
 	for i := range s.names {
 		s.names[i] = fmt.Sprint(prefix, i+1)
@@ -135,7 +135,7 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 		return errors.New("session: a pending sign-in needs a state")
 	case p.name == "":
 		return errors.New("session: another site may not replace the visitor's pending sign-ins")
-	case len(p.ReturnTo) > MaxReturnTo:
+	case len(p.ReturnTo) > visitorpath.MaxReturnTo:
 		p.ReturnTo = ""
 	}
 	if p.At.IsZero() {
@@ -221,23 +221,21 @@ func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn,
 	case found.name == "":
 		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
-	if found.path {
-		tried := 0
-		eachCookie(r, func(name, value string) bool {
-			if name == s.path {
-				path, err := s.unseal(s.pathPlace(found), value)
-				found.ReturnTo, tried = string(path), tried+1
-				return err != nil && tried < maxTokens
-			}
+	tried := 0
+	eachCookie(r, func(name, value string) bool {
+		if name != s.path || !found.path {
 			return true
-		})
-	}
+		}
+		path, err := s.unseal(s.pathPlace(found), value)
+		found.ReturnTo, tried = string(path), tried+1
+		return err != nil && tried < maxTokens
+	})
 	return found, nil
 }
 
 // Spend reports whether the sign-in with the state was not used before in this process.
 func (s *PendingStore) Spend(state string) bool {
-	return s.spent.claim(hashKey("", state), s.now(), pendingLifetime+pendingSkew)
+	return s.spent.due(hashKey("", state), s.now(), pendingLifetime+pendingSkew, true)
 }
 
 // Finish replaces the cookie of a sign-in by its outcome. Call it before the answer begins.
@@ -269,7 +267,7 @@ func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool)
 }
 
 // each calls yield with the first eight cookies of each of the five names. The error is
-// [errExpired] or says why a cookie does not open. p has a name in each case.
+// [provider.ErrExpired] or says why a cookie does not open. p has a name in each case.
 func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
 	var tried [maxPending]int
 	eachCookie(r, func(name, value string) bool {
@@ -280,38 +278,35 @@ func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err err
 		tried[i]++
 		p, err := s.decode(s.names[i], value)
 		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
-			err = errExpired
+			err = provider.ErrExpired
 		}
 		return yield(p, err)
 	})
 }
 
 // code codes the inside of a cookie.
-func (s *PendingStore) code(c *coder, p *PendingSignIn) {
+func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	at := p.At.UnixMicro() // microseconds keep the order of tabs that were opened together
-	c.number(&at)
+	c.Number(&at)
 	p.At = time.UnixMicro(at).UTC()
-	c.flag(&p.Ended, &p.foreign, &p.path)
-	c.text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
+	c.Flag(&p.Ended, &p.foreign, &p.path)
+	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
-		codeList(c, list, func(scope *string) {
-			if c.reading {
-				c.text(scope)
-				*scope = cmp.Or(s.scopes[*scope], *scope)
+		wire.List(c, list, func(scope *string) {
+			text := cmp.Or(s.scopes[*scope], *scope)
+			if c.Text(&text); c.Reading {
+				*scope = cmp.Or(s.scopes[text], text)
 				// A replica with other scopes may have begun this sign-in.
-				c.bad = c.bad || strings.HasPrefix(*scope, "\x00")
-				return
+				c.Bad = c.Bad || strings.HasPrefix(*scope, "\x00")
 			}
-			short := cmp.Or(s.scopes[*scope], *scope)
-			c.text(&short)
 		})
 	}
 }
 
 func (s *PendingStore) encode(p PendingSignIn) string {
-	c := &coder{b: make([]byte, 0, 512)}
+	c := &wire.Coder{B: make([]byte, 0, 512)}
 	s.code(c, &p)
-	return s.seal(p.name, c.b)
+	return s.seal(p.name, c.B)
 }
 
 func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
@@ -320,8 +315,8 @@ func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
 	if err != nil {
 		return p, err
 	}
-	c := &coder{b: plain, reading: true}
-	if s.code(c, &p); !c.done() {
+	c := &wire.Coder{B: plain, Reading: true}
+	if s.code(c, &p); !c.Done() {
 		return PendingSignIn{name: name}, errMalformed
 	}
 	return p, nil
@@ -333,7 +328,7 @@ func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" +
 // seal seals plain for one place: a cookie's name.
 func (s *PendingStore) seal(place string, plain []byte) string {
 	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, []byte(place))))
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, place)))
 }
 
 func (s *PendingStore) unseal(place, value string) ([]byte, error) {
@@ -341,7 +336,7 @@ func (s *PendingStore) unseal(place, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.box.Open(sealed, []byte(place))
+	return s.box.Open(sealed, place)
 }
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {

@@ -18,7 +18,7 @@ func TestOfSevenTabsTheFiveNewestComplete(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]int{{2, 3, 4, 5, 6}, {6, 5, 4, 3, 2}, {4, 2, 6, 3, 5}} {
 		clock := newClock()
-		j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+		j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 		v := newVisitor(t)
 		for i := range 7 {
 			clock.advance(time.Microsecond)
@@ -42,7 +42,7 @@ func TestOfSevenTabsTheFiveNewestComplete(t *testing.T) {
 func TestWhatCannotBeUsedIsClearedFirst(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 	v := newVisitor(t)
 	v.put(j, begun("stale"))
 	clock.advance(9 * time.Minute)
@@ -77,7 +77,7 @@ func TestTheCookiesOfAllTabsStayBelowWhatProxiesTake(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 300, 1500} {
 		clock := newClock()
-		j := newJar(t, session.PendingStoreConfig{Now: clock.Now, Secure: true})
+		j := newJar(t, session.PendingStoreConfig{Secure: true}, clock.Now)
 		v := newVisitor(t)
 		for i := range 7 {
 			clock.advance(time.Second)
@@ -132,7 +132,7 @@ func TestTheAnswersOfManyTabsMayArriveInAnyOrder(t *testing.T) {
 func TestAnotherSiteReplacesNoSignInOfTheVisitor(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 	v := newVisitor(t)
 	foreign := func(state, site string) error {
 		clock.advance(time.Second)

@@ -33,7 +33,8 @@ func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 func secret(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
-func newJar(t testing.TB, cfg session.PendingStoreConfig) *session.PendingStore {
+// newJar makes a PendingStore, with a clock if one is given.
+func newJar(t testing.TB, cfg session.PendingStoreConfig, clock ...func() time.Time) *session.PendingStore {
 	t.Helper()
 	if cfg.Secrets == nil {
 		cfg.Secrets = [][]byte{secret(1)}
@@ -41,6 +42,9 @@ func newJar(t testing.TB, cfg session.PendingStoreConfig) *session.PendingStore 
 	j, err := session.NewPendingStore(cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, now := range clock {
+		j.SetClock(now)
 	}
 	return j
 }
@@ -132,7 +136,7 @@ func TestAPendingSignInIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		c := newClock()
-		j := newJar(t, session.PendingStoreConfig{Now: c.Now, Secure: secure})
+		j := newJar(t, session.PendingStoreConfig{Secure: secure}, c.Now)
 		v := newVisitor(t)
 		w := v.put(j, begun("handle"))
 		cookie := sent(t, w)
@@ -209,7 +213,7 @@ func TestAPendingSignInLivesTenMinutes(t *testing.T) {
 		{-time.Minute - time.Second, provider.ErrExpired},
 	} {
 		clock := newClock()
-		j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+		j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 		v := newVisitor(t)
 		v.put(j, begun("handle"))
 		clock.advance(c.age)
@@ -225,7 +229,7 @@ func TestAPendingSignInLivesTenMinutes(t *testing.T) {
 func TestACookieThatIsNotOursIsAnotherBrowsers(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 	v := newVisitor(t)
 	_, err := v.take(j, "handle")
 	wantKind(t, err, provider.ErrOtherBrowser)
@@ -314,7 +318,7 @@ func TestASignOutWithoutASessionSpendsNothing(t *testing.T) {
 func TestAPlantedCookieOfTheSameNameHidesNothing(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	j := newJar(t, session.PendingStoreConfig{Now: clock.Now})
+	j := newJar(t, session.PendingStoreConfig{}, clock.Now)
 	_, stale := oneCookie(newVisitor(t), j, "handle")
 	clock.advance(11 * time.Minute)
 	name, good := oneCookie(newVisitor(t), j, "handle")

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/gob"
+	"errors"
 	"maps"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -35,17 +37,15 @@ type identity struct {
 	touched time.Time
 }
 
-func (i *identity) code(c *coder) {
+func (i *identity) code(c *wire.Coder) {
 	u := &i.user
-	c.time(&i.touched, &u.SignedInAt)
-	c.number(&i.stamp)
-	c.text(&i.id, &i.key, &u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email)
+	c.Time(&i.touched, &u.SignedInAt)
+	c.Number(&i.stamp)
+	c.Text(&i.id, &i.key, &u.Provider, &u.AccountID, &u.ID, &u.Username, &u.Name, &u.AvatarURL, &u.Email)
 }
 
-func (i *identity) signedIn() bool { return signedIn(&i.user) }
-
-// signedIn reports whether u is a user.
-func signedIn(u *provider.User) bool { return u.Provider != "" && u.ID != "" }
+// signedIn reports whether the session has a user.
+func (i *identity) signedIn() bool { return i.user.Provider != "" && i.user.ID != "" }
 
 // record is a session as the store has it.
 type record struct {
@@ -65,23 +65,26 @@ type record struct {
 // another version does not decode: the user has to sign in again.
 type codec struct{}
 
+// errMalformed says that bytes are not what this package writes.
+var errMalformed = errors.New("session: malformed record")
+
 const recordVersion = 0xb3
 
 // Encode implements scs.Codec. The record counts as used now.
 func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	i, signedIn := values[identityKey].(identity)
 	i.touched = time.Now()
-	c := &coder{b: make([]byte, 0, 256)}
-	c.b = append(c.b, recordVersion)
-	c.time(&deadline)
+	c := &wire.Coder{B: make([]byte, 0, 256)}
+	c.B = append(c.B, recordVersion)
+	c.Time(&deadline)
 	i.code(c)
 	if len(values) == 0 || signedIn && len(values) == 1 {
-		return bytes.Clone(c.b), nil // memory keeps it
+		return bytes.Clone(c.B), nil // memory keeps it
 	}
 	// The caller's map is the live session, which keeps the identity.
 	values = maps.Clone(values)
 	delete(values, identityKey)
-	buf := bytes.NewBuffer(c.b)
+	buf := bytes.NewBuffer(c.B)
 	err := gob.NewEncoder(buf).Encode(values)
 	return buf.Bytes(), err
 }
@@ -91,10 +94,10 @@ func decodeHeader(b []byte) (rec record, rest []byte, ok bool) {
 	if !ownRecord(b) {
 		return record{}, nil, false
 	}
-	c := coder{b: b[1:], reading: true}
-	c.time(&rec.deadline)
+	c := wire.Coder{B: b[1:], Reading: true}
+	c.Time(&rec.deadline)
 	rec.code(&c)
-	return rec, c.b, !c.bad
+	return rec, c.B, !c.Bad
 }
 
 func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
@@ -167,9 +170,9 @@ func (s *store) identityValue(i identity) any {
 		return i
 	}
 	i.touched = time.Now()
-	c := &coder{b: make([]byte, 0, 256)}
+	c := &wire.Coder{B: make([]byte, 0, 256)}
 	i.code(c)
-	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.b, nil))
+	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.B))
 }
 
 // identityOf reads the identity from a session's value.
@@ -182,12 +185,12 @@ func (s *store) identityOf(value any) (i identity) {
 	if err != nil || s.box == nil {
 		return identity{}
 	}
-	plain, err := s.box.Open(sealed, nil)
+	plain, err := s.box.Open(sealed)
 	if err != nil {
 		return identity{}
 	}
-	c := &coder{b: plain, reading: true}
-	if i.code(c); !c.done() {
+	c := &wire.Coder{B: plain, Reading: true}
+	if i.code(c); !c.Done() {
 		return identity{}
 	}
 	return i

@@ -130,7 +130,7 @@ func TestSessionIDsDoNotReachTheLog(t *testing.T) {
 				t.Errorf("the log has the record's key:\n%s", &b)
 			}
 		}
-		if s := b.String(); strings.Contains(s, token) || strings.Count(s, "\n") != 3 || strings.Count(s, "does not decode") != 1 {
+		if s := b.String(); strings.Contains(s, token) || !strings.Contains(s, "does not decode") {
 			t.Errorf("the log is\n%s", s)
 		}
 	})

@@ -30,9 +30,18 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		err = r.Context().Err()
 	}
 	if err != nil {
-		return fmt.Errorf("session: signing in: %w", join(err, s.end(false)))
+		// A store that is away says so at every step, and once is enough.
+		if undone := s.end(false); undone != nil && undone.Error() != err.Error() {
+			err = errors.Join(err, undone)
+		}
+		return fmt.Errorf("session: signing in: %w", err)
 	}
-	s.endOld()
+	if s.oldToken != "" {
+		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
+			m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
+		}
+		m.store.users.mark(s.ctx, s.old)
+	}
 	if !s.joined {
 		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
 	}
@@ -62,7 +71,7 @@ type signIn struct {
 func (s *signIn) begin(u provider.User) (err error) {
 	m := s.m
 	s.ctx = context.WithoutCancel(s.r.Context())
-	if !signedIn(&u) {
+	if u.Provider == "" || u.ID == "" {
 		return errors.New("the user has no provider or no id")
 	}
 	if s.joined {
@@ -93,17 +102,6 @@ func (s *signIn) begin(u provider.User) (err error) {
 	return err
 }
 
-// endOld ends the session that the browser had before.
-func (s *signIn) endOld() {
-	if s.oldToken == "" {
-		return
-	}
-	if err := s.m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
-		s.m.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
-	}
-	s.m.store.users.mark(s.ctx, s.old)
-}
-
 // end tells whether the sign-in stands. If it does not, end removes it.
 func (s *signIn) end(saved bool) error {
 	var err error
@@ -129,15 +127,6 @@ func (s *signIn) undo() (err error) {
 	return err
 }
 
-// join is [errors.Join] for two that may say the same: a store that is away says so at every
-// step, and once is enough.
-func join(a, b error) error {
-	if a != nil && b != nil && a.Error() == b.Error() {
-		return a
-	}
-	return errors.Join(a, b)
-}
-
 // SignOut ends this browser's session for good and clears its cookie, if it sent one. If the
 // browser sent several cookies of the name, each of their sessions ends. Call SignOut before
 // the answer begins.
@@ -153,7 +142,7 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 		token = m.sm.Token(ctx)
 		ended = append(ended, record{identity: m.identityIn(ctx), deadline: m.sm.Deadline(ctx)})
 	}
-	sent := m.eachToken(r, func(t string) bool {
+	_, sent := m.eachToken(r, func(t string) bool {
 		if t != token {
 			rec, removeErr := m.store.remove(ctx, keyOf(t))
 			err = cmp.Or(err, removeErr)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 	"unsafe"
 
@@ -67,11 +66,10 @@ type store struct {
 	sm     *scs.SessionManager
 	logger *slog.Logger
 	// box seals the identity for a codec of the application. Nil means our codec.
-	box        *seal.Box
-	users      *UserSessions // nil without a vault
-	later      background
-	touched    recent[string] // keys touched for the idle timeout, ids for the lists
-	unreadable sync.Once
+	box     *seal.Box
+	users   *UserSessions // nil without a vault
+	later   background
+	touched recent[string] // keys touched for the idle timeout, ids for the lists
 }
 
 // wrapStore puts a store around sm's, once.
@@ -92,11 +90,9 @@ func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
 type withContext struct{ scs.Store }
 
 func (s withContext) FindCtx(_ context.Context, key string) ([]byte, bool, error) { return s.Find(key) }
-
 func (s withContext) CommitCtx(_ context.Context, key string, b []byte, expiry time.Time) error {
 	return s.Commit(key, b, expiry)
 }
-
 func (s withContext) DeleteCtx(_ context.Context, key string) error { return s.Delete(key) }
 
 // bound bounds calls to a store that takes contexts.
@@ -107,8 +103,7 @@ func (s *store) bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, storeTime)
 }
 
-// hashKey hashes a session id as scs does, or a tombstone's name. The buffer keeps it from
-// allocating.
+// hashKey hashes a session id as scs does, or a tombstone's name, without an allocation.
 func hashKey(prefix, token string) (key [43]byte) {
 	var buf [maxToken]byte
 	sum := sha256.Sum256(append(append(buf[:0], prefix...), token...))
@@ -122,8 +117,7 @@ func keyOf(token string) string {
 	return string(key[:])
 }
 
-// tombstoneKey has the length of scs's own keys, as some stores have columns of
-// exactly that width, and cannot be turned back into the key.
+// tombstoneKey has the length of scs's keys, as some stores have columns of that width.
 func tombstoneKey(key string) string {
 	stone := hashKey("xsignin tombstone\x00", key)
 	return string(stone[:])
@@ -140,7 +134,8 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 		return record{}, false, err
 	}
 	if rec, ok = s.decode(b); !ok {
-		s.logUnreadable(ctx)
+		// The codec's error may quote the record.
+		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 		return record{}, false, nil
 	}
 	return rec, !s.due(&rec) || s.use(ctx, key, rec), nil
@@ -162,16 +157,8 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 	return s.open(ctx, string(key[:]))
 }
 
-// logUnreadable logs once that there are records that do not decode. The codec's error may
-// quote the record, so it is left out.
-func (s *store) logUnreadable(ctx context.Context) {
-	s.unreadable.Do(func() {
-		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
-	})
-}
-
 // due reports whether the use of the session has to be recorded.
-func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec) }
+func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec, false) }
 
 // idleDue reports whether the idle timeout needs a new record.
 func (s *store) idleDue(rec *record) bool {
@@ -184,7 +171,7 @@ func (s *store) idleDue(rec *record) bool {
 // is logged, and tried again later.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	s.users.touch(key, rec)
-	if !s.idleDue(&rec) || !s.touched.claim(key, time.Now(), s.sm.IdleTimeout/touchShare) {
+	if !s.idleDue(&rec) || !s.touched.due(key, time.Now(), s.sm.IdleTimeout/touchShare, true) {
 		return true
 	}
 	b, err := s.encode(rec)
@@ -211,11 +198,8 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	if !ok || err != nil {
 		return nil, false, err
 	}
-	if _, values, err := s.sm.Codec.Decode(rec.raw); err != nil || values == nil {
-		s.logUnreadable(ctx)
-		return nil, false, nil
-	}
-	return rec.raw, true, nil
+	_, values, err := s.sm.Codec.Decode(rec.raw)
+	return rec.raw, err == nil && values != nil, nil
 }
 
 // CommitCtx implements [scs.CtxStore], see [store].

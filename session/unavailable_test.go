@@ -104,12 +104,6 @@ func TestAnApplicationsErrorFunctionIsUsed(t *testing.T) {
 	if w.Code != http.StatusTeapot {
 		t.Error(w.Code)
 	}
-	m.SCS().ErrorFunc = nil
-	w, r = request(m, strings.Repeat("A", 43))
-	m.LoadAndSave(site(t, m)).ServeHTTP(w, r)
-	if w.Code != http.StatusServiceUnavailable {
-		t.Error(w.Code)
-	}
 }
 
 func TestARecordThatDoesNotDecodeIsANewVisitor(t *testing.T) {

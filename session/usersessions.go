@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,22 +27,18 @@ const (
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
 // sealed entry of the token store. Goroutines may share a UserSessions.
 //
-// Ending sessions holds at once on all replicas that share the session store. In three cases
-// a session stays open until a request next touches it, in the background, which a replica
-// does at most once in ten minutes:
-//
-//   - a write of its record arrived after the record was deleted;
-//   - its record is in the memory of another process;
-//   - the application renewed its id by scs while the token store was away.
+// Ending sessions holds at once on all replicas that share the session store. A session stays
+// open until a request next touches it, in the background, at most once in ten minutes, if a
+// write of its record came after the deletion, if its record is in the memory of another
+// process, or if the application renewed its id by scs while the token store was away.
 //
 // The list holds at most 200 sessions of a user, and 48 KiB. Above that the least recently
 // used session ends. If the token store loses an entry, users stay signed in, and sessions are
 // listed again when they are touched.
 type UserSessions struct {
-	store  *store
-	vault  *tokenstore.Vault
-	logger *slog.Logger
-	slots  chan struct{} // full when enough touches run
+	store *store
+	vault *tokenstore.Vault
+	slots chan struct{} // full when enough touches run
 }
 
 // List returns the sessions of a user, the most recently used first. userID is
@@ -59,24 +54,22 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one.
+// the current one. A nil match ends all sessions, also those that are not in the list. A
+// sign-in that comes later stays.
+//
+// An error means that not all may have ended. If the entry was written, this process goes on
+// in the background.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
-	return u.ending(ctx, userID, func(e *entry) { e.end(match) })
-}
-
-// EndAll ends all sessions of a user, also those that are not in the list. A sign-in that
-// comes later stays. An error means that not all may have ended. If the entry was written, this
-// process goes on in the background.
-func (u *UserSessions) EndAll(ctx context.Context, userID string) error {
-	return u.ending(ctx, userID, func(e *entry) { e.endAll(time.Now()) })
-}
-
-// ending writes the end of sessions into the entry, then deletes their records.
-func (u *UserSessions) ending(ctx context.Context, userID string, change func(*entry)) error {
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
 	}
-	left, err := u.update(ctx, userID, true, func(e *entry) bool { change(e); return true })
+	left, err := u.update(ctx, userID, true, func(e *entry) bool {
+		if match == nil {
+			e.notBefore = e.nextStamp(time.Now())
+		}
+		e.end(match)
+		return true
+	})
 	if err == nil && len(left) > 0 {
 		err = u.finish(context.WithoutCancel(ctx), userID, left)
 	}
@@ -146,7 +139,7 @@ func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent s
 		return true
 	})
 	u.resume(rec.user.ID, left)
-	u.store.touched.claim(rec.id, now, touchEvery)
+	u.store.touched.due(rec.id, now, touchEvery, true)
 	return err
 }
 
@@ -179,14 +172,14 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 	})
 }
 
-// due reports whether the session was not touched lately.
-func (u *UserSessions) due(rec *record) bool {
-	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery)
+// due reports whether a touch of the session is due, and claims it if claim is set.
+func (u *UserSessions) due(rec *record, claim bool) bool {
+	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
 func (u *UserSessions) touch(key string, rec record) {
-	if !u.due(&rec) || !u.store.touched.claim(rec.id, time.Now(), touchEvery) {
+	if !u.due(&rec, true) {
 		return
 	}
 	select {
@@ -277,7 +270,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 	for pause := 4 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		e, v, err := u.read(ctx, userID)
 		if replace && err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
-			u.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
+			u.store.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
 			e, err = entry{}, nil
 		}
 		if err != nil || !change(&e) {
@@ -288,7 +281,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 		switch {
 		case err == nil:
 			if dropped > 0 {
-				u.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
+				u.store.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
 			}
 			return e.unfinished(), nil
 		case !errors.Is(err, tokenstore.ErrConflict):

@@ -104,7 +104,7 @@ func (l *listed) bubble(t *testing.T, f func(t *testing.T)) {
 
 func endAll(t testing.TB, m *session.Manager, user string) {
 	t.Helper()
-	if err := m.UserSessions().EndAll(t.Context(), user); err != nil {
+	if err := m.UserSessions().End(t.Context(), user, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -244,7 +244,7 @@ func TestAKilledEnderIsFinished(t *testing.T) {
 				dead := l.spy
 				dead.reset(failing)
 				ctx, cancel := context.WithCancel(t.Context())
-				if err := l.a.UserSessions().EndAll(ctx, "ann"); !errors.Is(err, errStore) {
+				if err := l.a.UserSessions().End(ctx, "ann", nil); !errors.Is(err, errStore) {
 					t.Fatalf("%v", err)
 				}
 				cancel()

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -68,10 +69,8 @@ func (e *entry) refuses(i *identity) bool {
 
 // find returns the session with the id, or nil.
 func (e *entry) find(id string) *UserSession {
-	for i := range e.sessions {
-		if e.sessions[i].ID == id {
-			return &e.sessions[i]
-		}
+	if i := slices.IndexFunc(e.sessions, func(s UserSession) bool { return s.ID == id }); i >= 0 {
+		return &e.sessions[i]
 	}
 	return nil
 }
@@ -87,10 +86,10 @@ func (e *entry) put(s UserSession) {
 	e.sessions = append(e.sessions, s)
 }
 
-// end ends the sessions that match.
+// end ends the sessions that match, or all with a nil match.
 func (e *entry) end(match func(UserSession) bool) {
 	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool {
-		if !match(s) {
+		if match != nil && !match(s) {
 			return false
 		}
 		e.ended = append(e.ended, ended{s.ID, s.key, s.Deadline})
@@ -98,20 +97,9 @@ func (e *entry) end(match func(UserSession) bool) {
 	})
 }
 
-// endAll ends all sessions, also those that are not in the list.
-func (e *entry) endAll(now time.Time) {
-	e.notBefore = e.nextStamp(now)
-	e.end(func(UserSession) bool { return true })
-}
-
 // unfinished returns the sessions that have ended, and whose record is still to be deleted.
-func (e *entry) unfinished() (left []ended) {
-	for _, s := range e.ended {
-		if s.key != "" {
-			left = append(left, s)
-		}
-	}
-	return left
+func (e *entry) unfinished() []ended {
+	return slices.DeleteFunc(slices.Clone(e.ended), func(s ended) bool { return s.key == "" })
 }
 
 // forget removes the keys whose record was deleted. It reports whether there were any.
@@ -145,32 +133,32 @@ func (e *entry) trim(now time.Time) (dropped int) {
 	return dropped
 }
 
-func (e *entry) code(c *coder) {
+func (e *entry) code(c *wire.Coder) {
 	version := int64(entryVersion)
-	c.number(&version)
-	c.bad = c.bad || version != entryVersion
-	c.number(&e.last)
-	c.number(&e.notBefore)
-	codeList(c, &e.sessions, func(s *UserSession) {
-		c.text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
-		c.number(&s.stamp)
-		c.time(&s.Created, &s.LastUsed, &s.Deadline)
+	c.Number(&version)
+	c.Bad = c.Bad || version != entryVersion
+	c.Number(&e.last)
+	c.Number(&e.notBefore)
+	wire.List(c, &e.sessions, func(s *UserSession) {
+		c.Text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
+		c.Number(&s.stamp)
+		c.Time(&s.Created, &s.LastUsed, &s.Deadline)
 	})
-	codeList(c, &e.ended, func(s *ended) {
-		c.text(&s.id, &s.key)
-		c.time(&s.deadline)
+	wire.List(c, &e.ended, func(s *ended) {
+		c.Text(&s.id, &s.key)
+		c.Time(&s.deadline)
 	})
 }
 
 func (e *entry) encode() []byte {
-	c := &coder{b: make([]byte, 0, 1024)}
+	c := &wire.Coder{B: make([]byte, 0, 1024)}
 	e.code(c)
-	return c.b
+	return c.B
 }
 
 func decodeEntry(b []byte) (e entry, err error) {
-	c := &coder{b: b, reading: true}
-	if e.code(c); !c.done() {
+	c := &wire.Coder{B: b, Reading: true}
+	if e.code(c); !c.Done() {
 		return entry{}, tokenstore.ErrUnreadable
 	}
 	return e, nil

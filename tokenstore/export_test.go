@@ -8,7 +8,8 @@ func AdvanceLeases(s Store, d time.Duration) {
 	m := s.(*memory)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, e := range m.entries {
+	for key, e := range m.entries {
 		e.until = e.until.Add(-d)
+		m.entries[key] = e
 	}
 }

@@ -18,7 +18,7 @@ type memory struct {
 	mu sync.Mutex // guards all below
 	// count numbers versions and leases of all keys, so that none comes again.
 	count   uint64
-	entries map[Key]*memoryEntry
+	entries map[Key]memoryEntry
 }
 
 type memoryEntry struct {
@@ -34,7 +34,7 @@ type memoryEntry struct {
 //
 // Values may have any length. Leases are timed by [time.Now]. List and Walk read the keys of
 // all users.
-func NewMemory() Store { return &memory{entries: make(map[Key]*memoryEntry)} }
+func NewMemory() Store { return &memory{entries: make(map[Key]memoryEntry)} }
 
 // lock locks m.mu unless ctx has ended.
 func (m *memory) lock(ctx context.Context) error {
@@ -70,7 +70,7 @@ func (m *memory) Replace(ctx context.Context, key Key, v Version, value []byte) 
 		return "", err
 	}
 	defer m.mu.Unlock()
-	if m.version(key) != v {
+	if m.entries[key].Version != v {
 		return "", ErrConflict
 	}
 	return m.write(key, value), nil
@@ -81,7 +81,7 @@ func (m *memory) Delete(ctx context.Context, key Key, v Version) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if now := m.version(key); now != "" && now != v {
+	if now := m.entries[key].Version; now != "" && now != v {
 		return ErrConflict
 	}
 	delete(m.entries, key)
@@ -105,6 +105,7 @@ func (m *memory) Lease(ctx context.Context, key Key, v Version, d time.Duration)
 		return "", &LeasedError{Remaining: left}
 	}
 	e.lease, e.until, e.length = LeaseID(m.next()), now.Add(d), d
+	m.entries[key] = e
 	return e.lease, nil
 }
 
@@ -115,6 +116,7 @@ func (m *memory) Release(ctx context.Context, key Key, id LeaseID) error {
 	defer m.mu.Unlock()
 	if e, ok := m.entries[key]; ok && e.lease == id {
 		e.lease = ""
+		m.entries[key] = e
 	}
 	return nil
 }
@@ -151,18 +153,10 @@ func (m *memory) Walk(ctx context.Context, visit func(Key) error) error {
 	return nil
 }
 
-// version returns the version of an entry, or the zero Version. m.mu must be held.
-func (m *memory) version(key Key) Version {
-	if e, ok := m.entries[key]; ok {
-		return e.Version
-	}
-	return ""
-}
-
 // write stores a copy of value in a new entry, which has no lease. m.mu must be held.
 func (m *memory) write(key Key, value []byte) Version {
 	e := Entry{Value: bytes.Clone(value), Version: Version(m.next())}
-	m.entries[key] = &memoryEntry{Entry: e}
+	m.entries[key] = memoryEntry{Entry: e}
 	return e.Version
 }
 

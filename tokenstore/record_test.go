@@ -61,8 +61,8 @@ func TestVaultDeletesWhatItCannotRead(t *testing.T) {
 	record := Key{Provider: ".sessions", UserID: "12"}
 	for name, damage := range map[string]func(k Key) []byte{
 		"damaged":           func(Key) []byte { return []byte("junk") },
-		"an unknown secret": func(k Key) []byte { return vault(t, m, secret('b')).box.Seal(nil, appendKey(nil, k)) },
-		"a newer format":    func(k Key) []byte { return v.box.Seal([]byte{9}, appendKey(nil, k)) },
+		"an unknown secret": func(k Key) []byte { return vault(t, m, secret('b')).box.Seal(nil, k.Provider, k.UserID, k.AccountID) },
+		"a newer format":    func(k Key) []byte { return v.box.Seal([]byte{9}, k.Provider, k.UserID, k.AccountID) },
 	} {
 		want, err := m.Put(t.Context(), key, damage(key))
 		if err != nil {

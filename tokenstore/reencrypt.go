@@ -146,11 +146,15 @@ func (v *Vault) reencrypt(ctx context.Context, key Key) error {
 	if err != nil {
 		return err
 	}
+	value, err := v.seal(key, plain)
+	if err != nil {
+		return err
+	}
 	id, err := v.store.Lease(ctx, key, e.Version, reencryptLease)
 	if err != nil {
 		return err
 	}
-	_, err = v.store.Replace(ctx, key, e.Version, v.box.Seal(plain, appendKey(make([]byte, 0, keyLength), key)))
+	_, err = v.store.Replace(ctx, key, e.Version, value)
 	if err != nil && !errors.Is(err, ErrConflict) {
 		// Other callers need not wait until the lease runs out.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

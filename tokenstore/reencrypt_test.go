@@ -154,7 +154,7 @@ func TestReencryptNamesFewOfManyMissingSecrets(t *testing.T) {
 func TestReencryptDoesNotDecode(t *testing.T) {
 	m := NewMemory()
 	newer := []byte("\x02something new")
-	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, appendKey(nil, key))); err != nil {
+	if _, err := m.Put(t.Context(), key, vault(t, m, secret('a')).box.Seal(newer, key.Provider, key.UserID, key.AccountID)); err != nil {
 		t.Fatal(err)
 	}
 	if err := reencrypts(t, m, Reencrypted{Reencrypted: 1}); err != nil {

@@ -91,18 +91,18 @@ func (t Token) LogValue() slog.Value {
 // store tokens.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }
 
-// An encoded token is the byte tokenFormat, 1 or 0 for NeedsReauth, Expiry and ObtainedAt in
-// milliseconds, and then texts, each with its length in front: those of a Token in the order
-// of encodeToken, and the scopes. Change the first byte with every change that older programs
-// would misread.
-const tokenFormat = 3
+// tokenFormat is the first byte of an encoded token. Change it with every change that older
+// programs would misread.
+const tokenFormat = 4
+
+func (t *Token) code(c *wire.Coder) {
+	c.Flag(&t.NeedsReauth)
+	c.Time(&t.Expiry, &t.ObtainedAt)
+	c.Text(&t.AccessToken, &t.TokenSecret, &t.RefreshToken, &t.AccountID, &t.Username, &t.Name)
+	wire.List(c, &t.Scopes, func(scope *string) { c.Text(scope) })
+}
 
 func encodeToken(t Token) ([]byte, error) {
-	b := append(make([]byte, 0, 512), tokenFormat, 0)
-	if t.NeedsReauth {
-		b[1] = 1
-	}
-	b = wire.AppendTime(wire.AppendTime(b, t.Expiry), t.ObtainedAt)
 	texts := [...]string{t.AccessToken, t.TokenSecret, t.RefreshToken, t.AccountID, t.Username, t.Name}
 	for _, list := range [...][]string{texts[:], t.Scopes} {
 		for _, s := range list {
@@ -110,27 +110,23 @@ func encodeToken(t Token) ([]byte, error) {
 			if !utf8.ValidString(s) {
 				return nil, errors.New("tokenstore: the token has bytes that are not UTF-8")
 			}
-			b = wire.AppendString(b, s)
 		}
 	}
-	return b, nil
+	c := wire.Coder{B: append(make([]byte, 0, 512), tokenFormat)}
+	t.code(&c)
+	return c.B, nil
 }
 
-func decodeToken(b []byte) (Token, error) {
-	r := wire.Reader{Rest: string(b)}
-	if format := r.Byte(); format != tokenFormat && len(b) > 0 {
+func decodeToken(b []byte) (t Token, err error) {
+	if len(b) == 0 {
+		return Token{}, ErrUnreadable
+	}
+	if b[0] != tokenFormat {
 		// Not ErrUnreadable, since a newer program can read the token.
-		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)", format, tokenFormat)
+		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)", b[0], tokenFormat)
 	}
-	t := Token{
-		NeedsReauth: r.Byte() == 1, Expiry: r.Time(), ObtainedAt: r.Time(),
-		AccessToken: r.Text(), TokenSecret: r.Text(), RefreshToken: r.Text(),
-		AccountID: r.Text(), Username: r.Text(), Name: r.Text(),
-	}
-	for r.Rest != "" {
-		t.Scopes = append(t.Scopes, r.Text())
-	}
-	if r.Bad {
+	c := wire.Coder{B: b[1:], Reading: true}
+	if t.code(&c); !c.Done() {
 		return Token{}, ErrUnreadable
 	}
 	return t, nil

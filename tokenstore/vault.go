@@ -9,7 +9,6 @@ import (
 
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
-	"github.com/xsignin/xsignin/internal/wire"
 )
 
 // maxValue is the longest value that every [Store] takes.
@@ -160,7 +159,7 @@ func (v *Vault) read(ctx context.Context, key Key) ([]byte, Version, error) {
 
 // open returns what was sealed under key.
 func (v *Vault) open(key Key, value []byte) ([]byte, error) {
-	plain, err := v.box.Open(value, appendKey(make([]byte, 0, keyLength), key))
+	plain, err := v.box.Open(value, key.Provider, key.UserID, key.AccountID)
 	var unknown *seal.UnknownKeyError
 	switch {
 	case err == nil:
@@ -184,7 +183,7 @@ func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	value := v.box.Seal(plain, appendKey(make([]byte, 0, keyLength), key))
+	value := v.box.Seal(plain, key.Provider, key.UserID, key.AccountID)
 	if len(value) > maxValue {
 		return nil, fmt.Errorf("tokenstore: the entry takes %d bytes sealed; stores keep up to %d", len(value), maxValue)
 	}
@@ -192,16 +191,6 @@ func (v *Vault) seal(key Key, plain []byte) ([]byte, error) {
 }
 
 var errReserved = errors.New("tokenstore: providers whose names begin with a dot are reserved for the kit, see Key")
-
-// keyLength is what the associated data of most keys takes at most.
-const keyLength = 256
-
-// appendKey appends the associated data that binds an entry to its key. No two keys have the
-// same.
-func appendKey(b []byte, k Key) []byte {
-	b = wire.AppendString(b, k.Provider)
-	return wire.AppendString(wire.AppendString(b, k.UserID), k.AccountID)
-}
 
 // Format implements [fmt.Formatter], so that no verb prints a secret.
 func (v Vault) Format(f fmt.State, _ rune) { redact.Format(f, v) }

@@ -141,16 +141,21 @@ func TestVaultMovedEntry(t *testing.T) {
 	}
 }
 
-// The associated data of two keys is never the same.
+// What is sealed for one key opens for no other.
 func TestVaultKeysApart(t *testing.T) {
+	v := vault(t, NewMemory(), secret('a'))
 	pairs := [][2]Key{
 		{{"x", "12", ""}, {"x1", "2", ""}}, {{"x", "1", "2"}, {"x", "12", ""}}, {{"x", "1", "2"}, {"x", "", "12"}},
 		{{"x", "\x00", ""}, {"x\x01", "", ""}}, {{"", "\x00", ""}, {"\x00", "", ""}}, {{"", "", "\x00"}, {"", "\x00", ""}},
 		{{"a", "", ""}, {"", "a", ""}}, {{"\x01a", "b", ""}, {"", "\x01a\x01b", ""}},
 	}
 	for _, p := range pairs {
-		if bytes.Equal(appendKey(nil, p[0]), appendKey(nil, p[1])) {
-			t.Errorf("%q and %q have the same associated data", p[0], p[1])
+		value, err := v.seal(p[0], []byte("value"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.open(p[1], value); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("what was sealed for %q opens for %q: %v", p[0], p[1], err)
 		}
 	}
 }
@@ -161,8 +166,8 @@ func TestVaultDamagedEntry(t *testing.T) {
 	for name, value := range map[string][]byte{
 		"empty":          {},
 		"random":         []byte(strings.Repeat("junk", 20)),
-		"sealed nothing": v.box.Seal(nil, appendKey(nil, key)),
-		"sealed half":    v.box.Seal([]byte("\x03\x00secret"), appendKey(nil, key)),
+		"sealed nothing": v.box.Seal(nil, key.Provider, key.UserID, key.AccountID),
+		"sealed half":    v.box.Seal([]byte("\x04\x00secret"), key.Provider, key.UserID, key.AccountID),
 	} {
 		if _, err := m.Put(t.Context(), key, value); err != nil {
 			t.Fatal(err)
@@ -171,10 +176,10 @@ func TestVaultDamagedEntry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x04new"), appendKey(nil, key))); err != nil {
+	if _, err := m.Put(t.Context(), key, v.box.Seal([]byte("\x05new"), key.Provider, key.UserID, key.AccountID)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 4") {
+	if _, _, err := v.Get(t.Context(), key); err == nil || errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "format 5") {
 		t.Errorf("a newer format: %v", err)
 	}
 }

@@ -246,7 +246,7 @@ func (j journey) link(v *traveller) {
 		if a := v.s.browser().SignIn(v.login, xtest.DefaultUserID); a.StatusCode != http.StatusSeeOther {
 			v.s.T.Fatalf("%s links the account: status %d, body %s", user, a.StatusCode, a.Text)
 		}
-		if err := v.s.Kit.Sessions().UserSessions().EndAll(context.Background(), user); err != nil {
+		if err := v.s.Kit.Sessions().UserSessions().End(context.Background(), user, nil); err != nil {
 			v.s.T.Fatal(err)
 		}
 	}

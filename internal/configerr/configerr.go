@@ -37,6 +37,13 @@ func (l *List) Add(field, format string, args ...any) {
 	l.errs = append(l.errs, &Error{Package: l.pkg, Field: field, Problem: fmt.Sprintf(format, args...)})
 }
 
+// AddIf is Add if the setting is wrong.
+func (l *List) AddIf(wrong bool, field, format string, args ...any) {
+	if wrong {
+		l.Add(field, format, args...)
+	}
+}
+
 // CheckProviderName adds an error if name cannot be the name of a provider.
 func (l *List) CheckProviderName(field, name string) {
 	switch {

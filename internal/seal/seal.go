@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,10 +25,12 @@ const (
 	headerLen = 1 + idLen
 	// A 96-bit nonce in front and a 128-bit tag behind the ciphertext.
 	overhead = 12 + 16
+	// placeLen is what most places take at most.
+	placeLen = 128
 )
 
 // ErrOpen says that a value does not open. It is damaged, or was sealed for another
-// purpose or with other associated data. AES-GCM does not tell which.
+// purpose or place. AES-GCM does not tell which.
 var ErrOpen = errors.New("seal: the value is damaged or was sealed for another place")
 
 // UnknownKeyError says that a value was sealed with a secret that the Box does
@@ -96,18 +99,20 @@ func derive(secret []byte, purpose string) (key, error) {
 
 // Seal returns plaintext sealed with the newest secret: a format byte, the
 // secret's id, the nonce and the ciphertext, 33 bytes longer than plaintext. The
-// result does not contain ad; [Box.Open] needs the same ad.
-func (b *Box) Seal(plaintext, ad []byte) []byte {
+// result does not contain place, which [Box.Open] needs again.
+func (b *Box) Seal(plaintext []byte, place ...string) []byte {
 	k := b.keys[0]
-	sealed := make([]byte, headerLen, headerLen+overhead+len(plaintext))
+	n := headerLen + overhead + len(plaintext)
+	both := make([]byte, n, n+headerLen+placeLen) // the result, and what it is bound to
+	sealed := both[:headerLen:n]
 	sealed[0] = format
 	copy(sealed[1:], k.id)
-	return k.aead.Seal(sealed, nil, plaintext, bind(sealed, ad))
+	return k.aead.Seal(sealed, nil, plaintext, bind(both[n:], sealed, place))
 }
 
-// Open returns what was sealed with the same associated data. The error is
+// Open returns what was sealed for the same place. The error is
 // [ErrOpen], or an [*UnknownKeyError] when none of the secrets has the id.
-func (b *Box) Open(sealed, ad []byte) ([]byte, error) {
+func (b *Box) Open(sealed []byte, place ...string) ([]byte, error) {
 	if len(sealed) < headerLen+overhead || sealed[0] != format {
 		return nil, ErrOpen
 	}
@@ -119,7 +124,7 @@ func (b *Box) Open(sealed, ad []byte) ([]byte, error) {
 		}
 		// Ids are short, so two secrets may share one: go on after a failure.
 		known = true
-		if plaintext, err := k.aead.Open(nil, nil, body, bind(header, ad)); err == nil {
+		if plaintext, err := k.aead.Open(nil, nil, body, bind(make([]byte, 0, headerLen+placeLen), header, place)); err == nil {
 			return plaintext, nil
 		}
 	}
@@ -134,10 +139,14 @@ func (b *Box) Newest(sealed []byte) bool {
 	return len(sealed) >= headerLen && sealed[0] == format && string(sealed[1:headerLen]) == b.keys[0].id
 }
 
-// bind puts the header, which has a fixed length, in front of ad. So AES-GCM
-// authenticates the format and the id as well.
-func bind(header, ad []byte) []byte {
-	return append(append(make([]byte, 0, len(header)+len(ad)), header...), ad...)
+// bind appends what AES-GCM authenticates in addition: the format, the id and the place, with
+// the lengths of its parts, so that no two places are the same.
+func bind(b, header []byte, place []string) []byte {
+	b = append(b, header...)
+	for _, part := range place {
+		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+	}
+	return b
 }
 
 // Format implements [fmt.Formatter] without printing keys.

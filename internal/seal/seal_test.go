@@ -24,18 +24,18 @@ func TestSealOpen(t *testing.T) {
 	b := box(t, "p", secret('a'))
 	for _, plain := range []string{"", "x", strings.Repeat("long ", 20000)} {
 		for _, ad := range []string{"", "ad"} {
-			sealed := b.Seal([]byte(plain), []byte(ad))
+			sealed := b.Seal([]byte(plain), ad)
 			if got, want := len(sealed), len(plain)+33; got != want {
 				t.Errorf("sealed %d bytes into %d, want %d", len(plain), got, want)
 			}
 			if bytes.Contains(sealed, []byte("long")) {
 				t.Error("the sealed value shows its plaintext")
 			}
-			got, err := b.Open(sealed, []byte(ad))
+			got, err := b.Open(sealed, ad)
 			if err != nil || string(got) != plain {
 				t.Errorf("Open = %.20q, %v", got, err)
 			}
-			if again := b.Seal([]byte(plain), []byte(ad)); bytes.Equal(again, sealed) {
+			if again := b.Seal([]byte(plain), ad); bytes.Equal(again, sealed) {
 				t.Error("two seals of one value are equal: the nonce is not random")
 			}
 		}
@@ -44,11 +44,11 @@ func TestSealOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	b := box(t, "p", secret('a'), secret('b'))
-	sealed := b.Seal([]byte("value"), []byte("ad"))
+	sealed := b.Seal([]byte("value"), "ad")
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
 		bad[i] ^= 1
-		_, err := b.Open(bad, []byte("ad"))
+		_, err := b.Open(bad, "ad")
 		var unknown *UnknownKeyError
 		if 1 <= i && i <= 4 {
 			if !errors.As(err, &unknown) {
@@ -59,17 +59,17 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	for n := range sealed {
-		if _, err := b.Open(sealed[:n], []byte("ad")); !errors.Is(err, ErrOpen) {
+		if _, err := b.Open(sealed[:n], "ad"); !errors.Is(err, ErrOpen) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}
-	if _, err := b.Open(sealed, []byte("a")); !errors.Is(err, ErrOpen) {
+	if _, err := b.Open(sealed, "a"); !errors.Is(err, ErrOpen) {
 		t.Errorf("other associated data: %v", err)
 	}
 	// The id of one secret in front of another's ciphertext.
 	mixed := bytes.Clone(sealed)
 	copy(mixed[1:5], b.keys[1].id[:])
-	if _, err := b.Open(mixed, []byte("ad")); !errors.Is(err, ErrOpen) {
+	if _, err := b.Open(mixed, "ad"); !errors.Is(err, ErrOpen) {
 		t.Errorf("id of another secret: %v", err)
 	}
 }
@@ -78,15 +78,15 @@ func TestRotation(t *testing.T) {
 	older := box(t, "p", secret('a'))
 	both := box(t, "p", secret('b'), secret('a'))
 	newer := box(t, "p", secret('b'))
-	sealed := older.Seal([]byte("v"), nil)
+	sealed := older.Seal([]byte("v"))
 
-	if got, err := both.Open(sealed, nil); err != nil || string(got) != "v" {
+	if got, err := both.Open(sealed); err != nil || string(got) != "v" {
 		t.Errorf("with both secrets: %q, %v", got, err)
 	}
-	if both.Newest(sealed) || !older.Newest(sealed) || !both.Newest(both.Seal(nil, nil)) || both.Newest(nil) {
+	if both.Newest(sealed) || !older.Newest(sealed) || !both.Newest(both.Seal(nil)) || both.Newest(nil) {
 		t.Error("Newest does not tell the newest secret from others")
 	}
-	_, err := newer.Open(sealed, nil)
+	_, err := newer.Open(sealed)
 	var unknown *UnknownKeyError
 	if !errors.As(err, &unknown) || len(unknown.ID) != 8 || !strings.Contains(err.Error(), unknown.ID) {
 		t.Errorf("without the secret: %v", err)
@@ -97,16 +97,16 @@ func TestRotation(t *testing.T) {
 func TestSharedID(t *testing.T) {
 	b := box(t, "p", secret('a'), secret('b'))
 	b.keys[1].id = b.keys[0].id
-	sealed := (&Box{keys: b.keys[1:]}).Seal([]byte("v"), nil)
-	if got, err := b.Open(sealed, nil); err != nil || string(got) != "v" {
+	sealed := (&Box{keys: b.keys[1:]}).Seal([]byte("v"))
+	if got, err := b.Open(sealed); err != nil || string(got) != "v" {
 		t.Errorf("Open = %q, %v", got, err)
 	}
 }
 
 func TestPurposes(t *testing.T) {
-	sealed := box(t, "one", secret('a')).Seal([]byte("v"), nil)
+	sealed := box(t, "one", secret('a')).Seal([]byte("v"))
 	var unknown *UnknownKeyError
-	if _, err := box(t, "two", secret('a')).Open(sealed, nil); !errors.As(err, &unknown) {
+	if _, err := box(t, "two", secret('a')).Open(sealed); !errors.As(err, &unknown) {
 		t.Errorf("another purpose opened it: %v", err)
 	}
 }
@@ -139,9 +139,9 @@ func TestPrintsNoSecret(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	b := box(f, "p", secret('a'), secret('b'))
-	f.Add(b.Seal([]byte("v"), []byte("ad")), []byte("ad"))
-	f.Add([]byte{1, 2, 3, 4, 5}, []byte(nil))
-	f.Fuzz(func(t *testing.T, sealed, ad []byte) {
+	f.Add(b.Seal([]byte("v"), "ad"), "ad")
+	f.Add([]byte{1, 2, 3, 4, 5}, "")
+	f.Fuzz(func(t *testing.T, sealed []byte, ad string) {
 		if plain, err := b.Open(sealed, ad); err == nil && string(plain) != "v" {
 			t.Errorf("a forged value opened: %x", sealed)
 		}

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// MaxReturnTo is the longest path to return to, in bytes, that a pending sign-in keeps.
+const MaxReturnTo = 1500
+
 // URI returns the path and the query that the visitor's browser shows. base is the path of
 // the site's address, escaped and without a slash at the end, or "". The result begins with
 // base and has exactly one slash in front.

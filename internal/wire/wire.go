@@ -1,85 +1,102 @@
-// Package wire encodes and decodes the fields of the kit's records: strings with their
-// lengths in front, numbers, and times.
+// Package wire writes and reads the kit's records. One list of fields serves for both.
 package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
-// AppendString writes s with its length in front.
-func AppendString(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-// AppendTime writes t in milliseconds, which hold any year; the zero time stays
-// the zero time.
-func AppendTime(b []byte, t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
-}
-
-// Reader reads what the functions above wrote. It never reads past the end and
-// never allocates: after a fault every value is zero and Bad stays true.
-type Reader struct {
-	// Rest is what has not been read yet.
-	Rest string
-	// Bad says that more was asked for than there was.
-	Bad bool
+// Coder writes or reads a record. It never reads past the end. A field that is not there
+// stays as it is, or becomes zero, and Bad stays true.
+type Coder struct {
+	Reading bool
+	Bad     bool
+	B       []byte // what is written, or what is left to read
+	copied  string // B as it was when the first text was read: all texts are parts of it
 }
 
 // Done reports whether all was there, and all was read.
-func (r *Reader) Done() bool { return !r.Bad && r.Rest == "" }
+func (c *Coder) Done() bool { return !c.Bad && len(c.B) == 0 }
 
-// Take reads n bytes.
-func (r *Reader) Take(n uint64) string {
-	if r.Bad || n > uint64(len(r.Rest)) {
-		r.Bad, r.Rest = true, ""
-		return ""
+// skip passes over n bytes of what is read.
+func (c *Coder) skip(n int) {
+	if c.Bad || n < 0 || n > len(c.B) {
+		c.Bad, n = true, len(c.B)
 	}
-	v := r.Rest[:n]
-	r.Rest = r.Rest[n:]
-	return v
+	c.B = c.B[n:]
 }
 
-// Byte reads one byte.
-func (r *Reader) Byte() byte {
-	if v := r.Take(1); v != "" {
-		return v[0]
+// Number codes a number.
+func (c *Coder) Number(n *int64) {
+	if !c.Reading {
+		c.B = binary.AppendVarint(c.B, *n)
+		return
 	}
-	return 0
+	v, size := binary.Varint(c.B)
+	if size <= 0 {
+		size = -1
+	}
+	c.skip(size)
+	*n = v
 }
 
-// Uvarint reads a number as [binary.AppendUvarint] writes it.
-func (r *Reader) Uvarint() uint64 {
-	var n uint64
-	for shift := 0; shift < 64; shift += 7 {
-		c := r.Byte()
-		n |= uint64(c&0x7f) << shift
-		if c < 0x80 {
-			return n
+// Text codes texts with their lengths in front.
+func (c *Coder) Text(fields ...*string) {
+	for _, s := range fields {
+		n := int64(len(*s))
+		c.Number(&n)
+		if !c.Reading {
+			c.B = append(c.B, *s...)
+			continue
+		}
+		if c.copied == "" {
+			c.copied = string(c.B)
+		}
+		from := len(c.copied) - len(c.B)
+		if c.skip(int(n)); !c.Bad {
+			*s = c.copied[from : len(c.copied)-len(c.B)]
 		}
 	}
-	r.Bad, r.Rest = true, ""
-	return 0
 }
 
-// Text returns a part of the string that is read, not a copy.
-func (r *Reader) Text() string { return r.Take(r.Uvarint()) }
-
-// Uint64 reads eight bytes.
-func (r *Reader) Uint64() uint64 {
-	var n uint64
-	for _, c := range []byte(r.Take(8)) {
-		n = n<<8 | uint64(c)
+// Time codes times in milliseconds, which hold any year.
+func (c *Coder) Time(fields ...*time.Time) {
+	for _, t := range fields {
+		n := t.UnixMilli()
+		c.Number(&n)
+		if c.Reading && !c.Bad {
+			*t = time.UnixMilli(n).UTC()
+		}
 	}
-	return n
 }
 
-// Time reads a time.
-func (r *Reader) Time() time.Time {
-	n := r.Uint64()
-	if r.Bad {
-		return time.Time{}
+// Flag codes flags.
+func (c *Coder) Flag(fields ...*bool) {
+	for _, flag := range fields {
+		var n int64
+		if *flag {
+			n = 1
+		}
+		c.Number(&n)
+		*flag = n != 0
 	}
-	return time.UnixMilli(int64(n)).UTC()
+}
+
+// List codes a list with its length in front.
+func List[T any](c *Coder, list *[]T, each func(*T)) {
+	n := int64(len(*list))
+	c.Number(&n)
+	if c.Reading {
+		*list = slices.Grow(*list, int(min(max(n, 0), int64(len(c.B)))))
+	}
+	for i := range n {
+		if c.Bad {
+			return
+		}
+		if c.Reading {
+			*list = append(*list, *new(T))
+		}
+		each(&(*list)[i])
+	}
 }

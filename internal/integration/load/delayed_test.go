@@ -44,7 +44,7 @@ func delayedCommands(t *testing.T, p backend, kinds []string) {
 			h.ServeHTTP(httptest.NewRecorder(), request(first))
 		}
 		if i%2 == 0 {
-			err = two.UserSessions().EndAll(t.Context(), "x:"+gone)
+			err = two.UserSessions().End(t.Context(), "x:"+gone, nil)
 		} else {
 			err = two.SignOut(httptest.NewRecorder(), request(first))
 		}

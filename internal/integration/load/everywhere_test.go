@@ -122,7 +122,7 @@ func everywhereRound(t *testing.T, replicas []*replica, user string, turn int) (
 		for began := time.Now(); time.Since(began) < late; {
 			runtime.Gosched()
 		}
-		if err := three.UserSessions().EndAll(t.Context(), "x:"+user); err != nil {
+		if err := three.UserSessions().End(t.Context(), "x:"+user, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -205,7 +205,7 @@ func TestRepeatedWritesReviveNothing(t *testing.T) {
 			}
 			cookies = append(cookies, c)
 			if i%2 == 0 {
-				err = one.UserSessions().EndAll(t.Context(), "x:"+user)
+				err = one.UserSessions().End(t.Context(), "x:"+user, nil)
 			} else {
 				err = one.SignOut(httptest.NewRecorder(), request(c))
 			}
