@@ -2,7 +2,7 @@ package e2e
 
 import "testing"
 
-// consent says yes at X, as the account of this name, and comes back to a path.
+// consent allows the application at X, as the account of this name, and returns to a path.
 func (p *page) consent(account, path string) {
 	p.t.Helper()
 	p.see("will be able to")

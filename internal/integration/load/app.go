@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	// publicURL is what visitors ask for. A door knows the replicas behind it.
+	// publicURL is the address that visitors use. A door knows the replicas behind it.
 	publicURL = "http://load.localhost"
 	// secret seals the tokens of every run.
 	secret = "0123456789abcdef0123456789abcdef"
-	// connections are those of a replica to PostgreSQL. The driver's default is 4 on a small
-	// machine, for which a hundred visitors would queue.
+	// connections limits a replica's connections to PostgreSQL. The driver's default is 4 on a
+	// small machine, and a hundred visitors would queue for them.
 	connections = 16
 )
 
-// program is examples/app, as its users get it: a file that go build made.
+// program is examples/app as users get it: a file that go build created.
 type program string
 
-// build builds it into a directory.
+// build builds the program into a directory.
 func build(ctx context.Context, dir string) (program, error) {
 	file := filepath.Join(dir, "app")
 	args := []string{"build", "-o", file}
@@ -49,26 +49,26 @@ func build(ctx context.Context, dir string) (program, error) {
 	return program(file), nil
 }
 
-// process is a replica: the application in a process of its own.
+// process is a replica: the application in a separate process.
 type process struct {
 	addr   string
-	debug  string // where it tells of itself, without a path
+	debug  string // the address of its counters and profiles, without a path
 	cmd    *exec.Cmd
 	stderr *tail
 }
 
-// start starts a replica at an X and a place, and waits until visitors may come. It ends
-// with stop or kill, and when this process does.
+// start starts a replica with an X and a place, and waits until it serves visitors. The replica
+// ends with stop or kill, and when this process ends.
 func (p program) start(x *localX, at place) (*process, error) {
 	r := &process{cmd: exec.Command(string(p)), stderr: &tail{}}
 	r.cmd.Dir = filepath.Dir(string(p))
-	// Nothing of this process's own environment: it may be that of another application.
+	// Pass nothing of this process's environment, which may belong to another application.
 	r.cmd.Env = []string{
 		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRETS=" + secret, at.variable(),
 		"X_API_URL=" + x.url, "X_AUTHORIZE_URL=" + x.url + "/i/oauth2/authorize",
 		"X_CLIENT_ID=" + xtest.DefaultClientID, "X_CLIENT_SECRET=" + xtest.DefaultClientSecret,
 		"X_CONSUMER_KEY=" + xtest.DefaultConsumerKey, "X_CONSUMER_SECRET=" + xtest.DefaultConsumerSecret,
-		// The race detector would let each replica sleep for a second at its end.
+		// With the race detector, each replica would sleep for a second at its end.
 		"GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE"),
 	}
 	r.cmd.SysProcAttr = testservers.Tied(syscall.SIGKILL)
@@ -89,7 +89,7 @@ func (p program) start(x *localX, at place) (*process, error) {
 	return r, nil
 }
 
-// between is what is in s between two texts, or "".
+// between returns the text in s between two others, or "".
 func between(s, before, after string) string {
 	_, s, _ = strings.Cut(s, before)
 	s, _, ok := strings.Cut(s, after)
@@ -99,13 +99,13 @@ func between(s, before, after string) string {
 	return s
 }
 
-// kill ends the replica by SIGKILL.
+// kill ends the replica with SIGKILL.
 func (r *process) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-// stop lets the replica end by itself. Its error has what the replica said last.
+// stop lets the replica end normally. Its error has the replica's last output.
 func (r *process) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -118,7 +118,7 @@ func (r *process) stop() error {
 	return nil
 }
 
-// stats is how a replica is.
+// stats is the state of a replica.
 type stats struct {
 	Events     map[string]int
 	Goroutines int
@@ -127,7 +127,7 @@ type stats struct {
 	MaxRSS     int64 `json:"-"`
 }
 
-// stats asks the replica's DEBUG_ADDR, and the system for its memory.
+// stats gets the state from the replica's DEBUG_ADDR, and the memory from the system.
 func (r *process) stats(ctx context.Context, c *http.Client) (st stats, err error) {
 	b, err := r.ask(ctx, c, "/debug/vars")
 	if err == nil {
@@ -155,8 +155,8 @@ func (r *process) ask(ctx context.Context, c *http.Client, path string) ([]byte,
 	return io.ReadAll(resp.Body)
 }
 
-// memory is the replica's, now and at most, as Linux counts it. Elsewhere it is what the
-// runtime got from the system.
+// memory is the replica's memory, now and at most, as Linux counts it. On other systems it is
+// the memory that the runtime got from the system.
 func (r *process) memory(got int64) (now, most int64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
@@ -175,7 +175,7 @@ func (r *process) memory(got int64) (now, most int64) {
 	return now, most
 }
 
-// tail keeps the end of what a process says.
+// tail keeps the end of a process's output.
 type tail struct {
 	mu sync.Mutex // guards b
 	b  []byte
@@ -199,7 +199,7 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.b))
 }
 
-// warnings are the last n.
+// warnings are the last n warnings.
 func (t *tail) warnings(n int) []string {
 	var all []string
 	for line := range strings.Lines(t.String()) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestFiveHundredSignInsAtOnce: each is complete, or refused with 503 and Retry-After, in a
-// process that stays small.
+// TestFiveHundredSignInsAtOnce: each sign-in is complete, or refused with 503 and Retry-After,
+// and the process stays small.
 func TestFiveHundredSignInsAtOnce(t *testing.T) {
 	const signIns, limit = 500, 256 << 20
 	eachStore(t, allStores(), func(t *testing.T, p place) {
@@ -48,8 +48,8 @@ func TestFiveHundredSignInsAtOnce(t *testing.T) {
 		if complete+refused != signIns || complete == 0 {
 			t.Errorf("%d complete and %d refused of %d", complete, refused, signIns)
 		}
-		// Where the database was too busy for the session, it may have been so for taking the
-		// token back: then that stays, sealed, until its user signs in.
+		// If the database was too busy to save the session, it may also have been too busy to
+		// delete the token. Then the token stays, sealed, until its user signs in.
 		sessions, tokens, ok := recordsOf(t, p)
 		if ok && (sessions != complete || tokens < complete || tokens > complete+refused) {
 			t.Errorf("%d sessions and %d tokens are stored for %d sign-ins", sessions, tokens, complete)

@@ -11,10 +11,10 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// TestDelayedCommandsReviveNothing disturbs commands between the kit and a real Redis, as a
-// network does under a driver that repeats them: each kind alone, then all. The first copies
-// of some arrive when everything is over. After one touch no ended session is open, and no
-// other session is lost.
+// TestDelayedCommandsReviveNothing disturbs commands between the kit and a real Redis, like a
+// network under a driver that repeats commands. It disturbs each kind of command alone, then
+// all. The first copies of some commands arrive after all others. After one touch no ended
+// session is open, and no other session is lost.
 func TestDelayedCommandsReviveNothing(t *testing.T) {
 	for _, kinds := range [][]string{{recordWrite}, {tombstoneWrite}, {recordDelete}, {recordWrite, tombstoneWrite, recordDelete}} {
 		t.Run(strings.Join(kinds, ", "), func(t *testing.T) {
@@ -93,7 +93,7 @@ func delayedCommands(t *testing.T, p place, kinds []string) {
 // touchAll touches the sessions, and returns how many were open until then.
 func touchAll(t *testing.T, p place, sessions []*http.Cookie) (open int) {
 	t.Helper()
-	const atOnce = 16 // a replica skips touches beyond
+	const atOnce = 16 // a replica skips more touches than these
 	for i := 0; i < len(sessions); i += atOnce {
 		r := newReplicas(t, p, 1)[0]
 		for _, c := range sessions[i:min(i+atOnce, len(sessions))] {
@@ -108,7 +108,7 @@ func touchAll(t *testing.T, p place, sessions []*http.Cookie) (open int) {
 	return open
 }
 
-// newReplicas returns n replicas over the stores of p, which they share.
+// newReplicas returns n replicas that share the stores of p.
 func newReplicas(t *testing.T, p place, n int) []*replica {
 	t.Helper()
 	opened, err := p.open(t.Context())

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// door stands before the replicas as a load balancer does that knows no sessions: each
-// request goes to any of them. It carries the requests of all visitors and measures them.
+// door is a load balancer without sticky sessions: it sends each request to any of the replicas.
+// It carries the requests of all visitors and measures them.
 type door struct {
 	base     *http.Transport
 	replicas atomic.Pointer[[]string]
@@ -21,7 +21,7 @@ func newDoor(t *tally) *door {
 	return d
 }
 
-// open lets visitors in to the replicas.
+// open lets visitors reach the replicas.
 func (d *door) open(replicas ...*process) {
 	var addrs []string
 	for _, r := range replicas {

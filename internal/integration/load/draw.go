@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The measures of a drawing, in pixels.
+// Sizes in a drawing, in pixels.
 const (
 	panelWidth, panelHeight = 270, 130
 	marginLeft, marginTop   = 60, 34
@@ -22,7 +22,7 @@ const style = `text{font:11px system-ui,sans-serif;fill:#333}.title{font-weight:
 .paper{fill:#fff}.grid{stroke:#ddd;fill:none}.a,.b{fill:none;stroke-width:1.5;stroke:#1d6fb8}.b{stroke:#b83a1d;stroke-dasharray:4 2}
 @media(prefers-color-scheme:dark){text{fill:#ddd}.paper{fill:#161b22}.grid{stroke:#3a414b}.a{stroke:#6cb6ff}.b{stroke:#ff9f80}}`
 
-// panel is one kind of diagram: what it shows of a sample, in one line or two.
+// panel is one kind of diagram. It shows one or two values of a sample.
 type panel struct {
 	label string
 	lines []func(sample) float64
@@ -42,8 +42,8 @@ func panels() []panel {
 
 // drawResults draws a column for each result: rate, latency, goroutines and memory over time.
 //
-// By hand: the libraries for Go write colours into the picture, which then is for light pages
-// only, draw one diagram at a time, or link what the licences' test refuses.
+// This draws without a library. The libraries for Go write colours into the picture, draw one
+// diagram at a time, or link modules that the licence test refuses.
 func drawResults(file string, results []*result) error {
 	if len(results) == 0 {
 		return errors.New("there is nothing to draw")
@@ -67,7 +67,7 @@ func drawResults(file string, results []*result) error {
 		}
 	}
 	b.WriteString("</svg>\n")
-	return os.WriteFile(file, []byte(b.String()), 0o644) //nolint:gosec // a picture for everybody
+	return os.WriteFile(file, []byte(b.String()), 0o644) //nolint:gosec // world-readable
 }
 
 // draw draws a panel at the origin.
@@ -99,7 +99,7 @@ func (p panel) draw(b *strings.Builder, r *result) {
 	}
 }
 
-// step is a round distance between the lines of a grid up to most: about four of them.
+// step is a round distance between grid lines that gives about four lines up to most.
 func step(most float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(most/4)))
 	for _, n := range []float64{1, 2, 5} {
@@ -110,7 +110,7 @@ func step(most float64) float64 {
 	return 10 * unit
 }
 
-// title is what a column is called.
+// title is the heading of a column.
 func (r *result) title() string {
 	if r.Replicas == 1 {
 		return r.Store + ", one process"

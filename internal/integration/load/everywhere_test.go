@@ -19,7 +19,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// listedReplicas returns n managers over the stores of p, with the lists of users' sessions.
+// listedReplicas returns n managers that share the stores of p, with the lists of users'
+// sessions.
 func listedReplicas(t *testing.T, p place, n int) []*replica {
 	t.Helper()
 	var replicas []*replica
@@ -49,9 +50,9 @@ func listedReplicas(t *testing.T, p place, n int) []*replica {
 	return replicas
 }
 
-// TestEverywhereIsFinal: sign-ins, requests and renewals of session ids run on three replicas
-// while a user is signed out everywhere. No session from before opens afterwards, and every
-// sign-in from after stays.
+// TestEverywhereIsFinal signs a user out everywhere during sign-ins, requests and renewals of
+// session ids on three replicas. Afterwards no session from before opens, and every sign-in from
+// after stays.
 func TestEverywhereIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
 	eachStore(t, allStores(), func(t *testing.T, p place) {
@@ -128,7 +129,7 @@ func everywhereRound(t *testing.T, replicas []*replica, user string, turn int) (
 	})
 	wg.Go(func() {
 		<-begin
-		// It may come before or after. Either way it says whether it has succeeded.
+		// It may come before or after. In both cases it reports whether it succeeded.
 		_, _ = two.signIn(user)
 	})
 	close(begin)
@@ -147,8 +148,8 @@ func everywhereRound(t *testing.T, replicas []*replica, user string, turn int) (
 	return ended, lost
 }
 
-// lateStore keeps what is written, so that a test can repeat the writes later, as a driver
-// does whose first attempt was slow.
+// lateStore keeps all writes, so that a test can repeat them later, like a driver whose first
+// attempt was slow.
 type lateStore struct {
 	scs.CtxStore
 	mu     sync.Mutex // guards writes
@@ -176,8 +177,8 @@ func (s *lateStore) repeat(ctx context.Context) error {
 	return nil
 }
 
-// TestRepeatedWritesReviveNothing: all writes of sessions arrive again after their sessions
-// have ended. After one touch none is open.
+// TestRepeatedWritesReviveNothing repeats all writes of sessions after their sessions have
+// ended. After one touch none is open.
 func TestRepeatedWritesReviveNothing(t *testing.T) {
 	const users = 200
 	eachStore(t, []string{inRedis}, func(t *testing.T, p place) {
@@ -221,7 +222,7 @@ func TestRepeatedWritesReviveNothing(t *testing.T) {
 			if _, ok, _ := two.Get(t.Context(), request(c)); ok {
 				revived++
 			}
-			// A replica skips touches while 16 run, so each batch has a new one.
+			// A replica skips touches while 16 run, so each batch uses a new replica.
 			if n++; n%16 == 0 {
 				if err := two.Close(t.Context()); err != nil {
 					t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// garbage makes the query of a callback that no sign-in asked for.
+// garbage creates the query of a callback that belongs to no sign-in.
 func garbage(r *rand.Rand) string {
 	text := func() string {
 		b := make([]byte, r.IntN(60))
@@ -41,8 +41,8 @@ func garbage(r *rand.Rand) string {
 	return "state=" + text() + "&code=" + fmt.Sprintf("%05000d", r.IntN(1000))
 }
 
-// TestGarbageLeavesNothing: 10,000 callbacks that no sign-in asked for and 10,000 logins
-// that nobody ends grow no store and no process.
+// TestGarbageLeavesNothing: 10,000 callbacks without a sign-in and 10,000 abandoned logins add
+// nothing to any store or process.
 func TestGarbageLeavesNothing(t *testing.T) {
 	const hits = 10_000
 	eachStore(t, allStores(), func(t *testing.T, p place) {
@@ -64,14 +64,14 @@ func TestGarbageLeavesNothing(t *testing.T) {
 			}
 		}
 		signedIn()
-		// So many hits first that what grows once has grown.
+		// Make so many hits first that one-time growth is over.
 		hit(t, d, n/10)
 		d.base.CloseIdleConnections()
 		before := statsOf(t, s)
 		hit(t, d, n)
 		d.base.CloseIdleConnections()
 		after := statsOf(t, s)
-		// What ends with its connection may not have ended yet.
+		// Objects that end with their connection may still be there.
 		for began := time.Now(); grownBy(before, after) > few && time.Since(began) < 20*time.Second; {
 			after = statsOf(t, s)
 		}
@@ -97,17 +97,17 @@ func TestGarbageLeavesNothing(t *testing.T) {
 	})
 }
 
-// few objects of a heap come and go with connections. Records in memory, of which nobody
-// outside knows the number, would be an object each or more.
+// few allows for objects that come and go with connections. Records in memory, whose number
+// cannot be read from outside, would need at least one object each.
 const few = 5000
 
-// grownBy is how many more objects a heap has.
+// grownBy is the growth of the number of objects in the heap.
 func grownBy(before, after stats) int64 {
 	return int64(after.Memstats.HeapObjects) - int64(before.Memstats.HeapObjects)
 }
 
-// hit makes n garbage callbacks and n logins, of each protocol, by a few strangers, some of
-// whom keep cookies.
+// hit makes n garbage callbacks and n logins of each protocol. A few strangers send them, and
+// some of these keep cookies.
 func hit(t *testing.T, d *door, n int) {
 	t.Helper()
 	const strangers = 20

@@ -20,7 +20,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// What a browser knows of its session. A request that was cut off tells nothing.
+// What a browser knows of its session. After a request that was cut off it knows nothing.
 const (
 	signedOut = iota
 	signedIn
@@ -32,9 +32,9 @@ type survivor struct {
 	*visitor
 	is   int
 	dead [][]*http.Cookie // those that were signed out, the newest last
-	log  []string         // the last steps, each with what the browser knew then
-	// cutOff: a kill cut off a sign-out, whose result the browser does not know. If it was
-	// only begun, the session ends at a later use (see session.UserSessions).
+	log  []string         // the last steps, each with the browser's knowledge then
+	// cutOff: a kill cut off a sign-out, whose result the browser does not know. If the sign-out
+	// was only begun, the session ends at a later use (see session.UserSessions).
 	cutOff bool
 }
 
@@ -47,9 +47,9 @@ type siege struct {
 	stores    *stores // of the test itself
 	vault     *tokenstore.Vault
 	survivors []*survivor
-	retired   []*survivor // whose refresh token went with a killed process
+	retired   []*survivor // users whose refresh token was lost with a killed process
 	users     int
-	again     atomic.Int64 // how often a user was told to sign in again
+	again     atomic.Int64 // how often users had to sign in again
 	cut       atomic.Int64 // how many requests were cut off
 }
 
@@ -59,10 +59,9 @@ const (
 	appName   = "app" // of the application's connections to PostgreSQL
 )
 
-// TestKilledAtRandomPoints: whatever the application was doing when it was killed, the next one opens
-// everything, takes nobody for another, knows who was signed in, and lets nobody in who had
-// signed out; a refresh token that is stored is one that X takes, or its user is told to sign
-// in again.
+// TestKilledAtRandomPoints kills the application at any point. The next process opens
+// everything, confuses no users, and knows who was signed in. Users who had signed out stay
+// signed out. X accepts each stored refresh token, or its user has to sign in again.
 func TestKilledAtRandomPoints(t *testing.T) {
 	seed := rand.Uint64()
 	if s, err := strconv.ParseUint(os.Getenv("XSIGNIN_LOAD_SEED"), 10, 64); err == nil {
@@ -75,8 +74,8 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		s := newSiege(t, p, seed)
 		kills := 50
 		if raced {
-			// The race detector makes each several times as long. The run without it has
-			// them all.
+			// The race detector makes each round several times as long. The run without it has
+			// all rounds.
 			kills = 8
 		}
 		app := s.start()
@@ -132,7 +131,7 @@ func newSiege(t *testing.T, p place, seed uint64) *siege {
 	return s
 }
 
-// newcomer is a visitor with a user who was not here before.
+// newcomer is a visitor with a new user.
 func (s *siege) newcomer(seed uint64) *survivor {
 	s.users++
 	return &survivor{visitor: newVisitor(userID(s.users-1), s.x, s.door, seed)}
@@ -152,7 +151,7 @@ func (s *siege) start() *process {
 	return app
 }
 
-// settle waits until the database has done what it had been told before the kill.
+// settle waits until the database has executed the commands from before the kill.
 func (s *siege) settle() {
 	s.t.Helper()
 	if s.place.Kind != inPostgres {
@@ -165,7 +164,7 @@ func (s *siege) settle() {
 	defer func() { _ = c.Close(context.Background()) }()
 	for began := time.Now(); ; {
 		var others int
-		// The test's own connections wait, and a killed process's end.
+		// The test's own connections wait, and the killed process's connections end.
 		err := c.QueryRow(s.t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = $1`, appName).Scan(&others)
 		if err != nil {
@@ -180,7 +179,7 @@ func (s *siege) settle() {
 	}
 }
 
-// live does what visitors do until the application is gone.
+// live acts as visitors do until the application has ended.
 func (s *siege) live(v *survivor, stop <-chan struct{}) {
 	ctx := context.Background()
 	for {
@@ -210,7 +209,7 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 		default:
 			var u *url.Error
 			if errors.As(err, &u) {
-				// The kill came before this goroutine heard of it, or should have.
+				// The kill came before this goroutine knew of it, or it is about to come.
 				<-stop
 				s.cut.Add(1)
 				return
@@ -226,12 +225,12 @@ func (s *siege) live(v *survivor, stop <-chan struct{}) {
 	}
 }
 
-// faulty reports whether an error is one that no kill excuses.
+// faulty reports whether an error cannot be explained by a kill.
 func (v *survivor) faulty(err error) bool {
 	return errors.Is(err, errWrongIdentity) || errors.Is(err, errAlive) || errors.Is(err, errWrongDraft)
 }
 
-// step does one thing, and notes before and after what the browser knows.
+// step does one thing, and records the browser's knowledge before and after it.
 func (v *survivor) step(ctx context.Context) error {
 	if v.is != signedIn {
 		v.is = unknown
@@ -270,7 +269,7 @@ func (v *survivor) step(ctx context.Context) error {
 	return err
 }
 
-// check looks at everything after a restart.
+// check checks everything after a restart.
 func (s *siege) check() {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -287,7 +286,7 @@ func (s *siege) check() {
 		case w != "" && v.is == signedOut:
 			s.t.Errorf("user %s had signed out and is signed in", v.id)
 		}
-		// The older ones were looked at after the kills before, and are once more at the end.
+		// The older ones were checked after earlier kills, and are checked again at the end.
 		s.buried(v, v.dead[max(0, len(v.dead)-3):])
 		if w != v.id {
 			continue
@@ -309,11 +308,11 @@ func (s *siege) check() {
 	}
 }
 
-// front is whose the front page is, or "".
+// front is the user whom the front page shows, or "".
 func (s *siege) front(v *survivor) (id string, err error) {
 	w, err := v.ask(s.t.Context(), "/")
 	if errors.Is(err, errWrongIdentity) {
-		// Nobody's, perhaps.
+		// Perhaps no user is signed in.
 		err = nil
 	}
 	return w.session, err
@@ -329,7 +328,7 @@ func (s *siege) buried(v *survivor, cookies [][]*http.Cookie) {
 	}
 }
 
-// lostTokens are the users of tokens that are stored as good and that X does not take.
+// lostTokens are the users whose stored tokens are marked valid, but are refused by X.
 func (s *siege) lostTokens() map[string]bool {
 	s.t.Helper()
 	keys, err := s.stores.keys(s.t.Context())
@@ -350,8 +349,8 @@ func (s *siege) lostTokens() map[string]bool {
 	return lost
 }
 
-// lastWords looks at all cookies once more, and refreshes the lost tokens: their users have
-// to be told. Who asks while the killed process's lease runs waits for that.
+// lastWords checks all cookies again, and refreshes the lost tokens, whose users must be told to
+// sign in. Requests during the killed process's lease wait for its end.
 func (s *siege) lastWords() {
 	s.t.Helper()
 	var wg sync.WaitGroup
@@ -383,7 +382,7 @@ func notSignedIn(err error) bool {
 	return errors.As(err, &status) && strings.Contains(status.body, "not_signed_in")
 }
 
-// detailed adds the body of a status to an error.
+// detailed adds the response body to an error with a status.
 func detailed(err error) error {
 	var status *statusError
 	if errors.As(err, &status) {

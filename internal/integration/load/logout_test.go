@@ -22,11 +22,11 @@ import (
 
 const idle = time.Hour
 
-// agingStore makes each session look as if it had not been used for a while, so that the
-// next page load records its use.
+// agingStore makes each session look unused for a while, so that the next page load records its
+// use.
 type agingStore struct {
 	scs.Store
-	writes atomic.Int64 // of sessions, not of the marks that end them
+	writes atomic.Int64 // applies to sessions, not to the marks that end them
 }
 
 // ownRecord reports whether a record is a session in the kit's codec: see package session.
@@ -61,11 +61,11 @@ func (s *agingStore) DeleteCtx(ctx context.Context, key string) error {
 	return s.Delete(key)
 }
 
-// replica is a manager on the store of a test, with the handlers of an application.
+// replica is a manager with the store of a test and the handlers of an application.
 type replica struct {
 	*session.Manager
 	store *agingStore
-	// writes are the ways to change a session: by the kit's middleware and by scs's.
+	// writes are the ways to change a session: with the kit's middleware and with scs's.
 	writes []http.Handler
 }
 
@@ -106,11 +106,11 @@ func (r *replica) signIn(user string) (*http.Cookie, error) {
 	return nil, fmt.Errorf("a sign-in without a cookie")
 }
 
-// TestLogoutIsFinal: requests in flight - page loads, changes, records of use - on two
-// replicas do not bring a session back, on any of the stores. The replicas are managers in
-// this process, not the application in others: its sessions have no idle timeout, and only
-// behind a store that makes records look old is every page load a write. Visitors of the
-// application sign out with requests in flight in the command's runs.
+// TestLogoutIsFinal: requests in progress on two replicas do not restore a session, on any of
+// the stores. The requests are page loads, changes, and records of use. The replicas are
+// managers in this process. The application's sessions have no idle timeout, so a page load is a
+// write only behind a store that makes records look old. In runs of the command, visitors of the
+// application sign out during other requests.
 func TestLogoutIsFinal(t *testing.T) {
 	const rounds, atOnce = 1000, 8
 	eachStore(t, allStores(), func(t *testing.T, p place) {
@@ -170,7 +170,7 @@ func TestLogoutIsFinal(t *testing.T) {
 	})
 }
 
-// oneLogout signs out on one of two replicas while requests are in flight on both.
+// oneLogout signs out on one of two replicas while requests run on both.
 func oneLogout(t *testing.T, one, two *replica, cookie *http.Cookie) {
 	t.Helper()
 	begin := make(chan struct{})
@@ -197,7 +197,7 @@ func oneLogout(t *testing.T, one, two *replica, cookie *http.Cookie) {
 	}
 	late := time.Duration(rand.IntN(1000)) * time.Microsecond
 	do(func(w http.ResponseWriter, r *http.Request) {
-		// At any point of the others' way, not always the same.
+		// The sign-out comes at a different point of the other requests each time.
 		for began := time.Now(); time.Since(began) < late; {
 			runtime.Gosched()
 		}

@@ -1,10 +1,10 @@
-// Command load holds signed-in clients against examples/app and checks every answer against
-// the identity that asked. See README.md. From the repository's root:
+// Command load sends requests of signed-in clients to examples/app, and checks every answer
+// against the user who sent the request. See README.md. From the repository's root:
 //
 //	go run ./internal/integration/load -clients 200 -requests 100000 -time 5m -store all -svg load.svg
 //
-// It builds the application and starts its replicas, PostgreSQL and Redis for itself, and
-// listens and asks on 127.0.0.1 alone. The status is 1 when an answer was wrong.
+// It builds the application, and starts its replicas, PostgreSQL and Redis. It uses only
+// 127.0.0.1. The status is 1 if an answer was wrong.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// Bounds of what may be asked for, so that a slip does not make a siege.
+// Limits of the flags, against typing errors.
 const (
 	maxClients  = 2000
 	maxRequests = 10_000_000

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// eachStore runs a test for each kind of store, empty at its beginning.
+// eachStore runs a test for each kind of store. Each store is empty at first.
 func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p place)) {
 	t.Helper()
 	for _, kind := range kinds {
@@ -43,7 +43,7 @@ func eachStore(t *testing.T, kinds []string, test func(t *testing.T, p place)) {
 
 func allStores() []string { return []string{inMemory, inSQLite, inPostgres, inRedis} }
 
-// theApp is the application, built once for all tests.
+// theApp is the application, which is built once for all tests.
 func theApp(t *testing.T) program {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -56,7 +56,7 @@ func theApp(t *testing.T) program {
 	return app
 }
 
-// oneOf starts an X with users and one process of the application on a place.
+// oneOf starts an X with users, and one process of the application with a place.
 func oneOf(t *testing.T, p place, users int) (*localX, *process) {
 	t.Helper()
 	x, err := newX(users, 0)
@@ -76,11 +76,11 @@ func oneOf(t *testing.T, p place, users int) (*localX, *process) {
 	return x, r
 }
 
-// statsOf is how a process is after a garbage collection.
+// statsOf is the state of a process after a garbage collection.
 func statsOf(t *testing.T, r *process) stats {
 	t.Helper()
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
-	// Twice: a pool of values is emptied by the second.
+	// Collect twice: the second collection empties pools.
 	for range 2 {
 		if _, err := r.ask(t.Context(), c, "/debug/pprof/heap?gc=1"); err != nil {
 			t.Fatal(err)
@@ -93,8 +93,8 @@ func statsOf(t *testing.T, r *process) stats {
 	return st
 }
 
-// recordsOf is how many sessions and tokens are stored at a place. Nobody but the process
-// itself sees those in memory, where ok is false.
+// recordsOf is the number of sessions and tokens that are stored at a place. For a store in
+// memory ok is false, because only the process itself can see it.
 func recordsOf(t *testing.T, p place) (sessions, tokens int, ok bool) {
 	t.Helper()
 	if p.Kind == inMemory {
@@ -111,7 +111,7 @@ func recordsOf(t *testing.T, p place) (sessions, tokens int, ok bool) {
 	return sessions, tokens, true
 }
 
-// TestAShortRun is the command's run in small.
+// TestAShortRun is a short run of the command.
 func TestAShortRun(t *testing.T) {
 	eachStore(t, allStores(), func(t *testing.T, p place) {
 		r, err := load(t.Context(), theApp(t), p, options{clients: 20, requests: 2000, time: 2 * time.Minute, life: 5 * time.Second, seed: 1})
@@ -192,7 +192,7 @@ func TestABadRunIsTold(t *testing.T) {
 	}
 }
 
-// TestTheChecksSee: what a run looks for is found where it is.
+// TestTheChecksSee checks that a run detects the faults it looks for.
 func TestTheChecksSee(t *testing.T) {
 	x, s := oneOf(t, place{Kind: inMemory}, 2)
 	d := newDoor(newTally())

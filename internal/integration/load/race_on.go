@@ -2,5 +2,5 @@
 
 package main
 
-// raced is whether this was built with the race detector. Then so is the application.
+// raced reports whether this program and the application use the race detector.
 const raced = true

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The kinds of command about sessions that a relay can disturb.
+// The kinds of session commands that a relay can disturb.
 const (
 	recordWrite    = "writes of a session"
 	tombstoneWrite = "tombstones"
@@ -44,9 +44,9 @@ func (c redisCommand) kind() string {
 	return ""
 }
 
-// relay passes commands on to a Redis server. It disturbs commands of the chosen kinds in
-// turn: it delays one, sends one twice, and keeps one back while it cuts the connection. The
-// client then sends that command again, and release sends the first copy.
+// relay forwards commands to a Redis server. It disturbs commands of the chosen kinds in turn:
+// it delays one, sends one twice, and holds one back while it cuts the connection. The client
+// then sends that command again, and release sends the first copy.
 type relay struct {
 	addr, server string
 	kinds        map[string]bool
@@ -104,7 +104,7 @@ func (r *relay) serve(client net.Conn) {
 	}
 }
 
-// pass reports whether c goes on to the server now. If not, the connection is to be cut.
+// pass reports whether c is forwarded now. If not, cut the connection.
 func (r *relay) pass(c redisCommand) bool {
 	kind := c.kind()
 	if !r.kinds[kind] {
@@ -129,7 +129,7 @@ func (r *relay) pass(c redisCommand) bool {
 	return !keep
 }
 
-// send sends c by a connection of its own and waits for the answer.
+// send sends c on a separate connection and waits for the answer.
 func (r *relay) send(c redisCommand) error {
 	server, err := net.Dial("tcp", r.server)
 	if err != nil {
@@ -143,8 +143,8 @@ func (r *relay) send(c redisCommand) error {
 	return err
 }
 
-// release sends what was kept back, in any order, and ends all disturbance. It returns how
-// many commands there were of each kind.
+// release sends the commands that were held back, in any order, and stops all disturbance. It
+// returns the number of commands of each kind.
 func (r *relay) release(t *testing.T) map[string]int {
 	t.Helper()
 	r.mu.Lock()
@@ -162,7 +162,7 @@ func (r *relay) release(t *testing.T) map[string]int {
 	return sent
 }
 
-// readCommand reads an array of bulk strings, which is what clients send.
+// readCommand reads an array of bulk strings, the form of all commands.
 func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 	var raw bytes.Buffer
 	n, err := readLength(in, &raw, '*')
@@ -171,7 +171,7 @@ func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 		if err == nil {
 			size, err = readLength(in, &raw, '$')
 		}
-		arg := make([]byte, size+2) // with the end of the line
+		arg := make([]byte, size+2) // including the end of the line
 		if err == nil {
 			_, err = io.ReadFull(in, arg)
 		}
@@ -182,7 +182,7 @@ func readCommand(in *bufio.Reader) (c redisCommand, err error) {
 	return c, err
 }
 
-// readLength reads a line of a mark and a number.
+// readLength reads a line with a mark and a number.
 func readLength(in *bufio.Reader, raw *bytes.Buffer, mark byte) (int, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// options say how much load there is.
+// options say how much load a run makes.
 type options struct {
 	clients  int
 	requests int64
@@ -19,7 +19,7 @@ type options struct {
 	seed     uint64
 }
 
-// result is what a run came to.
+// result is the result of a run.
 type result struct {
 	Store                string
 	Replicas, Clients    int
@@ -30,16 +30,16 @@ type result struct {
 	Refreshed, Again     int // refresh tokens that were used, and those used more than once
 	Before, After        int // goroutines at rest
 	MostGoroutines       int
-	MaxRSS               int64 // of the replica that needed most
+	MaxRSS               int64 // of the replica with the highest value
 	Samples              []sample
 	Said                 []string // the last warnings of each replica
 }
 
-// arrival is the time from one visitor's coming to the next one's. A burst is a test of its
-// own, in which some may be refused.
+// arrival is the time between the arrivals of two visitors. A burst, in which some visitors may
+// be refused, is a separate test.
 const arrival = 20 * time.Millisecond
 
-// replicas is how many processes share a store.
+// replicas is the number of processes that share a store.
 func replicas(kind string) int {
 	switch kind {
 	case inMemory:
@@ -50,7 +50,7 @@ func replicas(kind string) int {
 	return 3
 }
 
-// load holds visitors against replicas of the application that share a place.
+// load runs visitors against replicas of the application that share a place.
 func load(ctx context.Context, app program, p place, o options) (res *result, err error) {
 	x, err := newX(o.clients, o.life)
 	if err != nil {
@@ -105,8 +105,8 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 	}
 
 	d.base.CloseIdleConnections()
-	// This ends the replicas' idle connections to X, and those that were never used once they
-	// are five seconds old.
+	// This ends the replicas' idle connections to X. Connections that were never used end once
+	// they are five seconds old.
 	hangUp := func() { x.srv.SetKeepAlivesEnabled(false) }
 	if res.After, err = w.rest(ctx, res.Before, hangUp); err != nil {
 		return nil, err
@@ -122,8 +122,8 @@ func load(ctx context.Context, app program, p place, o options) (res *result, er
 	return res, ctx.Err()
 }
 
-// live signs in and acts until the time is over or all have had enough answers. What it
-// has begun by then it ends.
+// live signs in and acts until the time is over or there were enough answers. It finishes what
+// it has begun by then.
 func (v *visitor) live(limited, ctx context.Context, answers int64) {
 	signedIn := false
 	for limited.Err() == nil && v.tally.answers.Load() < answers {
@@ -135,7 +135,7 @@ func (v *visitor) live(limited, ctx context.Context, answers int64) {
 		}
 		if err != nil && ctx.Err() == nil {
 			v.tally.fault(kindOf(err))
-			// Nobody knows now how far it came: begin again.
+			// The state of the session is unknown now, so begin again.
 			v.forget()
 			signedIn = false
 			select {
@@ -146,11 +146,11 @@ func (v *visitor) live(limited, ctx context.Context, answers int64) {
 	}
 }
 
-// slack is how many more goroutines there may be after a run than before it, for each
-// replica: those of pools, which keep some connections.
+// slack is how many more goroutines each replica may have after a run than before it. They
+// belong to pools, which keep some connections.
 const slack = 12
 
-// bad says what is wrong with a run. Nil means nothing.
+// bad returns what is wrong with a run, or nil.
 func (r *result) bad() error {
 	var errs []error
 	for _, kind := range inOrder(r.Faults) {
@@ -165,7 +165,7 @@ func (r *result) bad() error {
 	for _, kind := range []string{"sign_in_failed", "refresh_failed", "sign_in_again"} {
 		for _, name := range inOrder(r.Events) {
 			if name == "refresh_failed: superseded" {
-				// The user signed out or in anew meanwhile, and theirs stands.
+				// The user signed out or signed in again meanwhile, so the newer state is right.
 				continue
 			}
 			if name == kind || len(name) > len(kind) && name[:len(kind)+1] == kind+":" {

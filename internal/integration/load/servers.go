@@ -27,10 +27,10 @@ const (
 	inRedis    = "redis"
 )
 
-// place is where an application keeps sessions and tokens.
+// place is where an application stores sessions and tokens.
 type place struct{ Kind, At string }
 
-// variable is what the application reads a place from.
+// variable is the environment variable from which the application reads a place.
 func (p place) variable() string {
 	switch p.Kind {
 	case inPostgres:
@@ -41,7 +41,8 @@ func (p place) variable() string {
 	return "DATABASE_URL=" + p.At
 }
 
-// machine builds the application and makes places for it. It is the [testservers.T] that the servers live by, until end.
+// machine builds the application and creates places for it. It is the [testservers.T] of the
+// servers until end.
 type machine struct {
 	mu       sync.Mutex // guards all below
 	built    program
@@ -69,7 +70,7 @@ func (m *machine) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// end ends what was started, the last first.
+// end stops what was started, the last first.
 func (m *machine) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,7 +103,7 @@ func (m *machine) dir() (string, error) {
 	return dir, err
 }
 
-// place makes an empty place of a kind. An error may be [errMissing].
+// place creates an empty place of a kind. The error may be [errMissing].
 func (m *machine) place(kind string) (p place, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,7 +128,7 @@ func (m *machine) place(kind string) (p place, err error) {
 	return p, fmt.Errorf("there is no store %q: memory, sqlite, postgres, redis or all", kind)
 }
 
-// start runs what may end its goroutine.
+// start runs code that may end its goroutine.
 func (m *machine) start(server func(testservers.T) string) (at string, err error) {
 	m.failed = nil
 	done := make(chan struct{})
@@ -139,7 +140,7 @@ func (m *machine) start(server func(testservers.T) string) (at string, err error
 	return at, m.failed
 }
 
-// database makes a new one in the one PostgreSQL, which takes seconds to start.
+// database creates a new database in the single PostgreSQL, which takes seconds to start.
 func (m *machine) database() (string, error) {
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, m.postgres)

@@ -23,15 +23,15 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// stores are those of a place, opened by a test to look into them: sessions in scs's own
-// stores, beside the tokens, as examples/app has them.
+// stores are the stores of a place, which a test opens to inspect them. Sessions are in scs's
+// own stores, beside the tokens, as in examples/app.
 type stores struct {
 	sessions scs.Store
 	tokens   tokenstore.Store
 	close    func() error
 }
 
-// open opens the stores and makes the tables that are missing.
+// open opens the stores and creates missing tables.
 func (p place) open(ctx context.Context) (*stores, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -52,8 +52,9 @@ const sqliteSessions = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
-// openSQLite opens a file by one connection: SQLite makes connections sleep that wait for each
-// other, and database/sql does not. No test needs what is written to survive the machine.
+// openSQLite opens a file with one connection. SQLite lets connections that wait for each other
+// sleep; database/sql does not. No test needs the written data to survive a crash of the
+// machine.
 func openSQLite(ctx context.Context, file string) (*stores, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	if err != nil {
@@ -128,7 +129,7 @@ func openRedis(ctx context.Context, at string) (*stores, error) {
 	return &stores{goredisstore.NewWithPrefix(c, sessionPrefix), tokens, c.Close}, nil
 }
 
-// counts are how many records the stores hold, those of ended sessions included.
+// counts are the numbers of records in the stores, including those of ended sessions.
 func (s *stores) counts(ctx context.Context) (sessions, tokens int, err error) {
 	var all map[string][]byte
 	switch store := s.sessions.(type) {
@@ -146,7 +147,7 @@ func (s *stores) counts(ctx context.Context) (sessions, tokens int, err error) {
 	return len(all), len(keys), err
 }
 
-// keys are those of all stored tokens.
+// keys are the keys of all stored tokens.
 func (s *stores) keys(ctx context.Context) ([]tokenstore.Key, error) {
 	var keys []tokenstore.Key
 	err := s.tokens.Walk(ctx, func(k tokenstore.Key) error {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// tally counts what happens in a run.
+// tally counts the events of a run.
 type tally struct {
 	answers atomic.Int64
 
 	mu      sync.Mutex // guards all below
 	began   time.Time
 	took    []time.Duration // of all answers
-	window  []time.Duration // of those since the last sample
+	window  []time.Duration // of the answers since the last sample
 	paths   map[string]int  // answers by method and path
-	did     map[string]int  // what visitors did
-	faults  map[string]int  // by kind; a run has none
+	did     map[string]int  // steps of visitors
+	faults  map[string]int  // by kind; a good run has none
 	samples []sample
 }
 
-// sample is the state of a run at a time.
+// sample is the state of a run at a point in time.
 type sample struct {
 	At         time.Duration
 	Rate       float64 // answers in a second
@@ -56,7 +56,7 @@ func (t *tally) fault(what string) {
 	t.faults[what]++
 }
 
-// sample ends a window.
+// sample ends a measuring interval.
 func (t *tally) sample(goroutines int, rss int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,7 +74,7 @@ func (t *tally) sample(goroutines int, rss int64) {
 	t.samples = append(t.samples, s)
 }
 
-// percentile of what is sorted.
+// percentile returns a percentile of sorted values.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
@@ -83,5 +83,5 @@ func percentile(sorted []time.Duration, p float64) time.Duration {
 	return sorted[min(i, len(sorted)-1)]
 }
 
-// inOrder are the names of a count, in order.
+// inOrder returns the names of a count, sorted.
 func inOrder(count map[string]int) []string { return slices.Sorted(maps.Keys(count)) }

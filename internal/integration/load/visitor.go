@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// visitor is a browser with a user of its own at X. One goroutine has it, which may let it
-// make several requests at once.
+// visitor is a browser with its own user at X. One goroutine uses it, which may start several
+// requests at once.
 type visitor struct {
 	id     string
 	x      *localX
@@ -25,8 +25,8 @@ type visitor struct {
 	tally  *tally
 	client *http.Client
 	random *rand.Rand
-	draft  string // what the session must hold; "" is not known
-	oauth1 bool   // how it is signed in
+	draft  string // the value in the session; "" means unknown
+	oauth1 bool   // the provider of the sign-in
 }
 
 func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
@@ -41,12 +41,12 @@ func newVisitor(id string, x *localX, d *door, seed uint64) *visitor {
 
 // forget empties the browser.
 func (v *visitor) forget() {
-	// Without a list of public suffixes nothing fails.
+	// It cannot fail without a list of public suffixes.
 	v.client.Jar, _ = cookiejar.New(nil)
 	v.draft = ""
 }
 
-// answer is a response that was read to its end.
+// answer is a response that was read completely.
 type answer struct {
 	status     int
 	retryAfter string
@@ -54,7 +54,8 @@ type answer struct {
 	body       string
 }
 
-// send sends a request as a script of the application's does. cookie replaces the jar, unless it is nil.
+// send sends a request like a script of the application. cookie replaces the jar, unless it is
+// nil.
 func (v *visitor) send(ctx context.Context, method, path string, form url.Values, cookie []*http.Cookie) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, publicURL+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -81,7 +82,7 @@ func (v *visitor) send(ctx context.Context, method, path string, form url.Values
 	return answer{resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("Location"), string(b)}, err
 }
 
-// Faults, of which a run has none. Others are a status or an error's text.
+// Faults, of which a good run has none. Other faults are a status or an error's text.
 const (
 	wrongIdentity = "WRONG IDENTITY"
 	aliveAfter    = "SIGNED IN AFTER LOGOUT"
@@ -108,7 +109,7 @@ func (v *visitor) signIn() error {
 	return nil
 }
 
-// statusError is an answer that is not what it should be.
+// statusError is a response with an unexpected status.
 type statusError struct {
 	what string
 	answer
@@ -117,17 +118,17 @@ type statusError struct {
 // Error implements error.
 func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.what, e.status) }
 
-// detail is the error with the answer's beginning.
+// detail is the error with the beginning of the response.
 func (e *statusError) detail() string { return fmt.Sprintf("%v: %.300s", e, e.body) }
 
-// who is whose an answer is. What an answer does not tell is empty.
+// who identifies the user of an answer. Fields that the answer does not show are empty.
 type who struct {
 	session string // the id of the user of the session
-	x       string // the id of the user that X knows the token of
-	draft   string // what the session holds of the application's own
+	x       string // the id of the user whose token X got
+	draft   string // the application's own value in the session
 }
 
-// whose reads who an answer is for. Pages are in HTML, and name the user by the handle.
+// whose reads the user from an answer. Pages are in HTML, and name the user by the handle.
 func whose(path, body string) (w who, err error) {
 	switch path, _, _ = strings.Cut(path, "?"); path {
 	case "/me":
@@ -139,8 +140,8 @@ func whose(path, body string) (w who, err error) {
 			w.session = me.ID + " and " + me.Username
 		}
 	case "/timeline":
-		// X shows a timeline to its owner alone, so this tells the session's user and the
-		// token's at once.
+		// X shows a timeline to its owner only, so this identifies the users of the session and
+		// of the token.
 		var timeline struct {
 			Data []struct {
 				AuthorID string `json:"author_id"`
@@ -161,7 +162,7 @@ func whose(path, body string) (w who, err error) {
 	return w, nil
 }
 
-// ask asks for a page and checks that it is the visitor's.
+// ask loads a page and checks that it belongs to the visitor.
 func (v *visitor) ask(ctx context.Context, path string) (who, error) {
 	a, err := v.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
@@ -177,7 +178,7 @@ func (v *visitor) ask(ctx context.Context, path string) (who, error) {
 	return w, err
 }
 
-// change sends a form and asks for the page to which the answer leads.
+// change sends a form and loads the page to which the response redirects.
 func (v *visitor) change(ctx context.Context, path string, form url.Values) (who, error) {
 	a, err := v.send(ctx, http.MethodPost, path, form, nil)
 	if err != nil {
@@ -189,7 +190,7 @@ func (v *visitor) change(ctx context.Context, path string, form url.Values) (who
 	return v.ask(ctx, a.location)
 }
 
-// keep has the session keep a draft.
+// keep stores a draft in the session.
 func (v *visitor) keep(ctx context.Context, draft string) error {
 	w, err := v.change(ctx, "/compose/draft", url.Values{"text": {draft}})
 	if err == nil && w.draft != draft {
@@ -201,14 +202,14 @@ func (v *visitor) keep(ctx context.Context, draft string) error {
 	return err
 }
 
-// refresh has the application refresh the visitor's token, which is one by OAuth 2.0.
+// refresh makes the application refresh the visitor's OAuth 2.0 token.
 func (v *visitor) refresh(ctx context.Context) error {
 	_, err := v.change(ctx, "/tokens/refresh", url.Values{"provider": {"x"}, "account": {v.id}})
 	return err
 }
 
-// toldToSignIn reports whether an error asks the user to sign in again, as the token is of no
-// more use.
+// toldToSignIn reports whether an error asks the user to sign in again, because the token is no
+// longer valid.
 func toldToSignIn(err error) bool {
 	var s *statusError
 	return errors.As(err, &s) && s.status == http.StatusUnauthorized &&
@@ -221,14 +222,14 @@ var (
 	errWrongDraft    = errors.New(wrongDraft)
 )
 
-// cookies are those that the visitor sends.
+// cookies are the cookies that the visitor sends.
 func (v *visitor) cookies() []*http.Cookie {
 	u, _ := url.Parse(publicURL)
 	return v.client.Jar.Cookies(u)
 }
 
-// signOut signs out while other requests of the browser are in flight, and tries whether the
-// cookie of before still opens anything.
+// signOut signs out during other requests of the browser, and checks whether the old cookie
+// still opens anything.
 func (v *visitor) signOut(ctx context.Context) error {
 	old := v.cookies()
 	errs := make([]error, 4)
@@ -250,8 +251,8 @@ func (v *visitor) signOut(ctx context.Context) error {
 	return v.gone(ctx, old)
 }
 
-// inFlight makes a request, the i-th of several, that a sign-out may overtake: two of three
-// write the session.
+// inFlight makes the i-th of several requests that a sign-out may overtake. Two of three
+// requests write the session.
 func (v *visitor) inFlight(ctx context.Context, i int, cookie []*http.Cookie) error {
 	method, path, form := http.MethodPost, "/compose/draft", url.Values{"text": {v.id}}
 	if i%3 == 0 {
@@ -282,13 +283,13 @@ func (v *visitor) gone(ctx context.Context, old []*http.Cookie) error {
 	case a.status == http.StatusOK:
 		return errAlive
 	case a.status != http.StatusUnauthorized || !strings.Contains(a.body, "not_signed_in"):
-		// Who is signed in, and has only lost the token, gets another code.
+		// A signed-in user who has only lost the token gets another code.
 		return &statusError{"after logout", a}
 	}
 	return nil
 }
 
-// act does one of the things that visitors do, at random.
+// act performs a random action of a visitor.
 func (v *visitor) act(ctx context.Context) error {
 	var err error
 	switch n := v.random.IntN(1000); {
@@ -320,7 +321,7 @@ func (v *visitor) act(ctx context.Context) error {
 	return err
 }
 
-// together makes API calls all at once, as a page does that loads several things.
+// together makes several API calls at once, like a page that loads several things.
 func (v *visitor) together(ctx context.Context, n int) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -334,7 +335,7 @@ func (v *visitor) together(ctx context.Context, n int) error {
 	return errors.Join(errs...)
 }
 
-// kindOf names a fault without what is different each time.
+// kindOf names a fault without the parts that differ each time.
 func kindOf(err error) string {
 	var u *url.Error
 	var s *statusError

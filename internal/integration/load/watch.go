@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// watch looks at the replicas from time to time.
+// watch checks the replicas from time to time.
 type watch struct {
 	replicas []*process
 	tally    *tally
 	client   http.Client
 
-	goroutines int   // the most so far, of all together
-	rss        int64 // the most so far, of one
+	goroutines int   // the maximum so far, of all together
+	rss        int64 // the maximum so far, of one
 	events     map[string]int
 }
 
-// look sums up what the replicas say.
+// look adds up the values of the replicas.
 func (w *watch) look(ctx context.Context) (goroutines int, rss int64, err error) {
 	if w.client.Transport == nil {
 		w.client = http.Client{Transport: &http.Transport{}, Timeout: time.Minute}

@@ -25,7 +25,8 @@ type localX struct {
 	used map[string]int
 }
 
-// newX makes an X with users, who follow nobody and have a post each, whose access tokens live for life; 0 means two hours.
+// newX creates an X with users, who follow nobody and have one post each. Access tokens live for
+// life; 0 means two hours.
 func newX(users int, life time.Duration) (*localX, error) {
 	cfg := xtest.Config{
 		Callbacks: []string{publicURL + "/auth/callback"},
@@ -46,9 +47,8 @@ func newX(users int, life time.Duration) (*localX, error) {
 		return nil, err
 	}
 	x.url = "http://" + l.Addr().String()
-	// Clients keep connections that they made and had no use for yet. A server that closes
-	// such a one just as it is used leaves the client without an answer, so this waits longer
-	// than a run.
+	// Clients keep unused connections. If a server closes such a connection just when it is
+	// used, the client gets no answer. So this timeout is longer than a run.
 	x.srv = &http.Server{Handler: x, ReadHeaderTimeout: 2 * maxTime}
 	go func() { _ = x.srv.Serve(l) }()
 	return x, nil

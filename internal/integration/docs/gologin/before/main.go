@@ -17,7 +17,7 @@ import (
 	endpoint "github.com/dghubble/oauth1/twitter"
 )
 
-// tokens are the access tokens and secrets, by user.
+// tokens has the access tokens and secrets by user.
 var tokens = map[string][2]string{}
 
 func main() {

@@ -19,7 +19,7 @@ func main() {
 		OAuth1:    xsignin.OAuth1Config{ConsumerKey: os.Getenv("X_CONSUMER_KEY"), ConsumerSecret: os.Getenv("X_CONSUMER_SECRET")},
 		Paths:     xsignin.Paths{DefaultReturnTo: "/photos"},
 		OnSignIn: func(_ context.Context, s *xsignin.SignIn) error {
-			log.Printf("@%s signs in", s.User.Username) // find or make the application's own user here
+			log.Printf("@%s signs in", s.User.Username) // find or create the application's own user here
 			return nil
 		},
 	})

@@ -22,7 +22,7 @@ func main() {
 	store := sessions.NewCookieStore([]byte(os.Getenv("SESSION_SECRET")))
 	gothic.Store = store
 	consumer := oauth.NewConsumer(key, secret, oauth.ServiceProvider{})
-	// tokens are the access tokens and secrets, by user.
+	// tokens has the access tokens and secrets by user.
 	tokens := map[string]*oauth.AccessToken{}
 
 	mux := http.NewServeMux()
