@@ -22,8 +22,8 @@ import (
 
 var protocols = []string{"OAuth 2.0", "OAuth 1.0a"}
 
-// withX starts a simulator and the application against it, by the variables that an
-// operator sets. The callback is registered once the application's port is known.
+// withX starts a simulator and the application, configured by the variables that an operator
+// sets. The callback is registered once the application's port is known.
 func withX(t *testing.T, more map[string]string) (*xtest.Server, string) {
 	t.Helper()
 	x := xtest.NewServer(xtest.Config{})
@@ -130,15 +130,15 @@ func TestTokens(t *testing.T) {
 	}
 	b.get("/timeline").want(http.StatusOK, "sample post")
 
-	// The other protocol beside it.
+	// The other protocol as well.
 	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 2.0", "OAuth 1.0a", "never by itself")
 	if strings.Contains(text(b.get("/tokens").doc), "Not connected") {
 		t.Error("still not connected")
 	}
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Not connected")
 
-	// Disconnecting the one in use ends on the front page. The next page goes through a
-	// new sign-in, which X answers without a question: the approval still stands.
+	// Disconnecting the current account ends on the front page. The next page starts a new
+	// sign-in, which X completes without asking, because the approval is still valid.
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Hello")
 	before = x.Count(http.MethodPost, "/oauth/access_token")
 	b.get("/timeline").want(http.StatusOK, "Timeline", "sample post")
@@ -313,7 +313,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	x.SetSwitches(xtest.Switches{})
 	b.get("/timeline").want(http.StatusOK)
 
-	// X's own words are on the page, under those for the cause.
+	// X's own text is on the page, below the explanation of the cause.
 	for _, c := range []struct {
 		answer string
 		status int
@@ -346,7 +346,7 @@ func TestSignInAgain(t *testing.T) {
 			if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.LoginURL == "" {
 				t.Errorf("%d %+v", resp.StatusCode, p)
 			}
-			// A page load ends at X's consent page, and from there where it was going.
+			// A page load leads to X's consent page, and from there to the requested page.
 			back := b.get("/posts").want(http.StatusOK).press("Authorize app", nil).want(http.StatusOK, "Your posts")
 			if back.url.Path != "/posts" {
 				t.Errorf("came back to %s", back.url)
@@ -445,7 +445,7 @@ func TestOneProtocolAlone(t *testing.T) {
 	})
 }
 
-// A server that speaks OAuth 2.0 and knows of posts only what is required.
+// A server that supports OAuth 2.0 and returns only the required fields of posts.
 func TestAnswersMayLackMuch(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{}
@@ -535,7 +535,7 @@ func TestGracefulEnd(t *testing.T) {
 		t.Errorf("/readyz: %d", got.status)
 	}
 
-	// A request that is under way when the end comes is still answered.
+	// A request that is in progress at the shutdown is still answered.
 	hold, reached := make(chan struct{}), make(chan struct{})
 	x.Fail(xtest.Fault{
 		Path: "/2/users/" + xtest.DefaultUserID + "/timelines/reverse_chronological", Times: 1, Hold: hold, Reached: reached,
@@ -557,7 +557,7 @@ func TestGracefulEnd(t *testing.T) {
 	}
 }
 
-// TestReadinessFailsFirst: a load balancer sees the end before connections are refused.
+// TestReadinessFailsFirst: a load balancer sees the shutdown before connections are refused.
 func TestReadinessFailsFirst(t *testing.T) {
 	t.Parallel()
 	at, stop := startUntil(t, map[string]string{"DRAIN": "2s"})

@@ -83,11 +83,11 @@ const (
 	callbackPath        = "/auth/callback"
 )
 
-// config is the environment, read and checked.
+// config is the environment, parsed and checked.
 type config struct {
 	addr                        string
 	debugAddr                   string // empty: none
-	publicURL                   string // empty: it follows the listener's address
+	publicURL                   string // empty: derived from the listener's address
 	clientID, clientSecret      string
 	consumerKey, consumerSecret string
 	apiURL, authorizeURL        string
@@ -97,15 +97,15 @@ type config struct {
 	interstitial                func(*http.Request) bool
 	keys                        []string
 	place                       storage.Place
-	simulator                   string // the simulator's URL once it runs
+	simulator                   string // the simulator's URL, once it runs
 	simulatorSince              time.Time
 }
 
-// local reports whether the application has nothing to sign in with at X.
+// local reports whether the application has no credentials for X.
 func (c config) local() bool { return c.clientID == "" && c.consumerKey == "" }
 
-// configError is everything that is wrong with the environment, one line each, each with
-// the name of its variable.
+// configError has all errors of the environment, one line each, each with the name of its
+// variable.
 type configError struct{ faults []error }
 
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
@@ -135,13 +135,13 @@ func readConfig(env func(string) string) (config, error) {
 		fault("ADDR", "must be a host and a port, such as %s: %v", defaultAddr, err)
 	}
 	if c.debugAddr != "" {
-		// Profiles tell much, and ask for no password.
+		// Profiles reveal a lot, and need no password.
 		if debugHost, _, err := net.SplitHostPort(c.debugAddr); err != nil || !loopback(debugHost) {
 			fault("DEBUG_ADDR", "must be a loopback address with a port, such as 127.0.0.1:6060")
 		}
 	}
-	// Where the public URL follows ADDR its host is ADDR's, except that a listener on all
-	// interfaces is reached by the loopback address.
+	// If the public URL is derived from ADDR, its host is ADDR's. For a listener on all
+	// interfaces it is the loopback address.
 	onLoopback := host == "" || loopback(host) || unspecified(host)
 	if c.publicURL != "" {
 		u, err := url.Parse(c.publicURL)
@@ -228,8 +228,8 @@ func readConfig(env func(string) string) (config, error) {
 	return c, nil
 }
 
-// variables are the fields of the kit's configuration, as its errors name them, and where
-// this application reads them from.
+// variables maps the fields of the kit's configuration, as its errors name them, to the
+// variables of this application.
 var variables = []struct{ field, variable string }{
 	{"Config.OAuth1.ConsumerKey ", "X_CONSUMER_KEY"},
 	{"Config.OAuth1.ConsumerSecret ", "X_CONSUMER_SECRET"},
@@ -244,8 +244,7 @@ var variables = []struct{ field, variable string }{
 	{"Config.Secrets", "SECRETS"},
 }
 
-// inVariables makes a configError of what the kit found wrong, where a variable is behind
-// all of it.
+// inVariables turns the kit's errors into a configError, if each of them belongs to a variable.
 func inVariables(err error) error {
 	var faults []error
 	for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -279,8 +278,8 @@ func unspecified(host string) bool {
 	return ip != nil && ip.IsUnspecified()
 }
 
-// reachable is the host and port of a listener as a browser can call it: addr, with the
-// port that the listener got.
+// reachable is the host and port of a listener for a browser: addr, with the actual port of the
+// listener.
 func reachable(addr string, l net.Addr) string {
 	host, _, _ := net.SplitHostPort(addr)
 	if host == "" || unspecified(host) {

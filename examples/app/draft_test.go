@@ -37,7 +37,7 @@ func TestADraftIsKeptInTheSession(t *testing.T) {
 		t.Error("what was posted is still a draft")
 	}
 
-	// Who signs in after somebody else finds nothing of theirs.
+	// A user who signs in afterwards finds nothing of the user before.
 	form.press(keep, map[string]any{"text": words})
 	b.signInAs(x, "/auth/login", "100")
 	if got := b.get("/compose").want(http.StatusOK, "@person100"); strings.Contains(text(got.doc), words) {

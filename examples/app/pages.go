@@ -20,22 +20,21 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// pages are the templates by name, each with the layout around it.
+// pages are the templates by name, each with the layout.
 type pages map[string]*template.Template
 
-// view is what a page is made from. The first part is the same on all pages and filled in
-// by page.
+// view is the data of a page. The first part is the same on all pages, and page fills it in.
 type view struct {
 	SignedIn  bool
 	User      provider.User
 	Me        person
 	Ways      []way
-	Way       string // how the visitor signed in
+	Way       string // the provider of the sign-in
 	Simulator string
 	Notice    string
 
 	Title   string
-	Current string // the path that the navigation marks
+	Current string // the current path in the navigation
 
 	Problem *problem
 	Posts   []post
@@ -43,17 +42,17 @@ type view struct {
 	Next    string // the address of the next page
 	Asked   asked
 	Tokens  []held
-	Missing []way // ways in which the user is not connected
+	Missing []way // providers with which the user is not connected
 	Form    *postForm
 }
 
-// asked is what a page cost at X, for the curious.
+// asked is the list of calls that a page made to X.
 type asked struct {
 	Call, Library string
 	Limit         *twitter.RateLimit
 }
 
-// notices are the messages that a redirect can leave, by the value of ?done=.
+// notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
 	"posted":       "Your post is on its way to your followers.",
 	"kept":         "The text is kept until you post it or sign out.",
@@ -113,10 +112,10 @@ func asset(name string) (string, error) {
 	return "/static/" + name + "?v=" + hex.EncodeToString(sum[:6]), err
 }
 
-// split cuts the path of a call where a line may break.
+// split cuts the path of a call at a possible line break.
 func split(path string) []string { return strings.SplitAfter(path, "/") }
 
-// ago says how long ago t was, as timelines do: short when it is recent.
+// ago says how long ago t was, in short form if it is recent.
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
 	case d < time.Minute:

@@ -10,8 +10,9 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
-// reencrypt seals every stored token anew with the newest secret, while replicas serve. It
-// needs neither a listener nor X, and so no kit: a program with one calls its ReencryptTokens.
+// reencrypt seals every stored token again with the newest secret, while replicas serve. It
+// needs neither a listener nor X, so it uses no kit. A program with a kit calls its
+// ReencryptTokens.
 func reencrypt(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {

@@ -80,8 +80,8 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 	}
 }
 
-// The simulator that the application brings along keeps nothing, and says so to whoever
-// comes back after a restart.
+// The application's simulator keeps no data across restarts. Users who return get a page that
+// says so.
 func TestTheSimulatorWasRestarted(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestTheSimulatorWasRestarted(t *testing.T) {
 	}
 }
 
-// Two that share a file find the same keys and tables, whoever is first.
+// Two processes that share a file find the same keys and tables, whichever starts first.
 func TestTogetherOnOneFile(t *testing.T) {
 	t.Parallel()
 	front := newBalancer(t)
@@ -170,7 +170,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	}
 	terminate(t, app.cmd)
 
-	// Sealing anew cannot be done either, and says what is missing.
+	// reencrypt fails too, and names the missing secret.
 	again := begin(t, dir, append(env, asProcess+"=reencrypt")...)
 	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 of a secret that is missing") {
 		t.Errorf("%q", again.out.Text())
@@ -179,7 +179,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 		t.Errorf("reencrypt says only\n%s", log)
 	}
 
-	// The old secret behind the new one opens what is there, without a new sign-in.
+	// With the old secret after the new one, the stored tokens open without a new sign-in.
 	before := x.Count(http.MethodPost, "/2/oauth2/token")
 	old, err := os.ReadFile(away)
 	if err != nil {
@@ -201,7 +201,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	}
 	terminate(t, app.cmd)
 
-	// Lost for good, a new sign-in is the way on.
+	// If the secret is lost for good, a new sign-in helps.
 	if err := os.Remove(keys); err != nil {
 		t.Fatal(err)
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// load is signed-in clients that ask for their timeline without a pause.
+// load is a set of signed-in clients that request their timeline without a pause.
 type load struct {
 	answers atomic.Int64
 	stop    chan struct{}
 	done    sync.WaitGroup
 }
 
-// loadOf sets browsers to work. Whatever is not status 200 fails the test.
+// loadOf starts the browsers. A status other than 200 fails the test.
 func loadOf(browsers []*browser) *load {
 	l := &load{stop: make(chan struct{})}
 	for _, b := range browsers {
@@ -56,7 +56,7 @@ func loadOf(browsers []*browser) *load {
 	return l
 }
 
-// Three replicas get new keys one after the other while people use them.
+// Three replicas get new keys one after the other while users send requests.
 func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	eachShared(t, func(t *testing.T, at string) {
 		front := newBalancer(t)
@@ -75,7 +75,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			id := strconv.Itoa(100 + i)
 			x.AddUser(xtest.User{ID: id, Username: "person" + id})
 			b := newBrowser(t, front.URL)
-			// Tokens of OAuth 1.0a are never refreshed, and so never written again.
+			// Tokens of OAuth 1.0a are never refreshed, so they are never written again.
 			b.signInAs(x, []string{"/auth/login", "/auth/login/x-oauth1"}[i%2], id)
 			people = append(people, b)
 		}
@@ -119,12 +119,12 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		if n := given(); n != signIns {
 			t.Errorf("X gave out %d more tokens", n-signIns)
 		}
-		// Somebody who signs in now is sealed with the new key alone.
+		// A user who signs in now has a token that is sealed with the new key only.
 		newBrowser(t, front.URL).signIn("OAuth 2.0")
 	})
 }
 
-// reencrypted runs the application's reencrypt and expects what it says.
+// reencrypted runs the application's reencrypt and checks its output.
 func reencrypted(t *testing.T, env []string, says string) {
 	t.Helper()
 	i := begin(t, t.TempDir(), append(env, asProcess+"=reencrypt")...)
@@ -136,7 +136,7 @@ func reencrypted(t *testing.T, env []string, says string) {
 	}
 }
 
-// signInAs signs a user of x in without clicks.
+// signInAs signs a user of x in without a browser.
 func (b *browser) signInAs(x *xtest.Server, login, id string) {
 	b.Helper()
 	resp, err := x.SignIn(b.client, b.base+login+"?return_to=/me", id)

@@ -10,7 +10,8 @@ import (
 	"github.com/xsignin/xsignin/event"
 )
 
-// metrics counts the kit's events. No label has a user in it: their number has no bound.
+// metrics counts the kit's events. No label contains a user, because the number of users is
+// unlimited.
 type metrics struct {
 	registry  *prometheus.Registry
 	begun     *prometheus.CounterVec

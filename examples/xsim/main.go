@@ -1,6 +1,5 @@
-// Command xsim is a local X (Twitter) to sign in with: package xtest as a process of its
-// own, for several applications at once and in any language. See README.md, or run it
-// with -h.
+// Command xsim is a local X (Twitter) for sign-ins. It runs package xtest in a separate process,
+// for several applications at once and in any language. See README.md, or run it with -h.
 package main
 
 import (
@@ -74,8 +73,8 @@ func main() {
 	}
 }
 
-// configError is everything that is wrong with the environment, one line each, each with
-// the name of its variable.
+// configError has all errors of the environment, one line each, each with the name of its
+// variable.
 type configError struct{ faults []error }
 
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
@@ -156,8 +155,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	return errors.Join(failed, srv.Shutdown(ctx))
 }
 
-// simulate makes the X. What xtest does not accept, it says by a panic, and here it came
-// from a variable.
+// simulate creates the X. xtest panics on invalid values, which come from a variable here.
 func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -167,7 +165,7 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 	return xtest.New(cfg), nil
 }
 
-// announce says that x is ready, and what an application has to be told to use it.
+// announce prints that x is ready, and the variables for an application.
 func announce(w io.Writer, at string, cfg xtest.Config) {
 	_, _ = fmt.Fprintf(w, `Ready: %[1]s is a local X. Nothing here reaches X.
 # Callbacks: %[2]s
@@ -197,8 +195,8 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// reachable is the host and port of a listener as a program on this machine can call it:
-// addr, with the port that the listener got.
+// reachable is the host and port of a listener for a program on this machine: addr, with the
+// actual port of the listener.
 func reachable(addr string, l net.Addr) string {
 	host, _, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
