@@ -12,9 +12,9 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 // problem is an error for a visitor. It is a page, or a document of RFC 9457 for clients that

@@ -10,8 +10,8 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xapi"
 )
 
 const (

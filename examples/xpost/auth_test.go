@@ -23,7 +23,7 @@ func (l *lab) authFile(parameters map[string]any) string {
 	return place(l.T, "auth.json", b)
 }
 
-// issued are tokens of the demo account that were given out elsewhere.
+// issued are tokens of the demo account from another program.
 func (l *lab) issued() (oauth2, oauth1 map[string]any) {
 	l.Helper()
 	other := newLab(l.T)
@@ -47,7 +47,7 @@ func TestTokensFromAFile(t *testing.T) {
 	if got := l.newest().Text; got != "By the file's token" {
 		t.Errorf("posted %q", got)
 	}
-	// X is asked once whose the token is.
+	// X is asked once for the token's user.
 	l.x.ResetRequests()
 	l.run("-auth", file, "whoami").want(0, "@demo", "OAuth 2.0", "and then renewed")
 	l.run("whoami").want(0, "@demo")
@@ -75,7 +75,7 @@ func TestAFileWithAnOldToken(t *testing.T) {
 	l := newLab(t)
 	two, _ := l.issued()
 	l.x.Advance(3 * time.Hour)
-	// X has trouble after the refresh: the new refresh token is saved all the same.
+	// X fails after the refresh. The new refresh token is saved nevertheless.
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Times: 1})
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 503, Times: 1})
 	file := l.authFile(two)
@@ -133,7 +133,7 @@ func TestAuthFilesThatDoNotDo(t *testing.T) {
 	}
 }
 
-// login waits for the browser on this machine only.
+// login waits for a browser on this machine only.
 func TestARedirectAddressElsewhere(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

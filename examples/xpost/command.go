@@ -13,21 +13,21 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// command is what the first argument names.
+// command is a command, which the first argument names.
 type command struct {
 	name string
 	// args and about are for its help.
 	args, about string
-	// flags adds those that only some commands have.
+	// flags adds the flags of this command.
 	flags func(*flag.FlagSet, *options)
-	// least and most bound the number of arguments. takes says what they are.
+	// least and most limit the number of arguments. takes describes the arguments.
 	least, most int
 	takes       string
 	posts       bool
 	run         func(context.Context, *call) (result, error)
 }
 
-// many is a number of arguments without a limit that matters.
+// many is a practically unlimited number of arguments.
 const many = 100
 
 func commands() []command {
@@ -120,31 +120,31 @@ func customFlags(f *flag.FlagSet, o *options) {
 func readFlags(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.user, "user", "", "@name or id of another `user`, or me")
 	f.StringVar(&o.nextPage, "page", "", "the `token` that the page before ended with")
-	// Few: X charges for each post and user that it returns.
+	// The number is small, because X charges for each post and user that it returns.
 	f.IntVar(&o.count, "n", 20, "how many")
 }
 
 func logoutFlags(f *flag.FlagSet, o *options) { f.BoolVar(&o.all, "all", false, "all accounts") }
 
-// call is a command line, understood, and what it runs with.
+// call is a parsed command line, and its environment.
 type call struct {
 	world
 	command command
 	opt     options
 	args    []string
 	cfg     config
-	input   *bufio.Reader // of standard input
+	input   *bufio.Reader // a reader of standard input
 	adopted []tokenstore.Key
 	*kitClients
 }
 
-// run does what args say and returns the exit status.
+// run executes args and returns the exit status.
 func run(ctx context.Context, w world, args []string) int {
 	var opt options
 	r, err := dispatch(ctx, w, args, &opt)
 	var wrong *usageError
 	if errors.As(err, &wrong) || r.help {
-		// A fault, or -h, in front of -json ended the reading of flags.
+		// An error, or -h, before -json ended the parsing of flags.
 		opt.json = opt.json || slices.Contains(args, "-json") || slices.Contains(args, "--json")
 	}
 	status := show(w, opt, r, err)
@@ -245,8 +245,8 @@ func (c *call) readArg(ctx context.Context, arg string, most int64) (string, err
 	return string(b), nil
 }
 
-// waitFor returns what f returns, or ctx's error. f goes on when ctx ends, and ends with
-// the process.
+// waitFor returns the result of f, or ctx's error. When ctx ends, f continues, and ends with the
+// process.
 func waitFor[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		v   T

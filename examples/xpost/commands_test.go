@@ -73,7 +73,7 @@ func TestLogout(t *testing.T) {
 	l.run("accounts").want(0, "@demo_two")
 	l.run("-account", "demo", "whoami").want(1, "not signed in here")
 	l.signIn(byOAuth1, xtest.DefaultUserID).want(0)
-	// Without the key that it was issued to, a token is deleted and not revoked.
+	// Without the key for which it was issued, a token is deleted and not revoked.
 	delete(l.env, "X_CONSUMER_KEY")
 	delete(l.env, "X_CONSUMER_SECRET")
 	var all []ended
@@ -91,7 +91,7 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// One account has two tokens, and the flags choose.
+// One account has two tokens, and flags select one.
 func TestTheFlagsChooseTheToken(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
@@ -116,7 +116,7 @@ func TestTheFlagsChooseTheToken(t *testing.T) {
 	l.run("-oauth2", "link").want(2, "X_CLIENT_ID is missing")
 }
 
-// closedPort is an address at which nothing listens.
+// closedPort is an address at which no program listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func TestOffline(t *testing.T) {
 			t.Errorf("%q: %+v", args, failed)
 		}
 	}
-	// The tokens come from outside, since those of a sign-in go to their own X only.
+	// The tokens come from outside, because those of a sign-in go only to their own X.
 	at := closedPort(t)
 	want := "there is no connection to X at " + at + ": connect: connection refused"
 	l.env["X_API_URL"], l.env["XPOST_DB"] = "http://"+at, t.TempDir()+"/tokens.db"
@@ -165,7 +165,7 @@ func TestOffline(t *testing.T) {
 	m.run("timeline").want(1, "the connection to X broke off: try again later")
 }
 
-// The ids of the files before the one that fails are printed.
+// The ids of the files before the failed one are printed.
 func TestAnUploadFailsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)

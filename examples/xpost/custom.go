@@ -14,13 +14,13 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// maxBody bounds what is read for a request, and maxAnswer what X answers.
+// maxBody limits the body of a request, and maxAnswer X's response.
 const (
 	maxBody   = 8 << 20
 	maxAnswer = 4 << 20
 )
 
-// custom sends any request, or posts what the flags say.
+// custom sends any request, or a post made from the flags.
 func custom(ctx context.Context, c *call) (result, error) {
 	switch {
 	case len(c.args) == 0 && c.opt.text == "" && len(c.opt.media) == 0:
@@ -39,8 +39,8 @@ func custom(ctx context.Context, c *call) (result, error) {
 	return c.request(ctx)
 }
 
-// request sends the request of the arguments. The kit's client puts credentials on it only
-// if it goes to X's API, and refuses it otherwise.
+// request sends the request of the arguments. The kit's client adds credentials only if the
+// request goes to X's API, and otherwise refuses it.
 func (c *call) request(ctx context.Context) (r result, err error) {
 	method, address := strings.ToUpper(c.args[0]), c.args[1]
 	switch {
@@ -141,7 +141,7 @@ func (c *call) withMedia(ctx context.Context, method string, body []byte) (_ []b
 	return json.Marshal(post)
 }
 
-// answered shows X's own words, whatever they are.
+// answered shows X's own response unchanged.
 func answered(resp *http.Response, b []byte) (result, error) {
 	r := result{}
 	if json.Valid(b) {

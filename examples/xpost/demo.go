@@ -19,8 +19,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// demo runs commands against a local X that ends with it: those of a tour, or the one that
-// args name.
+// demo runs commands against a local X that ends with demo: the commands of a tour, or the one
+// that args name.
 func demo(ctx context.Context, w world, args []string, opt *options) (r result, err error) {
 	flags, err := parse("xpost demo", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
 	switch args = flags.Args(); {
@@ -71,7 +71,7 @@ type step struct {
 	write   func(io.Writer)
 }
 
-// tour shows each step when it is done. With -json all of them are one document.
+// tour shows each step when it is done. With -json it shows all of them in one document.
 func tour(ctx context.Context, w world, dir string, json bool, signIn step) (result, error) {
 	steps := []step{}
 	show := func(s step) {
@@ -105,7 +105,7 @@ func tour(ctx context.Context, w world, dir string, json bool, signIn step) (res
 	}}, nil
 }
 
-// localX starts a simulator and makes w's variables those that lead to it.
+// localX starts a simulator and sets w's variables for it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
 	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{callbackAt(port)}})
@@ -119,8 +119,8 @@ func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	return x
 }
 
-// agreeing is w with a person in it who opens the consent page and says yes: by OAuth 2.0
-// their browser comes back to l, by OAuth 1.0a they type the PIN in.
+// agreeing is w with a simulated person who opens the consent page and allows the application.
+// By OAuth 2.0 the person's browser comes back to l. By OAuth 1.0a the person types the PIN.
 func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	w.listen = func(string, string) (net.Listener, error) { return l, nil }
 	typed, keyboard := io.Pipe()
@@ -134,7 +134,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 				return
 			}
 			if !strings.HasPrefix(where, "http://") {
-				// Nothing is typed until somebody reads, and so has been asked for the PIN.
+				// Type nothing before the command reads, because it asks for the PIN first.
 				_, _ = io.WriteString(keyboard, "")
 				fmt.Fprintln(w.stderr)
 				_, _ = io.WriteString(keyboard, where+"\n")
@@ -152,7 +152,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	return w
 }
 
-// quoted is a command line as a shell takes it.
+// quoted is a command line in shell syntax.
 func quoted(args []string) string {
 	var all []string
 	for _, a := range args {
@@ -164,13 +164,13 @@ func quoted(args []string) string {
 	return strings.Join(all, " ")
 }
 
-// pattern is a picture.
+// pattern is a test picture.
 func pattern() []byte {
 	m := image.NewPaletted(image.Rect(0, 0, 240, 160), color.Palette{color.RGBA{0x1d, 0x4e, 0x89, 255}, color.RGBA{0x9c, 0xc5, 0xe9, 255}})
 	for i := range m.Pix {
 		m.Pix[i] = uint8((i%m.Stride/40 + i/m.Stride/40) % 2)
 	}
 	var b bytes.Buffer
-	_ = png.Encode(&b, m) // into memory, which takes anything
+	_ = png.Encode(&b, m) // into memory, which cannot fail
 	return b.Bytes()
 }

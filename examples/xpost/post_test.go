@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// newest is the last post of the demo account.
+// newest is the latest post of the demo account.
 func (l *lab) newest() xtest.Post {
 	l.Helper()
 	all := l.x.Posts(xtest.DefaultUserID)
@@ -39,7 +39,7 @@ func TestText(t *testing.T) {
 
 func TestPoll(t *testing.T) {
 	everyProtocol(t, func(t *testing.T, l *lab) {
-		// A poll that is no reply: go-twitter would panic.
+		// A poll that is not a reply: go-twitter would panic.
 		l.run("poll", "-for", "90m", "Tea or coffee?", "Tea", "Coffee", "Neither").want(0, "Posted")
 		if got := l.newest(); !slices.Equal(got.PollOptions, []string{"Tea", "Coffee", "Neither"}) || got.Text != "Tea or coffee?" {
 			t.Errorf("%+v", got)
@@ -114,7 +114,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"demo -auth x whoami", "-auth has no place"},
 		{"-colour text x", "-colour"},
 		{"text", "text takes one TEXT"},
-		// Words after flags that come too late would be posted.
+		// Otherwise flags after the text would be posted as text.
 		{"text x -reply 1", "flags come before it"},
 		{"whoami x", "takes no arguments"},
 		{"poll Question? one", "two to four answers"},

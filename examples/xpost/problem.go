@@ -10,21 +10,21 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/xapi"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
+	"github.com/xsignin/xsignin/xapi"
 )
 
-// problem is what went wrong, and what to do.
+// problem is an error with its explanation.
 type problem struct {
-	// Code is a word for programs.
+	// Code is for programs.
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Status is that of X's answer, where there was one.
+	// Status is the status of X's response, if there was one.
 	Status int `json:"status,omitempty"`
-	// RetryAt is when trying again makes sense, where that is known.
+	// RetryAt is the time to try again, if it is known.
 	RetryAt time.Time `json:"retry_at,omitzero"`
-	// Said is what X said.
+	// Said is X's own text.
 	Said string `json:"x_says,omitempty"`
 }
 
@@ -40,15 +40,15 @@ func (p problem) text() string {
 }
 
 var (
-	// errUnsure: X was asked for something and nobody knows whether it did it.
+	// errUnsure: a request was sent to X, and its result is unknown.
 	errUnsure = errors.New("no answer came from X, so it may have done what it was asked or not: look at xpost timeline -user me before you try again")
-	// errNotPosted: it was stopped before X was asked to post.
+	// errNotPosted: the command was stopped before it asked X to post.
 	errNotPosted = errors.New("stopped; nothing was posted")
 )
 
 func (c *call) explain(err error) problem { return explain(err, c.opt) }
 
-// explain finds the words for err.
+// explain returns the problem for err.
 func explain(err error, opt options) problem {
 	login := "xpost login"
 	if opt.oauth1 {
@@ -114,7 +114,7 @@ func explain(err error, opt options) problem {
 	return problem{Code: "failed", Message: err.Error()}
 }
 
-// explainSignIn is for what the kit's providers fail with; its own text has no secret.
+// explainSignIn is for errors of the kit's providers, whose texts contain no secret.
 func explainSignIn(e *provider.Error, login string) problem {
 	p := problem{Code: "sign_in", Status: e.Status, RetryAt: e.RetryAt}
 	switch e.Kind {
@@ -140,8 +140,8 @@ func explainSignIn(e *provider.Error, login string) problem {
 	return p
 }
 
-// notConnected says why no connection to X came about, or returns "" if that is not what err
-// is about. Nothing was sent then.
+// notConnected returns why there was no connection to X, or "" for other errors. In this case
+// nothing was sent.
 func notConnected(err error) string {
 	var name *net.DNSError
 	var op *net.OpError
@@ -156,7 +156,7 @@ func notConnected(err error) string {
 	return ""
 }
 
-// explainRefusal is for what X's API refuses.
+// explainRefusal is for refusals of X's API.
 func explainRefusal(e *xapi.Error, login string) problem {
 	p := problem{Code: e.Cause, Status: e.Status, RetryAt: e.RetryAt, Said: e.Detail}
 	switch e.Cause {
@@ -165,7 +165,7 @@ func explainRefusal(e *xapi.Error, login string) problem {
 	case "rate_limited":
 		p.Message = "X asks for a pause: there have been too many of these calls"
 	case "unauthorized":
-		// The kit has refreshed and asked again before it lets a 401 through.
+		// The kit has refreshed the token and tried again before it returns a 401.
 		p.Message = "X does not accept this sign-in at the moment. If trying again does not help, run " + login
 	case "account_refused":
 		p.Message = "X has suspended, locked or restricted the account: open X to see what it asks for"

@@ -66,7 +66,7 @@ func TestCustom(t *testing.T) {
 		if got := l.newest().Text; got != "By pipe" {
 			t.Errorf("posted %q", got)
 		}
-		// X's own words are the document, and the status tells.
+		// X's own response is the document, and the status shows the result.
 		var refused struct{ Status int }
 		a := l.run("-json", "custom", "GET", "/2/no/such/path").want(1, "X does not know this")
 		a.json(&refused)
@@ -81,7 +81,7 @@ func TestCustom(t *testing.T) {
 	})
 }
 
-// Credentials go to X's API alone, however the address is written.
+// Credentials go only to X's API, in whatever form the address is written.
 func TestCustomGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	elsewhere := newLab(t)

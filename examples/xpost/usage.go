@@ -149,7 +149,7 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// likely is the command that name was probably meant to be, or "".
+// likely is the command that the user probably meant by name, or "".
 func likely(name string) (found string) {
 	least := 3
 	for _, c := range append(commands(), command{name: "demo"}, command{name: "help"}) {
