@@ -142,7 +142,7 @@ func TestVideo(t *testing.T) {
 		if n := l.appends(); n != 4 {
 			t.Errorf("%d segments, not 4", n)
 		}
-		// The simulator answers "not yet" twice, and asks to come back after a second.
+		// The simulator needs two questions, and asks to come back after a second.
 		if n := l.x.Count(http.MethodGet, "/2/media/upload"); n != 2 || len(l.waited) != 2 || l.waited[0] != time.Second {
 			t.Errorf("%d questions, after %v", n, l.waited)
 		}
