@@ -15,9 +15,9 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// FuzzCallback: a browser with a pending sign-in by each protocol sends a callback with any
-// query. STATE and TOKEN in the query are replaced by the handles of the two. The callback signs
-// nobody in, and its response does not repeat the query. A sign-in that the query does not name
+// FuzzCallback: a browser with a pending sign-in by each protocol sends a callback with any query.
+// STATE and TOKEN in the query are replaced by the handles of the two. The callback signs no user
+// in, and its response does not repeat the query. A sign-in that the query does not name
 // continues.
 func FuzzCallback(f *testing.F) {
 	for _, seed := range []string{

@@ -480,7 +480,7 @@ func (w walk) tokenMayStay(t tokenstore.Token) bool {
 }
 
 // mayEndTheOld reports whether a session may have ended although the step was another sign-in.
-// Such a sign-in ends the old session first, and reports that nobody is signed in.
+// Such a sign-in ends the old session first, and reports that no user is signed in.
 func (w walk) mayEndTheOld(done bool) bool { return w.at.Part == testkit.FaultSessions && !done }
 
 // neverSaid reports whether the user was signed out although the store failed up to the end, or

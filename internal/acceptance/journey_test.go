@@ -443,7 +443,7 @@ func (p stranger) Finish(ctx context.Context, pending provider.Pending, q url.Va
 	return u, token, err
 }
 
-// nobody is a provider that returns no account id.
+// nobody is a provider that returns an empty account id.
 type nobody struct{ stranger }
 
 func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {

@@ -508,7 +508,7 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 	}
 }
 
-// FuzzNative: no input signs anybody in or breaks the handler.
+// FuzzNative: no input signs a user in or breaks the handler.
 func FuzzNative(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `{"provider":"x"}`, `{"provider":"x","code":"c","code_verifier":"` + strings.Repeat("v", 43) + `","redirect_uri":"` + nativeURI + `"}`,

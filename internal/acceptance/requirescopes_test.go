@@ -278,7 +278,7 @@ func TestWhatXGrantedCounts(t *testing.T) {
 			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 
-		// A configured scope that X did not grant stops nobody.
+		// A configured scope that X did not grant blocks no user.
 		if a := b.Get(b.Approve(testkit.Edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.Redirect() != "/like" {
 			t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 		}

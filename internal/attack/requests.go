@@ -193,7 +193,7 @@ func otherSites(t *testing.T, s *Site) {
 			t.Errorf("%s from here: status %d: nothing was tested", form.Path, a.StatusCode)
 		}
 	}
-	// A megabyte of parameters signs nobody out.
+	// A megabyte of parameters signs no user out.
 	if a, err := b.try(http.MethodPost, "/auth/logout", url.Values{"everywhere": slices.Repeat([]string{"1"}, 1<<20/len("everywhere=1&"))}, "Origin", s.URL); err == nil {
 		b.refused(a, "a megabyte of parameters")
 	}

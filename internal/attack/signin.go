@@ -32,7 +32,7 @@ func callbackLink(t *testing.T, s *Site) {
 		busy.refused(busy.get(link), p.path+": a stranger's link to somebody signed in")
 		busy.is(victim, "a stranger's link")
 
-		// A link with a denial signs nobody out and ends no sign-in.
+		// A link with a denial signs no user out and ends no sign-in.
 		under := busy.begin(p.path)
 		busy.refused(busy.get("/auth/callback?error=access_denied&state=made-up"), "a made-up denial")
 		busy.refused(busy.get("/auth/callback?denied=made-up"), "a made-up denial")

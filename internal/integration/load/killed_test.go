@@ -308,7 +308,7 @@ func (s *siege) check() {
 	}
 }
 
-// front is the user whom the front page shows, or "".
+// front is the user that the front page shows, or "".
 func (s *siege) front(v *survivor) (id string, err error) {
 	w, err := v.ask(s.t.Context(), "/")
 	if errors.Is(err, errWrongIdentity) {

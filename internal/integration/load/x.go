@@ -25,8 +25,8 @@ type localX struct {
 	used map[string]int
 }
 
-// newX creates an X with users, who follow nobody and have one post each. Access tokens live for
-// life; 0 means two hours.
+// newX creates an X with users, who follow no account and have one post each. Access tokens live
+// for life; 0 means two hours.
 func newX(users int, life time.Duration) (*localX, error) {
 	cfg := xtest.Config{
 		Callbacks: []string{publicURL + "/auth/callback"},
