@@ -142,7 +142,7 @@ func ExampleClient() {
 			http.Redirect(w, r, "/auth/login", http.StatusSeeOther)
 			return
 		case err != nil:
-			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 			return
 		}
 		defer func() { _ = resp.Body.Close() }()

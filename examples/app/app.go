@@ -85,7 +85,7 @@ func (a *app) routes() (http.Handler, error) {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, problem{
 			Type: "about:blank", Status: http.StatusForbidden, Code: "cross_origin", Title: "Nothing was changed",
-			Detail: "Another site asked for this in your name. If it was you, use the form on this site.",
+			Detail: "Another site sent this request in your name. If you sent it yourself, use the form on this site.",
 		})
 	}))
 

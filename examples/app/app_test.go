@@ -124,7 +124,7 @@ func TestTokens(t *testing.T) {
 	b.signIn("OAuth 2.0")
 	tokens := b.get("/tokens").want(http.StatusOK, "in 2 hours", "offline.access", "media.write")
 	before := x.Count(http.MethodPost, "/2/oauth2/token")
-	tokens.press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+	tokens.press("Refresh now", nil).want(http.StatusOK, "The token is new")
 	if n := x.Count(http.MethodPost, "/2/oauth2/token") - before; n != 1 {
 		t.Errorf("%d refreshes, not 1", n)
 	}
@@ -283,7 +283,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	}
 
 	x.SetRateLimit("GET /2/users/:id/timelines/reverse_chronological", 0)
-	limited := b.get("/timeline").want(http.StatusTooManyRequests, "X is asking for a pause", "You can try again from")
+	limited := b.get("/timeline").want(http.StatusTooManyRequests, "The rate limit of X is reached", "You can try again from")
 	if limited.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -302,9 +302,9 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{xtest.RefuseUsageCap, http.StatusBadGateway, "has no credits left"},
 		{xtest.RefuseForbidden, http.StatusForbidden, "X does not allow this"},
 		{xtest.RefuseNotEnrolled, http.StatusForbidden, "attached to a Project"},
-		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not take this"},
+		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not accept this"},
 		{xtest.RefuseAtEdge, http.StatusForbidden, "X does not allow this"},
-		{xtest.RefuseEdgeDown, http.StatusBadGateway, "X could not be asked"},
+		{xtest.RefuseEdgeDown, http.StatusBadGateway, "The call to X failed"},
 	} {
 		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
 		b.get("/timeline").want(c.status, c.words)
@@ -440,7 +440,7 @@ func TestOneProtocolAlone(t *testing.T) {
 		_, at := withX(t, map[string]string{"X_CLIENT_ID": xtest.DefaultPublicClientID, "X_CLIENT_SECRET": ""})
 		b := newBrowser(t, at)
 		b.signIn("OAuth 2.0").want(http.StatusOK, "sample post")
-		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 		b.get("/timeline").want(http.StatusOK, "sample post")
 	})
 }
@@ -469,7 +469,7 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	}))
 	const timeline = "/2/users/7/timelines/reverse_chronological"
 	answers[timeline] = `{"data":[{"id":"1","text":"Only a text"}]}`
-	b.get("/auth/login?return_to=/timeline").want(http.StatusOK, "Only a text", "Somebody on X")
+	b.get("/auth/login?return_to=/timeline").want(http.StatusOK, "Only a text", "A user of X")
 	answers[timeline] = `{"data":[null,{"id":"1","text":"Odd","created_at":"yesterday","author_id":"9","attachments":{"media_keys":["m"],"poll_ids":["p"]}}],"includes":{"users":[null]},"meta":{}}`
 	b.get("/timeline").want(http.StatusOK, "Odd")
 	for _, empty := range []string{`{}`, `{"data":[]}`, `{"data":null,"meta":{"result_count":0}}`} {
@@ -482,7 +482,7 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	}
 	for _, broken := range []string{``, `<html>`, `[]`} {
 		answers[timeline] = broken
-		b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+		b.get("/timeline").want(http.StatusBadGateway, "The call to X failed")
 	}
 	answers["/2/users/7/tweets"], answers["/2/users/7/followers"] = `{}`, `{"data":[{"id":"8","username":"eight"}]}`
 	b.get("/posts").want(http.StatusOK, "You have not posted anything yet")
@@ -512,7 +512,7 @@ func TestXIsAway(t *testing.T) {
 	b.signIn("OAuth 2.0")
 	x.Close()
 	b.get("/me").want(http.StatusOK, "@demo")
-	b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+	b.get("/timeline").want(http.StatusBadGateway, "The call to X failed")
 	var p problem
 	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusBadGateway || p.Code != "unavailable" {
 		t.Errorf("%d %+v", resp.StatusCode, p)

@@ -53,7 +53,7 @@ func (c counters) debug() http.Handler {
 		// A page on another site can make its host name resolve to this machine, and then read
 		// responses to a browser on this machine.
 		if host, _, err := net.SplitHostPort(r.Host); err != nil || !loopback(host) {
-			http.Error(w, "ask by a loopback address", http.StatusMisdirectedRequest)
+			http.Error(w, "use a loopback address", http.StatusMisdirectedRequest)
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -17,7 +17,7 @@ func TestADraftIsKeptInTheSession(t *testing.T) {
 	other.signIn("OAuth 2.0")
 	const keep, words = "Keep the text for later", "Words <b>of</b> mine"
 	form := b.get("/compose")
-	form.press(keep, map[string]any{"text": words}).want(http.StatusOK, "The text is kept", words)
+	form.press(keep, map[string]any{"text": words}).want(http.StatusOK, "The text is saved", words)
 	b.get("/compose").want(http.StatusOK, words)
 	if strings.Contains(text(other.get("/compose").doc), words) {
 		t.Error("another session of the same user has the draft")

@@ -31,7 +31,7 @@ func main() {
 	case err != nil:
 		os.Exit(2)
 	case flags.NArg() > 1 || (flags.NArg() == 1 && flags.Arg(0) != "reencrypt"):
-		fmt.Fprintf(os.Stderr, "app: the only argument there is is reencrypt; -h explains it and lists the variables\n")
+		fmt.Fprintf(os.Stderr, "app: the only possible argument is reencrypt; -h explains it and lists the variables\n")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -156,7 +156,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := srv.Shutdown(draining); err != nil {
-		log.Warn("app: requests were cut off at the end", "err", err)
+		log.Warn("app: requests were cut off at the shutdown", "err", err)
 		_ = srv.Close()
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

@@ -55,9 +55,9 @@ type asked struct {
 // notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
 	"posted":       "Your post is on its way to your followers.",
-	"kept":         "The text is kept until you post it or sign out.",
-	"refreshed":    "The token is fresh. X has given a new refresh token with it, and the old one is spent.",
-	"disconnected": "The token was revoked at X and deleted here. If it was the one you signed in with, the next page that asks X signs you in again.",
+	"kept":         "The text is saved until you post it or sign out.",
+	"refreshed":    "The token is new. X has also issued a new refresh token, and the old one no longer works.",
+	"disconnected": "The token was revoked at X and deleted here. If you signed in with it, the next page that calls X starts a new sign-in.",
 }
 
 func newPages() pages {
@@ -93,8 +93,8 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 	}
 	var b bytes.Buffer
 	if err := a.pages[name].ExecuteTemplate(&b, "layout", v); err != nil {
-		a.log.ErrorContext(r.Context(), "app: page not made", "page", name, "err", err)
-		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
+		a.log.ErrorContext(r.Context(), "app: rendering a page failed", "page", name, "err", err)
+		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()

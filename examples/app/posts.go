@@ -209,7 +209,7 @@ func (i images) allowed(raw string) string {
 }
 
 func (i images) person(name, username, avatar string) person {
-	p := person{Name: cmp.Or(name, username, "Somebody on X"), Username: username, Avatar: i.allowed(avatar)}
+	p := person{Name: cmp.Or(name, username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
 	first, _ := utf8.DecodeRuneInString(p.Name)
 	p.Initial = strings.ToUpper(string(first))
 	return p

@@ -38,8 +38,8 @@ type problem struct {
 func problemOf(err error) problem {
 	p := problem{
 		Type: "about:blank", Status: http.StatusBadGateway, Code: "unavailable",
-		Title:  "X could not be asked",
-		Detail: "X did not answer as it should. Nothing is wrong with your account; try again in a moment.",
+		Title:  "The call to X failed",
+		Detail: "X did not answer as expected. Nothing is wrong with your account; try again in a moment.",
 	}
 	var pe *provider.Error
 	if errors.As(err, &pe) {
@@ -51,12 +51,12 @@ func problemOf(err error) problem {
 	case errors.Is(err, errForgotten):
 		p.Status, p.Code = http.StatusUnauthorized, "simulator_restarted"
 		p.Title = "The local simulator of X was restarted"
-		p.Detail = "You are still signed in here, but the simulator keeps nothing and has forgotten you, your posts and its tokens. Sign in again: it takes two clicks. X itself remembers."
+		p.Detail = "You are still signed in here, but the simulator has lost your account, your posts and its tokens. Sign in again: it takes two clicks. The real X keeps them."
 	case errors.As(err, &unknown):
 		p.Status, p.Code = http.StatusServiceUnavailable, "key_missing"
 		p.Title = "A key of this site is missing"
 		p.Detail = "Your tokens are stored, sealed with the secret of id " + unknown.ID + ", which this application does not have. " +
-			"Whoever runs it can put it back, last in SECRETS or in the key file; nothing was deleted. Or sign in again for new tokens."
+			"The site's administrators can add it again, at the end of SECRETS or of the key file; nothing was deleted. Or sign in again for new tokens."
 	case errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrNoUser):
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"
@@ -94,10 +94,10 @@ type refusal struct {
 // them.
 func refusals() map[string]refusal {
 	return map[string]refusal{
-		"no_credits": {http.StatusBadGateway, "This application has used up what X allows it",
+		"no_credits": {http.StatusBadGateway, "This application has reached its limit at X",
 			"X charges applications for each call, and this one has no credits left. The people who run it can fix this; your account is fine."},
-		"rate_limited": {http.StatusTooManyRequests, "X is asking for a pause",
-			"There have been too many of these calls in a short time. X counts them for each person and starts anew every 15 minutes."},
+		"rate_limited": {http.StatusTooManyRequests, "The rate limit of X is reached",
+			"There have been too many of these calls in a short time. X counts them for each person and resets the count every 15 minutes."},
 		// The kit has refreshed the token and tried again before it returns a 401. X has
 		// answered so to valid tokens in an outage, so the user is not signed out.
 		"unauthorized": {http.StatusUnauthorized, "X does not accept this sign-in at the moment",
@@ -105,19 +105,19 @@ func refusals() map[string]refusal {
 		"account_refused": {http.StatusForbidden, "X does not let your account do this",
 			"X has suspended, locked or restricted the account. Open X to see what it asks of you."},
 		"duplicate": {http.StatusForbidden, "You have posted this already",
-			"X does not take the same text twice in a row. Change a word and post again."},
+			"X does not accept the same text twice in a row. Change a word and post again."},
 		"read_only": {http.StatusForbidden, "This application may only read",
 			"Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."},
 		"no_access": {http.StatusForbidden, "X does not let this application do this",
 			"The application's plan at X does not include this call. Your account is fine."},
 		"forbidden": {http.StatusForbidden, "X does not allow this",
 			"Your sign-in may lack a permission (scope)."},
-		"not_found": {http.StatusNotFound, "X does not know this",
+		"not_found": {http.StatusNotFound, "X did not find this",
 			"It may have been deleted, or the account is suspended."},
 		"too_large": {http.StatusRequestEntityTooLarge, "This is too large for X",
 			"Try a shorter text or a smaller picture."},
-		"refused": {http.StatusBadGateway, "X did not take this",
-			"X found something wrong with what this application sent."},
+		"refused": {http.StatusBadGateway, "X did not accept this",
+			"X reported an error in this application's request."},
 	}
 }
 
@@ -141,7 +141,7 @@ func (a *app) logProblem(r *http.Request, p problem, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	a.log.Log(r.Context(), level, "app: X was asked in vain", "path", r.URL.Path, "cause", p.Code, "err", err)
+	a.log.Log(r.Context(), level, "app: a call to X failed", "path", r.URL.Path, "cause", p.Code, "err", err)
 }
 
 // problem sends p as the response.

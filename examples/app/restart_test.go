@@ -25,7 +25,7 @@ func TestARestartKeepsPeopleSignedIn(t *testing.T) {
 			one, two := newBrowser(t, front.URL), newBrowser(t, front.URL)
 			one.signIn("OAuth 2.0")
 			two.signIn("OAuth 1.0a")
-			one.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+			one.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 			before := x.Count(http.MethodPost, "/2/oauth2/token") + x.Count(http.MethodPost, "/oauth/access_token")
 
 			c.end(app)

@@ -93,8 +93,8 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			{"the old one is dropped", young},
 		} {
 			if step.keys == young {
-				reencrypted(t, append(env, "SECRETS="+young+" "+old), "Sealed anew with the newest secret: 10. Sealed with it before: 0. ")
-				reencrypted(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 10. ")
+				reencrypted(t, append(env, "SECRETS="+young+" "+old), "Sealed again with the newest secret: 10. Already sealed with it: 0. ")
+				reencrypted(t, append(env, "SECRETS="+young), "Sealed again with the newest secret: 0. Already sealed with it: 10. ")
 			}
 			before := l.answers.Load()
 			for i := range apps {

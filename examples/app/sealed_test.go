@@ -143,7 +143,7 @@ func nothingInClear(t *testing.T, env []string, files func() []string) {
 	// This user stays, with tokens of both protocols.
 	b.signIn("OAuth 1.0a")
 	b.get("/tokens").click("Connect by OAuth 2.0").press("Authorize app", nil)
-	b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+	b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 	id := b.session()
 	tokens := x.noted()
 	if len(tokens) < 9 {

@@ -177,7 +177,7 @@ func TestNobodyTakesOrDropsAnothersAccount(t *testing.T) {
 	victim.signIn(oauth2, first, http.StatusSeeOther)
 	evil.signIn(oauth2, second, http.StatusSeeOther)
 	for _, way := range []string{"x", "x-oauth1"} {
-		evil.signIn(evil.link(way), first, http.StatusForbidden, "This account is linked to somebody else")
+		evil.signIn(evil.link(way), first, http.StatusForbidden, "This account is linked to another user")
 	}
 	revoked := s.x.Count(http.MethodPost, "/2/oauth2/revoke")
 	for _, account := range []string{first, "", "0", "1 OR 1=1", "' OR ''='", "%", first + "\x00"} {

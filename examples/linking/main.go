@@ -148,12 +148,12 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
 		}
 		switch outcome {
 		case outcomeElsewhere:
-			p.Title = "This account is linked to somebody else"
-			p.Text = "The X account that you chose already belongs to another user here. If that is you, sign in with it, unlink it there, and link it here again. Nothing was changed."
+			p.Title = "This account is linked to another user"
+			p.Text = "The X account that you chose already belongs to another user here. If that user is you, sign in with the account, unlink it there, and link it here again. Nothing was changed."
 			p.Label, p.Link, p.Post = "Back to your accounts", "/", false
 		case outcomeLeft:
 			p.Title = "You were signed out meanwhile"
-			p.Text = "You wanted to link an account and are not signed in any more. Sign in first, then link it. Nothing was changed."
+			p.Text = "You wanted to link an account, but you are no longer signed in. Sign in first, then link it. Nothing was changed."
 			p.Label, p.Link, p.Post = "Back", "/", false
 		}
 	}
@@ -192,7 +192,7 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 	}
 	err := a.users.unlink(r.Context(), user.ID, account)
 	if errors.Is(err, errLast) {
-		a.show(w, r, http.StatusConflict, "This is the only account that lets you in here. Link another one first.")
+		a.show(w, r, http.StatusConflict, "This is the only account with which you can sign in here. Link another one first.")
 		return
 	}
 	if err != nil {
@@ -211,7 +211,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	tell := ""
 	switch query := r.URL.Query(); {
 	case query.Has(linking):
-		// Show it only if it is true, because anybody can invent the address.
+		// Show it only if it is true, because any client can invent the address.
 		outcome, err := a.users.outcome(r.Context(), query.Get(linking))
 		if err != nil {
 			fail(w, err)

@@ -217,7 +217,7 @@ func TestLinkAndUnlink(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
-	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account that lets you in")
+	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account with which you can sign in")
 	b.signIn(b.link("x-oauth1"), second, http.StatusSeeOther)
 	b.sees("You are user 1 here", "signed in as @demo by OAuth 2.0", "("+first+")", "("+second+")")
 	for _, account := range []string{first, second} {
@@ -271,7 +271,7 @@ func TestAnAccountOfSomebodyElse(t *testing.T) {
 	owner.signIn(oauth2, second, http.StatusSeeOther)
 	b := s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
-	b.signIn(b.link("x"), second, http.StatusForbidden, "This account is linked to somebody else", "Back to your accounts")
+	b.signIn(b.link("x"), second, http.StatusForbidden, "This account is linked to another user", "Back to your accounts")
 	b.sees("You are user 2 here", "signed in as @demo by") // as before
 	s.count("accounts", 2)
 	// The wish is used up, so the next sign-in is an ordinary one.

@@ -38,10 +38,10 @@ func openUsers(ctx context.Context, db *sql.DB, allow []string, now func() time.
 // Refusals of a sign-in. The visitor sees the reason; see outcome.
 var (
 	errElsewhere = fmt.Errorf("the X account belongs to another user here: %w", provider.ErrNotAllowed)
-	errLeft      = fmt.Errorf("the visitor who wanted to link is not signed in any more: %w", provider.ErrNotAllowed)
+	errLeft      = fmt.Errorf("the visitor who wanted to link is no longer signed in: %w", provider.ErrNotAllowed)
 	errNotListed = fmt.Errorf("neither the account nor its user is on the list: %w", provider.ErrNotAllowed)
 	// errLast refuses to unlink.
-	errLast = errors.New("this is the only account that lets the user in")
+	errLast = errors.New("this is the only account with which the user can sign in")
 )
 
 // Results of a wish to link.
@@ -238,7 +238,7 @@ func (u *users) inTx(ctx context.Context, f func(tx *sql.Conn) error) error {
 	return err
 }
 
-// one reads one value, or "" if there is none.
+// one reads one value, or "" if there is no row.
 func one(ctx context.Context, tx *sql.Conn, query string, args ...any) (value string, err error) {
 	err = tx.QueryRowContext(ctx, query, args...).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {

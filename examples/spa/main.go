@@ -132,10 +132,10 @@ func (a *app) post(w http.ResponseWriter, r *http.Request) {
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "duplicate"):
 		problem(w, r, http.StatusConflict, "duplicate", "You have posted this already. Change a word.")
 	case resp.StatusCode == http.StatusTooManyRequests:
-		problem(w, r, http.StatusTooManyRequests, "rate_limited", "X is asking for a pause. Try again in a quarter of an hour.")
+		problem(w, r, http.StatusTooManyRequests, "rate_limited", "The rate limit of X is reached. Try again in a quarter of an hour.")
 	default:
 		log.Printf("spa: X answers %s to a post", resp.Status)
-		problem(w, r, http.StatusBadGateway, "unavailable", "X did not take the post. Try again in a moment.")
+		problem(w, r, http.StatusBadGateway, "unavailable", "X did not accept the post. Try again in a moment.")
 	}
 }
 
@@ -150,7 +150,7 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	log.Print(err)
-	problem(w, r, http.StatusBadGateway, "unavailable", "X cannot be asked at the moment. Try again in a while.")
+	problem(w, r, http.StatusBadGateway, "unavailable", "X is unavailable at the moment. Try again later.")
 }
 
 func problem(w http.ResponseWriter, r *http.Request, status int, code, detail string) {

@@ -352,7 +352,7 @@ func TestNothingIsPostedTwice(t *testing.T) {
 		s.step()
 		s.only(unknown)
 		s.asked(0)
-		s.page("This was cut off")
+		s.page("The program was stopped")
 	})
 	t.Run("two at once", func(t *testing.T) {
 		t.Parallel()

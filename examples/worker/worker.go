@@ -25,14 +25,14 @@ const (
 
 // Texts for the user beside a job.
 const (
-	noteParked    = "X no longer accepts your sign-in. Sign in again, then send it."
-	noteCutOff    = "This was cut off while X was asked. Look at X whether it is there before you send it again."
-	noteNoAnswer  = "X gave no answer. Look at X whether it is there before you send it again."
+	noteParked    = "X no longer accepts your sign-in. Sign in again, then send the post."
+	noteCutOff    = "The program was stopped during the call to X. Look at X before you send the post again, because it may be there."
+	noteNoAnswer  = "X did not answer. Look at X before you send the post again, because it may be there."
 	noteDuplicate = "X has this text from you already."
 	noteRefused   = "X does not accept this post."
-	noteTrying    = "X cannot be reached. It is tried again."
-	noteLimited   = "X limits how often you may post. It is tried again when X allows it."
-	noteGivenUp   = "X could not be reached for long. You can send it again."
+	noteTrying    = "X cannot be reached. The post will be tried again."
+	noteLimited   = "X limits how often you may post. The post will be tried again when X allows it."
+	noteGivenUp   = "X could not be reached for a long time. You can send the post again."
 )
 
 // worker posts for users who are away.

@@ -101,7 +101,7 @@ func (c *call) candidates(ctx context.Context) ([]account, error) {
 	case len(all) > 0:
 		return nil, c.usable(all[0])
 	case wanted != "":
-		return nil, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists who is, and xpost login adds somebody", c.opt.account)}
+		return nil, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists the accounts, and xpost login adds one", c.opt.account)}
 	case c.opt.oauth1:
 		return nil, &notSignedIn{"nobody is signed in by OAuth 1.0a: run xpost -oauth1 login"}
 	case c.opt.oauth2:
@@ -136,7 +136,7 @@ func (c *call) usable(a account) error {
 	case a.provider == oauth1Name && c.oauth1 == nil:
 		return &notSignedIn{"@" + a.username + " signed in by OAuth 1.0a: set X_CONSUMER_KEY and X_CONSUMER_SECRET, or run xpost login"}
 	case a.api != c.cfg.apiURL:
-		return &notSignedIn{fmt.Sprintf("@%s signed in at %s, and X_API_URL is %s now, which gets no token from there: run xpost login, or set X_API_URL back", a.username, a.api, c.cfg.apiURL)}
+		return &notSignedIn{fmt.Sprintf("@%s signed in at %s, but X_API_URL is now %s, and the token is not sent there: run xpost login, or set X_API_URL back", a.username, a.api, c.cfg.apiURL)}
 	}
 	return nil
 }
@@ -187,14 +187,14 @@ func (d described) write(w io.Writer) {
 	case d.Problem != "":
 		fmt.Fprintf(w, "  %s\n", d.Problem)
 	case d.Expires.IsZero():
-		fmt.Fprintln(w, "  the token does not expire by itself")
+		fmt.Fprintln(w, "  the token does not expire")
 	case d.Refreshable:
-		fmt.Fprintf(w, "  the token is good until %s, and then renewed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+		fmt.Fprintf(w, "  the token is valid until %s, and is then refreshed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
 	default:
-		fmt.Fprintf(w, "  the token is good until %s, and then xpost login is needed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+		fmt.Fprintf(w, "  the token is valid until %s; then run xpost login\n", d.Expires.Local().Format("15:04 on 2 Jan"))
 	}
 	if len(d.Scopes) > 0 {
-		fmt.Fprintf(w, "  may: %s\n", strings.Join(d.Scopes, " "))
+		fmt.Fprintf(w, "  scopes: %s\n", strings.Join(d.Scopes, " "))
 	}
 }
 

@@ -62,5 +62,5 @@ func (byTheKit) Add(*http.Request) {}
 type lacks struct{ scopes []string }
 
 func (e *lacks) Error() string {
-	return "this sign-in lacks " + strings.Join(e.scopes, " and ") + ": add it to X_SCOPES, where that is set, and run xpost login"
+	return "this sign-in lacks " + strings.Join(e.scopes, " and ") + ": add it to X_SCOPES, if that is set, and run xpost login"
 }

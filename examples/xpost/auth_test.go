@@ -49,7 +49,7 @@ func TestTokensFromAFile(t *testing.T) {
 	}
 	// X is asked once for the token's user.
 	l.x.ResetRequests()
-	l.run("-auth", file, "whoami").want(0, "@demo", "OAuth 2.0", "and then renewed")
+	l.run("-auth", file, "whoami").want(0, "@demo", "OAuth 2.0", "and is then refreshed")
 	l.run("whoami").want(0, "@demo")
 	if n := len(l.x.Requests()); n != 0 {
 		t.Errorf("X was asked %d times", n)
@@ -58,7 +58,7 @@ func TestTokensFromAFile(t *testing.T) {
 	// X replaces the refresh token, and the file still has the old one.
 	for range 2 {
 		l.x.Advance(3 * time.Hour)
-		l.run("-auth", file, "refresh").want(0, "is good until")
+		l.run("-auth", file, "refresh").want(0, "is valid until")
 	}
 	l.run("-auth", file, "text", "After refreshes").want(0)
 
@@ -79,8 +79,8 @@ func TestAFileWithAnOldToken(t *testing.T) {
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Times: 1})
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 503, Times: 1})
 	file := l.authFile(two)
-	l.run("-auth", file, "login").want(1, "trouble")
-	l.run("-auth", file, "login").want(0, "Signed in as @demo", "and then renewed")
+	l.run("-auth", file, "login").want(1, "internal error")
+	l.run("-auth", file, "login").want(0, "Signed in as @demo", "and is then refreshed")
 	l.run("refresh").want(0)
 
 	m := newLab(t)

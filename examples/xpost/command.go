@@ -35,10 +35,10 @@ func commands() []command {
 		{name: "login", run: login, about: aboutLogin},
 		{name: "link", run: link, about: aboutLink},
 		{name: "code", run: code, args: "[CODE | ADDRESS]", about: aboutCode, most: 1, takes: "one code or address, in quotes"},
-		{name: "whoami", run: whoami, about: "Prints the account that commands use. X is not asked."},
-		{name: "accounts", run: listAccounts, about: "Lists all accounts that are signed in here. X is not asked."},
+		{name: "whoami", run: whoami, about: "Prints the account that commands use. Makes no call to X."},
+		{name: "accounts", run: listAccounts, about: "Lists all accounts that are signed in here. Makes no call to X."},
 		{name: "refresh", run: refresh, about: aboutRefresh},
-		{name: "revoke", run: revoke, about: "Revokes one token at X, and forgets it. See also xpost logout -h."},
+		{name: "revoke", run: revoke, about: "Revokes one token at X, and deletes it. See also xpost logout -h."},
 		{name: "logout", run: logout, flags: logoutFlags, about: aboutLogout},
 		{name: "text", run: postText, flags: replyFlag, args: "TEXT", about: aboutText,
 			least: 1, most: 1, takes: "one TEXT, in quotes; flags come before it", posts: true},
@@ -195,9 +195,9 @@ func (c command) do(ctx context.Context, w world, args []string, opt *options) (
 	case opt.oauth1 && opt.oauth2:
 		return result{}, usagef("-oauth1 and -oauth2 are two different tokens: give one of the flags")
 	case len(args) > 0 && c.most == 0:
-		return result{}, usagef("%s takes no arguments, and here are %d", c.name, len(args))
+		return result{}, usagef("%s takes no arguments, but got %d", c.name, len(args))
 	case len(args) < c.least, len(args) > c.most:
-		return result{}, usagef("%s takes %s; here are %d arguments", c.name, c.takes, len(args))
+		return result{}, usagef("%s takes %s, but got %d arguments", c.name, c.takes, len(args))
 	}
 	cfg, err := readConfig(w.env, opt.auth)
 	if err != nil {

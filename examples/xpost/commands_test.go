@@ -24,8 +24,8 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 		{"custom -media PICTURE -media PICTURE -media PICTURE -media PICTURE -media PICTURE", "here are 5 pictures"},
 		{"custom -media PICTURE -media VIDEO POST /2/tweets {}", "here are 1 picture and 1 video"},
 		{`custom -media PICTURE POST /2/tweets {"poll":{}}`, "files or a poll"},
-		{`custom -media PICTURE POST /2/tweets {"media":{}}`, "the JSON has media"},
-		{"custom -media PICTURE POST /2/tweets []", "no object"},
+		{`custom -media PICTURE POST /2/tweets {"media":{}}`, "give media in the JSON"},
+		{"custom -media PICTURE POST /2/tweets []", "not an object"},
 		{"custom -media VIDEO -alt x", "no description"},
 	} {
 		args := strings.NewReplacer("PICTURE", picture, "GIF", gif, "VIDEO", video).Replace(c.args)
@@ -53,7 +53,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("%+v is still there", p)
 			}
 		}
-		l.run("delete", one).want(1, "X does not know this")
+		l.run("delete", one).want(1, "X did not find this")
 		l.run("text", "Three").want(0)
 		three := l.newest().ID
 		var posts []deletedPost
@@ -105,8 +105,8 @@ func TestTheFlagsChooseTheToken(t *testing.T) {
 		}
 	}
 	// The last sign-in was by OAuth 1.0a, whose tokens are not refreshed.
-	l.run("refresh").want(0, "by OAuth 2.0", "is good until")
-	l.run("-oauth1", "refresh").want(1, "OAuth 1.0a do not expire")
+	l.run("refresh").want(0, "by OAuth 2.0", "is valid until")
+	l.run("-oauth1", "refresh").want(1, "OAuth 1.0a tokens do not expire")
 	l.run("-oauth1", "revoke").want(0)
 	l.run("-oauth1", "whoami").want(1, "run xpost -oauth1 login")
 	l.run("-oauth2", "revoke").want(0)
@@ -160,7 +160,7 @@ func TestOffline(t *testing.T) {
 	// The connection is lost later.
 	m := signedIn(t, byOAuth2)
 	m.x.Fail(xtest.Fault{Path: "/2/tweets", CutAfter: -1})
-	m.run("text", "Perhaps").want(1, "may have done what it was asked")
+	m.run("text", "Perhaps").want(1, "may or may not have been executed")
 	m.x.Fail(xtest.Fault{Path: "/2/users/*", CutAfter: -1})
 	m.run("timeline").want(1, "the connection to X broke off: try again later")
 }

@@ -136,7 +136,7 @@ func (c config) checkAddresses(f *faults) {
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			f.add(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
 		case u.User != nil || u.Fragment != "":
-			f.add(v.name, "must not hold a user or a fragment")
+			f.add(v.name, "must not have a user or a fragment")
 		}
 	}
 }

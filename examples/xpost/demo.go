@@ -30,11 +30,11 @@ func demo(ctx context.Context, w world, args []string, opt *options) (r result, 
 	case err != nil:
 		return result{}, err
 	case len(args) > 0 && (args[0] == "demo" || args[0] == "login"):
-		return result{}, usagef("demo: it signs in by itself, so %s is no command for it", args[0])
+		return result{}, usagef("demo: it signs in automatically, so %s is not available", args[0])
 	case opt.account != "":
-		return result{}, usagef("demo: there is one account, so -account has no place here")
+		return result{}, usagef("demo: there is one account, so -account is not available")
 	case opt.auth != "":
-		return result{}, usagef("demo: it has credentials of its simulator, so -auth has no place here")
+		return result{}, usagef("demo: it uses its simulator's credentials, so -auth is not available")
 	}
 	dir, err := os.MkdirTemp("", "xpost-demo-")
 	if err != nil {
@@ -43,12 +43,12 @@ func demo(ctx context.Context, w world, args []string, opt *options) (r result, 
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return result{}, fmt.Errorf("no port can be had for the sign-in: %w", err)
+		return result{}, fmt.Errorf("no port is available for the sign-in: %w", err)
 	}
 	defer func() { _ = l.Close() }()
 	x := localX(&w, l.Addr(), dir)
 	defer x.Close()
-	fmt.Fprintf(w.stderr, "A local simulator of X runs at %s. Nothing reaches X, and nothing is kept.\n", x.URL)
+	fmt.Fprintf(w.stderr, "A local simulator of X runs at %s. Nothing reaches X, and nothing is stored.\n", x.URL)
 
 	signIn := []string{"login"}
 	if opt.oauth1 {
@@ -101,7 +101,7 @@ func tour(ctx context.Context, w world, dir string, json bool, signIn step) (res
 		show(step{quoted(line), r.document, r.write})
 	}
 	return result{document: steps, write: func(w io.Writer) {
-		fmt.Fprintln(w, "That was the tour. xpost -h lists the commands, and the variables that lead to X itself.")
+		fmt.Fprintln(w, "That was the tour. xpost -h lists the commands, and the variables for the real X.")
 	}}, nil
 }
 
@@ -126,7 +126,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	typed, keyboard := io.Pipe()
 	w.stdin = typed
 	w.browse = func(ctx context.Context, address string) {
-		fmt.Fprintf(w.stderr, "The demo does so by itself, and allows it as @%s.\n", xtest.DefaultUserName)
+		fmt.Fprintf(w.stderr, "The demo opens it automatically, and allows the sign-in as @%s.\n", xtest.DefaultUserName)
 		go func() {
 			where, err := x.Approve(address, xtest.DefaultUserID)
 			if err != nil {

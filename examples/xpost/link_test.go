@@ -94,7 +94,7 @@ func TestCodesThatEndNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.run("code", callback).want(1, "nobody is signed in")
+	l.run("code", callback).want(1, "declined at X")
 	l.run("code", "mistyped-code").want(1, "wrong, too old or used already")
 	// After a mistake the same sign-in continues.
 	l.run("code", l.approve(address, xtest.DefaultUserID)).want(0, "Signed in as @demo")

@@ -19,7 +19,7 @@ var errTooSlow = errors.New("nobody has signed in for ten minutes: run xpost log
 
 func login(ctx context.Context, c *call) (result, error) {
 	if c.opt.account != "" {
-		return result{}, usagef("login takes no -account: it is for X to say who signs in")
+		return result{}, usagef("login takes no -account: you choose the account at X")
 	}
 	if len(c.cfg.outside) > 0 {
 		return c.takeOver(ctx)

@@ -35,7 +35,7 @@ func TestLoginThroughARedirect(t *testing.T) {
 	if !strings.Contains(said.stderr, "Open this address in a browser") {
 		t.Errorf("said\n%s", said.stderr)
 	}
-	l.run("whoami").want(0, "@demo_two", xtest.SecondUserID, "and then renewed")
+	l.run("whoami").want(0, "@demo_two", xtest.SecondUserID, "and is then refreshed")
 	if n := l.x.Count(http.MethodGet, "/2/users/me"); n != 1 {
 		t.Errorf("X was asked %d times who it is, and once is enough", n)
 	}
@@ -73,7 +73,7 @@ func TestLoginIsRefused(t *testing.T) {
 	l := newLab(t)
 	l.runAs(t.Context(), person{browse: func(_ context.Context, address string) {
 		go l.consent(address, xtest.DefaultUserID, "cancel")
-	}}, "login").want(1, "nobody is signed in")
+	}}, "login").want(1, "declined at X")
 	l.runAs(t.Context(), person{stdin: strings.NewReader("1234567\n")}, "-oauth1", "login").want(1, "run xpost -oauth1 login again")
 	var failed struct{ Error problem }
 	l.runAs(t.Context(), person{stdin: strings.NewReader("1234567\n")}, "-json", "-oauth1", "login").json(&failed)

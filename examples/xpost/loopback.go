@@ -25,7 +25,7 @@ func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
 	}
 	l, err := c.listen("tcp", callback.Host)
 	if err != nil {
-		return provider.User{}, fmt.Errorf("%s cannot be listened on: %w. End what uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", callback.Host, err)
+		return provider.User{}, fmt.Errorf("cannot listen on %s: %w. End the program that uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", callback.Host, err)
 	}
 	address, pending, err := c.oauth2.Begin(ctx, provider.Options{})
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	state := r.URL.Query().Get("state")
 	if subtle.ConstantTimeCompare([]byte(state), []byte(l.pending.State)) != 1 {
-		showPage(w, http.StatusBadRequest, "This is not the sign-in under way", "Open the address that xpost has printed.")
+		showPage(w, http.StatusBadRequest, "This is not the pending sign-in", "Open the address that xpost has printed.")
 		return
 	}
 	again := true

@@ -86,7 +86,7 @@ func (c *call) openMedia(ctx context.Context, paths []string, kinds ...kind) (fi
 			f.alt = c.opt.alt[i]
 		}
 		if f.alt != "" && f.kind.one == "video" {
-			return files, usagef("%s: X takes no description of a video, so -alt is for pictures and GIFs", c.command.name)
+			return files, usagef("%s: X accepts no description for a video, so -alt is for pictures and GIFs", c.command.name)
 		}
 	}
 	return files, nil
@@ -142,7 +142,7 @@ func (f *mediaFile) check(kinds []kind) error {
 	i := slices.IndexFunc(kinds, func(k kind) bool { return slices.Contains(k.types, f.mediaType) })
 	switch {
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file; give %s", f.name, give)
+		return fmt.Errorf("%s is not a file; give %s", f.name, give)
 	case err != nil && !errors.Is(err, io.EOF):
 		return err
 	case i < 0:

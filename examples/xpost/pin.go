@@ -58,7 +58,7 @@ func (c *call) ask(
 
 var errNoPIN = errors.New("no PIN was typed in: run xpost login again")
 
-// line reads a line of standard input. If there is none, its error is missing.
+// line reads a line of standard input. Without input its error is missing.
 func (c *call) line(ctx context.Context, prompt string, missing error) (string, error) {
 	fmt.Fprint(c.stderr, prompt)
 	s, err := waitFor(ctx, func() (string, error) {

@@ -114,9 +114,9 @@ func (c *call) checkPoll(d draft) error {
 	case n == 0:
 		return nil
 	case n < 2 || n > 4:
-		return usagef("%s: a poll has two to four answers, and here are %d", name, n)
+		return usagef("%s: a poll has two to four answers, not %d", name, n)
 	case len(d.files) > 0:
-		return usagef("%s: X takes files or a poll in a post, and not both", name)
+		return usagef("%s: X accepts files or a poll in a post, not both", name)
 	case c.opt.open < leastOpen || c.opt.open > mostOpen:
 		return usagef("%s: -for is from 5m to 168h, which is a week", name)
 	}

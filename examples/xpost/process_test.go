@@ -110,7 +110,7 @@ func oneAfterTheOther(t *testing.T, bin string) {
 	// One process rotates an OAuth 2.0 token, and the next process uses it.
 	l.signIn(byOAuth2, xtest.DefaultUserID).want(0)
 	for range 2 {
-		l.ran(l.process(bin, "refresh")).want(0, "is good until")
+		l.ran(l.process(bin, "refresh")).want(0, "is valid until")
 	}
 	l.ran(l.process(bin, "text", "After refreshes")).want(0)
 	l.ran(l.process(bin, "text")).want(2, "xpost: text takes one TEXT")

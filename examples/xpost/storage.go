@@ -33,12 +33,12 @@ func openStorage(ctx context.Context, file string) (*storage, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("there is no place for the tokens: %w. XPOST_DB names another file", err)
+		return nil, fmt.Errorf("the file for the tokens cannot be created: %w. Set XPOST_DB to another file", err)
 	}
 	// The driver's error for a read-only file does not give the reason.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("the file with the tokens cannot be written: %w. XPOST_DB names another one", err)
+		return nil, fmt.Errorf("the file with the tokens cannot be written: %w. Set XPOST_DB to another file", err)
 	}
 	if err := f.Close(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func openStorage(ctx context.Context, file string) (*storage, error) {
 		return nil, err
 	}
 	if err := s.prepare(ctx, keys); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w. XPOST_DB names another file", path, err), s.db.Close())
+		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w. Set XPOST_DB to another file", path, err), s.db.Close())
 	}
 	return s, nil
 }

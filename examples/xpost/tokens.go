@@ -115,5 +115,5 @@ func (e ended) write(w io.Writer) {
 		fmt.Fprintln(w, " and revoked at X.")
 		return
 	}
-	fmt.Fprintln(w, ", but X could not be told. To be sure, remove the application at x.com/settings/connected_apps.")
+	fmt.Fprintln(w, ", but could not be revoked at X. To be sure, remove the application at x.com/settings/connected_apps.")
 }

@@ -23,7 +23,7 @@ func TestARotatedRefreshTokenWorksInTheNextCommand(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
 	for i := range 3 {
-		l.run("refresh").want(0, "is good until")
+		l.run("refresh").want(0, "is valid until")
 		if n := l.x.Count(http.MethodPost, "/2/oauth2/token"); n != i+2 {
 			t.Fatalf("%d calls to the token endpoint after %d refreshes and a sign-in", n, i+1)
 		}
@@ -44,7 +44,7 @@ func TestARotatedRefreshTokenWorksInTheNextCommand(t *testing.T) {
 
 func TestRefreshIsNotForEveryToken(t *testing.T) {
 	t.Parallel()
-	signedIn(t, byOAuth1).run("refresh").want(1, "OAuth 1.0a do not expire")
+	signedIn(t, byOAuth1).run("refresh").want(1, "OAuth 1.0a tokens do not expire")
 	l := signedIn(t, byOAuth2)
 	l.x.RevokeApp(xtest.DefaultUserID)
 	l.run("refresh").want(1, "run xpost login")
@@ -171,7 +171,7 @@ func TestKeyFilesThatDoNotDo(t *testing.T) {
 		l.run("accounts").want(1, "chmod 600 "+keys)
 	}
 	l.env["XPOST_DB"] = filepath.Dir(l.file)
-	l.run("accounts").want(1, "XPOST_DB names another")
+	l.run("accounts").want(1, "Set XPOST_DB to another")
 	l.env["XPOST_DB"] = keys
 	l.run("accounts").want(1, "cannot be used as a database")
 }

@@ -143,7 +143,7 @@ func (l *lab) toolkitRefresh() {
 		if i == 0 {
 			newest = two["refresh_token"].(string)
 		}
-		l.run("-auth", file, "refresh").want(0, "is good until")
+		l.run("-auth", file, "refresh").want(0, "is valid until")
 		form, _ := l.form("/2/oauth2/token")
 		if form.Get("grant_type") != "refresh_token" || form.Get("refresh_token") != newest {
 			l.Errorf("refresh %d did not use the newest refresh token", i+1)

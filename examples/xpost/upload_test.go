@@ -170,7 +170,7 @@ func TestFilesThatAreNotSent(t *testing.T) {
 	}{
 		{[]string{"image", good, filepath.Join(t.TempDir(), "none.png")}, "none.png"},
 		{[]string{"image", place(t, "film.png", film(100))}, "film.png looks like video/mp4"},
-		{[]string{"image", t.TempDir()}, "is no file"},
+		{[]string{"image", t.TempDir()}, "is not a file"},
 		{[]string{"image", place(t, "big.png", append(photo(t, 4), make([]byte, 5<<20)...))}, "up to 5 MB"},
 		{[]string{"image", place(t, "empty.png", nil)}, "empty.png"},
 		{[]string{"gif", good}, "give a GIF"},
@@ -295,5 +295,5 @@ func TestAPostIsStopped(t *testing.T) {
 		<-reached
 		cancel()
 	}()
-	l.runAs(ctx, person{}, "text", "Perhaps").want(130, "may have done what it was asked or not")
+	l.runAs(ctx, person{}, "text", "Perhaps").want(130, "may or may not have been executed")
 }

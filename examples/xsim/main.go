@@ -22,14 +22,14 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-const usage = `xsim is a local X to sign in with. Nothing in it reaches X.
+const usage = `xsim is a local X for sign-ins. It never contacts X.
 
 	go run ./examples/xsim
 
-Everything is set by environment variables:
+Environment variables configure everything:
 
-  ADDR                where to listen. Default 127.0.0.1:9090
-  X_CALLBACK_URLS     the callbacks of the application, compared to the letter, at most
+  ADDR                the address to listen on. Default 127.0.0.1:9090
+  X_CALLBACK_URLS     the callbacks of the application, compared exactly, at most
                       10, separated by commas or spaces.
                       Default http://127.0.0.1:8080/auth/callback
   X_CLIENT_ID         client id of the confidential OAuth 2.0 client
@@ -39,8 +39,8 @@ Everything is set by environment variables:
   X_CONSUMER_SECRET   its secret
 
 The credentials have defaults, which are printed at the start. Accounts, posts and tokens
-are kept in memory and end with the process. Why something was refused is told on standard
-error. SIGTERM and SIGINT end it. A wrong variable ends it with status 2.
+are in memory and end with the process. Standard error shows why a request was refused.
+SIGTERM and SIGINT end it. A wrong variable ends it with status 2.
 `
 
 func main() {
@@ -101,11 +101,11 @@ func readConfig(env func(string) string) (addr string, cfg xtest.Config, err err
 		}),
 	}
 	if cfg.ClientID == cfg.PublicClientID {
-		fault("X_PUBLIC_CLIENT_ID", "must be another one than X_CLIENT_ID")
+		fault("X_PUBLIC_CLIENT_ID", "must differ from X_CLIENT_ID")
 	}
 	const most = 10
 	if n := len(cfg.Callbacks); n == 0 || n > most {
-		fault("X_CALLBACK_URLS", "must hold 1 to %d URLs, as X allows, and holds %d", most, n)
+		fault("X_CALLBACK_URLS", "must have 1 to %d URLs, as X allows, and has %d", most, n)
 	}
 	for _, s := range cfg.Callbacks {
 		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Host == "" {
@@ -170,7 +170,7 @@ func announce(w io.Writer, at string, cfg xtest.Config) {
 	_, _ = fmt.Fprintf(w, `Ready: %[1]s is a local X. Nothing here reaches X.
 # Callbacks: %[2]s
 #
-# An application that reads its settings from the environment, such as examples/app, takes:
+# Settings for an application that reads the environment, such as examples/app:
 
 export X_API_URL=%[1]s
 export X_AUTHORIZE_URL=%[1]s/i/oauth2/authorize

@@ -94,7 +94,7 @@ func begin(t T, k kind) *Server {
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.cmd != nil {
-		s.t.Fatalf("testservers: %s runs already", s.kind.name)
+		s.t.Fatalf("testservers: %s is already running", s.kind.name)
 	}
 	if err := s.start(); err != nil {
 		s.t.Fatalf("testservers: %v", err)
@@ -105,7 +105,7 @@ func (s *Server) Start() {
 func (s *Server) Stop() {
 	s.t.Helper()
 	if s.cmd == nil {
-		s.t.Fatalf("testservers: %s does not run", s.kind.name)
+		s.t.Fatalf("testservers: %s is not running", s.kind.name)
 	}
 	if err := s.cmd.Process.Signal(s.kind.stop); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.t.Fatalf("testservers: stopping %s: %v", s.kind.name, err)

@@ -180,8 +180,8 @@ func TestStartAndStopSayWhatIsWrong(t *testing.T) {
 		name, want string
 		do         func(s *testservers.Server)
 	}{
-		{"started twice", "runs already", func(s *testservers.Server) { s.Start() }},
-		{"stopped twice", "does not run", func(s *testservers.Server) { s.Stop(); s.Stop() }},
+		{"started twice", "is already running", func(s *testservers.Server) { s.Start() }},
+		{"stopped twice", "is not running", func(s *testservers.Server) { s.Stop(); s.Stop() }},
 		{"its port was taken meanwhile", "did not start", func(s *testservers.Server) {
 			s.Stop()
 			l, err := net.Listen("tcp", s.Addr)

@@ -42,7 +42,7 @@ func (p Pages) Show(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := p.all.ExecuteTemplate(&b, name, data); err != nil {
 		log.Print(err)
-		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
+		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -38,11 +38,11 @@ func Read(path string) (keys []string, made bool, err error) {
 	keys = strings.Fields(string(b))
 	for _, key := range keys {
 		if len(key) < Min {
-			return nil, false, fmt.Errorf("the key file %s holds something shorter than %d bytes: put it back as it was, or delete it and sign in again", path, Min)
+			return nil, false, fmt.Errorf("the key file %s has a secret shorter than %d bytes: restore the file, or delete it and sign in again", path, Min)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, false, fmt.Errorf("the key file %s is empty: put it back as it was, or delete it and sign in again", path)
+		return nil, false, fmt.Errorf("the key file %s is empty: restore it, or delete it and sign in again", path)
 	}
 	return keys, made, nil
 }

@@ -111,7 +111,7 @@ func onLoopback(addr string) error {
 		return fmt.Errorf("ADDR must be a host and a port, such as %s: %w", DefaultAddr, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("ADDR must be a loopback address, such as %s: an example speaks plain http", DefaultAddr)
+		return fmt.Errorf("ADDR must be a loopback address, such as %s: the examples use plain http", DefaultAddr)
 	}
 	return nil
 }

@@ -20,10 +20,10 @@ func keysBeside(database string, log *slog.Logger) ([]string, error) {
 	}
 	keys, made, err := keyfile.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w. Mend that, or set the variable", err)
+		return nil, fmt.Errorf("%w. Fix that, or set the variable", err)
 	}
 	if made {
-		log.Info("storage: there is a new key file, without which nobody can read the tokens in the database", "file", path)
+		log.Info("storage: created a key file, which is needed to read the tokens in the database", "file", path)
 	}
 	if keyfile.Open(path) {
 		log.Warn("storage: others on this machine can read the key file: chmod 600 it", "file", path)

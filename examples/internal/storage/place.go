@@ -58,7 +58,7 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 	case "memory":
 		p.Kind, p.At = InMemory, ""
 		if rest != "" {
-			fault("DATABASE_URL", "has something after memory:, which names no place")
+			fault("DATABASE_URL", "must be exactly memory:, without a name")
 		}
 	case "sqlite":
 		absolute, slashes := strings.CutPrefix(rest, "//")

@@ -34,7 +34,7 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the directory %s does not exist: make it, or name another file", filepath.Dir(path))
+		return nil, fmt.Errorf("the directory %s does not exist: create it, or name another file", filepath.Dir(path))
 	case err != nil:
 		return nil, fmt.Errorf("the database cannot be written: %w. Name a file that this user may write, or memory: to keep nothing", err)
 	}
@@ -126,7 +126,7 @@ func (s sqliteSessionStore) write(ctx context.Context, f func() error) error {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("storage: a session waits for others to be written: %w", ctx.Err())
+		return fmt.Errorf("storage: waiting to write a session: %w", ctx.Err())
 	}
 	defer func() { <-s.turn }()
 	return f()

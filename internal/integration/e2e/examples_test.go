@@ -34,7 +34,7 @@ func TestLinking(t *testing.T) {
 	p.consent("Demo Account", "/")
 	p.see("You are user 1 here")
 	p.click("Unlink")
-	p.see("the only account that lets you in")
+	p.see("the only account with which you can sign in")
 	p.looks(source)
 	p.open("/")
 	p.click("Link by OAuth 1.0a")

@@ -76,7 +76,7 @@ func TestNo(t *testing.T) {
 			b.see("will be able to")
 			b.click("Cancel")
 			if label == "OAuth 1.0a" {
-				b.click("Return to") // X shows a page of its own first
+				b.click("Return to") // X shows a separate page first
 			}
 			b.arrive("/auth/callback")
 			b.see("Try again")

@@ -46,8 +46,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&o.clients, "clients", 200, "signed-in clients at the same time, at most 2000")
 	flags.Int64Var(&o.requests, "requests", 100_000, "end after so many answers for each store, at most 10000000")
 	flags.DurationVar(&o.time, "time", 5*time.Minute, "end after this time for each store, at most 2h")
-	flags.DurationVar(&o.life, "life", 10*time.Second, "how long X's access tokens work, at least 5s; they are refreshed in the middle of it")
-	flags.Uint64Var(&o.seed, "seed", 0, "of what the clients do; 0 takes one at random")
+	flags.DurationVar(&o.life, "life", 10*time.Second, "how long X's access tokens work, at least 5s; they are refreshed after half of it")
+	flags.Uint64Var(&o.seed, "seed", 0, "of the random choices of the clients; 0 means a random seed")
 	store := flags.String("store", "all", "memory, sqlite, postgres, redis or all")
 	svg := flags.String("svg", "", "draw the results to this file")
 	if err := flags.Parse(args); err != nil {
@@ -55,7 +55,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if flags.NArg() > 0 || o.clients < 1 || o.clients > maxClients || o.requests < 1 || o.requests > maxRequests ||
 		o.time <= 0 || o.time > maxTime || o.life < 5*time.Second {
-		return errors.New("the flags are out of bounds: -h names them")
+		return errors.New("a flag is out of range: -h lists the limits")
 	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64()

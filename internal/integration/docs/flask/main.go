@@ -106,7 +106,7 @@ func timeline(w http.ResponseWriter, r *http.Request) {
 		xsignin.Client(r.Context()).Get("/2/users/" + user.AccountID + "/tweets"))
 	if err != nil {
 		log.Print(err)
-		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+		http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 		return
 	}
 	for _, p := range posts.Data {

@@ -79,7 +79,7 @@ func (a *app) signIn(_ context.Context, s *xsignin.SignIn) error {
 
 // messages are shown on the front page, where a failed sign-in ends.
 var messages = map[string]string{
-	"request_token": "Request token not found.", "verifier": "OAuth verifier not found.", "other": "X cannot be asked at the moment.",
+	"request_token": "Request token not found.", "verifier": "OAuth verifier not found.", "other": "X is unavailable at the moment.",
 }
 
 func failed(w http.ResponseWriter, r *http.Request) {

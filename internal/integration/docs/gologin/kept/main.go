@@ -76,7 +76,7 @@ func withTwitterUser(next http.Handler) http.Handler {
 		user, _ := xsignin.User(r.Context())
 		id, err := strconv.ParseInt(user.AccountID, 10, 64)
 		if err != nil {
-			http.Error(w, "This is no account of X.", http.StatusInternalServerError)
+			http.Error(w, "This is not an X account.", http.StatusInternalServerError)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(twitter.WithUser(r.Context(), &api.User{

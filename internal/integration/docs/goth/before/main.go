@@ -69,7 +69,7 @@ func main() {
 		}
 		resp, err := client.Get("https://api.twitter.com/2/users/" + id + "/tweets")
 		if err != nil {
-			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 			return
 		}
 		defer resp.Body.Close()

@@ -18,7 +18,7 @@ import (
 func main() {
 	secret := os.Getenv("SESSION_SECRET")
 	if len(secret) < 32 {
-		log.Fatal("SESSION_SECRET: want 32 bytes at least; openssl rand -base64 32 makes one")
+		log.Fatal("SESSION_SECRET: need at least 32 bytes (create it with openssl rand -base64 32)")
 	}
 	handler, err := site(xsignin.Config{
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
@@ -73,8 +73,8 @@ func (s *shop) cart(w http.ResponseWriter, r *http.Request) {
 	session := s.own(r)
 	things, _ := session.Values["things"].(string)
 	if err := session.Save(r, w); err != nil {
-		log.Printf("the cart cannot be kept: %v", err)
-		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		log.Printf("saving the cart: %v", err)
+		http.Error(w, "The cart cannot be saved at the moment", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -86,8 +86,8 @@ func (s *shop) add(w http.ResponseWriter, r *http.Request) {
 	things, _ := session.Values["things"].(string)
 	session.Values["things"] = things + " " + r.PostFormValue("thing")
 	if err := session.Save(r, w); err != nil {
-		log.Printf("the cart cannot be kept: %v", err)
-		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		log.Printf("saving the cart: %v", err)
+		http.Error(w, "The cart cannot be saved at the moment", http.StatusServiceUnavailable)
 		return
 	}
 	http.Redirect(w, r, "/cart", http.StatusSeeOther)
