@@ -172,7 +172,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 
 	// reencrypt fails too, and names the missing secret.
 	again := begin(t, dir, append(env, asProcess+"=reencrypt")...)
-	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 of a secret that is missing") {
+	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 with a missing secret") {
 		t.Errorf("%q", again.out.Text())
 	}
 	if log := again.ends(1); !strings.Contains(log, "secret of id ") {

@@ -38,7 +38,7 @@ func Read(path string) (keys []string, made bool, err error) {
 	keys = strings.Fields(string(b))
 	for _, key := range keys {
 		if len(key) < Min {
-			return nil, false, fmt.Errorf("the key file %s has a secret shorter than %d bytes: restore the file, or delete it and sign in again", path, Min)
+			return nil, false, fmt.Errorf("the key file %s has a key shorter than %d bytes: restore the file, or delete it and sign in again", path, Min)
 		}
 	}
 	if len(keys) == 0 {
