@@ -30,8 +30,8 @@ import (
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
-// exampleConfig points the kit at a local X instead of the real one. An application has
-// its own credentials here, and no Transport.
+// exampleConfig makes the kit use a local X instead of the real one. An application sets its own
+// credentials here, and no Transport.
 func exampleConfig(x *xtest.X) xsignin.Config {
 	return xsignin.Config{
 		PublicURL:    "http://127.0.0.1:8080",
@@ -42,7 +42,7 @@ func exampleConfig(x *xtest.X) xsignin.Config {
 	}
 }
 
-// visitor is somebody with a browser who signs in at path and says yes.
+// visitor is a visitor's browser. signIn signs in and allows the application.
 type visitor struct {
 	app http.Handler
 	jar *cookiejar.Jar
@@ -83,8 +83,8 @@ func body(resp *http.Response) string {
 	return strings.TrimSpace(string(b))
 }
 
-// The whole of it: two lines in the application's mux, and a handler that knows who is
-// there.
+// The whole integration is two lines in the application's mux, and a handler that reads the
+// signed-in user.
 func Example() {
 	x := xtest.New(xtest.Config{})
 	kit, err := xsignin.New(exampleConfig(x))
@@ -108,7 +108,7 @@ func Example() {
 	// hello @demo
 }
 
-// A link to sign in by leads back to where it stands.
+// The sign-in link returns to the page that contains it.
 func ExampleKit_LoginURL() {
 	kit, err := xsignin.New(exampleConfig(xtest.New(xtest.Config{})))
 	if err != nil {
@@ -143,7 +143,7 @@ func ExampleClient() {
 			http.Redirect(w, r, "/auth/login", http.StatusSeeOther)
 			return
 		case err != nil:
-			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 			return
 		}
 		defer func() { _ = resp.Body.Close() }()
@@ -156,7 +156,7 @@ func ExampleClient() {
 	// Output: {"data":{"id":"6253282","name":"Demo Account","username":"demo"}}
 }
 
-// A page for everybody greets who is signed in. The sign-out is a form that posts.
+// A page for all visitors greets the signed-in user. The sign-out is a form that posts.
 func ExampleKit_LoadUser() {
 	x := xtest.New(xtest.Config{})
 	kit, err := xsignin.New(exampleConfig(x))
@@ -206,8 +206,8 @@ func ExampleKit_RequireUser() {
 	// {"type":"about:blank","title":"You are not signed in","status":401,"detail":"Sign in to continue.","code":"not_signed_in","login_url":"/auth/login"}
 }
 
-// Posting is asked for where it is needed, and not at the sign-in. The page load goes
-// through X and comes back; whoever says no there is signed in as before.
+// The scope for posting is requested by the page that needs it, not at the sign-in. Page loads
+// are redirected to X and back. Users who decline stay signed in.
 func ExampleKit_RequireScopes() {
 	x := xtest.New(xtest.Config{})
 	kit, err := xsignin.New(exampleConfig(x))
@@ -234,8 +234,8 @@ func ExampleKit_RequireScopes() {
 	// write away
 }
 
-// OnSignIn decides who comes in, and what the application calls them: here the id of a row
-// in its own table of users.
+// OnSignIn decides which users may sign in, and sets the application's id for each user. Here
+// the id is that of a row in the application's table of users.
 func ExampleConfig_onSignIn() {
 	rows := map[string]string{"6253282": "row-1"}
 	x := xtest.New(xtest.Config{})
@@ -261,8 +261,8 @@ func ExampleConfig_onSignIn() {
 	// not on it: 403
 }
 
-// Both of X's protocols stand behind the same handlers: the visitor chooses, and a user may
-// hold a token of each.
+// The same handlers support both of X's protocols. The visitor chooses one, and a user may hold
+// a token of each.
 func ExampleKit_Accounts() {
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
@@ -291,7 +291,7 @@ func ExampleKit_Accounts() {
 	// x-oauth1 expires never
 }
 
-// A background job acts for a user who is away. The token is refreshed when it must be.
+// A background job acts for a user who is away. The client refreshes the token when needed.
 func ExampleKit_ClientFor() {
 	x := xtest.New(xtest.Config{})
 	xapi.Mount(x) // the local X has posts then
@@ -321,7 +321,7 @@ func ExampleKit_ClientFor() {
 	// nobody's token: true
 }
 
-// One hook tells all that happens, for metrics, traces and audit logs.
+// One hook receives all events, for metrics, traces and audit logs.
 func ExampleConfig_events() {
 	count := make(map[event.Kind]int)
 	x := xtest.New(xtest.Config{})
@@ -338,8 +338,8 @@ func ExampleConfig_events() {
 	// Output: begun 1 done 1 failed 1
 }
 
-// Check says what a deployment got wrong and how to mend it: here a callback that is not
-// the one registered at X.
+// Check reports mistakes in a deployment and how to fix them. Here the callback is not the one
+// registered at X.
 func ExampleKit_Check() {
 	x := xtest.New(xtest.Config{Callbacks: []string{"http://localhost:8080/auth/callback"}})
 	cfg := exampleConfig(x)
@@ -354,8 +354,8 @@ func ExampleKit_Check() {
 	// Output: error: x-oauth1: The callback is not registered at X. Register the callback at X, to the letter: http://127.0.0.1:8080/auth/callback.
 }
 
-// An application that has sessions of its own joins the kit to them. The sign-in renews the
-// session's id and keeps what the visitor had in it.
+// The kit can use an application's existing sessions. The sign-in renews the session's id and
+// keeps the visitor's values.
 func ExampleConfig_sessions() {
 	x := xtest.New(xtest.Config{})
 	sessions := scs.New()
@@ -381,13 +381,13 @@ func ExampleConfig_sessions() {
 	// Output: 2
 }
 
-// The pages that visitors see speak their language. Every text is in the [page.Page], so
-// that the default layout serves for all of them.
+// The kit's pages can use the visitor's language. All texts are in the [page.Page], so the
+// default layout works for all languages.
 func ExampleConfig_pages() {
 	x := xtest.New(xtest.Config{})
 	cfg := exampleConfig(x)
 	cfg.Pages.Render = func(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
-		// An application has a matcher of its own, such as golang.org/x/text/language.
+		// A real application uses a matcher such as golang.org/x/text/language.
 		german := strings.HasPrefix(r.Header.Get("Accept-Language"), "de")
 		w.Header().Add("Vary", "Accept-Language")
 		if german && p.Kind == page.SignOut {
@@ -410,8 +410,8 @@ func ExampleConfig_pages() {
 	// 200 Sign out?
 }
 
-// The pages that visitors see are the application's own. The status is the page's without
-// further ado; the Content-Security-Policy is for the application to set.
+// The application can render the kit's pages itself. The kit sets the status. The application
+// has to set the Content-Security-Policy.
 func ExampleConfig_pagesOfOnesOwn() {
 	own := template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="{{.Lang}}"><title>{{.Title}} - Example</title>
@@ -438,15 +438,15 @@ func ExampleConfig_pagesOfOnesOwn() {
 	// 200 You are not signed in - Example
 }
 
-// title is the status and the title of a page.
+// title returns the status and the title of a page.
 func title(resp *http.Response) string {
 	_, after, _ := strings.Cut(body(resp), "<title>")
 	text, _, _ := strings.Cut(after, "</title>")
 	return fmt.Sprint(resp.StatusCode, " ", text)
 }
 
-// A program of the application's own, on a phone or a desktop, has asked X by itself and
-// hands the code to the site. It keeps the cookie of the answer.
+// The application's own program, on a phone or a desktop, runs the sign-in at X and sends the
+// code to the site. It keeps the cookie of the response.
 func ExampleNativeClients() {
 	const redirect = "com.example.app:/callback" // registered at X too
 	x := xtest.New(xtest.Config{Callbacks: []string{redirect}})
@@ -457,7 +457,7 @@ func ExampleNativeClients() {
 		log.Fatal(err)
 	}
 
-	// The program, with the client id and no secret. X sends the browser back to it.
+	// The program has the client id and no secret. X redirects the browser to the program.
 	program := oauth2.Config{
 		ClientID: xtest.DefaultClientID, RedirectURL: redirect, Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		Endpoint: oauth2.Endpoint{AuthURL: "https://x.com/i/oauth2/authorize"},
@@ -484,8 +484,8 @@ func ExampleNativeClients() {
 	// Output: 200 demo xsignin
 }
 
-// A test of one's own application signs in against a local X: no keys, no network, and
-// whatever X can do wrong.
+// An application's test can sign in with a local X: without keys or network, and with any
+// failure of X.
 func ExampleNew_test() {
 	x := xtest.New(xtest.Config{})
 	kit, err := xsignin.New(exampleConfig(x)) // Transport: x.Transport()

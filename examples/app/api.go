@@ -16,9 +16,9 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// api calls X as the user of one request: it reads with go-twitter, posts with gotwi, and
-// uploads with package xapi. go-twitter has no upload, and its CreateTweet panics on a poll
-// that is no reply. All use the kit's *http.Client, which signs and refreshes.
+// api calls X as the user of one request. It reads with go-twitter, posts with gotwi, and
+// uploads with package xapi. go-twitter cannot upload, and its CreateTweet panics on a poll that
+// is not a reply. All use the kit's *http.Client, which signs and refreshes.
 type api struct {
 	user  *http.Client
 	read  *twitter.Client
@@ -30,8 +30,8 @@ const (
 	writeTimeout = time.Minute
 )
 
-// api returns the API as seen by the user in ctx; where there is none, every call fails
-// with client.ErrNoUser.
+// api returns the API for the user in ctx. Without a user, every call fails with
+// client.ErrNoUser.
 func (a *app) api(ctx context.Context) (*api, error) {
 	if u, ok := xsignin.User(ctx); ok && a.cfg.forgotten(u) {
 		return nil, errForgotten
@@ -40,7 +40,7 @@ func (a *app) api(ctx context.Context) (*api, error) {
 	c := xapi.Client(user)
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: c,
-		// gotwi wants a token. The kit's client puts the user's in its place.
+		// gotwi requires a token. The kit's client replaces it by the user's.
 		AccessToken: "set by the kit",
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (a *app) api(ctx context.Context) (*api, error) {
 	return &api{user, &twitter.Client{Authorizer: byTheKit{}, Client: c, Host: defaultAPIURL}, write}, nil
 }
 
-// byTheKit leaves authorization to the client.
+// byTheKit leaves authorization to the kit's client.
 type byTheKit struct{}
 
 func (byTheKit) Add(*http.Request) {}
@@ -74,7 +74,7 @@ var (
 	pollFields = []twitter.PollField{twitter.PollFieldEndDateTime, twitter.PollFieldVotingStatus}
 )
 
-// list is a page of posts or people, with what X says about going on.
+// list is a page of posts or people, with X's data for further pages.
 type list struct {
 	posts *twitter.TweetRaw
 	users []*twitter.UserObj
@@ -120,14 +120,14 @@ func (x *api) followers(ctx context.Context, userID, page string) (list, error) 
 	return list{users: resp.Raw.Users, next: resp.Meta.NextToken, limit: resp.RateLimit}, nil
 }
 
-// draft is a post that is not yet one. It has a picture or a poll or neither.
+// draft is a post that has not been sent. It has a picture, a poll, or neither.
 type draft struct {
 	text      string
 	picture   []byte
 	mediaType string // of picture
 	altText   string
 	options   []string
-	minutes   int // how long the poll is open
+	minutes   int // how long the poll runs
 }
 
 // publish uploads the picture, if there is one, and posts.

@@ -18,7 +18,7 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// app is the application: the kit, and what is built on it.
+// app is the application: the kit, and the pages that use it.
 type app struct {
 	cfg    config
 	kit    *xsignin.Kit
@@ -76,8 +76,8 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 }
 
 func (a *app) routes() (http.Handler, error) {
-	// Requests that change something come from this site or not from a browser. The
-	// trusted origin is for a proxy that changes the Host header on the way.
+	// Requests that change something must come from this site, or not from a browser. The
+	// trusted origin is for a proxy that changes the Host header.
 	cross := http.NewCrossOriginProtection()
 	if err := cross.AddTrustedOrigin(a.cfg.publicURL); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (a *app) routes() (http.Handler, error) {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, problem{
 			Type: "about:blank", Status: http.StatusForbidden, Code: "cross_origin", Title: "Nothing was changed",
-			Detail: "Another site asked for this in your name. If it was you, use the form on this site.",
+			Detail: "Another site sent this request in your name. If you sent it yourself, use the form on this site.",
 		})
 	}))
 
@@ -93,8 +93,8 @@ func (a *app) routes() (http.Handler, error) {
 	mux.Handle("/auth/", a.kit)
 	everybody := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.LoadUser(h)) }
 	signedIn := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.RequireUser(h)) }
-	// RequireUser answers a form whose session has ended as it answers a script, in JSON.
-	// People get a page with a way on.
+	// If the session has ended, RequireUser answers a form in JSON, as for a script. People get
+	// a page with a link instead.
 	changes := func(pattern string, h http.HandlerFunc, around ...func(http.Handler) http.Handler) {
 		var all http.Handler = a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, ok := xsignin.User(r.Context()); !ok {
@@ -115,8 +115,9 @@ func (a *app) routes() (http.Handler, error) {
 	signedIn("GET /timeline", a.timeline)
 	signedIn("GET /posts", a.posts)
 	signedIn("GET /followers", a.followers)
-	// Who signed in with less is asked for it here, and not at the front door. A draft is
-	// in the session, which LoadAndSave makes ready for values of an application's own.
+	// Users who signed in with fewer scopes are asked for these here, not at the sign-in. A
+	// draft is in the session. LoadAndSave prepares the session for the application's own
+	// values.
 	drafts := a.kit.Sessions().LoadAndSave
 	mux.Handle("GET /compose", drafts(a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm))))
 	changes("POST /compose", a.compose, drafts)
@@ -140,8 +141,8 @@ func (a *app) routes() (http.Handler, error) {
 	return a.guarded(mux), nil
 }
 
-// guarded sets the headers that keep pages to themselves. The kit's pages, which have a
-// policy of their own, replace it.
+// guarded sets headers that keep pages private. The kit's pages have their own policy, which
+// replaces it.
 func (a *app) guarded(next http.Handler) http.Handler {
 	policy := strings.Join([]string{
 		"default-src 'none'", "style-src 'self'", "img-src " + a.images.policy(),
@@ -158,7 +159,7 @@ func (a *app) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// immutable lets browsers keep files whose address changes with their content.
+// immutable lets browsers cache files whose address changes with their content.
 func immutable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery != "" {
@@ -179,7 +180,7 @@ func (a *app) notFound(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// me shows who is signed in. It asks X nothing: the session knows.
+// me shows the signed-in user, from the session alone. It does not call X.
 func (a *app) me(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) {
 		writeJSON(w, user(r))
@@ -188,7 +189,7 @@ func (a *app) me(w http.ResponseWriter, r *http.Request) {
 	a.page(w, r, http.StatusOK, "me", view{Title: "Profile", Current: "/me"})
 }
 
-// user is who is signed in, on paths behind RequireUser.
+// user returns the signed-in user, on paths behind RequireUser.
 func user(r *http.Request) provider.User {
 	u, _ := xsignin.User(r.Context())
 	return u

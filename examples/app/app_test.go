@@ -138,21 +138,21 @@ func TestTokens(t *testing.T) {
 	b.signIn("OAuth 2.0")
 	tokens := b.get("/tokens").want(http.StatusOK, "in 2 hours", "offline.access", "media.write")
 	before := x.Count(http.MethodPost, "/2/oauth2/token")
-	tokens.press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+	tokens.press("Refresh now", nil).want(http.StatusOK, "The token is new")
 	if n := x.Count(http.MethodPost, "/2/oauth2/token") - before; n != 1 {
 		t.Errorf("%d refreshes, not 1", n)
 	}
 	b.get("/timeline").want(http.StatusOK, "coffee")
 
-	// The other protocol beside it.
+	// The other protocol as well.
 	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 2.0", "OAuth 1.0a", "never by itself")
 	if strings.Contains(text(b.get("/tokens").doc), "Not connected") {
 		t.Error("still not connected")
 	}
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Not connected")
 
-	// Disconnecting the one in use ends on the front page. The next page goes through a
-	// new sign-in, which X answers without a question: the approval still stands.
+	// Disconnecting the current account ends on the front page. The next page starts a new
+	// sign-in, which X completes without asking, because the approval is still valid.
 	b.get("/tokens").press("Disconnect", nil).want(http.StatusOK, "revoked at X", "Hello")
 	before = x.Count(http.MethodPost, "/oauth/access_token")
 	b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
@@ -297,7 +297,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	}
 
 	x.SetRateLimit("GET /2/users/:id/timelines/reverse_chronological", 0)
-	limited := b.get("/timeline").want(http.StatusTooManyRequests, "X is asking for a pause", "You can try again from")
+	limited := b.get("/timeline").want(http.StatusTooManyRequests, "The rate limit of X is reached", "You can try again from")
 	if limited.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -316,9 +316,9 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{xtest.RefuseUsageCap, http.StatusBadGateway, "has no credits left"},
 		{xtest.RefuseForbidden, http.StatusForbidden, "X does not allow this"},
 		{xtest.RefuseNotEnrolled, http.StatusForbidden, "attached to a Project"},
-		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not take this"},
+		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not accept this"},
 		{xtest.RefuseAtEdge, http.StatusForbidden, "X does not allow this"},
-		{xtest.RefuseEdgeDown, http.StatusBadGateway, "X could not be asked"},
+		{xtest.RefuseEdgeDown, http.StatusBadGateway, "The call to X failed"},
 	} {
 		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
 		b.get("/timeline").want(c.status, c.words)
@@ -327,7 +327,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	x.SetSwitches(xtest.Switches{})
 	b.get("/timeline").want(http.StatusOK)
 
-	// X's own words are on the page, under those for the cause.
+	// X's own text is on the page, below the explanation of the cause.
 	for _, c := range []struct {
 		answer string
 		status int
@@ -360,7 +360,7 @@ func TestSignInAgain(t *testing.T) {
 			if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusUnauthorized || p.LoginURL == "" {
 				t.Errorf("%d %+v", resp.StatusCode, p)
 			}
-			// A page load ends at X's consent page, and from there where it was going.
+			// A page load leads to X's consent page, and from there to the requested page.
 			back := b.get("/posts").want(http.StatusOK).press("Authorize app", nil).want(http.StatusOK, "Your posts")
 			if back.url.Path != "/posts" {
 				t.Errorf("came back to %s", back.url)
@@ -459,7 +459,7 @@ func TestOneProtocolAlone(t *testing.T) {
 	})
 }
 
-// A server that speaks OAuth 2.0 and knows of posts only what is required.
+// A server that supports OAuth 2.0 and returns only the required fields of posts.
 func TestAnswersMayLackMuch(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{}
@@ -483,7 +483,7 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	}))
 	const timeline = "/2/users/7/timelines/reverse_chronological"
 	answers[timeline] = `{"data":[{"id":"1","text":"Only a text"}]}`
-	b.get("/auth/login?return_to=/timeline").want(http.StatusOK, "Only a text", "Somebody on X")
+	b.get("/auth/login?return_to=/timeline").want(http.StatusOK, "Only a text", "A user of X")
 	answers[timeline] = `{"data":[null,{"id":"1","text":"Odd","created_at":"yesterday","author_id":"9","attachments":{"media_keys":["m"],"poll_ids":["p"]}}],"includes":{"users":[null]},"meta":{}}`
 	b.get("/timeline").want(http.StatusOK, "Odd")
 	for _, empty := range []string{`{}`, `{"data":[]}`, `{"data":null,"meta":{"result_count":0}}`} {
@@ -496,7 +496,7 @@ func TestAnswersMayLackMuch(t *testing.T) {
 	}
 	for _, broken := range []string{``, `<html>`, `[]`} {
 		answers[timeline] = broken
-		b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+		b.get("/timeline").want(http.StatusBadGateway, "The call to X failed")
 	}
 	answers["/2/users/7/tweets"], answers["/2/users/7/followers"] = `{}`, `{"data":[{"id":"8","username":"eight"}]}`
 	b.get("/posts").want(http.StatusOK, "You have not posted anything yet")
@@ -549,7 +549,7 @@ func TestGracefulEnd(t *testing.T) {
 		t.Errorf("/readyz: %d", got.status)
 	}
 
-	// A request that is under way when the end comes is still answered.
+	// A request that is in progress at the shutdown is still answered.
 	hold, reached := make(chan struct{}), make(chan struct{})
 	x.Fail(xtest.Fault{
 		Path: "/2/users/" + xtest.DefaultUserID + "/timelines/reverse_chronological", Times: 1, Hold: hold, Reached: reached,
@@ -571,7 +571,7 @@ func TestGracefulEnd(t *testing.T) {
 	}
 }
 
-// TestReadinessFailsFirst: a load balancer sees the end before connections are refused.
+// TestReadinessFailsFirst: a load balancer sees the shutdown before connections are refused.
 func TestReadinessFailsFirst(t *testing.T) {
 	t.Parallel()
 	at, stop := startUntil(t, map[string]string{"DRAIN": "2s"})

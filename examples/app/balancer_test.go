@@ -14,22 +14,22 @@ import (
 	"testing"
 )
 
-// balancer is a reverse proxy that gives each request to the next replica, whoever asks.
-// What a replica did not take, because it has ended, it gives to another.
+// balancer is a reverse proxy that sends each request to the next replica. If a replica has
+// ended and did not accept a request, another replica gets it.
 type balancer struct {
 	*httptest.Server
 	transport *http.Transport
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	replicas []string
 	next     int
-	// served is the replicas by the path that they answered.
+	// served has the replicas by the path that they answered.
 	served map[string][]string
 }
 
 func newBalancer(t *testing.T) *balancer {
-	// Without kept connections: one that a replica closes while it ends is told apart from
-	// a refusal only by trying.
+	// Do not keep connections. If a replica closes a kept connection while it ends, the proxy
+	// cannot know whether the request was executed.
 	b := &balancer{transport: &http.Transport{DisableKeepAlives: true}, served: map[string][]string{}}
 	b.Server = httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -42,7 +42,7 @@ func newBalancer(t *testing.T) *balancer {
 	return b
 }
 
-// put makes a replica the one at a place.
+// put sets the replica at a position.
 func (b *balancer) put(place int, at string) {
 	u, err := url.Parse(at)
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *balancer) turn() string {
 	return b.replicas[b.next%len(b.replicas)]
 }
 
-// by is the replicas that answered a path, in order.
+// by returns the replicas that answered a path, in order.
 func (b *balancer) by(path string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +93,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 			b.mu.Unlock()
 			return resp, nil
 		}
-		// A connection that waited to be accepted when the listener closed is reset.
+		// A connection that waits to be accepted when the listener closes is reset.
 		if !errors.Is(err, syscall.ECONNREFUSED) && r.Method != http.MethodGet {
 			break
 		}

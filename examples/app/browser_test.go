@@ -28,7 +28,7 @@ func start(t *testing.T, env map[string]string) string {
 	return at
 }
 
-// startUntil also returns what stops the application and gives what run returned.
+// startUntil also returns a function that stops the application and returns the result of run.
 func startUntil(t *testing.T, env map[string]string) (at string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -74,7 +74,7 @@ func startUntil(t *testing.T, env map[string]string) (at string, stop func() err
 	}
 }
 
-// lines takes what is written to standard output, a line for each write.
+// lines receives each write to standard output as a line.
 type lines chan string
 
 func (l lines) Write(b []byte) (int, error) {
@@ -89,7 +89,7 @@ func (l testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// browser is somebody with a browser.
+// browser is a visitor's browser.
 type browser struct {
 	*testing.T
 	base   string
@@ -104,7 +104,7 @@ func newBrowser(t *testing.T, base string) *browser {
 	return &browser{T: t, base: base, client: &http.Client{Jar: jar}}
 }
 
-// page is an answer to a browser that followed redirects.
+// page is the response to a browser that followed redirects.
 type page struct {
 	*browser
 	url    *url.URL
@@ -154,7 +154,7 @@ func (b *browser) get(path string) *page {
 	return b.do(r)
 }
 
-// json asks for path as a program does, without following redirects.
+// json requests path like a program, without following redirects.
 func (b *browser) json(path string, into any) *http.Response {
 	b.Helper()
 	r, err := http.NewRequest(http.MethodGet, b.base+path, nil)
@@ -175,7 +175,7 @@ func (b *browser) json(path string, into any) *http.Response {
 	return resp
 }
 
-// want fails the test unless the page has the status and holds all of words.
+// want fails the test unless the page has the status and contains all words.
 func (p *page) want(status int, words ...string) *page {
 	p.Helper()
 	if p.status != status {
@@ -189,7 +189,7 @@ func (p *page) want(status int, words ...string) *page {
 	return p
 }
 
-// click follows the first link that holds label.
+// click follows the first link that contains label.
 func (p *page) click(label string) *page {
 	p.Helper()
 	for n := range all(p.doc, atom.A) {
@@ -207,8 +207,8 @@ type file struct {
 	data []byte
 }
 
-// press sends the form with the button that holds label, as it stands on the page, with
-// some fields filled in. Values are strings, lists of strings or files.
+// press sends the form whose button contains label, with the form's default values and some
+// fields filled in. Values are strings, lists of strings or files.
 func (p *page) press(label string, fill map[string]any) *page {
 	p.Helper()
 	for form := range all(p.doc, atom.Form) {
@@ -294,7 +294,7 @@ func (p *page) resolve(ref string) string {
 	return u.String()
 }
 
-// all gives the elements below n that are one of kinds.
+// all returns the elements below n of the given kinds.
 func all(n *html.Node, kinds ...atom.Atom) func(func(*html.Node) bool) {
 	return func(yield func(*html.Node) bool) {
 		if n == nil {
@@ -321,7 +321,7 @@ func has(n *html.Node, name string) bool {
 	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
-// text is the text below n, with its spaces put in order.
+// text is the text below n, with normalized spaces.
 func text(n *html.Node) string {
 	if n == nil {
 		return ""

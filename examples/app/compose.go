@@ -10,17 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// X's limits: of a picture, of a poll, of a description.
+// X's limits for a picture, a poll, and a description.
 const (
 	maxPicture = 5 << 20
 	maxOptions = 4
 	maxOption  = 25
 	maxAltText = 1000
-	// maxForm leaves room around a picture that is just small enough.
+	// maxForm is the limit of a picture plus the rest of the form.
 	maxForm = maxPicture + 1<<20
 )
 
-// postForm is the form as it was filled in, and what is wrong with it.
+// postForm is the submitted form and its errors.
 type postForm struct {
 	Kind    string // text, picture or poll
 	Text    string
@@ -28,9 +28,9 @@ type postForm struct {
 	Options []string
 	Minutes int
 
-	// Faults are by the name of the field; the empty name is for the whole.
+	// Faults are by the name of the field; the empty name is for the whole form.
 	Faults map[string]string
-	// Login is where to sign in again, where that helps.
+	// Login is the sign-in link, if a new sign-in helps.
 	Login     string
 	Durations []duration
 }
@@ -66,7 +66,7 @@ func (a *app) showForm(w http.ResponseWriter, r *http.Request, status int, f *po
 	})
 }
 
-// compose posts. What X refuses comes back with the form, so that no words are lost.
+// compose posts. If X refuses the post, the form is shown again with its text.
 func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 	f := emptyForm()
 	d, status := f.read(w, r)
@@ -104,11 +104,11 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 	a.showForm(w, r, p.Status, f)
 }
 
-// fill fills f in from r, without its picture. A status other than 200 says that something
-// is wrong, which f tells.
+// fill fills f in from r, without its picture. A status other than 200 means an error, which f
+// describes.
 func (f *postForm) fill(w http.ResponseWriter, r *http.Request) int {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	// A form without a picture may come url-encoded; it has been read by then.
+	// A form without a picture may be url-encoded, and has already been read then.
 	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
@@ -123,7 +123,7 @@ func (f *postForm) fill(w http.ResponseWriter, r *http.Request) int {
 	if !slices.Contains([]string{"text", "picture", "poll"}, f.Kind) {
 		f.Kind = "text"
 	}
-	// Browsers send line breaks as CR LF; X counts each as a character.
+	// Browsers send line breaks as CR LF. X counts each as one character.
 	f.Text = strings.TrimSpace(strings.ReplaceAll(r.PostFormValue("text"), "\r\n", "\n"))
 	f.AltText = strings.TrimSpace(r.PostFormValue("alt"))
 	copy(f.Options, r.PostForm["option"])
@@ -131,7 +131,7 @@ func (f *postForm) fill(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusOK
 }
 
-// read is fill, and checks what is to be posted.
+// read is fill, and also checks the post.
 func (f *postForm) read(w http.ResponseWriter, r *http.Request) (draft, int) {
 	if status := f.fill(w, r); status != http.StatusOK {
 		return draft{}, status
@@ -164,7 +164,7 @@ func (f *postForm) readPicture(r *http.Request, d *draft) {
 		f.fault("picture", "The picture could not be read. Pick it again.")
 		return
 	}
-	// What a browser says about a file comes from its name; X looks at the bytes.
+	// A browser derives a file's type from its name. X checks the bytes.
 	d.mediaType = http.DetectContentType(d.picture)
 	if !slices.Contains([]string{"image/jpeg", "image/png", "image/webp"}, d.mediaType) {
 		f.fault("picture", "This is no JPEG, PNG or WebP picture.")

@@ -20,14 +20,14 @@ const usage = `app is a complete application that signs people in with X.
 	go run ./examples/app
 	go run ./examples/app reencrypt
 
-Without credentials it brings a local simulator of X along and works offline.
-reencrypt seals every stored token anew with the newest of SECRETS, while replicas
-serve, and ends: status 0 says that no token needs an older one. Everything is set by
-environment variables:
+Without credentials it starts a local simulator of X and works offline.
+reencrypt seals every stored token again with the newest of SECRETS, while replicas
+serve, and ends. Status 0 means that no token needs an older secret. Environment
+variables configure everything:
 
-  ADDR               where to listen. Default 127.0.0.1:8080
-  PUBLIC_URL         how a browser reaches the application: scheme and host, no path.
-                     Default http://127.0.0.1:8080, or after ADDR when that is set.
+  ADDR               the address to listen on. Default 127.0.0.1:8080
+  PUBLIC_URL         the application's address for browsers: scheme and host, no path.
+                     Default http://127.0.0.1:8080, or derived from ADDR if that is set.
                      Register PUBLIC_URL/auth/callback at X, for both protocols
   X_CLIENT_ID        client id of OAuth 2.0
   X_CLIENT_SECRET    client secret of OAuth 2.0. Empty: a public client (Native App or
@@ -35,44 +35,43 @@ environment variables:
   X_CONSUMER_KEY     API key of OAuth 1.0a
   X_CONSUMER_SECRET  API key secret of OAuth 1.0a
                      Either protocol alone is enough; with OAuth 1.0a alone,
-                     /auth/login leads there
-  X_API_URL          where X's API is, and all of OAuth 1.0a. http only on a loopback
+                     /auth/login uses it
+  X_API_URL          address of X's API, and of all of OAuth 1.0a. http only on a loopback
                      address. Default https://api.x.com
   X_AUTHORIZE_URL    the consent page of OAuth 2.0. http only on a loopback address.
                      Default https://x.com/i/oauth2/authorize
   X_SCOPES           scopes to ask for by OAuth 2.0, separated by spaces. Default
                      "tweet.read users.read tweet.write media.write follows.read
-                     offline.access". What /compose needs besides is asked for there
+                     offline.access". /compose asks for further scopes that it needs
   X_REFRESH_BEFORE   how long before its expiry a token is refreshed, such as 5m or 90s.
-                     Default 5m. A token that does not live that long is refreshed
-                     in the middle of its life
-  DEBUG_ADDR         a loopback address, such as 127.0.0.1:6060, where whoever operates the
-                     application finds counters (/debug/vars) and profiles (/debug/pprof/).
-                     Default none
-  INTERSTITIAL       whose way to X leads over a small page, which the X app on a phone does
-                     not take over: phones, always or never. Default never
-  DATABASE_URL       where sessions and tokens are kept: sqlite:FILE, which is
+                     Default 5m. A token with a shorter lifetime is refreshed after
+                     half of it
+  DEBUG_ADDR         a loopback address for operators, such as 127.0.0.1:6060, with
+                     counters (/debug/vars) and profiles (/debug/pprof/). Default none
+  INTERSTITIAL       phones or always: show a small page before X, which the X app on a
+                     phone does not open. Default never
+  DATABASE_URL       where sessions and tokens are stored: sqlite:FILE, which is
                      sqlite:///PATH/FILE for an absolute path;
                      postgres://USER:PASSWORD@HOST/DATABASE, for any number of replicas;
                      memory:, which ends with the process. Default sqlite:xsignin.db.
-                     Tables are made at the start
-  REDIS_URL          redis://:PASSWORD@HOST:6379/0 keeps them in Redis instead, for any
+                     Tables are created at the start
+  REDIS_URL          redis://:PASSWORD@HOST:6379/0 stores them in Redis instead, for any
                      number of replicas. rediss:// uses TLS. With Sentinel:
                      redis://:PASSWORD@SENTINEL:26379/0?master_name=NAME&addr=SENTINEL2:26379
   DATABASE_WAIT      how long to try a database that is not up yet, such as 1m.
                      Default 30s
   DRAIN              how long /readyz answers 503 after SIGTERM before the application
                      stops accepting connections, so that a load balancer sees it.
-                     Default 5s, and 0s where PUBLIC_URL is a loopback address
+                     Default 5s, and 0s if PUBLIC_URL is a loopback address
   SECRETS            secrets of at least 32 bytes each, newest first, separated by
-                     spaces. They seal tokens and cookies: the newest seals, all open.
-                     openssl rand -base64 32 makes one. Default, only where PUBLIC_URL is
-                     a loopback address: for SQLite those in a file beside the database,
-                     named FILE.keys, which is made at the first start; in memory random
-                     ones. Replicas need the same
+                     spaces. They seal tokens and cookies: the newest seals, all can open.
+                     Create one with openssl rand -base64 32. Default, only if PUBLIC_URL
+                     is a loopback address: for SQLite those in a file beside the
+                     database, named FILE.keys, which is created at the first start; in
+                     memory random ones. Replicas need the same secrets
 
-SIGTERM and SIGINT end it when the requests under way are answered. A wrong variable, or a
-database that cannot be used, ends it with status 2.
+SIGTERM and SIGINT end it after the requests in progress. A wrong variable, or an unusable
+database, ends it with status 2.
 `
 
 const (
@@ -83,11 +82,11 @@ const (
 	callbackPath        = "/auth/callback"
 )
 
-// config is the environment, read and checked.
+// config is the environment, parsed and checked.
 type config struct {
 	addr                        string
 	debugAddr                   string // empty: none
-	publicURL                   string // empty: it follows the listener's address
+	publicURL                   string // empty: derived from the listener's address
 	clientID, clientSecret      string
 	consumerKey, consumerSecret string
 	apiURL, authorizeURL        string
@@ -97,15 +96,15 @@ type config struct {
 	interstitial                func(*http.Request) bool
 	keys                        []string
 	place                       storage.Place
-	simulator                   string // the simulator's URL once it runs
+	simulator                   string // the simulator's URL, once it runs
 	simulatorSince              time.Time
 }
 
-// local reports whether the application has nothing to sign in with at X.
+// local reports whether the application has no credentials for X.
 func (c config) local() bool { return c.clientID == "" && c.consumerKey == "" }
 
-// configError is everything that is wrong with the environment, one line each, each with
-// the name of its variable.
+// configError has all errors of the environment, one line each, each with the name of its
+// variable.
 type configError struct{ faults []error }
 
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
@@ -135,13 +134,13 @@ func readConfig(env func(string) string) (config, error) {
 		fault("ADDR", "must be a host and a port, such as %s: %v", defaultAddr, err)
 	}
 	if c.debugAddr != "" {
-		// Profiles tell much, and ask for no password.
+		// Profiles reveal a lot, and need no password.
 		if debugHost, _, err := net.SplitHostPort(c.debugAddr); err != nil || !loopback(debugHost) {
 			fault("DEBUG_ADDR", "must be a loopback address with a port, such as 127.0.0.1:6060")
 		}
 	}
-	// Where the public URL follows ADDR its host is ADDR's, except that a listener on all
-	// interfaces is reached by the loopback address.
+	// If the public URL is derived from ADDR, its host is ADDR's. For a listener on all
+	// interfaces it is the loopback address.
 	onLoopback := host == "" || loopback(host) || unspecified(host)
 	if c.publicURL != "" {
 		u, err := url.Parse(c.publicURL)
@@ -172,7 +171,7 @@ func readConfig(env func(string) string) (config, error) {
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			fault(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
 		case u.User != nil || u.Fragment != "":
-			fault(v.name, "must not hold a user or a fragment")
+			fault(v.name, "must not have a user or a fragment")
 		}
 		if c.local() && c.clientSecret == "" && c.consumerSecret == "" && get(v.name) != "" {
 			fault(v.name, "is set, but neither X_CLIENT_ID nor X_CONSUMER_KEY is: leave it out to use the built-in simulator")
@@ -215,7 +214,7 @@ func readConfig(env func(string) string) (config, error) {
 	switch {
 	case get("SECRETS") != "":
 	case !onLoopback:
-		fault("SECRETS", "is missing: only a PUBLIC_URL on a loopback address goes without. openssl rand -base64 32 makes one")
+		fault("SECRETS", "is missing: it is optional only if PUBLIC_URL is a loopback address. openssl rand -base64 32 makes one")
 	case c.place.Shared():
 		fault("SECRETS", "is missing: whatever shares %s needs the same secrets. openssl rand -base64 32 makes one", c.place.Variable)
 	}
@@ -228,8 +227,8 @@ func readConfig(env func(string) string) (config, error) {
 	return c, nil
 }
 
-// variables are the fields of the kit's configuration, as its errors name them, and where
-// this application reads them from.
+// variables maps the fields of the kit's configuration, as its errors name them, to the
+// variables of this application.
 var variables = []struct{ field, variable string }{
 	{"Config.OAuth1.ConsumerKey ", "X_CONSUMER_KEY"},
 	{"Config.OAuth1.ConsumerSecret ", "X_CONSUMER_SECRET"},
@@ -244,8 +243,7 @@ var variables = []struct{ field, variable string }{
 	{"Config.Secrets", "SECRETS"},
 }
 
-// inVariables makes a configError of what the kit found wrong, where a variable is behind
-// all of it.
+// inVariables turns the kit's errors into a configError, if each of them belongs to a variable.
 func inVariables(err error) error {
 	var faults []error
 	for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -279,8 +277,8 @@ func unspecified(host string) bool {
 	return ip != nil && ip.IsUnspecified()
 }
 
-// reachable is the host and port of a listener as a browser can call it: addr, with the
-// port that the listener got.
+// reachable is the host and port of a listener for a browser: addr, with the actual port of the
+// listener.
 func reachable(addr string, l net.Addr) string {
 	host, _, _ := net.SplitHostPort(addr)
 	if host == "" || unspecified(host) {

@@ -14,14 +14,14 @@ import (
 	"github.com/xsignin/xsignin/event"
 )
 
-// counters are how often each kind of event has happened since the start.
+// counters are the number of events of each kind since the start.
 type counters struct{ events *expvar.Map }
 
-// newCounters publishes nothing: expvar has one list for a process, and a second
-// application in it, as in tests, would find its names taken.
+// newCounters publishes nothing. expvar has one list for a process, so a second application in
+// the process, as in tests, would find its names taken.
 func newCounters() counters { return counters{new(expvar.Map).Init()} }
 
-// tell is the kit's hook. A failure is counted by its cause.
+// tell is the kit's hook. It counts a failure by its cause.
 func (c counters) tell(_ context.Context, e event.Event) {
 	name := string(e.Kind)
 	if e.Cause != "" {
@@ -30,8 +30,8 @@ func (c counters) tell(_ context.Context, e event.Event) {
 	c.events.Add(name, 1)
 }
 
-// debug serves who operates the application: numbers in JSON, as expvar has them, and the
-// profiles of net/http/pprof.
+// debug serves the operators of the application: numbers in JSON, as in expvar, and the profiles
+// of net/http/pprof.
 func (c counters) debug() http.Handler {
 	vars := new(expvar.Map).Init()
 	vars.Set("events", c.events)
@@ -50,10 +50,10 @@ func (c counters) debug() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A page elsewhere can give its own name the address of this machine, and then
-		// read what a browser here gets.
+		// A page on another site can make its host name resolve to this machine, and then read
+		// responses to a browser on this machine.
 		if host, _, err := net.SplitHostPort(r.Host); err != nil || !loopback(host) {
-			http.Error(w, "ask by a loopback address", http.StatusMisdirectedRequest)
+			http.Error(w, "use a loopback address", http.StatusMisdirectedRequest)
 			return
 		}
 		mux.ServeHTTP(w, r)

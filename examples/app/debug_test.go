@@ -50,7 +50,7 @@ func TestCountersAtDebugAddr(t *testing.T) {
 			t.Errorf("%s: status %d, %.200s", profile, status, body)
 		}
 	}
-	// Visitors do not get there.
+	// Visitors cannot reach it.
 	b.get("/debug/vars").want(http.StatusNotFound)
 }
 

@@ -5,12 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// draftKey names the visitor's draft in the session: a value of the application's own,
-// beside the kit's. The handlers that use it are behind LoadAndSave. It goes when the
-// session ends, and when another user signs in.
+// draftKey names the visitor's draft in the session. The draft is a value of the application,
+// stored together with the kit's. The handlers that use it are behind LoadAndSave. The draft
+// ends with the session, or when another user signs in.
 const draftKey = "draft"
 
-// maxDraft is how many characters a draft has. The session is read at every request.
+// maxDraft is the limit of a draft in characters. Every request reads the session.
 const maxDraft = 4000
 
 // draft is the visitor's draft, or "".
@@ -26,7 +26,7 @@ func (a *app) setDraft(r *http.Request, text string) {
 	a.kit.Sessions().SCS().Put(r.Context(), draftKey, text)
 }
 
-// keepDraft keeps the text of the form for later.
+// keepDraft stores the text of the form for later.
 func (a *app) keepDraft(w http.ResponseWriter, r *http.Request) {
 	f := emptyForm()
 	status := f.fill(w, r)

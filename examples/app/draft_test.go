@@ -17,7 +17,7 @@ func TestADraftIsKeptInTheSession(t *testing.T) {
 	other.signIn("OAuth 2.0")
 	const keep, words = "Keep the text for later", "Words <b>of</b> mine"
 	form := b.get("/compose")
-	form.press(keep, map[string]any{"text": words}).want(http.StatusOK, "The text is kept", words)
+	form.press(keep, map[string]any{"text": words}).want(http.StatusOK, "The text is saved", words)
 	b.get("/compose").want(http.StatusOK, words)
 	if strings.Contains(text(other.get("/compose").doc), words) {
 		t.Error("another session of the same user has the draft")
@@ -37,7 +37,7 @@ func TestADraftIsKeptInTheSession(t *testing.T) {
 		t.Error("what was posted is still a draft")
 	}
 
-	// Who signs in after somebody else finds nothing of theirs.
+	// A user who signs in afterwards finds nothing of the user before.
 	form.press(keep, map[string]any{"text": words})
 	b.signInAs(x.X, "/auth/login", "100")
 	if got := b.get("/compose").want(http.StatusOK, "@person100"); strings.Contains(text(got.doc), words) {

@@ -22,7 +22,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// sqlHandle opens the database once more.
+// sqlHandle opens the database again.
 func sqlHandle(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) tokenstore.Store {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -51,8 +51,8 @@ func redisHandle(t *testing.T, addr string) tokenstore.Store {
 	return s
 }
 
-// TestEveryStoreKeepsTheListsOfSessions: the lists of users' sessions, in each token store, by
-// handles that know nothing of each other.
+// TestEveryStoreKeepsTheListsOfSessions checks the lists of users' sessions in each token store,
+// with independent handles.
 func TestEveryStoreKeepsTheListsOfSessions(t *testing.T) {
 	file := "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "x.db")) + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"
 	t.Run("SQLite", func(t *testing.T) {

@@ -28,13 +28,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// instance is the application in a process of its own.
+// instance is the application in a separate process.
 type instance struct {
 	*testing.T
 	cmd *exec.Cmd
 	out *bufio.Scanner
 	log string // the file of its standard error
-	// at is where it listens, once it is ready, and said the line that told so.
+	// at is its address, once it is ready, and said the line with that address.
 	at, said string
 }
 
@@ -72,7 +72,7 @@ func begin(t *testing.T, dir string, env ...string) *instance {
 	return i
 }
 
-// ready waits until a browser can come.
+// ready waits until the instance serves browsers.
 func (i *instance) ready() *instance {
 	i.Helper()
 	if !i.out.Scan() || !strings.HasPrefix(i.out.Text(), "Ready: ") {
@@ -92,7 +92,7 @@ func launch(t *testing.T, dir string, env ...string) *instance {
 	return begin(t, dir, env...).ready()
 }
 
-// kill ends the instance as a machine without power does.
+// kill ends the instance like a power failure.
 func (i *instance) kill() {
 	i.Helper()
 	if err := i.cmd.Process.Kill(); err != nil {
@@ -101,7 +101,7 @@ func (i *instance) kill() {
 	_ = i.cmd.Wait()
 }
 
-// ends waits for the end of an instance that does not serve and returns what it logged.
+// ends waits until an instance that does not serve has ended, and returns its log.
 func (i *instance) ends(code int) string {
 	i.Helper()
 	_ = i.cmd.Wait()
@@ -120,7 +120,7 @@ func (i *instance) logged() string {
 	return string(b)
 }
 
-// credentials are the variables of an application at an X that runs outside of it.
+// credentials are the variables for an application with an X in another process.
 func credentials(x string) []string {
 	return []string{
 		"X_API_URL=" + x, "X_AUTHORIZE_URL=" + x + "/i/oauth2/authorize",
@@ -129,7 +129,7 @@ func credentials(x string) []string {
 	}
 }
 
-// outsideX is an X that outlives the application, and its credentials.
+// outsideX is an X that runs longer than the application, and its credentials.
 func outsideX(t *testing.T, public string) (*xtest.Server, []string) {
 	t.Helper()
 	x := xtest.NewServer(xtest.Config{Callbacks: []string{public + callbackPath}, Users: demo.Users()})
@@ -143,7 +143,7 @@ func sqliteIn(dir string) string {
 	return "DATABASE_URL=sqlite://" + filepath.ToSlash(filepath.Join(dir, "app.db"))
 }
 
-// signedIn expects the session and the tokens to work: with X asked.
+// signedIn checks that the session and the tokens work, with a call to X.
 func (b *browser) signedIn(protocol string) {
 	b.Helper()
 	b.get("/me").want(200, "@nora_lindqvist", protocol)

@@ -1,8 +1,7 @@
-// Command app is a complete web application that signs people in with X: their timeline,
-// posts and followers, a form that posts, and the tokens behind it all.
+// Command app is a complete web application that signs users in with X. It shows their timeline,
+// posts and followers, a form for posting, and their tokens.
 //
-// Started without credentials it brings a local simulator of X along. See README.md, or
-// run it with -h.
+// Without credentials it starts a local simulator of X. See README.md, or run it with -h.
 package main
 
 import (
@@ -32,7 +31,7 @@ func main() {
 	case err != nil:
 		os.Exit(2)
 	case flags.NArg() > 1 || (flags.NArg() == 1 && flags.Arg(0) != "reencrypt"):
-		fmt.Fprintf(os.Stderr, "app: the only argument there is is reencrypt; -h explains it and lists the variables\n")
+		fmt.Fprintf(os.Stderr, "app: the only possible argument is reencrypt; -h explains it and lists the variables\n")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,16 +57,16 @@ func main() {
 }
 
 const (
-	// drainTime is the default of DRAIN. Load balancers ask every few seconds.
+	// drainTime is the default of DRAIN. Load balancers check every few seconds.
 	drainTime = 5 * time.Second
-	// drainTimeout is how long requests under way are waited for: longer than the calls to
-	// X that they may be waiting for. What is left then is cut off.
+	// drainTimeout limits the wait for requests in progress. It is longer than their calls to X
+	// may take. Remaining requests are cut off.
 	drainTimeout = readTimeout + 5*time.Second
-	// closeTimeout is how long refreshes under way are waited for afterwards.
+	// closeTimeout limits the wait for refreshes in progress afterwards.
 	closeTimeout = 10 * time.Second
 )
 
-// openStorage opens the place of cfg. What is wrong with it is wrong with the environment.
+// openStorage opens the place of cfg. Its errors are errors of the environment.
 func openStorage(ctx context.Context, cfg config, log *slog.Logger) (*storage.Storage, error) {
 	store, err := storage.Open(ctx, cfg.place, cfg.keys, log)
 	if err != nil {
@@ -76,7 +75,7 @@ func openStorage(ctx context.Context, cfg config, log *slog.Logger) (*storage.St
 	return store, nil
 }
 
-// drain waits while load balancers see that the application is about to end.
+// drain waits until load balancers know that the application is about to end.
 func drain(d time.Duration, served <-chan error) {
 	select {
 	case <-time.After(d):
@@ -84,7 +83,7 @@ func drain(d time.Duration, served <-chan error) {
 	}
 }
 
-// run serves until ctx ends. It writes one line to stdout when a browser can come.
+// run serves until ctx ends. It writes one line to stdout when it serves browsers.
 func run(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {
@@ -96,7 +95,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	}
 	defer func() { _ = l.Close() }()
 	note := ""
-	// Only now is the port of an ADDR such as 127.0.0.1:0 known.
+	// The port of an ADDR such as 127.0.0.1:0 is known only now.
 	if at := "http://" + reachable(cfg.addr, l.Addr()); cfg.publicURL == "" {
 		cfg.publicURL = at
 	} else {
@@ -155,11 +154,11 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	if failed == nil {
 		drain(cfg.drain, served)
 	}
-	// The server first: a refresh that a request began must still be saved.
+	// Shut the server down first: a refresh that a request began must still be saved.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := srv.Shutdown(draining); err != nil {
-		log.Warn("app: requests were cut off at the end", "err", err)
+		log.Warn("app: requests were cut off at the shutdown", "err", err)
 		_ = srv.Close()
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

@@ -8,8 +8,8 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// The server of the sessions and tokens stops and starts. Nobody can be told who they are
-// meanwhile, and nobody is signed out by it.
+// The server of the sessions and tokens stops and starts. Meanwhile users cannot be identified,
+// but no user is signed out.
 func TestTheDatabaseIsAwayForAWhile(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (*testservers.Server, string){
 		"PostgreSQL": func(t *testing.T) (*testservers.Server, string) {

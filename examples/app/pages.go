@@ -20,22 +20,21 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// pages are the templates by name, each with the layout around it.
+// pages are the templates by name, each with the layout.
 type pages map[string]*template.Template
 
-// view is what a page is made from. The first part is the same on all pages and filled in
-// by page.
+// view is the data of a page. The first part is the same on all pages, and page fills it in.
 type view struct {
 	SignedIn  bool
 	User      provider.User
 	Me        person
 	Ways      []way
-	Way       string // how the visitor signed in
+	Way       string // the provider of the sign-in
 	Simulator string
 	Notice    string
 
 	Title   string
-	Current string // the path that the navigation marks
+	Current string // the current path in the navigation
 
 	Problem *problem
 	Posts   []post
@@ -43,22 +42,22 @@ type view struct {
 	Next    string // the address of the next page
 	Asked   asked
 	Tokens  []held
-	Missing []way // ways in which the user is not connected
+	Missing []way // providers with which the user is not connected
 	Form    *postForm
 }
 
-// asked is what a page cost at X, for the curious.
+// asked is the list of calls that a page made to X.
 type asked struct {
 	Call, Library string
 	Limit         *twitter.RateLimit
 }
 
-// notices are the messages that a redirect can leave, by the value of ?done=.
+// notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
 	"posted":       "Your post is on its way to your followers.",
-	"kept":         "The text is kept until you post it or sign out.",
-	"refreshed":    "The token is fresh. X has given a new refresh token with it, and the old one is spent.",
-	"disconnected": "The token was revoked at X and deleted here. If it was the one you signed in with, the next page that asks X signs you in again.",
+	"kept":         "The text is saved until you post it or sign out.",
+	"refreshed":    "The token is new. X has also issued a new refresh token, and the old one no longer works.",
+	"disconnected": "The token was revoked at X and deleted here. If you signed in with it, the next page that calls X starts a new sign-in.",
 }
 
 func newPages() pages {
@@ -94,8 +93,8 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 	}
 	var b bytes.Buffer
 	if err := a.pages[name].ExecuteTemplate(&b, "layout", v); err != nil {
-		a.log.ErrorContext(r.Context(), "app: page not made", "page", name, "err", err)
-		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
+		a.log.ErrorContext(r.Context(), "app: rendering a page failed", "page", name, "err", err)
+		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -113,10 +112,10 @@ func asset(name string) (string, error) {
 	return "/static/" + name + "?v=" + hex.EncodeToString(sum[:6]), err
 }
 
-// split cuts the path of a call where a line may break.
+// split cuts the path of a call at a possible line break.
 func split(path string) []string { return strings.SplitAfter(path, "/") }
 
-// ago says how long ago t was, as timelines do: short when it is recent.
+// ago says how long ago t was, in short form if it is recent.
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
 	case d < time.Minute:

@@ -16,7 +16,7 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/posttext"
 )
 
-// post is a post as a page shows it.
+// post is a post, as shown on a page.
 type post struct {
 	Text     string
 	Author   person
@@ -26,17 +26,17 @@ type post struct {
 	Poll     *poll
 }
 
-// person is somebody as a page shows them.
+// person is a user of X, as shown on a page.
 type person struct {
 	Name, Username, Description string
-	Avatar                      string // empty: Initial stands in
+	Avatar                      string // empty: show Initial instead
 	Initial                     string
 	Verified                    bool
 }
 
 // picture is a picture, or the first frame of a film.
 type picture struct {
-	URL           string // empty: it may not be loaded from where it is
+	URL           string // empty: its host is not allowed
 	Alt           string
 	Width, Height int
 }
@@ -89,7 +89,7 @@ func (a *app) followers(w http.ResponseWriter, r *http.Request) {
 	a.page(w, r, http.StatusOK, "people", v)
 }
 
-// ask calls one of the reading calls for the user and the page that r is about.
+// ask makes one of the reading calls for the user and the page of r.
 func (a *app) ask(r *http.Request, call func(*api, context.Context, string, string) (list, error)) (list, error) {
 	x, err := a.api(r.Context())
 	if err != nil {
@@ -116,7 +116,7 @@ func (a *app) showPosts(w http.ResponseWriter, r *http.Request, l list, err erro
 	a.page(w, r, http.StatusOK, "posts", v)
 }
 
-// nextPage is the address of the page that token leads to.
+// nextPage is the address of the page for token.
 func nextPage(r *http.Request, token string) string {
 	if token == "" {
 		return ""
@@ -124,12 +124,12 @@ func nextPage(r *http.Request, token string) string {
 	return r.URL.Path + "?" + url.Values{"page": {token}}.Encode()
 }
 
-// present returns the elements that are there, and an empty list rather than none.
+// present returns the existing elements, or an empty list instead of nil.
 func present[T any](all []*T) []*T {
 	return append([]*T{}, slices.DeleteFunc(all, func(t *T) bool { return t == nil })...)
 }
 
-// postsOf makes posts for a page of an answer that may lack anything but the texts.
+// postsOf converts a response, which may lack everything but the texts, into posts for a page.
 func (a *app) postsOf(raw *twitter.TweetRaw) []post {
 	var users map[string]*twitter.UserObj
 	var media map[string]*twitter.MediaObj
@@ -177,13 +177,13 @@ func pollOf(o *twitter.PollObj) *poll {
 	return p
 }
 
-// parseTime reads a time of X's; the zero time stands for one that is missing or odd.
+// parseTime parses a time of X. For a missing or invalid time it returns the zero time.
 func parseTime(s string) time.Time {
 	t, _ := time.Parse(time.RFC3339, s)
 	return t
 }
 
-// images decides from where pictures may be loaded, for the pages and for their policy.
+// images decides from which hosts pictures may be loaded, for the pages and for their policy.
 type images struct{ origins []string }
 
 func newImages(cfg config, api *url.URL) images {
@@ -201,7 +201,7 @@ func newImages(cfg config, api *url.URL) images {
 // policy is the img-src of the Content-Security-Policy.
 func (i images) policy() string { return "'self' " + strings.Join(i.origins, " ") }
 
-// allowed returns raw, or nothing where the policy would not let it load.
+// allowed returns raw, or "" if the policy would not allow it.
 func (i images) allowed(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || !slices.Contains(i.origins, u.Scheme+"://"+u.Host) {
@@ -211,7 +211,7 @@ func (i images) allowed(raw string) string {
 }
 
 func (i images) person(name, username, avatar string) person {
-	p := person{Name: cmp.Or(name, username, "Somebody on X"), Username: username, Avatar: i.allowed(avatar)}
+	p := person{Name: cmp.Or(name, username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
 	first, _ := utf8.DecodeRuneInString(p.Name)
 	p.Initial = strings.ToUpper(string(first))
 	return p

@@ -17,29 +17,29 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// problem is what a visitor is told when something does not work: a page, or for who asks
-// for JSON a document of RFC 9457.
+// problem is an error for a visitor. It is a page, or a document of RFC 9457 for clients that
+// accept JSON.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
-	// Code is a word for programs.
+	// Code is for programs.
 	Code string `json:"code"`
-	// RetryAt is when trying again makes sense, where that is known.
+	// RetryAt is the time to try again, if it is known.
 	RetryAt time.Time `json:"retry_at,omitzero"`
-	// LoginURL is where to sign in again, where that helps.
+	// LoginURL is the sign-in link, if a new sign-in helps.
 	LoginURL string `json:"login_url,omitempty"`
-	// Said is what X said.
+	// Said is X's own text.
 	Said string `json:"x_detail,omitempty"`
 }
 
-// problemOf finds the words for err, which came from a call to X.
+// problemOf returns the problem for err, which came from a call to X.
 func problemOf(err error) problem {
 	p := problem{
 		Type: "about:blank", Status: http.StatusBadGateway, Code: "unavailable",
-		Title:  "X could not be asked",
-		Detail: "X did not answer as it should. Nothing is wrong with your account; try again in a moment.",
+		Title:  "The call to X failed",
+		Detail: "X did not answer as expected. Nothing is wrong with your account; try again in a moment.",
 	}
 	var pe *provider.Error
 	if errors.As(err, &pe) {
@@ -51,12 +51,12 @@ func problemOf(err error) problem {
 	case errors.Is(err, errForgotten):
 		p.Status, p.Code = http.StatusUnauthorized, "simulator_restarted"
 		p.Title = "The local simulator of X was restarted"
-		p.Detail = "You are still signed in here, but the simulator keeps nothing and has forgotten you, your posts and its tokens. Sign in again: it takes two clicks. X itself remembers."
+		p.Detail = "You are still signed in here, but the simulator has lost your account, your posts and its tokens. Sign in again: it takes two clicks. The real X keeps them."
 	case errors.As(err, &unknown):
 		p.Status, p.Code = http.StatusServiceUnavailable, "key_missing"
 		p.Title = "A key of this site is missing"
 		p.Detail = "Your tokens are stored, sealed with the secret of id " + unknown.ID + ", which this application does not have. " +
-			"Whoever runs it can put it back, last in SECRETS or in the key file; nothing was deleted. Or sign in again for new tokens."
+			"The site's administrators can add it again, at the end of SECRETS or of the key file; nothing was deleted. Or sign in again for new tokens."
 	case errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrNoUser):
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"
@@ -68,7 +68,7 @@ func problemOf(err error) problem {
 	return p
 }
 
-// explainRefusal fills in p for what X's API refuses.
+// explainRefusal fills in p for a refusal of X's API.
 func explainRefusal(e *xapi.Error, p *problem) {
 	if e.Code == "processing_failed" {
 		p.Status, p.Code, p.Said = http.StatusUnprocessableEntity, "picture", ""
@@ -84,44 +84,45 @@ func explainRefusal(e *xapi.Error, p *problem) {
 	p.Title, p.Detail = words.title, words.detail
 }
 
-// refusal is how a page says why X refused.
+// refusal is the explanation of a refusal on a page.
 type refusal struct {
 	status        int
 	title, detail string
 }
 
-// refusals are the words for the causes of xapi.Error. X's own message is shown below them.
+// refusals are the explanations for the causes of xapi.Error. X's own message is shown below
+// them.
 func refusals() map[string]refusal {
 	return map[string]refusal{
-		"no_credits": {http.StatusBadGateway, "This application has used up what X allows it",
+		"no_credits": {http.StatusBadGateway, "This application has reached its limit at X",
 			"X charges applications for each call, and this one has no credits left. The people who run it can fix this; your account is fine."},
-		"rate_limited": {http.StatusTooManyRequests, "X is asking for a pause",
-			"There have been too many of these calls in a short time. X counts them for each person and starts anew every 15 minutes."},
-		// The kit has refreshed and asked again before it lets a 401 through. X has answered
-		// so to good tokens in an outage, so no user is signed out for it.
+		"rate_limited": {http.StatusTooManyRequests, "The rate limit of X is reached",
+			"There have been too many of these calls in a short time. X counts them for each person and resets the count every 15 minutes."},
+		// The kit has refreshed the token and tried again before it returns a 401. X has
+		// answered so to valid tokens in an outage, so the user is not signed out.
 		"unauthorized": {http.StatusUnauthorized, "X does not accept this sign-in at the moment",
 			"If trying again does not help, sign in again."},
 		"account_refused": {http.StatusForbidden, "X does not let your account do this",
 			"X has suspended, locked or restricted the account. Open X to see what it asks of you."},
 		"duplicate": {http.StatusForbidden, "You have posted this already",
-			"X does not take the same text twice in a row. Change a word and post again."},
+			"X does not accept the same text twice in a row. Change a word and post again."},
 		"read_only": {http.StatusForbidden, "This application may only read",
 			"Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."},
 		"no_access": {http.StatusForbidden, "X does not let this application do this",
 			"The application's plan at X does not include this call. Your account is fine."},
 		"forbidden": {http.StatusForbidden, "X does not allow this",
 			"Your sign-in may lack a permission (scope)."},
-		"not_found": {http.StatusNotFound, "X does not know this",
+		"not_found": {http.StatusNotFound, "X did not find this",
 			"It may have been deleted, or the account is suspended."},
 		"too_large": {http.StatusRequestEntityTooLarge, "This is too large for X",
 			"Try a shorter text or a smaller picture."},
-		"refused": {http.StatusBadGateway, "X did not take this",
-			"X found something wrong with what this application sent."},
+		"refused": {http.StatusBadGateway, "X did not accept this",
+			"X reported an error in this application's request."},
 	}
 }
 
-// fail answers a request that did not work because of err. Where only a new sign-in helps,
-// a page load goes there at once and comes back.
+// fail answers a request that failed with err. If only a new sign-in helps, a page load is
+// redirected to it at once, and back.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized || p.Code == "key_missing" {
@@ -140,10 +141,10 @@ func (a *app) logProblem(r *http.Request, p problem, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	a.log.Log(r.Context(), level, "app: X was asked in vain", "path", r.URL.Path, "cause", p.Code, "err", err)
+	a.log.Log(r.Context(), level, "app: a call to X failed", "path", r.URL.Path, "cause", p.Code, "err", err)
 }
 
-// problem answers with p.
+// problem sends p as the response.
 func (a *app) problem(w http.ResponseWriter, r *http.Request, p problem) {
 	if wait := time.Until(p.RetryAt); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
@@ -157,7 +158,7 @@ func (a *app) problem(w http.ResponseWriter, r *http.Request, p problem) {
 	a.page(w, r, p.Status, "problem", view{Title: p.Title, Problem: &p})
 }
 
-// loginURL is where the visitor signs in by the protocol of before and comes back to path.
+// loginURL is the link to sign in by the same protocol, and to return to path.
 func (a *app) loginURL(r *http.Request, path string) string {
 	login := a.ways[0].Path
 	if u, ok := xsignin.User(r.Context()); ok {
@@ -170,7 +171,7 @@ func (a *app) loginURL(r *http.Request, path string) string {
 	return login + "?" + url.Values{"return_to": {path}}.Encode()
 }
 
-// returnPath is the page to come back to: the one asked for, or the one with the form.
+// returnPath is the page to return to: the requested page, or the page with the form.
 func returnPath(r *http.Request) string {
 	if r.Method != http.MethodGet {
 		path := r.URL.Path

@@ -39,7 +39,7 @@ func clean(more ...string) []string {
 	return append(env, more...)
 }
 
-// process starts bin and returns what it says until the line that begins with last.
+// process starts bin and returns its output up to the line that begins with last.
 func process(t *testing.T, bin, last string, env ...string) (cmd *exec.Cmd, said []string) {
 	t.Helper()
 	cmd = exec.Command(bin)
@@ -63,7 +63,7 @@ func process(t *testing.T, bin, last string, env ...string) (cmd *exec.Cmd, said
 	return nil, nil
 }
 
-// terminate sends SIGTERM and expects a good end.
+// terminate sends SIGTERM and expects exit status 0.
 func terminate(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

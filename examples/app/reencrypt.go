@@ -10,15 +10,16 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
-// reencrypt seals every stored token anew with the newest secret, while replicas serve. It
-// needs neither a listener nor X, and so no kit: a program with one calls its ReencryptTokens.
+// reencrypt seals every stored token again with the newest secret, while replicas serve. It
+// needs neither a listener nor X, so it uses no kit. A program with a kit calls its
+// ReencryptTokens.
 func reencrypt(ctx context.Context, env func(string) string, stdout io.Writer, log *slog.Logger) (err error) {
 	cfg, err := readConfig(env)
 	if err != nil {
 		return err
 	}
 	if cfg.place.Kind == storage.InMemory {
-		return &configError{[]error{errors.New("DATABASE_URL: is memory:, and another process's memory cannot be sealed anew")}}
+		return &configError{[]error{errors.New("DATABASE_URL: is memory:, but tokens in another process's memory cannot be sealed again")}}
 	}
 	store, err := openStorage(ctx, cfg, log)
 	if err != nil {
@@ -30,7 +31,7 @@ func reencrypt(ctx context.Context, env func(string) string, stdout io.Writer, l
 		return err
 	}
 	n, err := vault.Reencrypt(ctx)
-	_, _ = fmt.Fprintf(stdout, "Sealed anew with the newest secret: %d. Sealed with it before: %d. Left as they are: %d busy, %d of a secret that is missing, %d damaged\n",
+	_, _ = fmt.Fprintf(stdout, "Sealed again with the newest secret: %d. Already sealed with it: %d. Unchanged: %d busy, %d with a missing secret, %d damaged\n",
 		n.Reencrypted, n.Newest, n.Busy, n.UnknownKey, n.Unreadable)
 	return err
 }

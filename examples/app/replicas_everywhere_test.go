@@ -32,14 +32,14 @@ func TestSignOutEverywhereReachesAllReplicas(t *testing.T) {
 			t.Fatal("not signed in to begin with")
 		}
 		here.get("/me").press("Sign out everywhere", nil).want(http.StatusOK, "Continue with X")
-		// The other replicas see it at once: they share the sessions.
+		// The other replicas share the sessions, so they see it at once.
 		if !everywhere(here, http.StatusUnauthorized) || !everywhere(there, http.StatusUnauthorized) {
 			t.Error("still signed in")
 		}
 		if !everywhere(somebody, http.StatusOK) {
 			t.Error("somebody else is signed out")
 		}
-		// A new sign-in holds at once, and on all of them.
+		// A new sign-in works at once, on all of them.
 		there.signIn("OAuth 2.0")
 		if !everywhere(there, http.StatusOK) {
 			t.Error("a new sign-in does not hold")

@@ -13,7 +13,7 @@ import (
 // replicaKey is a secret for replicas.
 func replicaKey(letter string) string { return strings.Repeat(letter, keyfile.Min) }
 
-// eachShared runs a test for each place that replicas can share, with its variable.
+// eachShared runs a test for each kind of place that replicas can share, with its variable.
 func eachShared(t *testing.T, test func(t *testing.T, at string)) {
 	t.Helper()
 	t.Run("PostgreSQL", func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestReplicasShareEverything(t *testing.T) {
 	eachShared(t, func(t *testing.T, at string) {
 		front := newBalancer(t)
 		_, env := outsideX(t, front.URL)
-		// All at once: each finds no tables.
+		// Start all at once: each finds no tables.
 		for i, app := range startTogether(t, replicas, append(env, at, "SECRETS="+replicaKey("a"))) {
 			front.put(i, app.at)
 		}
@@ -54,7 +54,7 @@ func TestReplicasShareEverything(t *testing.T) {
 			}
 		}
 
-		// A sign-out at one holds at all of them, at once.
+		// A sign-out at one replica ends the session at all of them, at once.
 		b, other := newBrowser(t, front.URL), newBrowser(t, front.URL)
 		b.signIn("OAuth 2.0")
 		other.signIn("OAuth 1.0a")

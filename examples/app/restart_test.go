@@ -25,7 +25,7 @@ func TestARestartKeepsPeopleSignedIn(t *testing.T) {
 			one, two := newBrowser(t, front.URL), newBrowser(t, front.URL)
 			one.signIn("OAuth 2.0")
 			two.signIn("OAuth 1.0a")
-			one.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+			one.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 			before := x.Count(http.MethodPost, "/2/oauth2/token") + x.Count(http.MethodPost, "/oauth/access_token")
 
 			c.end(app)
@@ -186,16 +186,16 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	}
 	terminate(t, app.cmd)
 
-	// Sealing anew cannot be done either, and says what is missing.
+	// reencrypt fails too, and names the missing secret.
 	again := begin(t, dir, append(env, asProcess+"=reencrypt")...)
-	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 of a secret that is missing") {
+	if !again.out.Scan() || !strings.Contains(again.out.Text(), "2 with a missing secret") {
 		t.Errorf("%q", again.out.Text())
 	}
 	if log := again.ends(1); !strings.Contains(log, "secret of id ") {
 		t.Errorf("reencrypt says only\n%s", log)
 	}
 
-	// The old secret behind the new one opens what is there, without a new sign-in.
+	// With the old secret after the new one, the stored tokens open without a new sign-in.
 	before := x.Count(http.MethodPost, "/2/oauth2/token")
 	old, err := os.ReadFile(away)
 	if err != nil {
@@ -217,7 +217,7 @@ func TestALostKeyFileIsToldAndDestroysNothing(t *testing.T) {
 	}
 	terminate(t, app.cmd)
 
-	// Lost for good, a new sign-in is the way on.
+	// If the secret is lost for good, a new sign-in helps.
 	if err := os.Remove(keys); err != nil {
 		t.Fatal(err)
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// load is signed-in clients that ask for their timeline without a pause.
+// load is a set of signed-in clients that request their timeline without a pause.
 type load struct {
 	answers atomic.Int64
 	stop    chan struct{}
 	done    sync.WaitGroup
 }
 
-// loadOf sets browsers to work. Whatever is not status 200 fails the test.
+// loadOf starts the browsers. A status other than 200 fails the test.
 func loadOf(browsers []*browser) *load {
 	l := &load{stop: make(chan struct{})}
 	for _, b := range browsers {
@@ -56,7 +56,7 @@ func loadOf(browsers []*browser) *load {
 	return l
 }
 
-// Three replicas get new keys one after the other while people use them.
+// Three replicas get new keys one after the other while users send requests.
 func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	eachShared(t, func(t *testing.T, at string) {
 		front := newBalancer(t)
@@ -93,8 +93,8 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			{"the old one is dropped", young},
 		} {
 			if step.keys == young {
-				reencrypted(t, append(env, "SECRETS="+young+" "+old), "Sealed anew with the newest secret: 10. Sealed with it before: 0. ")
-				reencrypted(t, append(env, "SECRETS="+young), "Sealed anew with the newest secret: 0. Sealed with it before: 10. ")
+				reencrypted(t, append(env, "SECRETS="+young+" "+old), "Sealed again with the newest secret: 10. Already sealed with it: 0. ")
+				reencrypted(t, append(env, "SECRETS="+young), "Sealed again with the newest secret: 0. Already sealed with it: 10. ")
 			}
 			before := l.answers.Load()
 			for i := range apps {
@@ -119,12 +119,12 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		if n := given(); n != signIns {
 			t.Errorf("X gave out %d more tokens", n-signIns)
 		}
-		// Somebody who signs in now is sealed with the new key alone.
+		// A user who signs in now has a token that is sealed with the new key only.
 		newBrowser(t, front.URL).signIn("OAuth 2.0")
 	})
 }
 
-// reencrypted runs the application's reencrypt and expects what it says.
+// reencrypted runs the application's reencrypt and checks its output.
 func reencrypted(t *testing.T, env []string, says string) {
 	t.Helper()
 	i := begin(t, t.TempDir(), append(env, asProcess+"=reencrypt")...)

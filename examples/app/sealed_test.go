@@ -27,7 +27,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// tap is an X that notes the tokens that it gives out.
+// tap is an X that records the tokens that it issues.
 type tap struct {
 	*httptest.Server
 	mu     sync.Mutex // guards tokens
@@ -80,7 +80,7 @@ func (s *tap) noted() []string {
 	return slices.Clone(s.tokens)
 }
 
-// Whoever reads the database, or a copy of it, can use neither a session nor a token.
+// A reader of the database, or of a copy, cannot use any session or token.
 func TestNothingIsStoredInClear(t *testing.T) {
 	keys := "SECRETS=" + replicaKey("s")
 	t.Run("SQLite", func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestNothingIsStoredInClear(t *testing.T) {
 			ctx := context.Background()
 			client := redis.NewClient(&redis.Options{Addr: addr})
 			defer client.Close()
-			// A dump that is compressed would hide what is searched for.
+			// A compressed dump would hide the values.
 			if err := client.ConfigSet(ctx, "rdbcompression", "no").Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -142,10 +142,10 @@ func nothingInClear(t *testing.T, env []string, files func() []string) {
 	leaver.get("/tokens").press("Refresh now", nil).want(http.StatusOK)
 	gone := leaver.session()
 	leaver.get("/").press("Sign out", nil).want(http.StatusOK)
-	// This one stays, with tokens of both protocols.
+	// This user stays, with tokens of both protocols.
 	b.signIn("OAuth 1.0a")
 	b.get("/tokens").click("Connect by OAuth 2.0").press("Authorize app", nil)
-	b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+	b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 	id := b.session()
 	tokens := x.noted()
 	if len(tokens) < 9 {
@@ -153,7 +153,7 @@ func nothingInClear(t *testing.T, env []string, files func() []string) {
 	}
 
 	sum := sha256.Sum256([]byte(id))
-	// What has to be found, lest the search be one of the wrong files.
+	// These values must be found, or the search reads the wrong files.
 	there := base64.RawURLEncoding.EncodeToString(sum[:])
 	look := func(when string) {
 		t.Helper()
@@ -194,8 +194,8 @@ func nothingInClear(t *testing.T, env []string, files func() []string) {
 	}
 }
 
-// secretsOf are the secrets by what they are, as they are and in the encodings that a
-// database or a codec may give them.
+// secretsOf returns the secrets with their kind, in plain form and in the encodings that a
+// database or a codec may use.
 func secretsOf(id, gone string, tokens []string) map[string]string {
 	plain := map[string]string{"a session's id": id, "the id of a session that has ended": gone}
 	for i, token := range tokens {

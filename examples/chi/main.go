@@ -1,4 +1,4 @@
-// Command chi signs people in with X in a program on chi, which takes the middleware as it is.
+// Command chi signs users in with X in a program on chi, which accepts the middleware unchanged.
 // See README.md.
 package main
 
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// newApp is all there is to it: the kit at /auth/, and a middleware for each page.
+// newApp is the whole integration: the kit at /auth/, and a middleware for each page.
 func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	kit, err := xsignin.New(cfg)
 	if err != nil {

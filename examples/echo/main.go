@@ -1,4 +1,4 @@
-// Command echo signs people in with X in a program on echo v4. See README.md.
+// Command echo signs users in with X in a program on echo v4. See README.md.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// newApp is all there is to it: the kit at /auth/*, and a middleware for each page.
+// newApp is the whole integration: the kit at /auth/*, and a middleware for each page.
 func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	kit, err := xsignin.New(cfg)
 	if err != nil {

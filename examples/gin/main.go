@@ -1,4 +1,4 @@
-// Command gin signs people in with X in a program on gin. See README.md.
+// Command gin signs users in with X in a program on gin. See README.md.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// newApp is all there is to it: the kit at /auth/*path, and a middleware for each page.
+// newApp is the whole integration: the kit at /auth/*path, and a middleware for each page.
 func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	kit, err := xsignin.New(cfg)
 	if err != nil {

@@ -35,10 +35,10 @@ func TestUnderAttack(t *testing.T) {
 	}}))
 }
 
-// third is an account that nobody has signed in with.
+// third is an account that has not signed in.
 const third = "7000000003"
 
-// get opens a page and returns where it leads.
+// get opens a page and returns the target of its redirect.
 func (b *browser) get(path string, status int, says ...string) string {
 	b.Helper()
 	at, err := url.Parse(b.url)
@@ -56,7 +56,7 @@ func (b *browser) get(path string, status int, says ...string) string {
 	return resp.Header.Get("Location")
 }
 
-// begin goes to a login and returns what X answers when an account says yes.
+// begin requests a login and returns X's response after an account has allowed it.
 func (b *browser) begin(login, account string) (callback string) {
 	b.Helper()
 	callback, err := b.x.Approve(b.get(login, http.StatusSeeOther), account)
@@ -66,7 +66,7 @@ func (b *browser) begin(login, account string) (callback string) {
 	return callback
 }
 
-// leads checks which accounts lead to which users.
+// leads checks which user each account signs in.
 func (s *site) leads(want map[string]string) {
 	s.Helper()
 	rows, err := s.store.DB.QueryContext(s.Context(), "SELECT x_id, user_id FROM accounts")
@@ -92,8 +92,8 @@ func (s *site) leads(want map[string]string) {
 	}
 }
 
-// TestAStrangersLinkLinksNothing: what a stranger brings back from X is of no use in the
-// browser of a user, whatever that user is about to do, and disturbs nothing.
+// TestAStrangersLinkLinksNothing: a stranger's callback has no effect in a user's browser,
+// whatever the user is doing, and disturbs nothing.
 func TestAStrangersLinkLinksNothing(t *testing.T) {
 	t.Parallel()
 	for _, way := range []struct{ login, provider string }{{oauth2, "x"}, {oauth1, "x-oauth1"}} {
@@ -125,8 +125,8 @@ func TestAStrangersLinkLinksNothing(t *testing.T) {
 	}
 }
 
-// TestAWishIsItsUsersAlone: nobody is led into linking with the wish of somebody else, and a
-// wish that was given up does not hang over what comes later.
+// TestAWishIsItsUsersAlone: a wish to link works only for the user who made it. An abandoned
+// wish does not affect later sign-ins.
 func TestAWishIsItsUsersAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -135,7 +135,7 @@ func TestAWishIsItsUsersAlone(t *testing.T) {
 	evil.signIn(oauth2, first, http.StatusSeeOther)
 	wish := evil.link("x")
 
-	// A link with the stranger's wish, for somebody who is not signed in, and who is.
+	// A link with the stranger's wish, opened signed out and signed in.
 	victim.signIn(wish, second, http.StatusForbidden)
 	s.leads(map[string]string{first: "1"})
 	victim.signIn(oauth2, second, http.StatusSeeOther)
@@ -144,7 +144,7 @@ func TestAWishIsItsUsersAlone(t *testing.T) {
 	victim.sees("You are user 2 here")
 	s.leads(map[string]string{first: "1", second: "2"})
 
-	// The stranger's cookies beside it, as a sub-domain can plant them.
+	// The browser also has the stranger's cookies, as a sub-domain can plant them.
 	at, _ := url.Parse(s.url + "/auth/callback")
 	evil.link("x")
 	for _, c := range evil.client.Jar.Cookies(at) {
@@ -155,13 +155,13 @@ func TestAWishIsItsUsersAlone(t *testing.T) {
 	victim.signIn(oauth2, second, http.StatusSeeOther)
 	victim.sees("You are user 2 here")
 
-	// A wish of one's own that came to nothing: another sign-in is a sign-in.
+	// The user has abandoned a wish: another sign-in is an ordinary one.
 	victim.link("x")
 	victim.signIn(oauth2, third, http.StatusSeeOther)
 	victim.sees("You are user 3 here")
 	s.leads(map[string]string{first: "1", second: "2", third: "3"})
 
-	// A wish is good for one sign-in.
+	// A wish works for one sign-in.
 	again := evil.link("x")
 	evil.signIn(again, first, http.StatusSeeOther)
 	evil.signIn(again, third, http.StatusSeeOther)
@@ -169,7 +169,7 @@ func TestAWishIsItsUsersAlone(t *testing.T) {
 	s.leads(map[string]string{first: "1", second: "2", third: "3"})
 }
 
-// TestNobodyTakesOrDropsAnothersAccount: an id in a form gives no right.
+// TestNobodyTakesOrDropsAnothersAccount: an id in a form gives no permission.
 func TestNobodyTakesOrDropsAnothersAccount(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -177,7 +177,7 @@ func TestNobodyTakesOrDropsAnothersAccount(t *testing.T) {
 	victim.signIn(oauth2, first, http.StatusSeeOther)
 	evil.signIn(oauth2, second, http.StatusSeeOther)
 	for _, way := range []string{"x", "x-oauth1"} {
-		evil.signIn(evil.link(way), first, http.StatusForbidden, "This account is linked to somebody else")
+		evil.signIn(evil.link(way), first, http.StatusForbidden, "This account is linked to another user")
 	}
 	revoked := s.x.Count(http.MethodPost, "/2/oauth2/revoke")
 	for _, account := range []string{first, "", "0", "1 OR 1=1", "' OR ''='", "%", first + "\x00"} {
@@ -214,7 +214,7 @@ func told(b *browser) string {
 	return strings.Join(all, "")
 }
 
-// TestUnlinkingAllAtOnceLeavesAWayIn: one of two requests at once goes first.
+// TestUnlinkingAllAtOnceLeavesAWayIn: of two concurrent requests one comes first.
 func TestUnlinkingAllAtOnceLeavesAWayIn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -237,7 +237,7 @@ func TestUnlinkingAllAtOnceLeavesAWayIn(t *testing.T) {
 	}
 }
 
-// TestTheListHoldsAgainstStrangers: no way in gets round the allow-list.
+// TestTheListHoldsAgainstStrangers: no sign-in evades the allow-list.
 func TestTheListHoldsAgainstStrangers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "demo")

@@ -1,5 +1,4 @@
-// Command linking is an application with users of its own, who sign in with X. See
-// README.md.
+// Command linking is an application with its own users, who sign in with X. See README.md.
 package main
 
 import (
@@ -42,7 +41,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 	end := func() error { return nil }
 	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 		if base, ok := strings.CutSuffix(cfg.X.AuthorizeURL, "/i/oauth2/authorize"); ok && cfg.X.Transport != nil {
-			// The local X by its address, where it serves OAuth 1.0a's page as well.
+			// Use the local X by its address, where it also serves the page of OAuth 1.0a.
 			cfg.X.APIURL, cfg.X.Transport = base, nil
 			cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 		}
@@ -100,14 +99,14 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, all
 	cross := http.NewCrossOriginProtection()
 	mux.Handle("POST /link", cross.Handler(a.kit.RequireUser(http.HandlerFunc(a.link))))
 	mux.Handle("POST /unlink", cross.Handler(a.kit.RequireUser(http.HandlerFunc(a.unlink))))
-	// On a site that others reach, this belongs on a listener that they do not.
+	// On a public site, serve this on a listener that visitors cannot reach.
 	mux.Handle("GET /metrics", counted.handler())
 	a.Handler = frame.Guard(mux)
 	return a, nil
 }
 
-// onSignIn gives the user the application's own name, or refuses. Nothing is saved yet. The
-// callback's request carries the session of before: that is who wants to link.
+// onSignIn sets the application's id for the user, or refuses. Nothing is saved yet. The
+// callback's request has the session from before the sign-in, whose user is the one who links.
 func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
 	visitor, _, err := a.kit.Sessions().Get(ctx, s.Request)
 	if err != nil {
@@ -121,11 +120,11 @@ func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
 	return nil
 }
 
-// linking is the parameter, of the path to come back to, that names a wish to link.
+// linking is the parameter in the return path that names a wish to link.
 const linking = "linking"
 
-// wishOf is the wish to link with which a sign-in was begun, or "". The path to come back to
-// is sealed into that sign-in: a wish holds for it and for no other.
+// wishOf is the wish to link for which a sign-in was begun, or "". The return path is sealed
+// into that sign-in, so a wish applies to this sign-in only.
 func wishOf(returnTo string) string {
 	u, err := url.Parse(returnTo)
 	if err != nil {
@@ -134,15 +133,14 @@ func wishOf(returnTo string) string {
 	return u.Query().Get(linking)
 }
 
-// loginOptions lets who wants to link choose an account at X. Only OAuth 1.0a has a way to
-// ask for that.
+// loginOptions lets users who link choose an account at X. Only OAuth 1.0a supports that.
 func loginOptions(r *http.Request) provider.Options {
 	return provider.Options{ForceLogin: wishOf(r.URL.Query().Get("return_to")) != ""}
 }
 
-// page shows the kit's pages, and says more of a wish to link that was not granted.
+// page shows the kit's pages, with more text if a wish to link was refused.
 func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
-	// The way to try again has the path to come back to.
+	// The link to try again contains the return path.
 	if again, err := url.Parse(p.Link); err == nil && p.Kind == page.NotAllowed {
 		outcome, err := a.users.outcome(r.Context(), wishOf(again.Query().Get("return_to")))
 		if err != nil {
@@ -150,20 +148,20 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
 		}
 		switch outcome {
 		case outcomeElsewhere:
-			p.Title = "This account is linked to somebody else"
-			p.Text = "The X account that you chose already belongs to another user here. If that is you, sign in with it, unlink it there, and link it here again. Nothing was changed."
+			p.Title = "This account is linked to another user"
+			p.Text = "The X account that you chose already belongs to another user here. If that user is you, sign in with the account, unlink it there, and link it here again. Nothing was changed."
 			p.Label, p.Link, p.Post = "Back to your accounts", "/", false
 		case outcomeLeft:
 			p.Title = "You were signed out meanwhile"
-			p.Text = "You wanted to link an account and are not signed in any more. Sign in first, then link it. Nothing was changed."
+			p.Text = "You wanted to link an account, but you are no longer signed in. Sign in first, then link it. Nothing was changed."
 			p.Label, p.Link, p.Post = "Back", "/", false
 		}
 	}
 	p.Render(w, r)
 }
 
-// link begins a sign-in that adds an account to the user of now. A sign-in without this
-// wish never does: somebody else may sit at the browser in which a user is signed in.
+// link begins a sign-in that adds an account to the current user. A sign-in without this wish
+// never links, because another person may use the browser of a signed-in user.
 func (a *app) link(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	for _, way := range a.ways {
@@ -175,8 +173,8 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 			fail(w, err)
 			return
 		}
-		// A link and no redirect: the page's policy lets its forms lead to this site only, and
-		// browsers hold the redirects behind a form to that.
+		// Use a link and not a redirect. The page's policy allows forms to this site only, and
+		// browsers apply the policy to redirects after a form.
 		w.Header().Set("Cache-Control", "no-store")
 		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, "/?"+linking+"="+nonce))
 		return
@@ -184,7 +182,7 @@ func (a *app) link(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// unlink takes an account away, and with it the tokens that X gave for it.
+// unlink removes an account, and the tokens that X issued for it.
 func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	account := r.PostFormValue("account")
@@ -194,14 +192,14 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 	}
 	err := a.users.unlink(r.Context(), user.ID, account)
 	if errors.Is(err, errLast) {
-		a.show(w, r, http.StatusConflict, "This is the only account that lets you in here. Link another one first.")
+		a.show(w, r, http.StatusConflict, "This is the only account with which you can sign in here. Link another one first.")
 		return
 	}
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	// The account may have no token any more: a sign-out deletes them.
+	// The account may have no token, because a sign-out deletes the tokens.
 	if err := a.kit.ReleaseAccount(r.Context(), xsignin.Key{Provider: "x", UserID: user.ID, AccountID: account}); err != nil {
 		fail(w, err)
 		return
@@ -213,7 +211,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	tell := ""
 	switch query := r.URL.Query(); {
 	case query.Has(linking):
-		// Only if it is so: anybody can make up the address.
+		// Show it only if it is true, because any client can invent the address.
 		outcome, err := a.users.outcome(r.Context(), query.Get(linking))
 		if err != nil {
 			fail(w, err)

@@ -27,7 +27,7 @@ import (
 func TestStartsWithoutKeys(t *testing.T) {
 	t.Parallel()
 	base, _ := testkit.Start(t, map[string]string{"DATABASE": filepath.Join(t.TempDir(), "linking.db")}, run)
-	// By both protocols the local X shows its page.
+	// With both protocols the local X shows its page.
 	for _, path := range []string{"/auth/login", "/auth/login/x-oauth1"} {
 		resp, err := http.DefaultClient.Do(navigation(t, base+path))
 		if err != nil {
@@ -51,7 +51,7 @@ func navigation(t *testing.T, at string) *http.Request {
 	return r
 }
 
-// site is the example beside an X that a test can change.
+// site is the example with an X that a test can change.
 type site struct {
 	*testing.T
 	*app
@@ -80,7 +80,7 @@ func newSite(t *testing.T, allow ...string) *site {
 	return s
 }
 
-// restart makes the application anew, with another list.
+// restart builds the application again, with another list.
 func (s *site) restart(allow ...string) {
 	s.Helper()
 	a, err := newApp(s.Context(), xsignin.Config{
@@ -94,7 +94,7 @@ func (s *site) restart(allow ...string) {
 	s.Cleanup(func() { _ = a.kit.Close(context.Background()) })
 }
 
-// browser is somebody with a browser.
+// browser is a visitor's browser.
 type browser struct {
 	*site
 	client *http.Client
@@ -112,7 +112,7 @@ const (
 	second = xtest.SecondUserID
 )
 
-// signIn signs in by a login's address, and expects a status and what the page says.
+// signIn signs in at a login's address, and checks the status and the text of the page.
 func (b *browser) signIn(login, account string, status int, says ...string) {
 	b.Helper()
 	resp, err := b.x.SignIn(b.client, b.url+login, account)
@@ -163,7 +163,7 @@ func (b *browser) send(path string, fill url.Values) *http.Response {
 	return resp
 }
 
-// link presses "Link by" and returns where the next page leads.
+// link presses "Link by" and returns the target of the next page's link.
 func (b *browser) link(provider string) string {
 	b.Helper()
 	resp := b.send("/link", url.Values{"provider": {provider}})
@@ -186,7 +186,7 @@ func (b *browser) sees(says ...string) {
 	b.expect(resp, http.StatusOK, says...)
 }
 
-// count is the rows of a table.
+// count returns the number of rows in a table.
 func (s *site) count(table string, want int) {
 	s.Helper()
 	var n int
@@ -198,7 +198,7 @@ func (s *site) count(table string, want int) {
 func TestFindOrCreate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for _, login := range []string{oauth2, oauth1, oauth2} { // X's ids are the same by both
+	for _, login := range []string{oauth2, oauth1, oauth2} { // X's ids are the same with both protocols
 		b := s.browser()
 		b.signIn(login, first, http.StatusSeeOther)
 		b.sees("You are user 1 here", "@demo")
@@ -207,7 +207,7 @@ func TestFindOrCreate(t *testing.T) {
 	b.signIn(oauth2, second, http.StatusSeeOther)
 	b.sees("You are user 2 here")
 	s.count("users", 2)
-	// The tokens of both protocols are under the application's name for the user.
+	// The tokens of both protocols are stored under the application's id of the user.
 	held, err := s.kit.Accounts(t.Context(), "1")
 	if err != nil || len(held) != 2 {
 		t.Errorf("%v %v", held, err)
@@ -219,7 +219,7 @@ func TestLinkAndUnlink(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
-	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account that lets you in")
+	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict, "the only account with which you can sign in")
 	b.signIn(b.link("x-oauth1"), second, http.StatusSeeOther)
 	b.sees("You are user 1 here", "signed in as @demo by OAuth 2.0", "("+first+")", "("+second+")")
 	for _, account := range []string{first, second} {
@@ -247,14 +247,15 @@ func TestLinkAndUnlink(t *testing.T) {
 	other.sees("You are user 2 here")
 }
 
-// TestUnlinkAfterSignOut: a sign-out deletes the account's tokens, and it can still be unlinked.
+// TestUnlinkAfterSignOut: a sign-out deletes the account's tokens, but the account can still be
+// unlinked.
 func TestUnlinkAfterSignOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b, other := s.browser(), s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.signIn(b.link("x"), second, http.StatusSeeOther)
-	of := s.browser() // whose session is of the second account
+	of := s.browser() // whose session belongs to the second account
 	of.signIn(oauth2, second, http.StatusSeeOther)
 	of.press("/auth/logout", nil, http.StatusSeeOther)
 	if held, err := s.kit.Accounts(t.Context(), "1"); err != nil || len(held) != 1 {
@@ -272,17 +273,16 @@ func TestAnAccountOfSomebodyElse(t *testing.T) {
 	owner.signIn(oauth2, second, http.StatusSeeOther)
 	b := s.browser()
 	b.signIn(oauth2, first, http.StatusSeeOther)
-	b.signIn(b.link("x"), second, http.StatusForbidden, "This account is linked to somebody else", "Back to your accounts")
+	b.signIn(b.link("x"), second, http.StatusForbidden, "This account is linked to another user", "Back to your accounts")
 	b.sees("You are user 2 here", "signed in as @demo by") // as before
 	s.count("accounts", 2)
-	// The wish is spent: what follows is an ordinary sign-in.
+	// The wish is used up, so the next sign-in is an ordinary one.
 	b.signIn(oauth2, second, http.StatusSeeOther)
 	b.sees("You are user 1 here")
 	s.count("accounts", 2)
 }
 
-// TestNothingIsLinkedUnasked: somebody else may sit at a browser in which a user is signed
-// in.
+// TestNothingIsLinkedUnasked: another person may use the browser of a signed-in user.
 func TestNothingIsLinkedUnasked(t *testing.T) {
 	t.Parallel()
 	t.Run("no wish", func(t *testing.T) {
@@ -361,18 +361,18 @@ func TestAllowList(t *testing.T) {
 	b.signIn(oauth2, second, http.StatusForbidden)
 	s.count("users", 0)
 	b.signIn(oauth2, first, http.StatusSeeOther)
-	// A new handle takes nothing away, and the old one gives nothing to who takes it over.
+	// A new handle changes nothing. A person who takes over the old handle gains nothing.
 	if err := errors.Join(s.x.RenameUser(first, "renamed"), s.x.RenameUser(second, "demo")); err != nil {
 		t.Fatal(err)
 	}
 	s.browser().signIn(oauth1, second, http.StatusForbidden)
 	b.signIn(oauth2, first, http.StatusSeeOther)
 	b.sees("@renamed")
-	// An account that an admitted user links leads to that user, and the list's own one
-	// cannot be unlinked.
+	// An account that an admitted user links signs in that user. The listed account cannot be
+	// unlinked.
 	b.signIn(b.link("x"), second, http.StatusSeeOther)
 	b.press("/unlink", url.Values{"account": {first}}, http.StatusConflict)
-	// Off the list, nobody of them comes in.
+	// Once the handle is off the list, none of the accounts can sign in.
 	s.restart("somebody")
 	for _, account := range []string{first, second} {
 		s.browser().signIn(oauth2, account, http.StatusForbidden)

@@ -10,7 +10,8 @@ import (
 	"github.com/xsignin/xsignin/event"
 )
 
-// metrics counts the kit's events. No label has a user in it: their number has no bound.
+// metrics counts the kit's events. No label contains a user, because the number of users is
+// unlimited.
 type metrics struct {
 	registry  *prometheus.Registry
 	begun     *prometheus.CounterVec
@@ -23,13 +24,13 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		begun: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "xsignin_sign_ins_begun_total", Help: "Browsers that were sent to X.",
+			Name: "xsignin_sign_ins_begun_total", Help: "Redirects of browsers to X.",
 		}, []string{"provider"}),
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "xsignin_sign_ins_total", Help: "Sign-ins that ended, by cause of failure; it is empty for those that were done.",
+			Name: "xsignin_sign_ins_total", Help: "Finished sign-ins, by cause of failure; the cause of a success is empty.",
 		}, []string{"provider", "cause"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "xsignin_callback_duration_seconds", Help: "How long callbacks took, with all that X was asked.",
+			Name: "xsignin_callback_duration_seconds", Help: "Duration of callbacks, including their calls to X.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"provider"}),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -13,16 +13,16 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// users is the application's own users, and the X accounts by which they sign in.
+// users has the application's users, and the X accounts with which they sign in.
 type users struct {
 	db *sql.DB
-	// allow is the handles, in lower case, that may have a user here; empty means all.
+	// allow are the handles, in lower case, that may have a user here; empty means all.
 	allow []string
 	now   func() time.Time
 }
 
-// An account's x_id never changes, its username may. The same account is one row whether it
-// came by OAuth 2.0 or by OAuth 1.0a: both are X, with the same ids.
+// An account's x_id never changes, but its username may. An account has one row for OAuth 2.0
+// and OAuth 1.0a, because X uses the same ids for both.
 const usersTables = `
 CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (x_id TEXT PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id), username TEXT NOT NULL);
@@ -35,25 +35,25 @@ func openUsers(ctx context.Context, db *sql.DB, allow []string, now func() time.
 	return &users{db, allow, now}, err
 }
 
-// Refusals of a sign-in. The visitor is told why, see outcome.
+// Refusals of a sign-in. The visitor sees the reason; see outcome.
 var (
 	errElsewhere = fmt.Errorf("the X account belongs to another user here: %w", provider.ErrNotAllowed)
-	errLeft      = fmt.Errorf("the visitor who wanted to link is not signed in any more: %w", provider.ErrNotAllowed)
+	errLeft      = fmt.Errorf("the visitor who wanted to link is no longer signed in: %w", provider.ErrNotAllowed)
 	errNotListed = fmt.Errorf("neither the account nor its user is on the list: %w", provider.ErrNotAllowed)
 	// errLast refuses to unlink.
-	errLast = errors.New("this is the only account that lets the user in")
+	errLast = errors.New("this is the only account with which the user can sign in")
 )
 
-// Outcomes of a wish to link.
+// Results of a wish to link.
 const (
 	outcomeLinked    = "linked"
 	outcomeElsewhere = "elsewhere"
 	outcomeLeft      = "left"
 )
 
-// signIn finds or makes the user for an X account, and returns the user's id. visitor is the
-// user who is signed in in this browser already, "" for nobody; nonce is the wish to link
-// with which this sign-in was begun, or "".
+// signIn finds or creates the user for an X account, and returns the user's id. visitor is the
+// user who is already signed in in this browser, or "". nonce is the wish to link for which this
+// sign-in was begun, or "".
 func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonce string) (id string, err error) {
 	var refusal error
 	err = u.inTx(ctx, func(tx *sql.Conn) error {
@@ -69,8 +69,8 @@ func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonc
 			outcome := outcomeLinked
 			switch {
 			case wisher != visitor:
-				// The session has ended meanwhile, or somebody else has begun one. To make a
-				// new user, or to let the account in as it is, is not what was wished for.
+				// The session has ended meanwhile, or another user has signed in. Creating a new
+				// user, or signing the account in as usual, is not what the visitor wanted.
 				outcome, refusal = outcomeLeft, errLeft
 			case owner != "" && owner != visitor:
 				outcome, refusal = outcomeElsewhere, errElsewhere
@@ -80,12 +80,12 @@ func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonc
 					return err
 				}
 			}
-			// A wish is good for one sign-in, whatever comes of it.
+			// A wish works for one sign-in, whatever its result.
 			if _, err := tx.ExecContext(ctx, "UPDATE links SET outcome = ? WHERE nonce = ?", outcome, nonce); err != nil {
 				return err
 			}
 			if refusal != nil {
-				return nil // the outcome is kept
+				return nil // the result is stored
 			}
 		}
 		if owner == "" {
@@ -120,9 +120,9 @@ func addAccount(ctx context.Context, tx *sql.Conn, account provider.User, owner 
 	return err
 }
 
-// admits reports whether an account may have a new user. The first account to come with a
-// handle of the list takes its place for good, by its id: who gives a handle up keeps the
-// place, and who takes the handle over gets none.
+// admits reports whether an account may have a new user. The first account with a handle on the
+// list takes that entry for good, by its id. A person who changes the handle keeps the entry. A
+// person who takes the handle over does not get it.
 func (u *users) admits(ctx context.Context, tx *sql.Conn, account provider.User) (bool, error) {
 	for _, handle := range u.allow {
 		holder, err := one(ctx, tx, "SELECT x_id FROM allowed WHERE handle = ?", handle)
@@ -139,7 +139,7 @@ func (u *users) admits(ctx context.Context, tx *sql.Conn, account provider.User)
 	return len(u.allow) == 0, nil
 }
 
-// listed reports whether one of a user's accounts holds a place on the list.
+// listed reports whether one of a user's accounts has an entry on the list.
 func (u *users) listed(ctx context.Context, tx *sql.Conn, id string) (bool, error) {
 	for _, handle := range u.allow {
 		found, err := one(ctx, tx, "SELECT 1 FROM allowed JOIN accounts USING (x_id) WHERE handle = ? AND user_id = ?", handle, id)
@@ -150,11 +150,11 @@ func (u *users) listed(ctx context.Context, tx *sql.Conn, id string) (bool, erro
 	return len(u.allow) == 0, nil
 }
 
-// linkTime is how long a wish to link is good: as long as a sign-in may take.
+// linkTime is how long a wish to link is valid: as long as a sign-in may take.
 const linkTime = 10 * time.Minute
 
-// wish notes that a user wants to link an account, and returns a word for the sign-in that is
-// to do so.
+// wish records that a user wants to link an account. It returns a nonce for the sign-in that is
+// to link it.
 func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
 	if _, err := u.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", u.now().Unix()); err != nil {
 		return "", err
@@ -164,7 +164,7 @@ func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
 	return nonce, err
 }
 
-// outcome tells, once, what has come of a wish to link; "" for nothing yet.
+// outcome returns the result of a wish to link, once; "" means no result yet.
 func (u *users) outcome(ctx context.Context, nonce string) (string, error) {
 	var outcome string
 	err := u.db.QueryRowContext(ctx, "DELETE FROM links WHERE nonce = ? AND outcome <> '' RETURNING outcome", nonce).Scan(&outcome)
@@ -174,7 +174,7 @@ func (u *users) outcome(ctx context.Context, nonce string) (string, error) {
 	return outcome, err
 }
 
-// unlink takes an account away from a user, unless the user could not come in without it.
+// unlink removes an account from a user, unless the user could not sign in without it.
 func (u *users) unlink(ctx context.Context, id, xID string) error {
 	return u.inTx(ctx, func(tx *sql.Conn) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM accounts WHERE x_id = ? AND user_id = ?", xID, id); err != nil {
@@ -211,14 +211,14 @@ func (u *users) accounts(ctx context.Context, id string) ([]linked, error) {
 	return all, rows.Err()
 }
 
-// name is what the application calls a user.
+// name is the application's name for a user.
 func (u *users) name(ctx context.Context, id string) (name string, err error) {
 	err = u.db.QueryRowContext(ctx, "SELECT name FROM users WHERE id = ?", id).Scan(&name)
 	return name, err
 }
 
-// inTx runs f in a transaction that writes from its beginning, so that two sign-ins with
-// the same account do not both find no user.
+// inTx runs f in a transaction that locks for writing from its beginning. Otherwise two sign-ins
+// with the same account could both find no user.
 func (u *users) inTx(ctx context.Context, f func(tx *sql.Conn) error) error {
 	conn, err := u.db.Conn(ctx)
 	if err != nil {
@@ -238,7 +238,7 @@ func (u *users) inTx(ctx context.Context, f func(tx *sql.Conn) error) error {
 	return err
 }
 
-// one reads one value, "" where there is none.
+// one reads one value, or "" if there is no row.
 func one(ctx context.Context, tx *sql.Conn, query string, args ...any) (value string, err error) {
 	err = tx.QueryRowContext(ctx, query, args...).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {

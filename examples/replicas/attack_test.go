@@ -13,8 +13,8 @@ import (
 	"github.com/xsignin/xsignin/internal/attack"
 )
 
-// bypass gives each request to the next replica as it came: what the proxy would have
-// taken out of the headers is still there.
+// bypass sends each request unchanged to the next replica, with the headers that the proxy would
+// remove.
 type bypass struct {
 	replicas []*replica
 	turn     atomic.Uint64

@@ -23,7 +23,7 @@ import (
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
-// replicas is how many there are.
+// replicas is the number of replicas.
 const replicas = 3
 
 func main() {
@@ -62,7 +62,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 	var all []*replica
 	err := localx.Run(ctx, env, stdout, func(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 		if len(cfg.Secrets) == 0 && !lasting {
-			// All replicas have the same, or one could not read what another wrote.
+			// All replicas use the same secrets. Otherwise one could not read data of another.
 			cfg.Secrets = []string{rand.Text() + rand.Text()}
 		}
 		var err error
@@ -78,8 +78,8 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer) error {
 	return errors.Join(err, endAll(context.WithoutCancel(ctx), all))
 }
 
-// startAll starts the replicas. Each opens the database for itself, as it would on a machine
-// of its own.
+// startAll starts the replicas. Each opens the database separately, as it would on a separate
+// machine.
 func startAll(ctx context.Context, cfg xsignin.Config, at storage.Place) ([]*replica, error) {
 	var all []*replica
 	for n := range replicas {
@@ -96,7 +96,7 @@ func startAll(ctx context.Context, cfg xsignin.Config, at storage.Place) ([]*rep
 	return all, nil
 }
 
-// endAll ends the replicas.
+// endAll stops the replicas.
 func endAll(ctx context.Context, all []*replica) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

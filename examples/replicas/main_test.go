@@ -54,14 +54,14 @@ func TestWrongVariables(t *testing.T) {
 	}
 }
 
-// site is the replicas behind their proxy, beside an X that a test can change.
+// site is the replicas behind their proxy, with an X that a test can change.
 type site struct {
 	*testing.T
 	x   *xtest.X
 	url string
 
 	mu sync.Mutex          // guards by
-	by map[string][]string // who answered, by path
+	by map[string][]string // the replica that answered, by path
 }
 
 func newSite(t *testing.T, at storage.Place) *site {
@@ -121,7 +121,7 @@ func (s *site) signIn() *http.Client {
 	return b
 }
 
-// signedIn asks whoever is next.
+// signedIn sends the request to the next replica.
 func (s *site) signedIn(b *http.Client) bool {
 	s.Helper()
 	resp, err := b.Get(s.url + "/auth/session")
@@ -136,7 +136,7 @@ func (s *site) signedIn(b *http.Client) bool {
 	return strings.Contains(string(body), `"signed_in":true`)
 }
 
-// refreshes is how often X was asked for a new token.
+// refreshes is the number of token refreshes at X.
 func (s *site) refreshes() (n int) {
 	for _, r := range s.x.Requests() {
 		if r.Path == "/2/oauth2/token" && r.Form.Get("grant_type") == "refresh_token" {
@@ -173,7 +173,8 @@ func journey(t *testing.T, at storage.Place) {
 		}
 	}
 
-	// X's tokens live for two hours. All replicas find out at once, and hold the old one.
+	// X's tokens live for two hours. All replicas notice the expiry at once, and have the old
+	// token.
 	for range replicas {
 		s.page(b)
 	}
@@ -190,7 +191,7 @@ func journey(t *testing.T, at storage.Place) {
 		t.Errorf("%d refreshes, not 1", n)
 	}
 
-	// A sign-out everywhere on one replica holds on all of them at once.
+	// A sign-out everywhere at one replica applies to all of them at once.
 	other := s.signIn()
 	resp, err := b.PostForm(s.url+"/auth/logout", url.Values{"everywhere": {"1"}})
 	if err != nil {
@@ -207,7 +208,7 @@ func journey(t *testing.T, at storage.Place) {
 	}
 }
 
-// page loads the page of who is signed in, which asks X.
+// page loads the page of the signed-in user, which calls X.
 func (s *site) page(b *http.Client) {
 	s.Helper()
 	resp, err := b.Get(s.url + "/")

@@ -22,8 +22,8 @@ import (
 //go:embed pages.html
 var pageText string
 
-// replica is one of the servers, with a kit and database connections of its own. What it
-// shares with the others is the database and the keys.
+// replica is one of the servers, with its own kit and database connections. It shares the
+// database and the keys with the others.
 type replica struct {
 	number int
 	url    *url.URL
@@ -59,7 +59,7 @@ func startReplica(number int, cfg xsignin.Config, store *storage.Storage) (*repl
 	return r, nil
 }
 
-// end answers what is under way, then saves the refreshes that have begun.
+// end finishes requests in progress, then saves the refreshes that have begun.
 func (r *replica) end(ctx context.Context) error {
 	return errors.Join(r.server.Shutdown(ctx), r.kit.Close(ctx), r.store.Close())
 }
@@ -71,7 +71,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 		User               provider.User
 		Where              string
 		Expires            *time.Time
-		LoginURL           string // where signing in again helps
+		LoginURL           string // a new sign-in helps
 	}{Replica: r.number, Of: replicas, Where: r.store.Where}
 	if v.User, v.SignedIn = xsignin.User(req.Context()); v.SignedIn {
 		posts, err := hello.LatestPosts(req.Context(), xsignin.Client(req.Context()), v.User.AccountID)
@@ -92,7 +92,7 @@ func (r *replica) home(w http.ResponseWriter, req *http.Request) {
 func (r *replica) refresh(w http.ResponseWriter, req *http.Request) {
 	user, _ := xsignin.User(req.Context())
 	if err := r.kit.RefreshToken(req.Context(), user.Key()); err != nil {
-		log.Print(err) // the page shows how the token is
+		log.Print(err) // the page shows the state of the token
 	}
 	http.Redirect(w, req, "/", http.StatusSeeOther)
 }

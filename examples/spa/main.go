@@ -1,4 +1,4 @@
-// Command spa signs people in with X in a page that talks JSON with its server. See
+// Command spa signs users in with X in a page that exchanges JSON with its server. See
 // README.md.
 package main
 
@@ -55,29 +55,29 @@ func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	mux.Handle("GET /static/", http.FileServerFS(static))
 	mux.HandleFunc("GET /{$}", a.index)
 	mux.HandleFunc("GET /popup-done", a.popup)
-	// The same middleware answers a fetch with 401 and a problem document, and htmx with the
-	// address of the login besides.
+	// The same middleware answers a fetch with 401 and a problem document. htmx also gets the
+	// address of the login.
 	mux.Handle("GET /api/posts", kit.RequireUser(http.HandlerFunc(a.posts)))
 	mux.Handle("POST /api/posts", http.NewCrossOriginProtection().Handler(kit.RequireUser(http.HandlerFunc(a.post))))
 	mux.Handle("GET /fragments/account", kit.RequireUser(http.HandlerFunc(a.account)))
 	return frame.Guard(mux), kit, nil
 }
 
-// index is the same for everybody: its script asks who is signed in.
+// index is the same for all visitors: its script asks for the signed-in user.
 func (a *app) index(w http.ResponseWriter, _ *http.Request) {
-	// With "same-origin" the page would lose the window that it opens at the first step.
+	// With "same-origin" the page would immediately lose access to the window that it opens.
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
 	a.pages.Show(w, http.StatusOK, "index", nil)
 }
 
-// popup is where a sign-in in a window of its own ends.
+// popup is the page on which a sign-in in a separate window ends.
 func (a *app) popup(w http.ResponseWriter, _ *http.Request) {
-	// Any other value would part the window from the page that opened it, now.
+	// Any other value would now cut the window off from the page that opened it.
 	w.Header().Set("Cross-Origin-Opener-Policy", "unsafe-none")
 	a.pages.Show(w, http.StatusOK, "popup", nil)
 }
 
-// account is a piece of a page, for htmx.
+// account is a fragment of a page, for htmx.
 func (a *app) account(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	a.pages.Show(w, http.StatusOK, "account", user)
@@ -91,7 +91,7 @@ func (a *app) posts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if posts == nil {
-		posts = []string{} // null is no list
+		posts = []string{} // null is not a list
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(posts)
@@ -132,25 +132,25 @@ func (a *app) post(w http.ResponseWriter, r *http.Request) {
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "duplicate"):
 		problem(w, r, http.StatusConflict, "duplicate", "You have posted this already. Change a word.")
 	case resp.StatusCode == http.StatusTooManyRequests:
-		problem(w, r, http.StatusTooManyRequests, "rate_limited", "X is asking for a pause. Try again in a quarter of an hour.")
+		problem(w, r, http.StatusTooManyRequests, "rate_limited", "The rate limit of X is reached. Try again in a quarter of an hour.")
 	default:
 		log.Printf("spa: X answers %s to a post", resp.Status)
-		problem(w, r, http.StatusBadGateway, "unavailable", "X did not take the post. Try again in a moment.")
+		problem(w, r, http.StatusBadGateway, "unavailable", "X did not accept the post. Try again in a moment.")
 	}
 }
 
-// fail answers a request that could not ask X.
+// fail answers a request whose call to X failed.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, client.ErrReauthRequired) {
-		// RequireUser has let the request through: it knows since this moment only that X
-		// no longer takes the token. Asked again, it gives the refusal that fits who asks.
+		// RequireUser has let the request through, because X refused the token only now. Calling
+		// it again gives the right refusal for this kind of request.
 		if _, refusal := a.kit.Middleware().Require(w, r); refusal != nil {
 			refusal.ServeHTTP(w, r)
 			return
 		}
 	}
 	log.Print(err)
-	problem(w, r, http.StatusBadGateway, "unavailable", "X cannot be asked at the moment. Try again in a while.")
+	problem(w, r, http.StatusBadGateway, "unavailable", "X is unavailable at the moment. Try again later.")
 }
 
 func problem(w http.ResponseWriter, r *http.Request, status int, code, detail string) {

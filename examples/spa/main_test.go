@@ -32,7 +32,7 @@ func TestStartsWithoutKeys(t *testing.T) {
 	}
 }
 
-// site is the example beside an X that a test can change.
+// site is the example with an X that a test can change.
 type site struct {
 	*testing.T
 	x      *xtest.X
@@ -76,14 +76,14 @@ func (s *site) signIn() {
 	}
 }
 
-// answer is an answer with its body read.
+// answer is a response whose body has been read.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do asks as a script does.
+// do sends a request like a script.
 func (s *site) do(method, path, body string, header ...string) answer {
 	s.Helper()
 	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
@@ -108,7 +108,7 @@ func (s *site) do(method, path, body string, header ...string) answer {
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
 
-// refused expects the problem document that names the login.
+// refused expects the problem document with the login's address.
 func (s *site) refused(a answer, code string) {
 	s.Helper()
 	var p struct {
@@ -152,7 +152,7 @@ func TestScriptsReadAndPost(t *testing.T) {
 	s.refused(s.do("GET", "/api/posts", ""), "not_signed_in")
 }
 
-// TestATokenThatXRefuses: the request that learns of it is told as those that come later.
+// TestATokenThatXRefuses: the first request that fails gets the same response as later ones.
 func TestATokenThatXRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -190,7 +190,7 @@ func TestHTMX(t *testing.T) {
 	}
 }
 
-// TestHeaders: the window that X was in finds its way back only with these.
+// TestHeaders: without these headers, the window that showed X cannot reach its opener.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

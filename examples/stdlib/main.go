@@ -1,4 +1,4 @@
-// Command stdlib signs people in with X in a program of net/http alone. See README.md.
+// Command stdlib signs users in with X in a program that uses only net/http. See README.md.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// newApp is all there is to it: the kit at /auth/, and a middleware for each page.
+// newApp is the whole integration: the kit at /auth/, and a middleware for each page.
 func newApp(cfg xsignin.Config) (http.Handler, *xsignin.Kit, error) {
 	kit, err := xsignin.New(cfg)
 	if err != nil {

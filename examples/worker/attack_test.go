@@ -38,13 +38,13 @@ func TestUnderAttack(t *testing.T) {
 		{Path: "/jobs", Body: "text=By+whoever+asks&in=1h"},
 	}
 	attack.Suite(t, attack.Serve(t, build, attack.Site{Private: "/", Open: true, Forms: forms}))
-	// Each form was sent once by the user, and what is left is the last job.
+	// The user has sent each form once, and the last job remains.
 	if all, err := a.jobs.list(t.Context(), ""); err != nil || len(all) != 1 {
 		t.Errorf("%d jobs, not 1: %v", len(all), err)
 	}
 }
 
-// stranger is a second user of s, in a browser of their own that follows no redirect.
+// stranger is a second user of s, in another browser, which follows no redirect.
 func (s *site) stranger() *site {
 	s.Helper()
 	jar, _ := cookiejar.New(nil)
@@ -59,7 +59,7 @@ func (s *site) stranger() *site {
 	return other
 }
 
-// attempt sends a form and returns how it is answered.
+// attempt sends a form and returns the response.
 func (s *site) attempt(path string, fill url.Values) (status int, body string) {
 	s.Helper()
 	resp, err := s.client.PostForm(s.url+path, fill)
@@ -74,7 +74,7 @@ func (s *site) attempt(path string, fill url.Values) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// TestAFormActsForItsSenderAlone: whatever else it names.
+// TestAFormActsForItsSenderAlone, whatever ids the form contains.
 func TestAFormActsForItsSenderAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -92,7 +92,7 @@ func TestAFormActsForItsSenderAlone(t *testing.T) {
 	s.step()
 	s.has("In another's name", 0)
 
-	// A job of the victim that failed is not the stranger's to send again, nor to see.
+	// A stranger can neither see nor resend a failed job of the victim.
 	s.schedule("Mine", "0s")
 	s.x.Fail(xtest.Fault{Path: "/2/tweets", Status: http.StatusBadRequest, Times: 1})
 	s.step()
@@ -114,8 +114,8 @@ func TestAFormActsForItsSenderAlone(t *testing.T) {
 	}
 }
 
-// TestHostileJobs: what no form of the page sends makes no job, and what is sent is shown as
-// text.
+// TestHostileJobs: a request that the page's form could not send creates no job. The text of a
+// job is shown as text.
 func TestHostileJobs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -148,8 +148,8 @@ func TestHostileJobs(t *testing.T) {
 	}
 }
 
-// TestTheWorkersTokenStaysAtX: also when nobody is there to see where X, or a proxy in its
-// place, sends the request.
+// TestTheWorkersTokenStaysAtX also checks calls without a visitor, when X, or a proxy in its
+// place, redirects the request.
 func TestTheWorkersTokenStaysAtX(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32

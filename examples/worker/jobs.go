@@ -8,29 +8,29 @@ import (
 	"github.com/xsignin/xsignin"
 )
 
-// state is what has become of a job.
+// state is the state of a job.
 type state string
 
 const (
-	// waiting: it is posted when it is due, or tried again.
+	// waiting: it is posted when it is due, or retried.
 	waiting state = "waiting"
-	// sending: it was given to X, and the answer is not known yet. A job that is found so at
-	// the start was cut off, and becomes unknown.
+	// sending: it was sent to X, and the answer is not known yet. A job in this state at the
+	// start was cut off, and becomes unknown.
 	sending state = "sending"
-	// posted: X has it.
+	// posted: X has accepted it.
 	posted state = "posted"
-	// parked: X no longer takes the user's token. The user can help, and nobody else.
+	// parked: X no longer accepts the user's token. Only the user can fix this.
 	parked state = "parked"
-	// refused: X does not want it.
+	// refused: X has refused it.
 	refused state = "refused"
-	// unknown: X may have it or not. The user can look.
+	// unknown: X may have accepted it or not. The user can check.
 	unknown state = "unknown"
 )
 
-// job is one post to be made.
+// job is one post to be sent.
 type job struct {
 	ID       int64
-	Key      xsignin.Key // whose client posts it
+	Key      xsignin.Key // the key of the client that posts it
 	Text     string
 	Due      time.Time // when to try next
 	State    state
@@ -39,10 +39,10 @@ type job struct {
 	PostID   string // X's
 }
 
-// Again reports whether the user may send it (again).
+// Again reports whether the user may send the job (again).
 func (j job) Again() bool { return j.State == parked || j.State == refused || j.State == unknown }
 
-// jobs is the table. Times are Unix milliseconds.
+// jobs is the table of jobs. Times are Unix milliseconds.
 type jobs struct{ db *sql.DB }
 
 const jobsTable = `
@@ -52,8 +52,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (state, due);
 CREATE INDEX IF NOT EXISTS jobs_user ON jobs (user_id);`
 
-// openJobs makes the table, and gives up on what an earlier process was cut off in: whether
-// X has it, nobody here knows. Several workers on one table would need a lease besides.
+// openJobs creates the table. It gives up on jobs that an earlier process was sending, because
+// the application cannot know whether X has accepted them. Several workers on one table would
+// also need a lease.
 func openJobs(ctx context.Context, db *sql.DB) (*jobs, error) {
 	if _, err := db.ExecContext(ctx, jobsTable); err != nil {
 		return nil, err
@@ -68,12 +69,12 @@ func (t *jobs) add(ctx context.Context, key xsignin.Key, text string, due time.T
 	return err
 }
 
-// due is the waiting jobs whose time has come, the oldest first.
+// due returns the waiting jobs that are due, the oldest first.
 func (t *jobs) due(ctx context.Context, now time.Time) ([]job, error) {
 	return t.list(ctx, "WHERE state = ? AND due <= ? ORDER BY due, id LIMIT 100", waiting, now.UnixMilli())
 }
 
-// next is when the next job is due, and the zero time where none is.
+// next returns when the next job is due, or the zero time.
 func (t *jobs) next(ctx context.Context) (time.Time, error) {
 	var ms sql.NullInt64
 	err := t.db.QueryRowContext(ctx, "SELECT MIN(due) FROM jobs WHERE state = ?", waiting).Scan(&ms)
@@ -83,7 +84,7 @@ func (t *jobs) next(ctx context.Context) (time.Time, error) {
 	return time.UnixMilli(ms.Int64), nil
 }
 
-// of is the newest jobs of a user.
+// of returns the newest jobs of a user.
 func (t *jobs) of(ctx context.Context, userID string) ([]job, error) {
 	return t.list(ctx, "WHERE user_id = ? ORDER BY id DESC LIMIT 50", userID)
 }
@@ -112,28 +113,28 @@ func (t *jobs) claim(ctx context.Context, j job) (bool, error) {
 	return changed(t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, attempts = attempts + 1 WHERE id = ? AND state = ?", sending, j.ID, waiting))
 }
 
-// settle writes what has become of a claimed job.
+// settle stores the result of a claimed job.
 func (t *jobs) settle(ctx context.Context, j job) error {
 	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, due = ?, attempts = ?, note = ?, post_id = ? WHERE id = ?",
 		j.State, j.Due.UnixMilli(), j.Attempts, j.Note, j.PostID, j.ID)
 	return err
 }
 
-// park keeps all of a user's waiting jobs from being tried: they would fare no better.
+// park stops all of a user's waiting jobs, because they would fail too.
 func (t *jobs) park(ctx context.Context, key xsignin.Key) error {
 	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, note = ? WHERE state = ? AND provider = ? AND user_id = ? AND account_id = ?",
 		parked, noteParked, waiting, key.Provider, key.UserID, key.AccountID)
 	return err
 }
 
-// again lets a job of the user wait anew, with the key of the sign-in of now.
+// again makes a job of the user wait again, with the key of the current sign-in.
 func (t *jobs) again(ctx context.Context, id int64, key xsignin.Key, now time.Time) error {
 	_, err := t.db.ExecContext(ctx, "UPDATE jobs SET state = ?, provider = ?, account_id = ?, due = ?, attempts = 0, note = '' WHERE id = ? AND user_id = ? AND state IN (?, ?, ?)",
 		waiting, key.Provider, key.AccountID, now.UnixMilli(), id, key.UserID, parked, refused, unknown)
 	return err
 }
 
-// remove deletes a job of the user, unless it is on its way.
+// remove deletes a job of the user, unless it is being sent.
 func (t *jobs) remove(ctx context.Context, id int64, userID string) error {
 	_, err := t.db.ExecContext(ctx, "DELETE FROM jobs WHERE id = ? AND user_id = ? AND state <> ?", id, userID, sending)
 	return err

@@ -78,7 +78,7 @@ type app struct {
 func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, now func() time.Time) (*app, error) {
 	cfg.Secrets, cfg.Session.Store, cfg.TokenStore = store.Keys, store.Sessions, store.Tokens
 	cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
-	// A sign-out ends the session, and the jobs go on.
+	// A sign-out ends the session, and the jobs continue.
 	cfg.Advanced.KeepTokensOnLogout = true
 	kit, err := xsignin.New(cfg)
 	if err != nil {
@@ -90,8 +90,8 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, now
 	}
 	a := &app{kit: kit, jobs: table, worker: newWorker(table, kit, now), pages: frame.New("worker", cfg, pageText), now: now}
 
-	// LoadUser, and not RequireUser: that one would send a user whose token X refuses to X
-	// at once, without a word about what has happened to the posts.
+	// Use LoadUser, not RequireUser. If X refuses a user's token, RequireUser would redirect the
+	// user to X at once, and the user would not see the state of the posts.
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", kit)
 	mux.Handle("GET /{$}", kit.LoadUser(http.HandlerFunc(a.home)))
@@ -102,10 +102,10 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, now
 	return a, nil
 }
 
-// shown is a job as the page says it.
+// shown is a job, as shown on the page.
 type shown struct{ job }
 
-// Says is its state in words.
+// Says is the state as a text.
 func (s shown) Says() string {
 	switch s.State {
 	case waiting:
@@ -136,7 +136,8 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 		for _, j := range all {
 			v.Jobs = append(v.Jobs, shown{j})
 		}
-		// The jobs tell that something was not posted, the token whether that is mended.
+		// The jobs show that something was not posted. The token shows whether that has been
+		// fixed.
 		accounts, err := a.kit.Accounts(r.Context(), v.User.ID)
 		if err != nil {
 			fail(w, err)

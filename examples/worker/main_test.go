@@ -35,7 +35,7 @@ func TestStartsWithoutKeys(t *testing.T) {
 	}
 }
 
-// site is the example with a worker that works when the test says so, by the test's clock.
+// site is the example with a worker that works on the test's command, with the test's clock.
 type site struct {
 	*testing.T
 	*app
@@ -56,7 +56,7 @@ func (s *site) clock() time.Time {
 	return s.now
 }
 
-// advance moves the clocks of the worker and of X.
+// advance moves the clocks of the worker and of X forward.
 func (s *site) advance(d time.Duration) {
 	s.mu.Lock()
 	s.now = s.now.Add(d)
@@ -95,7 +95,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// restart makes the application anew, on the same database.
+// restart builds the application again, with the same database.
 func (s *site) restart() {
 	s.Helper()
 	a, err := newApp(s.Context(), s.cfg, s.store, s.clock)
@@ -106,7 +106,7 @@ func (s *site) restart() {
 	s.Cleanup(func() { _ = a.kit.Close(context.Background()) })
 }
 
-// press sends a form and returns the page that comes of it.
+// press sends a form and returns the resulting page.
 func (s *site) press(path string, fill url.Values) string {
 	s.Helper()
 	resp, err := s.client.PostForm(s.url+path, fill)
@@ -133,7 +133,7 @@ func (s *site) step() {
 	}
 }
 
-// only is the one job there is, which has to be in a state.
+// only returns the single job, which must be in a state.
 func (s *site) only(want state) job {
 	s.Helper()
 	all, err := s.jobs.list(s.Context(), "")
@@ -146,7 +146,7 @@ func (s *site) only(want state) job {
 	return all[0]
 }
 
-// page expects the user's page to say something.
+// page checks the text of the user's page.
 func (s *site) page(texts ...string) {
 	s.Helper()
 	resp, err := s.client.Get(s.url)
@@ -212,7 +212,7 @@ func TestTheUserHasRevokedTheApplication(t *testing.T) {
 	s.schedule("Tomorrow", "24h")
 	s.x.RevokeApp(xtest.DefaultUserID)
 	s.step()
-	s.asked(1) // the first one learns it for all
+	s.asked(1) // the first job finds this out for all of them
 	if next, err := s.jobs.next(t.Context()); err != nil || !next.IsZero() {
 		t.Errorf("a job still waits: %v %v", next, err)
 	}
@@ -225,7 +225,7 @@ func TestTheUserHasRevokedTheApplication(t *testing.T) {
 		t.Errorf("X was asked %d more times", n-asked)
 	}
 	s.page("X no longer accepts your sign-in here", "First", "Second", "Tomorrow", "/auth/login")
-	// Still so after a restart: the token itself says it.
+	// This still applies after a restart, because it is stored with the token.
 	s.restart()
 	s.page("X no longer accepts your sign-in here")
 
@@ -235,7 +235,7 @@ func TestTheUserHasRevokedTheApplication(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	s.step()
-	s.has("First", 0) // not before the user says so
+	s.has("First", 0) // not before the user asks for it
 	s.press("/jobs/1/again", nil)
 	s.press("/jobs/2/delete", nil)
 	s.step()
@@ -247,7 +247,7 @@ func TestXIsDown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.schedule("Patience", "0s")
-	// The token has expired and no other is to be had.
+	// The token has expired, and X issues no other.
 	s.advance(3 * time.Hour)
 	s.x.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: http.StatusServiceUnavailable})
 	s.step()
@@ -262,7 +262,7 @@ func TestXIsDown(t *testing.T) {
 		t.Errorf("the second pause is not longer: %+v, %+v", first, again)
 	}
 	s.x.ClearFaults()
-	s.restart() // the kit asks again after a few seconds of the machine's clock; a new one at once
+	s.restart() // the kit tries again after a few seconds of the machine's clock; a new kit tries at once
 	s.x.Fail(xtest.Fault{Path: "/2/tweets", Status: http.StatusServiceUnavailable, Times: 1})
 	s.advance(time.Hour)
 	s.step()
@@ -273,7 +273,7 @@ func TestXIsDown(t *testing.T) {
 	s.has("Patience", 1)
 }
 
-// TestNoTokenCanBeHad: the kit knows that the token has expired, and does not ask with it.
+// TestNoTokenCanBeHad: the kit knows that the token has expired, and does not call X with it.
 func TestNoTokenCanBeHad(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -320,7 +320,8 @@ func TestXLimits(t *testing.T) {
 	s.has("Slowly", 1)
 }
 
-// TestNothingIsPostedTwice: where nobody knows whether X has it, nobody sends it again.
+// TestNothingIsPostedTwice: if it is unknown whether X has a post, the worker does not send it
+// again.
 func TestNothingIsPostedTwice(t *testing.T) {
 	t.Parallel()
 	t.Run("the answer is lost", func(t *testing.T) {
@@ -335,7 +336,7 @@ func TestNothingIsPostedTwice(t *testing.T) {
 		s.has("Once", 1)
 		s.asked(1)
 		s.page("Perhaps posted", "Look at X")
-		// X takes no text twice within a while.
+		// X refuses a text that was posted shortly before.
 		s.x.ClearFaults()
 		s.press("/jobs/1/again", nil)
 		s.step()
@@ -354,7 +355,7 @@ func TestNothingIsPostedTwice(t *testing.T) {
 		s.step()
 		s.only(unknown)
 		s.asked(0)
-		s.page("This was cut off")
+		s.page("The program was stopped")
 	})
 	t.Run("two at once", func(t *testing.T) {
 		t.Parallel()
@@ -375,7 +376,7 @@ func TestNothingIsPostedTwice(t *testing.T) {
 	})
 }
 
-// TestOthersJobs: an id in an address gives no right.
+// TestOthersJobs: an id in an address gives no permission.
 func TestOthersJobs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -19,20 +19,20 @@ const (
 	longestWait = time.Hour
 	maxAttempts = 20
 	sendTimeout = 30 * time.Second
-	// idle is how long the worker sleeps at most, should it have missed a call.
+	// idle is the longest sleep of the worker, in case it missed a call.
 	idle = time.Minute
 )
 
-// What a user reads beside a job.
+// Texts for the user beside a job.
 const (
-	noteParked    = "X no longer accepts your sign-in. Sign in again, then send it."
-	noteCutOff    = "This was cut off while X was asked. Look at X whether it is there before you send it again."
-	noteNoAnswer  = "X gave no answer. Look at X whether it is there before you send it again."
+	noteParked    = "X no longer accepts your sign-in. Sign in again, then send the post."
+	noteCutOff    = "The program was stopped during the call to X. Look at X before you send the post again, because it may be there."
+	noteNoAnswer  = "X did not answer. Look at X before you send the post again, because it may be there."
 	noteDuplicate = "X has this text from you already."
 	noteRefused   = "X does not accept this post."
-	noteTrying    = "X cannot be reached. It is tried again."
-	noteLimited   = "X limits how often you may post. It is tried again when X allows it."
-	noteGivenUp   = "X could not be reached for long. You can send it again."
+	noteTrying    = "X cannot be reached. The post will be tried again."
+	noteLimited   = "X limits how often you may post. The post will be tried again when X allows it."
+	noteGivenUp   = "X could not be reached for a long time. You can send the post again."
 )
 
 // worker posts for users who are away.
@@ -40,7 +40,7 @@ type worker struct {
 	jobs *jobs
 	kit  *xsignin.Kit
 	now  func() time.Time
-	wake chan struct{} // has room for one
+	wake chan struct{} // has a capacity of one
 }
 
 func newWorker(jobs *jobs, kit *xsignin.Kit, now func() time.Time) *worker {
@@ -51,11 +51,11 @@ func newWorker(jobs *jobs, kit *xsignin.Kit, now func() time.Time) *worker {
 func (w *worker) look() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // it will
+	default: // it will look anyway
 	}
 }
 
-// run works until ctx ends. A post that has begun is finished and its outcome saved.
+// run works until ctx ends. It finishes a post that has begun, and saves the result.
 func (w *worker) run(ctx context.Context) {
 	for {
 		pause := idle
@@ -76,7 +76,7 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// work does what is due now.
+// work does all jobs that are due.
 func (w *worker) work(ctx context.Context) error {
 	due, err := w.jobs.due(ctx, w.now())
 	if err != nil {
@@ -93,9 +93,9 @@ func (w *worker) work(ctx context.Context) error {
 	return nil
 }
 
-// do posts one job, at most once: that it is being sent is written before X is asked, and
-// what came of it afterwards. Whoever dies in between leaves it in the state sending, and
-// nobody sends it again but the user.
+// do posts one job, at most once. It stores that the job is being sent before it calls X, and
+// the result afterwards. If the process dies in between, the job stays in the state sending, and
+// only the user can send it again.
 func (w *worker) do(ctx context.Context, j job) error {
 	ours, err := w.jobs.claim(ctx, j)
 	if err != nil || !ours {
@@ -112,7 +112,7 @@ func (w *worker) do(ctx context.Context, j job) error {
 	return nil
 }
 
-// send asks X and says in j what came of it.
+// send calls X and stores the result in j.
 func (w *worker) send(ctx context.Context, j *job) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -134,16 +134,16 @@ func (w *worker) send(ctx context.Context, j *job) {
 	}
 }
 
-// failed is for requests without an answer.
+// failed handles requests without a response.
 func (w *worker) failed(j *job, err error) {
 	var dial *net.OpError
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
-		// Nothing was posted, and nothing will be until the user has been here.
+		// Nothing was posted, and nothing will be until the user signs in.
 		j.State, j.Note = parked, noteParked
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, client.ErrClosed),
 		errors.As(err, &dial) && dial.Op == "dial":
-		// There was no token to send it with, or nobody to send it to.
+		// There was no token, or no connection.
 		var why *provider.Error
 		if errors.As(err, &why) {
 			w.later(j, why.RetryAt)
@@ -156,17 +156,17 @@ func (w *worker) failed(j *job, err error) {
 	}
 }
 
-// refused is for requests that X refused.
+// refused handles requests that X refused.
 func (w *worker) refused(j *job, e *xapi.Error) {
 	switch {
 	case e.Cause == "rate_limited":
-		// X has not tried, so the attempt does not count.
+		// X has not executed the request, so the attempt does not count.
 		j.Attempts--
 		w.later(j, e.RetryAt)
 		j.Note = noteLimited
 	case e.Cause == "unauthorized", e.Cause == "no_credits", e.Status == http.StatusServiceUnavailable:
-		// A 401 comes through if X does not accept the token and no new one can be had at the
-		// moment. X has posted nothing in these cases.
+		// The client returns a 401 if X refuses the token and no new one is available. X has
+		// posted nothing in these cases.
 		w.later(j, e.RetryAt)
 	case e.Cause == "unavailable":
 		j.State, j.Note = unknown, noteNoAnswer
@@ -178,7 +178,7 @@ func (w *worker) refused(j *job, e *xapi.Error) {
 	}
 }
 
-// later lets the job wait until at, or where that is not known, twice as long as before.
+// later makes the job wait until at. If at is unknown, the wait is twice as long as before.
 func (w *worker) later(j *job, at time.Time) {
 	if j.Attempts >= maxAttempts {
 		j.State, j.Note = refused, noteGivenUp

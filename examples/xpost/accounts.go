@@ -14,15 +14,15 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// accountsTable is what is known about who signed in besides their tokens: nothing secret.
+// accountsTable has the data about signed-in accounts except their tokens. None of it is secret.
 const accountsTable = `CREATE TABLE IF NOT EXISTS xpost_accounts (
 	provider TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL, name TEXT NOT NULL,
 	api TEXT NOT NULL, signed_in_at INTEGER NOT NULL, PRIMARY KEY (provider, user_id))`
 
-// account is somebody who signed in by one protocol.
+// account is an account that signed in by one protocol.
 type account struct {
 	provider, id, username, name string
-	// api is where the token comes from. It is not sent anywhere else.
+	// api is the API that issued the token. The token is sent nowhere else.
 	api        string
 	signedInAt time.Time
 }
@@ -48,7 +48,7 @@ func (s *storage) forget(ctx context.Context, key tokenstore.Key) error {
 	return nil
 }
 
-// accounts lists who signed in, the last one first.
+// accounts lists the signed-in accounts, the latest first.
 func (s *storage) accounts(ctx context.Context) (all []account, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT provider, user_id, username, name, api, signed_in_at
 		FROM xpost_accounts ORDER BY signed_in_at DESC, provider, user_id`)
@@ -68,7 +68,7 @@ func (s *storage) accounts(ctx context.Context) (all []account, err error) {
 	return all, rows.Err()
 }
 
-// account is the one that the command is to use: the last to sign in of the candidates.
+// account returns the account for the command: the latest sign-in of the candidates.
 func (c *call) account(ctx context.Context) (account, error) {
 	all, err := c.candidates(ctx)
 	if err != nil {
@@ -77,9 +77,9 @@ func (c *call) account(ctx context.Context) (account, error) {
 	return all[0], nil
 }
 
-// candidates are the accounts that the flags leave and whose tokens can be used, the last to
-// sign in first. There is at least one, or an error. Tokens from outside stand for their
-// accounts, unless -account names another one.
+// candidates returns the accounts that match the flags and whose tokens can be used, the latest
+// sign-in first. It returns at least one account, or an error. If there are imported tokens,
+// only their accounts match, unless -account names another one.
 func (c *call) candidates(ctx context.Context) ([]account, error) {
 	if err := c.adopt(ctx); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (c *call) candidates(ctx context.Context) ([]account, error) {
 	case len(all) > 0:
 		return nil, c.usable(all[0])
 	case wanted != "":
-		return nil, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists who is, and xpost login adds somebody", c.opt.account)}
+		return nil, &notSignedIn{fmt.Sprintf("%q is not signed in here: xpost accounts lists the accounts, and xpost login adds one", c.opt.account)}
 	case c.opt.oauth1:
 		return nil, &notSignedIn{"nobody is signed in by OAuth 1.0a: run xpost -oauth1 login"}
 	case c.opt.oauth2:
@@ -110,7 +110,7 @@ func (c *call) candidates(ctx context.Context) ([]account, error) {
 	return nil, &notSignedIn{"nobody is signed in: run xpost login"}
 }
 
-// The names that the kit gives to its providers.
+// The kit's names for its providers.
 const (
 	oauth2Name = "x"
 	oauth1Name = "x-oauth1"
@@ -123,12 +123,12 @@ func protocol(provider string) string {
 	return "OAuth 2.0"
 }
 
-// notSignedIn says whom the command lacks.
+// notSignedIn is the error for a missing account.
 type notSignedIn struct{ text string }
 
 func (e *notSignedIn) Error() string { return e.text }
 
-// usable says why a's token cannot be used with this configuration.
+// usable returns why a's token cannot be used with this configuration.
 func (c *call) usable(a account) error {
 	switch {
 	case a.provider == oauth2Name && c.oauth2 == nil:
@@ -136,12 +136,12 @@ func (c *call) usable(a account) error {
 	case a.provider == oauth1Name && c.oauth1 == nil:
 		return &notSignedIn{"@" + a.username + " signed in by OAuth 1.0a: set X_CONSUMER_KEY and X_CONSUMER_SECRET, or run xpost login"}
 	case a.api != c.cfg.apiURL:
-		return &notSignedIn{fmt.Sprintf("@%s signed in at %s, and X_API_URL is %s now, which gets no token from there: run xpost login, or set X_API_URL back", a.username, a.api, c.cfg.apiURL)}
+		return &notSignedIn{fmt.Sprintf("@%s signed in at %s, but X_API_URL is now %s, and the token is not sent there: run xpost login, or set X_API_URL back", a.username, a.api, c.cfg.apiURL)}
 	}
 	return nil
 }
 
-// described is an account as -json shows it.
+// described is an account, as -json shows it.
 type described struct {
 	ID          string    `json:"id"`
 	Username    string    `json:"username"`
@@ -187,14 +187,14 @@ func (d described) write(w io.Writer) {
 	case d.Problem != "":
 		fmt.Fprintf(w, "  %s\n", d.Problem)
 	case d.Expires.IsZero():
-		fmt.Fprintln(w, "  the token does not expire by itself")
+		fmt.Fprintln(w, "  the token does not expire")
 	case d.Refreshable:
-		fmt.Fprintf(w, "  the token is good until %s, and then renewed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+		fmt.Fprintf(w, "  the token is valid until %s, and is then refreshed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
 	default:
-		fmt.Fprintf(w, "  the token is good until %s, and then xpost login is needed\n", d.Expires.Local().Format("15:04 on 2 Jan"))
+		fmt.Fprintf(w, "  the token is valid until %s; then run xpost login\n", d.Expires.Local().Format("15:04 on 2 Jan"))
 	}
 	if len(d.Scopes) > 0 {
-		fmt.Fprintf(w, "  may: %s\n", strings.Join(d.Scopes, " "))
+		fmt.Fprintf(w, "  scopes: %s\n", strings.Join(d.Scopes, " "))
 	}
 }
 
@@ -203,7 +203,8 @@ func whoami(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	// Unlike a list, it is about this one: what is wrong with it is an error.
+	// In contrast to a list, the command is about this account, so a problem with it is an
+	// error.
 	if _, err := c.clients.Token(ctx, a.key()); err != nil {
 		return result{}, err
 	}

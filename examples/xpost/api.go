@@ -12,8 +12,8 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// api calls X as an account: it reads with go-twitter, posts with gotwi, and uploads with
-// package xapi. go-twitter has no upload, and its CreateTweet panics on a poll that is no
+// api calls X as an account. It reads with go-twitter, posts with gotwi, and uploads with
+// package xapi. go-twitter cannot upload, and its CreateTweet panics on a poll that is not a
 // reply. All use the kit's *http.Client, which signs and refreshes.
 type api struct {
 	account account
@@ -27,7 +27,7 @@ const (
 	writeTimeout = 2 * time.Minute
 )
 
-// api returns X's API as the account in use, whose token has scopes or none of that kind.
+// api returns X's API for the account in use. Its token must have scopes, or no scopes at all.
 func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	a, err := c.account(ctx)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	h := xapi.Client(user)
 	write, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
 		HTTPClient: h,
-		// gotwi wants a token. The kit's client puts the account's in its place.
+		// gotwi requires a token. The kit's client replaces it by the account's.
 		AccessToken: "set by the kit",
 	})
 	if err != nil {
@@ -53,14 +53,14 @@ func (c *call) api(ctx context.Context, scopes ...string) (*api, error) {
 	return &api{a, user, &twitter.Client{Authorizer: byTheKit{}, Client: h, Host: defaultAPIURL}, write}, nil
 }
 
-// byTheKit leaves authorization to the client.
+// byTheKit leaves authorization to the kit's client.
 type byTheKit struct{}
 
 func (byTheKit) Add(*http.Request) {}
 
-// lacks says which scopes a token does not have.
+// lacks returns the scopes that a token does not have.
 type lacks struct{ scopes []string }
 
 func (e *lacks) Error() string {
-	return "this sign-in lacks " + strings.Join(e.scopes, " and ") + ": add it to X_SCOPES, where that is set, and run xpost login"
+	return "this sign-in lacks " + strings.Join(e.scopes, " and ") + ": add it to X_SCOPES, if that is set, and run xpost login"
 }

@@ -47,8 +47,8 @@ func (s *scopes) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(s))
 }
 
-// readAuth reads the file of -auth. It does not take JSON in place of the file's name,
-// because other users of a machine can read arguments.
+// readAuth reads the file of -auth. It does not accept JSON in place of the file's name, because
+// other users of a machine can read arguments.
 func readAuth(file string) (a authParameters, err error) {
 	fail := func(format string, args ...any) (authParameters, error) {
 		return authParameters{}, &configError{[]error{fmt.Errorf("-auth "+format, args...)}}
@@ -72,25 +72,25 @@ func readAuth(file string) (a authParameters, err error) {
 	return a, nil
 }
 
-// outside is a token that no sign-in here has given.
+// outside is a token that was not issued by a sign-in here.
 type outside struct {
 	provider string
 	token    tokenstore.Token
 }
 
-// tokensFrom returns the tokens that are complete. OAuth 2.0 is the last, as if it had signed
-// in last. Its scopes are taken to be those that are configured, until a refresh tells.
+// tokensFrom returns the complete tokens. OAuth 2.0 comes last, as if it had signed in last. Its
+// scopes are assumed to be the configured ones, until a refresh returns the real ones.
 func tokensFrom(token, secret, access, refresh string, scopes []string) (all []outside) {
 	now := time.Now()
 	if token != "" && secret != "" {
 		all = append(all, outside{oauth1Name, tokenstore.Token{AccessToken: token, TokenSecret: secret, ObtainedAt: now}})
 	}
 	if access != "" || refresh != "" {
-		// X's access tokens live for two hours. This one may be older: X refuses it then, and
+		// X's access tokens live for two hours. This one may be older. X then refuses it, and
 		// the kit refreshes it.
 		t := tokenstore.Token{AccessToken: access, RefreshToken: refresh, Scopes: scopes, ObtainedAt: now, Expiry: now.Add(2 * time.Hour)}
 		if access == "" {
-			// It is refreshed before it is used.
+			// The kit refreshes it before the first use.
 			t.AccessToken, t.Expiry = "none", now.Add(-time.Hour)
 		}
 		all = append(all, outside{oauth2Name, t})
@@ -104,12 +104,12 @@ func (o outside) fingerprint() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// importsTable says which tokens from outside were taken over, and for which account.
+// importsTable records which tokens from outside were imported, and for which account.
 const importsTable = `CREATE TABLE IF NOT EXISTS xpost_imports (
 	fingerprint TEXT PRIMARY KEY, provider TEXT NOT NULL, user_id TEXT NOT NULL)`
 
-// adopt takes over the tokens from outside, each once: from then on xpost has the current
-// ones, since X replaces a refresh token at each refresh. Commands then act for their
+// adopt imports the tokens from outside, each once. Afterwards only xpost has the current
+// tokens, because X replaces a refresh token at each refresh. Commands then act for their
 // accounts.
 func (c *call) adopt(ctx context.Context) error {
 	if len(c.adopted) > 0 {
@@ -135,8 +135,8 @@ func (c *call) adoptOne(ctx context.Context, o outside) (tokenstore.Key, error) 
 	if !errors.Is(err, sql.ErrNoRows) {
 		return tokenstore.Key{Provider: o.provider, UserID: userID, AccountID: userID}, err
 	}
-	// The token is saved before X is asked whose it is. A refresh on the way replaces it in
-	// the file, and a command that is killed has lost nothing.
+	// The token is saved before X is asked for its account. If the token is refreshed in that
+	// call, the file has the new one, so a killed command loses nothing.
 	temporary := tokenstore.Key{Provider: o.provider, UserID: "import:" + id, AccountID: id}
 	_, _, err = c.vault.Get(ctx, temporary)
 	if errors.Is(err, tokenstore.ErrNotFound) {
@@ -161,7 +161,7 @@ func (c *call) adoptOne(ctx context.Context, o outside) (tokenstore.Key, error) 
 	return u.Key(), errors.Join(err, c.vault.Delete(ctx, temporary, version))
 }
 
-// userOf asks X whose token is under key.
+// userOf asks X for the user of the token under key.
 func (c *call) userOf(ctx context.Context, key tokenstore.Key) (provider.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -173,7 +173,7 @@ func (c *call) userOf(ctx context.Context, key tokenstore.Key) (provider.User, e
 		Data struct{ ID, Username, Name string }
 	}](c.clients.Client(ctx, key).Do(r))
 	if err == nil && me.Data.ID == "" {
-		err = errors.New("the answer of X does not say whose the token is")
+		err = errors.New("X's answer does not name the token's user")
 	}
 	return provider.User{
 		Provider: key.Provider, ID: me.Data.ID, AccountID: me.Data.ID, Username: me.Data.Username, Name: me.Data.Name, SignedInAt: time.Now(),

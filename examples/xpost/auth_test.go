@@ -23,7 +23,7 @@ func (l *lab) authFile(parameters map[string]any) string {
 	return place(l.T, "auth.json", b)
 }
 
-// issued are tokens of the demo account that were given out elsewhere.
+// issued are tokens of the demo account from another program.
 func (l *lab) issued() (oauth2, oauth1 map[string]any) {
 	l.Helper()
 	other := newLab(l.T)
@@ -47,9 +47,9 @@ func TestTokensFromAFile(t *testing.T) {
 	if got := l.newest().Text; got != "By the file's token" {
 		t.Errorf("posted %q", got)
 	}
-	// X is asked once whose the token is.
+	// X is asked once for the token's user.
 	l.x.ResetRequests()
-	l.run("-auth", file, "whoami").want(0, "@demo", "OAuth 2.0", "and then renewed")
+	l.run("-auth", file, "whoami").want(0, "@demo", "OAuth 2.0", "and is then refreshed")
 	l.run("whoami").want(0, "@demo")
 	if n := len(l.x.Requests()); n != 0 {
 		t.Errorf("X was asked %d times", n)
@@ -58,7 +58,7 @@ func TestTokensFromAFile(t *testing.T) {
 	// X replaces the refresh token, and the file still has the old one.
 	for range 2 {
 		l.x.Advance(3 * time.Hour)
-		l.run("-auth", file, "refresh").want(0, "is good until")
+		l.run("-auth", file, "refresh").want(0, "is valid until")
 	}
 	l.run("-auth", file, "text", "After refreshes").want(0)
 
@@ -75,12 +75,12 @@ func TestAFileWithAnOldToken(t *testing.T) {
 	l := newLab(t)
 	two, _ := l.issued()
 	l.x.Advance(3 * time.Hour)
-	// X has trouble after the refresh: the new refresh token is saved all the same.
+	// X fails after the refresh. The new refresh token is saved nevertheless.
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 401, Times: 1})
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 503, Times: 1})
 	file := l.authFile(two)
-	l.run("-auth", file, "login").want(1, "trouble")
-	l.run("-auth", file, "login").want(0, "Signed in as @demo", "and then renewed")
+	l.run("-auth", file, "login").want(1, "internal error")
+	l.run("-auth", file, "login").want(0, "Signed in as @demo", "and is then refreshed")
 	l.run("refresh").want(0)
 
 	m := newLab(t)
@@ -133,7 +133,7 @@ func TestAuthFilesThatDoNotDo(t *testing.T) {
 	}
 }
 
-// login waits for the browser on this machine only.
+// login waits for a browser on this machine only.
 func TestARedirectAddressElsewhere(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

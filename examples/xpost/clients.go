@@ -10,14 +10,14 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// kitClients are the parts of the kit that a program without a web server needs: providers that
-// sign in, a store that keeps tokens sealed, and HTTP clients that refresh them.
+// kitClients has the parts of the kit that a program without a web server needs: providers for
+// signing in, a store that seals tokens, and HTTP clients that refresh the tokens.
 type kitClients struct {
 	*storage
 	oauth2  provider.Provider // nil without X_CLIENT_ID
 	oauth1  provider.Provider // nil without X_CONSUMER_KEY
 	clients *client.Manager
-	// notRevoked is why X could not be told of a revocation, if it could not.
+	// notRevoked is the error of a revocation at X, or nil.
 	notRevoked error
 }
 
@@ -61,11 +61,11 @@ func openClients(ctx context.Context, w world, cfg config) (k *kitClients, err e
 	return k, nil
 }
 
-// closeTimeout is how long a refresh under way is waited for.
+// closeTimeout limits the wait for a refresh in progress.
 const closeTimeout = 15 * time.Second
 
-// close ends everything, also after Ctrl-C: a refresh token that X has just given out
-// exists nowhere else until it is saved.
+// close ends everything, also after Ctrl-C. A refresh token that X has just issued exists
+// nowhere else until it is saved.
 func (k *kitClients) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()

@@ -13,21 +13,21 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// command is what the first argument names.
+// command is a command, which the first argument names.
 type command struct {
 	name string
 	// args and about are for its help.
 	args, about string
-	// flags adds those that only some commands have.
+	// flags adds the flags of this command.
 	flags func(*flag.FlagSet, *options)
-	// least and most bound the number of arguments. takes says what they are.
+	// least and most limit the number of arguments. takes describes the arguments.
 	least, most int
 	takes       string
 	posts       bool
 	run         func(context.Context, *call) (result, error)
 }
 
-// many is a number of arguments without a limit that matters.
+// many is a practically unlimited number of arguments.
 const many = 100
 
 func commands() []command {
@@ -35,10 +35,10 @@ func commands() []command {
 		{name: "login", run: login, about: aboutLogin},
 		{name: "link", run: link, about: aboutLink},
 		{name: "code", run: code, args: "[CODE | ADDRESS]", about: aboutCode, most: 1, takes: "one code or address, in quotes"},
-		{name: "whoami", run: whoami, about: "Prints the account that commands use. X is not asked."},
-		{name: "accounts", run: listAccounts, about: "Lists all accounts that are signed in here. X is not asked."},
+		{name: "whoami", run: whoami, about: "Prints the account that commands use. Makes no call to X."},
+		{name: "accounts", run: listAccounts, about: "Lists all accounts that are signed in here. Makes no call to X."},
 		{name: "refresh", run: refresh, about: aboutRefresh},
-		{name: "revoke", run: revoke, about: "Revokes one token at X, and forgets it. See also xpost logout -h."},
+		{name: "revoke", run: revoke, about: "Revokes one token at X, and deletes it. See also xpost logout -h."},
 		{name: "logout", run: logout, flags: logoutFlags, about: aboutLogout},
 		{name: "text", run: postText, flags: replyFlag, args: "TEXT", about: aboutText,
 			least: 1, most: 1, takes: "one TEXT, in quotes; flags come before it", posts: true},
@@ -120,31 +120,31 @@ func customFlags(f *flag.FlagSet, o *options) {
 func readFlags(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.user, "user", "", "@name or id of another `user`, or me")
 	f.StringVar(&o.nextPage, "page", "", "the `token` that the page before ended with")
-	// Few: X charges for each post and user that it returns.
+	// The number is small, because X charges for each post and user that it returns.
 	f.IntVar(&o.count, "n", 20, "how many")
 }
 
 func logoutFlags(f *flag.FlagSet, o *options) { f.BoolVar(&o.all, "all", false, "all accounts") }
 
-// call is a command line, understood, and what it runs with.
+// call is a parsed command line, and its environment.
 type call struct {
 	world
 	command command
 	opt     options
 	args    []string
 	cfg     config
-	input   *bufio.Reader // of standard input
+	input   *bufio.Reader // a reader of standard input
 	adopted []tokenstore.Key
 	*kitClients
 }
 
-// run does what args say and returns the exit status.
+// run executes args and returns the exit status.
 func run(ctx context.Context, w world, args []string) int {
 	var opt options
 	r, err := dispatch(ctx, w, args, &opt)
 	var wrong *usageError
 	if errors.As(err, &wrong) || r.help {
-		// A fault, or -h, in front of -json ended the reading of flags.
+		// An error, or -h, before -json ended the parsing of flags.
 		opt.json = opt.json || slices.Contains(args, "-json") || slices.Contains(args, "--json")
 	}
 	status := show(w, opt, r, err)
@@ -195,9 +195,9 @@ func (c command) do(ctx context.Context, w world, args []string, opt *options) (
 	case opt.oauth1 && opt.oauth2:
 		return result{}, usagef("-oauth1 and -oauth2 are two different tokens: give one of the flags")
 	case len(args) > 0 && c.most == 0:
-		return result{}, usagef("%s takes no arguments, and here are %d", c.name, len(args))
+		return result{}, usagef("%s takes no arguments, but got %d", c.name, len(args))
 	case len(args) < c.least, len(args) > c.most:
-		return result{}, usagef("%s takes %s; here are %d arguments", c.name, c.takes, len(args))
+		return result{}, usagef("%s takes %s, but got %d arguments", c.name, c.takes, len(args))
 	}
 	cfg, err := readConfig(w.env, opt.auth)
 	if err != nil {
@@ -245,8 +245,8 @@ func (c *call) readArg(ctx context.Context, arg string, most int64) (string, err
 	return string(b), nil
 }
 
-// waitFor returns what f returns, or ctx's error. f goes on when ctx ends, and ends with
-// the process.
+// waitFor returns the result of f, or ctx's error. When ctx ends, f continues, and ends with the
+// process.
 func waitFor[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		v   T

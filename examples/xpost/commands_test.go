@@ -24,8 +24,8 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 		{"custom -media PICTURE -media PICTURE -media PICTURE -media PICTURE -media PICTURE", "here are 5 pictures"},
 		{"custom -media PICTURE -media VIDEO POST /2/tweets {}", "here are 1 picture and 1 video"},
 		{`custom -media PICTURE POST /2/tweets {"poll":{}}`, "files or a poll"},
-		{`custom -media PICTURE POST /2/tweets {"media":{}}`, "the JSON has media"},
-		{"custom -media PICTURE POST /2/tweets []", "no object"},
+		{`custom -media PICTURE POST /2/tweets {"media":{}}`, "give media in the JSON"},
+		{"custom -media PICTURE POST /2/tweets []", "not an object"},
 		{"custom -media VIDEO -alt x", "no description"},
 	} {
 		args := strings.NewReplacer("PICTURE", picture, "GIF", gif, "VIDEO", video).Replace(c.args)
@@ -53,7 +53,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("%+v is still there", p)
 			}
 		}
-		l.run("delete", one).want(1, "X does not know this")
+		l.run("delete", one).want(1, "X did not find this")
 		l.run("text", "Three").want(0)
 		three := l.newest().ID
 		var posts []deletedPost
@@ -73,7 +73,7 @@ func TestLogout(t *testing.T) {
 	l.run("accounts").want(0, "@demo_two")
 	l.run("-account", "demo", "whoami").want(1, "not signed in here")
 	l.signIn(byOAuth1, xtest.DefaultUserID).want(0)
-	// Without the key that it was issued to, a token is deleted and not revoked.
+	// Without the key for which it was issued, a token is deleted and not revoked.
 	delete(l.env, "X_CONSUMER_KEY")
 	delete(l.env, "X_CONSUMER_SECRET")
 	var all []ended
@@ -91,7 +91,7 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// One account has two tokens, and the flags choose.
+// One account has two tokens, and flags select one.
 func TestTheFlagsChooseTheToken(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
@@ -105,8 +105,8 @@ func TestTheFlagsChooseTheToken(t *testing.T) {
 		}
 	}
 	// The last sign-in was by OAuth 1.0a, whose tokens are not refreshed.
-	l.run("refresh").want(0, "by OAuth 2.0", "is good until")
-	l.run("-oauth1", "refresh").want(1, "OAuth 1.0a do not expire")
+	l.run("refresh").want(0, "by OAuth 2.0", "is valid until")
+	l.run("-oauth1", "refresh").want(1, "OAuth 1.0a tokens do not expire")
 	l.run("-oauth1", "revoke").want(0)
 	l.run("-oauth1", "whoami").want(1, "run xpost -oauth1 login")
 	l.run("-oauth2", "revoke").want(0)
@@ -116,7 +116,7 @@ func TestTheFlagsChooseTheToken(t *testing.T) {
 	l.run("-oauth2", "link").want(2, "X_CLIENT_ID is missing")
 }
 
-// closedPort is an address at which nothing listens.
+// closedPort is an address at which no program listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func TestOffline(t *testing.T) {
 			t.Errorf("%q: %+v", args, failed)
 		}
 	}
-	// The tokens come from outside, since those of a sign-in go to their own X only.
+	// The tokens come from outside, because those of a sign-in go only to their own X.
 	at := closedPort(t)
 	want := "there is no connection to X at " + at + ": connect: connection refused"
 	l.env["X_API_URL"], l.env["XPOST_DB"] = "http://"+at, t.TempDir()+"/tokens.db"
@@ -160,12 +160,12 @@ func TestOffline(t *testing.T) {
 	// The connection is lost later.
 	m := signedIn(t, byOAuth2)
 	m.x.Fail(xtest.Fault{Path: "/2/tweets", CutAfter: -1})
-	m.run("text", "Perhaps").want(1, "may have done what it was asked")
+	m.run("text", "Perhaps").want(1, "may or may not have been executed")
 	m.x.Fail(xtest.Fault{Path: "/2/users/*", CutAfter: -1})
 	m.run("timeline").want(1, "the connection to X broke off: try again later")
 }
 
-// The ids of the files before the one that fails are printed.
+// The ids of the files before the failed one are printed.
 func TestAnUploadFailsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)

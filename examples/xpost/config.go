@@ -19,7 +19,7 @@ const (
 	defaultPort         = "8722"
 )
 
-// config is the environment, read and checked.
+// config is the environment, parsed and checked.
 type config struct {
 	clientID, clientSecret      string
 	consumerKey, consumerSecret string
@@ -31,17 +31,18 @@ type config struct {
 }
 
 // callbackAt is the callback on this machine. It has the IP address and not "localhost" (RFC
-// 8252, 7.3 and 8.3): that name may lead elsewhere, and X takes it for another callback.
+// 8252, 7.3 and 8.3). That name may resolve to another address, and X treats it as another
+// callback.
 func callbackAt(port string) string { return "http://127.0.0.1:" + port + "/callback" }
 
-// configError is everything that is wrong with the environment, one line each, each with
-// the name of its variable.
+// configError has all errors of the environment, one line each, each with the name of its
+// variable.
 type configError struct{ faults []error }
 
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
 func (e *configError) Unwrap() []error { return e.faults }
 
-// readConfig reads the environment, and what the file of -auth has instead.
+// readConfig reads the environment. Parameters in the file of -auth take precedence.
 func readConfig(env func(string) string, authFile string) (config, error) {
 	get := func(name string) string { return strings.TrimSpace(env(name)) }
 	var auth authParameters
@@ -89,8 +90,8 @@ func readConfig(env func(string) string, authFile string) (config, error) {
 	return c, nil
 }
 
-// pair returns the first of two pairs that has anything. The halves of different pairs do
-// not go together.
+// pair returns the first of two pairs that is not empty. Halves of different pairs are not
+// combined.
 func pair(id, secret, otherID, otherSecret string) (string, string) {
 	if id+secret != "" {
 		return id, secret
@@ -98,7 +99,7 @@ func pair(id, secret, otherID, otherSecret string) (string, string) {
 	return otherID, otherSecret
 }
 
-// faults collects what is wrong with variables.
+// faults collects errors in variables.
 type faults struct{ all []error }
 
 func (f *faults) add(name, format string, args ...any) {
@@ -135,7 +136,7 @@ func (c config) checkAddresses(f *faults) {
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			f.add(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
 		case u.User != nil || u.Fragment != "":
-			f.add(v.name, "must not hold a user or a fragment")
+			f.add(v.name, "must not have a user or a fragment")
 		}
 	}
 }

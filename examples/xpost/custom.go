@@ -14,17 +14,17 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// maxBody bounds what is read for a request, and maxAnswer what X answers.
+// maxBody limits the body of a request, and maxAnswer X's response.
 const (
 	maxBody   = 8 << 20
 	maxAnswer = 4 << 20
 )
 
-// custom sends any request, or posts what the flags say.
+// custom sends any request, or a post made from the flags.
 func custom(ctx context.Context, c *call) (result, error) {
 	switch {
 	case len(c.args) == 0 && c.opt.text == "" && len(c.opt.media) == 0:
-		return result{}, usagef("custom takes %s; here is nothing", c.command.takes)
+		return result{}, usagef("custom takes %s, but got nothing", c.command.takes)
 	case len(c.args) == 0:
 		r, err := c.post(ctx, draft{c.opt.text, c.opt.media, c.opt.answers}, allKinds()...)
 		if errors.Is(err, context.Canceled) && !errors.Is(err, errUnsure) {
@@ -32,15 +32,15 @@ func custom(ctx context.Context, c *call) (result, error) {
 		}
 		return r, err
 	case len(c.args) == 1:
-		return result{}, usagef("custom takes %s; here is 1 argument", c.command.takes)
+		return result{}, usagef("custom takes %s, but got 1 argument", c.command.takes)
 	case c.opt.text != "" || c.opt.reply != "" || len(c.opt.answers) > 0:
 		return result{}, usagef("custom: with a METHOD and a PATH the text, the poll and the reply are in the JSON")
 	}
 	return c.request(ctx)
 }
 
-// request sends the request of the arguments. The kit's client puts credentials on it only
-// if it goes to X's API, and refuses it otherwise.
+// request sends the request of the arguments. The kit's client adds credentials only if the
+// request goes to X's API, and otherwise refuses it.
 func (c *call) request(ctx context.Context) (r result, err error) {
 	method, address := strings.ToUpper(c.args[0]), c.args[1]
 	switch {
@@ -98,7 +98,7 @@ func (c *call) requestBody(ctx context.Context) ([]byte, error) {
 	}
 	s, err := c.readArg(ctx, c.args[2], maxBody)
 	if err == nil && !json.Valid([]byte(s)) {
-		err = usagef("custom: what is to be sent is no JSON")
+		err = usagef("custom: the body is not JSON")
 	}
 	return []byte(s), err
 }
@@ -110,16 +110,16 @@ func (c *call) withMedia(ctx context.Context, method string, body []byte) (_ []b
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
 		if d.Decode(&post) != nil || post == nil {
-			return nil, usagef("custom: the JSON is no object, so -media has no place in it")
+			return nil, usagef("custom: the JSON is not an object, so -media cannot be added to it")
 		}
 	}
 	switch {
 	case method != http.MethodPost:
 		return nil, usagef("custom: -media goes with POST")
 	case post["media"] != nil:
-		return nil, usagef("custom: the JSON has media, and so has -media")
+		return nil, usagef("custom: give media in the JSON or with -media, not both")
 	case post["poll"] != nil:
-		return nil, usagef("custom: X takes files or a poll in a post, and not both")
+		return nil, usagef("custom: X accepts files or a poll in a post, not both")
 	}
 	files, err := c.openMedia(ctx, c.opt.media, allKinds()...)
 	defer func() { err = errors.Join(err, closeMedia(files)) }()
@@ -141,7 +141,7 @@ func (c *call) withMedia(ctx context.Context, method string, body []byte) (_ []b
 	return json.Marshal(post)
 }
 
-// answered shows X's own words, whatever they are.
+// answered shows X's own response unchanged.
 func answered(resp *http.Response, b []byte) (result, error) {
 	r := result{}
 	if json.Valid(b) {

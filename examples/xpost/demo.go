@@ -20,8 +20,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// demo runs commands against a local X that ends with it: those of a tour, or the one that
-// args name.
+// demo runs commands against a local X that ends with demo: the commands of a tour, or the one
+// that args name.
 func demo(ctx context.Context, w world, args []string, opt *options) (r result, err error) {
 	flags, err := parse("xpost demo", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
 	switch args = flags.Args(); {
@@ -31,11 +31,11 @@ func demo(ctx context.Context, w world, args []string, opt *options) (r result, 
 	case err != nil:
 		return result{}, err
 	case len(args) > 0 && (args[0] == "demo" || args[0] == "login"):
-		return result{}, usagef("demo: it signs in by itself, so %s is no command for it", args[0])
+		return result{}, usagef("demo: it signs in automatically, so %s is not available", args[0])
 	case opt.account != "":
-		return result{}, usagef("demo: there is one account, so -account has no place here")
+		return result{}, usagef("demo: there is one account, so -account is not available")
 	case opt.auth != "":
-		return result{}, usagef("demo: it has credentials of its simulator, so -auth has no place here")
+		return result{}, usagef("demo: it uses its simulator's credentials, so -auth is not available")
 	}
 	dir, err := os.MkdirTemp("", "xpost-demo-")
 	if err != nil {
@@ -44,12 +44,12 @@ func demo(ctx context.Context, w world, args []string, opt *options) (r result, 
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return result{}, fmt.Errorf("no port can be had for the sign-in: %w", err)
+		return result{}, fmt.Errorf("no port is available for the sign-in: %w", err)
 	}
 	defer func() { _ = l.Close() }()
 	x := localX(&w, l.Addr(), dir)
 	defer x.Close()
-	fmt.Fprintf(w.stderr, "A local simulator of X runs at %s. Nothing reaches X, and nothing is kept.\n", x.URL)
+	fmt.Fprintf(w.stderr, "A local simulator of X runs at %s. Nothing reaches X, and nothing is stored.\n", x.URL)
 
 	signIn := []string{"login"}
 	if opt.oauth1 {
@@ -72,7 +72,7 @@ type step struct {
 	write   func(io.Writer)
 }
 
-// tour shows each step when it is done. With -json all of them are one document.
+// tour shows each step when it is done. With -json it shows all of them in one document.
 func tour(ctx context.Context, w world, dir string, json bool, signIn step) (result, error) {
 	steps := []step{}
 	show := func(s step) {
@@ -102,11 +102,11 @@ func tour(ctx context.Context, w world, dir string, json bool, signIn step) (res
 		show(step{quoted(line), r.document, r.write})
 	}
 	return result{document: steps, write: func(w io.Writer) {
-		fmt.Fprintln(w, "That was the tour. xpost -h lists the commands, and the variables that lead to X itself.")
+		fmt.Fprintln(w, "That was the tour. xpost -h lists the commands, and the variables for the real X.")
 	}}, nil
 }
 
-// localX starts a simulator and makes w's variables those that lead to it.
+// localX starts a simulator and sets w's variables for it.
 func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	_, port, _ := net.SplitHostPort(callback.String())
 	x := xtest.NewServer(xtest.Config{AppName: "xpost demo", Callbacks: []string{callbackAt(port)}, Users: demox.Users()})
@@ -121,14 +121,14 @@ func localX(w *world, callback net.Addr, dir string) *xtest.Server {
 	return x
 }
 
-// agreeing is w with a person in it who opens the consent page and says yes: by OAuth 2.0
-// their browser comes back to l, by OAuth 1.0a they type the PIN in.
+// agreeing is w with a simulated person who opens the consent page and allows the application.
+// By OAuth 2.0 the person's browser comes back to l. By OAuth 1.0a the person types the PIN.
 func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	w.listen = func(string, string) (net.Listener, error) { return l, nil }
 	typed, keyboard := io.Pipe()
 	w.stdin = typed
 	w.browse = func(ctx context.Context, address string) {
-		fmt.Fprintf(w.stderr, "The demo does so by itself, and allows it as @%s.\n", xtest.DefaultUserName)
+		fmt.Fprintf(w.stderr, "The demo opens it automatically, and allows the sign-in as @%s.\n", xtest.DefaultUserName)
 		go func() {
 			where, err := x.Approve(address, xtest.DefaultUserID)
 			if err != nil {
@@ -136,7 +136,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 				return
 			}
 			if !strings.HasPrefix(where, "http://") {
-				// Nothing is typed until somebody reads, and so has been asked for the PIN.
+				// Type nothing before the command reads, because it asks for the PIN first.
 				_, _ = io.WriteString(keyboard, "")
 				fmt.Fprintln(w.stderr)
 				_, _ = io.WriteString(keyboard, where+"\n")
@@ -154,7 +154,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	return w
 }
 
-// quoted is a command line as a shell takes it.
+// quoted is a command line in shell syntax.
 func quoted(args []string) string {
 	var all []string
 	for _, a := range args {
@@ -166,13 +166,13 @@ func quoted(args []string) string {
 	return strings.Join(all, " ")
 }
 
-// pattern is a picture.
+// pattern is a test picture.
 func pattern() []byte {
 	m := image.NewPaletted(image.Rect(0, 0, 240, 160), color.Palette{color.RGBA{0x1d, 0x4e, 0x89, 255}, color.RGBA{0x9c, 0xc5, 0xe9, 255}})
 	for i := range m.Pix {
 		m.Pix[i] = uint8((i%m.Stride/40 + i/m.Stride/40) % 2)
 	}
 	var b bytes.Buffer
-	_ = png.Encode(&b, m) // into memory, which takes anything
+	_ = png.Encode(&b, m) // into memory, which cannot fail
 	return b.Bytes()
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// link begins a sign-in for a browser on another machine. What the sign-in needs at its end
-// waits sealed in the file.
+// link begins a sign-in for a browser on another machine. The file stores the pending sign-in,
+// sealed.
 func link(ctx context.Context, c *call) (result, error) {
 	p, err := c.provider()
 	if err != nil {
@@ -39,7 +39,7 @@ func link(ctx context.Context, c *call) (result, error) {
 	return result{document: document, write: func(w io.Writer) { fmt.Fprintln(w, address) }}, nil
 }
 
-// provider is that of the flags, or the first that is configured.
+// provider is the provider of the flags, or the first that is configured.
 func (c *call) provider() (provider.Provider, error) {
 	switch {
 	case c.opt.oauth1 && c.oauth1 == nil:
@@ -52,7 +52,7 @@ func (c *call) provider() (provider.Provider, error) {
 	return c.oauth2, nil
 }
 
-// pendingKey is where a provider's pending sign-in is. Only the newest counts.
+// pendingKey is the key of a provider's pending sign-in. Only the newest counts.
 func pendingKey(name string) tokenstore.Key {
 	return tokenstore.Key{Provider: "pending", UserID: name, AccountID: name}
 }
@@ -83,13 +83,13 @@ func (c *call) pending(ctx context.Context) (p provider.Pending, version tokenst
 	return p, version, err
 }
 
-// code ends the sign-in that link began.
+// code finishes the sign-in that link began.
 func code(ctx context.Context, c *call) (result, error) {
 	pending, version, err := c.pending(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	// A token that X has given out must be saved, whatever Ctrl-C says.
+	// A token that X has issued must be saved, even after Ctrl-C.
 	saving := context.WithoutCancel(ctx)
 	finish := func(pasted string) (provider.User, tokenstore.Token, error) {
 		return c.finish(saving, pending, strings.TrimSpace(pasted))
@@ -110,7 +110,7 @@ func code(ctx context.Context, c *call) (result, error) {
 	return c.signedIn(saving, u)
 }
 
-// finish takes a code, a PIN, or an address with either.
+// finish accepts a code, a PIN, or an address that contains either.
 func (c *call) finish(ctx context.Context, p provider.Pending, pasted string) (provider.User, tokenstore.Token, error) {
 	query := callbackQuery(pasted)
 	switch {
@@ -127,8 +127,8 @@ func (c *call) finish(ctx context.Context, p provider.Pending, pasted string) (p
 	return c.oauth2.Finish(ctx, p, query)
 }
 
-// callbackQuery is the query of an address, or of its part after the question mark. It is
-// nil for anything else.
+// callbackQuery is the query of an address, or of the part after the question mark. It is nil
+// for other texts.
 func callbackQuery(pasted string) url.Values {
 	_, query, found := strings.Cut(pasted, "?")
 	if !found {
@@ -138,6 +138,6 @@ func callbackQuery(pasted string) url.Values {
 	if !found && !strings.Contains(query, "=") {
 		return nil
 	}
-	values, _ := url.ParseQuery(query) // What cannot be read is missing, and X's code with it.
+	values, _ := url.ParseQuery(query) // Parameters that cannot be parsed are missing, X's code among them.
 	return values
 }

@@ -20,7 +20,7 @@ func (l *lab) begin(args ...string) string {
 	return strings.TrimSpace(a.stdout)
 }
 
-// approve returns the address at which the browser ends.
+// approve returns the last address that the browser opens.
 func (l *lab) approve(address, user string) string {
 	l.Helper()
 	callback, err := l.x.Approve(address, user)
@@ -30,7 +30,7 @@ func (l *lab) approve(address, user string) string {
 	return callback
 }
 
-// The browser is on another machine, so that no page answers at the callback.
+// The browser is on another machine, so no page answers at the callback.
 func TestABrowserOnAnotherMachine(t *testing.T) {
 	t.Parallel()
 	for name, pasted := range map[string]func(callback string) string{
@@ -45,7 +45,7 @@ func TestABrowserOnAnotherMachine(t *testing.T) {
 			end := pasted(l.approve(l.begin(), xtest.SecondUserID))
 			l.run("code", end).want(0, "Signed in as @demo_two", "OAuth 2.0")
 			l.run("text", "From far away").want(0, "as @demo_two")
-			// A code is used once, and the sign-in is over.
+			// A code works once, and the sign-in is over.
 			l.run("code", end).want(1, "run xpost link first")
 		})
 	}
@@ -84,7 +84,7 @@ func TestCodesThatEndNothing(t *testing.T) {
 	l.run("code", "anything").want(1, "run xpost link first")
 	old := l.approve(l.begin(), xtest.DefaultUserID)
 	address := l.begin()
-	// The newest sign-in counts, and the address of another one ends nothing.
+	// Only the newest sign-in counts. The address of another one ends nothing.
 	var failed struct{ Error problem }
 	l.run("-json", "code", old).want(1, "another sign-in").json(&failed)
 	if failed.Error.Code != "other_sign_in" {
@@ -94,9 +94,9 @@ func TestCodesThatEndNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.run("code", callback).want(1, "nobody is signed in")
+	l.run("code", callback).want(1, "declined at X")
 	l.run("code", "mistyped-code").want(1, "wrong, too old or used already")
-	// After a mistake the same sign-in goes on.
+	// After a mistake the same sign-in continues.
 	l.run("code", l.approve(address, xtest.DefaultUserID)).want(0, "Signed in as @demo")
 
 	late := l.approve(l.begin(), xtest.DefaultUserID)

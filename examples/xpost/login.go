@@ -12,14 +12,14 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// signInTimeout is how long a sign-in may take, like in the kit's handlers.
+// signInTimeout limits a sign-in, as in the kit's handlers.
 const signInTimeout = 10 * time.Minute
 
 var errTooSlow = errors.New("nobody has signed in for ten minutes: run xpost login again")
 
 func login(ctx context.Context, c *call) (result, error) {
 	if c.opt.account != "" {
-		return result{}, usagef("login takes no -account: it is for X to say who signs in")
+		return result{}, usagef("login takes no -account: you choose the account at X")
 	}
 	if len(c.cfg.outside) > 0 {
 		return c.takeOver(ctx)
@@ -68,7 +68,7 @@ func (c *call) signedIn(ctx context.Context, u provider.User) (result, error) {
 	}}, nil
 }
 
-// save keeps the token and the name of the user who signed in, or neither.
+// save stores the token and the name of the user who signed in, or neither.
 func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) error {
 	stored, err := c.clients.PutWithRollback(ctx, u.Key(), t, client.PutOptions{})
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *call) save(ctx context.Context, u provider.User, t tokenstore.Token) er
 	return nil
 }
 
-// show tells a person where to go. Standard output is for the result alone.
+// show tells a person which address to open. Standard output is for the result only.
 func (c *call) show(ctx context.Context, address string) {
 	fmt.Fprintf(c.stderr, "Open this address in a browser:\n\n  %s\n\n", address)
 	if c.browse != nil {

@@ -35,7 +35,7 @@ func TestLoginThroughARedirect(t *testing.T) {
 	if !strings.Contains(said.stderr, "Open this address in a browser") {
 		t.Errorf("said\n%s", said.stderr)
 	}
-	l.run("whoami").want(0, "@demo_two", xtest.SecondUserID, "and then renewed")
+	l.run("whoami").want(0, "@demo_two", xtest.SecondUserID, "and is then refreshed")
 	if n := l.x.Count(http.MethodGet, "/2/users/me"); n != 1 {
 		t.Errorf("X was asked %d times who it is, and once is enough", n)
 	}
@@ -46,7 +46,7 @@ func TestLoginByPIN(t *testing.T) {
 	l := newLab(t)
 	l.x.SetCallbacks("https://example.com/registered")
 	said := l.signIn(byOAuth1, xtest.DefaultUserID).want(0, "Signed in as @demo", "OAuth 1.0a", "does not expire")
-	// X's documents name this page for PINs: it asks each time.
+	// X's documentation names this page for PINs: it asks each time.
 	if !strings.Contains(said.stderr, "PIN: ") || !strings.Contains(said.stderr, l.url+"/oauth/authorize?") {
 		t.Errorf("said\n%s", said.stderr)
 	}
@@ -73,7 +73,7 @@ func TestLoginIsRefused(t *testing.T) {
 	l := newLab(t)
 	l.runAs(t.Context(), person{browse: func(_ context.Context, address string) {
 		go l.consent(address, xtest.DefaultUserID, "cancel")
-	}}, "login").want(1, "nobody is signed in")
+	}}, "login").want(1, "declined at X")
 	l.runAs(t.Context(), person{stdin: strings.NewReader("1234567\n")}, "-oauth1", "login").want(1, "run xpost -oauth1 login again")
 	var failed struct{ Error problem }
 	l.runAs(t.Context(), person{stdin: strings.NewReader("1234567\n")}, "-json", "-oauth1", "login").json(&failed)
@@ -84,8 +84,8 @@ func TestLoginIsRefused(t *testing.T) {
 	l.run("whoami").want(1, "run xpost login")
 }
 
-// Any page in the browser can call the callback's address. What is not the sign-in under
-// way does not end it.
+// Any page in the browser can call the callback's address. A request that is not the pending
+// sign-in's callback does not end that sign-in.
 func TestStrangersDoNotEndALogin(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -139,7 +139,7 @@ func TestLoginIsStopped(t *testing.T) {
 	}
 }
 
-// Ctrl-C while X gives the token out: it would be lost.
+// Ctrl-C while X issues the token, which would otherwise be lost.
 func TestLoginIsStoppedTooLate(t *testing.T) {
 	for _, protocol := range []string{byOAuth2, byOAuth1} {
 		t.Run(protocol, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestSeveralAccounts(t *testing.T) {
 	l.run("-account", xtest.SecondUserID, "text", "From the second").want(0, "as @demo_two")
 	l.run("-account", "nobody", "whoami").want(1, `"nobody" is not signed in here`)
 
-	// A token of one X does not go to another.
+	// A token of one X is not sent to another X.
 	l.env["X_API_URL"] = "http://127.0.0.1:1"
 	l.run("text", "Elsewhere").want(1, "signed in at "+l.url)
 	delete(l.env, "X_CLIENT_ID")

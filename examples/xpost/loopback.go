@@ -15,25 +15,25 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// byLoopback signs in by OAuth 2.0 with PKCE: X sends the browser back to this machine,
-// where this process listens until it comes (RFC 8252, 7.3).
+// byLoopback signs in by OAuth 2.0 with PKCE. X redirects the browser back to this machine,
+// where this process listens until then (RFC 8252, 7.3).
 func (c *call) byLoopback(ctx context.Context) (provider.User, error) {
 	callback, err := url.Parse(c.cfg.callbackURL)
-	// 127.0.0.1 alone, so that no other machine can reach it.
+	// Listen on 127.0.0.1 only, so that no other machine can reach it.
 	if err != nil || callback.Scheme != "http" || callback.Hostname() != "127.0.0.1" || callback.Port() == "" {
 		return provider.User{}, &configError{[]error{errors.New("redirect_uri is not on this machine at 127.0.0.1, where login waits for the browser: run xpost link and xpost code")}}
 	}
 	l, err := c.listen("tcp", callback.Host)
 	if err != nil {
-		return provider.User{}, fmt.Errorf("%s cannot be listened on: %w. End what uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", callback.Host, err)
+		return provider.User{}, fmt.Errorf("cannot listen on %s: %w. End the program that uses it, or set X_CALLBACK_PORT to another port and register http://127.0.0.1:PORT/callback at X", callback.Host, err)
 	}
 	address, pending, err := c.oauth2.Begin(ctx, provider.Options{})
 	if err != nil {
 		_ = l.Close()
 		return provider.User{}, err
 	}
-	// Once the browser is back, Ctrl-C waits for the outcome: a token that X has just given
-	// out must be saved. The provider's own timeouts bound that.
+	// Once the browser is back, Ctrl-C waits for the result, because a token that X has just
+	// issued must be saved. The provider's own timeouts limit that wait.
 	lb := &loopbackSignIn{call: c, ctx: context.WithoutCancel(ctx), at: callback, pending: pending, done: make(chan error, 1)}
 	srv := &http.Server{Handler: lb, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = srv.Serve(l) }()
@@ -69,8 +69,8 @@ type loopbackSignIn struct {
 	user    provider.User // before done gets its value
 }
 
-// ServeHTTP implements http.Handler. Any page in the browser can call this address, so what
-// is not the sign-in's own callback changes nothing.
+// ServeHTTP implements http.Handler. Any page in the browser can call this address, so a request
+// that is not the sign-in's own callback changes nothing.
 func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.Path != l.at.Path || r.Host != l.at.Host {
 		http.NotFound(w, r)
@@ -78,7 +78,7 @@ func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	state := r.URL.Query().Get("state")
 	if subtle.ConstantTimeCompare([]byte(state), []byte(l.pending.State)) != 1 {
-		showPage(w, http.StatusBadRequest, "This is not the sign-in under way", "Open the address that xpost has printed.")
+		showPage(w, http.StatusBadRequest, "This is not the pending sign-in", "Open the address that xpost has printed.")
 		return
 	}
 	again := true
@@ -104,7 +104,7 @@ func (l *loopbackSignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //go:embed loopback.html
 var loopbackPage string
 
-// showPage shows a page that loads nothing, runs nothing and does not stay in a cache.
+// showPage shows a page that loads nothing, runs no script and is not cached.
 func showPage(w http.ResponseWriter, status int, title, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -1,6 +1,6 @@
-// Command xpost posts to X, and reads it, from the command line. It is made of the kit's
-// packages without its web handlers: people sign in by PIN or through a redirect to this
-// machine, and their tokens wait sealed in a file for the next command.
+// Command xpost posts to X, and reads from X, on the command line. It uses the kit's packages
+// without the web handlers. Users sign in by PIN or through a redirect to this machine. Their
+// tokens are stored sealed in a file for the next command.
 //
 // "xpost demo" needs no credentials. See README.md, or run it with -h.
 package main
@@ -17,7 +17,7 @@ func main() { os.Exit(start()) }
 func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first Ctrl-C ends what is under way in order; a second one ends the process.
+	// The first Ctrl-C ends running work in order; a second one ends the process.
 	context.AfterFunc(ctx, stop)
 	return run(ctx, realWorld(), os.Args[1:])
 }

@@ -13,12 +13,12 @@ import (
 	"unicode/utf8"
 )
 
-// kind is a use that X has for media.
+// kind is a category of media at X.
 type kind struct {
 	one, several string
 	types        []string
 	most         int64 // bytes
-	inPost       int   // how many X takes in a post
+	inPost       int   // how many X accepts in a post
 	words        string
 }
 
@@ -36,7 +36,7 @@ func videoKind() kind {
 
 func allKinds() []kind { return []kind{imageKind(), gifKind(), videoKind()} }
 
-// maxAltText is X's limit of a description, in characters.
+// maxAltText is X's limit for a description, in characters.
 const maxAltText = 1000
 
 // mediaFile is a file to upload.
@@ -59,8 +59,8 @@ type fileError struct {
 func (e *fileError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// openMedia opens the files, checks that each is of one of the kinds, and gives each its
-// description. The caller closes them, also after an error.
+// openMedia opens the files, checks that each has one of the kinds, and sets their descriptions.
+// The caller closes the files, also after an error.
 func (c *call) openMedia(ctx context.Context, paths []string, kinds ...kind) (files []*mediaFile, err error) {
 	if len(c.opt.alt) > len(paths) {
 		return nil, usagef("%s: there are %d -alt for %d files", c.command.name, len(c.opt.alt), len(paths))
@@ -86,13 +86,13 @@ func (c *call) openMedia(ctx context.Context, paths []string, kinds ...kind) (fi
 			f.alt = c.opt.alt[i]
 		}
 		if f.alt != "" && f.kind.one == "video" {
-			return files, usagef("%s: X takes no description of a video, so -alt is for pictures and GIFs", c.command.name)
+			return files, usagef("%s: X accepts no description for a video, so -alt is for pictures and GIFs", c.command.name)
 		}
 	}
 	return files, nil
 }
 
-// open opens a file, or standard input for "-", whose content it copies to a file.
+// open opens a file. For "-" it copies standard input to a file.
 func (c *call) open(ctx context.Context, path string) (*mediaFile, error) {
 	if path != "-" {
 		file, err := os.Open(path)
@@ -123,7 +123,7 @@ func closeMedia(files []*mediaFile) (err error) {
 	return err
 }
 
-// check finds the kind of the file, and its size.
+// check determines the kind of the file, and its size.
 func (f *mediaFile) check(kinds []kind) error {
 	var words []string
 	for _, k := range kinds {
@@ -137,12 +137,12 @@ func (f *mediaFile) check(kinds []kind) error {
 	f.size = info.Size()
 	head := make([]byte, 512)
 	n, err := f.ReadAt(head, 0)
-	// X looks at the bytes, and a name may be wrong.
+	// X checks the bytes, and a name may be wrong.
 	f.mediaType = typeOf(head[:n])
 	i := slices.IndexFunc(kinds, func(k kind) bool { return slices.Contains(k.types, f.mediaType) })
 	switch {
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file; give %s", f.name, give)
+		return fmt.Errorf("%s is not a file; give %s", f.name, give)
 	case err != nil && !errors.Is(err, io.EOF):
 		return err
 	case i < 0:
@@ -154,8 +154,8 @@ func (f *mediaFile) check(kinds []kind) error {
 	return nil
 }
 
-// checkMixture refuses what X does not take in one post: it takes up to four pictures, or a
-// GIF, or a video.
+// checkMixture refuses combinations that X does not accept in one post. X accepts up to four
+// pictures, or a GIF, or a video.
 func (c *call) checkMixture(files []*mediaFile) error {
 	var found []string
 	fits := true
@@ -176,8 +176,8 @@ func (c *call) checkMixture(files []*mediaFile) error {
 		c.command.name, strings.Join(found, " and "))
 }
 
-// typeOf knows the films that http.DetectContentType does not: the brand after "ftyp" says
-// which of the formats of that family a file is (ISO/IEC 14496-12, 4.3).
+// typeOf knows the video formats that http.DetectContentType does not. The brand after "ftyp"
+// names the format (ISO/IEC 14496-12, 4.3).
 func typeOf(head []byte) string {
 	if len(head) >= 12 && string(head[4:8]) == "ftyp" {
 		switch brand := string(head[8:12]); {

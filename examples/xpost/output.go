@@ -10,23 +10,23 @@ import (
 	"unicode"
 )
 
-// The exit statuses, besides 0.
+// The exit statuses other than 0.
 const (
 	statusFailed  = 1
 	statusWrong   = 2 // the command line or a variable
 	statusOffline = 3
-	statusStopped = 130 // by Ctrl-C, as shells say it
+	statusStopped = 130 // after Ctrl-C, as in shells
 )
 
-// result is what a command found: a document for scripts, and words for people.
+// result is the result of a command: a document for scripts, and a text for people.
 type result struct {
 	document any
 	write    func(io.Writer)
 	help     bool
 }
 
-// show prints and returns the exit status. With -json there is one document on standard
-// output whatever happens.
+// show prints the result and returns the exit status. With -json there is always one document on
+// standard output.
 func show(w world, opt options, r result, err error) int {
 	switch {
 	case opt.json && r.document != nil:
@@ -61,7 +61,7 @@ func writeJSON(w io.Writer, document any) {
 	_ = e.Encode(document)
 }
 
-// when is a time as people read it, or nothing for one that X did not give.
+// when is a time in a form for people, or "" if X did not send it.
 func when(s string) string {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
@@ -70,8 +70,8 @@ func when(s string) string {
 	return t.Local().Format("2 Jan 2006 15:04")
 }
 
-// plain makes words of other people fit for a terminal: on one line, and without the control
-// characters that would move its cursor or name its window.
+// plain makes a text of other people safe for a terminal. The text is on one line, without the
+// control characters that would move the cursor or name the window.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

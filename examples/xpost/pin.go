@@ -11,15 +11,15 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// byPIN signs in by OAuth 1.0a out of band: the browser may be on another machine, X shows
-// a PIN there, and it is typed in here. It spends no API call.
+// byPIN signs in by OAuth 1.0a out of band. X shows a PIN in the browser, which may be on
+// another machine, and the user types it here. This makes no API call.
 func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 	address, pending, err := c.oauth1.Begin(ctx, provider.Options{})
 	if err != nil {
 		return provider.User{}, err
 	}
 	c.show(ctx, address)
-	// A token that X has given out must be saved, whatever Ctrl-C says.
+	// A token that X has issued must be saved, even after Ctrl-C.
 	saving := context.WithoutCancel(ctx)
 	u, t, err := c.ask(ctx, "PIN: ", errNoPIN, func(pin string) (provider.User, tokenstore.Token, error) {
 		return c.oauth1.Finish(saving, pending, url.Values{"oauth_token": {pending.State}, "oauth_verifier": {pin}})
@@ -30,7 +30,7 @@ func (c *call) byPIN(ctx context.Context) (provider.User, error) {
 	return u, c.save(saving, u, t)
 }
 
-// maxTries is how many PINs or codes are asked for.
+// maxTries is the number of attempts for a PIN or code.
 const maxTries = 3
 
 // ask asks for a PIN or a code until X accepts it.
@@ -58,11 +58,11 @@ func (c *call) ask(
 
 var errNoPIN = errors.New("no PIN was typed in: run xpost login again")
 
-// line asks for a line of standard input. Its error for none is missing.
+// line reads a line of standard input. Without input its error is missing.
 func (c *call) line(ctx context.Context, prompt string, missing error) (string, error) {
 	fmt.Fprint(c.stderr, prompt)
 	s, err := waitFor(ctx, func() (string, error) {
-		// What was typed before the end of the input counts.
+		// Text without a line end at the end of the input counts.
 		s, err := c.input.ReadString('\n')
 		if s = strings.TrimSpace(s); s != "" {
 			return s, nil

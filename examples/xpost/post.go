@@ -18,11 +18,10 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// maxText bounds what is read for a text. X counts characters by weight, so the exact limit
-// is for X to tell.
+// maxText limits the input for a text. X weights characters, so X applies the exact limit.
 const maxText = 100 << 10
 
-// posted is a post as -json shows it.
+// posted is a post, as -json shows it.
 type posted struct {
 	ID    string   `json:"id"`
 	Text  string   `json:"text"`
@@ -30,7 +29,7 @@ type posted struct {
 	Media []string `json:"media_ids,omitempty"`
 }
 
-// draft is a post that is not posted yet. text may be - for standard input.
+// draft is a post that has not been sent. text may be - for standard input.
 type draft struct {
 	text    string
 	files   []string
@@ -57,8 +56,8 @@ func postVideo(ctx context.Context, c *call) (result, error) {
 	return c.post(ctx, draft{text: c.opt.text, files: c.args}, videoKind())
 }
 
-// post posts d, whose files must be of the kinds. Everything is checked before the first
-// file is sent.
+// post sends d, whose files must have one of the kinds. It checks everything before it sends the
+// first file.
 func (c *call) post(ctx context.Context, d draft, kinds ...kind) (r result, err error) {
 	if err := c.checkPoll(d); err != nil {
 		return result{}, err
@@ -104,7 +103,7 @@ func (c *call) post(ctx context.Context, d draft, kinds ...kind) (r result, err 
 	return c.create(ctx, x, in)
 }
 
-// X's limits of a poll.
+// X's limits for a poll.
 const (
 	maxAnswerText = 25
 	leastOpen     = 5 * time.Minute
@@ -116,9 +115,9 @@ func (c *call) checkPoll(d draft) error {
 	case n == 0:
 		return nil
 	case n < 2 || n > 4:
-		return usagef("%s: a poll has two to four answers, and here are %d", name, n)
+		return usagef("%s: a poll has two to four answers, not %d", name, n)
 	case len(d.files) > 0:
-		return usagef("%s: X takes files or a poll in a post, and not both", name)
+		return usagef("%s: X accepts files or a poll in a post, not both", name)
 	case c.opt.open < leastOpen || c.opt.open > mostOpen:
 		return usagef("%s: -for is from 5m to 168h, which is a week", name)
 	}
@@ -130,7 +129,7 @@ func (c *call) checkPoll(d draft) error {
 	return nil
 }
 
-// create posts.
+// create sends the post.
 func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (result, error) {
 	if c.opt.reply != "" {
 		in.Reply = &tweettypes.CreateInputReply{InReplyToTweetID: c.opt.reply}
@@ -165,14 +164,14 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 	}}, nil
 }
 
-// unsure adds errUnsure to errors after which X may have posted or not: no answer, or one
-// that says that X failed.
+// unsure adds errUnsure to errors after which X may or may not have posted. There was no
+// response, or the response reports a failure of X.
 func unsure(err error) error {
 	var x *xapi.Error
 	var pe *provider.Error
 	switch {
 	case errors.As(err, &x) && x.Cause != "unavailable",
-		// These come before anything is sent.
+		// These errors occur before anything is sent.
 		notConnected(err) != "",
 		errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrUnavailable),
 		errors.Is(err, client.ErrForeignHost), errors.As(err, &pe):
@@ -181,14 +180,14 @@ func unsure(err error) error {
 	return errors.Join(errUnsure, err)
 }
 
-// deletedPost is a post to delete, as -json shows it.
+// deletedPost is a deleted post, as -json shows it.
 type deletedPost struct {
 	ID      string   `json:"id"`
 	Deleted bool     `json:"deleted"`
 	Error   *problem `json:"error,omitempty"`
 }
 
-// deletePosts deletes posts until one fails, and says which are gone.
+// deletePosts deletes posts until one fails, and reports the deleted ones.
 func deletePosts(ctx context.Context, c *call) (result, error) {
 	for _, id := range c.args {
 		if strings.Trim(id, "0123456789") != "" || id == "" {

@@ -40,7 +40,7 @@ func TestText(t *testing.T) {
 
 func TestPoll(t *testing.T) {
 	everyProtocol(t, func(t *testing.T, l *lab) {
-		// A poll that is no reply: go-twitter would panic.
+		// A poll that is not a reply: go-twitter would panic.
 		l.run("poll", "-for", "90m", "Tea or coffee?", "Tea", "Coffee", "Neither").want(0, "Posted")
 		if got := l.newest(); !slices.Equal(got.PollOptions, []string{"Tea", "Coffee", "Neither"}) || got.Text != "Tea or coffee?" {
 			t.Errorf("%+v", got)
@@ -59,7 +59,7 @@ func TestRefusals(t *testing.T) {
 		text  string
 	}{
 		{"no credits", xtest.Fault{Status: 402, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: `{"title":"CreditsDepleted","detail":"empty"}`}, "no_credits", "console.x.com"},
-		{"a page of the edge", xtest.Fault{Status: 503, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>down</html>"}, "unsure", "may have done what it was asked"},
+		{"a page of the edge", xtest.Fault{Status: 503, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>down</html>"}, "unsure", "may or may not have been executed"},
 		{"the answer is lost", xtest.Fault{After: true, CutAfter: -1}, "unsure", "timeline -user me"},
 		{"limited", xtest.Fault{Status: 429, Header: http.Header{"X-Rate-Limit-Limit": {"1"}, "X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {"4102444800"}}}, "rate_limited", "try again from"},
 		{"terminal codes", xtest.Fault{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"detail":"\u001b]0;title\u0007bad"}`}, "refused", "X says: ]0;title bad"},
@@ -112,10 +112,10 @@ func TestWrongCommandLines(t *testing.T) {
 		{"delete https://x.com/1", "delete takes ids"},
 		{"image - -", "can be read once"},
 		{"link x", "takes no arguments"},
-		{"demo -auth x whoami", "-auth has no place"},
+		{"demo -auth x whoami", "-auth is not available"},
 		{"-colour text x", "-colour"},
 		{"text", "text takes one TEXT"},
-		// Words after flags that come too late would be posted.
+		// Otherwise flags after the text would be posted as text.
 		{"text x -reply 1", "flags come before it"},
 		{"whoami x", "takes no arguments"},
 		{"poll Question? one", "two to four answers"},
@@ -128,8 +128,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"followers -n 0", "1 to 1000"},
 		{"custom BREW /2/coffee", "GET, POST, PUT"},
 		{"custom GET 2/users/me", "begins with a slash"},
-		{"custom POST /2/tweets {", "no JSON"},
-		{"demo login", "signs in by itself"},
+		{"custom POST /2/tweets {", "not JSON"},
+		{"demo login", "signs in automatically"},
 		{"-account demo login", "no -account"},
 	} {
 		a := l.run(strings.Fields(c.args)...).want(2, c.want)
@@ -189,7 +189,7 @@ func TestWrongVariables(t *testing.T) {
 		{"nothing", map[string]string{"X_CLIENT_ID": "", "X_CONSUMER_KEY": "", "X_CONSUMER_SECRET": ""}, []string{"X_CLIENT_ID is missing", "xpost demo"}},
 		{"several", map[string]string{"X_CALLBACK_PORT": "http", "X_API_URL": "http://api.x.com", "X_SCOPES": "a,b"}, []string{"X_CALLBACK_PORT must", "X_API_URL must be https", "X_SCOPES is separated"}},
 		{"half a pair", map[string]string{"X_CONSUMER_SECRET": ""}, []string{"X_CONSUMER_SECRET is missing"}},
-		{"a user in a URL", map[string]string{"X_AUTHORIZE_URL": "https://a:b@x.com/"}, []string{"X_AUTHORIZE_URL must not hold"}},
+		{"a user in a URL", map[string]string{"X_AUTHORIZE_URL": "https://a:b@x.com/"}, []string{"X_AUTHORIZE_URL must not have"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,7 +207,7 @@ func TestDemo(t *testing.T) {
 	l := newLab(t)
 	clear(l.env)
 	a := l.run("demo").want(0, "$ xpost whoami", "Hello from the command line", "[photo] Squares", "( ) Tea, 0 votes", "That was the tour")
-	if !strings.Contains(a.stderr, "Nothing reaches X") || !strings.Contains(a.stderr, "does so by itself") {
+	if !strings.Contains(a.stderr, "Nothing reaches X") || !strings.Contains(a.stderr, "opens it automatically") {
 		t.Errorf("said\n%s", a.stderr)
 	}
 	var p posts

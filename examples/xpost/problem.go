@@ -15,16 +15,16 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// problem is what went wrong, and what to do.
+// problem is an error with its explanation.
 type problem struct {
-	// Code is a word for programs.
+	// Code is for programs.
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Status is that of X's answer, where there was one.
+	// Status is the status of X's response, if there was one.
 	Status int `json:"status,omitempty"`
-	// RetryAt is when trying again makes sense, where that is known.
+	// RetryAt is the time to try again, if it is known.
 	RetryAt time.Time `json:"retry_at,omitzero"`
-	// Said is what X said.
+	// Said is X's own text.
 	Said string `json:"x_says,omitempty"`
 }
 
@@ -40,15 +40,15 @@ func (p problem) text() string {
 }
 
 var (
-	// errUnsure: X was asked for something and nobody knows whether it did it.
-	errUnsure = errors.New("no answer came from X, so it may have done what it was asked or not: look at xpost timeline -user me before you try again")
-	// errNotPosted: it was stopped before X was asked to post.
+	// errUnsure: a request was sent to X, and its result is unknown.
+	errUnsure = errors.New("X did not answer, so the request may or may not have been executed: run xpost timeline -user me before you try again")
+	// errNotPosted: the command was stopped before it asked X to post.
 	errNotPosted = errors.New("stopped; nothing was posted")
 )
 
 func (c *call) explain(err error) problem { return explain(err, c.opt) }
 
-// explain finds the words for err.
+// explain returns the problem for err.
 func explain(err error, opt options) problem {
 	login := "xpost login"
 	if opt.oauth1 {
@@ -85,13 +85,13 @@ func explain(err error, opt options) problem {
 		return problem{Code: "not_signed_in", Message: nobody.text}
 	case errors.As(err, &unknown):
 		return problem{Code: "key_missing", Message: "the token is sealed with the secret of id " + unknown.ID + ", which is not in the key file beside the database: " +
-			"add it there as a line of its own, or run " + login + " for a new token. Nothing was deleted"}
+			"add it there on a separate line, or run " + login + " for a new token. Nothing was deleted"}
 	case errors.Is(err, tokenstore.ErrUnreadable):
 		return problem{Code: "damaged", Message: "the stored token is damaged: run " + login}
 	case errors.Is(err, client.ErrNotRefreshable):
-		return problem{Code: "not_refreshable", Message: "this token cannot be refreshed: those of OAuth 1.0a do not expire, those of OAuth 2.0 need the scope offline.access"}
+		return problem{Code: "not_refreshable", Message: "this token cannot be refreshed: OAuth 1.0a tokens do not expire, and OAuth 2.0 tokens need the scope offline.access"}
 	case errors.Is(err, client.ErrForeignHost):
-		return problem{Code: "foreign_host", Message: "the address is not on X's API, so no credentials were sent there and nothing was asked"}
+		return problem{Code: "foreign_host", Message: "the address does not belong to X's API, so nothing was sent there"}
 	case errors.Is(err, client.ErrReauthRequired):
 		return problem{Code: "sign_in_again", Message: "X no longer accepts this sign-in: run " + login}
 	case errors.As(err, &x):
@@ -103,7 +103,7 @@ func explain(err error, opt options) problem {
 	case errors.As(err, &pe):
 		return explainSignIn(pe, login)
 	case errors.Is(err, client.ErrUnavailable):
-		return problem{Code: "unavailable", Message: "no good token can be had at the moment, because X or the file does not answer: try again later"}
+		return problem{Code: "unavailable", Message: "no valid token is available at the moment, because X or the file does not answer: try again later"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem{Code: "unavailable", Message: "X took too long: try again later"}
 	case errors.As(err, &broken):
@@ -114,34 +114,34 @@ func explain(err error, opt options) problem {
 	return problem{Code: "failed", Message: err.Error()}
 }
 
-// explainSignIn is for what the kit's providers fail with; its own text has no secret.
+// explainSignIn is for errors of the kit's providers, whose texts contain no secret.
 func explainSignIn(e *provider.Error, login string) problem {
 	p := problem{Code: "sign_in", Status: e.Status, RetryAt: e.RetryAt}
 	switch e.Kind {
 	case provider.ErrDenied:
-		p.Code, p.Message = "denied", "X was told no, so nobody is signed in"
+		p.Code, p.Message = "denied", "the sign-in was declined at X"
 	case provider.ErrOtherBrowser:
-		p.Code, p.Message = "other_sign_in", "this address ends another sign-in: open the address that xpost link printed last, and paste the one that comes of it"
+		p.Code, p.Message = "other_sign_in", "this address belongs to another sign-in: open the address that xpost link printed last, and paste the address at its end"
 	case provider.ErrAccountRefused:
 		p.Code, p.Message = "account_refused", "X has suspended, locked or restricted the account: open X to see what it asks for"
 	case provider.ErrExpired:
 		p.Code, p.Message = "expired", "the PIN or code is wrong, too old or used already: run "+login+" again, or xpost link"
 	case provider.ErrRateLimited:
-		p.Code, p.Message = "rate_limited", "X asks for a pause"
+		p.Code, p.Message = "rate_limited", "the rate limit of X is reached"
 	case provider.ErrTokenRefused:
 		p.Code, p.Message = "sign_in_again", "X no longer accepts this sign-in: run "+login
 	case provider.ErrRefused:
 		p.Code, p.Message = "refused", "X refuses the application: "+e.Error()
 	case provider.ErrUnavailable:
-		p.Code, p.Message = "unavailable", "X does not answer as it should; try again later: "+e.Error()
+		p.Code, p.Message = "unavailable", "X does not answer as expected; try again later: "+e.Error()
 	default:
 		p.Message = e.Error()
 	}
 	return p
 }
 
-// notConnected says why no connection to X came about, or returns "" if that is not what err
-// is about. Nothing was sent then.
+// notConnected returns why there was no connection to X, or "" for other errors. In this case
+// nothing was sent.
 func notConnected(err error) string {
 	var name *net.DNSError
 	var op *net.OpError
@@ -156,21 +156,21 @@ func notConnected(err error) string {
 	return ""
 }
 
-// explainRefusal is for what X's API refuses.
+// explainRefusal is for refusals of X's API.
 func explainRefusal(e *xapi.Error, login string) problem {
 	p := problem{Code: e.Cause, Status: e.Status, RetryAt: e.RetryAt, Said: e.Detail}
 	switch e.Cause {
 	case "no_credits":
-		p.Message = "the application has used up what X allows it: see its credits at console.x.com"
+		p.Message = "the application has reached its limit at X: see its credits at console.x.com"
 	case "rate_limited":
-		p.Message = "X asks for a pause: there have been too many of these calls"
+		p.Message = "the rate limit of X is reached: there have been too many of these calls"
 	case "unauthorized":
-		// The kit has refreshed and asked again before it lets a 401 through.
+		// The kit has refreshed the token and tried again before it returns a 401.
 		p.Message = "X does not accept this sign-in at the moment. If trying again does not help, run " + login
 	case "account_refused":
 		p.Message = "X has suspended, locked or restricted the account: open X to see what it asks for"
 	case "duplicate":
-		p.Message = "this was posted already, and X does not take the same text twice: change a word"
+		p.Message = "this was posted already, and X does not accept the same text twice: change a word"
 	case "read_only":
 		p.Message = "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
 	case "no_access":
@@ -178,13 +178,13 @@ func explainRefusal(e *xapi.Error, login string) problem {
 	case "forbidden":
 		p.Message = "X does not allow this: the sign-in may lack a scope"
 	case "not_found":
-		p.Message = "X does not know this"
+		p.Message = "X did not find this"
 	case "too_large":
 		p.Message = "this is too large for X"
 	case "unavailable":
-		p.Message = fmt.Sprintf("X has trouble of its own (status %d): try again later", e.Status)
+		p.Message = fmt.Sprintf("X has an internal error (status %d): try again later", e.Status)
 	default:
-		p.Message = fmt.Sprintf("X did not take this (status %d)", e.Status)
+		p.Message = fmt.Sprintf("X did not accept this (status %d)", e.Status)
 	}
 	if e.Code == "processing_failed" {
 		p.Code, p.Message, p.Status, p.Said = e.Code, "X cannot process the file: "+e.Detail, 0, ""

@@ -28,7 +28,7 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// process prepares bin with the lab's variables and no others of its own.
+// process prepares bin with only the lab's variables.
 func (l *lab) process(bin string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(l.Context(), bin, args...)
 	cmd.Dir = l.TempDir()
@@ -44,7 +44,7 @@ func (l *lab) process(bin string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ran runs a process to its end, and during meanwhile.
+// ran runs a process to its end, and calls during meanwhile.
 func (l *lab) ran(cmd *exec.Cmd, during ...func()) answer {
 	l.Helper()
 	var stdout, stderr strings.Builder
@@ -107,10 +107,10 @@ func oneAfterTheOther(t *testing.T, bin string) {
 	}
 	l.ran(l.process(bin, "text", "From a process")).want(0, "Posted")
 
-	// An OAuth 2.0 token, rotated by one process, is the next one's.
+	// One process rotates an OAuth 2.0 token, and the next process uses it.
 	l.signIn(byOAuth2, xtest.DefaultUserID).want(0)
 	for range 2 {
-		l.ran(l.process(bin, "refresh")).want(0, "is good until")
+		l.ran(l.process(bin, "refresh")).want(0, "is valid until")
 	}
 	l.ran(l.process(bin, "text", "After refreshes")).want(0)
 	l.ran(l.process(bin, "text")).want(2, "xpost: text takes one TEXT")
@@ -136,7 +136,7 @@ func oneAfterTheOther(t *testing.T, bin string) {
 	l.ran(l.process(bin, "revoke")).want(0, "revoked at X")
 }
 
-// atTheSameTime: commands do not spend each other's refresh token.
+// atTheSameTime: concurrent commands do not use up each other's refresh token.
 func atTheSameTime(t *testing.T, bin string) {
 	l := signedIn(t, byOAuth2)
 	done := make(chan answer)

@@ -6,15 +6,15 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// bar shows how far a file is. It draws only where a person looks at standard error, and
-// leaves nothing there at its end. Goroutines may share it.
+// bar shows the progress of a file. It draws only if standard error is a terminal, and clears
+// the line at its end. Goroutines may share it.
 type bar struct {
 	world world
 	mu    sync.Mutex // guards shown
 	shown *progressbar.ProgressBar
 }
 
-// begin ends what was drawn before and draws name with total steps or bytes.
+// begin ends the previous bar and draws name with total steps or bytes.
 func (b *bar) begin(name string, total int64, bytes bool) {
 	b.end()
 	if !b.world.terminal {
@@ -37,7 +37,7 @@ func (b *bar) begin(name string, total int64, bytes bool) {
 	b.shown = progressbar.NewOptions64(total, options...)
 }
 
-// at says how many steps or bytes are done. The transport calls it, and may do so after the
+// at sets the number of finished steps or bytes. The transport calls it, and may do so after the
 // request has ended.
 func (b *bar) at(n int64) {
 	b.mu.Lock()

@@ -33,7 +33,7 @@ func pollFields() []twitter.PollField {
 	return []twitter.PollField{twitter.PollFieldEndDateTime, twitter.PollFieldVotingStatus}
 }
 
-// posts are a page of posts as -json shows it.
+// posts are a page of posts, as -json shows it.
 type posts struct {
 	Data     []*twitter.TweetObj       `json:"data"`
 	Includes *twitter.TweetRawIncludes `json:"includes,omitempty"`
@@ -41,7 +41,7 @@ type posts struct {
 }
 
 func timeline(ctx context.Context, c *call) (result, error) {
-	// What X takes: https://docs.x.com names 5 as the least of a user's posts.
+	// X's limits: https://docs.x.com names 5 as the minimum for a user's posts.
 	if c.opt.count < 5 || c.opt.count > 100 {
 		return result{}, usagef("timeline: -n is from 5 to 100")
 	}
@@ -80,7 +80,7 @@ func timeline(ctx context.Context, c *call) (result, error) {
 	return result{document: p, write: p.write}, nil
 }
 
-// userID finds the id of a user by name, which costs a call, or knows it.
+// userID returns the id of a user. For a name that costs a call.
 func (x *api) userID(ctx context.Context, user string) (string, error) {
 	name := strings.TrimPrefix(user, "@")
 	switch {
@@ -102,7 +102,7 @@ func (x *api) userID(ctx context.Context, user string) (string, error) {
 	return "", fmt.Errorf("there is no user @%s at X", name)
 }
 
-// present returns the elements that are there, and an empty list rather than none.
+// present returns the existing elements, or an empty list instead of nil.
 func present[T any](all []*T) []*T {
 	return append([]*T{}, slices.DeleteFunc(all, func(t *T) bool { return t == nil })...)
 }
@@ -166,7 +166,7 @@ func writeNext(w io.Writer, next string) {
 	}
 }
 
-// people are a page of users as -json shows it.
+// people are a page of users, as -json shows it.
 type people struct {
 	Data []*twitter.UserObj `json:"data"`
 	Next string             `json:"next,omitempty"`

@@ -66,9 +66,9 @@ func TestCustom(t *testing.T) {
 		if got := l.newest().Text; got != "By pipe" {
 			t.Errorf("posted %q", got)
 		}
-		// X's own words are the document, and the status tells.
+		// X's own response is the document, and the status shows the result.
 		var refused struct{ Status int }
-		a := l.run("-json", "custom", "GET", "/2/no/such/path").want(1, "X does not know this")
+		a := l.run("-json", "custom", "GET", "/2/no/such/path").want(1, "X did not find this")
 		a.json(&refused)
 		if refused.Status != http.StatusNotFound {
 			t.Errorf("%s", a.stdout)
@@ -81,20 +81,20 @@ func TestCustom(t *testing.T) {
 	})
 }
 
-// Credentials go to X's API alone, however the address is written.
+// Credentials go only to X's API, in whatever form the address is written.
 func TestCustomGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	elsewhere := newLab(t)
 	l := signedIn(t, byOAuth2)
 	host := strings.TrimPrefix(elsewhere.url, "http://")
 	for _, address := range []string{elsewhere.url + "/2/users/me", "https://api.x.com.evil.example/", "http://127.0.0.1@" + host + "/2/users/me"} {
-		l.run("custom", "GET", address).want(1, "not on X's API")
+		l.run("custom", "GET", address).want(1, "does not belong to X's API")
 	}
 	for _, address := range []string{"//" + host + "/2/users/me", "/\\" + host, "/@" + host} {
 		l.run("custom", "GET", address).want(1)
 	}
 	l.x.Fail(xtest.Fault{Path: "/2/users/me", Status: 302, Header: http.Header{"Location": {elsewhere.url + "/2/users/me"}}})
-	l.run("custom", "GET", "/2/users/me").want(1, "not on X's API")
+	l.run("custom", "GET", "/2/users/me").want(1, "does not belong to X's API")
 	if n := len(elsewhere.x.Requests()); n != 0 {
 		t.Errorf("%d requests went elsewhere", n)
 	}

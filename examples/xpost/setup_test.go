@@ -22,8 +22,8 @@ import (
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
-// lab is a local X and a user's machine. It knows the secrets that passed by and everything
-// that was printed, and its test ends with a search for the ones in the other.
+// lab is a local X and a user's machine. It records the secrets in use and all output, and its
+// test ends with a search for the secrets in the output.
 type lab struct {
 	*testing.T
 	x    *xtest.X
@@ -36,7 +36,7 @@ type lab struct {
 	secrets map[string]string
 	printed []string
 	waited  []time.Duration
-	issues  []map[string]any // tokens that X gave out, by the names of -auth
+	issues  []map[string]any // tokens that X issued, by the names of -auth
 }
 
 func newLab(t *testing.T) *lab {
@@ -55,7 +55,7 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// serve is X, and notes the tokens that it gives out.
+// serve is X, and records the tokens that it issues.
 func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/2/oauth2/token" && r.URL.Path != "/oauth/access_token" && r.URL.Path != "/oauth/request_token" {
 		l.x.ServeHTTP(w, r)
@@ -72,7 +72,7 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 		l.secret("a refresh token", tokens.Refresh)
 		l.issue("access_token", tokens.Access, "refresh_token", tokens.Refresh)
 	} else if q, err := url.ParseQuery(rec.Body.String()); err == nil {
-		// A request token is in the address that a person opens.
+		// The address that a person opens contains a request token.
 		if r.URL.Path == "/oauth/access_token" {
 			l.secret("an OAuth 1.0a token", q.Get("oauth_token"))
 			l.issue("oauth_token", q.Get("oauth_token"), "oauth_token_secret", q.Get("oauth_token_secret"))
@@ -101,7 +101,7 @@ func (l *lab) secret(what, value string) {
 	l.secrets[value] = what
 }
 
-// known are the secrets that passed by so far.
+// known are the secrets that were used so far.
 func (l *lab) known() map[string]string {
 	for _, r := range l.x.Requests() {
 		for _, name := range []string{"code", "code_verifier", "refresh_token", "token"} {
@@ -130,7 +130,7 @@ func (l *lab) search() {
 	}
 }
 
-// answer is what a command came to.
+// answer is the result of a command.
 type answer struct {
 	*lab
 	args           []string
@@ -138,7 +138,7 @@ type answer struct {
 	stdout, stderr string
 }
 
-// person is who sits in front of the command.
+// person is the user of the command.
 type person struct {
 	stdin    io.Reader
 	browse   func(ctx context.Context, address string)
@@ -179,8 +179,8 @@ func (l *lab) runAs(ctx context.Context, p person, args ...string) answer {
 	return a
 }
 
-// callback takes a free port and registers its callback. The listener is there before its
-// number is known to anybody, so no other test gets the port.
+// callback takes a free port and registers its callback. The listener exists before the port is
+// known, so no other test gets the port.
 func (l *lab) callback() func(string, string) (net.Listener, error) {
 	l.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -199,8 +199,8 @@ func (l *lab) callback() func(string, string) (net.Listener, error) {
 	}
 }
 
-// want expects a status and texts on standard output, or on standard error where the
-// command is to fail.
+// want checks the status, and texts on standard output. If the command must fail, it checks
+// standard error.
 func (a answer) want(status int, texts ...string) answer {
 	a.Helper()
 	where := a.stdout
@@ -218,7 +218,7 @@ func (a answer) want(status int, texts ...string) answer {
 	return a
 }
 
-// json reads the one document on standard output.
+// json reads the single document on standard output.
 func (a answer) json(v any) {
 	a.Helper()
 	d := json.NewDecoder(strings.NewReader(a.stdout))
@@ -235,8 +235,8 @@ var (
 	shownPIN  = regexp.MustCompile(`>\s*(\d{7})\s*<`)
 )
 
-// consent does what a person does at the consent page, in a browser of their own, and
-// returns the page on which that ends.
+// consent allows the application at the consent page, in a separate browser, and returns the
+// last page.
 func (l *lab) consent(address, user, decision string) (*http.Response, string) {
 	l.Helper()
 	jar, _ := cookiejar.New(nil)
@@ -262,7 +262,7 @@ func (l *lab) consent(address, user, decision string) (*http.Response, string) {
 	return get(browser.PostForm(address, url.Values{"form_token": {token[1]}, "decision": {decision}, "account": {user}}))
 }
 
-// pin approves and reads the PIN off the page.
+// pin approves and reads the PIN from the page.
 func (l *lab) pin(address, user string) string {
 	l.Helper()
 	_, page := l.consent(address, user, "authorize")
@@ -280,7 +280,7 @@ const (
 	byOAuth1 = "OAuth 1.0a"
 )
 
-// signIn signs in as a person does.
+// signIn signs in like a person.
 func (l *lab) signIn(protocol, user string) answer {
 	l.Helper()
 	return l.signInAs(l.Context(), protocol, user)
@@ -307,7 +307,7 @@ func signedIn(t *testing.T, protocol string) *lab {
 	return l
 }
 
-// everyProtocol runs a test with each.
+// everyProtocol runs a test with each protocol.
 func everyProtocol(t *testing.T, test func(*testing.T, *lab)) {
 	for _, protocol := range []string{byOAuth2, byOAuth1} {
 		t.Run(protocol, func(t *testing.T) {
@@ -317,7 +317,7 @@ func everyProtocol(t *testing.T, test func(*testing.T, *lab)) {
 	}
 }
 
-// keyboard is standard input that waits until something is typed, and then ends.
+// keyboard is standard input that waits until a text is typed, and then ends.
 type keyboard struct {
 	*io.PipeReader
 	w *io.PipeWriter
@@ -333,7 +333,7 @@ func (k *keyboard) typed(s string) {
 	_ = k.w.Close()
 }
 
-// tell is a person's browse that hands on the address.
+// tell returns a browse function for a person, which passes the address on.
 func tell(address chan<- string) func(context.Context, string) {
 	return func(_ context.Context, a string) { address <- a }
 }

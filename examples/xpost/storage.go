@@ -26,19 +26,19 @@ type storage struct {
 	keyFile string
 }
 
-// openStorage opens the file, or makes it, for this user alone.
+// openStorage opens or creates the file, readable for this user only.
 func openStorage(ctx context.Context, file string) (*storage, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("there is no place for the tokens: %w. XPOST_DB names another file", err)
+		return nil, fmt.Errorf("the file for the tokens cannot be created: %w. Set XPOST_DB to another file", err)
 	}
-	// The driver's own words for a file that cannot be written do not say why.
+	// The driver's error for a read-only file does not give the reason.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("the file with the tokens cannot be written: %w. XPOST_DB names another one", err)
+		return nil, fmt.Errorf("the file with the tokens cannot be written: %w. Set XPOST_DB to another file", err)
 	}
 	if err := f.Close(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func openStorage(ctx context.Context, file string) (*storage, error) {
 		return nil, err
 	}
 	if err := s.prepare(ctx, keys); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w. XPOST_DB names another file", path, err), s.db.Close())
+		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w. Set XPOST_DB to another file", path, err), s.db.Close())
 	}
 	return s, nil
 }
@@ -79,9 +79,9 @@ func (s *storage) prepare(ctx context.Context, keys []string) error {
 	return err
 }
 
-// makeAccounts makes the table of accounts, on the first connection to a file. That one
-// also changes a new file to WAL mode, for which SQLite does not wait while another process
-// does it: the waiting is here.
+// makeAccounts creates the table of accounts, on the first connection to a file. That connection
+// also changes a new file to WAL mode. SQLite does not wait if another process does so at the
+// same time, so this function retries.
 func makeAccounts(ctx context.Context, db *sql.DB) error {
 	for {
 		_, err := db.ExecContext(ctx, accountsTable+"; "+importsTable)
@@ -100,7 +100,7 @@ func makeAccounts(ctx context.Context, db *sql.DB) error {
 func source(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // a drive of Windows
+		path = "/" + path // a Windows drive
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(1000)&_pragma=journal_mode(WAL)"}
 	return u.String()

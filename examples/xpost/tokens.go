@@ -15,7 +15,7 @@ func refresh(ctx context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	// Of an account's two tokens only one can be refreshed.
+	// Only one of an account's two tokens can be refreshed.
 	a := all[0]
 	for _, other := range all {
 		if other.id != a.id {
@@ -43,7 +43,7 @@ func revoke(ctx context.Context, c *call) (result, error) {
 	return result{document: e, write: e.write}, err
 }
 
-// logout ends the account's tokens by both protocols, or those of all accounts.
+// logout ends the account's tokens for both protocols, or those of all accounts.
 func logout(ctx context.Context, c *call) (result, error) {
 	all, err := c.accounts(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func logout(ctx context.Context, c *call) (result, error) {
 	}}, nil
 }
 
-// ended is a token that is gone, as -json shows it.
+// ended is a deleted token, as -json shows it.
 type ended struct {
 	ID       string `json:"id"`
 	Username string `json:"username"`
@@ -87,8 +87,8 @@ type ended struct {
 	Revoked  bool   `json:"revoked"`
 }
 
-// end deletes a's token here, and revokes it at X if X can be told. Without the credentials
-// that it was issued to, X cannot.
+// end deletes a's token here, and revokes it at X if possible. Revocation needs the credentials
+// for which the token was issued.
 func (c *call) end(ctx context.Context, a account) (e ended, err error) {
 	c.notRevoked = nil
 	if c.usable(a) == nil {
@@ -115,5 +115,5 @@ func (e ended) write(w io.Writer) {
 		fmt.Fprintln(w, " and revoked at X.")
 		return
 	}
-	fmt.Fprintln(w, ", but X could not be told. To be sure, remove the application at x.com/settings/connected_apps.")
+	fmt.Fprintln(w, ", but could not be revoked at X. To be sure, remove the application at x.com/settings/connected_apps.")
 }

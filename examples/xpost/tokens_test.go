@@ -17,18 +17,19 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// X rotates refresh tokens: the second refresh works only with what the first one saved.
+// X rotates refresh tokens: the second refresh works only with the token that the first one
+// saved.
 func TestARotatedRefreshTokenWorksInTheNextCommand(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
 	for i := range 3 {
-		l.run("refresh").want(0, "is good until")
+		l.run("refresh").want(0, "is valid until")
 		if n := l.x.Count(http.MethodPost, "/2/oauth2/token"); n != i+2 {
 			t.Fatalf("%d calls to the token endpoint after %d refreshes and a sign-in", n, i+1)
 		}
 	}
 	l.run("text", "After refreshes").want(0)
-	// Nobody asks for this one: the token has expired.
+	// This refresh happens automatically, because the token has expired.
 	l.x.Advance(3 * time.Hour)
 	l.run("text", "After three hours").want(0)
 	if n := l.x.Count(http.MethodPost, "/2/oauth2/token"); n != 5 {
@@ -43,7 +44,7 @@ func TestARotatedRefreshTokenWorksInTheNextCommand(t *testing.T) {
 
 func TestRefreshIsNotForEveryToken(t *testing.T) {
 	t.Parallel()
-	signedIn(t, byOAuth1).run("refresh").want(1, "OAuth 1.0a do not expire")
+	signedIn(t, byOAuth1).run("refresh").want(1, "OAuth 1.0a tokens do not expire")
 	l := signedIn(t, byOAuth2)
 	l.x.RevokeApp(xtest.DefaultUserID)
 	l.run("refresh").want(1, "run xpost login")
@@ -86,7 +87,7 @@ func TestRevokeWhenXIsAway(t *testing.T) {
 	l.run("whoami").want(1, "nobody is signed in")
 }
 
-// Whoever reads the file, or a copy of it, can use no token.
+// A reader of the file, or of a copy, cannot use any token.
 func TestTokensAreSealed(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
@@ -141,7 +142,7 @@ func TestTheKeyFileIsLost(t *testing.T) {
 			t.Errorf("%s: %+v", args, failed)
 		}
 	}
-	// Beside the new key the old one opens what it sealed.
+	// If the old key is added after the new one, its tokens open.
 	made, err := os.ReadFile(keys)
 	if err != nil {
 		t.Fatal(err)
@@ -170,12 +171,12 @@ func TestKeyFilesThatDoNotDo(t *testing.T) {
 		l.run("accounts").want(1, "chmod 600 "+keys)
 	}
 	l.env["XPOST_DB"] = filepath.Dir(l.file)
-	l.run("accounts").want(1, "XPOST_DB names another")
+	l.run("accounts").want(1, "Set XPOST_DB to another")
 	l.env["XPOST_DB"] = keys
 	l.run("accounts").want(1, "cannot be used as a database")
 }
 
-// sealedBy is the id of the secret behind the one token in a file.
+// sealedBy is the id of the secret that sealed the single token in a file.
 func sealedBy(t *testing.T, file string) string {
 	t.Helper()
 	s, err := openStorage(t.Context(), file)

@@ -14,8 +14,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// toolkit has a test for each row of README's table about toolkits: each runs the command
-// and looks at what the local X has recorded.
+// toolkit has a test for each row of README's table about toolkits. Each test runs the command
+// and checks what the local X has recorded.
 var toolkit = map[string]struct {
 	command string
 	test    func(*lab)
@@ -47,7 +47,7 @@ func TestToolkit(t *testing.T) {
 	}
 }
 
-// Each row of README's table is tested, and each test has a row with its command.
+// Each row of README's table has a test, and each test has a row with its command.
 func TestToolkitTable(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -92,7 +92,7 @@ func (l *lab) form(path string) (url.Values, http.Header) {
 	return nil, nil
 }
 
-// parameters is a file for -auth with a confidential client and a callback elsewhere.
+// parameters is a file for -auth with a confidential client and a callback on another host.
 func (l *lab) parameters() string {
 	l.Helper()
 	l.x.SetCallbacks("https://example.com/back")
@@ -133,8 +133,8 @@ func (l *lab) toolkitToken() {
 	}
 }
 
-// toolkitRefresh is the scheduled job of a toolkit: a refresh every two hours, which uses the
-// refresh token that the one before has brought.
+// toolkitRefresh is the scheduled job of a toolkit: a refresh every two hours, with the refresh
+// token from the refresh before.
 func (l *lab) toolkitRefresh() {
 	two, _ := l.issued()
 	file := l.authFile(two)
@@ -143,7 +143,7 @@ func (l *lab) toolkitRefresh() {
 		if i == 0 {
 			newest = two["refresh_token"].(string)
 		}
-		l.run("-auth", file, "refresh").want(0, "is good until")
+		l.run("-auth", file, "refresh").want(0, "is valid until")
 		form, _ := l.form("/2/oauth2/token")
 		if form.Get("grant_type") != "refresh_token" || form.Get("refresh_token") != newest {
 			l.Errorf("refresh %d did not use the newest refresh token", i+1)
@@ -170,7 +170,7 @@ func (l *lab) toolkitText() {
 func (l *lab) toolkitImage() {
 	l.signIn(byOAuth1, xtest.DefaultUserID).want(0)
 	one, two := photo(l.T, 20), photo(l.T, 21)
-	// A toolkit takes bytes too: they come through standard input.
+	// A toolkit also accepts bytes. Here they come through standard input.
 	l.runAs(l.Context(), person{stdin: bytes.NewReader(two)}, "image", "-text", "Two", place(l.T, "one.png", one), "-").want(0)
 	got := l.newest()
 	if got.Text != "Two" || len(got.MediaKeys) != 2 || !bytes.Equal(l.uploaded(got.MediaKeys[0]), one) || !bytes.Equal(l.uploaded(got.MediaKeys[1]), two) {
@@ -200,7 +200,7 @@ func (l *lab) toolkitVideo() {
 	}
 }
 
-// minutes is how long X keeps the newest post's poll open.
+// minutes is the duration of the newest post's poll.
 func (l *lab) minutes() int {
 	l.Helper()
 	var found struct {
@@ -237,14 +237,14 @@ func (l *lab) toolkitCustom() {
 	if got := l.newest(); !slices.Equal(got.PollOptions, []string{"This", "That"}) || l.minutes() != 120 {
 		l.Errorf("%+v", got)
 	}
-	// Fields of X's own that no flag has.
+	// Fields of X for which there is no flag.
 	l.run("custom", "-media", file, "POST", "/2/tweets", `{"text":"By hand","reply_settings":"following"}`).want(0)
 	if got := l.newest(); got.Text != "By hand" || len(got.MediaKeys) != 1 || !bytes.Equal(l.uploaded(got.MediaKeys[0]), picture) {
 		l.Errorf("%+v", got)
 	}
 }
 
-// ids are the ids that upload printed, which a post can use.
+// ids are the ids that upload printed, for use in a post.
 func (l *lab) ids(a answer) []string {
 	l.Helper()
 	ids := strings.Fields(a.want(0).stdout)
@@ -299,7 +299,7 @@ func (l *lab) toolkitParts() {
 	}
 }
 
-// toolkitParameters gives all ten parameters at once, and no variable.
+// toolkitParameters sets all ten parameters in the file, and no variable.
 func (l *lab) toolkitParameters() {
 	two, one := l.issued()
 	for _, name := range []string{"X_CLIENT_ID", "X_CONSUMER_KEY", "X_CONSUMER_SECRET"} {
@@ -330,7 +330,7 @@ func (l *lab) toolkitParameters() {
 	if form, _ := l.form("/2/oauth2/token"); form.Get("refresh_token") != two["refresh_token"] || form.Get("client_id") != xtest.DefaultPublicClientID {
 		l.Error("the refresh did not use the refresh token and the client")
 	}
-	// Where the file and the variables differ, the file counts.
+	// If the file and the variables differ, the file counts.
 	l.env["X_CLIENT_ID"], l.env["X_CLIENT_SECRET"], l.env["X_SCOPES"] = "another", "secret of another", "tweet.read users.read"
 	l.x.SetCallbacks("https://example.com/back")
 	q, _ := url.Parse(l.begin("-auth", file))

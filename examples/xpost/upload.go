@@ -9,7 +9,7 @@ import (
 	"github.com/xsignin/xsignin/xapi"
 )
 
-// uploaded is an upload as -json shows it.
+// uploaded is an upload, as -json shows it.
 type uploaded struct {
 	ID    string   `json:"id,omitempty"`
 	File  string   `json:"file"`
@@ -65,8 +65,8 @@ func (c *call) uploadAll(ctx context.Context, x *api, files []*mediaFile) (ids [
 	return ids, nil
 }
 
-// upload sends f, shows how far it is, and returns X's id. X forgets an upload that no post
-// uses after a day, so an upload that is stopped needs no clearing up.
+// upload sends f, shows the progress, and returns X's id. X deletes an unused upload after a
+// day, so a stopped upload needs no cleanup.
 func (c *call) upload(ctx context.Context, x *api, f *mediaFile) (id string, err error) {
 	b := &bar{world: c.world}
 	defer b.end()
@@ -85,7 +85,8 @@ func (c *call) upload(ctx context.Context, x *api, f *mediaFile) (id string, err
 	})
 }
 
-// brief leaves space for the bar beside a name: a line that wraps is not drawn over.
+// brief shortens a name so that the bar fits on the line, because a wrapped line cannot be
+// redrawn.
 func brief(name string) string {
 	const most = 20
 	if r := []rune(name); len(r) > most {

@@ -39,7 +39,7 @@ func noise(n int) []byte {
 	return b
 }
 
-// film is something that begins as an MP4 file does; the simulator looks no further.
+// film begins like an MP4 file. The simulator checks no more.
 func film(size int) []byte {
 	return append([]byte("\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"), noise(size-24)...)
 }
@@ -76,7 +76,7 @@ func (l *lab) appends() int {
 	return n
 }
 
-// uploaded is what X has of the newest post's media.
+// uploaded is the media of the newest post at X.
 func (l *lab) uploaded(key string) []byte {
 	l.Helper()
 	resp, err := http.Get(l.url + "/media/" + key)
@@ -142,7 +142,7 @@ func TestVideo(t *testing.T) {
 		if n := l.appends(); n != 4 {
 			t.Errorf("%d segments, not 4", n)
 		}
-		// The simulator takes two questions, and says to come back after a second.
+		// The simulator needs two questions, and asks to come back after a second.
 		if n := l.x.Count(http.MethodGet, "/2/media/upload"); n != 2 || len(l.waited) != 2 || l.waited[0] != time.Second {
 			t.Errorf("%d questions, after %v", n, l.waited)
 		}
@@ -170,7 +170,7 @@ func TestFilesThatAreNotSent(t *testing.T) {
 	}{
 		{[]string{"image", good, filepath.Join(t.TempDir(), "none.png")}, "none.png"},
 		{[]string{"image", place(t, "film.png", film(100))}, "film.png looks like video/mp4"},
-		{[]string{"image", t.TempDir()}, "is no file"},
+		{[]string{"image", t.TempDir()}, "is not a file"},
 		{[]string{"image", place(t, "big.png", append(photo(t, 4), make([]byte, 5<<20)...))}, "up to 5 MB"},
 		{[]string{"image", place(t, "empty.png", nil)}, "empty.png"},
 		{[]string{"gif", good}, "give a GIF"},
@@ -200,7 +200,7 @@ func TestTypeOf(t *testing.T) {
 	}
 }
 
-// A body is counted as the network takes it, whatever the libraries hold in memory.
+// Count a body as the network takes it, not as the libraries buffer it.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	l := signedIn(t, byOAuth2)
@@ -219,20 +219,20 @@ func TestProgress(t *testing.T) {
 		t.Errorf("the file was drawn at %v percent only", between)
 	}
 	clean(t, a.stderr)
-	// Scripts see nothing of it.
+	// Scripts do not see any of it.
 	if a := l.run("-json", "video", "-text", "Again", path).want(0); a.stderr != "" {
 		t.Errorf("said %q", a.stderr)
 	}
 }
 
-// clean expects that a terminal's cursor ends at the beginning of a line that is empty.
+// clean checks that a terminal's cursor ends at the beginning of an empty line.
 func clean(t *testing.T, drawn string) {
 	t.Helper()
 	last := drawn[strings.LastIndex(drawn, "\n")+1:]
 	if !strings.HasSuffix(last, "\r") {
 		t.Fatalf("the cursor is not at the beginning of a line: %q", last)
 	}
-	// What the last drawing of each column left there.
+	// The remaining character of each column.
 	var line []rune
 	for part := range strings.SplitSeq(last, "\r") {
 		for i, r := range []rune(part) {
@@ -250,7 +250,7 @@ func clean(t *testing.T, drawn string) {
 	}
 }
 
-// held makes X keep the n-th request of an upload, and returns where that is told.
+// held makes X hold the n-th request of an upload, and returns a channel that reports that.
 func (l *lab) held(n int) <-chan struct{} {
 	reached, hold := make(chan struct{}), make(chan struct{})
 	if n > 1 {
@@ -295,5 +295,5 @@ func TestAPostIsStopped(t *testing.T) {
 		<-reached
 		cancel()
 	}()
-	l.runAs(ctx, person{}, "text", "Perhaps").want(130, "may have done what it was asked or not")
+	l.runAs(ctx, person{}, "text", "Perhaps").want(130, "may or may not have been executed")
 }

@@ -17,15 +17,15 @@ Signing in
   login                     by OAuth 2.0, through a redirect to this machine;
                             with -oauth1 by OAuth 1.0a, with a PIN to type in;
                             with tokens from outside, with those
-  link                      print the address of X's consent page alone, for a
+  link                      print only the address of X's consent page, for a
                             browser on another machine
   code [CODE | ADDRESS]     end that sign-in, by X's code or PIN, or by the whole
                             address that the browser shows afterwards
-  whoami                    the account that commands use. X is not asked
-  accounts                  all accounts that are signed in. X is not asked
+  whoami                    the account that commands use, without a call to X
+  accounts                  all signed-in accounts, without a call to X
   refresh                   get a new OAuth 2.0 token now
-  revoke                    revoke one token at X, and forget it
-  logout [-all]             revoke all tokens of the account, and forget it
+  revoke                    revoke one token at X, and delete it
+  logout [-all]             revoke all tokens of the account, and delete them
 
 Posting. TEXT is one argument, and - reads it from standard input. A FILE that is
 named - is read from standard input too
@@ -54,7 +54,7 @@ Anything else
                             - reads the JSON from standard input. The ids of the
                             files are added to the JSON
   custom [-text TEXT] [-media FILE]... [-option ANSWER]... [-for DURATION]
-                            a post of any parts
+                            a post with any parts
   demo [COMMAND ...]        a tour, or one command, with a local simulator of X
 
 Flags for every command
@@ -64,7 +64,7 @@ Flags for every command
   -auth FILE                JSON with any of redirect_uri, scope, client_id,
                             client_secret, access_token, refresh_token,
                             oauth_token, oauth_token_secret, oauth_consumer_key,
-                            oauth_consumer_secret. They go before the variables
+                            oauth_consumer_secret. They override the variables
   -json                     one JSON document on standard output, also for
                             errors
   -h                        this text
@@ -75,7 +75,7 @@ Variables
   X_CLIENT_SECRET           client secret of OAuth 2.0. Leave it out for a
                             Native App, which has none
   X_CALLBACK_PORT           another port for the callback. Default 8722. X
-                            compares callbacks to the letter, so it is registered
+                            compares callbacks exactly, so register it
   X_CONSUMER_KEY            API key of OAuth 1.0a
   X_CONSUMER_SECRET         API key secret of OAuth 1.0a
   X_ACCESS_TOKEN            access token of OAuth 1.0a that X's console shows.
@@ -92,7 +92,7 @@ Variables
                             key in a file beside it, named FILE.keys. Default
                             xpost/tokens.db in the user's configuration directory
 
-The exit status is 0 when it worked, 1 when not, 2 for a wrong command line or a
+The exit status is 0 for success, 1 for failure, 2 for a wrong command line or a
 wrong variable, 3 without a connection to X, and 130 after Ctrl-C. Ctrl-C stops an
 upload; nothing is posted then.
 `
@@ -100,7 +100,7 @@ upload; nothing is posted then.
 const (
 	aboutLogin = `Signs in by OAuth 2.0, through a redirect to this machine, or with -oauth1 by
 OAuth 1.0a, with a PIN to type in. If X_ACCESS_TOKEN or the file of -auth has
-tokens, it takes them over instead.`
+tokens, it imports them instead.`
 	aboutLink = `Prints the address of X's consent page, and nothing else. Open it in a browser on
 any machine. Then end the sign-in with xpost code, on this machine.`
 	aboutCode = `Ends the sign-in that xpost link began: by the code, by the PIN of OAuth 1.0a, or
@@ -108,9 +108,9 @@ by the whole address that the browser shows at the end, whether or not it shows 
 page. Without an argument it asks for one, so that none stays in the shell's
 history. X's codes work for 30 seconds.`
 	aboutRefresh = `Gets a new OAuth 2.0 token and a new refresh token now, and saves both. Other
-commands do so by themselves when it is time.`
+commands refresh automatically.`
 	aboutLogout = `Signs the account out here: deletes its tokens of both protocols, and revokes them
-at X if X can be told.`
+at X if possible.`
 	aboutText  = `Posts a text. TEXT is one argument; - reads it from standard input.`
 	aboutImage = `Posts one to four JPEG, PNG or WebP pictures of up to 5 MB each.`
 	aboutGIF   = `Posts an animated GIF of up to 15 MB. X takes one in a post.`
@@ -149,7 +149,7 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// likely is the command that name was probably meant to be, or "".
+// likely is the command that the user probably meant by name, or "".
 func likely(name string) (found string) {
 	least := 3
 	for _, c := range append(commands(), command{name: "demo"}, command{name: "help"}) {

@@ -1,6 +1,5 @@
-// Command xsim is a local X (Twitter) to sign in with: package xtest as a process of its
-// own, for several applications at once and in any language. See README.md, or run it
-// with -h.
+// Command xsim is a local X (Twitter) for sign-ins. It runs package xtest in a separate process,
+// for several applications at once and in any language. See README.md, or run it with -h.
 package main
 
 import (
@@ -24,14 +23,14 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-const usage = `xsim is a local X to sign in with. Nothing in it reaches X.
+const usage = `xsim is a local X for sign-ins. It never contacts X.
 
 	go run ./examples/xsim
 
-Everything is set by environment variables:
+Environment variables configure everything:
 
-  ADDR                where to listen. Default 127.0.0.1:9090
-  X_CALLBACK_URLS     the callbacks of the application, compared to the letter, at most
+  ADDR                the address to listen on. Default 127.0.0.1:9090
+  X_CALLBACK_URLS     the callbacks of the application, compared exactly, at most
                       10, separated by commas or spaces.
                       Default http://127.0.0.1:8080/auth/callback
   X_CLIENT_ID         client id of the confidential OAuth 2.0 client
@@ -80,8 +79,8 @@ func main() {
 	}
 }
 
-// configError is everything that is wrong with the environment, one line each, each with
-// the name of its variable.
+// configError has all errors of the environment, one line each, each with the name of its
+// variable.
 type configError struct{ faults []error }
 
 func (e *configError) Error() string   { return errors.Join(e.faults...).Error() }
@@ -108,11 +107,11 @@ func readConfig(env func(string) string) (addr, state string, cfg xtest.Config, 
 		}),
 	}
 	if cfg.ClientID == cfg.PublicClientID {
-		fault("X_PUBLIC_CLIENT_ID", "must be another one than X_CLIENT_ID")
+		fault("X_PUBLIC_CLIENT_ID", "must differ from X_CLIENT_ID")
 	}
 	const most = 10
 	if n := len(cfg.Callbacks); n == 0 || n > most {
-		fault("X_CALLBACK_URLS", "must hold 1 to %d URLs, as X allows, and holds %d", most, n)
+		fault("X_CALLBACK_URLS", "must have 1 to %d URLs, as X allows, and has %d", most, n)
 	}
 	for _, s := range cfg.Callbacks {
 		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Host == "" {
@@ -185,13 +184,13 @@ func simulate(cfg xtest.Config) (x *xtest.X, err error) {
 	return xtest.New(cfg), nil
 }
 
-// announce says that x is ready, and what an application has to be told to use it.
+// announce prints that x is ready, and the variables for an application.
 func announce(w io.Writer, at string, cfg xtest.Config) {
 	_, _ = fmt.Fprintf(w, `Ready: %[1]s is a local X. Nothing here reaches X.
 # Callbacks: %[2]s
 # Accounts, keys, and the last requests: %[1]s/
 #
-# An application that reads its settings from the environment, such as examples/app, takes:
+# Settings for an application that reads the environment, such as examples/app:
 
 export X_API_URL=%[1]s
 export X_AUTHORIZE_URL=%[1]s/i/oauth2/authorize
@@ -216,8 +215,8 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// reachable is the host and port of a listener as a program on this machine can call it:
-// addr, with the port that the listener got.
+// reachable is the host and port of a listener for a program on this machine: addr, with the
+// actual port of the listener.
 func reachable(addr string, l net.Addr) string {
 	host, _, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {

@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// linkingSite is a site with its own users: the next sign-in is of the user that it returns.
+// linkingSite is a site with its own users. The next sign-in belongs to the returned user.
 func linkingSite(t *testing.T, transfer bool) (s *site, signInAs func(user string)) {
 	user := ""
 	s = newSite(t, func(c *xsignin.Config) {
@@ -23,7 +23,7 @@ func linkingSite(t *testing.T, transfer bool) (s *site, signInAs func(user strin
 	return s, func(u string) { user = u }
 }
 
-// tokensOf are the keys of the tokens that a user has.
+// tokensOf returns the keys of a user's tokens.
 func (s *site) tokensOf(user string) (keys []xsignin.Key) {
 	for _, key := range s.Tokens.Keys() {
 		if key.UserID == user && !strings.HasPrefix(key.Provider, ".") {
@@ -60,7 +60,7 @@ func TestAnAccountOfAnotherUserIsRefused(t *testing.T) {
 		t.Errorf("the owner's call: status %d, body %s", a.StatusCode, a.Text)
 	}
 
-	// The last token revoked frees the account.
+	// Revoking the last token frees the account.
 	for _, key := range s.tokensOf("user-1") {
 		if err := s.Kit.RevokeToken(t.Context(), key); err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func TestABrowserThatLinksAnAccountKeepsItsOwn(t *testing.T) {
 	if got := s.tokensOf("user-1"); len(got) != 2 {
 		t.Errorf("the user's tokens: %v", got)
 	}
-	// Another user in the same browser is another session.
+	// Another user in the same browser gets another session.
 	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})
 	signInAs("user-2")
 	b.SignIn("/auth/login", "7")

@@ -37,7 +37,7 @@ func (w *recycled) Header() http.Header         { w.use(); return w.ResponseWrit
 func (w *recycled) Write(b []byte) (int, error) { w.use(); return w.ResponseWriter.Write(b) }
 func (w *recycled) WriteHeader(code int)        { w.use(); w.ResponseWriter.WriteHeader(code) }
 
-// callback is a request to the callback that runs.
+// callback is a running request to the callback.
 type callback struct {
 	leave  context.CancelFunc
 	w      *recycled
@@ -45,7 +45,8 @@ type callback struct {
 	done   chan struct{}
 }
 
-// callback requests the callback as b, and returns when all waits. r.Context ends by leave.
+// callback requests the callback as b, and returns when all goroutines wait. leave ends
+// r.Context.
 func (s *site) callback(b *browser, address string) *callback {
 	r := httptest.NewRequest(http.MethodGet, address, http.NoBody)
 	for _, c := range b.Client.Jar.Cookies(r.URL) {
@@ -62,7 +63,7 @@ func (s *site) callback(b *browser, address string) *callback {
 	return c
 }
 
-// end ends the request as a middleware does that answers itself and recycles the writer.
+// end ends the request, like a middleware that answers itself and recycles the writer.
 func (c *callback) end() {
 	c.w.mu.Lock()
 	c.w.ended = true
@@ -110,8 +111,8 @@ func TestASecondCallbackTakesTheResultOver(t *testing.T) {
 	}
 }
 
-// TestNothingIsSavedForAVisitorWhoLeft: behind a timeout middleware the request ends at any
-// moment of the callback. Nothing is written then, and nothing is kept.
+// TestNothingIsSavedForAVisitorWhoLeft: behind a timeout middleware the request may end at any
+// moment of the callback. Afterwards nothing is written, and nothing is kept.
 func TestNothingIsSavedForAVisitorWhoLeft(t *testing.T) {
 	for _, p := range flows {
 		for _, late := range []string{"X", "the token store", "the session store"} {
@@ -137,7 +138,7 @@ func TestNothingIsSavedForAVisitorWhoLeft(t *testing.T) {
 	}
 }
 
-// slowStore makes the writes of a store late.
+// slowStore delays the writes of a store.
 type slowStore struct {
 	mu    sync.Mutex // guards delay
 	delay time.Duration
@@ -177,7 +178,7 @@ func (s slowSessions) Commit(key string, b []byte, expiry time.Time) error {
 	return s.Store.Commit(key, b, expiry)
 }
 
-// slowSite returns a site and what makes a part of it late once.
+// slowSite returns a site, and a function that delays one of its parts once.
 func slowSite(t *testing.T, part string) (func(s *site, path string), *site) {
 	tokens, sessions := &slowStore{}, &slowStore{}
 	s := newSite(t, func(c *xsignin.Config) {
@@ -195,7 +196,7 @@ func slowSite(t *testing.T, part string) (func(s *site, path string), *site) {
 	}, s
 }
 
-// TestBehindATimeoutHandler: the visitor gets the timeout's answer alone.
+// TestBehindATimeoutHandler checks that the visitor gets only the timeout's answer.
 func TestBehindATimeoutHandler(t *testing.T) {
 	s := newSite(t)
 	s.Bubble(func() {

@@ -15,9 +15,10 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// FuzzCallback: a browser with a sign-in under way by each protocol comes back with any
-// query. STATE and TOKEN in it stand for the handles of the two. Nobody is signed in by it,
-// nothing of it is repeated as it came, and a sign-in that it does not name goes on.
+// FuzzCallback: a browser with a pending sign-in by each protocol sends a callback with any query.
+// STATE and TOKEN in the query are replaced by the handles of the two. The callback signs no user
+// in, and its response does not repeat the query. A sign-in that the query does not name
+// continues.
 func FuzzCallback(f *testing.F) {
 	for _, seed := range []string{
 		"", "state=STATE", "state=STATE&code=made-up", "oauth_token=TOKEN&oauth_verifier=made-up", "denied=TOKEN", "denied=TOKEN&oauth_token=TOKEN",
@@ -32,8 +33,8 @@ func FuzzCallback(f *testing.F) {
 	cfg.OAuth1.ConsumerKey, cfg.OAuth1.ConsumerSecret = xtest.DefaultConsumerKey, xtest.DefaultConsumerSecret
 	x.SetCallbacks(cfg.PublicURL + "/auth/callback")
 	f.Fuzz(func(t *testing.T, query string) {
-		// One kit for each query: a kit that ends the oldest of a user's many sessions writes
-		// tombstones into the store, in the background.
+		// Use one kit for each query. A kit that ends the oldest of a user's many sessions
+		// writes tombstones into the store in the background.
 		cfg := cfg
 		store := memstore.NewWithCleanupInterval(0)
 		cfg.Session.Store = store
@@ -95,7 +96,7 @@ func FuzzCallback(f *testing.F) {
 			t.Fatalf("%q: a handle is in the page", query)
 		}
 		if !strings.Contains(query, "TOKEN") {
-			// By OAuth 1.0a, which needs no call that X limits.
+			// Use OAuth 1.0a, whose sign-in makes no call that X limits.
 			callback, err := x.Approve(byOne, xtest.DefaultUserID)
 			if err != nil {
 				t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestBlockedCookiesAreNamedAtTheSecondFailure follows the links that a visitor is shown.
+// TestBlockedCookiesAreNamedAtTheSecondFailure follows the links on the pages.
 func TestBlockedCookiesAreNamedAtTheSecondFailure(t *testing.T) {
 	again := regexp.MustCompile(`<a class="key" href="([^"]*)"`)
 	// retry follows the link of a page, and the redirects on this site.
@@ -46,7 +46,7 @@ func TestBlockedCookiesAreNamedAtTheSecondFailure(t *testing.T) {
 					t.Errorf("event %+v", e)
 				}
 			}
-			b.Client.Jar = jar // the visitor allows them
+			b.Client.Jar = jar // the visitor allows cookies
 			a = retry(s, b, a)
 			if a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID)); a.Redirect() != "/" || b.Who() == "" {
 				t.Errorf("with cookies: status %d to %q", a.StatusCode, a.Redirect())
@@ -55,7 +55,7 @@ func TestBlockedCookiesAreNamedAtTheSecondFailure(t *testing.T) {
 	}
 }
 
-// TestTheCookieTestLeavesNoCookie: a browser that keeps cookies goes on to X.
+// TestTheCookieTestLeavesNoCookie: a browser that keeps cookies continues to X.
 func TestTheCookieTestLeavesNoCookie(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()

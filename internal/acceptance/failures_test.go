@@ -17,7 +17,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// protocol is what the failures of the two protocols differ in.
+// protocol has the differences between the failures of the two protocols.
 type protocol struct {
 	name, login string
 	// handle and proof are the parameters of the callback.
@@ -31,19 +31,19 @@ var flows = []protocol{
 	{"x-oauth1", "/auth/login/x-oauth1", "oauth_token", "oauth_verifier", "/oauth/request_token", "/oauth/access_token"},
 }
 
-// failing is a sign-in that must not work out.
+// failing is a sign-in that must fail.
 type failing struct {
 	name   string
-	only   string // the protocol concerned; "" for both
+	only   string // the protocol; "" for both
 	status int
 	code   string
-	// run ends with the answer that the visitor sees.
+	// run returns the last response, which the visitor sees.
 	run func(t *testing.T, s *site, b *browser, p protocol) answer
-	// asked is how often X was asked for the token; -1 for any.
+	// asked is the number of token requests to X; -1 for any number.
 	asked int
 }
 
-// fault is a failure of X in the middle of an honest sign-in.
+// fault is a failure of X during an honest sign-in.
 func fault(path string, f xtest.Fault) func(*testing.T, *site, *browser, protocol) answer {
 	return func(_ *testing.T, s *site, b *browser, p protocol) answer {
 		callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
@@ -89,7 +89,7 @@ var failures = []failing{
 	}, 0},
 	{"an honest callback with nine kilobytes more", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, p protocol) answer {
 		a := b.Get(b.Approve(b.Begin(p.login), xtest.DefaultUserID) + "&more=" + strings.Repeat("a", 9<<10))
-		b.Send(http.MethodPost, "/auth/logout", nil) // clears the sign-in, which is still under way
+		b.Send(http.MethodPost, "/auth/logout", nil) // clears the sign-in, which is still pending
 		return a
 	}, 0},
 	{"handles of both protocols", "", 400, "other_browser", func(_ *testing.T, _ *site, b *browser, _ protocol) answer {
@@ -216,7 +216,7 @@ func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
 	}
 }
 
-// isFailurePage checks the page that a failure gives, and the headers that keep it harmless.
+// isFailurePage checks the page after a failure, and its security headers.
 func (s *site) isFailurePage(a answer, status int, code string) {
 	s.T.Helper()
 	if a.StatusCode != status || !strings.Contains(a.Text, "<code>"+code+"</code>") {
@@ -242,7 +242,7 @@ func (s *site) isFailurePage(a answer, status int, code string) {
 	}
 }
 
-// pending is the Cookie header with the sign-ins under way.
+// pending is the Cookie header with the pending sign-ins.
 func (b *browser) pending() string {
 	u, err := url.Parse(b.s.Public + "/")
 	if err != nil {
@@ -267,14 +267,14 @@ func TestACallbackWorksOnce(t *testing.T) {
 			if a := b.Get(callback); a.StatusCode != http.StatusSeeOther {
 				t.Fatalf("status %d", a.StatusCode)
 			}
-			// A reload gets the answer of the first.
+			// A reload gets the answer of the first request.
 			if a := b.Get(callback); a.StatusCode != http.StatusSeeOther || a.Redirect() != "/" {
 				t.Errorf("the second use: status %d to %q", a.StatusCode, a.Redirect())
 			}
 			if got := b.Who(); got != xtest.DefaultUserID {
 				t.Errorf("the second use changed who is signed in: %q", got)
 			}
-			// Somebody who saved the cookie too.
+			// So does a client that saved the cookie.
 			thief := s.browser()
 			if a := thief.Get(callback, "Cookie", kept); a.StatusCode != http.StatusBadRequest {
 				t.Errorf("a replay with the cookie: status %d", a.StatusCode)
@@ -307,8 +307,8 @@ func TestAStrangersLinkDoesNotDisturbASignInUnderWay(t *testing.T) {
 	}
 }
 
-// TestTheLogTellsOfAnotherHost, which is the commonest mistake in development, and does not
-// grow by all that somebody may write there.
+// TestTheLogTellsOfAnotherHost: this is the most common mistake in development. Clients cannot
+// fill the log with other hosts.
 func TestTheLogTellsOfAnotherHost(t *testing.T) {
 	s := newSite(t)
 	for _, host := range []string{"localhost:8080", strings.Repeat("a", 100_000)} {
@@ -423,8 +423,8 @@ func TestOnlyTheRightMethods(t *testing.T) {
 	}
 }
 
-// TestOnlyPageLoadsBeginASignIn: a request token costs a call to X, and any site could ask
-// for one by an image.
+// TestOnlyPageLoadsBeginASignIn: a request token costs a call to X, and any site could request
+// one with an image.
 func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 	for _, p := range flows {
 		s := newSite(t)
@@ -450,7 +450,7 @@ func TestOnlyPageLoadsBeginASignIn(t *testing.T) {
 		if len(s.X.Requests()) != 0 || len(b.Cookies()) != 0 {
 			t.Error("a sign-in was begun")
 		}
-		for _, dest := range []string{"document", "empty"} { // the latter by way of a service worker
+		for _, dest := range []string{"document", "empty"} { // the latter through a service worker
 			if a := b.Get(p.login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("a page load with destination %q: status %d", dest, a.StatusCode)
 			}

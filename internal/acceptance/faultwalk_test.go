@@ -20,29 +20,29 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// traveller goes on a journey.
+// traveller runs a journey.
 type traveller struct {
 	*browser
 	plan  *testkit.FaultPlan
 	login string
-	// provider is the name of the one that login leads to.
+	// provider is the name of the provider of login.
 	provider string
 	vault    *tokenstore.Vault
 	slowest  *slowest
-	// user is the application's id of the traveller. It is the account's id if the
-	// application has no users of its own.
+	// user is the application's id of the traveller. It is the account's id if the application
+	// has no users table.
 	user string
-	// former is the user who owned the account before, or "".
+	// former is the account's former owner, or "".
 	former string
 }
 
-// slowest is how long the requests for each path took at most.
+// slowest is the longest time of the requests for each path.
 type slowest struct {
 	mu sync.Mutex
 	of map[string]time.Duration
 }
 
-// ask makes a request and checks how long the visitor waits.
+// ask makes a request and measures its time.
 func (v *traveller) ask(what string, request func() answer) answer {
 	v.s.T.Helper()
 	begun := time.Now()
@@ -66,7 +66,7 @@ func (v *traveller) open(path string) answer {
 	return v.ask(what, func() answer { return v.Get(path) })
 }
 
-// bounds are what a visitor waits for at most, whatever fails.
+// bounds are the longest times that a visitor waits, whatever fails.
 var bounds = map[string]time.Duration{
 	"/auth/login":    25 * time.Second,
 	"/auth/callback": 25 * time.Second,
@@ -75,10 +75,10 @@ var bounds = map[string]time.Duration{
 	"/auth/session":  10 * time.Second,
 	"/me":            15 * time.Second,
 	"/scoped":        15 * time.Second,
-	"/call":          30 * time.Second, // 20 of them the handler's own
+	"/call":          30 * time.Second, // 20 of them are the handler's
 }
 
-// A step returns its last answer and whether it is what the visitor came for.
+// A step returns its last response, and whether the response is the expected one.
 type step struct {
 	name string
 	run  func(v *traveller) (a answer, done bool)
@@ -147,8 +147,8 @@ type journey struct {
 	name, login, provider string
 	steps                 []step
 	edit                  func(*xsignin.Config)
-	// users are the application's own users who link the account one after the other. The
-	// last one is the traveller, and the others have done it before.
+	// users are the application's users who link the account one after the other. The last one
+	// is the traveller. The others link it before the journey.
 	users []string
 }
 
@@ -235,8 +235,8 @@ func (j journey) site(t *testing.T, slow *slowest) (*site, *traveller) {
 	return s, v
 }
 
-// link lets the application's users before the traveller link the account. Their sessions
-// end and their tokens stay.
+// link lets the application's users before the traveller link the account. Their sessions end
+// and their tokens stay.
 func (j journey) link(v *traveller) {
 	for _, user := range j.users {
 		v.former, v.user = v.user, user
@@ -253,11 +253,11 @@ func (j journey) link(v *traveller) {
 	if len(j.users) < 2 {
 		v.former = ""
 	}
-	time.Sleep(2 * time.Minute) // what goes on in the background
+	time.Sleep(2 * time.Minute) // waits for work in the background
 	v.plan.Restart()
 }
 
-// owner is who owns the account.
+// owner returns the owner of the account.
 func (v *traveller) owner() tokenstore.Owner {
 	v.s.T.Helper()
 	o, _, err := v.vault.Owner(context.Background(), "x", xtest.DefaultUserID)
@@ -281,7 +281,7 @@ func (v *traveller) hasToken(user string) bool {
 	return err == nil
 }
 
-// stored is the token that is stored, and whether there is one with secrets in it.
+// stored returns the stored token, and whether it has secrets.
 func (v *traveller) stored() (tokenstore.Token, bool) {
 	v.s.T.Helper()
 	t, _, err := v.vault.Get(context.Background(), tokenstore.Key{Provider: v.provider, UserID: v.user, AccountID: xtest.DefaultUserID})
@@ -291,7 +291,7 @@ func (v *traveller) stored() (tokenstore.Token, bool) {
 	return t, t.AccessToken != "" || t.RefreshToken != ""
 }
 
-// works reports whether X takes what t needs to be of use.
+// works reports whether X accepts what t contains.
 func (v *traveller) works(t tokenstore.Token) bool {
 	if t.RefreshToken != "" {
 		return v.s.X.Live(t.RefreshToken)
@@ -301,7 +301,7 @@ func (v *traveller) works(t tokenstore.Token) bool {
 
 var problemCode = regexp.MustCompile(`<code>(unavailable|internal|rate_limited)</code>|"code":"(unavailable|internal|rate_limited)"`)
 
-// isClear checks that an answer to a step that failed says so.
+// isClear checks that the response to a failed step reports the failure.
 func (v *traveller) isClear(a answer) {
 	v.s.T.Helper()
 	path := a.Request.URL.Path
@@ -320,7 +320,7 @@ type walk struct {
 	at    testkit.FaultPoint
 	kind  testkit.FaultKind
 	stays bool
-	last  string // the name of the step that met the fault
+	last  string // the name of the step with the fault
 }
 
 func (w walk) name() string {
@@ -330,7 +330,7 @@ func (w walk) name() string {
 	return fmt.Sprintf("%v/%s", w.at, w.kind.Name)
 }
 
-// run goes on the journey up to the step that meets the fault, and checks what is left.
+// run runs the journey up to the step with the fault, and checks the result.
 func (w *walk) run(steps []step) {
 	s := w.s
 	t := s.T
@@ -354,7 +354,7 @@ func (w *walk) run(steps []step) {
 			t.Errorf("%s: a second is too late: status %d, body %s", st.name, a.StatusCode, a.Text)
 		}
 		w.plan.Lift()
-		// What goes on in the background has its time: leases, and tokens to be saved.
+		// Wait for background work: leases, and tokens to be saved.
 		time.Sleep(2 * time.Minute)
 		w.last = st.name
 		w.nothingHalfDone(st, a, done, was, before, cookie, givenBefore)
@@ -374,7 +374,7 @@ func (w *walk) run(steps []step) {
 		}
 		return
 	}
-	// The last step may have left work for later.
+	// The last step may have left background work.
 	time.Sleep(2 * time.Minute)
 	if !w.plan.WasHit() {
 		t.Error("the fault was not met")
@@ -384,7 +384,7 @@ func (w *walk) run(steps []step) {
 // leaves reports whether st is a sign-out.
 func leaves(st step) bool { return st.name == signOut.name || st.name == leaveAll.name }
 
-// owned checks who owns the account after the fault.
+// owned checks the owner of the account after the fault.
 func (w walk) owned(st step, done bool) {
 	t := w.s.T
 	t.Helper()
@@ -468,37 +468,37 @@ func (w walk) nothingHalfDone(st step, a answer, done, had bool, before tokensto
 	}
 }
 
-// refreshLost reports whether X has spent a refresh token and its answer was lost.
+// refreshLost reports whether X used up a refresh token and its answer was lost.
 func (w walk) refreshLost() bool {
 	return w.at.Part == testkit.FaultX && w.at.Method == "POST /2/oauth2/token" && w.kind.Lost()
 }
 
-// tokenMayStay reports whether a token may be stored although nobody is signed in.
+// tokenMayStay reports whether a token may be stored although no user is signed in.
 func (w walk) tokenMayStay(t tokenstore.Token) bool {
-	// The store that was away could not be asked to take it out, and it is of no use.
+	// The store was unavailable and could not delete the token, which is useless.
 	return w.at.Part == testkit.FaultTokens && !w.works(t)
 }
 
-// mayEndTheOld reports whether a session may have ended although the step was another
-// sign-in: that ends the old session first, and says that nobody is signed in.
+// mayEndTheOld reports whether a session may have ended although the step was another sign-in.
+// Such a sign-in ends the old session first, and reports that no user is signed in.
 func (w walk) mayEndTheOld(done bool) bool { return w.at.Part == testkit.FaultSessions && !done }
 
-// neverSaid reports whether the user was signed out, and the store said up to the end that
-// it could not, or failed between the deletion of the session and what keeps it from coming
-// back. The token stays then, as it does where a session expires.
+// neverSaid reports whether the user was signed out although the store failed up to the end, or
+// failed between deleting the session and writing its tombstone. The token then stays, as it
+// does when a session expires.
 func (w walk) neverSaid(done bool) bool {
 	between := w.at.Part == testkit.FaultSessions && (w.at.Method == "Commit" || w.at.Method == "Delete")
 	return !done && w.stays && (w.kind.Lost() || between) || !done && w.everywhere()
 }
 
-// everywhere reports whether a sign-out everywhere was written, and its deletions failed. The
-// visitor is told that it failed, and the process goes on with it.
+// everywhere reports whether a sign-out everywhere was written, but its deletions failed. The
+// visitor gets an error, and the process retries the deletions.
 func (w walk) everywhere() bool {
 	return w.at.Part == testkit.FaultSessions && w.s.Kit.Sessions().UserSessions() != nil && w.last == leaveAll.name
 }
 
-// operatorKnows reports whether the visitor is signed out, while the token store was away
-// and the log says that a token was left.
+// operatorKnows reports whether the visitor is signed out while the token store was unavailable,
+// and the log says that a token remains.
 func (w walk) operatorKnows(done bool) bool {
 	return done && w.at.Part == testkit.FaultTokens && strings.Contains(w.s.Log.String(), "token not deleted at sign-out")
 }
@@ -538,9 +538,9 @@ func (w walk) recovers() {
 	}
 }
 
-// TestFaultsAtEveryPoint goes on each journey once, counts the calls to the session store,
-// the token store and X, and then goes again for each of them and each way in which it can
-// fail, hang or be late - once, or until it is lifted.
+// TestFaultsAtEveryPoint runs each journey once, and counts the calls to the session store, the
+// token store and X. It then runs the journey again for each call and each kind of fault. The
+// call fails, hangs or is late, once or until the fault is lifted.
 func TestFaultsAtEveryPoint(t *testing.T) {
 	slow := &slowest{of: make(map[string]time.Duration)}
 	t.Run("walk", func(t *testing.T) {
@@ -578,8 +578,8 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 	}
 }
 
-// points are the calls of a journey on which nothing fails. Two writes of one entry at the same
-// time make a third, so a call counts only if each of several runs makes it.
+// points are the calls of a journey without faults. Two concurrent writes of one entry cause a
+// third write, so a call counts only if each of several runs makes it.
 func (j journey) points(t *testing.T, slow *slowest) []testkit.FaultPoint {
 	points := j.calls(t, slow)
 	for range 4 {
@@ -596,7 +596,7 @@ func (j journey) points(t *testing.T, slow *slowest) []testkit.FaultPoint {
 	return points
 }
 
-// calls are the calls of one run of a journey on which nothing fails.
+// calls are the calls of one run of a journey without faults.
 func (j journey) calls(t *testing.T, slow *slowest) (calls []testkit.FaultPoint) {
 	s, v := j.site(t, slow)
 	s.Bubble(func() {
@@ -606,7 +606,7 @@ func (j journey) calls(t *testing.T, slow *slowest) (calls []testkit.FaultPoint)
 				t.Fatalf("%s: status %d, body %s", st.name, a.StatusCode, a.Text)
 			}
 		}
-		calls = v.plan.Calls() // those of Close come later
+		calls = v.plan.Calls() // the calls of Close come later
 	})
 	return calls
 }

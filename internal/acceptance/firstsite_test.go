@@ -13,7 +13,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// What follows is what somebody meets who tries the kit for the first time.
+// These tests cover the mistakes of users who try the kit for the first time.
 
 func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 	s := newSite(t)
@@ -26,7 +26,7 @@ func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 	}
 }
 
-// isNoWayIn checks the page that says that a site is not set up right.
+// isNoWayIn checks the page for a site with a wrong setup.
 func (s *site) isNoWayIn(a answer) {
 	s.T.Helper()
 	if a.StatusCode != http.StatusInternalServerError || a.Redirect() != "" || !strings.Contains(a.Text, "Sign-in does not work at the moment") || a.Header.Get("Cache-Control") != "no-store" {
@@ -34,8 +34,7 @@ func (s *site) isNoWayIn(a answer) {
 	}
 }
 
-// TestRequireUserAroundTheLogin: a redirect would lead around for ever, with a longer
-// address each time.
+// TestRequireUserAroundTheLogin: a redirect would loop forever, with a longer address each time.
 func TestRequireUserAroundTheLogin(t *testing.T) {
 	nothing := http.NewServeMux()
 	for name, mount := range map[string]func(k *xsignin.Kit) http.Handler{
@@ -73,13 +72,13 @@ func TestRequireUserAroundTheLoginOfASiteBelowAPath(t *testing.T) {
 		b.Client.Transport = testkit.InProcess{Handler: h}
 		s.isNoWayIn(b.Get("/app/auth/login"))
 	}
-	// A proxy may take the path away before the program sees it.
+	// A proxy may remove the path before the program sees it.
 	b := s.browser()
 	b.Client.Transport = testkit.InProcess{Handler: s.Kit.RequireUser(s.Kit)}
 	s.isNoWayIn(b.Get("/auth/login"))
 }
 
-// TestPagesBesideTheKitKeepTheirGuard: only who wants to sign in is kept out by it.
+// TestPagesBesideTheKitKeepTheirGuard: the mistake affects only the login.
 func TestPagesBesideTheKitKeepTheirGuard(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
@@ -104,7 +103,7 @@ func TestASignInAtAnotherHostIsSaidAloudOnce(t *testing.T) {
 		t.Errorf("the log: %s", log)
 	}
 
-	// A stranger chooses the host.
+	// An attacker chooses the host.
 	s = newSite(t)
 	r := httptest.NewRequest(http.MethodGet, "/auth/login", http.NoBody)
 	r.Host = "evil\nlevel=ERROR\x1b[31m\u202e" + strings.Repeat("a", 1<<20)
@@ -114,7 +113,7 @@ func TestASignInAtAnotherHostIsSaidAloudOnce(t *testing.T) {
 	}
 }
 
-// TestASignInAtTheSitesOwnHostIsNotWarnedOf: ports are nothing to cookies.
+// TestASignInAtTheSitesOwnHostIsNotWarnedOf: cookies ignore ports.
 func TestASignInAtTheSitesOwnHostIsNotWarnedOf(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "https://Site.example" })
 	b := s.browser()
@@ -154,7 +153,7 @@ func TestAKitThatIsMountedElsewhereSaysSo(t *testing.T) {
 	}
 }
 
-// TestAMisspeltAddressIsNotWarnedOf: whoever likes could send it.
+// TestAMisspeltAddressIsNotWarnedOf: any client could send such an address.
 func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/app" })
 	for _, h := range []http.Handler{s.Kit, http.StripPrefix("/app", s.Kit)} {
@@ -169,7 +168,7 @@ func TestAMisspeltAddressIsNotWarnedOf(t *testing.T) {
 	}
 }
 
-// TestAStoreThatIsMissingIsSaidOnce: at every step of the sign-in it says the same.
+// TestAStoreThatIsMissingIsSaidOnce: it would be the same warning at every step of the sign-in.
 func TestAStoreThatIsMissingIsSaidOnce(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
@@ -228,7 +227,7 @@ func TestAKeyThatNamesNoProvider(t *testing.T) {
 	}
 }
 
-// TestAnotherApplicationByOAuth1HasItsOwnCallback: as one by OAuth 2.0 has.
+// TestAnotherApplicationByOAuth1HasItsOwnCallback: the same as with OAuth 2.0.
 func TestAnotherApplicationByOAuth1HasItsOwnCallback(t *testing.T) {
 	const callback = "http://127.0.0.1:8080/auth/callback/second"
 	s := newSite(t, func(c *xsignin.Config) {

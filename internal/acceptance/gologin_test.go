@@ -17,8 +17,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestHandlersAfterGologinsConvention: Config.Success answers what worked, and Config.Failure
-// what did not, at the login and at the callback.
+// TestHandlersAfterGologinsConvention: Config.Success answers after a success, and
+// Config.Failure after a failure, at the login and at the callback.
 func TestHandlersAfterGologinsConvention(t *testing.T) {
 	var s *site
 	s = newSite(t, func(c *xsignin.Config) {

@@ -65,7 +65,7 @@ func TestASignInByThePage(t *testing.T) {
 			if !strings.HasPrefix(b.pending(), "xsignin-pending-") {
 				t.Errorf("the page came with the cookies %q", b.pending())
 			}
-			// The link is there without script, and no second time for one.
+			// The link is there once, and works without script.
 			if strings.Count(a.Text, "<a ") != 2 || strings.Count(a.Text, "https://") != 1 {
 				t.Errorf("the page: %s", a.Text)
 			}
@@ -79,8 +79,8 @@ func TestASignInByThePage(t *testing.T) {
 	}
 }
 
-// TestThePagesPolicyAllowsItsScriptAlone: it names the script by its hash, and the script is
-// the same for everybody.
+// TestThePagesPolicyAllowsItsScriptAlone: the policy names the script by its hash, and the
+// script is the same for all visitors.
 func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Pages.Interstitial = always })
 	b := s.browser()
@@ -108,7 +108,7 @@ func TestThePagesPolicyAllowsItsScriptAlone(t *testing.T) {
 	}
 }
 
-// TestACallbackInAnotherBrowserSaysSo: as the X app's choice of browser makes it happen.
+// TestACallbackInAnotherBrowserSaysSo: the X app on a phone can cause this.
 func TestACallbackInAnotherBrowserSaysSo(t *testing.T) {
 	s := newSite(t)
 	phone, app := s.browser(), s.browser()

@@ -23,7 +23,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// The two ways to sign in, by the path that begins each.
+// The two protocols, by the path that begins each.
 var protocols = []struct{ name, login string }{
 	{"x", "/auth/login"},
 	{"x-oauth1", "/auth/login/x-oauth1"},
@@ -138,7 +138,8 @@ func TestBothTokensOfAUserLieSideBySide(t *testing.T) {
 	}
 }
 
-// TestSevenTabs: of sign-ins begun in seven tabs the five newest complete, in any order.
+// TestSevenTabs: of the sign-ins that were begun in seven tabs, the newest five complete, in any
+// order.
 func TestSevenTabs(t *testing.T) {
 	for _, p := range protocols {
 		for _, order := range [][]int{{0, 1, 2, 3, 4, 5, 6}, {6, 5, 4, 3, 2, 1, 0}, {3, 6, 0, 4, 1, 5, 2}} {
@@ -249,7 +250,7 @@ func TestOnSignInDecides(t *testing.T) {
 	})
 }
 
-// nothingIsLeft checks that a sign-in that failed left no session, no token and no cookie.
+// nothingIsLeft checks that a failed sign-in left no session, no token and no cookie.
 func (s *site) nothingIsLeft(b *browser) {
 	s.T.Helper()
 	for _, name := range b.Cookies() {
@@ -269,7 +270,7 @@ func (s *site) nothingIsLeft(b *browser) {
 	}
 }
 
-// TestTheApplicationsOwnSessions: the kit joins an scs manager that is there already.
+// TestTheApplicationsOwnSessions: the kit uses an existing scs manager.
 func TestTheApplicationsOwnSessions(t *testing.T) {
 	for _, mounted := range []bool{true, false} {
 		t.Run(fmt.Sprintf("its own middleware is mounted: %t", mounted), func(t *testing.T) {
@@ -359,8 +360,8 @@ func TestLoginURL(t *testing.T) {
 	}
 }
 
-// TestTwoKitsDoNotKnowEachOthersVisitors: an application for customers and one for its
-// staff, one mounted in the other.
+// TestTwoKitsDoNotKnowEachOthersVisitors has an application for customers and one for staff. One
+// is mounted in the other.
 func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	staff := newSite(t, func(c *xsignin.Config) {
 		c.Session.CookieName = "staff"
@@ -384,8 +385,8 @@ func TestTwoKitsDoNotKnowEachOthersVisitors(t *testing.T) {
 	}
 }
 
-// TestASessionActsForItsOwnAccount: the application links three accounts to one user of its
-// own, the second by OAuth 1.0a, and each has its token.
+// TestASessionActsForItsOwnAccount: the application links three accounts to one of its users,
+// the second by OAuth 1.0a. Each account has its token.
 func TestASessionActsForItsOwnAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "one"; return nil }
@@ -424,7 +425,7 @@ func TestASessionActsForItsOwnAccount(t *testing.T) {
 	check()
 }
 
-// stranger is a provider of another service, whose ids are as X's.
+// stranger is a provider of another service, with the same ids as X.
 type stranger struct{ provider.Provider }
 
 func (stranger) Name() string { return "other" }
@@ -442,7 +443,7 @@ func (p stranger) Finish(ctx context.Context, pending provider.Pending, q url.Va
 	return u, token, err
 }
 
-// nobody is a provider that vouches for no one in particular.
+// nobody is a provider that returns an empty account id.
 type nobody struct{ stranger }
 
 func (p nobody) Finish(ctx context.Context, pending provider.Pending, q url.Values) (provider.User, tokenstore.Token, error) {
@@ -467,7 +468,8 @@ func TestNobodySignsInWithoutAnID(t *testing.T) {
 	s.nothingIsLeft(b)
 }
 
-// TestTwoKitsOnOneHost: with a cookie name each, neither touches what the other has under way.
+// TestTwoKitsOnOneHost: with different cookie names, no kit changes the other's pending
+// sign-ins.
 func TestTwoKitsOnOneHost(t *testing.T) {
 	first := newSite(t)
 	second := newSite(t, func(c *xsignin.Config) {

@@ -17,7 +17,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// countedConn tells when it is closed.
+// countedConn records when it is closed.
 type countedConn struct {
 	net.Conn
 	once sync.Once
@@ -29,8 +29,8 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// goroutines are the stacks of those that work for this module or on a connection. That of
-// scs's cleaning of a store, which never ends, is left out.
+// goroutines returns the stacks of goroutines that run this module's code or use a connection.
+// It leaves out the goroutine with which scs cleans a store, because that one never ends.
 func goroutines() []string {
 	buf := make([]byte, 1<<20)
 	for n := runtime.Stack(buf, true); n == len(buf); n = runtime.Stack(buf, true) {
@@ -46,9 +46,9 @@ func goroutines() []string {
 	return found
 }
 
-// TestNothingIsLeftOpen is the walk's check of goroutines and connections on a real network,
-// which bubbles do not have: after sign-ins, calls, refreshes and sign-outs of which X spoils
-// one step each, all that was begun has ended when the kit and its transport are closed.
+// TestNothingIsLeftOpen checks goroutines and connections on a real network, which bubbles do
+// not have. It makes sign-ins, calls, refreshes and sign-outs, and X fails at one step of each.
+// When the kit and its transport are closed, everything must have ended.
 func TestNothingIsLeftOpen(t *testing.T) {
 	before := len(goroutines())
 	srv := xtest.NewServer(xtest.Config{})
@@ -91,7 +91,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 		for _, path := range paths {
 			for _, f := range []xtest.Fault{{Status: 503, Body: "over capacity"}, {CutAfter: -1}, {CutAfter: 5}, {Handler: endless}} {
 				if f.Handler != nil && path == "/2/users/me" {
-					continue // the application reads what it likes
+					continue // the application's own read
 				}
 				for skip := range 3 {
 					b := s.browser()
@@ -123,7 +123,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	s.Close()
 	tr.CloseIdleConnections()
 	srv.Close()
-	// What was closed has a moment to end.
+	// Closed connections need a moment to end.
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
 		if open.Load() == 0 && len(goroutines()) <= before {
 			return

@@ -22,7 +22,7 @@ import (
 // refusingStore is a session store that refuses a commit.
 type refusingStore struct {
 	*memstore.MemStore
-	// in is how many commits of sessions succeed before one fails. Below zero none fails.
+	// in is the number of session commits before one fails. Below zero none fails.
 	in atomic.Int64
 }
 
@@ -34,7 +34,7 @@ func (s *refusingStore) Commit(token string, b []byte, expiry time.Time) error {
 	return s.MemStore.Commit(token, b, expiry)
 }
 
-// wrapped returns a site with LoadAndSave around everything.
+// wrapped returns a site that is wrapped in LoadAndSave.
 func wrapped(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
 	t.Helper()
 	s := newSite(t, edit...)
@@ -43,8 +43,8 @@ func wrapped(t *testing.T, edit ...func(*xsignin.Config)) (*site, *browser) {
 	return s, b
 }
 
-// TestNothingRemainsBehindLoadAndSave: the session is saved twice, by the sign-in and by the
-// middleware. Whichever of them fails, neither a session nor a token remains.
+// TestNothingRemainsBehindLoadAndSave: the sign-in saves the session, and the middleware saves
+// it again. If either of them fails, neither a session nor a token remains.
 func TestNothingRemainsBehindLoadAndSave(t *testing.T) {
 	for _, p := range flows {
 		for name, after := range map[string]int64{"the sign-in's commit": 0, "the middleware's commit": 1} {
@@ -87,7 +87,7 @@ func TestNothingRemainsBehindLoadAndSave(t *testing.T) {
 	}
 }
 
-// mayBeReused reports whether a shared cache may serve the cookie of an answer again: RFC 9111,
+// mayBeReused reports whether a shared cache may reuse the cookie of a response: RFC 9111,
 // sections 3 and 5.2.2.
 func mayBeReused(h http.Header) bool {
 	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
@@ -99,13 +99,13 @@ func mayBeReused(h http.Header) bool {
 	return true
 }
 
-// public is a handler that lets every cache keep its answer.
+// public is a handler that lets every cache store its response.
 func public(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	_, _ = w.Write([]byte("news"))
 }
 
-// TestALiveCookieIsInNoAnswerThatMayBeCached: handlers set Cache-Control after the kit did.
+// TestALiveCookieIsInNoAnswerThatMayBeCached: handlers set Cache-Control after the kit.
 func TestALiveCookieIsInNoAnswerThatMayBeCached(t *testing.T) {
 	own := scs.New()
 	own.HashTokenInStore, own.IdleTimeout = true, time.Hour
@@ -155,7 +155,7 @@ func TestALiveCookieIsInNoAnswerThatMayBeCached(t *testing.T) {
 	}
 }
 
-// TestASuccessHandlerCannotMakeTheCookieCacheable: the answer to a callback has the cookie of
+// TestASuccessHandlerCannotMakeTheCookieCacheable: the response to a callback has the cookie of
 // the new session.
 func TestASuccessHandlerCannotMakeTheCookieCacheable(t *testing.T) {
 	for _, around := range []bool{false, true} {

@@ -25,7 +25,7 @@ import (
 
 const nativeURI = "com.example.app:/callback"
 
-// nativeSite is a site that programs may sign in to, in both ways.
+// nativeSite is a site to which programs may sign in, in both ways.
 func nativeSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	s := newSite(t, append([]func(*xsignin.Config){func(c *xsignin.Config) {
 		c.Advanced.Native = handlers.NativeClients{RedirectURIs: []string{nativeURI, "http://127.0.0.1:8765/cb"}, TokenPairs: true}
@@ -34,7 +34,7 @@ func nativeSite(t *testing.T, edit ...func(*xsignin.Config)) *site {
 	return s
 }
 
-// fields are what a program sends.
+// fields are the JSON fields that a program sends.
 type fields map[string]string
 
 func (f fields) with(pairs ...string) fields {
@@ -50,8 +50,8 @@ func (f fields) with(pairs ...string) fields {
 	return g
 }
 
-// code is what a program has after userID said yes at X: the program makes state and
-// verifier itself and never speaks to the site before.
+// code returns the code for a program that userID has allowed at X. The program creates state
+// and verifier itself, and has not called the site before.
 func (s *site) code(userID string) fields {
 	s.T.Helper()
 	verifier := oauth2.GenerateVerifier()
@@ -69,15 +69,15 @@ func (s *site) code(userID string) fields {
 	return f
 }
 
-// pairAt is the token pair that a program has after userID said yes at x, to the
-// application with this consumer key.
+// pairAt returns the token pair for a program that userID has allowed at x, for the application
+// with this consumer key.
 func pairAt(t *testing.T, x *xtest.X, key, secret, userID string) fields {
 	t.Helper()
 	p, err := provider.NewXOAuth1(provider.OAuth1Config{ConsumerKey: key, ConsumerSecret: secret, CallbackURL: "oob", Transport: x.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := context.WithoutCancel(t.Context()) // which does not belong to a bubble
+	ctx := context.WithoutCancel(t.Context()) // which is not part of a bubble
 	redirect, pending, err := p.Begin(ctx, provider.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func (s *site) pair(userID string) fields {
 	return f
 }
 
-// post sends body as a program does, which is no browser.
+// post sends body like a program, without browser headers.
 func (b *browser) post(body string, headers ...string) answer {
 	b.s.T.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, b.s.Public+"/auth/native", strings.NewReader(body))
@@ -124,7 +124,7 @@ func (b *browser) native(f fields, headers ...string) answer {
 	return b.post(string(body), headers...)
 }
 
-// upstreamCalls are the calls to X that sign-ins by programs make.
+// upstreamCalls are the calls to X for sign-ins by programs.
 func (s *site) upstreamCalls() int {
 	return s.X.Count(http.MethodPost, "/2/oauth2/token") + s.X.Count(http.MethodGet, "/2/users/me")
 }
@@ -188,8 +188,8 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 	}
 }
 
-// TestTheTokenOfAProgramIsRefreshedAsAnyOther: what was exchanged with another redirect URI
-// is an ordinary token.
+// TestTheTokenOfAProgramIsRefreshedAsAnyOther: a token is an ordinary one, even if its code was
+// exchanged with another redirect URI.
 func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 	s := nativeSite(t)
 	b := s.browser()
@@ -206,7 +206,7 @@ func TestTheTokenOfAProgramIsRefreshedAsAnyOther(t *testing.T) {
 	}
 }
 
-// isProblem checks the whole of a refusal, and that nothing of the sign-in is left.
+// isProblem checks the whole refusal, and that nothing of the sign-in remains.
 func (s *site) isProblem(b *browser, a answer, status int, code string) {
 	s.T.Helper()
 	var doc struct {
@@ -231,7 +231,7 @@ func (s *site) isProblem(b *browser, a answer, status int, code string) {
 	}
 }
 
-// TestWhatAProgramMustNotSend is refused before X is asked anything.
+// TestWhatAProgramMustNotSend expects a refusal before any call to X.
 func TestWhatAProgramMustNotSend(t *testing.T) {
 	s := nativeSite(t)
 	good, pair := s.code(xtest.DefaultUserID), s.pair(xtest.DefaultUserID)
@@ -299,7 +299,7 @@ func TestWhatAProgramMustNotSend(t *testing.T) {
 	if n := len(s.X.Requests()) - asked; n != 0 {
 		t.Errorf("X was asked %d times", n)
 	}
-	// All of it was right but for one thing.
+	// Each request is right except for one thing.
 	for _, f := range []fields{good, pair} {
 		b := s.browser()
 		if a := b.native(f, "Sec-Fetch-Site", "none", "Content-Type", "application/json; charset=utf-8"); a.StatusCode != http.StatusOK {
@@ -418,8 +418,8 @@ func TestACodeOfAProgramWorksOnce(t *testing.T) {
 	}
 }
 
-// TestASignInOfAProgramThatFailsHereLeavesNothing: neither token nor session, and who was
-// signed in before still is.
+// TestASignInOfAProgramThatFailsHereLeavesNothing: no token and no session are stored, and the
+// user who was signed in before still is.
 func TestASignInOfAProgramThatFailsHereLeavesNothing(t *testing.T) {
 	for name, grant := range map[string]func(*site) fields{
 		"code": func(s *site) fields { return s.code(xtest.DefaultUserID) },
@@ -453,7 +453,7 @@ func TestASignInOfAProgramThatFailsHereLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestAProgramGetsASessionOfItsOwn: an id that somebody planted is dead afterwards.
+// TestAProgramGetsASessionOfItsOwn: a planted session id is invalid afterwards.
 func TestAProgramGetsASessionOfItsOwn(t *testing.T) {
 	s := nativeSite(t)
 	b := s.browser()
@@ -508,7 +508,7 @@ func TestNativeConfigurationIsChecked(t *testing.T) {
 	}
 }
 
-// FuzzNative: whatever is posted, nobody is signed in by it and nothing breaks.
+// FuzzNative: no input signs a user in or breaks the handler.
 func FuzzNative(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `{"provider":"x"}`, `{"provider":"x","code":"c","code_verifier":"` + strings.Repeat("v", 43) + `","redirect_uri":"` + nativeURI + `"}`,

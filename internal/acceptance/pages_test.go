@@ -30,8 +30,8 @@ type wayToPage struct {
 	see    func(s *site, b *browser) answer
 }
 
-// everyPage is a way to each page that the kit shows. The browser is signed in at first
-// where in says so.
+// everyPage has a request for each page that the kit shows. If in is set, the browser is signed
+// in first.
 var everyPage = []wayToPage{
 	{page.SignOut, true, 200, func(_ *site, b *browser) answer { return b.Get("/auth/logout") }},
 	{"signed_out", false, 200, func(_ *site, b *browser) answer { return b.Get("/auth/logout") }},
@@ -124,7 +124,7 @@ var everyPage = []wayToPage{
 	}},
 }
 
-// pageSite is a site with a Pages hook. It does not let the second user in.
+// pageSite is a site with a Pages hook. It refuses the second user.
 func pageSite(t *testing.T, pages func(http.ResponseWriter, *http.Request, page.Page)) *site {
 	return newSite(t, func(c *xsignin.Config) {
 		c.Pages.Render, c.Pages.Interstitial = pages, handlers.OnPhones
@@ -170,7 +170,7 @@ func TestEveryPageIsTheApplicationsToReplace(t *testing.T) {
 			}
 			referrer, frames := "no-referrer", "DENY"
 			if tt.kind == page.SignOut {
-				referrer = "same-origin" // or the form is sent with "Origin: null"
+				referrer = "same-origin" // otherwise the form is sent with "Origin: null"
 			}
 			if tt.kind == "open_sign_in" {
 				frames = "SAMEORIGIN"
@@ -200,7 +200,7 @@ func TestEveryKindOfPageIsProvoked(t *testing.T) {
 	if err := json.Unmarshal(b, &table); err != nil {
 		t.Fatal(err)
 	}
-	// Programs get these as documents, and a visitor who left gets nothing.
+	// Programs get these as documents, and a visitor who left gets no response.
 	documents := []string{
 		"visitor_left", "token_refused", "bad_request", "unknown_provider", "unsupported", "unknown_redirect_uri", "not_native", "not_json", "too_large",
 	}
@@ -240,7 +240,7 @@ func TestOneTextIsChangedAndTheRestStays(t *testing.T) {
 	}
 }
 
-// TestScriptsGetNoPages: a problem document is for programs, whatever pages look like.
+// TestScriptsGetNoPages: programs get a problem document, whatever the hook does.
 func TestScriptsGetNoPages(t *testing.T) {
 	s := pageSite(t, func(http.ResponseWriter, *http.Request, page.Page) { t.Error("a page was shown") })
 	b := s.browser()
@@ -252,8 +252,8 @@ func TestScriptsGetNoPages(t *testing.T) {
 	}
 }
 
-// TestAPageDoesNotCarryWhatStrangersWrite: what a link can put on a page is its way back,
-// and that is escaped.
+// TestAPageDoesNotCarryWhatStrangersWrite: a link can only put its return path on a page, and
+// the page escapes the path.
 func TestAPageDoesNotCarryWhatStrangersWrite(t *testing.T) {
 	const mark = `"><script>alert(1)</script>`
 	var shown []page.Page

@@ -19,7 +19,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// brand is a second application at the same X, with keys of its own.
+// brand is a second application at the same X, with its own keys.
 func brand(t *testing.T, c *xsignin.Config) provider.Provider {
 	t.Helper()
 	x, err := provider.NewX(provider.OAuth2Config{
@@ -67,7 +67,7 @@ func TestTwoApplicationsAtXInOneKit(t *testing.T) {
 		return resp.StatusCode
 	}
 	for _, a := range accounts {
-		// Each refresh token is good at its own application alone.
+		// Each refresh token works for its own application only.
 		if err := s.Kit.RefreshToken(context.Background(), a.Key); err != nil {
 			t.Errorf("%s: %v", a.Key.Provider, err)
 		}
@@ -101,7 +101,7 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The first kit has no such sign-in under way, whatever the callback carries.
+	// The first kit has no such pending sign-in, whatever the callback contains.
 	_, query, _ := strings.Cut(callback, "?")
 	if a := b.Get("/auth/callback?" + query); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("the first kit answers the second's callback with status %d", a.StatusCode)
@@ -122,8 +122,8 @@ func TestTwoApplicationsAtXInTwoKits(t *testing.T) {
 	}
 }
 
-// otherProvider is a provider by configuration, answered in process, and what its token
-// endpoint was sent.
+// otherProvider is a provider by configuration, answered in process. It records the requests to
+// its token endpoint.
 func otherProvider(t *testing.T, c *xsignin.Config, name string) (provider.Provider, func() []url.Values) {
 	t.Helper()
 	return otherProviderAt(t, c, name, "/auth/callback")
@@ -177,11 +177,11 @@ func TestSeveralProvidersShareOneCallback(t *testing.T) {
 		}
 		return u.Query().Get("state")
 	}
-	// Three sign-ins under way, a tab each.
+	// Three pending sign-ins, one in each tab.
 	atX := b.Begin("/auth/login")
 	atA, atB := state(b.Begin("/auth/login/a")), state(b.Begin("/auth/login/b"))
 
-	// Whatever provider a code is of, it goes where the sign-in that it came with began.
+	// Whatever provider issued a code, the code goes to the provider of its sign-in.
 	b.Get("/auth/callback?" + url.Values{"state": {atB}, "code": {"a-code-of-a"}}.Encode())
 	if got := formsB(); len(got) != 1 || got[0].Get("code") != "a-code-of-a" || len(formsA()) != 0 || b.Who() != "7" {
 		t.Fatalf("b was sent %v, a %v", got, formsA())
@@ -198,16 +198,16 @@ func TestSeveralProvidersShareOneCallback(t *testing.T) {
 	}
 }
 
-// TestAHostileProviderGetsNoCodeOfAnother is the mix-up attack of RFC 9700, section 4.4: a
-// provider that has turned hostile sends the visitor, who began with it, on to X, with X's
-// client id and callback and with its own state.
+// TestAHostileProviderGetsNoCodeOfAnother is the mix-up attack of RFC 9700, section 4.4. The
+// visitor begins at a hostile provider. That provider redirects to X, with X's client id and
+// callback and with its own state.
 func TestAHostileProviderGetsNoCodeOfAnother(t *testing.T) {
 	for _, tt := range []struct {
 		callback string
 		safe     bool
 	}{
 		{"/auth/callback/hostile", true},
-		// What docs/providers.md warns of.
+		// docs/providers.md warns of this.
 		{"/auth/callback", false},
 	} {
 		t.Run(tt.callback, func(t *testing.T) {
@@ -255,13 +255,13 @@ func TestAProviderWithACallbackOfItsOwn(t *testing.T) {
 	s.isFailurePage(b.Get("/auth/callback/x?state=a"), http.StatusNotFound, "not_found")
 }
 
-// TestACodeOfAnotherApplicationSignsNobodyIn: two applications at one X share the callback,
-// and each one's codes are X's to hold apart, by client id and verifier.
+// TestACodeOfAnotherApplicationSignsNobodyIn: two applications at one X share the callback. X
+// keeps their codes apart, by client id and verifier.
 func TestACodeOfAnotherApplicationSignsNobodyIn(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.Providers = []provider.Provider{brand(t, c)} })
 	b, stranger := s.browser(), s.browser()
 	for _, pair := range [][2]string{{"/auth/login", "/auth/login/x-brand"}, {"/auth/login/x-brand", "/auth/login"}} {
-		// The stranger's code of one application, and one's own of the other.
+		// The stranger's code is of one application, and the visitor's code of the other.
 		for _, from := range []*browser{stranger, b} {
 			theirs := from.Approve(from.Begin(pair[1]), xtest.SecondUserID)
 			ours := b.Approve(b.Begin(pair[0]), xtest.DefaultUserID)

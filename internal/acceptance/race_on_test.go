@@ -2,6 +2,7 @@
 
 package acceptance_test
 
-// walkEvery leaves out most walks where the race detector makes each ten times as long. The
-// run without it has them all. It is prime, so that each kind of fault has its turn.
+// walkEvery leaves out most walks with the race detector, which makes each ten times as long.
+// The run without the detector has all of them. The number is prime, so each kind of fault
+// occurs.
 const walkEvery = 11

@@ -12,7 +12,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// rewrite puts another value into the entry under key and returns the one before.
+// rewrite replaces the value of the entry under key and returns the old value.
 func (s *site) rewrite(key tokenstore.Key, value func(before tokenstore.Token) []byte) []byte {
 	s.T.Helper()
 	ctx := context.Background()
@@ -30,7 +30,7 @@ func (s *site) rewrite(key tokenstore.Key, value func(before tokenstore.Token) [
 	return before.Value
 }
 
-// vaultOf has one secret, 32 times the letter.
+// vaultOf returns a vault with one secret, the letter 32 times.
 func vaultOf(t *testing.T, store tokenstore.Store, letter string) *tokenstore.Vault {
 	t.Helper()
 	v, err := tokenstore.NewVault(store, bytes.Repeat([]byte(letter), 32))
@@ -77,8 +77,8 @@ func TestATokenOfAMissingKeyIsNoSignOut(t *testing.T) {
 	}
 }
 
-// Whoever can write to the store cannot make one user act for another. The user, whom
-// nothing else helps, is sent to sign in.
+// A person who can write to the store cannot make one user act for another. The user has to sign
+// in again.
 func TestARowOfAnotherUserLeadsToTheLogin(t *testing.T) {
 	s := newSite(t)
 	s.X.AddUser(xtest.User{ID: "7", Username: "seven"})

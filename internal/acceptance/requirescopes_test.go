@@ -29,7 +29,7 @@ func (s *site) scoped(path string, scopes ...string) {
 	})))
 }
 
-// granted are the scopes of the token that userID has with provider x, sorted.
+// granted returns the scopes of the token that userID has with provider x, sorted.
 func (s *site) granted(userID string) []string {
 	s.T.Helper()
 	accounts, err := s.Kit.Accounts(s.T.Context(), userID)
@@ -39,13 +39,13 @@ func (s *site) granted(userID string) []string {
 	return slices.Sorted(slices.Values(accounts[0].Token.Scopes))
 }
 
-// askedFor are the scopes in the address of a consent page, sorted.
+// askedFor returns the scopes in the address of a consent page, sorted.
 func askedFor(t *testing.T, consent string) []string {
 	t.Helper()
 	return slices.Sorted(slices.Values(strings.Fields(testkit.Param(t, consent, "scope"))))
 }
 
-// consent opens path, which has to lead through the login, and returns the address at X.
+// consent opens path, which must redirect to the login, and returns the address at X.
 func (b *browser) consent(path string) string {
 	b.s.T.Helper()
 	a := b.Get(path)
@@ -66,7 +66,7 @@ func (b *browser) opens(path, userID string) {
 
 var usual = []string{"offline.access", "tweet.read", "users.read"}
 
-// plus is the usual scopes and more, sorted.
+// plus returns the usual scopes and more, sorted.
 func plus(more ...string) []string {
 	return slices.Sorted(slices.Values(slices.Concat(usual, more)))
 }
@@ -93,7 +93,8 @@ func TestConsentForMoreLater(t *testing.T) {
 	}
 	b.opens("/post?draft=1", xtest.DefaultUserID)
 
-	// Another page in turn: what was granted before is asked for again, and not lost.
+	// Another page asks for its own scopes. It also asks for those granted before, so that none
+	// is lost.
 	consent = b.consent("/like")
 	if got, want := askedFor(t, consent), plus("tweet.write", "media.write", "like.write"); !slices.Equal(got, want) {
 		t.Errorf("X is asked for %v, want %v", got, want)
@@ -109,8 +110,8 @@ func TestConsentForMoreLater(t *testing.T) {
 	}
 }
 
-// TestConsentForMoreLeavesOutTheScopesOfAnotherAccount: where the application gives two
-// accounts one name, the token that is stored may be of the one that is not signed in here.
+// TestConsentForMoreLeavesOutTheScopesOfAnotherAccount: if the application gives two accounts
+// one user id, the stored token may belong to the account that is not signed in here.
 func TestConsentForMoreLeavesOutTheScopesOfAnotherAccount(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { s.User.ID = "both"; return nil }
@@ -244,7 +245,7 @@ func TestAUserWhoSaysNoKeepsWhatTheyHave(t *testing.T) {
 	}
 }
 
-// TestWhatXGrantedCounts: the visitor must not go round in circles.
+// TestWhatXGrantedCounts: the visitor must not be redirected in a loop.
 func TestWhatXGrantedCounts(t *testing.T) {
 	for _, signedIn := range []bool{true, false} {
 		s := newSite(t)
@@ -277,14 +278,14 @@ func TestWhatXGrantedCounts(t *testing.T) {
 			t.Errorf("status %d, body %s", a.StatusCode, a.Text)
 		}
 
-		// What is configured and not granted is no reason to stop anybody.
+		// A configured scope that X did not grant blocks no user.
 		if a := b.Get(b.Approve(testkit.Edited(t, b.consent("/like"), "scope", "tweet.read users.read like.write"), xtest.DefaultUserID)); a.Redirect() != "/like" {
 			t.Errorf("status %d to %q, body %s", a.StatusCode, a.Redirect(), a.Text)
 		}
 	}
 }
 
-// TestAnotherAccountAnswers: it is an ordinary sign-in.
+// TestAnotherAccountAnswers: the sign-in of another account is an ordinary one.
 func TestAnotherAccountAnswers(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
@@ -297,7 +298,7 @@ func TestAnotherAccountAnswers(t *testing.T) {
 	}
 }
 
-// TestOAuth1HasNoScopes: X goes by the application's access level.
+// TestOAuth1HasNoScopes: X uses the application's access level instead.
 func TestOAuth1HasNoScopes(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
@@ -347,8 +348,8 @@ func TestAURLAsksForDeclaredScopesOnly(t *testing.T) {
 	}
 }
 
-// TestAnAddressFullOfScopesIsCheap: a server takes addresses of a megabyte, and to compare
-// what they name with each other took a processor for a minute, at anybody's request.
+// TestAnAddressFullOfScopesIsCheap: servers accept addresses of a megabyte. Comparing all scopes
+// in one with each other took a processor a minute, and any client could cause that.
 func TestAnAddressFullOfScopesIsCheap(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
@@ -377,7 +378,7 @@ func TestAnAddressFullOfScopesIsCheap(t *testing.T) {
 	}
 }
 
-// TestALongAddressKeepsItsScopes: what is too long to come back to is dropped alone.
+// TestALongAddressKeepsItsScopes: only the return path is dropped if it is too long.
 func TestALongAddressKeepsItsScopes(t *testing.T) {
 	s := newSite(t)
 	s.scoped("/post", "tweet.write")
@@ -386,8 +387,8 @@ func TestALongAddressKeepsItsScopes(t *testing.T) {
 	}
 }
 
-// TestAnotherReplicaSeesTheConsent: it has just learnt, and keeps in memory, that the token
-// lacks the scope.
+// TestAnotherReplicaSeesTheConsent: the other replica has cached in memory that the token lacks
+// the scope.
 func TestAnotherReplicaSeesTheConsent(t *testing.T) {
 	s := newSite(t)
 	other := newSite(t, func(c *xsignin.Config) {
@@ -514,7 +515,7 @@ func TestRequireScopesWantsScopes(t *testing.T) {
 	b.opens("/none", xtest.DefaultUserID)
 }
 
-// TestScopesMayBeDeclaredWhileServing: not that one should.
+// TestScopesMayBeDeclaredWhileServing checks it, although programs should not do it.
 func TestScopesMayBeDeclaredWhileServing(t *testing.T) {
 	s := newSite(t)
 	var all sync.WaitGroup

@@ -75,7 +75,7 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 	}
 }
 
-// TestAFormWhoseSessionHasEndedGetsAPage: a person waits for it.
+// TestAFormWhoseSessionHasEndedGetsAPage: the form was sent by a person.
 func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
 	a := newSite(t).browser().Send(http.MethodPost, "/me", url.Values{"a": {"b"}}, "Sec-Fetch-Mode", "navigate")
 	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
@@ -84,7 +84,7 @@ func TestAFormWhoseSessionHasEndedGetsAPage(t *testing.T) {
 	}
 }
 
-// TestAFormWhoseSessionHasEndedOffersASignInInANewTab: the form in the old tab is not lost.
+// TestAFormWhoseSessionHasEndedOffersASignInInANewTab: the input in the old tab is not lost.
 func TestAFormWhoseSessionHasEndedOffersASignInInANewTab(t *testing.T) {
 	for referer, link := range map[string]string{
 		"http://127.0.0.1:8080/write?draft=1": `href="/auth/login?return_to=%2Fwrite%3Fdraft%3D1" target="_blank"`,
@@ -161,7 +161,7 @@ func TestAPageForAllVisitorsIsNotCachedWithAUser(t *testing.T) {
 	}
 }
 
-// TestAVisitorWhoLeftIsNoError: closed tabs are ordinary.
+// TestAVisitorWhoLeftIsNoError: visitors close tabs all the time.
 func TestAVisitorWhoLeftIsNoError(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
@@ -202,7 +202,7 @@ func TestReturnPathIsTheVisitors(t *testing.T) {
 	}
 }
 
-// TestEverySpellingOfAPathOfTheKit answers alike.
+// TestEverySpellingOfAPathOfTheKit expects the same response to each spelling.
 func TestEverySpellingOfAPathOfTheKit(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) { c.PublicURL = "http://127.0.0.1:8080/@acme" })
 	for path, want := range map[string]int{
@@ -217,7 +217,7 @@ func TestEverySpellingOfAPathOfTheKit(t *testing.T) {
 	}
 }
 
-// TestASessionStoreThatFailsIsNoSignOut: temporary errors are temporary.
+// TestASessionStoreThatFailsIsNoSignOut: temporary errors do not sign users out.
 func TestASessionStoreThatFailsIsNoSignOut(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
@@ -316,7 +316,7 @@ func TestLoadUserBeforeRequireUserReadsTheSessionOnce(t *testing.T) {
 }
 
 // TestTheResponseWriterIsTheServersOwn: flushing, hijacking and sendfile work behind
-// RequireUser, over a real server.
+// RequireUser, with a real server.
 func TestTheResponseWriterIsTheServersOwn(t *testing.T) {
 	s := newSite(t)
 	release := make(chan struct{})

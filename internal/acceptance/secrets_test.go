@@ -11,8 +11,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestNoSecretComesOut goes through every path with its eyes open; all other tests of
-// sites look as well.
+// TestNoSecretComesOut uses every path and searches all output for secrets. All other tests of
+// sites search their output too.
 func TestNoSecretComesOut(t *testing.T) {
 	for _, p := range flows {
 		for _, f := range failures {
@@ -26,7 +26,7 @@ func TestNoSecretComesOut(t *testing.T) {
 		}
 	}
 	t.Run("what X repeats of a request", func(t *testing.T) {
-		// A server that answers with what it was sent.
+		// A server that repeats the request in its response.
 		echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
 			w.Header().Set("Content-Type", "application/json")

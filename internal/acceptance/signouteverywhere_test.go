@@ -22,7 +22,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// replica is another site over the stores and the X of s.
+// replica is another site that shares the stores and the X of s.
 func (s *site) replica(edit ...func(*xsignin.Config)) *site {
 	s.T.Helper()
 	other := newSite(s.T, append([]func(*xsignin.Config){func(c *xsignin.Config) {
@@ -68,7 +68,7 @@ func TestSignOutEverywhere(t *testing.T) {
 			t.Errorf("told %+v", last)
 		}
 
-		// Signed out on one and signed in again at once on the other.
+		// Sign out at one replica, and sign in at the other at once.
 		phone.SignIn("/auth/login", xtest.DefaultUserID)
 		if err := a.Kit.SignOutEverywhere(context.Background(), xtest.DefaultUserID); err != nil {
 			t.Fatal(err)
@@ -91,7 +91,8 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		body := b.Get("/auth/logout").Text
 		form := body[strings.Index(body, "<form"):]
 		form = form[:strings.Index(form, "</form>")]
-		// Buttons are reached by Tab and pressed by Enter and Space; the first is the form's own.
+		// Visitors reach buttons by Tab and press them by Enter and Space. The first button is
+		// the form's default.
 		first := strings.Index(form, `<button class="key">Sign out</button>`)
 		second := strings.Index(form, `<button class="other" name="everywhere" value="1">Sign out everywhere</button>`)
 		if first < 0 || second < first || strings.Count(form, "<button") != 2 || strings.Contains(form, "tabindex") {
@@ -183,7 +184,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		if a := desk.Send(http.MethodPost, "/auth/logout", nil, "Content-Type", "multipart/form-data"); a.StatusCode != http.StatusBadRequest {
 			t.Errorf("a form without a boundary: status %d", a.StatusCode)
 		}
-		// What has no form, as a script's POST, is one that asks for nothing.
+		// A request without a form, such as a script's POST, is an ordinary sign-out.
 		if a := desk.Send(http.MethodPost, "/auth/logout", nil, "Content-Type", "application/json"); a.StatusCode != http.StatusSeeOther || desk.Who() != "" {
 			t.Errorf("without a form: status %d", a.StatusCode)
 		}
@@ -237,8 +238,8 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 	})
 }
 
-// TestSignOutEverywhereWithTheApplicationsSessions is with its manager, codec, values and
-// middleware.
+// TestSignOutEverywhereWithTheApplicationsSessions uses the application's manager, codec, values
+// and middleware.
 func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	sm := scs.New()
 	sm.HashTokenInStore = true
@@ -270,7 +271,7 @@ func TestSignOutEverywhereWithTheApplicationsSessions(t *testing.T) {
 	}
 }
 
-// TestATokenStoreThatIsAwaySignsNobodyOut: an ordinary request does not need it.
+// TestATokenStoreThatIsAwaySignsNobodyOut: ordinary requests do not use the token store.
 func TestATokenStoreThatIsAwaySignsNobodyOut(t *testing.T) {
 	a := newSite(t)
 	b := a.replica()
@@ -283,9 +284,9 @@ func TestATokenStoreThatIsAwaySignsNobodyOut(t *testing.T) {
 	}
 }
 
-// TestASignOutEverywhereOutlivesSessionsOfALongerLifetime: sessions keep the end that they
-// were made with when a deployment shortens Config.Session.Lifetime, as operators do right
-// before they sign somebody out everywhere.
+// TestASignOutEverywhereOutlivesSessionsOfALongerLifetime: shortening Config.Session.Lifetime
+// does not shorten existing sessions. Operators may shorten it right before they sign a user out
+// everywhere.
 func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 	a := newSite(t)
 	short := func(c *xsignin.Config) { c.Session.Lifetime = time.Hour }
@@ -300,7 +301,7 @@ func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(13 * 24 * time.Hour)
-		// What is of no use any more goes when the next sign-out is written.
+		// The next sign-out deletes entries that are no longer needed.
 		if err := b.Kit.SignOutEverywhere(context.Background(), xtest.SecondUserID); err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +312,7 @@ func TestASignOutEverywhereOutlivesSessionsOfALongerLifetime(t *testing.T) {
 	})
 }
 
-// TestSessionsThatNeverEnd: the longest duration there is does not end at once.
+// TestSessionsThatNeverEnd: the longest possible duration must not end at once.
 func TestSessionsThatNeverEnd(t *testing.T) {
 	for name, sessions := range map[string]scs.Store{"in memory": nil, "in a store": memstore.NewWithCleanupInterval(0)} {
 		s := newSite(t, func(c *xsignin.Config) { c.Session.Store, c.Session.Lifetime = sessions, math.MaxInt64 })
@@ -330,7 +331,7 @@ func TestSessionsThatNeverEnd(t *testing.T) {
 	}
 }
 
-// TestNoProviderIsNamedLikeANote: entries under such names are no tokens.
+// TestNoProviderIsNamedLikeANote: entries under such names are records, not tokens.
 func TestNoProviderIsNamedLikeANote(t *testing.T) {
 	x, err := provider.NewX(provider.OAuth2Config{ClientID: "id", CallbackURL: "http://127.0.0.1:8080/auth/callback"})
 	if err != nil {

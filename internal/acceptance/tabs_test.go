@@ -14,9 +14,9 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestManyTabsAtOnceOverHTTP2: a browser restores 24 tabs, and each begins a sign-in at once,
-// over one connection. The browser never sends more than 6 KB of the kit's cookies, and five
-// of the sign-ins complete.
+// TestManyTabsAtOnceOverHTTP2: a browser restores 24 tabs. Each begins a sign-in at once, over
+// one connection. The browser never sends more than 6 KB of the kit's cookies, and five of the
+// sign-ins complete.
 func TestManyTabsAtOnceOverHTTP2(t *testing.T) {
 	const tabs, complete, limit = 24, 5, 6 << 10
 	srv := httptest.NewUnstartedServer(nil)
@@ -63,7 +63,7 @@ func TestManyTabsAtOnceOverHTTP2(t *testing.T) {
 	}
 }
 
-// atOnce loads n pages at the same time, over one connection where HTTP/2 is spoken.
+// atOnce loads n pages at the same time, over one connection if it is HTTP/2.
 func atOnce(t *testing.T, b *testkit.Browser, n int, target func(i int) string) []answer {
 	t.Helper()
 	answers := make([]answer, n)

@@ -1,5 +1,5 @@
-// Package attack attacks the examples as strangers would: by HTTP alone, from outside. What
-// holds here holds for applications that are put together as the examples are.
+// Package attack attacks the examples as strangers would, by HTTP only. The results also apply
+// to applications that are built like the examples.
 package attack
 
 import (
@@ -24,27 +24,27 @@ import (
 type Site struct {
 	// URL is its public URL, without a path.
 	URL string
-	// HTTP reaches it.
+	// HTTP sends requests to it.
 	HTTP http.RoundTripper
-	// X is what it signs in with, by both protocols.
+	// X is the site's X, for both protocols.
 	X *xtest.X
 	// API has X's posts.
 	API *xapi.API
 	// Private is a page for members. Where the application's pages call X's API, it does.
 	Private string
-	// Open says that strangers see Private too, without a member on it. Otherwise it sends
-	// them to the login.
+	// Open says that strangers may load Private too, and see no user's data. Otherwise they are
+	// redirected to the login.
 	Open bool
-	// Forms are how a member changes something.
+	// Forms are the forms with which a user changes something.
 	Forms []Form
-	// Replicas are how many processes serve the site in turn; 0 is one.
+	// Replicas is the number of processes that serve the site in turn; 0 means one.
 	Replicas int
 }
 
-// Form is a POST to the application that changes something for who is signed in.
+// Form is a POST to the application that changes something for the signed-in user.
 type Form struct {
 	Path string
-	// Body is what a form sends, or JSON.
+	// Body is a form's body, or JSON.
 	Body string
 }
 
@@ -55,16 +55,16 @@ func (f Form) kind() string {
 	return "application/x-www-form-urlencoded"
 }
 
-// Build makes the application of one of the small examples.
+// Build builds the application of one of the small examples.
 type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
 
-// Framework attacks the application that build makes, by https.
+// Framework attacks the application that build returns, by https.
 func Framework(t *testing.T, build Build, private string, forms ...Form) {
 	t.Helper()
 	Suite(t, Serve(t, build, Site{Private: private, Forms: forms}))
 }
 
-// Serve serves the application that build makes, by https, and completes what s says of it.
+// Serve serves the application that build returns, by https, and completes s.
 func Serve(t *testing.T, build Build, s Site) *Site {
 	t.Helper()
 	x := xtest.New(xtest.Config{})
@@ -92,8 +92,8 @@ func Serve(t *testing.T, build Build, s Site) *Site {
 	return &s
 }
 
-// logins begin a sign-in by each protocol; handle and proof are the parameters of its
-// callback, and last is the call that spends the proof.
+// logins begin a sign-in by each protocol. handle and proof are the parameters of its callback,
+// and last is the call that uses up the proof.
 var logins = []struct{ path, handle, proof, last string }{
 	{"/auth/login", "state", "code", "/2/oauth2/token"},
 	{"/auth/login/x-oauth1", "oauth_token", "oauth_verifier", "/oauth/access_token"},
@@ -122,7 +122,7 @@ func (s *Site) browser(t *testing.T) *browser {
 // hostKey is the context's key of a forged Host.
 type hostKey struct{}
 
-// way forges Host below the client, which keeps its cookies by that header.
+// way forges Host below the client, whose cookies depend on that header.
 type way struct{ http.RoundTripper }
 
 func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -135,8 +135,8 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type answer = testkit.Answer
 
-// try sends a request as a browser's page load; headers come in pairs, and Host is one of
-// them. A server may close the connection on a request that is too large.
+// try sends a request like a browser's page load. Headers come in pairs, and Host is one of
+// them. A server may close the connection if a request is too large.
 func (b *browser) try(method, target string, form url.Values, headers ...string) (answer, error) {
 	b.Helper()
 	var body io.Reader
@@ -189,7 +189,7 @@ func (b *browser) post(f Form, headers ...string) answer {
 	return b.checked(a, http.MethodPost, f.Path)
 }
 
-// checked refuses answers that no attack may cause.
+// checked fails the test for responses that no attack may cause.
 func (b *browser) checked(a answer, method, target string) answer {
 	b.Helper()
 	if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway && a.StatusCode != http.StatusServiceUnavailable && a.StatusCode != http.StatusGatewayTimeout {
@@ -203,7 +203,7 @@ func (b *browser) get(target string, headers ...string) answer {
 	return b.send(http.MethodGet, target, nil, headers...)
 }
 
-// begin goes to a login and returns the address at X.
+// begin requests a login and returns the address at X.
 func (b *browser) begin(login string, headers ...string) string {
 	b.Helper()
 	a := b.get(login, headers...)
@@ -222,7 +222,7 @@ func (b *browser) signIn(login, userID string) answer {
 	return a
 }
 
-// is checks who is signed in.
+// is checks the signed-in user.
 func (b *browser) is(want, after string) {
 	b.Helper()
 	if got := b.Who(); got != want {
@@ -230,8 +230,8 @@ func (b *browser) is(want, after string) {
 	}
 }
 
-// soon checks who is signed in on each replica, in the time that replicas have to tell each
-// other.
+// soon checks the signed-in user on each replica, and allows the time in which replicas learn of
+// a change.
 func (b *browser) soon(want, after string) {
 	b.Helper()
 	if b.site.Replicas < 2 {
@@ -267,7 +267,7 @@ func (b *browser) address() *url.URL {
 	return u
 }
 
-// cookies are what the browser would send; pending are those of sign-ins under way.
+// cookies are what the browser would send; pending are those of pending sign-ins.
 func (b *browser) cookies() (all, pending []*http.Cookie) {
 	for _, c := range b.Jar.Cookies(b.address()) {
 		all = append(all, c)
@@ -278,12 +278,12 @@ func (b *browser) cookies() (all, pending []*http.Cookie) {
 	return all, pending
 }
 
-// plant puts a cookie into the browser, as whoever rules a sub-domain does.
+// plant puts a cookie into the browser, like an attacker who controls a sub-domain.
 func (b *browser) plant(name, value string) {
 	b.Jar.SetCookies(b.address(), []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: strings.HasPrefix(b.site.URL, "https:")}})
 }
 
-// refused checks an answer that must not be a success, and leads nowhere.
+// refused checks that a response is neither a success nor a redirect.
 func (b *browser) refused(a answer, what string) {
 	b.Helper()
 	if a.StatusCode < 400 {

@@ -12,7 +12,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// thief is a host that is not X's and notes what it is sent.
+// thief is a host that does not belong to X. It records the requests to it.
 type thief struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -42,7 +42,7 @@ func tokensStayAtX(t *testing.T, s *Site) {
 	evil := newThief(t)
 	calls := []string{"/2/oauth2/token", "/2/users/me", "/oauth/access_token", "/oauth/request_token"}
 	for _, status := range []int{301, 302, 303, 307, 308, 305, 401, 407, 511} {
-		// A proxy on the way answers in X's place.
+		// A proxy answers in X's place.
 		header := http.Header{
 			"Location": {evil.URL + "/x"}, "Refresh": {"0; url=" + evil.URL}, "Link": {"<" + evil.URL + ">; rel=preload"},
 			"Www-Authenticate": {`Bearer realm="` + evil.URL + `"`}, "Proxy-Authenticate": {`Basic realm="proxy"`}, "Alt-Svc": {`h2="` + strings.TrimPrefix(evil.URL, "http://") + `"`},
@@ -64,7 +64,7 @@ func tokensStayAtX(t *testing.T, s *Site) {
 		b.refused(b.get("/auth/login/x-oauth1"), "a redirect for the request token")
 		s.X.ClearFaults()
 
-		// In the middle of the application's own call, with the user's token.
+		// X is hostile during the application's own call, with the user's token.
 		b.signIn(logins[0].path, victim)
 		s.X.Fail(xtest.Fault{Path: "/2/users/*", Status: status, Header: header, Times: 4})
 		if a := b.get(s.Private); a.StatusCode == http.StatusOK && strings.Contains(a.Text, "stolen") {
@@ -72,7 +72,7 @@ func tokensStayAtX(t *testing.T, s *Site) {
 		}
 		s.X.ClearFaults()
 
-		// At a sign-out, which hands over the token to be revoked.
+		// X is hostile during a sign-out, which sends the token to be revoked.
 		b = s.browser(t)
 		b.signIn(logins[0].path, victim)
 		s.X.Fail(xtest.Fault{Path: "/2/oauth2/revoke", Status: status, Header: header})
@@ -85,8 +85,8 @@ func tokensStayAtX(t *testing.T, s *Site) {
 	}
 }
 
-// hostileX: whatever X or a machine in its place answers, the visitor gets a page, nobody is
-// signed in by it, and the next honest sign-in works.
+// hostileX: whatever X or a machine in its place answers, the visitor gets a page and is not
+// signed in. The next honest sign-in works.
 func hostileX(t *testing.T, s *Site) {
 	json := http.Header{"Content-Type": {"application/json"}}
 	endless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +142,7 @@ func hostileX(t *testing.T, s *Site) {
 			}
 		}
 	}
-	// The call that says who it is.
+	// The call that identifies the user.
 	for what, fault := range map[string]xtest.Fault{
 		"endless": {Handler: endless}, "another type": {Header: json, Body: `{"data":[{"id":"1"}]}`}, "an id that is a number": {Header: json, Body: `{"data":{"id":1e400}}`},
 		"an id of another shape": {Header: json, Body: `{"data":{"id":"../1","username":"a","name":"a"}}`}, "no id": {Header: json, Body: `{"data":{}}`},
@@ -156,7 +156,7 @@ func hostileX(t *testing.T, s *Site) {
 		s.X.ClearFaults()
 		b.is("", "users/me: "+what)
 	}
-	// What is strange and does no harm: the sign-in stands, and the next page works.
+	// These answers are strange but harmless: the sign-in succeeds, and the next page works.
 	for what, rest := range map[string]string{
 		"no scope": `"expires_in":7200`, "an unknown scope": `"expires_in":7200,"scope":"a b \u0000 <script>"`, "a scope that is a list": `"expires_in":7200,"scope":["tweet.read"]`,
 		"expires_in of another type": `"expires_in":{},"scope":"tweet.read users.read"`,
@@ -173,7 +173,7 @@ func hostileX(t *testing.T, s *Site) {
 		if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway {
 			t.Errorf("%s: status %d", what, a.StatusCode)
 		}
-		// The made-up token is X's to refuse, which is not the visitor's fault.
+		// X refuses the invented token, and the visitor is not at fault.
 		if a := b.get(s.Private); a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway && a.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %s: status %d", what, s.Private, a.StatusCode)
 		}
@@ -191,9 +191,9 @@ func hostileX(t *testing.T, s *Site) {
 	}
 }
 
-// wrongUser: X, or a machine in its place, names another account for a sign-in than it did
-// for the one before, with the first one's token. Its word counts for that sign-in, and
-// nobody's session turns into somebody else's.
+// wrongUser: X, or a machine in its place, names another account than in the sign-in before,
+// with the first one's token. The answer counts for this sign-in only. No session changes to
+// another user.
 func wrongUser(t *testing.T, s *Site) {
 	const other, name = "7000000002", "followed_by_nobody"
 	for i, p := range logins {

@@ -13,7 +13,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// marks are what must stand nowhere as it is.
+// marks must not appear unescaped in any page.
 const (
 	mark     = `"'><script>alert(1)</script><img src=x onerror=alert(2)>`
 	template = `{{.}}${7*7}</title></textarea></style>`
@@ -21,7 +21,7 @@ const (
 
 var markup = regexp.MustCompile(`(?i)<script>alert|<img src=x|onerror=alert\(2\)>|</title></textarea>`)
 
-// clean checks that a page shows a mark as text, or not at all.
+// clean checks that a page contains a mark only as text.
 func (b *browser) clean(a answer, what string) {
 	b.Helper()
 	kind := a.Header.Get("Content-Type")
@@ -37,7 +37,7 @@ func (b *browser) clean(a answer, what string) {
 }
 
 func htmlInjection(t *testing.T, s *Site) {
-	// What X says of somebody.
+	// X's data about a user.
 	const id = "7000000001"
 	s.X.AddUser(xtest.User{ID: id, Username: "evil_one", Name: mark + template})
 	s.API.AddPost(id, mark+template)
@@ -56,7 +56,7 @@ func htmlInjection(t *testing.T, s *Site) {
 		}
 	}
 
-	// What no honest X says of anybody.
+	// Data that an honest X never sends.
 	for _, p := range logins {
 		b := s.browser(t)
 		callback := b.Approve(b.begin(p.path), victim)
@@ -97,7 +97,7 @@ func htmlInjection(t *testing.T, s *Site) {
 	b.clean(b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {mark}, "return_to": {mark}}), "a sign-out with markup")
 	b.clean(b.send(http.MethodPost, "/auth/logout", url.Values{}, "Origin", "https://evil.example/"+mark), "a sign-out by another site")
 
-	// Denials and errors that X, or a link in its name, words.
+	// Texts of denials and errors that X, or a link, sends.
 	for _, p := range logins {
 		b := s.browser(t)
 		callback := b.Approve(b.begin(p.path), victim)
@@ -148,7 +148,7 @@ func guardedPages(t *testing.T, s *Site) {
 	for what, a := range pages {
 		referrer := "no-referrer"
 		if what == "the question before a sign-out" {
-			referrer = "same-origin" // or browsers send its form with "Origin: null"
+			referrer = "same-origin" // otherwise browsers send its form with "Origin: null"
 		}
 		for name, want := range map[string]string{
 			"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": referrer,
@@ -175,7 +175,7 @@ func guardedPages(t *testing.T, s *Site) {
 			t.Errorf("%s: %s", what, a.Text)
 		}
 	}
-	// What is no page: redirects and documents.
+	// Responses that are not pages: redirects and documents.
 	for what, a := range map[string]answer{
 		"the way to X": out.get("/auth/login"), "who is signed in": in.get("/auth/session"),
 		"a failure for scripts": out.get("/auth/callback?state=x", "Accept", "application/json"),
@@ -187,7 +187,7 @@ func guardedPages(t *testing.T, s *Site) {
 			t.Errorf("%s: no nosniff", what)
 		}
 	}
-	// What is private is kept by nobody on the way.
+	// No cache may store private responses.
 	if a := in.get(s.Private); a.StatusCode != http.StatusOK || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%s: status %d, Cache-Control %q", s.Private, a.StatusCode, a.Header.Get("Cache-Control"))
 	}

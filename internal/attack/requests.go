@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/internal/testkit"
 )
 
-// forged are headers by which a client or a proxy says that the site is another.
+// forged are headers in which a client or a proxy claims another host for the site.
 var forged = []string{
 	"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "X-Forwarded-Scheme", "http", "X-Forwarded-Ssl", "off",
 	"X-Forwarded-Port", "81", "X-Forwarded-Server", "evil.example", "X-Forwarded-Prefix", "//evil.example", "X-Forwarded-For", "127.0.0.1",
@@ -35,7 +35,7 @@ func forgedHost(t *testing.T, s *Site) {
 				t.Errorf("Host %q: the callback is %q", host, to)
 			}
 			s.cookiesOfOurs(t, a)
-			// The browser comes back to where X was told to send it.
+			// The browser comes back to the address that was sent to X.
 			callback := b.Approve(a.Redirect(), victim)
 			if !strings.HasPrefix(callback, s.URL+"/auth/callback?") {
 				t.Errorf("Host %q: X sends the browser to %q", host, callback)
@@ -56,7 +56,7 @@ func forgedHost(t *testing.T, s *Site) {
 	}
 }
 
-// cookiesOfOurs checks the cookies of an answer against the public URL.
+// cookiesOfOurs checks the cookies of a response against the public URL.
 func (s *Site) cookiesOfOurs(t *testing.T, a answer) {
 	t.Helper()
 	https := strings.HasPrefix(s.URL, "https:")
@@ -72,7 +72,7 @@ func (s *Site) cookiesOfOurs(t *testing.T, a answer) {
 	}
 }
 
-// elsewhere are return paths that lead to another site, in one browser or another.
+// elsewhere are return paths that lead to another site in some browser.
 var elsewhere = []string{
 	"https://evil.example/", "//evil.example", "///evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example", "/%09/evil.example",
 	"/%2fevil.example", "/%252fevil.example", "/%5cevil.example", "/.//evil.example", "/..//evil.example", "/a/..//evil.example",
@@ -87,7 +87,7 @@ func (b *browser) stays(location, what string) {
 		return
 	}
 	here := b.address()
-	// As browsers read it: tabs and line breaks are dropped, a backslash is a slash.
+	// Browsers drop tabs and line breaks, and read a backslash as a slash.
 	to, err := here.Parse(strings.NewReplacer("\t", "", "\r", "", "\n", "", `\`, "/").Replace(location))
 	if err != nil || to.Host != here.Host || to.Scheme != here.Scheme || strings.HasPrefix(location, "//") || strings.HasPrefix(to.Path, "/auth/") {
 		b.Errorf("%s leads to %q", what, location)
@@ -104,7 +104,7 @@ func openRedirects(t *testing.T, s *Site) {
 		b.stays(a.Redirect(), "a sign-out with return_to "+target)
 		b.is("", "a sign-out")
 	}
-	// Said twice, once well.
+	// Two values, the first of which is valid.
 	b := s.browser(t)
 	for _, query := range []string{"return_to=/a&return_to=//evil.example", "return_to=//evil.example&return_to=/a"} {
 		b.stays(b.signIn("/auth/login?"+query, victim).Redirect(), "a sign-in with "+query)
@@ -116,7 +116,7 @@ func openRedirects(t *testing.T, s *Site) {
 	} {
 		a := b.get(s.URL+path, "X-Forwarded-Prefix", "//evil.example")
 		if strings.HasPrefix(a.Redirect(), "/auth/login") {
-			continue // the login, with the way back
+			continue // the login, with the return path
 		}
 		to, err := b.address().Parse(strings.ReplaceAll(a.Redirect(), `\`, "/"))
 		if err != nil || to.Host != b.address().Host {
@@ -148,13 +148,13 @@ func otherSites(t *testing.T, s *Site) {
 			}
 		}
 		b.is(victim, "a sign-out by another site")
-		// The address for programs, whose answer would be a session.
+		// The address for programs, whose response would be a session.
 		a := s.browser(t).send(http.MethodPost, "/auth/native", url.Values{}, append([]string{"Content-Type", "application/json"}, headers...)...)
 		if a.StatusCode < 400 || len(a.Header.Values("Set-Cookie")) != 0 {
 			t.Errorf("native by %v: status %d", headers, a.StatusCode)
 		}
 	}
-	// So for the application's own forms, in the types that a page of another site can send.
+	// The same for the application's own forms, in the types that another site's page can send.
 	posts := func() (n int) {
 		for _, r := range s.X.Requests() {
 			if r.Method != http.MethodGet {
@@ -172,11 +172,11 @@ func otherSites(t *testing.T, s *Site) {
 				}
 			}
 		}
-		// An old browser says nothing and brings no Lax cookie along: that is nobody.
+		// An old browser sends no such header and no Lax cookie, so no user is signed in.
 		if a := s.browser(t).post(form); a.StatusCode < 400 && !strings.HasPrefix(a.Redirect(), "/auth/login") {
 			t.Errorf("%s by nobody: status %d to %q", form.Path, a.StatusCode, a.Redirect())
 		}
-		// A link is no form. Its answer, if there is one, is a page.
+		// A link is not a form. Its response, if there is one, is a page.
 		if a := b.get(form.Path + "?" + form.Body); a.StatusCode >= 300 && a.StatusCode < 400 && !strings.HasPrefix(a.Redirect(), "/auth/login") {
 			t.Errorf("%s by a link: status %d to %q", form.Path, a.StatusCode, a.Redirect())
 		}
@@ -184,7 +184,8 @@ func otherSites(t *testing.T, s *Site) {
 	if n := posts() - before; n != 0 {
 		t.Errorf("by forms of other sites X was asked %d times for a change", n)
 	}
-	// The same forms, sent from here by a browser that says no more than Origin, do something.
+	// The same forms have an effect if this site's page sends them, with Origin as the only
+	// header.
 	for _, form := range s.Forms {
 		mine := s.browser(t)
 		mine.signIn(logins[0].path, victim)
@@ -192,24 +193,24 @@ func otherSites(t *testing.T, s *Site) {
 			t.Errorf("%s from here: status %d: nothing was tested", form.Path, a.StatusCode)
 		}
 	}
-	// A megabyte of parameters signs nobody out.
+	// A megabyte of parameters signs no user out.
 	if a, err := b.try(http.MethodPost, "/auth/logout", url.Values{"everywhere": slices.Repeat([]string{"1"}, 1<<20/len("everywhere=1&"))}, "Origin", s.URL); err == nil {
 		b.refused(a, "a megabyte of parameters")
 	}
 	b.is(victim, "a megabyte of parameters")
-	// What is no POST changes nothing, whatever it claims to be.
+	// Other methods than POST change nothing, despite headers that claim a POST.
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete, http.MethodPatch, "post"} {
 		b.send(method, "/auth/logout?everywhere=1&_method=POST", nil, "X-Http-Method-Override", "POST")
 	}
 	b.is(victim, "all methods but POST")
-	// An old browser sends neither header, and the cookie, being Lax, does not come along.
+	// An old browser sends neither header, and omits the Lax cookie.
 	a := s.browser(t).send(http.MethodPost, "/auth/logout?everywhere=1", url.Values{})
 	if a.StatusCode != http.StatusSeeOther {
 		t.Errorf("a sign-out of nobody: status %d", a.StatusCode)
 	}
 	b.is(victim, "a sign-out without a cookie")
 
-	// No other site reads who is signed in, and none begins a sign-in by an image or a fetch.
+	// No other site can read the signed-in user, or begin a sign-in with an image or a fetch.
 	a = b.get("/auth/session", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Accept", "application/json")
 	for name := range a.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
@@ -234,7 +235,7 @@ func otherSites(t *testing.T, s *Site) {
 	if len(s.X.Requests()) != asked {
 		t.Error("X was asked")
 	}
-	// One visitor's sign-out everywhere is theirs alone.
+	// A visitor's sign-out everywhere affects only that visitor.
 	other := s.browser(t)
 	other.signIn(logins[0].path, stranger)
 	a = other.send(http.MethodPost, "/auth/logout", url.Values{
@@ -245,7 +246,7 @@ func otherSites(t *testing.T, s *Site) {
 	}
 	b.is(victim, "a stranger's sign-out everywhere")
 	elsewhere.is(victim, "a stranger's sign-out everywhere")
-	// And it is complete.
+	// It ends all sessions.
 	b.send(http.MethodPost, "/auth/logout", url.Values{"everywhere": {"1"}}, "Origin", s.URL)
 	b.soon("", "a sign-out everywhere")
 	elsewhere.soon("", "a sign-out everywhere in another browser")
@@ -275,7 +276,7 @@ func headerInjection(t *testing.T, s *Site) {
 				}
 			}
 		}
-		// Through a sign-in, to the address that follows it.
+		// Through a sign-in, to the address that follows.
 		a := b.signIn("/auth/login?return_to="+url.QueryEscape("/a?b="+mark), victim)
 		if strings.ContainsAny(a.Redirect(), "\r\n") || a.Header.Get("X-Injected") != "" {
 			t.Errorf("after a sign-in: %q", a.Redirect())

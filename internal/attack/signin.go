@@ -19,7 +19,7 @@ func callbackLink(t *testing.T, s *Site) {
 		fresh.refused(fresh.get(link), p.path+": a stranger's link")
 		fresh.is("", "a stranger's link")
 
-		// A sign-in of one's own under way, and the link in between.
+		// The victim has a pending sign-in when the link arrives.
 		busy := s.browser(t)
 		own := busy.Approve(busy.begin(p.path), victim)
 		busy.refused(busy.get(link), p.path+": a stranger's link in between")
@@ -28,11 +28,11 @@ func callbackLink(t *testing.T, s *Site) {
 		}
 		busy.is(victim, "the own callback")
 
-		// And once more in a browser that is signed in.
+		// The same in a browser that is signed in.
 		busy.refused(busy.get(link), p.path+": a stranger's link to somebody signed in")
 		busy.is(victim, "a stranger's link")
 
-		// A link that tells of a denial signs nobody out and ends no sign-in.
+		// A link with a denial signs no user out and ends no sign-in.
 		under := busy.begin(p.path)
 		busy.refused(busy.get("/auth/callback?error=access_denied&state=made-up"), "a made-up denial")
 		busy.refused(busy.get("/auth/callback?denied=made-up"), "a made-up denial")
@@ -55,8 +55,8 @@ func plantedCookie(t *testing.T, s *Site) {
 		}
 		bare := strings.TrimPrefix(theirs[0].Name, "__Host-")
 
-		// The stranger's cookie under the names that a sub-domain can give it. By plain
-		// http nothing holds, as SECURITY.md says.
+		// The stranger's cookie under the names that a sub-domain can use. With plain http no
+		// promise holds, as SECURITY.md says.
 		var names []string
 		for _, name := range []string{bare, "__Secure-" + bare, "__host-" + bare, "__HOST-" + bare, "_Host-" + bare} {
 			if name != theirs[0].Name {
@@ -67,12 +67,12 @@ func plantedCookie(t *testing.T, s *Site) {
 		for _, name := range names {
 			b.plant(name, theirs[0].Value)
 		}
-		// Some browsers have sent a cookie without a name as it stands.
+		// Some browsers have sent a cookie without a name unchanged.
 		b.refused(b.get(link, "Cookie", "="+theirs[0].Name+"="+theirs[0].Value), "a cookie without a name")
 		b.refused(b.get(link), "a cookie by another name")
 		b.is("", "a planted cookie")
 
-		// Its value in the place of the victim's own.
+		// The stranger's value replaces the victim's.
 		b = s.browser(t)
 		own := b.Approve(b.begin(p.path), victim)
 		_, mine := b.cookies()
@@ -82,7 +82,8 @@ func plantedCookie(t *testing.T, s *Site) {
 		for _, callback := range []string{own, link, testkit.Edited(b.T, own, p.proof, testkit.Param(b.T, link, p.proof)), testkit.Edited(b.T, link, p.proof, testkit.Param(b.T, own, p.proof))} {
 			bb.refused(bb.get(callback, "Cookie", header), "a cookie's value under another name")
 		}
-		// With both of that name, the planted one in front, the honest sign-in completes.
+		// If the browser sends both cookies of that name, the planted one first, the honest
+		// sign-in completes.
 		if a := bb.get(own, "Cookie", header+"; "+mine[0].Name+"="+mine[0].Value); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: a planted cookie hid the honest one: status %d", p.path, a.StatusCode)
 		}
@@ -93,8 +94,8 @@ func secondTab(t *testing.T, s *Site) {
 	for _, p := range logins {
 		b := s.browser(t)
 		first, second := b.Approve(b.begin(p.path), victim), b.Approve(b.begin(p.path), stranger)
-		// The proof of one tab in the callback of the other: PKCE, or the request token's
-		// secret, is another.
+		// The proof of one tab in the callback of the other: the PKCE verifier, or the request
+		// token's secret, does not match.
 		b.refused(b.get(testkit.Edited(b.T, first, p.proof, testkit.Param(b.T, second, p.proof))), p.path+": another tab's proof")
 		b.is("", "another tab's proof")
 		if a := b.get(second); a.StatusCode >= 500 {
@@ -127,7 +128,7 @@ func fixation(t *testing.T, s *Site) {
 	evil.signIn(logins[0].path, stranger)
 	name, theirs := evil.session()
 
-	// A victim whose browser has the stranger's session, or a made-up one.
+	// The victim's browser has the stranger's session, or an invented one.
 	for _, planted := range []string{theirs, strings.Repeat("A", 43), "short", strings.Repeat("x", 3000)} {
 		b := s.browser(t)
 		b.plant(name, planted)
@@ -144,7 +145,7 @@ func fixation(t *testing.T, s *Site) {
 			}
 		}
 	}
-	// Under a name that a sub-domain can give it, no cookie is a session.
+	// Under a name that a sub-domain can use, no cookie is a session.
 	if bare, secure := strings.CutPrefix(name, "__Host-"); secure {
 		evil.signIn(logins[0].path, stranger)
 		_, theirs := evil.session()
@@ -156,7 +157,7 @@ func fixation(t *testing.T, s *Site) {
 		b.signIn(logins[0].path, victim)
 		b.is(victim, "a sign-in beside a planted session")
 	}
-	// An id of before a second sign-in, and of before a sign-out, is dead.
+	// A session id from before a second sign-in or before a sign-out is invalid.
 	b := s.browser(t)
 	b.signIn(logins[0].path, victim)
 	_, first := b.session()
@@ -170,7 +171,7 @@ func fixation(t *testing.T, s *Site) {
 	}
 }
 
-// session is the cookie of the session: the one that is no sign-in under way.
+// session returns the session's cookie: the one that is not a pending sign-in.
 func (b *browser) session() (name, value string) {
 	b.Helper()
 	all, _ := b.cookies()
@@ -192,7 +193,7 @@ func replay(t *testing.T, s *Site) {
 		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
 			t.Fatalf("status %d", a.StatusCode)
 		}
-		// A reload is answered as the first callback was.
+		// A reload gets the same answer as the first callback.
 		if a := b.get(callback); a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 0 {
 			t.Errorf("%s: the second use: status %d, cookies %v", p.path, a.StatusCode, a.Cookies())
 		}
@@ -203,7 +204,8 @@ func replay(t *testing.T, s *Site) {
 		}
 		thief.refused(thief.get(callback), p.path+": a replay with the cookie")
 		thief.is("", "a replay")
-		// Each process knows what it has seen; another one learns it from X, once.
+		// Each process knows the callbacks that it has seen. Another process learns of them from
+		// X, once.
 		if n := s.X.Count(http.MethodPost, p.last) - asked; n < 1 || n > max(1, s.Replicas) {
 			t.Errorf("%s: X was asked %d times", p.path, n)
 		}
@@ -234,12 +236,12 @@ func parameters(t *testing.T, s *Site) {
 			b.refused(b.get(hostile), p.path+": "+what)
 			b.is("", what)
 		}
-		// A megabyte is more than a server reads of headers; it may close the connection.
+		// Servers read less than a megabyte of headers, and may close the connection.
 		if a, err := b.try(http.MethodGet, callback+"&a="+strings.Repeat("a", 1<<20), nil); err == nil {
 			b.refused(a, "a megabyte")
 		}
 		b.is("", "a megabyte")
-		// By POST, with the parameters in the body, as response_mode=form_post has them.
+		// By POST, with the parameters in the body, as in response_mode=form_post.
 		u, err := url.Parse(callback)
 		if err != nil {
 			t.Fatal(err)
@@ -248,13 +250,13 @@ func parameters(t *testing.T, s *Site) {
 		if n := s.X.Count(http.MethodPost, p.last) - asked; n != 0 {
 			t.Errorf("%s: X was asked %d times", p.path, n)
 		}
-		// None of it has ended the honest sign-in.
+		// None of these requests has ended the honest sign-in.
 		if a := b.get(callback); a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s: the honest callback afterwards: status %d", p.path, a.StatusCode)
 		}
 		b.is(victim, "the honest callback")
 
-		// A cut proof reaches X, which refuses it, and the sign-in is spent.
+		// A truncated proof reaches X, which refuses it. The sign-in is then used up.
 		b = s.browser(t)
 		callback = b.Approve(b.begin(p.path), victim)
 		b.refused(b.get(testkit.Edited(b.T, callback, p.proof, proof[:10])), "a cut proof")
@@ -263,7 +265,7 @@ func parameters(t *testing.T, s *Site) {
 	}
 }
 
-// flip turns the case of each letter.
+// flip changes the case of each letter.
 func flip(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

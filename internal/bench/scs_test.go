@@ -35,8 +35,8 @@ func scsRequest(tb testing.TB, name string, store scs.Store, idle time.Duration)
 	return request(name, h, get(tb, "/", w.cookies()))
 }
 
-// userFields returns the user as single values, as applications without a type of their own
-// store it.
+// userFields returns the user as single values. Applications without their own type store a user
+// like this.
 func userFields() map[string]string {
 	return map[string]string{
 		"id": user.AccountID, "username": user.Username, "name": user.Name, "avatar": user.AvatarURL,

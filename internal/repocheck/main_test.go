@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMain runs the tests in the repository's root, so that they name files as a reader does.
+// TestMain runs the tests in the repository's root, so that file names are relative to the root.
 func TestMain(m *testing.M) {
 	root, err := moduleRoot()
 	if err == nil {

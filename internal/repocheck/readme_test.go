@@ -20,8 +20,9 @@ func pages(t *testing.T) []string {
 	return append(docs, "README.md")
 }
 
-// elsewhere are the pages whose programs need more than the root module's libraries, and the
-// module that has it. Its own tests compare these pages with the programs there, and run them.
+// elsewhere are the pages whose programs need libraries that the root module does not require,
+// with the module that has the libraries. Its tests compare these pages with the programs there,
+// and run them.
 var elsewhere = map[string]string{
 	"docs/from-gologin.md":   "internal/integration",
 	"docs/from-goth.md":      "internal/integration",
@@ -30,10 +31,10 @@ var elsewhere = map[string]string{
 	"docs/stores.md":         "internal/integration",
 }
 
-// program tells a block that is a whole program.
+// program matches a block that is a whole program.
 var program = regexp.MustCompile(`(?m)^package main$`)
 
-// TestTheProgramsInTheReadmeCompile: every fenced block of a page that is a whole program.
+// TestTheProgramsInTheReadmeCompile checks every fenced block of a page that is a whole program.
 func TestTheProgramsInTheReadmeCompile(t *testing.T) {
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
@@ -62,7 +63,7 @@ func TestTheProgramsInTheReadmeCompile(t *testing.T) {
 	}
 }
 
-// TestTheReadmesLinksLeadSomewhere: within the repository.
+// TestTheReadmesLinksLeadSomewhere checks the links within the repository.
 func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 	for _, page := range append(pages(t), "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
 		text, err := os.ReadFile(page)
@@ -79,8 +80,8 @@ func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// TestListingsBoundTheHeaders checks that every program of README, docs and examples bounds the
-// time in which a client sends its headers. net/http's own default is no bound.
+// TestListingsBoundTheHeaders checks that every program of README, docs and examples limits the
+// time in which a client sends its headers. net/http's default has no limit.
 func TestListingsBoundTheHeaders(t *testing.T) {
 	t.Parallel()
 	unbounded := regexp.MustCompile(`http\.ListenAndServe(TLS)?\(|http\.Serve\(|\.Run\(addr\)|&http\.Server\{[^}]*\}`)

@@ -20,8 +20,8 @@ import (
 const module = "github.com/xsignin/xsignin"
 
 // layers are the packages of this module and of the adapters, from top to bottom. A package
-// imports only packages of the layers below its own, so that each can be used, and read,
-// without those above.
+// imports only packages of the layers below its own, so each can be used, and read, without
+// those above.
 var layers = [][]string{
 	{"internal/acceptance", "internal/attack", "internal/repocheck"},
 	{"internal/testkit"},
@@ -55,8 +55,8 @@ func isTestTool(path string) bool {
 	return slices.Contains(testTools, strings.TrimPrefix(path, module+"/"))
 }
 
-// everywhere are the patterns of this module's packages and of the adapters, which are
-// modules of their own, in the workspace alone, and keep the same rules.
+// everywhere are the patterns of this module's packages and of the adapters. The adapters are
+// separate modules in the workspace, with the same rules.
 func everywhere(t *testing.T) []string {
 	t.Helper()
 	work, err := exec.Command("go", "env", "GOWORK").Output()
@@ -170,7 +170,7 @@ func TestRootModuleRequiresFourLibraries(t *testing.T) {
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
 	}
-	// Frameworks, drivers and rivals live in modules of their own.
+	// Frameworks, drivers and other libraries of this field are in separate modules.
 	want := []string{
 		"github.com/alexedwards/scs/v2", "github.com/dghubble/gologin/v2", "github.com/dghubble/oauth1", "golang.org/x/oauth2",
 	}
@@ -187,7 +187,7 @@ func TestRootModuleRequiresFourLibraries(t *testing.T) {
 	}
 }
 
-// TestNothingIsGlobal: what a request needs comes by constructor or by its context.
+// TestNothingIsGlobal: a request gets its dependencies from a constructor or from its context.
 func TestNothingIsGlobal(t *testing.T) {
 	forbidden := map[string]string{
 		"DefaultClient":    "http.DefaultClient is everybody's: make one",
@@ -224,7 +224,7 @@ func TestNothingIsGlobal(t *testing.T) {
 	}
 }
 
-// checkVariables complains of exported package variables that are not errors.
+// checkVariables complains about exported package variables that are not errors.
 func checkVariables(t *testing.T, fset *token.FileSet, decl ast.Decl) {
 	t.Helper()
 	gen, ok := decl.(*ast.GenDecl)
@@ -296,8 +296,8 @@ func TestEveryExportedNameIsDocumented(t *testing.T) {
 	}
 }
 
-// undocumented calls complain for each exported name of decl without a comment. A comment
-// on a group of constants or variables serves for all of it.
+// undocumented calls complain for each exported name of decl without a comment. A comment on a
+// group of constants or variables counts for all of them.
 func undocumented(decl ast.Decl, complain func(token.Pos, string)) {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
@@ -322,8 +322,8 @@ func undocumented(decl ast.Decl, complain func(token.Pos, string)) {
 	}
 }
 
-// exportedReceiver reports whether a method belongs to an exported type, and is true for a
-// function.
+// exportedReceiver reports whether a method belongs to an exported type. For a function it
+// returns true.
 func exportedReceiver(d *ast.FuncDecl) bool {
 	if d.Recv == nil {
 		return true

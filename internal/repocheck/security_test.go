@@ -14,8 +14,8 @@ var (
 	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9]+)\(`)
 )
 
-// TestPromisesAreKeptByTests: each test that SECURITY.md and its checklist name is there, and
-// each promise names one.
+// TestPromisesAreKeptByTests checks that each test named in SECURITY.md and the checklist
+// exists, and that each promise names a test.
 func TestPromisesAreKeptByTests(t *testing.T) {
 	there := make(map[string]bool)
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// licences are those that a linked module may have, by words that no other of them has. The
-// first that fits counts.
+// licences are the licences that a linked module may have, each with words that no other licence
+// has. The first match counts.
 var licences = []struct {
 	name  string
 	words []string
@@ -27,8 +27,8 @@ var licences = []struct {
 	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy", "the software is provided \"as is\""}},
 }
 
-// conditions are words of licences that ask for more than the ones above, and that may
-// stand before or after a text of theirs.
+// conditions are words of licences with further conditions. Such words may come before or after
+// a licence text.
 var conditions = []string{
 	"gnu general public license", "gnu affero", "gnu lesser", "commons clause", "business source license",
 	"server side public license", "elastic license", "for non-commercial",
@@ -42,7 +42,7 @@ func licence(text string) string {
 		if slices.ContainsFunc(l.words, func(w string) bool { return !strings.Contains(text, w) }) {
 			continue
 		}
-		// Mozilla's names GNU's as what a recipient may choose besides.
+		// Mozilla's licence names GNU's as licences that a recipient may choose instead.
 		if l.name != "MPL-2.0" && slices.ContainsFunc(conditions, func(w string) bool { return strings.Contains(text, w) }) {
 			return ""
 		}
@@ -51,8 +51,8 @@ func licence(text string) string {
 	return ""
 }
 
-// licenceFile is a file that a module's own licence is in, some with its name in front, such
-// as MIT-LICENSE.txt. What counts is what the file says.
+// licenceFile matches the names of a module's licence files, some with a prefix, such as
+// MIT-LICENSE.txt. The content of the file decides.
 var licenceFile = regexp.MustCompile(`(?i)^((mit|bsd|isc|apache|mpl)[-_])?(licen[cs]e|copying)(\.md|\.txt)?$`)
 
 // licenceOf is the name of the licence of the module in dir, or "".
@@ -98,8 +98,8 @@ func TestLicencesAreToldApart(t *testing.T) {
 	}
 }
 
-// linked returns the modules from outside that packages and tests of the workspace link,
-// with their directories.
+// linked returns the external modules that packages and tests of the workspace link, with their
+// directories.
 func linked(t *testing.T) map[string]string {
 	t.Helper()
 	inWorkspace(t)
@@ -135,22 +135,21 @@ func inWorkspace(t *testing.T) {
 	}
 }
 
-// outside are the modules that go.work leaves out, because the go command would fetch the
-// requirements of all of them before it runs anything. .ci/run names them too.
+// outside are the modules that go.work leaves out, because otherwise the go command would fetch
+// the requirements of all of them first. .ci/run names them too.
 var outside = []string{"internal/bench"}
 
-// linkedOutside is linked for a module that the workspace leaves out. Only the gate looks, for
-// which every module is fetched.
+// linkedOutside is linked for a module that the workspace leaves out. Only .ci/run checks it,
+// because that needs every module.
 func linkedOutside(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	return linkedFrom(t, dir, "./...", "GOWORK=off")
 }
 
-// gate reports whether everything must be there, as .ci/run demands.
+// gate reports whether nothing may be missing, as .ci/run requires.
 func gate() bool { return os.Getenv("XSIGNIN_TEST_REQUIRE_ALL") != "" }
 
-// TestLicencesOfLinkedModules: nobody who uses the kit has to publish their own program, or
-// to pay.
+// TestLicencesOfLinkedModules: no user of the kit has to publish their own program, or to pay.
 func TestLicencesOfLinkedModules(t *testing.T) {
 	freeToLink(t, linked(t))
 	for _, dir := range outside {
@@ -163,7 +162,7 @@ func TestLicencesOfLinkedModules(t *testing.T) {
 	}
 }
 
-// freeToLink fails for each of the modules whose licence asks for more than a notice.
+// freeToLink fails the test for each module whose licence requires more than a notice.
 func freeToLink(t *testing.T, modules map[string]string) {
 	t.Helper()
 	for path, dir := range modules {
@@ -178,8 +177,8 @@ func freeToLink(t *testing.T, modules map[string]string) {
 // requirement is a row of the table of dependencies.
 var requirement = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\| ([^|]+) \\|$")
 
-// TestDependenciesAreListedWithTheirReasons: what a go.mod requires by itself stands in
-// CONTRIBUTING.md, with its licence, the modules that require it, and why.
+// TestDependenciesAreListedWithTheirReasons checks that CONTRIBUTING.md lists each direct
+// requirement of a go.mod, with its licence, the modules that require it, and the reason.
 func TestDependenciesAreListedWithTheirReasons(t *testing.T) {
 	modules := linked(t)
 	if gate() {
@@ -187,7 +186,7 @@ func TestDependenciesAreListedWithTheirReasons(t *testing.T) {
 			maps.Copy(modules, linkedOutside(t, dir))
 		}
 	}
-	want := make(map[string][]string) // to the directories of the modules that require it
+	want := make(map[string][]string) // of the directories of the modules that require it
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

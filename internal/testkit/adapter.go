@@ -80,13 +80,13 @@ func (s *Site) signedIn(path string) *Browser {
 	return b
 }
 
-// LoginPath returns where a page load of path is sent if nobody is signed in.
+// LoginPath returns the target of the redirect for a page load of path without a user.
 func LoginPath(prefix, path string) string {
 	return prefix + "/auth/login?" + url.Values{"return_to": {path}}.Encode()
 }
 
-// WantRefusals checks that a page load of path is sent to the login, and that a script gets
-// a JSON document.
+// WantRefusals checks that a page load of path is redirected to the login, and that a script
+// gets a JSON document.
 func (s *Site) WantRefusals(path string) {
 	s.T.Helper()
 	if a := s.Browser().Get(path, "Sec-Fetch-Mode", "navigate"); a.StatusCode != 303 || a.Redirect() != LoginPath("", path) {
@@ -97,7 +97,7 @@ func (s *Site) WantRefusals(path string) {
 	}
 }
 
-// ARefusalIsTheStandardMiddlewares checks that a refusal is the standard middleware's, byte
+// ARefusalIsTheStandardMiddlewares checks that a refusal equals the standard middleware's, byte
 // for byte.
 func (a Adapter[App, MW]) ARefusalIsTheStandardMiddlewares(t *testing.T) {
 	reached := false
@@ -150,8 +150,8 @@ func (a Adapter[App, MW]) ARefusalIsTheStandardMiddlewares(t *testing.T) {
 
 var errStoreAway = errors.New("the store is away")
 
-// AHandlerKnowsTheUser checks the adapter's User and Client, behind each middleware and
-// without one.
+// AHandlerKnowsTheUser checks the adapter's User and Client, behind each middleware and without
+// middleware.
 func (a Adapter[App, MW]) AHandlerKnowsTheUser(t *testing.T) {
 	s := a.Site(t, "", func(app App, kit *xsignin.Kit) {
 		a.Mount(app, kit)
@@ -186,7 +186,7 @@ func (a Adapter[App, MW]) AHandlerKnowsTheUser(t *testing.T) {
 	if c := in.Get("/in").Header.Get("Cache-Control"); c != "no-store" {
 		t.Errorf("Cache-Control %q", c)
 	}
-	// A page behind LoadUser does not fail with the store, but the log says so.
+	// If the store fails, a page behind LoadUser still works, and the log has the error.
 	s.Sessions.SetFail(errStoreAway)
 	if a := in.Get("/any"); a.StatusCode != 200 || a.Text != " none" || !strings.Contains(s.Log.String(), "the store is away") {
 		t.Errorf("%s %s; log %s", a.Status, a.Text, s.Log)
@@ -196,8 +196,8 @@ func (a Adapter[App, MW]) AHandlerKnowsTheUser(t *testing.T) {
 	}
 }
 
-// Mounting checks a whole sign-in and sign-out, and the paths that the kit does not know,
-// for each of a.Mountings.
+// Mounting checks a whole sign-in and sign-out, and the paths that the kit does not know, for
+// each of a.Mountings.
 func (a Adapter[App, MW]) Mounting(t *testing.T) {
 	for _, m := range a.Mountings {
 		t.Run(m.Name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func (m Mounting[App, MW]) wantUnknownPaths(t *testing.T, b *Browser) {
 	}
 }
 
-// SessionValues checks that values of the application are saved beside the user.
+// SessionValues checks that the application's values are saved together with the user.
 func (a Adapter[App, MW]) SessionValues(t *testing.T) {
 	s := a.Site(t, "", func(app App, kit *xsignin.Kit) {
 		app = a.Wrap(app, kit.Sessions().LoadAndSave)
@@ -270,8 +270,8 @@ func (a Adapter[App, MW]) SessionValues(t *testing.T) {
 	}
 }
 
-// RequireUserAroundTheKitLeadsNowhere checks that a login behind RequireUser is an error
-// page instead of a redirect to itself.
+// RequireUserAroundTheKitLeadsNowhere checks that a login behind RequireUser is an error page
+// instead of a redirect to itself.
 func (a Adapter[App, MW]) RequireUserAroundTheKitLeadsNowhere(t *testing.T) {
 	s := a.Site(t, "", func(app App, kit *xsignin.Kit) {
 		a.Use(app, a.RequireUser(kit.Middleware()))

@@ -18,7 +18,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// Browser keeps cookies and follows no redirect by itself.
+// Browser keeps cookies and does not follow redirects automatically.
 type Browser struct {
 	Client *http.Client
 	Jar    http.CookieJar
@@ -43,7 +43,7 @@ func NewBrowser(t *testing.T, x *xtest.X, publicURL string, transport http.Round
 	}}
 }
 
-// Answer is a response that was read to its end.
+// Answer is a response that was read completely.
 type Answer struct {
 	*http.Response
 	// Text is the body.
@@ -55,7 +55,7 @@ func (a Answer) Redirect() string { return a.Header.Get("Location") }
 
 var refreshed = regexp.MustCompile(`<meta http-equiv="refresh" content="0;url=([^"]*)">`)
 
-// Refresh returns where the document of a callback leads, or "". Browsers follow it like a
+// Refresh returns the target of the document of a callback, or "". Browsers follow it like a
 // redirect.
 func Refresh(document string) string {
 	if m := refreshed.FindStringSubmatch(document); m != nil {
@@ -64,8 +64,8 @@ func Refresh(document string) string {
 	return ""
 }
 
-// followRefresh turns the document of a callback into the redirect that it stands for, so
-// that tests need not tell them apart. Text keeps the document.
+// followRefresh turns the document of a callback into an equivalent redirect, so that tests need
+// not distinguish them. Text keeps the document.
 func (a *Answer) followRefresh() {
 	if to := Refresh(a.Text); to != "" && a.StatusCode == http.StatusOK {
 		a.StatusCode, a.Status = http.StatusSeeOther, "303 See Other"
@@ -75,7 +75,7 @@ func (a *Answer) followRefresh() {
 
 var followed = regexp.MustCompile(`id="follow" href="([^"]*)"`)
 
-// Onward returns where a page on the way to X leads, or "".
+// Onward returns the target of the page before X, or "".
 func (a Answer) Onward() string {
 	if m := followed.FindStringSubmatch(a.Text); m != nil {
 		return html.UnescapeString(m[1])
@@ -112,7 +112,7 @@ func (b *Browser) Send(method, target string, body url.Values, headers ...string
 	return b.Do(req)
 }
 
-// Do sends a request, and reads the answer to its end.
+// Do sends a request, and reads the whole response.
 func (b *Browser) Do(req *http.Request) Answer {
 	b.t.Helper()
 	a, err := b.Try(req)
@@ -164,7 +164,7 @@ func (b *Browser) Approve(consent, userID string) string {
 	return callback
 }
 
-// SignIn goes through a whole sign-in and returns the callback's answer.
+// SignIn runs a whole sign-in and returns the response to the callback.
 func (b *Browser) SignIn(login, userID string) Answer {
 	b.t.Helper()
 	a := b.Get(b.Approve(b.Begin(login), userID))

@@ -9,8 +9,8 @@ import (
 
 var ready = regexp.MustCompile(`^Ready: (http://127\.0\.0\.1:\d+) `)
 
-// Start runs a command until the test ends, and returns its address and what it printed
-// first. The command reads env and listens on a free port.
+// Start runs a command until the test ends, and returns its address and its first output. The
+// command reads env and listens on a free port.
 func Start(t *testing.T, env map[string]string, run func(ctx context.Context, getenv func(string) string, out io.Writer) error) (url, printed string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -34,17 +34,17 @@ const (
 	FaultX        = "X"
 )
 
-// FaultKind is a way to fail.
+// FaultKind is a kind of fault.
 type FaultKind struct {
 	Name string
-	// effect: the call does what it should before it goes wrong.
+	// effect: the call has its effect before it fails.
 	effect bool
-	// Late is how long the call takes; it goes well then, unless its context has ended.
+	// Late is how long the call takes. It then succeeds, unless its context has ended.
 	Late time.Duration
-	// hang: the call answers nothing before its context ends.
+	// hang: the call returns nothing before its context ends.
 	hang bool
-	// The others are X's alone: an answer of its edge, one that breaks off in the body, and
-	// one whose body stops.
+	// The others apply to X only: an answer of its edge, an answer that is cut off in the body,
+	// and an answer whose body stops.
 	status    int
 	cut, stop bool
 }
@@ -71,16 +71,16 @@ func XFaults() []FaultKind {
 	)
 }
 
-// Lost reports whether the call has had its effect, although the caller was told of a failure.
+// Lost reports whether the call had its effect although the caller got an error.
 func (k FaultKind) Lost() bool { return k.effect }
 
 var errAway = errors.New("away")
 
-// neverEnding is how long a call hangs whose context has no end: longer than any bound, so
-// that the walk sees it.
+// neverEnding is how long a call without a deadline hangs. It exceeds every limit, so that the
+// walk detects it.
 const neverEnding = time.Hour
 
-// wait waits for d, and returns ctx's error if that ends first.
+// wait waits for d. It returns ctx's error if ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -92,7 +92,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// gone is the end of a call that hangs.
+// gone ends a call that hangs.
 func gone(ctx context.Context) error {
 	if err := wait(ctx, neverEnding); err != nil {
 		return err
@@ -100,7 +100,7 @@ func gone(ctx context.Context) error {
 	return errAway
 }
 
-// do is a call that goes wrong in the way of k.
+// do runs a call that fails in the way of k.
 func (k FaultKind) do(ctx context.Context, call func() error) error {
 	if k.Late > 0 {
 		if err := wait(ctx, k.Late); err != nil {
@@ -140,7 +140,7 @@ func (f *FaultPlan) Arm(at FaultPoint, kind FaultKind, stays bool) {
 	f.at, f.kind, f.stays, f.armed = at, kind, stays, true
 }
 
-// Restart forgets the calls so far, and numbers the next ones from the start.
+// Restart forgets the calls so far, and numbers the next calls from the start.
 func (f *FaultPlan) Restart() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,14 +168,14 @@ func (f *FaultPlan) Calls() []FaultPoint {
 	return slices.Clone(f.points)
 }
 
-// GivenTokens returns the tokens that X has given so far.
+// GivenTokens returns the tokens that X has issued so far.
 func (f *FaultPlan) GivenTokens() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.given)
 }
 
-// OpenAnswers returns how many answers of X have a body that is not closed.
+// OpenAnswers returns the number of X's answers whose body is not closed.
 func (f *FaultPlan) OpenAnswers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -188,10 +188,10 @@ func (f *FaultPlan) SessionStore(store *SessionStore) scs.Store { return faultyS
 // TokenStore returns store with the faults of the plan.
 func (f *FaultPlan) TokenStore(store *TokenStore) tokenstore.Store { return faultyTokens{store, f} }
 
-// Transport returns rt, which leads to X, with the faults of the plan.
+// Transport returns rt, which sends requests to X, with the faults of the plan.
 func (f *FaultPlan) Transport(rt http.RoundTripper) http.RoundTripper { return faultyX{rt, f} }
 
-// next counts a call, and returns how it is to go wrong; nil for not at all.
+// next counts a call, and returns its fault, or nil.
 func (f *FaultPlan) next(part, method string) *FaultKind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -248,7 +248,7 @@ type faultyTokens struct {
 	plan *FaultPlan
 }
 
-// faulty calls the store, and gives nothing where it went wrong.
+// faulty calls the store, and returns the zero value if the call fails.
 func faulty[T any](ctx context.Context, f *FaultPlan, method string, call func() (T, error)) (T, error) {
 	var got T
 	err := f.call(ctx, FaultTokens, method, func() (err error) {
@@ -298,8 +298,8 @@ func (s faultyTokens) List(ctx context.Context, userID string) ([]tokenstore.Key
 	})
 }
 
-// faultyX is a way to X. It notes the tokens that X gives, and the answers that nobody
-// closes.
+// faultyX sends requests to X. It records the tokens that X issues, and the answers that are not
+// closed.
 type faultyX struct {
 	http.RoundTripper
 	plan *FaultPlan
@@ -342,7 +342,7 @@ func (x faultyX) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(whole[:len(whole)/2]), rest))
 	default:
 		err := k.do(ctx, func() error {
-			// The effect is X's, whatever becomes of the one who asked.
+			// X has executed the request, even if the caller has gone.
 			if k.effect {
 				return ask(context.WithoutCancel(ctx))
 			}
@@ -359,7 +359,7 @@ func (x faultyX) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// note keeps the tokens in an answer.
+// note records the tokens in an answer.
 func (x faultyX) note(resp *http.Response) error {
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
@@ -384,12 +384,12 @@ func (x faultyX) note(resp *http.Response) error {
 	return nil
 }
 
-// stopping is the rest of a body that never comes.
+// stopping is the rest of a body that never arrives.
 type stopping struct{ ctx context.Context }
 
 func (s stopping) Read([]byte) (int, error) { return 0, gone(s.ctx) }
 
-// closing counts the answers that are open.
+// closing counts the open answers.
 type closing struct {
 	io.ReadCloser
 	plan *FaultPlan

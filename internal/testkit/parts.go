@@ -14,8 +14,8 @@ import (
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
-// Parts are the packages of the kit, put together by hand as a program without the root
-// package does.
+// Parts are the packages of the kit, assembled as in a program that does not use the root
+// package.
 type Parts struct {
 	X *xtest.X
 	// Providers are x and x-oauth1.
@@ -25,8 +25,7 @@ type Parts struct {
 	Pending   *session.PendingStore
 }
 
-// NewParts returns the parts of a site at publicURL, with everything in memory. They log
-// nothing.
+// NewParts returns the parts of a site at publicURL, with all data in memory. They log nothing.
 func NewParts(t *testing.T, publicURL string) *Parts {
 	t.Helper()
 	must := func(err error) {

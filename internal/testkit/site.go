@@ -35,7 +35,7 @@ type Site struct {
 	Log      *LogBuffer
 	Watch    *Watch
 
-	transport http.RoundTripper // leads to the site
+	transport http.RoundTripper // sends requests to the site
 	closing   sync.Once
 	mu        sync.Mutex
 	events    []event.Event
@@ -150,8 +150,8 @@ func (s *Site) Close() {
 }
 
 // Bubble runs f in a testing/synctest bubble, where time moves when all goroutines wait. It
-// closes the kit at the end of f. The site must have been made outside: scs starts a
-// goroutine that never ends, which no bubble allows.
+// closes the kit at the end of f. Create the site outside the bubble: scs starts a goroutine
+// that never ends, which no bubble allows.
 func (s *Site) Bubble(f func()) {
 	s.T.Helper()
 	synctest.Test(s.T, func(*testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// TokenStore is a token store that can fail, and that knows its content.
+// TokenStore is a token store that can fail, and whose content tests can read.
 type TokenStore struct {
 	tokenstore.Store
 	mu   sync.Mutex
@@ -42,7 +42,7 @@ func (s *TokenStore) Value(key tokenstore.Key) []byte {
 	return s.held[key]
 }
 
-// Reads returns how often the store was read.
+// Reads returns the number of reads of the store.
 func (s *TokenStore) Reads() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

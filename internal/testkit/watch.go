@@ -15,17 +15,17 @@ import (
 	"github.com/xsignin/xsignin"
 )
 
-// Watch records the secrets that passed by, and everything that came out of the kit. Every
-// test with a Site ends with a search for the secrets in the output.
+// Watch records the secrets in use, and all output of the kit. Every test with a Site ends with
+// a search for the secrets in the output.
 type Watch struct {
 	mu      sync.Mutex
-	secrets map[string]string // to what it is
+	secrets map[string]string // to its kind
 	out     []string
 }
 
 // Secret records a secret value and its kind.
 func (w *Watch) Secret(what, value string) {
-	// Shorter ones, made up by tests, would be found by chance.
+	// Shorter secrets of tests could match by chance.
 	if len(value) < 10 {
 		return
 	}
@@ -44,7 +44,7 @@ func (w *Watch) Came(text string) {
 	w.out = append(w.out, text)
 }
 
-// Seen returns the kinds of the secrets that passed by.
+// Seen returns the kinds of the recorded secrets.
 func (w *Watch) Seen() map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,7 +55,7 @@ func (w *Watch) Seen() map[string]bool {
 	return kinds
 }
 
-// find returns a line for each secret that came out.
+// find returns a line for each secret in the output.
 func (w *Watch) find() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,8 +71,8 @@ func (w *Watch) find() []string {
 	return found
 }
 
-// Answered records what a browser got. The address of the consent page carries the handle
-// of the sign-in, as it must, and Set-Cookie the sealed cookies and the session's id.
+// Answered records a browser's response. The address of the consent page must contain the handle
+// of the sign-in, and Set-Cookie the sealed cookies and the session's id.
 func (w *Watch) Answered(a Answer) {
 	h := a.Header.Clone()
 	for _, line := range h.Values("Set-Cookie") {
@@ -92,7 +92,7 @@ func (w *Watch) Answered(a Answer) {
 	}
 	if u, err := url.Parse(a.Redirect()); err == nil && u.Host != "" {
 		h.Del("Location")
-		// The body of a redirect is a link to the same place.
+		// The body of a redirect is a link to the same address.
 		a.Text = ""
 	}
 	var b bytes.Buffer
@@ -162,7 +162,7 @@ func (t WatchedTransport) form(body string) {
 	}
 }
 
-// ending ends a body as the original one did.
+// ending ends a body like the original one.
 type ending struct{ err error }
 
 func (f ending) Read([]byte) (int, error) {
@@ -172,8 +172,8 @@ func (f ending) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// noSecretCameOut searches everything that came out: answers, log, events, errors and
-// whatever the kit's values print.
+// noSecretCameOut searches all output: responses, log, events, errors, and the printed forms of
+// the kit's values.
 func (s *Site) noSecretCameOut(cfg xsignin.Config) {
 	s.Watch.Came(s.Log.String())
 	for _, v := range []any{s.Kit, *s.Kit, cfg, &cfg, s.Kit.Sessions(), s.Kit.Middleware(), s.Kit.ClientFor(xsignin.Key{Provider: "x", UserID: "1", AccountID: "1"})} {

@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// Postgres starts a PostgreSQL server for the test and returns its URL, that of an
-// empty database whose superuser needs no password.
+// Postgres starts a PostgreSQL server for the test. It returns the URL of an empty database
+// whose superuser needs no password.
 func Postgres(t T) (dsn string) {
 	t.Helper()
 	return NewPostgres(t).URL
 }
 
-// NewPostgres is [Postgres] for tests that stop the server. Committed rows survive
-// that, but would not survive the machine's end: nothing waits for the disk here.
+// NewPostgres is [Postgres] for tests that stop the server. Committed rows survive a stop of the
+// server, but not a crash of the machine, because fsync is off.
 func NewPostgres(t T) *Server {
 	t.Helper()
 	bin := postgresBin()
@@ -34,7 +34,7 @@ func NewPostgres(t T) *Server {
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, name), args...)
 		cmd.SysProcAttr = attr
-		cmd.Dir = dir // the test's own may be closed to that user
+		cmd.Dir = dir // the test's own directory may be closed to that user
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LC_ALL=C", "TZ=UTC"}
 		return cmd
 	}
@@ -47,7 +47,7 @@ func NewPostgres(t T) *Server {
 		dir:  data,
 		command: func(port string) *exec.Cmd {
 			return command("postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1",
-				// A socket's path has a short limit, and clients use TCP.
+				// Use TCP: a socket's path has a short length limit.
 				"-c", "unix_socket_directories=",
 				"-c", "fsync=off", "-c", "full_page_writes=off",
 				"-c", "max_connections=200")

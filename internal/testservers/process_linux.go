@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// Tied makes a process that the test starts end by sig when the test's own dies without its
-// cleanups, as after a panic or a timeout.
+// Tied makes a process that the test starts end with sig if the test dies without its cleanups,
+// for example after a panic or a timeout.
 func Tied(sig syscall.Signal) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: sig}
 }
 
-// unprivileged is [tied] for a server that refuses to run as root: it gets a user
-// without rights, to whom dir is given.
+// unprivileged is [Tied] for a server that refuses to run as root. The server runs as a user
+// without rights, who owns dir.
 func unprivileged(dir string, sig syscall.Signal) (*syscall.SysProcAttr, error) {
 	attr := Tied(sig)
 	if os.Geteuid() != 0 {

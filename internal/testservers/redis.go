@@ -10,28 +10,27 @@ import (
 	"syscall"
 )
 
-// Redis starts a Redis server for the test, or a Valkey where there is no Redis, and
-// returns its address, host and port. It is empty and asks for no password.
+// Redis starts a Redis server for the test, or Valkey if there is no Redis. It returns the
+// server's address, host and port. The server is empty and needs no password.
 func Redis(t T) (addr string) {
 	t.Helper()
 	return NewRedis(t).Addr
 }
 
-// NewRedis is [Redis] for tests that stop the server. It writes an append-only file,
-// so that what it acknowledged is there after a restart.
+// NewRedis is [Redis] for tests that stop the server. The server writes an append-only file, so
+// acknowledged writes survive a restart.
 func NewRedis(t T) *Server {
 	t.Helper()
-	return beginRedis(t, "eady to accept connections", nil) // Redis 7 writes a capital where 6 did not
+	return beginRedis(t, "eady to accept connections", nil) // Redis 7 writes a capital letter, Redis 6 does not
 }
 
-// NewRedisCluster is [NewRedis] for a cluster: of one server, which has all slots, and
-// refuses what touches several as any other would. It needs Redis 7, and two seconds
-// before it serves.
+// NewRedisCluster is [NewRedis] for a cluster with one server. That server has all slots, and
+// refuses commands that use several slots, like any cluster. It needs Redis 7, and two seconds
+// to start.
 func NewRedisCluster(t T) *Server {
 	t.Helper()
 	return beginRedis(t, "Cluster state changed: ok", func(dir, port string) []string {
-		// By default the port of the cluster's own talk is so much higher that there may
-		// be none.
+		// The default port of the cluster bus is higher by 10000, and may not exist.
 		bus, err := freePort()
 		if err != nil {
 			t.Fatalf("testservers: %v", err)

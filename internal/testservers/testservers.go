@@ -1,11 +1,11 @@
-// Package testservers starts the databases that tests talk to: PostgreSQL and Redis,
-// from the packages of the machine's distribution, on a free port of 127.0.0.1, with
-// data in a temporary directory. Nothing of a server that runs already is used or
-// disturbed, and nothing is left when the test ends.
+// Package testservers starts the databases for tests: PostgreSQL and Redis, from the packages of
+// the machine's distribution. They listen on a free port of 127.0.0.1, and store data in a
+// temporary directory. Running servers are neither used nor disturbed. Nothing remains when the
+// test ends.
 //
-// A machine without the programs skips the test and says which Debian package has
-// them. With XSIGNIN_TEST_REQUIRE_ALL in the environment the test fails instead: a
-// gate must not pass because it tested nothing.
+// If a machine lacks the programs, the test skips and names the Debian package. If
+// XSIGNIN_TEST_REQUIRE_ALL is in the environment, the test fails instead, because a gate must
+// not pass without testing.
 package testservers
 
 import (
@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// T is what this package needs of a [*testing.T]. It is named here because testing
-// belongs to no package outside of tests.
+// T is the part of [*testing.T] that this package needs. It is declared here because only tests
+// may import testing.
 type T interface {
 	Helper()
 	Cleanup(f func())
@@ -34,12 +34,12 @@ type T interface {
 // patience is how long a server may take to start or to end.
 const patience = time.Minute
 
-// Server is a running server that belongs to one test. Its methods end the test when
-// they fail. Goroutines may not share it.
+// Server is a running server that belongs to one test. Its methods end the test if they fail.
+// Goroutines may not share it.
 type Server struct {
 	// Addr is the server's host and port. It stays the same after Stop and Start.
 	Addr string
-	// URL is what clients of this kind of server take as their data source.
+	// URL is the data source name for clients of this kind of server.
 	URL string
 	// Dir is the directory with the server's data, for tests that look into its files.
 	Dir string
@@ -51,20 +51,20 @@ type Server struct {
 	output  *tail
 }
 
-// kind is what one kind of server needs.
+// kind has the properties of one kind of server.
 type kind struct {
 	name string
 	dir  string
 	// command returns the program that serves in the foreground at a port.
 	command func(port string) *exec.Cmd
-	// ready is in the line of output that says that clients are welcome.
+	// ready is part of the output line after which clients may connect.
 	ready string
-	// stop asks for a quick end that loses nothing.
+	// stop is the signal for a quick end without data loss.
 	stop os.Signal
 	url  string // with one verb, the address
 }
 
-// begin starts a server at a free port and ends it with the test.
+// begin starts a server at a free port, and ends it with the test.
 func begin(t T, k kind) *Server {
 	t.Helper()
 	s := &Server{Dir: k.dir, kind: k, t: t}
@@ -74,7 +74,7 @@ func begin(t T, k kind) *Server {
 		}
 	})
 	var err error
-	// Between the choice of a port and the server's start somebody else may take it.
+	// Another program may take the port before the server starts.
 	for range 3 {
 		var port string
 		if port, err = freePort(); err != nil {
@@ -94,18 +94,18 @@ func begin(t T, k kind) *Server {
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.cmd != nil {
-		s.t.Fatalf("testservers: %s runs already", s.kind.name)
+		s.t.Fatalf("testservers: %s is already running", s.kind.name)
 	}
 	if err := s.start(); err != nil {
 		s.t.Fatalf("testservers: %v", err)
 	}
 }
 
-// Stop cuts all connections and ends the server. What clients had written stays.
+// Stop cuts all connections and ends the server. Data that clients have written stays.
 func (s *Server) Stop() {
 	s.t.Helper()
 	if s.cmd == nil {
-		s.t.Fatalf("testservers: %s does not run", s.kind.name)
+		s.t.Fatalf("testservers: %s is not running", s.kind.name)
 	}
 	if err := s.cmd.Process.Signal(s.kind.stop); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.t.Fatalf("testservers: stopping %s: %v", s.kind.name, err)
@@ -146,7 +146,7 @@ func (s *Server) start() error {
 	return fmt.Errorf("%s did not start:\n%s", s.kind.name, s.output)
 }
 
-// read closes ready at the line that says so, and drained at the end.
+// read closes ready at the line that contains it, and drained at the end.
 func (s *Server) read(out io.ReadCloser, ready chan<- struct{}) {
 	defer close(s.drained)
 	defer func() { _ = out.Close() }()
@@ -160,18 +160,18 @@ func (s *Server) read(out io.ReadCloser, ready chan<- struct{}) {
 	}
 }
 
-// reap waits until the server and its children are gone.
+// reap waits until the server and its children have ended.
 func (s *Server) reap() {
 	cmd := s.cmd
 	s.cmd = nil
 	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
-	// The status says nothing: a server that was told to go may call that a failure.
+	// Ignore the status: a server that was stopped may report that as a failure.
 	_ = cmd.Wait()
 	<-s.drained
 }
 
-// missing ends the test on a machine without the programs of a Debian package.
+// missing ends the test if the programs of a Debian package are missing.
 func missing(t T, what, debian string) {
 	t.Helper()
 	text := "testservers: no %s here; on Debian: apt-get install --no-install-recommends %s"
@@ -182,8 +182,8 @@ func missing(t T, what, debian string) {
 	t.Skipf(text, what, debian)
 }
 
-// tempDir makes a directory that the servers' user may enter, which those of the
-// testing package are not when root runs the test.
+// tempDir creates a directory that the servers' user may enter. If root runs the test, that user
+// may not enter the directories of the testing package.
 func tempDir(t T, name string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "xsignin-"+name+"-")
@@ -203,7 +203,7 @@ func freePort() (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
-// tail keeps the last lines of a server's output, for the error when it fails.
+// tail keeps the last lines of a server's output, for the error message.
 type tail struct {
 	mu    sync.Mutex // guards lines
 	lines []string

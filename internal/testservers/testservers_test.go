@@ -12,7 +12,7 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// ask sends a few bytes to a server and returns what it answers.
+// ask sends a few bytes to a server and returns its answer.
 func ask(addr, question string) (string, error) {
 	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
@@ -30,9 +30,9 @@ func ask(addr, question string) (string, error) {
 	return string(b[:n]), err
 }
 
-// Each test asks in the server's own protocol, because this package has no driver.
+// Each test uses the server's own protocol, because this package has no driver.
 const (
-	sslRequest = "\x00\x00\x00\x08\x04\xd2\x16\x2f" // answered by N: no TLS here
+	sslRequest = "\x00\x00\x00\x08\x04\xd2\x16\x2f" // the answer N means: no TLS here
 	ping       = "PING\r\n"
 )
 
@@ -80,7 +80,7 @@ func TestTwoServersAreTwo(t *testing.T) {
 
 func TestNothingIsLeftWhenTheTestEnds(t *testing.T) {
 	tmp := t.TempDir()
-	// The server's user has to pass through it.
+	// The server's user must be able to enter it.
 	for dir := tmp; strings.HasPrefix(dir, os.TempDir()+"/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -126,8 +126,8 @@ func ending(t *testing.T, f func(t testservers.T)) string {
 	return fake.ended
 }
 
-// endingWithServer is ending on a machine that has the server. Elsewhere the test that asks
-// is skipped as well.
+// endingWithServer is ending on a machine that has the server. Otherwise the calling test is
+// skipped too.
 func endingWithServer(t *testing.T, f func(t testservers.T)) string {
 	t.Helper()
 	got := ending(t, f)
@@ -180,8 +180,8 @@ func TestStartAndStopSayWhatIsWrong(t *testing.T) {
 		name, want string
 		do         func(s *testservers.Server)
 	}{
-		{"started twice", "runs already", func(s *testservers.Server) { s.Start() }},
-		{"stopped twice", "does not run", func(s *testservers.Server) { s.Stop(); s.Stop() }},
+		{"started twice", "is already running", func(s *testservers.Server) { s.Start() }},
+		{"stopped twice", "is not running", func(s *testservers.Server) { s.Stop(); s.Stop() }},
 		{"its port was taken meanwhile", "did not start", func(s *testservers.Server) {
 			s.Stop()
 			l, err := net.Listen("tcp", s.Addr)

@@ -27,14 +27,14 @@ import (
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
 
-// most is how many lines a sign-in may add.
+// most is the number of lines that a sign-in may add.
 const most = 12
 
-// programs are the directories, with what the page calls them.
+// programs are the directories, with their headings on the page.
 var programs = []struct{ dir, title string }{{"stdlib", "net/http"}, {"chi", "chi"}, {"echo", "echo"}, {"gin", "gin"}}
 
-// TestThePageShowsTheDifference: each diff on the page, undone, is the program before, and
-// carried out the program after; it adds few lines.
+// TestThePageShowsTheDifference checks that each diff on the page turns the program before into
+// the program after, and that it adds few lines.
 func TestThePageShowsTheDifference(t *testing.T) {
 	page := read(t, filepath.Join("..", "..", "..", "docs", "adding-sign-in.md"))
 	blocks := regexp.MustCompile("(?s)\n## ([^\n]+)\n\n(?:[^\n`#][^\n]*\n\n)?```diff\n(.*?)```\n").FindAllStringSubmatch(page, -1)
@@ -90,8 +90,9 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// TestThePrograms: both versions are built; the one before greets anybody, and the one after
-// its user, who has signed in at a local X that the unchanged program takes for the real one.
+// TestThePrograms builds both versions. The one before greets any visitor, and the one after
+// greets its user, who has signed in at a local X. The unchanged program takes that X for the
+// real one.
 func TestThePrograms(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the programs are led to a local X by SSL_CERT_FILE, which Go reads on Linux")
@@ -143,7 +144,7 @@ func run(t *testing.T, dir string, env ...string) string {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./"+dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	// The program is told its port, so it is chosen here.
+	// The port is passed to the program, so it is chosen here.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,7 @@ func run(t *testing.T, dir string, env ...string) string {
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	// It does not say when it listens.
+	// The program does not report when it listens.
 	for again := time.NewTicker(20 * time.Millisecond); ; {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			_ = c.Close()
@@ -190,8 +191,8 @@ func get(t *testing.T, b *http.Client, target string) (status int, body string) 
 	return resp.StatusCode, string(text)
 }
 
-// proxyTo is a proxy behind which x is api.x.com, and the file of the certificate that says
-// so. Nothing else can be reached through it.
+// proxyTo returns a proxy behind which x is api.x.com, and the file with the certificate for
+// that name. The proxy reaches no other host.
 func proxyTo(t *testing.T, x http.Handler) (proxy, ca string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,4 +1,4 @@
-// Package adding holds a small program before and after a sign-in with X is added to it, for
-// each framework. docs/adding-sign-in.md shows the differences; a test keeps the two the
-// same and runs the programs.
+// Package adding holds a small program for each framework, before and after a sign-in with X is
+// added. docs/adding-sign-in.md shows the differences. A test compares the page with the
+// programs, and runs them.
 package adding

@@ -1,5 +1,5 @@
-// Package frame is what the pages of some examples have in common: what is around them, how
-// they look, and the headers that keep them to themselves.
+// Package frame has the common parts of the pages of some examples: their layout, their style,
+// and their security headers.
 package frame
 
 import (
@@ -19,16 +19,16 @@ var frame string
 //go:embed frame.css
 var style []byte
 
-// Policy is the Content-Security-Policy of the pages: their own files, and no script that
-// stands in a page.
+// Policy is the Content-Security-Policy of the pages: only their own files, and no inline
+// script.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Pages are an example's templates.
 type Pages struct{ all *template.Template }
 
-// New makes the pages of an example from text, which defines a template for each. One
-// begins with {{template "top" "Its title"}} and ends with {{template "end" .}}; text may
-// define "head" and "foot" besides, for what goes there.
+// New creates the pages of an example from text, which defines a template for each. A template
+// begins with {{template "top" "Its title"}} and ends with {{template "end" .}}. text may also
+// define "head" and "foot", which are added to each page.
 func New(example string, cfg xsignin.Config, text string) Pages {
 	funcs := template.FuncMap{
 		"example": func() string { return example },
@@ -37,12 +37,12 @@ func New(example string, cfg xsignin.Config, text string) Pages {
 	return Pages{template.Must(template.Must(template.New(example).Funcs(funcs).Parse(frame)).Parse(text))}
 }
 
-// Show answers with a page.
+// Show sends a page.
 func (p Pages) Show(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := p.all.ExecuteTemplate(&b, name, data); err != nil {
 		log.Print(err)
-		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
+		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -50,8 +50,8 @@ func (p Pages) Show(w http.ResponseWriter, status int, name string, data any) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// Guard sets the headers of every answer of next, which may replace them, and serves the
-// style sheet.
+// Guard sets the headers of every response of next, which may replace them, and serves the style
+// sheet.
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

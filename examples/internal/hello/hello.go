@@ -1,5 +1,5 @@
-// Package hello is what the small examples have in common besides the way they start: their
-// two pages, and the one thing that they ask X.
+// Package hello has the common parts of the small examples, except their start: their two pages,
+// and their call to X.
 package hello
 
 import (
@@ -21,16 +21,16 @@ import (
 //go:embed hello.html
 var text string
 
-// View is what the pages "home" and "me" are made from.
+// View is the data of the pages "home" and "me".
 type View struct {
-	// User is who is signed in; the zero User is nobody.
+	// User is the signed-in user, or the zero User.
 	User provider.User
-	// Posts are shown by "me", or that they could not be had.
+	// Posts are the posts that "me" shows, or the message that X did not return them.
 	Posts   []string
 	Trouble bool
 }
 
-// Initial stands where a picture would.
+// Initial is shown in place of a picture.
 func (v View) Initial() string {
 	for _, r := range v.User.Name + v.User.Username {
 		return strings.ToUpper(string(r))
@@ -38,7 +38,7 @@ func (v View) Initial() string {
 	return ""
 }
 
-// Template makes the pages of the example that is called name.
+// Template creates the pages of the example with this name.
 func Template(name string, cfg xsignin.Config) *template.Template {
 	return template.Must(template.New(name).Funcs(template.FuncMap{
 		"example": func() string { return name },
@@ -46,7 +46,7 @@ func Template(name string, cfg xsignin.Config) *template.Template {
 	}).Parse(text))
 }
 
-// LatestPosts asks X for a user's newest posts, by that user's client.
+// LatestPosts gets a user's newest posts from X, with that user's client.
 func LatestPosts(ctx context.Context, client *http.Client, userID string) ([]string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.x.com/2/users/"+url.PathEscape(userID)+"/tweets?max_results=5", nil)
 	if err != nil {

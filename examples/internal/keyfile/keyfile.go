@@ -1,5 +1,5 @@
-// Package keyfile keeps the secrets of an example in a file beside its database, for one user
-// of one machine.
+// Package keyfile keeps the secrets of an example in a file beside its database, for one user of
+// one machine.
 package keyfile
 
 import (
@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	// Suffix makes a database file's name that of the file with its keys.
+	// Suffix is added to a database file's name to get the name of its key file.
 	Suffix = ".keys"
-	// Min is how many bytes a secret has at least.
+	// Min is the minimum length of a secret in bytes.
 	Min = 32
 )
 
-// Read reads the secrets in a file, newest first, one on a line. Where there is no file it
-// makes one with a new secret: whoever lost theirs is told so when a token does not open.
+// Read reads the secrets in a file, newest first, one on each line. If there is no file, it
+// creates one with a new secret. A user who has lost the file learns of it when a token does not
+// open.
 func Read(path string) (keys []string, made bool, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,23 +38,23 @@ func Read(path string) (keys []string, made bool, err error) {
 	keys = strings.Fields(string(b))
 	for _, key := range keys {
 		if len(key) < Min {
-			return nil, false, fmt.Errorf("the key file %s holds something shorter than %d bytes: put it back as it was, or delete it and sign in again", path, Min)
+			return nil, false, fmt.Errorf("the key file %s has a key shorter than %d bytes: restore the file, or delete it and sign in again", path, Min)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, false, fmt.Errorf("the key file %s is empty: put it back as it was, or delete it and sign in again", path)
+		return nil, false, fmt.Errorf("the key file %s is empty: restore it, or delete it and sign in again", path)
 	}
 	return keys, made, nil
 }
 
-// Open reports whether others on this machine can read the file.
+// Open reports whether other users of this machine can read the file.
 func Open(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows"
 }
 
-// write writes a new secret, whole or not at all, and leaves a file alone that another
-// process has made meanwhile.
+// write writes a new secret, all or nothing. If another process has created the file meanwhile,
+// write does not change that file.
 func write(path string) error {
 	var secret [Min]byte
 	_, _ = rand.Read(secret[:])                                           // never fails
@@ -66,7 +67,7 @@ func write(path string) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	// A rename would replace another's file.
+	// A rename would replace another process's file.
 	err = os.Link(f.Name(), path)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

@@ -1,5 +1,5 @@
-// Package localx starts the small examples: with the credentials that the environment
-// gives, or without any, together with a local X in the same process.
+// Package localx starts the small examples. They use the credentials in the environment. Without
+// credentials they use a local X in the same process.
 package localx
 
 import (
@@ -18,24 +18,24 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// DefaultAddr is where an example listens when ADDR is not set.
+// DefaultAddr is the address of an example if ADDR is not set.
 const DefaultAddr = "127.0.0.1:8080"
 
-// drainTimeout is how long requests and refreshes under way are waited for at the end.
+// drainTimeout limits the wait for requests and refreshes in progress at the end.
 const drainTimeout = 10 * time.Second
 
-// Config makes an example's configuration for the site at publicURL. Credentials are those of
-// the environment:
+// Config returns an example's configuration for the site at publicURL. It reads the credentials
+// from the environment:
 //
 //	X_CLIENT_ID, X_CLIENT_SECRET        OAuth 2.0
 //	X_CONSUMER_KEY, X_CONSUMER_SECRET   OAuth 1.0a
 //	SECRETS                             xsignin.Config.Secrets, separated by spaces
 //
-// With neither a client id nor a consumer key a local X answers instead, for whom
-// publicURL's callback is registered; the second result is then its server, which the caller
-// closes, and nil otherwise. It stands in for api.x.com by Config.X.Transport, so that an
-// example calls the same URLs either way. Only the page on which a user says yes needs its
-// address: a browser opens it.
+// Without a client id and a consumer key, a local X answers, with publicURL's callback
+// registered. The second result is then its server, which the caller closes; otherwise it is
+// nil. Config.X.Transport sends requests for api.x.com to the local X, so examples call the same
+// URLs in both cases. Only the consent page needs the server's address, because a browser opens
+// that page.
 func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.Server) {
 	secrets, err := xsignin.ParseSecrets(env("SECRETS"))
 	if err != nil {
@@ -59,8 +59,8 @@ func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.S
 	return cfg, x
 }
 
-// Run serves the application that build makes until ctx ends. It listens at ADDR, a loopback
-// address, and writes one line with the URL to stdout when a browser can come.
+// Run serves the application that build returns until ctx ends. It listens at ADDR, a loopback
+// address, and writes one line with the URL to stdout when it serves browsers.
 func Run(ctx context.Context, env func(string) string, stdout io.Writer, build func(xsignin.Config) (http.Handler, *xsignin.Kit, error)) error {
 	addr := cmp.Or(env("ADDR"), DefaultAddr)
 	if err := onLoopback(addr); err != nil {
@@ -71,7 +71,7 @@ func Run(ctx context.Context, env func(string) string, stdout io.Writer, build f
 		return fmt.Errorf("ADDR: %w", err)
 	}
 	defer func() { _ = l.Close() }()
-	// Only now is the port of an ADDR such as 127.0.0.1:0 known.
+	// The port of an ADDR such as 127.0.0.1:0 is known only now.
 	host, _, _ := net.SplitHostPort(addr)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	publicURL := "http://" + net.JoinHostPort(host, port)
@@ -96,7 +96,7 @@ func Run(ctx context.Context, env func(string) string, stdout io.Writer, build f
 	case failed = <-served:
 	case <-ctx.Done():
 	}
-	// The server first: a refresh that a request began must still be saved.
+	// Shut the server down first: a refresh that a request began must still be saved.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := srv.Shutdown(ending); err != nil {
@@ -105,14 +105,15 @@ func Run(ctx context.Context, env func(string) string, stdout io.Writer, build f
 	return errors.Join(failed, kit.Close(ending))
 }
 
-// onLoopback refuses addresses that other machines can reach: the examples speak plain http.
+// onLoopback refuses addresses that other machines can reach, because the examples use plain
+// http.
 func onLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("ADDR must be a host and a port, such as %s: %w", DefaultAddr, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("ADDR must be a loopback address, such as %s: an example speaks plain http", DefaultAddr)
+		return fmt.Errorf("ADDR must be a loopback address, such as %s: the examples use plain http", DefaultAddr)
 	}
 	return nil
 }

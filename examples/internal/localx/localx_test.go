@@ -35,7 +35,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestAddrIsALoopbackAddress: nothing here may be reached from elsewhere.
+// TestAddrIsALoopbackAddress: other machines must not reach the examples.
 func TestAddrIsALoopbackAddress(t *testing.T) {
 	for _, addr := range []string{":8080", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "8080"} {
 		if err := localx.Run(context.Background(), env(map[string]string{"ADDR": addr}), io.Discard, nil); err == nil || !strings.HasPrefix(err.Error(), "ADDR") {

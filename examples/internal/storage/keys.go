@@ -11,8 +11,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// keysBeside reads the secrets that seal what is in a database file from the file beside
-// it, newest first. At the first start it makes that.
+// keysBeside reads the secrets that seal a database file from the file beside it, newest first.
+// At the first start it creates that file.
 func keysBeside(database string, log *slog.Logger) ([]string, error) {
 	path, err := filepath.Abs(database + keyfile.Suffix)
 	if err != nil {
@@ -20,10 +20,10 @@ func keysBeside(database string, log *slog.Logger) ([]string, error) {
 	}
 	keys, made, err := keyfile.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w. Mend that, or set the variable", err)
+		return nil, fmt.Errorf("%w. Fix that, or set the variable", err)
 	}
 	if made {
-		log.Info("storage: there is a new key file, without which nobody can read the tokens in the database", "file", path)
+		log.Info("storage: created a key file, which is needed to read the tokens in the database", "file", path)
 	}
 	if keyfile.Open(path) {
 		log.Warn("storage: others on this machine can read the key file: chmod 600 it", "file", path)
@@ -31,16 +31,16 @@ func keysBeside(database string, log *slog.Logger) ([]string, error) {
 	return keys, nil
 }
 
-// TryKeys warns at the start where a stored token does not open, as after a key file was
-// lost. Nothing is deleted: it opens again with the secret that the error names.
+// TryKeys warns at the start if a stored token does not open, for example after a key file was
+// lost. Nothing is deleted. The token opens again with the secret that the error names.
 func TryKeys(ctx context.Context, store *Storage, log *slog.Logger) {
 	vault, err := store.Vault()
 	if err != nil {
-		return // the kit says it
+		return // the kit reports it
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	// A few will do: this only says early what every page would say later.
+	// A few are enough. This only reports early what every page would report later.
 	enough, n := errors.New("enough"), 0
 	err = store.Tokens.Walk(ctx, func(key tokenstore.Key) error {
 		if n++; n > 16 {

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Place is where sessions and tokens are kept.
+// Place is where sessions and tokens are stored.
 type Place struct {
 	Kind Kind
 	// At is a file's path, or a server's URL, which may hold a password.
 	At string
-	// Variable is what it was read from, for errors.
+	// Variable is the environment variable that it was read from, for errors.
 	Variable string
-	// Wait is how long Open tries to reach a server that is not up yet. 0 means 30 seconds.
+	// Wait limits how long Open tries to reach a server that is not up yet. 0 means 30 seconds.
 	Wait time.Duration
 }
 
-// Kind is what keeps them.
+// Kind is a kind of storage.
 type Kind int
 
 // The kinds of place.
@@ -28,15 +28,15 @@ const (
 	InRedis
 )
 
-// Shared reports whether other machines can use the same place, and so need the same
+// Shared reports whether other machines can use the same place, and therefore need the same
 // secrets.
 func (p Place) Shared() bool { return p.Kind == InPostgres || p.Kind == InRedis }
 
-// DefaultFile is the place where the environment names none.
+// DefaultFile is the place if the environment names none.
 const DefaultFile = "xsignin.db"
 
-// ReadPlace reads the values of DATABASE_URL and REDIS_URL, and tells fault what is wrong
-// with them. It never quotes them: they hold passwords.
+// ReadPlace reads the values of DATABASE_URL and REDIS_URL, and passes errors in them to fault.
+// It never quotes the values, because they contain passwords.
 func ReadPlace(database, redis string, fault func(name, format string, args ...any)) Place {
 	if redis != "" {
 		p := Place{Kind: InRedis, At: redis, Variable: "REDIS_URL"}
@@ -58,7 +58,7 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 	case "memory":
 		p.Kind, p.At = InMemory, ""
 		if rest != "" {
-			fault("DATABASE_URL", "has something after memory:, which names no place")
+			fault("DATABASE_URL", "must be exactly memory:, without a name")
 		}
 	case "sqlite":
 		absolute, slashes := strings.CutPrefix(rest, "//")

@@ -13,8 +13,9 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// postgresSessions makes the table that pgxstore wants. Replicas start together, and CREATE
-// TABLE IF NOT EXISTS fails where two do it at once: the lock lets one go first.
+// postgresSessions creates the table that pgxstore requires. Replicas start together, and CREATE
+// TABLE IF NOT EXISTS fails if two run it at once. The lock makes them run it one after the
+// other.
 const postgresSessions = `
 SELECT pg_advisory_xact_lock(hashtextextended('xsignin example: sessions', 0));
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);

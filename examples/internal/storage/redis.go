@@ -12,8 +12,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/redisstore"
 )
 
-// newRedis makes the client for a URL. With master_name in its query, the servers of the URL
-// are Sentinels, which know where the master is:
+// newRedis creates the client for a URL. If its query has master_name, the servers of the URL
+// are Sentinels, which know the master's address:
 //
 //	redis://:PASSWORD@sentinel1:26379/0?master_name=mymaster&addr=sentinel2:26379
 func newRedis(at string) (client *redis.Client, where string, err error) {
@@ -34,8 +34,7 @@ func newRedis(at string) (client *redis.Client, where string, err error) {
 	return redis.NewClient(o), where, nil
 }
 
-// openRedis opens the Redis that a URL names. Package redisstore says which settings of the
-// server keep tokens.
+// openRedis opens the Redis at a URL. Package redisstore says which server settings keep tokens.
 func openRedis(ctx context.Context, at string) (*Storage, error) {
 	client, where, err := newRedis(at)
 	if err != nil {

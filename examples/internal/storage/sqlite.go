@@ -19,22 +19,22 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// sqliteSessions is the table that sqlite3store wants.
+// sqliteSessions is the table that sqlite3store requires.
 const sqliteSessions = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
-// openSQLite opens a file, or makes it, for this user alone.
+// openSQLite opens or creates a file, readable for this user only.
 func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
 	}
-	// The driver's own words for a file that cannot be written do not say why.
+	// The driver's error for a read-only file does not give the reason.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the directory %s does not exist: make it, or name another file", filepath.Dir(path))
+		return nil, fmt.Errorf("the directory %s does not exist: create it, or name another file", filepath.Dir(path))
 	case err != nil:
 		return nil, fmt.Errorf("the database cannot be written: %w. Name a file that this user may write, or memory: to keep nothing", err)
 	}
@@ -46,10 +46,11 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(8)
-	// Two are kept otherwise, and under load each of the others is opened for one statement.
+	// By default two are kept, and under load each further connection would be opened for one
+	// statement.
 	db.SetMaxIdleConns(8)
-	// SQLite has one writer at a time, and lets whoever comes first have its turn again while
-	// others look in vain. So writers wait here, in a queue for one connection.
+	// SQLite has one writer at a time, and does not give waiting writers the lock in order. So
+	// writers wait here, in a queue for one connection.
 	writer, err := sql.Open("sqlite", sqliteSource(path))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -85,13 +86,13 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	}, nil
 }
 
-// sqliteSessionStore reads on connections of its own, as a read waits for no writer, and
-// writes on the one. It gives the waiting for that a bound, which sqlite3store itself has
-// not: methods without a context are for the interface, and scs calls those with one.
+// sqliteSessionStore reads on separate connections, because reads do not wait for writers, and
+// writes on the single one. It limits the wait for that connection, which sqlite3store does not.
+// The methods without a context are for the interface; scs calls those with a context.
 type sqliteSessionStore struct {
 	*sqlite3store.SQLite3Store
 	writer *sqlite3store.SQLite3Store
-	turn   chan struct{} // held by the one that writes
+	turn   chan struct{} // held by the current writer
 }
 
 var _ scs.CtxStore = sqliteSessionStore{}
@@ -125,15 +126,15 @@ func (s sqliteSessionStore) write(ctx context.Context, f func() error) error {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("storage: a session waits for others to be written: %w", ctx.Err())
+		return fmt.Errorf("storage: waiting to write a session: %w", ctx.Err())
 	}
 	defer func() { <-s.turn }()
 	return f()
 }
 
-// makeSQLiteSessions makes the table of sessions, on the first connection to a file. That
-// one also changes a new file to WAL mode, for which SQLite does not wait while another
-// process does it: the waiting is here.
+// makeSQLiteSessions creates the table of sessions, on the first connection to a file. That
+// connection also changes a new file to WAL mode. SQLite does not wait if another process does
+// so at the same time, so this function retries.
 func makeSQLiteSessions(ctx context.Context, db *sql.DB) error {
 	for {
 		_, err := db.ExecContext(ctx, sqliteSessions)
@@ -149,11 +150,11 @@ func makeSQLiteSessions(ctx context.Context, db *sql.DB) error {
 }
 
 // sqliteSource is the data source name of a file. Sessions are written without sqlstore's
-// second tries, so the driver waits longer for another writer than sqlstore asks for.
+// retries, so the driver waits longer for another writer than sqlstore needs.
 func sqliteSource(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // a drive of Windows
+		path = "/" + path // a Windows drive
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"}
 	return u.String()

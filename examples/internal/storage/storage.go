@@ -1,6 +1,6 @@
-// Package storage keeps the sessions and tokens of an example in the place that its
-// environment names: SQLite, PostgreSQL or Redis. An application needs one of the three,
-// and has it in the file of that name.
+// Package storage keeps the sessions and tokens of an example in the place that its environment
+// names: SQLite, PostgreSQL or Redis. An application needs one of the three. The file of that
+// name has its code.
 package storage
 
 import (
@@ -20,29 +20,29 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Storage is where sessions and tokens are, opened.
+// Storage has the opened stores for sessions and tokens.
 type Storage struct {
 	Sessions scs.Store        // nil: the kit's, in memory
 	Tokens   tokenstore.Store // nil: the kit's, in memory
-	// DB is the same database for tables of the application's own. Nil in Redis and in
+	// DB is the same database, for the application's own tables. It is nil for Redis and for
 	// memory.
 	DB    *sql.DB
 	Where string   // for people; without a password
 	Keys  []string // newest first
-	// sweep deletes expired sessions. Nil where they go by themselves.
+	// sweep deletes expired sessions. It is nil if the store does so.
 	sweep func(context.Context) error
 	close func() error
 }
 
-// Close ends it all, once nobody uses it.
+// Close closes everything. Call it when the stores are no longer in use.
 func (s *Storage) Close() error { return s.close() }
 
-// openTimeout is how long a database may take to get its tables, once it can be reached.
+// openTimeout limits the time for creating the tables of a database that is reachable.
 const openTimeout = 30 * time.Second
 
-// Open opens a place and makes the tables that are missing. Without keys a file of SQLite
-// gets some in a file beside it, see package keyfile: the caller sees to it that this is for a
-// site on a loopback address. Errors begin with the variable to mend.
+// Open opens a place and creates missing tables. Without keys, a file of SQLite gets keys in a
+// file beside it; see package keyfile. The caller allows this only for a site on a loopback
+// address. Errors begin with the name of the wrong variable.
 func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Storage, error) {
 	s, err := reach(ctx, at, log)
 	if err != nil {
@@ -61,7 +61,7 @@ func Open(ctx context.Context, at Place, keys []string, log *slog.Logger) (*Stor
 	return s, nil
 }
 
-// reach opens a place. A server that is not up yet is tried again: containers start in any
+// reach opens a place. It retries if the server is not up yet, because containers start in any
 // order.
 func reach(ctx context.Context, at Place, log *slog.Logger) (*Storage, error) {
 	last := time.Now().Add(cmp.Or(at.Wait, openTimeout))
@@ -93,7 +93,7 @@ func open(ctx context.Context, at Place) (*Storage, error) {
 	return &Storage{Where: "memory, which ends with this process", close: func() error { return nil }}, nil
 }
 
-// notUp reports whether err is that of a server that cannot be reached or is starting.
+// notUp reports whether err means that a server cannot be reached or is starting.
 func notUp(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, new(*net.OpError)) ||
@@ -101,7 +101,7 @@ func notUp(err error) bool {
 		strings.Contains(err.Error(), "LOADING Redis is loading")
 }
 
-// Vault opens what is in Tokens without a kit.
+// Vault opens the entries of Tokens without a kit.
 func (s *Storage) Vault() (*tokenstore.Vault, error) {
 	var secrets [][]byte
 	for _, key := range s.Keys {
@@ -110,12 +110,12 @@ func (s *Storage) Vault() (*tokenstore.Vault, error) {
 	return tokenstore.NewVault(s.Tokens, secrets...)
 }
 
-// sweepTime is how often expired sessions are deleted.
+// sweepTime is the interval between deletions of expired sessions.
 const sweepTime = 5 * time.Minute
 
-// sweeping calls f now and then until the function that it returns is called, which waits
-// for the last one. The stores of scs can do this by themselves; pgxstore's cannot be
-// stopped without a race.
+// sweeping calls f regularly until the returned function is called, which waits for the last
+// call. The stores of scs can do this themselves, but pgxstore's cleanup cannot be stopped
+// without a race.
 func sweeping(log *slog.Logger, f func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

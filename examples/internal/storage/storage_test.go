@@ -51,7 +51,7 @@ func TestExpiredSessionsGo(t *testing.T) {
 			if err := store.sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			// A store does not show what has expired, and so not whether it is there.
+			// A store does not show expired sessions, so this reads the table.
 			var n int
 			if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sessions").Scan(&n); n != 1 || err != nil {
 				t.Errorf("%d sessions are stored, not 1: %v", n, err)
@@ -63,8 +63,8 @@ func TestExpiredSessionsGo(t *testing.T) {
 	}
 }
 
-// TestASessionWaitsForOthersNoLongerThanItMay: those in the queue of SQLite's writers leave it
-// when their time is up, and have written nothing; readers are not in it.
+// TestASessionWaitsForOthersNoLongerThanItMay: writers in the queue for SQLite leave it when
+// their time is up, and have written nothing. Readers do not wait in the queue.
 func TestASessionWaitsForOthersNoLongerThanItMay(t *testing.T) {
 	store, err := openSQLite(t.Context(), filepath.Join(t.TempDir(), "sessions.db"))
 	if err != nil {
@@ -94,7 +94,7 @@ func TestASessionWaitsForOthersNoLongerThanItMay(t *testing.T) {
 	}
 }
 
-// notices passes each line of a log to a channel.
+// notices sends each line of a log to a channel.
 type notices chan string
 
 func (n notices) Write(b []byte) (int, error) {

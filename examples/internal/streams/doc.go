@@ -1,3 +1,3 @@
-// Package streams has tests only: event streams, websockets, large downloads and
+// Package streams has only tests: event streams, websockets, large downloads and
 // http.ResponseController behind the kit's middleware, in each framework.
 package streams

@@ -18,8 +18,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// frameworks put a handler at /stream, behind RequireUser if there is a kit, and beside the
-// kit. Without a kit they are the bare framework.
+// frameworks have a handler at /stream. If there is a kit, the handler is behind RequireUser,
+// and the kit is mounted too. Without a kit they are the bare framework.
 var frameworks = []struct {
 	name  string
 	serve func(kit *xsignin.Kit, stream http.HandlerFunc) http.Handler
@@ -80,8 +80,8 @@ type site struct {
 	jar http.CookieJar // of a browser whose user is signed in
 }
 
-// inEach runs test in every framework, behind RequireUser alone and with LoadAndSave around
-// everything.
+// inEach runs test in every framework, with RequireUser alone and with the application wrapped
+// in LoadAndSave.
 func inEach(t *testing.T, stream http.HandlerFunc, test func(s *site)) {
 	for _, f := range frameworks {
 		for _, saving := range []bool{false, true} {
@@ -90,7 +90,7 @@ func inEach(t *testing.T, stream http.HandlerFunc, test func(s *site)) {
 				name += " with LoadAndSave"
 			}
 			t.Run(name, func(t *testing.T) {
-				// The handler also touches the session, so that there is something to save.
+				// The handler also changes the session, so that there is something to save.
 				var kit *xsignin.Kit
 				handler := stream
 				if saving {
@@ -137,7 +137,7 @@ func newJar(t *testing.T) http.CookieJar {
 	return jar
 }
 
-// signedIn is a browser whose user is signed in, stranger one that nobody has signed in with.
+// signedIn is a browser with a signed-in user, and stranger a browser without one.
 func (s *site) signedIn() *http.Client { return &http.Client{Jar: s.jar, Timeout: patience} }
 func (s *site) stranger() *http.Client { return &http.Client{} }
 
@@ -154,7 +154,7 @@ func (s *site) cookies() http.Header {
 	return r.Header
 }
 
-// user is who the handler is called for.
+// user is the user in the handler's request.
 func user(r *http.Request) string {
 	u, _ := xsignin.User(r.Context())
 	return u.Username

@@ -20,11 +20,11 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// patience is how long a test waits for what comes at once.
+// patience is how long a test waits for something that should come at once.
 const patience = time.Minute
 
-// TestServerSentEvents: each event arrives while the handler is still at work, and the
-// handler learns that the visitor has left.
+// TestServerSentEvents: each event arrives while the handler still runs, and the handler notices
+// when the visitor leaves.
 func TestServerSentEvents(t *testing.T) {
 	more, left := make(chan struct{}), make(chan struct{}, 1)
 	stream := func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +85,7 @@ func TestServerSentEvents(t *testing.T) {
 	})
 }
 
-// flush flushes by the old way or the new.
+// flush flushes with http.Flusher or with http.ResponseController.
 func flush(w http.ResponseWriter, old bool) error {
 	if !old {
 		return http.NewResponseController(w).Flush()
@@ -214,15 +214,14 @@ func TestWebsocketsOfGorilla(t *testing.T) {
 	})
 }
 
-// TestResponseController: every method of it works, and the one for deadlines on writes has
-// an effect.
+// TestResponseController: every method works, and the write deadline has an effect.
 func TestResponseController(t *testing.T) {
 	late := make(chan error, 1)
 	stream := func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
 		switch r.URL.Query().Get("try") {
 		case "duplex":
-			// The answer begins before the body has come, and goes on with it.
+			// The response begins before the body has arrived, and continues with it.
 			if err := errors.Join(c.EnableFullDuplex(), c.SetReadDeadline(time.Now().Add(patience)), c.SetWriteDeadline(time.Now().Add(patience))); err != nil {
 				t.Errorf("%v", err)
 			}
@@ -238,7 +237,7 @@ func TestResponseController(t *testing.T) {
 		case "late":
 			err := c.SetWriteDeadline(time.Now().Add(-time.Second))
 			_, _ = io.WriteString(w, "too late")
-			_ = c.Flush() // the writers of echo and gin tell no error here
+			_ = c.Flush() // the writers of echo and gin return no error here
 			late <- err
 		case "hijack":
 			conn, buf, err := c.Hijack()
@@ -272,7 +271,7 @@ func TestResponseController(t *testing.T) {
 			s.Errorf("%q %v", rest, err)
 		}
 
-		// A POST, which no client sends twice.
+		// A POST, which clients do not repeat.
 		if resp, err := s.signedIn().Post(s.url+"/stream?try=late", "text/plain", nil); err == nil {
 			resp.Body.Close()
 			s.Errorf("an answer after the deadline: %s", resp.Status)
@@ -292,7 +291,7 @@ func TestResponseController(t *testing.T) {
 	})
 }
 
-// abilities are what a handler may find a writer able to do.
+// abilities are the optional interfaces of a writer.
 type abilities struct{ readerFrom, flusher, hijacker, stringWriter bool }
 
 func abilitiesOf(w http.ResponseWriter) (a abilities) {
@@ -303,7 +302,7 @@ func abilitiesOf(w http.ResponseWriter) (a abilities) {
 	return a
 }
 
-// bare is what the writer of a framework can do without the kit.
+// bare is the abilities of the framework's writer without the kit.
 func bare(t *testing.T, serve func(http.HandlerFunc) http.Handler) abilities {
 	t.Helper()
 	var found abilities
@@ -317,13 +316,13 @@ func bare(t *testing.T, serve func(http.HandlerFunc) http.Handler) abilities {
 	return found
 }
 
-// TestTheWriterCanDoWhatItCouldBefore: nothing that the bare framework's writer does is lost.
+// TestTheWriterCanDoWhatItCouldBefore: no ability of the bare framework's writer is lost.
 func TestTheWriterCanDoWhatItCouldBefore(t *testing.T) {
 	want := make(map[string]abilities)
 	for _, f := range frameworks {
 		want[f.name] = bare(t, func(stream http.HandlerFunc) http.Handler { return f.serve(nil, stream) })
 	}
-	// Sendfile behind RequireUser is worth something only where there is some without it.
+	// Sendfile behind RequireUser matters only if the bare framework supports it.
 	if !want["stdlib"].readerFrom || !want["chi"].readerFrom {
 		t.Errorf("the bare frameworks: %+v", want)
 	}
@@ -347,8 +346,8 @@ func TestTheWriterCanDoWhatItCouldBefore(t *testing.T) {
 	})
 }
 
-// TestLargeDownloads: a file, by io.Copy (which takes io.ReaderFrom
-// where there is one), http.ServeContent and with a range, arrives whole.
+// TestLargeDownloads: a file arrives whole by io.Copy (which uses io.ReaderFrom if there is
+// one), by http.ServeContent, and with a range.
 func TestLargeDownloads(t *testing.T) {
 	const size = 8 << 20
 	name := filepath.Join(t.TempDir(), "large")

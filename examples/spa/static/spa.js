@@ -3,7 +3,7 @@
 const $ = id => document.getElementById(id);
 const say = text => { $("status").textContent = text; };
 
-// Trouble is an answer that is no success: a problem document (RFC 9457), or what is known
+// Trouble is an unsuccessful response: a problem document (RFC 9457), or what is known
 // without one.
 class Trouble extends Error {
 	constructor(status, problem) {
@@ -40,7 +40,7 @@ function offerSignIn(why, loginURL) {
 
 function failed(trouble) {
 	if (!(trouble instanceof Trouble)) throw trouble;
-	// 401 is the one status for which there is more to do than to tell.
+	// Only 401 needs more than a message.
 	if (trouble.status === 401) offerSignIn(trouble.message, trouble.problem.login_url);
 	else say(trouble.message);
 }
@@ -78,7 +78,7 @@ $("compose").addEventListener("submit", async event => {
 		await refresh();
 		say("Your post is on its way.");
 	} catch (trouble) {
-		failed(trouble); // what was written stays in the field
+		failed(trouble); // the text stays in the field
 	} finally {
 		if (button) button.disabled = false;
 	}
@@ -94,17 +94,17 @@ $("sign-out").addEventListener("click", async event => {
 	}
 });
 
-// The sign-in is a link that works by itself. Where a window can be opened it leads there
-// instead, and this page keeps what is written on it.
+// The sign-in is an ordinary link. If a window can be opened, the link opens in it instead, and
+// this page keeps its text.
 $("sign-in").addEventListener("click", event => {
 	const there = new URL(event.currentTarget.href);
 	there.searchParams.set("return_to", "/popup-done");
 	if (window.open(there, "sign-in", "popup,width=520,height=720")) event.preventDefault();
 });
 
-// Two ways tell that the window has come back. While X is in it, X may have cut it off from
-// this page (Cross-Origin-Opener-Policy): then a channel of this origin still carries. Both
-// only say "look": who is signed in is what the server answers.
+// Two messages report that the window has come back. X may have cut the window off from this
+// page (Cross-Origin-Opener-Policy); a channel of this origin still works then. Both messages
+// only say "look": the server's answer identifies the signed-in user.
 let looking = null;
 function comeBack() {
 	looking ??= refresh().catch(failed).finally(() => { looking = null; });

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestThePagesShowTheProgramsHere: the whole programs of each page, in their order, are those
-// of the directories, to the letter; the module compiles and tests them.
+// TestThePagesShowTheProgramsHere checks that the whole programs of each page are exactly those
+// of the directories, in the same order. The module compiles and tests the programs.
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{

@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// signIn signs in to the example by the way with this label, as the account of this name.
+// signIn signs in to the example as the account of this name, with the button of this label.
 func (p *page) signIn(label, account string) { p.t.Helper(); signIn(p, label, account) }
 
 func TestTwoTabs(t *testing.T) {

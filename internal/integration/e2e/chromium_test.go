@@ -18,10 +18,10 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// patience is how long a page may take to show what a test waits for.
+// patience is how long a page may take to show the expected text.
 const patience = 30 * time.Second
 
-// missing skips the test, or fails it where everything must run.
+// missing skips the test, or fails it if all tests must run.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("XSIGNIN_TEST_REQUIRE_ALL") != "" {
@@ -30,7 +30,7 @@ func missing(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-// page is a tab of a browser and the site that it looks at.
+// page is a tab of a browser, and the site that it shows.
 type page struct {
 	t    *testing.T
 	ctx  context.Context
@@ -65,7 +65,7 @@ func newChromium(t *testing.T, s settings) *page {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
-		// Without these Chromium asks for hosts that are not on this machine.
+		// Without these options Chromium connects to hosts that are not on this machine.
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-pings", true), chromedp.WindowSize(1200, 900),
 		chromedp.WSURLReadTimeout(time.Minute),
@@ -79,7 +79,7 @@ func newChromium(t *testing.T, s settings) *page {
 	ctx, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(closeTab)
 	p := &page{t: t, ctx: ctx}
-	// The first Run starts the browser. With a context that ends it would end with it.
+	// The first Run starts the browser. If its context ended, the browser would end too.
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("Chromium does not start: %v", err)
 	}
@@ -89,7 +89,7 @@ func newChromium(t *testing.T, s settings) *page {
 	return p
 }
 
-// blockCookies writes the setting of a new profile that blocks all cookies.
+// blockCookies writes a new profile's setting that blocks all cookies.
 func blockCookies(t *testing.T, profile string) {
 	t.Helper()
 	dir := filepath.Join(profile, "Default")
@@ -102,8 +102,8 @@ func blockCookies(t *testing.T, profile string) {
 	}
 }
 
-// newProfile is a directory that goes after the test. It is not t.TempDir, which fails a test
-// where a process of Chromium that outlives the browser still writes.
+// newProfile returns a directory that is removed after the test. t.TempDir would fail the test
+// if a process of Chromium outlives the browser and still writes.
 func newProfile(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "xsignin-e2e-")
@@ -131,7 +131,7 @@ func (p *page) tab() *page {
 	return &page{t: p.t, ctx: ctx, site: p.site}
 }
 
-// popup returns the next window that the page opens, once do has made it open.
+// popup calls do, and returns the window that the page then opens.
 func (p *page) popup(do func()) *page {
 	p.t.Helper()
 	opened := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool { return i.OpenerID != "" })
@@ -140,7 +140,7 @@ func (p *page) popup(do func()) *page {
 	case id := <-opened:
 		ctx, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
 		p.t.Cleanup(stop)
-		// As above: the first Run joins the window, which is left when its context ends.
+		// As above: the first Run attaches to the window, and detaches when its context ends.
 		if err := chromedp.Run(ctx); err != nil {
 			p.t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func (p *page) popup(do func()) *page {
 	}
 }
 
-// run does what a person does, and fails the test if it cannot be done.
+// run performs an action of a person, and fails the test if the action fails.
 func (p *page) run(actions ...chromedp.Action) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -167,10 +167,10 @@ func (p *page) open(path string) {
 	p.run(chromedp.Navigate(p.site + path))
 }
 
-// at is the address without the query, with the site's origin cut off.
+// at is the address without the query and without the site's origin.
 func (p *page) at() string { return pathOn(p.site, p.address()) }
 
-// address is the whole address of the page.
+// address is the full address of the page.
 func (p *page) address() string {
 	var address string
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -189,7 +189,7 @@ func pathOn(site, address string) string {
 	return strings.TrimPrefix(u.String(), site)
 }
 
-// text is what the page shows.
+// text is the visible text of the page.
 func (p *page) text() string {
 	var text string
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -203,9 +203,8 @@ func (p *page) until(condition, otherwise string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	// By the clock: a tab behind another has no animation frames, by which Poll goes otherwise.
-	// A navigation on the way takes the page away from under a poll: then it is
-	// asked again on the next one.
+	// Use the clock: Poll's default, animation frames, do not run in a background tab. A
+	// navigation may remove the page during a poll. Then poll again on the next page.
 	for {
 		err := chromedp.Run(ctx, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(0), chromedp.WithPollingInterval(50*time.Millisecond)))
 		if err == nil {
@@ -217,7 +216,7 @@ func (p *page) until(condition, otherwise string) {
 	}
 }
 
-// see waits until the page shows each of the texts.
+// see waits until the page shows all of the texts.
 func (p *page) see(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
@@ -233,13 +232,13 @@ func (p *page) arrive(path string) {
 		"the browser does not arrive at "+path)
 }
 
-// click clicks what a person would call by this text: a link, a button or a label.
+// click clicks the link, button or label with this text.
 func (p *page) click(text string) {
 	p.t.Helper()
 	p.run(chromedp.Click(clickable(text), chromedp.BySearch, chromedp.NodeVisible))
 }
 
-// clickable selects what a person would call by this text.
+// clickable selects the link, button or label with this text.
 func clickable(text string) string {
 	return fmt.Sprintf(`//*[self::a or self::button or self::label][contains(normalize-space(.), %q)]`, text)
 }
@@ -259,8 +258,8 @@ func (p *page) fill(id, text string) {
 	p.run(chromedp.SendKeys(id, text, chromedp.ByID, chromedp.NodeVisible))
 }
 
-// tabTo presses the Tab key until the text or label of what has the focus contains text,
-// and checks that the focus can be seen.
+// tabTo presses the Tab key until the focused element's text or label contains text. It checks
+// that the focus is visible.
 func (p *page) tabTo(text string) {
 	p.t.Helper()
 	for range 60 {
@@ -293,7 +292,7 @@ func (p *page) width(px int64) {
 	p.run(emulation.SetDeviceMetricsOverride(px, 800, 1, px < 600))
 }
 
-// scheme asks for dark or light pages.
+// scheme selects dark or light pages.
 func (p *page) scheme(dark bool) {
 	p.t.Helper()
 	value := "light"
@@ -303,7 +302,7 @@ func (p *page) scheme(dark bool) {
 	p.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}))
 }
 
-// expire takes the session's cookie away, as a browser does when its time is over.
+// expire deletes the session's cookie, as a browser does when the cookie expires.
 func (p *page) expire() {
 	p.t.Helper()
 	p.run(chromedp.ActionFunc(func(ctx context.Context) error { return network.ClearBrowserCookies().Do(ctx) }))

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// browser is what a test of all engines needs of one.
+// browser is what a test of all engines needs from a browser.
 type browser interface {
 	show(site string)
 	open(path string)
@@ -34,7 +34,7 @@ var (
 	engines = []engine{chromium, firefox, webKit}
 )
 
-// in runs a test in each of the engines.
+// in runs a test in each engine.
 func in(t *testing.T, engines []engine, s settings, test func(t *testing.T, b browser)) {
 	t.Helper()
 	for _, e := range engines {

@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestSignOutEverywhereByKeyboard: a button on the application's page and one on the kit's, for
-// a session in another browser too.
+// TestSignOutEverywhereByKeyboard uses a button on the application's page and one on the kit's.
+// A session in another browser ends too.
 func TestSignOutEverywhereByKeyboard(t *testing.T) {
 	t.Parallel()
 	site := start(t, "app")

@@ -2,7 +2,7 @@ package e2e
 
 import "testing"
 
-// consent says yes at X, as the account of this name, and comes back to a path.
+// consent allows the application at X, as the account of this name, and returns to a path.
 func (p *page) consent(account, path string) {
 	p.t.Helper()
 	p.see("will be able to")
@@ -34,7 +34,7 @@ func TestLinking(t *testing.T) {
 	p.consent("Nora Lindqvist", "/")
 	p.see("You are user 1 here")
 	p.click("Unlink")
-	p.see("the only account that lets you in")
+	p.see("the only account with which you can sign in")
 	p.looks(source)
 	p.open("/")
 	p.click("Link by OAuth 1.0a")

@@ -9,7 +9,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// failure is a sign-in that fails, by the word on its page that names it.
+// failure is a sign-in that fails, named by the code on its page.
 type failure struct {
 	code    string
 	fault   xtest.Fault
@@ -46,7 +46,7 @@ func consent(b browser) {
 	b.click("Authorize app")
 }
 
-// TestFailurePages looks at each page of the kit that a visitor sees when a sign-in fails.
+// TestFailurePages checks each page that a visitor sees when a sign-in fails.
 func TestFailurePages(t *testing.T) {
 	t.Parallel()
 	source, s := axe(t), newSite(t, "", false)
@@ -67,7 +67,8 @@ func TestFailurePages(t *testing.T) {
 	}
 }
 
-// TestReloadOfAFailure shows the same page again, with the same way back, and asks X nothing.
+// TestReloadOfAFailure checks that a reload shows the same page, with the same return path, and
+// makes no call to X.
 func TestReloadOfAFailure(t *testing.T) {
 	t.Parallel()
 	in(t, engines, settings{}, func(t *testing.T, b browser) {

@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestInterstitial: the small page on the way to X, which moves on by itself, and without
-// script by its button.
+// TestInterstitial checks the small page before X. It moves on by script, or without script by
+// its button.
 func TestInterstitial(t *testing.T) {
 	t.Parallel()
 	source := axe(t)
@@ -19,7 +19,7 @@ func TestInterstitial(t *testing.T) {
 	p.click("Sign out")
 	p.arrive("/")
 
-	// X answers that there is nothing to show, which leaves the page where it is.
+	// X answers 204, which leaves the browser on the page.
 	chromedp.ListenTarget(p.ctx, func(ev any) {
 		if e, ok := ev.(*fetch.EventRequestPaused); ok {
 			go func() { _ = chromedp.Run(p.ctx, fetch.FulfillRequest(e.RequestID, http.StatusNoContent)) }()

@@ -7,7 +7,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// signIn signs in to examples/app by the way with this label, as the account of this name.
+// signIn signs in to examples/app as the account of this name, with the button of this label.
 func signIn(b browser, label, account string) {
 	b.open("/")
 	b.click(label)
@@ -44,10 +44,10 @@ func TestSignInAndOut(t *testing.T) {
 
 func TestBackAfterSigningOutShowsNothingPrivate(t *testing.T) {
 	t.Parallel()
-	// TestHTTPS has WebKit.
+	// TestHTTPS covers WebKit.
 	in(t, engines[:2], settings{}, func(t *testing.T, b browser) {
 		b.show(start(t, "app"))
-		// The private page is the end of the way through X, as it is for most people.
+		// The private page follows directly after the redirects from X, as for most visitors.
 		b.open("/me")
 		b.see("will be able to")
 		b.click("Nora Lindqvist")
@@ -57,7 +57,7 @@ func TestBackAfterSigningOutShowsNothingPrivate(t *testing.T) {
 		b.click("Sign out")
 		b.arrive("/")
 		b.back()
-		// The page is asked for again, and asks to sign in.
+		// The browser loads the page again, and the page asks for a sign-in.
 		b.see("will be able to")
 		if strings.Contains(b.text(), "What the session knows") {
 			t.Error("the page of before is shown")
@@ -76,7 +76,7 @@ func TestNo(t *testing.T) {
 			b.see("will be able to")
 			b.click("Cancel")
 			if label == "OAuth 1.0a" {
-				b.click("Return to") // X shows a page of its own first
+				b.click("Return to") // X shows a separate page first
 			}
 			b.arrive("/auth/callback")
 			b.see("Try again")
@@ -112,7 +112,8 @@ func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 }
 
 // TestHTTPS signs in and out with the cookies that only https has. WebKit keeps pages of plain
-// http in its back/forward cache whatever their headers, so its way back is tried here.
+// http in its back/forward cache despite their headers, so this test covers WebKit's back
+// button.
 func TestHTTPS(t *testing.T) {
 	t.Parallel()
 	in(t, engines, settings{}, func(t *testing.T, b browser) {
@@ -132,8 +133,8 @@ func TestHTTPS(t *testing.T) {
 	})
 }
 
-// TestPlainHTTPOffLoopback uses a host name whose pages no browser trusts as it trusts loopback.
-// Browsers send such a site no Fetch Metadata.
+// TestPlainHTTPOffLoopback uses a host name that browsers do not trust like loopback. Browsers
+// send no Fetch Metadata to such a site.
 func TestPlainHTTPOffLoopback(t *testing.T) {
 	t.Parallel()
 	const origin = "http://app.test"
@@ -172,7 +173,7 @@ func TestWithoutScript(t *testing.T) {
 	})
 }
 
-// TestCookiesBlocked allows the sign-in beside the browser, since the local X's page needs
+// TestCookiesBlocked allows the sign-in outside the browser, because the local X's page needs
 // cookies too.
 func TestCookiesBlocked(t *testing.T) {
 	t.Parallel()

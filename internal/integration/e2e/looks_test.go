@@ -18,7 +18,7 @@ func axe(t *testing.T) string {
 	return string(b)
 }
 
-// harmless fails the test for what axe-core finds wrong with the page.
+// harmless fails the test if axe-core finds problems in the page.
 func (p *page) harmless(source string, dark bool, width int64) {
 	p.t.Helper()
 	var found []struct {
@@ -26,7 +26,7 @@ func (p *page) harmless(source string, dark bool, width int64) {
 		Nodes    []struct{ HTML string }
 	}
 	var raw string
-	// The protocol runs it, not the page, so the page's policy against scripts stays on.
+	// The protocol runs the script, not the page, so the page's content policy stays on.
 	p.run(chromedp.Evaluate(source+"\n;0", nil),
 		chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, &raw, awaited))
 	if err := json.Unmarshal([]byte(raw), &found); err != nil {
@@ -37,7 +37,7 @@ func (p *page) harmless(source string, dark bool, width int64) {
 	}
 }
 
-// accessible fails the test for what axe-core finds wrong with the page.
+// accessible fails the test if axe-core finds problems in the page.
 func (p *page) accessible(source string) { p.t.Helper(); p.harmless(source, false, 1200) }
 
 // fits fails the test if the page is wider than the window, or scrolls sideways.
@@ -50,7 +50,7 @@ func (p *page) fits() {
 	}
 }
 
-// darkness fails the test unless the page's background is as dark, or light, as asked for.
+// darkness fails the test unless the page's background is dark, or light, as requested.
 func (p *page) darkness(dark bool) {
 	p.t.Helper()
 	var light float64
@@ -66,14 +66,14 @@ func (p *page) darkness(dark bool) {
 	}
 }
 
-// looks checks the page as it is: accessibility, light and dark, wide and narrow.
+// looks checks the page's accessibility, its light and dark colours, and its width.
 func (p *page) looks(source string) {
 	p.t.Helper()
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1200, 360} {
 			p.scheme(dark)
 			p.width(width)
-			// Colours that are still changing are neither the one nor the other.
+			// Wait for colour transitions to end.
 			p.until(`document.getAnimations().every(a => a.playState === "finished")`, "the page does not come to rest")
 			p.fits()
 			p.darkness(dark)

@@ -16,7 +16,7 @@ import (
 
 var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// built has the examples that were built, by name.
+// built has the built examples by name.
 var (
 	built    = map[string]string{}
 	building sync.Mutex // guards built
@@ -49,7 +49,7 @@ func build(t *testing.T, example string) string {
 	return bin
 }
 
-// clean is the environment without the variables that examples read, and with more.
+// clean is the environment with more variables, but without those that examples read.
 func clean(more ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -63,8 +63,8 @@ func clean(more ...string) []string {
 	return append(env, more...)
 }
 
-// start builds and runs an example until the test ends, and returns where it listens. It
-// brings a local X along.
+// start builds and runs an example until the test ends, and returns its address. The example
+// starts a local X.
 func start(t *testing.T, example string, env ...string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {

@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestConsentForMore: who signed in to read is asked at X when they want to post, may say no
-// and stay signed in, and after a yes is back at the form.
+// TestConsentForMore: users who signed in to read are asked at X when they want to post. Users
+// who decline stay signed in. Users who allow return to the form.
 func TestConsentForMore(t *testing.T) {
 	t.Parallel()
 	source := axe(t)

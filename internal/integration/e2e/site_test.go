@@ -21,7 +21,7 @@ import (
 type site struct {
 	url     string
 	x       *xtest.Server
-	refusal atomic.Pointer[error] // what OnSignIn answers
+	refusal atomic.Pointer[error] // the result of OnSignIn
 }
 
 var sitePage = template.Must(template.New("").Parse(`<!doctype html>
@@ -32,8 +32,8 @@ var sitePage = template.Must(template.New("").Parse(`<!doctype html>
 <form method="post" action="/form"><button>Send</button></form>
 </main></body></html>`))
 
-// newSite serves the application at publicURL, or at its own loopback address if publicURL
-// is empty. It serves https if secure is set.
+// newSite serves the application at publicURL, or at its own loopback address if publicURL is
+// empty. It serves https if secure is set.
 func newSite(t *testing.T, publicURL string, secure bool) *site {
 	t.Helper()
 	s := &site{url: publicURL, x: xtest.NewServer(xtest.Config{})}
@@ -102,7 +102,7 @@ func newProxy(t *testing.T, host, at string) (address string) {
 			r.Out.Host = r.In.Host
 		},
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-		// A browser's own requests for hosts elsewhere end here.
+		// The browser's own requests to other hosts end here.
 		Transport: &http.Transport{DialContext: loopbackOnly},
 	})
 	t.Cleanup(proxy.Close)

@@ -6,7 +6,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestSmallExamples: the same two pages in each framework, for nobody and for somebody, and
+// TestSmallExamples checks the same two pages in each framework, signed out and signed in, and
 // by keyboard alone.
 func TestSmallExamples(t *testing.T) {
 	t.Parallel()
@@ -18,7 +18,7 @@ func TestSmallExamples(t *testing.T) {
 			p = newBrowser(t, at)
 		}
 		p.site = at
-		p.expire() // another port is the same site to a cookie
+		p.expire() // cookies ignore the port
 		p.open("/")
 		p.see("Hello, stranger")
 		p.looks(source)

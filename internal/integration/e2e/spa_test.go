@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// signInBeside signs in to the page with a script through the window that it opens. before
-// happens in that window while X is in it.
+// signInBeside signs in to the page by script, in the window that it opens. before runs while
+// that window shows X.
 func (p *page) signInBeside(before ...chromedp.Action) {
 	p.t.Helper()
 	p.see("Continue with X")
@@ -41,8 +41,7 @@ func TestPopup(t *testing.T) {
 	p.see("Nobody is signed in")
 }
 
-// TestAPopupThatWasParted: X may set an opener policy of its own, and the window then knows
-// its opener no more.
+// TestAPopupThatWasParted: X may set an opener policy, and then the window has no opener.
 func TestAPopupThatWasParted(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, start(t, "spa"))
@@ -73,7 +72,7 @@ func TestAScriptWhoseSessionHasEnded(t *testing.T) {
 	p.signInBeside()
 	p.until(`document.getElementById("text").value === "Written before the session ended"`, "what was written is lost")
 
-	// htmx is led to the login, and back to the page.
+	// htmx goes to the login, and back to the page.
 	p.expire()
 	p.click("What the session knows")
 	p.see("will be able to")
@@ -93,15 +92,15 @@ func TestSPALooks(t *testing.T) {
 	p.click("What the session knows")
 	p.see("X's id of the account is")
 	p.looks(source)
-	// A tab that no script has opened stays open, and says so.
+	// A tab that no script opened stays open, and shows a message.
 	done := p.tab()
 	done.open("/popup-done")
 	done.see("You are signed in")
 	done.looks(source)
 }
 
-// closed watches from now on for the end of the page's window, and returns a function that
-// waits for it.
+// closed starts to watch for the end of the page's window, and returns a function that waits for
+// it.
 func (p *page) closed() (wait func()) {
 	p.t.Helper()
 	window := chromedp.FromContext(p.ctx).Target.TargetID

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// startLimit is how long an example may take to be there, once it is built.
+// startLimit is how long a built example may take to start.
 const startLimit = 5 * time.Second
 
-// TestEveryExampleStartsAtOnce: no keys, no server, one command.
+// TestEveryExampleStartsAtOnce: each starts with one command, without keys or servers.
 func TestEveryExampleStartsAtOnce(t *testing.T) {
 	mains, err := filepath.Glob("../../../examples/*/main.go")
 	if err != nil || len(mains) < 10 {
@@ -33,8 +33,8 @@ func TestEveryExampleStartsAtOnce(t *testing.T) {
 	}
 }
 
-// ready runs an example until it says where it is, and returns how long that took. The
-// command line has nothing to listen with: its demonstration runs to the end.
+// ready runs an example until it prints its address, and returns the time that took. The command
+// line does not listen: its demonstration runs to the end.
 func ready(t *testing.T, bin, example string) time.Duration {
 	t.Helper()
 	var args []string

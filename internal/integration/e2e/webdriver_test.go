@@ -19,9 +19,10 @@ import (
 )
 
 // Firefox and WebKit are driven by the W3C's WebDriver commands. Firefox gets them in its
-// Marionette protocol, since Debian has no geckodriver. WebKit gets them by HTTP.
+// Marionette protocol, because Debian has no geckodriver. WebKit gets them by HTTP.
 
-// command is a WebDriver command under both names. The path may have {id}, an element.
+// command is a WebDriver command under its names in both protocols. The path may have {id}, an
+// element.
 type command struct{ marionette, method, path string }
 
 var (
@@ -139,7 +140,7 @@ type settings struct {
 	noScript  bool   // not in WebKit
 }
 
-// capabilities are what a new session of WebDriver has.
+// capabilities are the capabilities of a new WebDriver session.
 func (s settings) capabilities() params {
 	always := params{"acceptInsecureCerts": true}
 	if s.proxy != "" {
@@ -197,7 +198,7 @@ func newFirefox(t *testing.T, s settings) *remote {
 	return r
 }
 
-// newWebKit starts WebKitGTK's small browser on a screen that is only in memory.
+// newWebKit starts WebKitGTK's small browser on a virtual screen.
 func newWebKit(t *testing.T, s settings) *remote {
 	t.Helper()
 	for _, name := range []string{"WebKitWebDriver", "Xvfb"} {
@@ -278,7 +279,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// remote is a window of Firefox or WebKit and the site that it shows.
+// remote is a window of Firefox or WebKit, and the site that it shows.
 type remote struct {
 	t    *testing.T
 	site string
@@ -287,7 +288,7 @@ type remote struct {
 
 var errNotThere = errors.New("the page does not have it")
 
-// must sends a command that has to succeed.
+// must sends a command that must succeed.
 func (r *remote) must(c command, p params) json.RawMessage {
 	r.t.Helper()
 	v, err := r.send(c, p)
@@ -297,7 +298,7 @@ func (r *remote) must(c command, p params) json.RawMessage {
 	return v
 }
 
-// element returns the first element that XPath selects and that can be used.
+// element returns the first usable element that XPath selects.
 func (r *remote) element(xpath string) (string, error) {
 	answer, err := r.send(findElements, params{"using": "xpath", "value": xpath})
 	if err != nil {
@@ -315,7 +316,7 @@ func (r *remote) element(xpath string) (string, error) {
 	return "", errNotThere
 }
 
-// on does something to an element, and tries again while the page changes.
+// on acts on an element, and retries while the page changes.
 func (r *remote) on(xpath string, c command, p params) json.RawMessage {
 	r.t.Helper()
 	return waitFor(r.t, "nothing to use at "+xpath+", at "+r.at()+":\n"+r.text(), func() (json.RawMessage, error) {
@@ -394,7 +395,7 @@ func (r *remote) arrive(path string) {
 	})
 }
 
-// accessible fails the test for what axe-core finds wrong with the page.
+// accessible fails the test if axe-core finds problems in the page.
 func (r *remote) accessible(source string) {
 	r.t.Helper()
 	r.must(runScript, params{"script": source + "\n;window.axe = axe; return 0", "args": []any{}})

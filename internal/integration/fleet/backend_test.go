@@ -16,20 +16,20 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// The kinds of store, which name sub-tests.
+// The kinds of store, which are the names of sub-tests.
 const (
 	inSQLite   = "SQLite"
 	inPostgres = "PostgreSQL"
 	inRedis    = "Redis"
 )
 
-// backend says where the tokens of a test are, to workers too.
+// backend says where the tokens of a test are stored. Workers get it too.
 type backend struct {
 	Kind string
 	URL  string
 }
 
-// eachStore runs a test for each kind of store, empty at its beginning.
+// eachStore runs a test for each kind of store. Each store is empty at first.
 func eachStore(t *testing.T, test func(t *testing.T, b backend)) {
 	t.Helper()
 	for _, kind := range []string{inSQLite, inPostgres, inRedis} {
@@ -48,12 +48,12 @@ func newBackend(t testing.TB, kind string) backend {
 	return inFile(filepath.Join(t.TempDir(), "tokens.db"))
 }
 
-// inFile is a SQLite with the data source name that sqlstore advises.
+// inFile is a SQLite file with the data source name that sqlstore advises.
 func inFile(name string) backend {
 	return backend{inSQLite, "file:" + filepath.ToSlash(name) + "?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)"}
 }
 
-// open returns a store with connections of its own.
+// open returns a store with its own connections.
 func (b backend) open() (s tokenstore.Store, end func() error, err error) {
 	if b.Kind == inRedis {
 		c := redis.NewClient(&redis.Options{Addr: b.URL})
@@ -82,7 +82,7 @@ func (b backend) database() (*sql.DB, error) {
 	return db, err
 }
 
-// store is a store for the test itself, with tables.
+// store returns a store with tables, for the test itself.
 func (b backend) store(t testing.TB) tokenstore.Store {
 	t.Helper()
 	s, end, err := b.open()

@@ -18,7 +18,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestNoTokenIsInAFileInClear: neither of those that are valid nor of those that were.
+// TestNoTokenIsInAFileInClear searches for tokens that are valid and for tokens that were.
 func TestNoTokenIsInAFileInClear(t *testing.T) {
 	t.Run(inSQLite, func(t *testing.T) {
 		dir := t.TempDir()
@@ -47,7 +47,7 @@ func TestNoTokenIsInAFileInClear(t *testing.T) {
 		wantSealed(t, backend{inRedis, s.Addr}, s.Dir, func() {
 			c := redis.NewClient(&redis.Options{Addr: s.Addr})
 			defer c.Close()
-			// A compressed dump would hide what it holds.
+			// A compressed dump would hide its content.
 			if err := c.ConfigSet(t.Context(), "rdbcompression", "no").Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestNoTokenIsInAFileInClear(t *testing.T) {
 }
 
 // wantSealed uses tokens of both protocols and searches all files below dir for them.
-// flush makes the store write what it holds.
+// flush makes the store write its buffers.
 func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 	t.Helper()
 	f := newFleet(t, b, options{workers: 2, users: 2})
@@ -95,7 +95,7 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 		t.Errorf("%d secrets to search for", len(secrets))
 	}
 
-	// What is stored without a vault has to be found, or the search finds nothing.
+	// The search must find what is stored without a vault, or it proves nothing.
 	const open = "a-value-that-nobody-sealed-0123456789"
 	if _, err := b.store(t).Put(t.Context(), tokenstore.Key{Provider: "x", UserID: "open", AccountID: "open"}, []byte(open)); err != nil {
 		t.Fatal(err)
@@ -119,8 +119,7 @@ func wantSealed(t *testing.T, b backend, dir string, flush func()) {
 	}
 }
 
-// needles are strings to search for, by their first eight bytes. Each stands for a
-// secret.
+// needles are strings to search for, by their first eight bytes. Each represents a secret.
 type needles struct {
 	begin   map[[8]byte][][2]string
 	perhaps [1 << 16]bool // by the first two bytes
@@ -134,14 +133,14 @@ func (n *needles) add(needle, secret string) {
 	n.perhaps[int(k[0])<<8|int(k[1])] = true
 }
 
-// addAll adds a secret as it is, in hexadecimal, in base64 whatever comes before it, and
-// what it is the base64 of, as X's tokens are.
+// addAll adds a secret as it is, in hexadecimal, and in base64 at any offset. It also adds the
+// decoded form, because X's tokens are base64.
 func (n *needles) addAll(secret string) {
 	n.add(secret, secret)
 	n.add(hex.EncodeToString([]byte(secret)), secret)
 	n.add(strings.ToUpper(hex.EncodeToString([]byte(secret))), secret)
 	for before := range 3 {
-		// The characters at both ends depend on what is around.
+		// The characters at both ends depend on the bytes around them.
 		code := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), secret...))
 		code = code[4 : len(code)-4]
 		n.add(code, secret)
@@ -152,7 +151,7 @@ func (n *needles) addAll(secret string) {
 	}
 }
 
-// search returns the files below dir that hold a needle, by secret.
+// search returns the files below dir that contain a needle, by secret.
 func (n *needles) search(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}

@@ -13,7 +13,7 @@ import (
 // life is how long X's access tokens work.
 const life = 2 * time.Hour
 
-// fleet is an X, a store and the workers on them.
+// fleet is an X, a store and the workers that use them.
 type fleet struct {
 	t       *testing.T
 	x       *localX
@@ -61,7 +61,7 @@ func newFleet(t *testing.T, b backend, o options) *fleet {
 
 func (f *fleet) now() time.Time { return time.Now().Add(f.offset) }
 
-// pass moves the clocks of X and of all workers on.
+// pass moves the clocks of X and of all workers forward.
 func (f *fleet) pass(d time.Duration) {
 	f.t.Helper()
 	f.x.Advance(d)
@@ -69,7 +69,7 @@ func (f *fleet) pass(d time.Duration) {
 	f.each(command{Op: "clock", Offset: f.offset})
 }
 
-// each gives all workers a command at once, and returns their answers.
+// each sends all workers a command at once, and returns their answers.
 func (f *fleet) each(c command) []answer {
 	f.t.Helper()
 	return all(f.t, f.workers, c)
@@ -88,8 +88,8 @@ func all(t *testing.T, workers []*process, c command) []answer {
 	return answers
 }
 
-// burst makes n requests for a user on each of some workers, all at once, and returns
-// how they ended.
+// burst makes n requests for a user on each of some workers, all at once, and returns their
+// outcomes.
 func (f *fleet) burst(workers []*process, user string, n int) outcomes {
 	f.t.Helper()
 	sum := outcomes{}
@@ -101,7 +101,7 @@ func (f *fleet) burst(workers []*process, user string, n int) outcomes {
 	return sum
 }
 
-// await waits for an event of any worker. Others that come before are dropped.
+// await waits for an event of any worker. It drops events that come before.
 func (f *fleet) await(name string) happening {
 	f.t.Helper()
 	guard := time.NewTimer(patience)
@@ -118,7 +118,7 @@ func (f *fleet) await(name string) happening {
 	}
 }
 
-// happened returns how often each event came since the last time.
+// happened returns the number of each event since the last call.
 func (f *fleet) happened() outcomes {
 	o := outcomes{}
 	for {
@@ -131,7 +131,7 @@ func (f *fleet) happened() outcomes {
 	}
 }
 
-// signIn signs a user in and stores the token, as another replica would.
+// signIn signs a user in and stores the token, like another replica.
 func (f *fleet) signIn(user string) tokenstore.Token {
 	f.t.Helper()
 	token := f.x.signIn(f.t, f.p, user)
@@ -150,7 +150,7 @@ func (f *fleet) stored(user string) tokenstore.Token {
 	return token
 }
 
-// wantLive checks that X accepts what is stored for a user.
+// wantLive checks that X accepts the user's stored token.
 func (f *fleet) wantLive(user string) {
 	f.t.Helper()
 	token := f.stored(user)

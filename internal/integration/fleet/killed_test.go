@@ -11,20 +11,20 @@ import (
 const (
 	shortLease   = 4 * time.Second
 	shortTimeout = 2500 * time.Millisecond
-	// overLease is how much longer than the lease the others may take, on a machine
-	// with other work.
+	// overLease is how much longer than the lease the other workers may take on a busy machine.
 	overLease = 30 * time.Second
 )
 
-// TestTheHolderOfARefreshIsKilled: SIGKILL at each step of a refresh.
+// TestTheHolderOfARefreshIsKilled sends SIGKILL at each step of a refresh.
 func TestTheHolderOfARefreshIsKilled(t *testing.T) {
 	eachStore(t, func(t *testing.T, b backend) {
 		for _, test := range []struct {
 			name  string
 			skews []time.Duration
-			// lost: X has rotated the token, and nobody has the new one.
+			// lost: X has rotated the token, and no process has the new one.
 			lost bool
-			// until returns once the holder, which makes a request, is where it is to die.
+			// until returns when the holder, which makes a request, has reached the point at
+			// which it dies.
 			until func(t *testing.T, f *fleet, request func())
 		}{
 			{"before it calls X", nil, false, untilBlocked(afterLease)},
@@ -60,8 +60,8 @@ func TestTheHolderOfARefreshIsKilled(t *testing.T) {
 	})
 }
 
-// lost checks that the fleet learns once that a token is lost, from first, at the
-// asked-th request to X, and that a sign-in mends it.
+// lost checks that the fleet notices a lost token once, from first, at the asked-th request to
+// X. A new sign-in must fix it.
 func (f *fleet) lost(first []*process, user string, asked int) {
 	f.t.Helper()
 	f.happened()
@@ -104,7 +104,7 @@ func untilHeld(fault xtest.Fault) func(*testing.T, *fleet, func()) {
 	}
 }
 
-// hold makes X hold the next token request. at waits until X has it.
+// hold makes X hold the next token request. at waits until X has the request.
 func (f *fleet) hold(fault xtest.Fault) (at, release func()) {
 	reached, hold := make(chan struct{}), make(chan struct{})
 	fault.Path, fault.Times, fault.Reached, fault.Hold = tokenPath, 1, reached, hold
@@ -119,8 +119,8 @@ func (f *fleet) hold(fault xtest.Fault) (at, release func()) {
 	}, func() { close(hold) }
 }
 
-// TestXsAnswerIsCutOff: X has rotated the token and nobody has the new one, although
-// nobody died.
+// TestXsAnswerIsCutOff: X has rotated the token and no process has the new one, although no
+// process died.
 func TestXsAnswerIsCutOff(t *testing.T) {
 	eachStore(t, func(t *testing.T, b backend) {
 		for name, cut := range map[string]int{"half-way": 100, "before it begins": -1} {
@@ -130,13 +130,14 @@ func TestXsAnswerIsCutOff(t *testing.T) {
 				old := f.signIn(user)
 				f.pass(life + 10*time.Minute)
 				f.x.Fail(xtest.Fault{Path: tokenPath, Times: 1, CutAfter: cut})
-				// That may be an outage of X, as far as anybody can tell.
+				// A worker cannot distinguish this from an outage of X.
 				f.burst(f.workers[:1], user, 5).want(t, outcomes{unavailable: 5})
 				f.wantRefreshes(1)
 				if f.x.Live(old.RefreshToken) {
 					t.Error("X has not rotated the token: this tests nothing")
 				}
-				// Who has just failed waits a little before it asks X again; the others don't know.
+				// The worker that failed waits a little before it calls X again. The others do
+				// not know of the failure.
 				f.lost(f.workers[1:], user, 2)
 			})
 		}

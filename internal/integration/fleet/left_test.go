@@ -9,7 +9,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestTheCallerOfARefreshLeaves: the refresh that a request began goes on without it.
+// TestTheCallerOfARefreshLeaves checks that a refresh continues without the request that began
+// it.
 func TestTheCallerOfARefreshLeaves(t *testing.T) {
 	for _, test := range []struct {
 		name  string

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// pace is the pause between two requests for a user, so that a fleet whose requests
-// fail at once leaves the machine to the server that starts.
+// pace is the pause between two requests for a user. Without it, a fleet whose requests fail at
+// once would slow down the server that starts.
 const pace = 20 * time.Millisecond
 
-// load makes requests for some users, one after the other for each, until it is
-// stopped, and counts how they end.
+// load makes requests for some users, one after the other for each. It runs until it is stopped,
+// and counts the outcomes.
 type load struct {
 	request func(ctx context.Context, user string) string
 	stopped chan struct{}
@@ -84,7 +84,7 @@ func (l *load) enter(phase string) {
 	clear(l.row)
 }
 
-// await waits until n requests for each user were all of this phase.
+// await waits for n requests for each user that were entirely in this phase.
 func (l *load) await(n int) {
 	l.until(func(user string) bool {
 		sum := 0
@@ -95,8 +95,7 @@ func (l *load) await(n int) {
 	})
 }
 
-// recover waits until n requests in a row for each user, since the phase began, were
-// good.
+// recover waits until n requests in a row for each user have succeeded since the phase began.
 func (l *load) recover(n int) { l.until(func(user string) bool { return l.row[user] >= n }) }
 
 func (l *load) until(reached func(user string) bool) {

@@ -13,11 +13,11 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// asWorker in the environment makes the test binary a worker.
+// If asWorker is in the environment, the test binary is a worker.
 const asWorker = "XSIGNIN_FLEET_WORKER"
 
-// server is a PostgreSQL that tests share, because one takes seconds to start. Each
-// test has a database of its own in it.
+// server is a PostgreSQL that tests share, because it takes seconds to start. Each test has its
+// own database in it.
 var server shared
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared is a server and the [testservers.T] that it lives by.
+// shared is a server and its [testservers.T].
 type shared struct {
 	once      sync.Once
 	url       string
@@ -72,7 +72,7 @@ func (s *shared) end() {
 	}
 }
 
-// database makes a new one and returns its URL.
+// database creates a new database and returns its URL.
 func (s *shared) database(t testing.TB) string {
 	t.Helper()
 	s.once.Do(s.start)

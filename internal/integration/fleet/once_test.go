@@ -7,11 +7,10 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// strict is the X that forgives least: a second refresh of one token ends the user's
-// whole grant.
+// strict is the strictest X: a second refresh with one token ends the user's whole grant.
 var strict = xtest.Switches{RefreshReuseRevokes: true}
 
-// TestARefreshHappensOnce: eight processes, a thousand requests, one expired token.
+// TestARefreshHappensOnce has eight processes, a thousand requests and one expired token.
 func TestARefreshHappensOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, b backend) {
 		f := newFleet(t, b, options{workers: 8})
@@ -27,12 +26,12 @@ func TestARefreshHappensOnce(t *testing.T) {
 	})
 }
 
-// round moves the clocks on and makes requests on all workers for a user whose token has
-// to be refreshed then.
+// round moves the clocks forward, and makes requests on all workers for a user whose token then
+// has to be refreshed.
 func (f *fleet) round(d time.Duration, user string, n int) {
 	f.t.Helper()
-	// Before the clocks move: a worker that looks early, in the background, may still be
-	// about to read the entry, and refreshes it as soon as its clock is on.
+	// Do this before the clocks move. A worker that looks early, in the background, may still be
+	// about to read the entry. It refreshes the token as soon as its clock has moved.
 	before, asked := f.stored(user), f.x.refreshes()
 	f.pass(d)
 	f.burst(f.workers, user, n).want(f.t, outcomes{good: n * len(f.workers)})
@@ -44,8 +43,8 @@ func (f *fleet) round(d time.Duration, user string, n int) {
 	f.wantLive(user)
 }
 
-// TestClocksThatAreWrongRefreshOnce: what is expired for one replica is not for another,
-// and the token that one has expired at X before its clock says so.
+// TestClocksThatAreWrongRefreshOnce: a token may be expired for one replica and not for another.
+// It may also be expired at X before a replica's clock says so.
 func TestClocksThatAreWrongRefreshOnce(t *testing.T) {
 	const wrong = 2 * time.Minute
 	eachStore(t, func(t *testing.T, b backend) {
@@ -56,11 +55,11 @@ func TestClocksThatAreWrongRefreshOnce(t *testing.T) {
 		for n := range max(rounds/5, 3) {
 			for _, d := range []time.Duration{
 				life + 10*time.Minute, // expired by every clock
-				life + time.Minute,    // expired at X, by the late clock not
-				life - time.Minute,    // expired by the early clock, perhaps, at X not
+				life + time.Minute,    // expired at X, but not by the late clock
+				life - time.Minute,    // perhaps expired by the early clock, but not at X
 			} {
 				f.round(d, user, 25)
-				// Whoever is early has a new token by now, and needs no other.
+				// The early worker has a new token by now, and needs no other.
 				asked := f.x.refreshes()
 				f.burst(f.workers, user, 5).want(t, outcomes{good: 20})
 				if f.wantRefreshes(asked); t.Failed() {

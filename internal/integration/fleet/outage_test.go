@@ -9,7 +9,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// The phases of an outage. In the last one everything is well again.
+// The phases of an outage. In the last one the store works again.
 const (
 	phaseUp       = "up"
 	phaseStopping = "stopping"
@@ -18,7 +18,7 @@ const (
 	phaseWell     = "well"
 )
 
-// eachServer runs a test for each store that is a server, with one that it may stop.
+// eachServer runs a test for each store that is a server, with a server that the test may stop.
 func eachServer(t *testing.T, test func(t *testing.T, s *testservers.Server, b backend)) {
 	t.Helper()
 	t.Run(inPostgres, func(t *testing.T) {
@@ -31,7 +31,7 @@ func eachServer(t *testing.T, test func(t *testing.T, s *testservers.Server, b b
 	})
 }
 
-// TestTheStoreIsAwayForAWhile: under load, the server of the tokens stops and starts.
+// TestTheStoreIsAwayForAWhile stops and restarts the tokens' server under load.
 func TestTheStoreIsAwayForAWhile(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *testservers.Server, b backend) {
 		f := newFleet(t, b, options{workers: 4, users: 10, lease: 25 * time.Second, timeout: 20 * time.Second})
@@ -63,7 +63,7 @@ func TestTheStoreIsAwayForAWhile(t *testing.T) {
 		s.Stop()
 		f.each(command{Op: "phase", Name: phaseDown})
 		release()
-		// The new token is nowhere but in this process, which uses it.
+		// Only this process has the new token, and uses it.
 		first.finish(save).Outcomes.want(t, outcomes{good: 5})
 		f.each(command{Op: "load", Users: slices.Concat(unread, expired)})
 		f.each(command{Op: "load", Users: []string{saving}})
@@ -92,7 +92,7 @@ func TestTheStoreIsAwayForAWhile(t *testing.T) {
 				}
 			}
 		}
-		// Nobody was asked twice, and nothing was lost.
+		// X got no refresh twice, and no token was lost.
 		f.wantRefreshes(1 + len(expired))
 		for _, user := range users {
 			f.wantLive(user)

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// patience bounds every wait, so that a fault ends in a message and not in the end of
-// the whole run. It is for machines that are much slower than expected.
+// patience limits every wait, so that a fault ends with a message and not with the timeout of
+// the whole run. It allows for machines that are much slower than expected.
 const patience = 2 * time.Minute
 
-// process is a worker as its test sees it.
+// process is a worker, as the test sees it.
 type process struct {
 	t      *testing.T
 	number int
@@ -30,7 +30,7 @@ type process struct {
 	killed  bool
 }
 
-// newProcess starts a worker and ends it with the test. Its events go to happens.
+// newProcess starts a worker that ends with the test. Its events go to happens.
 func newProcess(t *testing.T, number int, s setup, happens chan<- happening) *process {
 	t.Helper()
 	self, err := os.Executable()
@@ -38,7 +38,7 @@ func newProcess(t *testing.T, number int, s setup, happens chan<- happening) *pr
 		t.Fatal(err)
 	}
 	p := &process{t: t, number: number, cmd: exec.Command(self), gone: make(chan struct{}), waiting: map[int]chan answer{}}
-	// The race detector would let each worker sleep for a second at its end.
+	// With the race detector, each worker would sleep for a second at its end.
 	p.cmd.Env = append(os.Environ(), asWorker+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	p.cmd.Stderr = &p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -78,7 +78,7 @@ func (p *process) read(out io.Reader, happens chan<- happening) {
 	}
 }
 
-// start sends a command. The answer comes by the channel.
+// start sends a command. The channel delivers the answer.
 func (p *process) start(c command) <-chan answer {
 	p.t.Helper()
 	answered := make(chan answer, 1)
@@ -105,7 +105,7 @@ func (p *process) finish(answered <-chan answer) answer {
 		}
 		return a
 	case <-p.gone:
-		// The end of its output may have been seen before an answer was taken.
+		// The end of the output may be seen before an answer is read.
 		select {
 		case a := <-answered:
 			return a
@@ -123,7 +123,7 @@ func (p *process) do(c command) answer {
 	return p.finish(p.start(c))
 }
 
-// kill ends the worker by SIGKILL, as a machine that fails would.
+// kill ends the worker with SIGKILL, like a machine that fails.
 func (p *process) kill() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -135,7 +135,7 @@ func (p *process) kill() {
 	<-p.gone
 }
 
-// end lets the worker end by itself.
+// end lets the worker end normally.
 func (p *process) end() {
 	_ = p.in.Close()
 	guard := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
@@ -144,12 +144,13 @@ func (p *process) end() {
 	killed := p.killed
 	p.mu.Unlock()
 	if p.t.Failed() && !killed {
-		// It may be blocked where it was to be killed.
+		// It may be blocked at the point at which it was to be killed.
 		killed = true
 		_ = p.cmd.Process.Kill()
 	}
 	<-p.gone
-	// What a worker says and goes on is the drivers' talk; a race ends it with a status.
+	// Output on standard error comes from the drivers, and is ignored. A race changes the exit
+	// status.
 	if err := p.cmd.Wait(); err != nil && !killed {
 		p.t.Errorf("worker %d: %v\n%s", p.number, err, p.stderr.String())
 	}

@@ -2,6 +2,6 @@
 
 package fleet
 
-// rounds is less where the race detector makes each ten times as long. The run without
-// it has them all.
+// rounds is smaller with the race detector, which makes each round ten times as long. The run
+// without the detector has all rounds.
 const rounds = 5

@@ -13,7 +13,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// TestOneReadForEachTokenAndProcess: a thousand requests, one read.
+// TestOneReadForEachTokenAndProcess checks that a thousand requests cause one read.
 func TestOneReadForEachTokenAndProcess(t *testing.T) {
 	eachStore(t, func(t *testing.T, b backend) {
 		f := newFleet(t, b, options{workers: 2})
@@ -30,8 +30,8 @@ func TestOneReadForEachTokenAndProcess(t *testing.T) {
 	})
 }
 
-// BenchmarkCachedToken measures what the kit adds to a request while the token is valid,
-// and how often that reads the store: reads/op times b.N is 1.
+// BenchmarkCachedToken measures what the kit adds to a request while the token is valid. It also
+// measures how often that reads the store: reads/op times b.N is 1.
 func BenchmarkCachedToken(b *testing.B) {
 	for _, kind := range []string{inSQLite, inPostgres, inRedis} {
 		b.Run(kind, func(b *testing.B) {

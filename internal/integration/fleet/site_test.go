@@ -17,7 +17,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// site is a replica of an application made with the kit. Its sessions are in memory.
+// site is a replica of an application built with the kit. Its sessions are in memory.
 type site struct {
 	t   *testing.T
 	x   *localX
@@ -91,7 +91,7 @@ func (s *site) browser(user string) *http.Client {
 	return b
 }
 
-// me is the status of the page, as a page load gets it.
+// me returns the status of the page for a page load.
 func (s *site) me(b *http.Client) (status int, retryAfter string) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/me", http.NoBody)
@@ -117,14 +117,15 @@ func (s *site) want(b *http.Client, want int) {
 	}
 }
 
-// TestVisitorsStaySignedInWhileTheStoreIsAway: 503 and never a way to the login.
+// TestVisitorsStaySignedInWhileTheStoreIsAway expects 503 and never a redirect to the login.
 func TestVisitorsStaySignedInWhileTheStoreIsAway(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *testservers.Server, b backend) {
 		x := newX(t, 3)
 		one, two := newSite(t, x, b), newSite(t, x, b)
 		cached, unread, refused := one.browser(userID(0)), one.browser(userID(1)), one.browser(userID(2))
 		one.want(cached, http.StatusOK)
-		// X ended this one's token, as the replica knows, and they signed in at another one.
+		// X ended this user's token, and the replica knows. The user signed in at another
+		// replica.
 		one.want(refused, http.StatusOK)
 		x.RevokeApp(userID(2))
 		one.want(refused, http.StatusSeeOther)

@@ -6,7 +6,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// setup is the first line to a worker.
+// setup is the first line sent to a worker.
 type setup struct {
 	X              string // the address of X
 	Backend        backend
@@ -14,31 +14,31 @@ type setup struct {
 	Offset, Skew   time.Duration
 }
 
-// command is each further line. Its answer has its ID.
+// command is each further line. Its answer has the same ID.
 type command struct {
 	ID     int
 	Op     string
 	Offset time.Duration // "clock": how far the fleet's time has moved
-	Users  []string      // "do", "load": whom to make requests for
-	N      int           // "do", "await", "recover": how many requests
-	Name   string        // "block": before what; "phase": its name
+	Users  []string      // "do", "load": the users to make requests for
+	N      int           // "do", "await", "recover": the number of requests
+	Name   string        // "block": the step to block before; "phase": its name
 }
 
 // answer is a line of a worker. Without an ID it is an event.
 type answer struct {
 	ID       int
-	Event    string        // "ready", what "block" named, "visitor left", or an event of the client.Manager
+	Event    string        // "ready", the blocked step, "visitor left", or an event of the client.Manager
 	Err      string        // why the command failed
 	Addr     string        // "serve"
-	Reads    int64         // "reads": how often the store was read
+	Reads    int64         // "reads": the number of reads of the store
 	Outcomes outcomes      // "do"
 	Load     []loadOutcome // "tally"
 }
 
-// outcomes counts requests by how they ended.
+// outcomes counts requests by outcome.
 type outcomes map[string]int
 
-// How a request ends. Anything else is a status or an error's text.
+// Outcomes of a request. Other outcomes are a status or an error's text.
 const (
 	good        = "ok"
 	signInAgain = "sign in again"
@@ -46,8 +46,8 @@ const (
 	left        = "the caller left"
 )
 
-// loadOutcome counts the requests for a user in a phase. Those that began in another
-// phase than they ended in have the phase "between".
+// loadOutcome counts the requests for a user in a phase. Requests that end in another phase than
+// they began in have the phase "between".
 type loadOutcome struct {
 	User, Phase string
 	Outcomes    outcomes
@@ -55,7 +55,7 @@ type loadOutcome struct {
 
 const between = "between"
 
-// keyOf is the key of a user of X, who keeps X's id here.
+// keyOf is the key of a user of X. The user has X's id here.
 func keyOf(user string) tokenstore.Key {
 	return tokenstore.Key{Provider: "x", UserID: user, AccountID: user}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// worker is a replica: a process with a client.Manager of its own.
+// worker is a replica: a process with its own client.Manager.
 type worker struct {
 	x       string
 	clients *client.Manager
@@ -34,7 +34,7 @@ type worker struct {
 	cancel context.CancelFunc // of the cancellable request
 }
 
-// work is the whole life of a worker. It ends when in does.
+// work runs the worker. It returns when in ends.
 func work(in io.Reader, out io.Writer) error {
 	lines := json.NewDecoder(bufio.NewReader(in))
 	var s setup
@@ -69,7 +69,7 @@ func work(in io.Reader, out io.Writer) error {
 	return end()
 }
 
-// open makes the client.Manager as an application does that uses the packages.
+// open creates the client.Manager like an application that uses the packages.
 func (w *worker) open(s setup) (end func() error, err error) {
 	store, closeStore, err := s.Backend.open()
 	if err != nil {
@@ -109,7 +109,7 @@ func (w *worker) say(event string) { w.write(answer{Event: event}) }
 func (w *worker) write(a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.out.Encode(a) // Nobody to tell: the test is gone, and so is the worker soon.
+	_ = w.out.Encode(a) // The answer cannot be delivered: the test has ended, and the worker ends soon.
 }
 
 func (w *worker) run(c command) (a answer, err error) {
@@ -169,7 +169,7 @@ func (w *worker) burst(ctx context.Context, user string, n int) outcomes {
 	return all
 }
 
-// request asks X who the user is, by the user's client, and returns how that ended.
+// request asks X for the user with the user's client, and returns the outcome.
 func (w *worker) request(ctx context.Context, user string) string {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.x+"/2/users/me", http.NoBody)
 	if err != nil {
@@ -201,8 +201,8 @@ func (w *worker) request(ctx context.Context, user string) string {
 	return good
 }
 
-// serve starts a site whose page makes one request for the user in its path, on the
-// visitor's context.
+// serve starts a site whose page makes one request for the user in its path, with the visitor's
+// context.
 func (w *worker) serve() (addr string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -219,7 +219,7 @@ func (w *worker) serve() (addr string, err error) {
 	return l.Addr().String(), nil
 }
 
-// watchedStore counts reads, and stops for good where a test wants to kill.
+// watchedStore counts reads, and blocks forever at the step at which a test kills the worker.
 type watchedStore struct {
 	tokenstore.Store
 	say   func(event string)
@@ -227,7 +227,7 @@ type watchedStore struct {
 	block atomic.Pointer[string]
 }
 
-// The places where a worker may be killed.
+// The steps at which a worker may be killed.
 const (
 	afterLease    = "lease taken"
 	beforeReplace = "about to save"

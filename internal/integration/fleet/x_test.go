@@ -18,8 +18,8 @@ import (
 
 const tokenPath = "/2/oauth2/token"
 
-// localX is the one X of a test, on 127.0.0.1. It counts what comes to that address,
-// which are the workers' requests; the test itself signs users in without it.
+// localX is the X of a test, on 127.0.0.1. It counts the requests to that address, which come
+// from the workers. The test itself signs users in without that address.
 type localX struct {
 	*xtest.X
 	URL string
@@ -27,7 +27,7 @@ type localX struct {
 	mu     sync.Mutex // guards all below
 	asked  int        // token requests
 	calls  outcomes   // API calls, by status
-	issued []string   // tokens in answers
+	issued []string   // tokens in responses
 }
 
 func newX(t testing.TB, users int) *localX {
@@ -70,14 +70,14 @@ func (x *localX) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refreshes is how often the token endpoint was asked.
+// refreshes is the number of requests to the token endpoint.
 func (x *localX) refreshes() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.asked
 }
 
-// answered returns the API calls since the last time, by status.
+// answered returns the API calls since the last call, by status.
 func (x *localX) answered() outcomes {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -86,7 +86,7 @@ func (x *localX) answered() outcomes {
 	return o
 }
 
-// seenWriter notes what X answers.
+// seenWriter records X's responses.
 type seenWriter struct {
 	http.ResponseWriter
 	keep   bool
@@ -110,7 +110,7 @@ func (w *seenWriter) Write(b []byte) (int, error) {
 
 func (w *seenWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// provider is one that speaks to this X past its address.
+// provider returns a provider that reaches this X without its address.
 func (x *localX) provider(t testing.TB, now func() time.Time) provider.Provider {
 	t.Helper()
 	p, err := provider.NewX(provider.OAuth2Config{

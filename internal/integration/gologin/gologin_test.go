@@ -29,7 +29,7 @@ const (
 	theCode                = "SECRET-code"
 )
 
-// fakeGitHub is GitHub's servers in this process, and those of Google.
+// fakeGitHub replaces GitHub's and Google's servers in this process.
 type fakeGitHub struct{ *http.ServeMux }
 
 func newFakeGitHub() fakeGitHub {
@@ -174,7 +174,7 @@ func (s *site) get(path string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// signIn begins with gologin's handler and returns the answer to its callback.
+// signIn begins with gologin's handler and returns the response to its callback.
 func (s *site) signIn() *http.Response {
 	s.t.Helper()
 	resp, _ := s.get("/github/login")
@@ -234,8 +234,8 @@ func TestGologinSuccess_NeedsGologinsHandlers(t *testing.T) {
 	}
 }
 
-// TestBothInOneKit: gologin's GitHub and the kit's Google share a kit and its sessions, and each
-// user's client sends credentials to the own provider alone.
+// TestBothInOneKit: gologin's GitHub and the kit's Google share a kit and its sessions. Each
+// user's client sends credentials to its own provider only.
 func TestBothInOneKit(t *testing.T) {
 	s := newSite(t, nil)
 	s.signIn()

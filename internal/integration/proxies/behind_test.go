@@ -46,7 +46,7 @@ func TestBehindAProxy(t *testing.T) {
 	}
 }
 
-// pathKept goes through a whole sign-in and sign-out. The requests reach every replica.
+// pathKept runs a whole sign-in and sign-out. The requests reach every replica.
 func pathKept(t *testing.T, d *deployment) {
 	b := d.browser()
 	first := b.Get("/me?a=b%2Fc")
@@ -77,7 +77,7 @@ func pathKept(t *testing.T, d *deployment) {
 	if !strings.HasPrefix(strings.Join(b.Cookies(), " "), "__Host-") {
 		t.Errorf("cookies: %v", b.Cookies())
 	}
-	// A browser without Fetch Metadata says only where the form was.
+	// A browser without Fetch Metadata sends only the address of the form's page.
 	if a := b.Send(http.MethodPost, "/auth/logout", url.Values{}, "Origin", "https://evil.example"); a.StatusCode != http.StatusForbidden {
 		t.Errorf("another site's sign-out: %s", a.Status)
 	}
@@ -136,7 +136,7 @@ func eventsArrive(t *testing.T, d *deployment) {
 	}
 }
 
-// pictureUploaded sends what X takes as a picture at most.
+// pictureUploaded sends a picture of the maximum size that X accepts.
 func pictureUploaded(t *testing.T, d *deployment) {
 	b := d.browser()
 	b.SignIn("/auth/login", xtest.DefaultUserID)
@@ -154,8 +154,8 @@ func pictureUploaded(t *testing.T, d *deployment) {
 	}
 }
 
-// manyTabs begins a sign-in in 24 tabs at once. Five complete, and the proxy takes the
-// requests with all the cookies.
+// manyTabs begins a sign-in in 24 tabs at once. Five complete, and the proxy accepts the
+// requests with all cookies.
 func manyTabs(t *testing.T, d *deployment) {
 	const tabs, complete = 24, 5
 	b := d.browser()
@@ -219,7 +219,7 @@ func atOnce(t *testing.T, b *testkit.Browser, n int, target func(i int) string) 
 	return answers
 }
 
-// noCodeLogged looks into the access log of the callbacks so far.
+// noCodeLogged checks the access log of the callbacks so far.
 func noCodeLogged(t *testing.T, d *deployment) {
 	b := d.browser()
 	callback := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)

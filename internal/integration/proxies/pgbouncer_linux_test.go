@@ -48,7 +48,7 @@ func TestBehindPgBouncer(t *testing.T) {
 			t.Errorf("statement_timeout is %s", got)
 		}
 	})
-	// What the page warns of is still so.
+	// The page's warnings are still true.
 	t.Run("statement_timeout in the address is refused", func(t *testing.T) {
 		_, err := pgx.Connect(t.Context(), address+"&statement_timeout=5000")
 		if err == nil || !strings.Contains(err.Error(), "unsupported startup parameter") {
@@ -88,7 +88,7 @@ func ask(t *testing.T, address string) (timeout string) {
 	return timeout
 }
 
-// prepareRole makes the role and the database of the application.
+// prepareRole creates the application's role and database.
 func prepareRole(t *testing.T, admin string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), admin)
@@ -145,7 +145,7 @@ func startPgBouncer(t *testing.T, bin, server, port string) {
 	begin(t, cmd).awaitPort("127.0.0.1:" + port)
 }
 
-// giveTo makes a process run as a user without rights, who gets the files.
+// giveTo makes a process run as a user without rights, who owns the files.
 func giveTo(t *testing.T, attr *syscall.SysProcAttr, files ...string) {
 	t.Helper()
 	nobody, err := user.Lookup("nobody")

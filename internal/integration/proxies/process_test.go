@@ -16,7 +16,7 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// patience is how long anything may take on a slow machine.
+// patience is how long any step may take on a slow machine.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ type process struct {
 	cmd  *exec.Cmd
 	out  lines
 	done chan struct{} // closed at its end
-	err  error         // of the end
+	err  error         // the error at the end
 }
 
 // lines is the output of a process.
@@ -90,7 +90,7 @@ func begin(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-// stop ends the process by SIGTERM, or by SIGKILL if that takes too long.
+// stop ends the process with SIGTERM, or with SIGKILL if that takes too long.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -121,7 +121,7 @@ func (p *process) await(text string) {
 	}
 }
 
-// awaitPort waits until a program accepts connections, which some do not tell.
+// awaitPort waits until a program accepts connections. Some programs do not report that.
 func (p *process) awaitPort(addr string) {
 	p.t.Helper()
 	for begun := time.Now(); time.Since(begun) < patience; {
@@ -153,7 +153,7 @@ func startReplica(t *testing.T, s setup) *process {
 	return p
 }
 
-// program returns the path of a program, or ends the test on a machine without it.
+// program returns the path of a program, or ends the test if the program is missing.
 func program(t *testing.T, name, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

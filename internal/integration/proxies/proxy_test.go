@@ -27,7 +27,7 @@ import (
 type proxy struct {
 	name, debian string
 	file         string // in docs/deploy
-	// edits replaces what belongs to the machine: pairs of old and new text. Each old text
+	// edits replaces what differs between machines: pairs of old and new text. Each old text
 	// must be in the file.
 	edits func(dir string) []string
 	// command returns the program in the foreground.
@@ -76,7 +76,7 @@ var allProxies = []proxy{
 	},
 }
 
-// apacheMain is what Debian's main configuration does, for the modules that the file names.
+// apacheMain does what Debian's main configuration does, for the modules that the file names.
 func apacheMain(dir string) string {
 	var b strings.Builder
 	for _, name := range []string{
@@ -102,7 +102,8 @@ func nginxPaths(dir string) string {
 	return b.String()
 }
 
-// deployment is a proxy with three replicas of an application and one of a second application.
+// deployment is a proxy with three replicas of one application and one replica of a second
+// application.
 type deployment struct {
 	t        *testing.T
 	x        *xtest.X
@@ -180,7 +181,7 @@ func (d *deployment) write(p proxy, ports []string) string {
 	return file
 }
 
-// certificate makes the files of a certificate for 127.0.0.1, and a transport that trusts it.
+// certificate creates the files of a certificate for 127.0.0.1, and a transport that trusts it.
 func (d *deployment) certificate() *http.Transport {
 	d.t.Helper()
 	must := func(err error) {
@@ -215,7 +216,7 @@ func (d *deployment) browser() *testkit.Browser {
 	return testkit.NewBrowser(d.t, d.x, d.public, d.transport)
 }
 
-// users are the people of X.
+// users are the accounts at X.
 func users() []xtest.User {
 	all := []xtest.User{{ID: xtest.DefaultUserID, Username: "demo"}}
 	for i := range 24 {

@@ -20,8 +20,8 @@ import (
 )
 
 // TestTheRedisUserHasWhatTheKitNeeds runs the kit as the user of docs/deploy/redis.acl. Redis
-// records what it denies. It denies nothing with the user's commands, and something without
-// any one of them.
+// records what it denies. It denies nothing with the user's commands, and something if any of
+// these commands is missing.
 func TestTheRedisUserHasWhatTheKitNeeds(t *testing.T) {
 	file, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "deploy", "redis.acl"))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestTheRedisUserHasWhatTheKitNeeds(t *testing.T) {
 		do(args...)
 		do("ACL", "LOG", "RESET")
 		failed := storeJourney(t, "redis://xsignin:change-this-password@"+addr+"/0", xtest.DefaultUserID)
-		// The client tells its name to Redis 7.2 and newer, and does without.
+		// The client sends its name to Redis 7.2 and newer, but does not need to.
 		named := func(entry any) bool { return strings.Contains(fmt.Sprint(entry), "client|setinfo") }
 		log := slices.DeleteFunc(do("ACL", "LOG").([]any), named)
 		if failed != nil && len(log) == 0 {
@@ -78,7 +78,7 @@ func TestTheRedisUserHasWhatTheKitNeeds(t *testing.T) {
 	}
 }
 
-// storeJourney does all that the kit does with its stores.
+// storeJourney makes all calls that the kit makes to its stores.
 func storeJourney(t *testing.T, at, id string) error {
 	t.Helper()
 	s, err := openStores(t.Context(), at)
@@ -117,7 +117,8 @@ func storeJourney(t *testing.T, at, id string) error {
 	return err
 }
 
-// visitOnce signs in, loads pages, signs out and signs in again. Steps that fail end it.
+// visitOnce signs in, loads pages, signs out and signs in again. It stops at the first step that
+// fails.
 func visitOnce(t *testing.T, x *xtest.X, public, id string) {
 	t.Helper()
 	b := testkit.NewBrowser(t, x, public, nil)

@@ -30,7 +30,7 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// asReplica in the environment makes the test's binary a replica. It has a setup in JSON.
+// If asReplica is in the environment, the test's binary is a replica. It has a setup in JSON.
 const asReplica = "XSIGNIN_PROXIES_REPLICA"
 
 // setup is what a replica needs.
@@ -46,7 +46,7 @@ const sessionsTable = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
 
-// stores are opened as docs/stores.md says.
+// stores opens the stores as docs/stores.md says.
 type stores struct {
 	sessions scs.Store
 	tokens   tokenstore.Store
@@ -76,7 +76,7 @@ func openStores(ctx context.Context, at string) (*stores, error) {
 	return &stores{pgxstore.NewWithCleanupInterval(pool, 0), tokens, func() { _ = db.Close(); pool.Close() }}, nil
 }
 
-// makeTables makes the tables of a PostgreSQL, as a deployment does before replicas start.
+// makeTables creates the tables of a PostgreSQL, as a deployment does before replicas start.
 func makeTables(ctx context.Context, at string) error {
 	s, err := openStores(ctx, at)
 	if err != nil {
@@ -94,8 +94,7 @@ func makeTables(ctx context.Context, at string) error {
 	return s.tokens.(sqlstore.Store).Migrate(ctx)
 }
 
-// serve is the life of a replica. It ends with SIGTERM, when the requests under way are
-// answered.
+// serve runs a replica. It ends with SIGTERM, after it has answered the requests in progress.
 func serve(text string) error {
 	var s setup
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -153,13 +152,13 @@ func routes(kit *xsignin.Kit) http.Handler {
 	return mux
 }
 
-// me answers with the id of the signed-in user, and the process.
+// me answers with the id of the signed-in user and of the process.
 func me(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	fmt.Fprintf(w, "%s %d", user.AccountID, os.Getpid())
 }
 
-// callX answers as X's API does.
+// callX forwards the answer of X's API.
 func callX(w http.ResponseWriter, r *http.Request) {
 	resp, err := xsignin.Client(r.Context()).Get("/2/users/me")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// TestARollingRestart restarts three replicas behind nginx one after the other, twice, while
-// visitors load pages, call X, and sign out and in again. Nobody is signed out by it, and no
+// TestARollingRestart restarts three replicas behind nginx one after the other, twice. Meanwhile
+// visitors load pages, call X, and sign out and in again. No restart signs a user out, and no
 // answer has a status of 500 or above.
 func TestARollingRestart(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) string{
@@ -69,7 +69,7 @@ func rollingRestart(t *testing.T, d *deployment) {
 	}
 }
 
-// load is what the visitors of a test do together.
+// load is the shared state of a test's visitors.
 type load struct {
 	answers, signIns atomic.Int64
 	mu               sync.Mutex // guards both
@@ -77,7 +77,7 @@ type load struct {
 	waiting          chan struct{} // closed with the next answer
 }
 
-// answered counts an answer, and keeps what is wrong with it.
+// answered counts an answer, and records a wrong one.
 func (l *load) answered(err error) {
 	l.answers.Add(1)
 	l.mu.Lock()
@@ -115,7 +115,7 @@ type visitor struct {
 	id   string
 }
 
-// visit does what visitors do until ctx ends.
+// visit acts as a visitor until ctx ends.
 func (v *visitor) visit(ctx context.Context, begin int) {
 	for i := begin; ctx.Err() == nil; i++ {
 		var err error
@@ -135,7 +135,7 @@ func (v *visitor) visit(ctx context.Context, begin int) {
 	}
 }
 
-// do sends a request. It is an error if the proxy or the kit fails.
+// do sends a request. A failure of the proxy or the kit is an error.
 func (v *visitor) do(ctx context.Context, method, target string, headers ...string) (testkit.Answer, error) {
 	if strings.HasPrefix(target, "/") {
 		target = v.d.public + target
@@ -155,7 +155,7 @@ func (v *visitor) do(ctx context.Context, method, target string, headers ...stri
 	return a, err
 }
 
-// wants loads a page that is for signed-in users only.
+// wants loads a page for signed-in users only.
 func (v *visitor) wants(ctx context.Context, path, text string) error {
 	a, err := v.do(ctx, http.MethodGet, path)
 	if err == nil && (a.StatusCode != http.StatusOK || !strings.Contains(a.Text, text)) {

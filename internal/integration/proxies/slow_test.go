@@ -8,8 +8,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestASlowCallbackIsSentOnce: X is silent for longer than nginx waits, which the test makes
-// short. nginx must not send the callback to a second replica.
+// TestASlowCallbackIsSentOnce: X does not answer within nginx's timeout, which the test
+// shortens. nginx must not send the callback to a second replica.
 func TestASlowCallbackIsSentOnce(t *testing.T) {
 	p := allProxies[0]
 	edits := p.edits

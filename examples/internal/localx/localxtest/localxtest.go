@@ -1,4 +1,4 @@
-// Package localxtest tests the small examples, which are all the same site.
+// Package localxtest tests the small examples, which all have the same pages.
 package localxtest
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/xsignin/xsignin/internal/testkit"
 )
 
-// Build makes an example's application.
+// Build returns an example's application.
 type Build = func(xsignin.Config) (http.Handler, *xsignin.Kit, error)
 
-// SignIn starts an example as its command does, without credentials, and signs in as a person
-// does: by the link, the form of the local X, and the button that signs out.
+// SignIn starts an example as its command does, without credentials. It signs in like a person:
+// with the link, the form of the local X, and the button that signs out.
 func SignIn(t *testing.T, build Build) {
 	base := Start(t, build)
 	jar, err := cookiejar.New(nil)
@@ -31,7 +31,7 @@ func SignIn(t *testing.T, build Build) {
 
 	home := b.get("/")
 	home.want("/", "Hello, stranger", "Continue with X", "Nothing here reaches X")
-	// The page for members leads to X, and back to itself.
+	// The page for users redirects to X, and back to the page.
 	consent := b.get("/me")
 	consent.want("/i/oauth2/authorize", "Authorize app")
 	me := consent.submit("decision", "authorize")
@@ -48,8 +48,8 @@ func SignIn(t *testing.T, build Build) {
 	}
 }
 
-// SignedIn signs the first demo account in to the example at base, which Start has started,
-// by a page that needs a user, and returns the browser.
+// SignedIn opens a page of the example at base that needs a user, signs in as the first demo
+// account, and returns the browser. Start has started the example.
 func SignedIn(t *testing.T, base, path string) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -63,8 +63,8 @@ func SignedIn(t *testing.T, base, path string) *http.Client {
 	return b.client
 }
 
-// Start runs an example, as its command does without credentials, until the test ends, and
-// returns its address.
+// Start runs an example, as its command does without credentials, until the test ends. It
+// returns the example's address.
 func Start(t *testing.T, build Build) string {
 	t.Helper()
 	base, printed := testkit.Start(t, nil, func(ctx context.Context, getenv func(string) string, out io.Writer) error {
@@ -76,7 +76,7 @@ func Start(t *testing.T, build Build) string {
 	return base
 }
 
-// browser is somebody with a browser.
+// browser is a visitor's browser.
 type browser struct {
 	*testing.T
 	base   string
@@ -120,7 +120,7 @@ func (b *browser) do(r *http.Request) *page {
 	return &page{b, resp.Request.URL, resp.StatusCode, resp.Header, string(body)}
 }
 
-// want checks that the browser has come to path, and what it shows there.
+// want checks the browser's current path, and the content of the page.
 func (p *page) want(path string, texts ...string) {
 	p.Helper()
 	p.wantStatus(http.StatusOK)
@@ -141,8 +141,8 @@ func (p *page) wantStatus(status int) {
 	}
 }
 
-// submit sends the first form of the page, as it is filled in, by the button of that name and
-// value.
+// submit sends the first form of the page, with its default values, by the button with that name
+// and value.
 func (p *page) submit(name, value string) *page {
 	p.Helper()
 	form := regexp.MustCompile(`(?s)<form[^>]*method="post".*?</form>`).FindString(p.body)

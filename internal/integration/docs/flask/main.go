@@ -42,7 +42,7 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 	mux.Handle("/auth/", kit)
 	mux.Handle("GET /{$}", kit.LoadUser(http.HandlerFunc(index)))
 	mux.Handle("GET /timeline", kit.RequireUser(http.HandlerFunc(timeline)))
-	// The way back is the parameter next, or the page with the link, or the index.
+	// The return path is the parameter next, or the page with the link, or the index.
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		next := r.FormValue("next")
 		if next == "" {
@@ -53,23 +53,23 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 	return mux, nil
 }
 
-// messages are the texts of the parameter message.
+// messages are the texts for the parameter message.
 var messages = map[string]string{
 	"denied": "You denied the request to sign in.", "signed_out": "You were signed out",
 }
 
-// render sends a visitor who said no back to where the login was clicked. Other pages are
-// the kit's own.
+// render sends visitors who declined back to the page with the login link. Other pages keep the
+// kit's default.
 func render(w http.ResponseWriter, r *http.Request, p page.Page) {
 	if p.Kind != page.Denied {
 		p.Render(w, r)
 		return
 	}
-	again, _ := url.Parse(p.Link) // the login, with the way back
+	again, _ := url.Parse(p.Link) // the login, with the return path
 	goTo(w, r, again.Query().Get("return_to"), "denied")
 }
 
-// referer is the path of the page that the request came from, if that is one of this site.
+// referer is the path of the page with the link, if it is a page of this site.
 func referer(r *http.Request) string {
 	if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host {
 		return u.Path
@@ -99,14 +99,14 @@ func index(w http.ResponseWriter, r *http.Request) {
 		<form method="post" action="/auth/logout"><button>Sign out</button></form>`, html.EscapeString(user.Username))
 }
 
-// timeline needs no token in hand: the client of the context has it.
+// timeline calls X with the client from the context, so it does not handle the token.
 func timeline(w http.ResponseWriter, r *http.Request) {
 	user, _ := xsignin.User(r.Context())
 	posts, err := xapi.Decode[struct{ Data []struct{ Text string } }](
 		xsignin.Client(r.Context()).Get("/2/users/" + user.AccountID + "/tweets"))
 	if err != nil {
 		log.Print(err)
-		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+		http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 		return
 	}
 	for _, p := range posts.Data {

@@ -12,7 +12,7 @@ import (
 func start(t *testing.T) *visit.Site {
 	t.Helper()
 	return visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.ClientID, cfg.ClientSecret, cfg.Paths = "", "", xsignin.Paths{} // as the program has it
+		cfg.ClientID, cfg.ClientSecret, cfg.Paths = "", "", xsignin.Paths{} // as in the program
 		return site(cfg)
 	})
 }
@@ -48,7 +48,7 @@ func TestTheWayBack(t *testing.T) {
 	s := start(t)
 	b := s.Browser()
 	b.SignIn(b.Redirect("/login?next=/timeline"), xtest.DefaultUserID, "/timeline")
-	// The page with the link is the way back, and a page of another site is not.
+	// The return path is the page with the link, unless that page is on another site.
 	b.Referer = "/timeline"
 	b.SignIn(b.Redirect("/login"), xtest.DefaultUserID, "/timeline")
 	b.Referer = "https://example.com/timeline"

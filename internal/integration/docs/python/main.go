@@ -32,7 +32,7 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// app is the site. The tokens are in the kit's store, and a profile has the key to them.
+// app is the site. The kit's store has the tokens, and a profile has the key of its token.
 type app struct {
 	*http.ServeMux
 	kit *xsignin.Kit
@@ -63,7 +63,7 @@ func site(cfg xsignin.Config) (*app, error) {
 	return a, nil
 }
 
-// signIn is the end of step 3: it makes the user of the account, or finds them.
+// signIn is the end of step 3: it finds or creates the user of the account.
 func (a *app) signIn(_ context.Context, s *xsignin.SignIn) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -79,7 +79,7 @@ func (a *app) signIn(_ context.Context, s *xsignin.SignIn) error {
 
 // messages are shown on the front page, where a failed sign-in ends.
 var messages = map[string]string{
-	"request_token": "Request token not found.", "verifier": "OAuth verifier not found.", "other": "X cannot be asked at the moment.",
+	"request_token": "Request token not found.", "verifier": "OAuth verifier not found.", "other": "X is unavailable at the moment.",
 }
 
 func failed(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +100,7 @@ func (a *app) front(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// later reads, posts and lists with the stored token of an account. The user is not there.
+// later reads, posts and lists with the stored token of an account, while the user is away.
 func (a *app) later(accountID, status string) (timeline, followers []string, err error) {
 	a.mu.Lock()
 	token := a.profiles[accountID].token

@@ -15,7 +15,7 @@ func start(t *testing.T) (*visit.Site, *app) {
 	t.Helper()
 	var a *app
 	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.ClientID, cfg.ClientSecret, cfg.Paths = "", "", xsignin.Paths{} // as the program has it
+		cfg.ClientID, cfg.ClientSecret, cfg.Paths = "", "", xsignin.Paths{} // as in the program
 		var err error
 		a, err = site(cfg)
 		return a, err
@@ -43,7 +43,7 @@ func TestThreeSteps(t *testing.T) {
 	if got := s.API.Posts(xtest.DefaultUserID)[0].Text; got != "Written by the application" {
 		t.Errorf("posted %q", got)
 	}
-	// The same account is the same user, and another one is another.
+	// The same account is the same user. Another account is another user.
 	b.SignIn("/auth/login", xtest.DefaultUserID, "/")
 	b.Get("/", http.StatusOK, "Hello user-1,")
 	s.Browser().SignIn("/auth/login", xtest.SecondUserID, "/")

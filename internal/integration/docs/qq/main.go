@@ -49,8 +49,8 @@ func site(cfg xsignin.Config, configs ...provider.OAuth2Config) (http.Handler, e
 	return mux, nil
 }
 
-// render shows the provider's own words for a refusal. The kit has checked that the refusal
-// belongs to a sign-in of this browser, and not what the words say.
+// render shows the provider's own text for a refusal. The kit has checked that the refusal
+// belongs to a sign-in of this browser, but has not checked the text.
 func render(w http.ResponseWriter, r *http.Request, p page.Page) {
 	if p.Kind == page.Denied {
 		p.Text = fmt.Sprintf("Access denied: reason=%s error=%s", r.FormValue("error_description"), r.FormValue("error"))
@@ -58,7 +58,7 @@ func render(w http.ResponseWriter, r *http.Request, p page.Page) {
 	p.Render(w, r)
 }
 
-// me calls QQ with a path alone, and the token as a parameter, as QQ wants it.
+// me calls QQ with a relative URL. QQ requires the token as a parameter.
 func me(appID string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, _ := xsignin.User(r.Context())
@@ -73,7 +73,7 @@ func me(appID string) http.HandlerFunc {
 	}
 }
 
-// addHook creates a webhook at GitHub: a POST of JSON to a path.
+// addHook creates a webhook at GitHub by a POST of JSON to a relative URL.
 func addHook(w http.ResponseWriter, r *http.Request) {
 	client := xsignin.Client(r.Context())
 	me, err := xapi.Decode[struct{ Login string }](client.Get("user"))

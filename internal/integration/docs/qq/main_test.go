@@ -14,7 +14,7 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// answers is a provider in the same process. It has what its API was sent.
+// answers is a provider in the same process. It records the requests to its API.
 type answers struct {
 	http.ServeMux
 	hook map[string]any
@@ -67,12 +67,12 @@ func start(t *testing.T) (*visit.Site, *answers) {
 		qq := provider.QQ("qq-id", "qq-key", cfg.PublicURL+"/auth/callback/qq")
 		github := provider.GitHub("gh-id", "gh-secret", cfg.PublicURL+"/auth/callback/github", "write:repo_hook")
 		qq.Transport, github.Transport, cfg.X.Transport = a, a, a
-		cfg.ClientID, cfg.ClientSecret, cfg.OAuth1, cfg.Paths = "", "", xsignin.OAuth1Config{}, xsignin.Paths{} // as the program has it
+		cfg.ClientID, cfg.ClientSecret, cfg.OAuth1, cfg.Paths = "", "", xsignin.OAuth1Config{}, xsignin.Paths{} // as in the program
 		return site(cfg, qq, github)
 	}), a
 }
 
-// signIn signs in, as the provider's consent page does.
+// signIn signs in, as the visitor does on the provider's consent page.
 func signIn(t *testing.T, b *visit.Browser, name string, answer url.Values) string {
 	t.Helper()
 	consent, err := url.Parse(b.Redirect("/auth/login/" + name))

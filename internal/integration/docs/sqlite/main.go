@@ -1,5 +1,5 @@
-// Command notes keeps its sessions and tokens in the file notes.db, so that a restart signs
-// nobody out.
+// Command notes keeps its sessions and tokens in the file notes.db, so users stay signed in
+// across restarts.
 package main
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// sessionsTable is what sqlite3store wants to find. The token is a hash: the file opens no
-// session for who reads it.
+// sessionsTable is the table that sqlite3store requires. The token is a hash, so a reader of the
+// file cannot use the sessions.
 const sessionsTable = `
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
@@ -40,7 +40,7 @@ func main() {
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-		Secrets:      secrets, // newest first; openssl rand -base64 32 makes one
+		Secrets:      secrets, // newest first; create one with openssl rand -base64 32
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -49,14 +49,14 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// open opens a file, or makes it. Sessions and tokens share it: the driver waits five seconds
-// for another writer, since sqlite3store does not try again.
+// open opens or creates a file. Sessions and tokens share it. The driver waits five seconds for
+// another writer, because sqlite3store does not retry.
 func open(ctx context.Context, file string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(8) // SQLite has one writer at a time: more would only wait
+	db.SetMaxOpenConns(8) // SQLite has one writer at a time, so more connections would only wait
 	if _, err := db.ExecContext(ctx, sessionsTable); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -68,7 +68,7 @@ func site(ctx context.Context, db *sql.DB, cfg xsignin.Config) (http.Handler, er
 	if err != nil {
 		return nil, err
 	}
-	if err := tokens.Migrate(ctx); err != nil { // makes its own tables; may run at each start
+	if err := tokens.Migrate(ctx); err != nil { // creates its own tables; may run at each start
 		return nil, err
 	}
 	cfg.TokenStore = tokens

@@ -42,7 +42,7 @@ func TestSignIn(t *testing.T) {
 	b.Get("/notes", http.StatusSeeOther, "")
 }
 
-// TestManySignInAtOnce: the two stores wait for each other's writes to the file.
+// TestManySignInAtOnce checks that the two stores wait for each other's writes to the file.
 func TestManySignInAtOnce(t *testing.T) {
 	s, _ := start(t)
 	var all sync.WaitGroup

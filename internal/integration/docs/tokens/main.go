@@ -1,4 +1,4 @@
-// Command move gives the kit the OAuth 1.0a tokens that an application has kept so far. It
+// Command move imports an application's existing OAuth 1.0a tokens into the kit's store. It
 // reads [{"ID": "...", "Token": "...", "Secret": "..."}, ...].
 package main
 
@@ -19,7 +19,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
 
-// old is a token as the application has kept it.
+// old is a token in the application's own format.
 type old struct{ ID, Token, Secret string }
 
 func main() {
@@ -41,11 +41,11 @@ func main() {
 	}
 }
 
-// read reads all of the tokens, or says which row lacks something.
+// read reads all tokens. Its error names a row with a missing field.
 func read(r io.Reader) ([]old, error) {
 	var tokens []old
 	d := json.NewDecoder(r)
-	d.DisallowUnknownFields() // a field that is spelt in another way would be an empty one
+	d.DisallowUnknownFields() // otherwise a misspelled field would be empty
 	if err := d.Decode(&tokens); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func read(r io.Reader) ([]old, error) {
 	return tokens, nil
 }
 
-// open opens the store that the site gives to the kit as Config.TokenStore: the same file.
+// open opens the file that the site uses as Config.TokenStore.
 func open(ctx context.Context, file string) (sqlstore.Store, *sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
@@ -73,9 +73,9 @@ func open(ctx context.Context, file string) (sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens into store with the first of secrets, which are Config.Secrets. One that is there
-// already, from a sign-in with the kit, stands. Run it before the kit takes visitors: a sign-in
-// at this very moment would lose to it.
+// move seals tokens into store with the first of secrets, which are Config.Secrets. It keeps a
+// token that is already stored, from a sign-in with the kit. Run it before the kit serves
+// visitors: move may overwrite the token of a concurrent sign-in.
 func move(ctx context.Context, store tokenstore.Store, secrets []string, tokens []old) error {
 	var list [][]byte
 	for _, secret := range secrets {
@@ -86,7 +86,7 @@ func move(ctx context.Context, store tokenstore.Store, secrets []string, tokens 
 		return err
 	}
 	for _, t := range tokens {
-		// Or, as UserID, what OnSignIn sets as the ID.
+		// If OnSignIn sets the ID, UserID must be that ID.
 		k := tokenstore.Key{Provider: "x-oauth1", UserID: t.ID, AccountID: t.ID}
 		if _, _, err := vault.Get(ctx, k); err == nil {
 			continue

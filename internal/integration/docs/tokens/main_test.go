@@ -17,8 +17,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// TestMovedTokensWork: a token that X gave before is the client's afterwards, without a
-// sign-in, and a newer one stands.
+// TestMovedTokensWork checks that the client uses an imported token without a sign-in, and that
+// a newer token is kept.
 func TestMovedTokensWork(t *testing.T) {
 	key := strings.Repeat("k", 32)
 	var kept old
@@ -38,7 +38,7 @@ func TestMovedTokensWork(t *testing.T) {
 	})
 	s.Browser().SignIn("/auth/login/x-oauth1", xtest.DefaultUserID, "/")
 
-	// Another application, to which nobody has signed in.
+	// Another application, to which no user has signed in.
 	file := filepath.ToSlash(filepath.Join(t.TempDir(), "x.db"))
 	store, db, err := open(t.Context(), file)
 	if err != nil {
@@ -53,7 +53,7 @@ func TestMovedTokensWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kit.Close(context.Background()) })
-	// The program has its own way into the file.
+	// The program opens the file in its own way.
 	moving := func(tokens []old) {
 		t.Helper()
 		store, db, err := open(t.Context(), file)
@@ -81,7 +81,7 @@ func TestMovedTokensWork(t *testing.T) {
 	works()
 }
 
-// TestRowsThatLackSomethingAreNamed: nothing of them would be found out before the token is used.
+// TestRowsThatLackSomethingAreNamed: otherwise the fault would show only when the token is used.
 func TestRowsThatLackSomethingAreNamed(t *testing.T) {
 	good := `{"ID": "1", "Token": "t", "Secret": "s"}`
 	if tokens, err := read(strings.NewReader("[" + good + "," + good + "]")); err != nil || len(tokens) != 2 {
@@ -99,7 +99,7 @@ func TestRowsThatLackSomethingAreNamed(t *testing.T) {
 	}
 }
 
-// TestWithoutASecretNothingIsMoved: the variable may be unset.
+// TestWithoutASecretNothingIsMoved checks an unset variable.
 func TestWithoutASecretNothingIsMoved(t *testing.T) {
 	if err := move(t.Context(), tokenstore.NewMemory(), nil, []old{{"1", "t", "s"}}); err == nil {
 		t.Error("no error")

@@ -1,5 +1,5 @@
-// Command tokens signs users in with X by OAuth 2.0, and refreshes their tokens every two
-// hours. Both tokens are stored, since X replaces the refresh token too.
+// Command tokens signs users in with X by OAuth 2.0, and refreshes their tokens every two hours.
+// It stores both tokens, because X replaces the refresh token too.
 package main
 
 import (
@@ -49,7 +49,7 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// open opens the store of the tokens, a file.
+// open opens the file with the tokens.
 func open(ctx context.Context, file string) (sqlstore.Store, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
@@ -62,7 +62,7 @@ func open(ctx context.Context, file string) (sqlstore.Store, error) {
 	return store, err
 }
 
-// app is the site, and the jobs that act for its users.
+// app is the site, with the jobs that act for its users.
 type app struct {
 	*http.ServeMux
 	kit   *xsignin.Kit
@@ -80,12 +80,12 @@ func site(cfg xsignin.Config) (*app, error) {
 	return a, nil
 }
 
-// refreshAll is the scheduled job. The kit's clients also refresh by themselves, so the job
-// is for tokens that are used by other programs, or hardly ever.
+// refreshAll is the scheduled job. The kit's clients also refresh automatically, so the job is
+// for tokens that other programs use, or that are rarely used.
 func (a *app) refreshAll(ctx context.Context) (failed error) {
 	err := a.store.Walk(ctx, func(key xsignin.Key) error {
 		if key.Provider == "x" {
-			// Of several processes one asks X. The new tokens are stored before any use.
+			// Of several processes, only one calls X. The new tokens are stored before any use.
 			failed = errors.Join(failed, a.kit.RefreshToken(ctx, key))
 		}
 		return nil

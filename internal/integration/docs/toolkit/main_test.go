@@ -20,7 +20,7 @@ func TestTokensEveryTwoHours(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		cfg.OAuth1 = xsignin.OAuth1Config{} // as the program has it
+		cfg.OAuth1 = xsignin.OAuth1Config{} // as in the program
 		cfg.Scopes = []string{"tweet.read", "users.read", "tweet.write", "offline.access"}
 		cfg.Secrets, cfg.TokenStore = []string{strings.Repeat("k", 32)}, store
 		a, err = site(cfg)
@@ -29,7 +29,8 @@ func TestTokensEveryTwoHours(t *testing.T) {
 	s.Browser().SignIn("/auth/login", xtest.DefaultUserID, "/photos")
 	s.Browser().SignIn("/auth/login", xtest.SecondUserID, "/photos")
 
-	// X takes each refresh token once, so the second round needs what the first has stored.
+	// X accepts each refresh token once, so the second round needs the tokens that the first
+	// stored.
 	var sent []string
 	for range 3 {
 		s.X.ResetRequests()
@@ -53,7 +54,7 @@ func TestTokensEveryTwoHours(t *testing.T) {
 	if got := s.API.Posts(xtest.DefaultUserID)[0].Text; got != "For a user who is away" {
 		t.Errorf("posted %q", got)
 	}
-	// A user who takes the permission back at X fails alone.
+	// If a user revokes the permission at X, only that user's calls fail.
 	s.X.RevokeApp(xtest.DefaultUserID)
 	s.X.ResetRequests()
 	if err := a.refreshAll(t.Context()); err == nil {

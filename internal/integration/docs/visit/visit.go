@@ -23,7 +23,7 @@ type Site struct {
 	url string
 }
 
-// Start runs what build makes of a configuration that has both pairs of credentials.
+// Start passes build a configuration with both pairs of credentials, and runs the result.
 func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site {
 	t.Helper()
 	var handler http.Handler
@@ -44,17 +44,17 @@ func Start(t *testing.T, build func(xsignin.Config) (http.Handler, error)) *Site
 	return s
 }
 
-// Browser is somebody's browser. It follows no redirect.
+// Browser is a visitor's browser. It follows no redirect.
 type Browser struct {
-	// Referer is the page that is open, as a path or an address of another site. It is sent
-	// if it is not empty.
+	// Referer is the open page, as a path or an address of another site. An empty Referer is not
+	// sent.
 	Referer string
 
 	s *Site
 	c *http.Client
 }
 
-// Browser opens a browser without any cookie.
+// Browser opens a browser without cookies.
 func (s *Site) Browser() *Browser {
 	s.t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -64,8 +64,8 @@ func (s *Site) Browser() *Browser {
 	return &Browser{s: s, c: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// SignIn signs userID in at the path login, and fails the test unless the callback sends the
-// browser on to want.
+// SignIn signs userID in at the path login. It fails the test unless the callback redirects the
+// browser to want.
 func (b *Browser) SignIn(login, userID, want string) {
 	b.s.t.Helper()
 	if !b.TrySignIn(login, userID, want) {
@@ -73,7 +73,8 @@ func (b *Browser) SignIn(login, userID, want string) {
 	}
 }
 
-// TrySignIn does the same for any goroutine: the test goes on, and hears whether it worked.
+// TrySignIn is like SignIn, for any goroutine: it returns whether it worked, and the test goes
+// on.
 func (b *Browser) TrySignIn(login, userID, want string) bool {
 	b.s.t.Helper()
 	resp, err := b.s.X.SignIn(b.c, b.s.url+login, userID)
@@ -89,33 +90,33 @@ func (b *Browser) TrySignIn(login, userID, want string) bool {
 	return true
 }
 
-// Get loads a page, and fails the test unless it has the status and the text.
+// Get loads a page. It fails the test unless the page has the status and the text.
 func (b *Browser) Get(path string, status int, text string) {
 	b.s.t.Helper()
 	resp, err := b.send(http.MethodGet, path, nil)
 	b.want(resp, err, status, text)
 }
 
-// Redirect loads a page that leads elsewhere, and returns where: a path, or an address of
-// another site. path may be an address of this site, too.
+// Redirect loads a page that redirects, and returns the target: a path, or an address of another
+// site. path may also be an address of this site.
 func (b *Browser) Redirect(path string) string {
 	b.s.t.Helper()
 	return b.leads(b.send(http.MethodGet, path, nil))
 }
 
-// PostRedirect sends an empty form, and returns where the answer leads.
+// PostRedirect sends an empty form, and returns the target of the redirect.
 func (b *Browser) PostRedirect(path string) string {
 	b.s.t.Helper()
 	return b.leads(b.send(http.MethodPost, path, nil))
 }
 
-// Follow loads a page that leads to another page of the site, which has the text.
+// Follow loads a page that redirects to another page of the site. That page must have the text.
 func (b *Browser) Follow(path, text string) {
 	b.s.t.Helper()
 	b.Get(b.Redirect(path), http.StatusOK, text)
 }
 
-// Deny says no at X's consent page, and returns where X sends the browser.
+// Deny declines at X's consent page, and returns the address to which X sends the browser.
 func (b *Browser) Deny(consent, userID string) string {
 	b.s.t.Helper()
 	callback, err := b.s.X.Deny(consent, userID)
@@ -154,7 +155,7 @@ func (b *Browser) send(method, path string, form url.Values) (*http.Response, er
 	return b.c.Do(r)
 }
 
-// Post sends a form from the site itself, likewise.
+// Post sends a form from the site itself.
 func (b *Browser) Post(path string, form url.Values, status int) {
 	b.s.t.Helper()
 	resp, err := b.send(http.MethodPost, path, form)

@@ -1,4 +1,4 @@
-// Command hello greets whoever comes.
+// Command hello greets its visitors.
 package main
 
 import (

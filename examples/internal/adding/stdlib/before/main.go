@@ -1,4 +1,4 @@
-// Command hello greets whoever comes.
+// Command hello greets its visitors.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// front is for everybody.
+// front is for all visitors.
 func front(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, `<a href="/hello">Say hello</a>`)
 }

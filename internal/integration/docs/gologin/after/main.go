@@ -41,7 +41,7 @@ func photos(w http.ResponseWriter, r *http.Request) {
 	resp, err := xsignin.Client(r.Context()).Get("https://api.x.com/2/users/" + user.AccountID + "/tweets")
 	if err != nil {
 		log.Print(err)
-		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+		http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 		return
 	}
 	defer resp.Body.Close()

@@ -11,7 +11,7 @@ import (
 
 func TestSignIn(t *testing.T) {
 	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		cfg.ClientID, cfg.ClientSecret = "", "" // as the program has it
+		cfg.ClientID, cfg.ClientSecret = "", "" // as in the program
 		return site(cfg)
 	})
 	b := s.Browser()

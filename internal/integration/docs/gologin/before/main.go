@@ -17,7 +17,7 @@ import (
 	endpoint "github.com/dghubble/oauth1/twitter"
 )
 
-// tokens are the access tokens and secrets, by user.
+// tokens has the access tokens and secrets by user.
 var tokens = map[string][2]string{}
 
 func main() {
@@ -72,7 +72,7 @@ func main() {
 		token := oauth1.NewToken(tokens[id][0], tokens[id][1])
 		resp, err := config.Client(r.Context(), token).Get("https://api.twitter.com/2/users/" + id + "/tweets")
 		if err != nil {
-			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 			return
 		}
 		defer resp.Body.Close()

@@ -1,4 +1,4 @@
-// Command photos keeps the handlers that it had for gologin, behind xsignin's callback.
+// Command photos keeps its handlers for gologin, and uses xsignin's callback.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// save stands for what the application does with a token of its own.
+// save represents what the application does with its own copy of a token.
 func save(id, token, secret string) error { return nil }
 
 func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.Handler, error) {
@@ -52,7 +52,7 @@ func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.H
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		back, _ := handlers.ReturnPath(r.Context()) // where RequireUser sent the visitor from
+		back, _ := handlers.ReturnPath(r.Context()) // the page from which RequireUser redirected the visitor
 		handlers.RedirectAfterSignIn(w, r, back)
 	}))
 	cfg.Failure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,14 +69,14 @@ func site(cfg xsignin.Config, save func(id, token, secret string) error) (http.H
 	return mux, nil
 }
 
-// withTwitterUser lets twitter.UserFromContext find who has signed in. It fills in what the
-// sign-in has told, and asks X nothing.
+// withTwitterUser makes twitter.UserFromContext return the signed-in user. It uses data of the
+// sign-in, and makes no call to X.
 func withTwitterUser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := xsignin.User(r.Context())
 		id, err := strconv.ParseInt(user.AccountID, 10, 64)
 		if err != nil {
-			http.Error(w, "This is no account of X.", http.StatusInternalServerError)
+			http.Error(w, "This is not an X account.", http.StatusInternalServerError)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(twitter.WithUser(r.Context(), &api.User{

@@ -19,7 +19,7 @@ func main() {
 		OAuth1:    xsignin.OAuth1Config{ConsumerKey: os.Getenv("X_CONSUMER_KEY"), ConsumerSecret: os.Getenv("X_CONSUMER_SECRET")},
 		Paths:     xsignin.Paths{DefaultReturnTo: "/photos"},
 		OnSignIn: func(_ context.Context, s *xsignin.SignIn) error {
-			log.Printf("@%s signs in", s.User.Username) // find or make the application's own user here
+			log.Printf("@%s signs in", s.User.Username) // find or create the application's own user here
 			return nil
 		},
 	})
@@ -46,7 +46,7 @@ func photos(w http.ResponseWriter, r *http.Request) {
 	resp, err := xsignin.Client(r.Context()).Get("https://api.x.com/2/users/" + user.AccountID + "/tweets")
 	if err != nil {
 		log.Print(err)
-		http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+		http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 		return
 	}
 	defer resp.Body.Close()

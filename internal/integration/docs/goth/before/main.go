@@ -22,7 +22,7 @@ func main() {
 	store := sessions.NewCookieStore([]byte(os.Getenv("SESSION_SECRET")))
 	gothic.Store = store
 	consumer := oauth.NewConsumer(key, secret, oauth.ServiceProvider{})
-	// tokens are the access tokens and secrets, by user.
+	// tokens has the access tokens and secrets by user.
 	tokens := map[string]*oauth.AccessToken{}
 
 	mux := http.NewServeMux()
@@ -69,7 +69,7 @@ func main() {
 		}
 		resp, err := client.Get("https://api.twitter.com/2/users/" + id + "/tweets")
 		if err != nil {
-			http.Error(w, "X cannot be asked at the moment", http.StatusBadGateway)
+			http.Error(w, "X is unavailable at the moment", http.StatusBadGateway)
 			return
 		}
 		defer resp.Body.Close()

@@ -1,4 +1,4 @@
-// Command shop has a cart in a session of gorilla/sessions, and signs people in with xsignin.
+// Command shop keeps a cart in a session of gorilla/sessions, and signs users in with xsignin.
 package main
 
 import (
@@ -18,13 +18,13 @@ import (
 func main() {
 	secret := os.Getenv("SESSION_SECRET")
 	if len(secret) < 32 {
-		log.Fatal("SESSION_SECRET: want 32 bytes at least; openssl rand -base64 32 makes one")
+		log.Fatal("SESSION_SECRET: need at least 32 bytes (create it with openssl rand -base64 32)")
 	}
 	handler, err := site(xsignin.Config{
 		PublicURL:    "http://127.0.0.1:8080", // register http://127.0.0.1:8080/auth/callback at X
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-	}, cookies(secret, false)) // true where PublicURL is https
+	}, cookies(secret, false)) // true if PublicURL is https
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,11 +32,11 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// cookies keeps the application's sessions in the browser, signed with secret.
+// cookies stores the application's sessions in the browser, signed with secret.
 func cookies(secret string, https bool) *sessions.CookieStore {
 	store := sessions.NewCookieStore([]byte(secret))
 	store.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: https}
-	store.MaxAge(14 * 24 * 60 * 60) // seconds: the cookie's, and how long its signature counts
+	store.MaxAge(14 * 24 * 60 * 60) // seconds, for the cookie and its signature
 	return store
 }
 
@@ -55,13 +55,12 @@ func site(cfg xsignin.Config, store sessions.Store) (http.Handler, error) {
 
 type shop struct{ store sessions.Store }
 
-// own is the visitor's session in the application's store. Who the visitor is, the kit says
-// at each request; the session says only whose its values are. They are dropped where the kit
-// says that somebody else is here, or nobody any more. What a visitor gathers before they sign
-// in becomes theirs.
+// own returns the visitor's session in the application's store. The kit identifies the visitor
+// at each request. The session only records the owner of its values. If the visitor is not the
+// owner, the values are dropped. Values from before a sign-in become the user's.
 func (s *shop) own(r *http.Request) *sessions.Session {
 	user, _ := xsignin.User(r.Context())
-	session, _ := s.store.Get(r, "shop") // a cookie that cannot be read gives a new session
+	session, _ := s.store.Get(r, "shop") // an unreadable cookie gives a new session
 	if owner, _ := session.Values["owner"].(string); owner != "" && owner != user.ID {
 		clear(session.Values)
 	}
@@ -74,8 +73,8 @@ func (s *shop) cart(w http.ResponseWriter, r *http.Request) {
 	session := s.own(r)
 	things, _ := session.Values["things"].(string)
 	if err := session.Save(r, w); err != nil {
-		log.Printf("the cart cannot be kept: %v", err)
-		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		log.Printf("saving the cart: %v", err)
+		http.Error(w, "The cart cannot be saved at the moment", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -87,8 +86,8 @@ func (s *shop) add(w http.ResponseWriter, r *http.Request) {
 	things, _ := session.Values["things"].(string)
 	session.Values["things"] = things + " " + r.PostFormValue("thing")
 	if err := session.Save(r, w); err != nil {
-		log.Printf("the cart cannot be kept: %v", err)
-		http.Error(w, "The cart cannot be kept at the moment", http.StatusServiceUnavailable)
+		log.Printf("saving the cart: %v", err)
+		http.Error(w, "The cart cannot be saved at the moment", http.StatusServiceUnavailable)
 		return
 	}
 	http.Redirect(w, r, "/cart", http.StatusSeeOther)

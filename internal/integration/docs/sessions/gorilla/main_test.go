@@ -19,8 +19,8 @@ func start(t *testing.T) *visit.Site {
 	})
 }
 
-// TestACartIsItsOwners: what somebody has gathered stays with them through a sign-in, and is
-// gone when they are: signed out here, or everywhere from another browser.
+// TestACartIsItsOwners checks that a cart stays through its visitor's sign-in. It is gone when
+// the user is signed out, in this browser or everywhere from another one.
 func TestACartIsItsOwners(t *testing.T) {
 	s := start(t)
 	b, other := s.Browser(), s.Browser()
@@ -35,7 +35,7 @@ func TestACartIsItsOwners(t *testing.T) {
 	b.Get("/cart", http.StatusOK, "nobody: \n")
 	b.SignIn("/auth/login?return_to=/cart", xtest.DefaultUserID, "/cart")
 	b.Post("/cart", url.Values{"thing": {"desk"}}, http.StatusSeeOther)
-	// Nobody has looked at the cart between the two.
+	// The cart is not loaded between the two.
 	b.Post("/auth/logout", nil, http.StatusSeeOther)
 	b.SignIn("/auth/login?return_to=/cart", xtest.SecondUserID, "/cart")
 	b.Get("/cart", http.StatusOK, xtest.SecondUserName+": \n")

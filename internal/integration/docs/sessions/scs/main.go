@@ -1,4 +1,4 @@
-// Command shop has a cart in a session of scs, which the sign-in joins.
+// Command shop keeps a cart in a session of scs, which the kit uses too.
 package main
 
 import (

@@ -28,7 +28,7 @@ func TestTheSignInJoinsTheSession(t *testing.T) {
 	b.Get("/cart", http.StatusOK, "nobody: \n")
 }
 
-// TestNothingIsCarriedIntoASignIn: what the page says for applications that do not want a
+// TestNothingIsCarriedIntoASignIn checks the page's advice for applications that do not want a
 // visitor's values to become a user's.
 func TestNothingIsCarriedIntoASignIn(t *testing.T) {
 	sessions := scs.New()
