@@ -116,7 +116,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	if unsaved != nil && unsaved == known {
 		return known.token, nil // newer than the stored token
 	}
-	c, err := m.load(ctx, s, false)
+	c, err := m.load(ctx, s)
 	switch {
 	case c == nil && known.good(m.now()) && ctx.Err() == nil:
 		return known.token, nil

@@ -215,7 +215,7 @@ func TestTheHotPathAllocatesNothing(t *testing.T) {
 		}
 		tr := pool.Client(context.Background(), user).Transport.(*transport)
 		if n := testing.AllocsPerRun(100, func() {
-			if _, err := pool.token(t.Context(), tr.key); err != nil {
+			if _, err := pool.token(t.Context(), pool.users.get(tr.key)); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {

@@ -17,12 +17,9 @@ const (
 	rereadAfter = 5 * time.Minute
 	// lookPause is the pause between attempts in the background.
 	lookPause = time.Minute
-	// X's API has answered 401 to good tokens for a day. So a refresh that a 401 has
-	// triggered is the last for quietFor, unless a request succeeds.
-	quietFor = time.Hour
 )
 
-// cached is what memory holds of an account. Once shared, only quietUntil changes.
+// cached is what memory holds of an account. Once shared, it does not change.
 type cached struct {
 	token tokenstore.Token
 	again error // not nil if only a new sign-in helps
@@ -32,8 +29,6 @@ type cached struct {
 	// lookAt is when the token is refreshed in the background or, if it does not expire,
 	// when the store is read again.
 	lookAt time.Time
-	// quietUntil is the time, in Unix nanoseconds, before which a 401 triggers no refresh.
-	quietUntil atomic.Int64
 }
 
 // good reports whether requests may be sent with c. c may be nil.
@@ -41,9 +36,8 @@ func (c *cached) good(now time.Time) bool {
 	return c != nil && c.again == nil && (c.token.Expiry.IsZero() || now.Before(c.token.Expiry))
 }
 
-// remember makes a cached of a token that was read or obtained now. bad says that the API
-// has refused the token before.
-func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
+// remember makes a cached of a token that was read or obtained now.
+func (m *Manager) remember(t tokenstore.Token) *cached {
 	c, now := &cached{token: t}, m.now()
 	switch {
 	case t.Expiry.IsZero():
@@ -56,9 +50,6 @@ func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
 			ahead = min(ahead, life/2)
 		}
 		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
-	}
-	if bad {
-		c.quietUntil.Store(now.Add(quietFor).UnixNano())
 	}
 	return c
 }
@@ -79,17 +70,24 @@ type slot struct {
 	call *refresh
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
-	pause   pause
+	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
+	pause, quiet pause
 	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
 	// scope, at lackedAt.
 	lackedBy, lackedAt time.Time
 }
 
-// pause is the time after failed refreshes in which the provider is not asked.
+// pause is a time in which the provider is not asked.
 type pause struct {
-	failures int
-	until    time.Time
-	err      error
+	length time.Duration
+	until  time.Time
+	err    error
+}
+
+// extend begins the next pause, which is twice as long as the one before.
+func (p *pause) extend(now time.Time, least, most time.Duration) {
+	p.length = min(max(2*p.length, least), most)
+	p.until = now.Add(p.length)
 }
 
 // drop forgets the token of key, because this process has changed the entry in the store.
@@ -99,7 +97,7 @@ func (m *Manager) drop(key tokenstore.Key) {
 	defer s.mu.Unlock()
 	s.gen++
 	s.cur.Store(nil)
-	s.pause = pause{}
+	s.pause, s.quiet = pause{}, pause{}
 }
 
 // table holds the slots. A token that was dropped is read from the store at its next use.

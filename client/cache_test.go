@@ -123,7 +123,7 @@ func BenchmarkClient(b *testing.B) {
 	b.Run("token", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := pool.token(b.Context(), user); err != nil {
+			if _, err := pool.token(b.Context(), pool.users.get(user)); err != nil {
 				b.Fatal(err)
 			}
 		}

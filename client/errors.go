@@ -41,6 +41,7 @@ func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrUnavailable, 
 var (
 	errMarked     = errors.New("the token was refused before")
 	errAnother    = errors.New("the stored token is of another account than its key")
+	errQuiet      = errors.New("the API refused the token soon after a refresh")
 	errNoSecret   = errors.New("the token has expired and has no refresh token")
 	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")

@@ -35,6 +35,11 @@ const (
 	// After a failed refresh, the pause before the next one, doubled each time.
 	askFirst = 500 * time.Millisecond
 	askMost  = 10 * time.Second
+	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
+	// triggered, the next 401 triggers none for this time, doubled each time. It ends when
+	// a request succeeds.
+	quietFirst = time.Minute
+	quietMost  = time.Hour
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
 	limitMost = time.Hour
 	// The pause between reads while another process refreshes.
@@ -51,6 +56,7 @@ type refreshRequest struct {
 	old  *cached // what memory held when cached.lookAt had come
 	bad  string  // an access token that must be replaced although it has not expired
 	dead error   // not nil if the API has refused bad for good
+	call bool    // the application calls Refresh: only a rate limit delays it
 }
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
@@ -72,6 +78,7 @@ type refresh struct {
 	gen     uint64 // the slot's before the entry was read
 	found   *cached
 	version tokenstore.Version // of the entry
+	asked   bool               // the provider
 	fresh   *cached            // the token that the provider has given
 	unsaved bool               // the store did not accept fresh yet
 }
@@ -118,7 +125,8 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 			return call.res, nil
 		case started, errors.Is(call.err, ErrReauthRequired):
 			return nil, call.err
-		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()):
+		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()),
+			req.call && !call.asked:
 			// The call was for another request. Look at memory, and make one for req.
 		default:
 			return nil, call.err
@@ -130,7 +138,7 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 // Refresh refreshes the token of key now, whatever its expiry. If a refresh is in
 // progress, here or in another process, Refresh waits for that one. It returns when ctx
 // ends, and the refresh continues. A token that works and cannot be refreshed is an
-// error, [ErrNotRefreshable].
+// error, [ErrNotRefreshable]. While X limits the rate of refreshes, X is not asked.
 func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if err := m.check(key); err != nil {
 		return err
@@ -138,7 +146,7 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	s := m.users.get(key)
 	t, err := m.inspect(ctx, s)
 	if err == nil {
-		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken})
+		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken, call: true})
 	}
 	return err
 }
@@ -177,9 +185,8 @@ func (r *refresh) publish(c *cached) (*cached, error) {
 	return c, nil
 }
 
-// load reads the entry of s for memory. It returns nil if the store has not answered. bad
-// says that the API has refused the token in memory.
-func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) {
+// load reads the entry of s for memory. It returns nil if the store has not answered.
+func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	t, v, err := m.read(ctx, s.key)
 	known := s.cur.Load()
 	switch err = entryError(s.key, t, err); {
@@ -190,11 +197,8 @@ func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) 
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
 	}
-	c := m.remember(t, bad)
+	c := m.remember(t)
 	c.version = v
-	if known != nil && known.token.AccessToken == t.AccessToken {
-		c.quietUntil.Store(known.quietUntil.Load())
-	}
 	return c, nil
 }
 
@@ -202,9 +206,9 @@ func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) 
 func (r *refresh) read() (*cached, error) {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen, pause := s.gen, s.pause
+	gen, pause, quiet := s.gen, s.pause, s.quiet
 	s.mu.Unlock()
-	c, err := m.load(m.base, s, r.req.bad != "")
+	c, err := m.load(m.base, s)
 	if c == nil {
 		text := "the token store does not answer"
 		if errors.As(err, new(*tokenstore.UnknownKeyError)) {
@@ -222,8 +226,10 @@ func (r *refresh) read() (*cached, error) {
 		return r.refuse(errMarked)
 	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
 		return r.publish(c)
-	case refreshable && now.Before(pause.until):
+	case refreshable && now.Before(pause.until) && !(r.req.call && !errors.Is(pause.err, provider.ErrRateLimited)):
 		return nil, pause.err
+	case refreshable && now.Before(quiet.until) && r.req.bad != "" && !r.req.call:
+		return nil, unavailable(errQuiet)
 	case refreshable:
 		return r.ask()
 	case works && r.req.dead == nil:
@@ -252,6 +258,7 @@ func (r *refresh) ask() (*cached, error) {
 	case err != nil:
 		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
+	r.asked = true
 	t, err := m.ask(key, r.found.token, asked)
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return r.refuse(err)
@@ -262,9 +269,12 @@ func (r *refresh) ask() (*cached, error) {
 		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
 		return r.postpone(err)
 	}
-	r.fresh = m.remember(t, r.req.bad != "")
+	r.fresh = m.remember(t)
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
+	if r.req.bad != "" && !r.req.call {
+		r.s.quiet.extend(m.now(), quietFirst, quietMost)
+	}
 	r.s.mu.Unlock()
 	return r.save()
 }
@@ -339,11 +349,11 @@ func (r *refresh) postpone(err error) (*cached, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	p, now := &r.s.pause, r.m.now()
-	wait := min(askFirst<<min(p.failures, 10), askMost)
+	p.extend(now, askFirst, askMost)
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
-		wait = max(wait, min(pe.RetryAt.Sub(now), limitMost))
+		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
 	}
-	p.failures, p.until, p.err = p.failures+1, now.Add(wait), out
+	p.err = out
 	return nil, out
 }
 

@@ -57,9 +57,11 @@ func (b *boundBody) Close() error {
 
 func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
 	out, err := t.outgoing(ctx, r)
+	var s *slot
 	var c *cached
 	if err == nil {
-		c, err = t.m.token(ctx, t.key)
+		s = t.m.users.get(t.key)
+		c, err = t.m.token(ctx, s)
 	}
 	if err != nil {
 		if r.Body != nil {
@@ -67,14 +69,14 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 		}
 		return nil, err
 	}
-	resp, err := t.send(c, out)
+	resp, err := t.send(s, c, out)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	return t.unauthorized(out, c, resp)
+	return t.unauthorized(out, s, c, resp)
 }
 
-func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
+func (t *transport) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
 	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,9 @@ func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		c.quietUntil.Store(0) // the token works, so the one before was dead
+		s.mu.Lock()
+		s.quiet = pause{} // the token works, so the one before was dead
+		s.mu.Unlock()
 	}
 	return resp, nil
 }
@@ -115,16 +119,13 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 }
 
 // unauthorized handles a 401 for a token that should be valid.
-func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
-	s, req := t.m.users.get(t.key), refreshRequest{bad: c.token.AccessToken}
-	if t.m.refreshable(t.key, c.token) {
-		if t.m.now().UnixNano() < c.quietUntil.Load() {
+func (t *transport) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Response) (*http.Response, error) {
+	req := refreshRequest{bad: c.token.AccessToken}
+	if !t.m.refreshable(t.key, c.token) {
+		if req.dead = t.refused(resp); req.dead == nil {
+			s.cur.CompareAndSwap(c, nil) // the store may have another token by now
 			return resp, nil
 		}
-	} else if req.dead = t.refused(resp); req.dead == nil {
-		// This token cannot be refreshed, but the store may have another one by now.
-		s.cur.CompareAndSwap(c, nil)
-		return resp, nil
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
 	replayable := !hasBody || r.GetBody != nil
@@ -145,7 +146,7 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	// A short answer that was read to its end leaves the connection for the retry.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
-	return t.send(fresh, again)
+	return t.send(s, fresh, again)
 }
 
 // refused returns an error if the provider's answer refuses the token for good, or nil. The
@@ -170,9 +171,8 @@ func (t *transport) refused(resp *http.Response) error {
 }
 
 // token returns the token for a request. Every request calls it.
-func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
-	s, now := m.users.get(key), m.now()
-	c := s.cur.Load()
+func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
+	c, now := s.cur.Load(), m.now()
 	if !c.good(now) {
 		return m.acquire(ctx, s, refreshRequest{})
 	}
