@@ -80,6 +80,10 @@ func (s *service) Finish(context.Context, provider.Pending, url.Values) (provide
 
 func (s *service) AllowsURL(u *url.URL) bool { return u.Scheme == "https" && u.Host == "api.test" }
 
+func (s *service) APIURL() *url.URL { return nil }
+
+func (s *service) RejectsToken(*http.Response, []byte) bool { return false }
+
 func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error) {
 	out := r.Clone(r.Context())
 	// Add, so that a test sees whether the caller's header was taken away.

@@ -193,7 +193,7 @@ func (m *Manager) bindTransport(t http.RoundTripper) {
 // A 401 for a token that should be valid makes one refresh. It also makes one retry if the
 // request has no body or a GetBody. The 401 is returned if a refresh is not possible at
 // the moment. Nothing else is retried. If the token has no refresh token, the 401 is
-// returned as well, unless the provider is a [provider.TokenRejecter] and its answer says
+// returned as well, unless [provider.Provider.RejectsToken] says that the answer means
 // that the token is refused for good. That is [ErrReauthRequired], and the provider is not
 // asked again.
 //

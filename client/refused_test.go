@@ -25,8 +25,7 @@ func (refuser) RejectsToken(resp *http.Response, body []byte) bool {
 	return refused
 }
 
-// refusing makes w's provider a [provider.TokenRejecter] whose API gives every token the
-// answer 401 with body.
+// refusing makes w's provider a refuser whose API gives every token the answer 401 with body.
 func (w *world) refusing(body string) {
 	w.pool.providers["x"] = refuser{w.x}
 	w.x.set(func(s *service) {
@@ -184,7 +183,7 @@ func TestAnswersThatRefuseNothingGoOnWhole(t *testing.T) {
 	long := "alive " + strings.Repeat("0123456789", 10_000)
 	for name, test := range map[string]struct {
 		body    string
-		noOne   bool // no TokenRejecter
+		noOne   bool // the provider never rejects a token
 		refresh bool // the token has a refresh token, but X is down
 	}{
 		"a flat 401":             {body: "Unauthorized"},

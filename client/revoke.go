@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/event"
-	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -137,10 +136,10 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	return nil
 }
 
-// revokeAt revokes t at the provider if the provider can do that.
+// revokeAt revokes t at the provider.
 func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
-	p, ok := m.providers[key.Provider].(provider.Revoker)
-	if !ok || t.AccessToken == "" && t.RefreshToken == "" {
+	p := m.providers[key.Provider]
+	if p == nil || t.AccessToken == "" && t.RefreshToken == "" {
 		return
 	}
 	began, kind := time.Now(), event.Revoked

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -54,15 +53,6 @@ func TestRevokeUnlessProviderHelps(t *testing.T) {
 		}
 		w.wantGone()
 		w.wantEvents("revoke_failed:unavailable")
-	})
-	bubble(t, func(w *world) { // a provider that cannot revoke
-		w.signIn()
-		w.pool.providers["x"] = struct{ provider.Provider }{w.x}
-		if err := w.revoke(); err != nil {
-			w.Fatal(err)
-		}
-		w.wantGone()
-		w.wantEvents("")
 	})
 	bubble(t, func(w *world) { // a provider that is configured no longer
 		w.signIn()

@@ -100,11 +100,10 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 	}
 	p, out := t.m.providers[t.key.Provider], r.WithContext(ctx)
 	if u := r.URL; u.Scheme == "" && u.Host == "" && u.Opaque == "" && u.User == nil {
-		api, ok := p.(provider.APILocator)
-		if !ok {
+		base := p.APIURL()
+		if base == nil {
 			return nil, fmt.Errorf("client: the provider %q has no API address for relative URLs (use a complete URL)", t.key.Provider)
 		}
-		base := *api.APIURL()
 		base.Path = cmp.Or(base.Path, "/") // without it, JoinPath returns a path without the first slash
 		out.URL = base.JoinPath(u.EscapedPath())
 		out.URL.RawQuery, out.URL.ForceQuery = u.RawQuery, u.ForceQuery
@@ -152,10 +151,6 @@ func (t *transport) unauthorized(r *http.Request, s *slot, c *cached, resp *http
 // refused returns an error if the provider's answer refuses the token for good, or nil. The
 // caller can still read the whole body.
 func (t *transport) refused(resp *http.Response) error {
-	rejecter, ok := t.m.providers[t.key.Provider].(provider.TokenRejecter)
-	if !ok {
-		return nil
-	}
 	const most = 4 << 10
 	body := bufio.NewReaderSize(resp.Body, most)
 	head, _ := body.Peek(most)
@@ -164,7 +159,7 @@ func (t *transport) refused(resp *http.Response) error {
 		io.Closer
 	}{body, resp.Body}
 	// The provider gets a copy, so it cannot change what the application reads.
-	if !rejecter.RejectsToken(resp, bytes.Clone(head)) {
+	if !t.m.providers[t.key.Provider].RejectsToken(resp, bytes.Clone(head)) {
 		return nil
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}

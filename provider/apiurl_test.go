@@ -9,12 +9,12 @@ import (
 func TestAPIURL(t *testing.T) {
 	s := newServer(t)
 	for name, p := range map[string]provider.Provider{"X": s.x(t), "XOAuth1": s.xoauth1(t), "OAuth2": s.oauth2(t)} {
-		got := p.(provider.APILocator).APIURL()
+		got := p.APIURL()
 		if got.String() != s.URL {
 			t.Errorf("%s: %s, want %s", name, got, s.URL)
 		}
 		got.Host = "evil.test"
-		if p.(provider.APILocator).APIURL().Host == got.Host {
+		if p.APIURL().Host == got.Host {
 			t.Errorf("%s: the caller changed the provider's address", name)
 		}
 	}

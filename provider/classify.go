@@ -230,7 +230,7 @@ func clockOff(c *call, _ *fault) bool {
 
 type rejectFunc = func(*http.Response, []byte) bool
 
-// rejects returns the function of [TokenRejecter] for a 401 with one of the codes.
+// rejects returns the function of [OAuth2Config] for a 401 with one of the codes.
 func rejects(codes ...string) rejectFunc {
 	return func(resp *http.Response, body []byte) bool {
 		f := parseFault(resp.Header, body)

@@ -44,20 +44,14 @@ var ctx = context.Background()
 // oauth2Client is what every provider by OAuth 2.0 can do.
 type oauth2Client interface {
 	provider.Provider
-	provider.APILocator
 	provider.Refresher
-	provider.Revoker
 	provider.CodeExchanger
-	provider.TokenRejecter
 	Profile(context.Context, tokenstore.Token) (provider.User, error)
 }
 
 // oauth1Client is what every provider by OAuth 1.0a can do.
 type oauth1Client interface {
 	provider.Provider
-	provider.APILocator
-	provider.Revoker
-	provider.TokenRejecter
 	provider.TokenVerifier
 	Profile(context.Context, tokenstore.Token) (provider.User, error)
 }

@@ -57,12 +57,12 @@ func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [TokenRejecter].
+// RejectsToken implements [Provider].
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
 	return s.cfg.RejectsToken(resp, body)
 }
 
-// APIURL implements [APILocator].
+// APIURL implements [Provider].
 func (s *service) APIURL() *url.URL {
 	u := *s.api
 	return &u

@@ -40,7 +40,7 @@ type OAuth1Config struct {
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	APIURL    string
 	APIHosts  []string
-	// RejectsToken is for [TokenRejecter]. Default: status 401 with oauth_problem
+	// RejectsToken is for [Provider.RejectsToken]. Default: status 401 with oauth_problem
 	// token_revoked, token_rejected or token_expired. For X: status 401 with code 89.
 	RejectsToken func(resp *http.Response, body []byte) bool
 
@@ -156,7 +156,7 @@ func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (U
 	return o.ask(ctx, verifyOp, t, false)
 }
 
-// Revoke implements [Revoker] for X, which wants the call signed with the token to be
+// Revoke implements [Provider] for X, which wants the call signed with the token to be
 // revoked. Other providers have no endpoint for that.
 func (o *oauth1Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	if !o.x {

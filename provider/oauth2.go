@@ -63,7 +63,7 @@ type OAuth2Config struct {
 	// FetchUser.
 	APIURL   string
 	APIHosts []string
-	// RejectsToken is for [TokenRejecter]. Default: status 401 with invalid_token (RFC 6750,
+	// RejectsToken is for [Provider.RejectsToken]. Default: status 401 with invalid_token (RFC 6750,
 	// section 3.1). For X: never, since only a refresh distinguishes it from an outage.
 	RejectsToken func(resp *http.Response, body []byte) bool
 

@@ -54,7 +54,7 @@ func (o *oauth2Provider) Refresh(ctx context.Context, t tokenstore.Token) (token
 	return got, nil
 }
 
-// Revoke implements [Revoker] by RFC 7009: first the refresh token, then the access token,
+// Revoke implements [Provider] by RFC 7009: first the refresh token, then the access token,
 // since X does not document that one revokes the other. It tries both and returns the
 // first error.
 func (o *oauth2Provider) Revoke(ctx context.Context, t tokenstore.Token) error {

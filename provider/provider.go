@@ -20,10 +20,8 @@ import (
 // Provider is one way to sign in: one application registered with one service, by one
 // protocol. Goroutines may share a Provider.
 //
-// A provider may have more abilities, which are interfaces:
-//   - [APILocator], [Revoker] and [TokenRejecter]: all providers of this package;
-//   - [Refresher] and [CodeExchanger]: those by OAuth 2.0;
-//   - [TokenVerifier]: those by OAuth 1.0a.
+// A provider by OAuth 2.0 is also a [Refresher] and a [CodeExchanger], and one by OAuth
+// 1.0a a [TokenVerifier].
 type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
@@ -38,19 +36,22 @@ type Provider interface {
 	// provider sent the browser back with. Finish refuses a callback that does not
 	// belong to p before it calls the provider. A refusal by the user is [ErrDenied].
 	Finish(ctx context.Context, p Pending, callback url.Values) (User, tokenstore.Token, error)
+	// APIURL returns the address of the provider's API, or nil. Package client completes
+	// relative URLs with it. The caller owns the URL.
+	APIURL() *url.URL
 	// AllowsURL reports whether credentials may be sent to u.
 	AllowsURL(u *url.URL) bool
 	// RoundTrip sends a copy of r with t's credentials over base, and returns the
 	// answer unchanged. It does not check [Provider.AllowsURL]; package client does.
 	// Like every [http.RoundTripper] it closes r.Body. It never retries.
 	RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.Request) (*http.Response, error)
-}
-
-// APILocator is a provider with one address for its API. Package client completes
-// relative URLs with it.
-type APILocator interface {
-	// APIURL returns the address of the provider's API. The caller owns the URL.
-	APIURL() *url.URL
+	// RejectsToken reports whether resp, an answer to RoundTrip, states that the token is
+	// refused for good. An outage, a limit or a bare 401 does not. body is the beginning of
+	// resp.Body, at most 4 KiB. RejectsToken leaves resp.Body alone.
+	RejectsToken(resp *http.Response, body []byte) bool
+	// Revoke makes t useless at the provider, if the provider has an endpoint for that.
+	// Revoking a token twice is no error.
+	Revoke(ctx context.Context, t tokenstore.Token) error
 }
 
 // Refresher is a provider whose tokens can be renewed.
@@ -60,22 +61,6 @@ type Refresher interface {
 	// answer does not replace. Only [ErrTokenRefused] means that the provider refused
 	// this token for good.
 	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
-}
-
-// Revoker is a provider that can revoke tokens.
-type Revoker interface {
-	// Revoke makes t useless at the provider, if the provider has an endpoint for that.
-	// Revoking a token twice is no error.
-	Revoke(ctx context.Context, t tokenstore.Token) error
-}
-
-// TokenRejecter is a provider whose API distinguishes a refused token from an outage.
-// Package client asks it about tokens without a refresh token.
-type TokenRejecter interface {
-	// RejectsToken reports whether resp, an answer to [Provider.RoundTrip], states that
-	// the token is refused for good. An outage, a limit or a bare 401 does not. body is
-	// the beginning of resp.Body, at most 4 KiB. RejectsToken leaves resp.Body alone.
-	RejectsToken(resp *http.Response, body []byte) bool
 }
 
 // CodeExchanger is a provider that can end a sign-in which a program of the application
