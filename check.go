@@ -16,6 +16,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -167,7 +168,8 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	if err != nil {
 		return true
 	}
-	own := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	own := transport.New()
+	own.DisableKeepAlives = true
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
 		c.add(true, "unreachable")

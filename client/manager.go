@@ -16,6 +16,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -59,8 +60,7 @@ const (
 	storeTimeout  = 5 * time.Second
 	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
 	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
-	headerTimeout = 30 * time.Second
-	maxAccounts   = 100_000 // whose tokens are held in memory
+	maxAccounts   = 100_000         // whose tokens are held in memory
 )
 
 // Manager makes clients that act for users, and keeps their tokens fresh.
@@ -141,7 +141,19 @@ func New(c Config) (*Manager, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	m.bindTransport(c.Transport)
+	m.transport = c.Transport
+	switch t := c.Transport.(type) {
+	case nil:
+		m.own = transport.New()
+	case *http.Transport:
+		if t.ResponseHeaderTimeout == 0 {
+			m.own = t.Clone()
+			m.own.ResponseHeaderTimeout = transport.HeaderTimeout
+		}
+	}
+	if m.own != nil {
+		m.transport = m.own
+	}
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
@@ -151,32 +163,6 @@ func New(c Config) (*Manager, error) {
 	m.base, m.cancel = context.WithCancel(context.Background())
 	m.stopping, m.stop = context.WithCancel(context.Background())
 	return m, nil
-}
-
-// bindTransport sets the transport to one that does not wait for headers without end. A
-// transport of the Manager is one whose idle connections Close has to close.
-func (m *Manager) bindTransport(t http.RoundTripper) {
-	m.transport = t
-	switch t := t.(type) {
-	case nil:
-		m.own = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        100,
-			MaxIdleConnsPerHost: 100, // all requests go to few hosts
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-		}
-	case *http.Transport:
-		if t.ResponseHeaderTimeout != 0 {
-			return
-		}
-		m.own = t.Clone()
-	default:
-		return
-	}
-	m.own.ResponseHeaderTimeout = headerTimeout
-	m.transport = m.own
 }
 
 // Client returns the client that acts for the account of key. It reads nothing before its
@@ -200,7 +186,7 @@ func (m *Manager) bindTransport(t http.RoundTripper) {
 // If key has no AccountID, every request fails: see [Manager.Accounts]. The requests of a
 // nil Manager's client fail with [ErrNoUser].
 func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, key: key, ctx: ctx}}
+	return &http.Client{Transport: &sender{m: m, key: key, ctx: ctx}}
 }
 
 // check returns an error if the Manager is closed, or if key cannot name one of its tokens.

@@ -16,15 +16,15 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// transport sends the requests of one account.
-type transport struct {
+// sender sends the requests of one account.
+type sender struct {
 	m   *Manager
 	key tokenstore.Key
-	ctx context.Context //nolint:containedctx // a transport lives as long as the visitor's request
+	ctx context.Context //nolint:containedctx // a sender lives as long as the visitor's request
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, release := r.Context(), func() {}
 	if t.ctx != ctx && t.ctx.Done() != nil {
 		bound, cancel := context.WithCancel(ctx)
@@ -55,7 +55,7 @@ func (b *boundBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
+func (t *sender) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
 	out, err := t.outgoing(ctx, r)
 	var s *slot
 	var c *cached
@@ -76,7 +76,7 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 	return t.unauthorized(out, s, c, resp)
 }
 
-func (t *transport) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
+func (t *sender) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
 	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (t *transport) send(s *slot, c *cached, r *http.Request) (*http.Response, e
 
 // outgoing returns the request to send: with ctx, a complete URL and no Authorization
 // header, in whatever case. A provider may add credentials to such a header.
-func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
+func (t *sender) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
 	if err := t.m.check(t.key); err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 }
 
 // unauthorized handles a 401 for a token that should be valid.
-func (t *transport) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Response) (*http.Response, error) {
+func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Response) (*http.Response, error) {
 	req := refreshRequest{bad: c.token.AccessToken}
 	if !t.m.refreshable(t.key, c.token) {
 		if req.dead = t.refused(resp); req.dead == nil {
@@ -150,7 +150,7 @@ func (t *transport) unauthorized(r *http.Request, s *slot, c *cached, resp *http
 
 // refused returns an error if the provider's answer refuses the token for good, or nil. The
 // caller can still read the whole body.
-func (t *transport) refused(resp *http.Response) error {
+func (t *sender) refused(resp *http.Response) error {
 	const most = 4 << 10
 	body := bufio.NewReaderSize(resp.Body, most)
 	head, _ := body.Peek(most)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
@@ -141,7 +142,7 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, rejects reje
 		hosts[originOf(at)] = true
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = newTransport()
+		cfg.Transport = transport.New()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
