@@ -224,8 +224,8 @@ func TestNeedsReauth(t *testing.T) {
 	bubble(t, func(w *world) {
 		usable := func(want error) {
 			w.Helper()
-			if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, want) {
-				w.Errorf("NeedsReauth: %v, want %v", err, want)
+			if err := w.needsReauth(); !errors.Is(err, want) {
+				w.Errorf("MissingScopes without scopes: %v, want %v", err, want)
 			}
 		}
 		usable(nil)

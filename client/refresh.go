@@ -14,8 +14,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// A slot has at most one refresh at a time, its call. It runs on the Manager's context, so
-// requests that wait for it may end. It is a loop over these steps:
+// A slot has at most one refresh at a time, its call, on the Manager's context. It is a loop
+// over these steps:
 //
 //	read: read the entry, and decide whether the provider is to be asked
 //	ask:  lease the entry's version, and send the refresh token to the provider
@@ -189,17 +189,25 @@ func (r *refresh) publish(c *cached) (*cached, error) {
 func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	t, v, err := m.read(ctx, s.key)
 	known := s.cur.Load()
-	switch err = entryError(s.key, t, err); {
-	case errors.Is(err, ErrReauthRequired):
-		return &cached{token: t, again: err}, err
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrUnreadable):
+		err = reauthRequired(err)
 	case err != nil:
-		return nil, err
+		// If a secret is missing from Secrets, the operator can add it. A sign-in would
+		// overwrite a token that is not lost.
+		return nil, unavailable(err)
+	case t.NeedsReauth:
+		err = reauthRequired(errMarked)
+	case t.AccountID != "" && t.AccountID != s.key.AccountID:
+		err = reauthRequired(errAnother)
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
+	default:
+		c := m.remember(t)
+		c.version = v
+		return c, nil
 	}
-	c := m.remember(t)
-	c.version = v
-	return c, nil
+	return &cached{token: t, again: err}, err
 }
 
 // read reads the entry and compares it with the request.
@@ -238,7 +246,7 @@ func (r *refresh) read() (*cached, error) {
 	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
 
-// ask leases the entry and sends the refresh token to the provider.
+// ask leases the entry and asks the provider.
 func (r *refresh) ask() (*cached, error) {
 	m, key := r.m, r.s.key
 	asked := time.Now()
@@ -246,16 +254,15 @@ func (r *refresh) ask() (*cached, error) {
 	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
 	cancel()
 	switch waited := time.Since(r.began); {
-	case errors.Is(err, tokenstore.ErrConflict):
-		return nil, errChanged
-	case errors.Is(err, tokenstore.ErrLeased) && waited > 3*m.lease:
+	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
+	case waited > 3*m.lease:
 		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
-	case errors.Is(err, tokenstore.ErrLeased):
-		if !m.pause(pollEvery) {
-			return nil, ErrClosed
-		}
+	case m.pause(pollEvery):
 		return nil, errChanged
-	case err != nil:
+	default:
+		return nil, ErrClosed
+	}
+	if err != nil {
 		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
 	r.asked = true

@@ -252,8 +252,8 @@ func TestRefusalCannotBeStored(t *testing.T) {
 		w.store.away("replace")
 		w.wantErr(ErrReauthRequired)
 		w.wantErr(ErrReauthRequired)
-		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
-			w.Errorf("NeedsReauth: %v", err)
+		if err := w.needsReauth(); !errors.Is(err, ErrReauthRequired) {
+			w.Errorf("MissingScopes without scopes: %v", err)
 		}
 		if w.stored().NeedsReauth {
 			w.Fatal("the mark was stored")

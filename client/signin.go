@@ -44,6 +44,10 @@ type PutOptions struct {
 // Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. One goroutine
 // uses it, for the later steps of the sign-in.
 type Stored struct {
+	// FormerOwners are the keys of the tokens that former owners of the account may still
+	// have. There are several owners if one sign-in follows another that did not end.
+	FormerOwners []tokenstore.Key
+
 	m     *Manager
 	key   tokenstore.Key
 	token tokenstore.Token
@@ -57,7 +61,7 @@ type Stored struct {
 	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
 	// that the account was free.
 	ownerBefore *tokenstore.Owner
-	former      []string // the former owners in the owner entry
+	former      []string // in the owner entry
 }
 
 // PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
@@ -121,12 +125,9 @@ func (s *Stored) store(ctx context.Context) error {
 	if err == nil {
 		err = s.giveBack(ctx)
 	}
+	s.FormerOwners = s.m.siblings(s.key, s.former...)
 	return err
 }
-
-// FormerOwners returns the keys of the tokens that former owners of the account may still
-// have. There are several owners if one sign-in follows another that did not end.
-func (s *Stored) FormerOwners() []tokenstore.Key { return s.m.siblings(s.key, s.former...) }
 
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
 // deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
