@@ -18,34 +18,31 @@ import (
 //	unlinking: 1. delete the token  2. read the owner    3. look for tokens
 //	           4. without tokens, delete the owner by the version of step 2
 //
-// An unlinking that looks for tokens after the sign-in's step 2 finds the token. If it has
-// looked before, it has read the owner before the sign-in's step 3. Then only one of the two
-// writes succeeds: the unlinking reads again, or the sign-in finds the account without an
-// owner and writes it again. In the latter case the token may be deleted, too. So a sign-in
-// that has found another owner than its user looks for the token in the end (giveBack). In
-// all, there are an owner and a token, or neither.
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. One that
+// has looked before has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
+// again. In the latter case the token may be deleted, too. So a sign-in that has found
+// another owner looks for the token in the end (giveBack). There are an owner and a token,
+// or neither.
 //
-// A transfer keeps the former owners in the entry until their tokens are deleted. If the
-// process ends before that, the next sign-in of the owner does it.
+// The entry has the former owners until their tokens are deleted. If the process ends before
+// that, the next sign-in of the owner does it.
 
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
-	// Own makes the user the only one in the application who may connect the account. It is
-	// for applications with their own users.
+	// Own makes the user the only one in the application who may connect the account.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
-	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, best
-	// effort. If X takes user and application as one grant, the new token ends too.
+	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
+	// If X takes user and application as one grant, the new token ends too.
 	RevokeReplaced bool
 }
 
-// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. One goroutine
-// uses it, for the later steps of the sign-in.
+// Stored is a sign-in that [Manager.PutWithRollback] has stored, for one goroutine.
 type Stored struct {
-	// FormerOwners are the keys of the tokens that former owners of the account may still
-	// have. There are several owners if one sign-in follows another that did not end.
+	// FormerOwners are the keys of the tokens that former owners of the account may have.
 	FormerOwners []tokenstore.Key
 
 	m     *Manager
@@ -64,15 +61,14 @@ type Stored struct {
 	former      []string // in the owner entry
 }
 
-// PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
-// account. A refresh of the token before does not overwrite the new one. If a later step of
-// the sign-in fails, call [Stored.Rollback]. Otherwise end the sessions of
-// [Stored.FormerOwners] with the account, and call [Stored.Commit].
+// PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
+// it. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
+// sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
-// If the call returns an error, it has undone what it wrote, for at most two seconds and
-// also after ctx has ended. A store that is away for longer, or that executes a write later,
-// may be left with the new owner of the account, and with the token, which is revoked. If
-// the entry cannot be read first, nothing is written or revoked.
+// Before an error is returned, what was written is undone, for at most two seconds and also
+// after ctx has ended. A store that is away for longer, or that executes a write later, may
+// be left with the new owner, and with the token, which is revoked. If the entry cannot be
+// read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
 		return nil, err
@@ -130,9 +126,8 @@ func (s *Stored) store(ctx context.Context) error {
 }
 
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
-// deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
-// owner's next sign-in does that. If yet another user has taken the account over, that
-// sign-in removes this user's tokens as well, and Commit does nothing.
+// deletes and revokes the tokens of FormerOwners. Otherwise the owner's next sign-in, or one
+// by yet another owner, does that.
 func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
 		s.m.spawn(func() {
@@ -158,11 +153,9 @@ func (s *Stored) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
-// revokes it at the provider. It puts back the owner before. After [Stored.Commit] that
-// owner's tokens do not come back. It changes only what the sign-in has written: after a write
-// by another sign-in it does nothing. If the store is away and the token may stay in it,
-// Rollback revokes the token all the same.
+// Rollback undoes the sign-in: it puts back the owner and the token before. If there was
+// none, it deletes the token and revokes it, also while the store is away. After another
+// sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
@@ -189,8 +182,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	return err
 }
 
-// putBack puts back the entry before, if the entry still has the version that the sign-in
-// wrote.
+// putBack puts back the entry before, if the entry has the version that the sign-in wrote.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
@@ -225,7 +217,7 @@ func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
 	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
 }
 
-// siblings returns the keys of users and key's account with each provider of the account.
+// siblings returns the keys of users for key's account, by each of its providers.
 func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for name := range m.providers {
@@ -238,26 +230,18 @@ func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key
 	return keys
 }
 
-// owner reads the owner of key's account. The zero Owner and Version mean that it is free.
-func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	o, v, err := m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return tokenstore.Owner{}, "", nil
-	}
-	return o, v, err
-}
-
 // errKeep is for a change that leaves the owner as it is.
 var errKeep = errors.New("the owner stays")
 
 // changeOwner makes the result of change the owner of key's account, if the entry is still
-// what change got. Otherwise it begins again. The zero Owner makes the account free.
+// what change got. Otherwise it begins again. The zero Owner means a free account.
 func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
+	space := m.space(key.Provider)
 	return retry(ctx, func() error {
-		o, v, err := m.owner(ctx, key)
-		if err == nil {
+		read, cancel := m.bound(ctx)
+		o, v, err := m.vault.Owner(read, space, key.AccountID)
+		cancel()
+		if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
 			o, err = change(o)
 		}
 		if errors.Is(err, errKeep) {
@@ -266,18 +250,17 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 		if err != nil {
 			return err
 		}
-		ctx, cancel := m.bound(ctx)
+		write, cancel := m.bound(ctx)
 		defer cancel()
 		if o.UserID == "" {
-			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
+			return m.vault.DeleteOwner(write, space, key.AccountID, v)
 		}
-		_, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
+		_, err = m.vault.ReplaceOwner(write, space, key.AccountID, v, o)
 		return err
 	})
 }
 
-// claim makes the user the owner of the account. It writes the entry also if the user is the
-// owner already.
+// claim makes the user the owner of the account. It writes even if that is so already.
 func (s *Stored) claim(ctx context.Context) error {
 	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != s.key.UserID {
@@ -305,7 +288,7 @@ func (s *Stored) giveBack(ctx context.Context) error {
 }
 
 // release makes next the owner of key's account, if the key's user owns it and has no token
-// of it. The zero Owner makes the account free.
+// of it.
 func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
 	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != key.UserID || o.UserID == "" {
