@@ -72,9 +72,6 @@ type slot struct {
 	unsaved *cached
 	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
 	pause, quiet pause
-	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
-	// scope, at lackedAt.
-	lackedBy, lackedAt time.Time
 }
 
 // pause is a time in which the provider is not asked.
@@ -90,7 +87,7 @@ func (p *pause) extend(now time.Time, least, most time.Duration) {
 	p.until = now.Add(p.length)
 }
 
-// drop forgets the token of key, because this process has changed the entry in the store.
+// drop forgets the token of key, because this process has changed the entry.
 func (m *Manager) drop(key tokenstore.Key) {
 	s := m.users.get(key)
 	s.mu.Lock()
@@ -100,8 +97,7 @@ func (m *Manager) drop(key tokenstore.Key) {
 	s.pause, s.quiet = pause{}, pause{}
 }
 
-// table holds the slots. A token that was dropped is read from the store at its next use.
-// Work on a slot that was dropped meanwhile is like that of another process.
+// table holds the slots. Work on a slot that was dropped is like that of another process.
 type table struct {
 	most int // number of slots, set by New
 
@@ -109,8 +105,8 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
-// get returns the slot of key, and adds it to the table if necessary. A full table drops all
-// slots that have no refresh in progress.
+// get returns the slot of key, which it may have to make. A full table drops all slots that
+// have no refresh in progress.
 func (t *table) get(key tokenstore.Key) *slot {
 	t.mu.RLock()
 	s := t.slots[key]

@@ -23,21 +23,21 @@ import (
 //
 // Among processes, only the holder of the lease asks. The others wait and read again.
 //
-// The store decides by versions. A step that finds a changed entry returns errChanged, and
+// The store decides by versions: a step that finds a changed entry returns errChanged, and
 // the loop begins again. Memory keeps what was read only if this process has not changed
 // the entry since, see slot.gen.
 //
-// The provider spends the old refresh token when it answers. If the store is away then, the
-// call gives its result to the requests, and goes on until the store has the new token. So
-// no other call of this process asks before.
+// The provider's answer spends the old refresh token. If the store is away then, requests
+// get the result, and the call goes on until the store has the new token. So no other call
+// of this process asks before.
 
 const (
 	// After a failed refresh, the pause before the next one, doubled each time.
 	askFirst = 500 * time.Millisecond
 	askMost  = 10 * time.Second
-	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
-	// triggered, the next 401 triggers none for this time, doubled each time. It ends when
-	// a request succeeds.
+	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
+	// this time after the last one that it has triggered, doubled each time, unless a
+	// request succeeds.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
@@ -46,8 +46,8 @@ const (
 	pollEvery = 100 * time.Millisecond
 	// The pause between attempts to store a new token.
 	saveEvery = time.Second
-	// minLife is how long a new token is used, even if its answer has a shorter life, such
-	// as expires_in 0. Without it, every request would make a refresh.
+	// minLife is how long a new token is used, even after expires_in 0. Without it, every
+	// request would make a refresh.
 	minLife = 10 * time.Second
 )
 
@@ -75,7 +75,7 @@ type refresh struct {
 	res  *cached       // for the request that has started the call
 	err  error         // for the others, if the token is not stored yet
 
-	gen     uint64 // the slot's before the entry was read
+	gen     uint64 // the slot's before read
 	found   *cached
 	version tokenstore.Version // of the entry
 	asked   bool               // the provider
@@ -171,7 +171,7 @@ func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.ke
 
 func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
-// publish makes c the token of requests, unless something has changed since read.
+// publish gives c to the requests, unless something has changed since read.
 func (r *refresh) publish(c *cached) (*cached, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -289,9 +289,7 @@ func (r *refresh) ask() (*cached, error) {
 // ask sends t's refresh token to the provider. asked is the time when the lease was
 // requested: the call ends before the lease, however slow the store was.
 func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
-	ctx, cancel := context.WithDeadline(m.base, asked.Add(m.lease-leaseMargin))
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, m.timeout)
+	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return t, err
@@ -340,8 +338,8 @@ func (r *refresh) refuse(why error) (*cached, error) {
 	return nil, err
 }
 
-// postpone ends a refresh that may succeed later. Until the pause is over, requests get
-// the same error. Without the store the provider was not asked, so there is no pause.
+// postpone ends a refresh that may succeed later. Requests get the same error until the
+// pause is over. There is none if the provider was not asked.
 func (r *refresh) postpone(err error) (*cached, error) {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
@@ -364,12 +362,11 @@ func (r *refresh) postpone(err error) (*cached, error) {
 	return nil, out
 }
 
-// unsure is the gen of a refresh whose token no request may use: the store said that the
-// entry has changed, but not to what.
+// unsure is the gen of a refresh whose token no request may use: the entry has changed, and
+// the store does not say to what.
 const unsure = math.MaxUint64
 
-// save stores the new token before it is used, unless another token was stored since the
-// refresh began.
+// save stores the new token before it is used, unless another one was stored since read.
 func (r *refresh) save() (*cached, error) {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
@@ -407,17 +404,13 @@ func (r *refresh) save() (*cached, error) {
 	return r.publish(r.fresh)
 }
 
-// replaces reports whether the new token replaces t, although the entry has another version
-// than the one that was refreshed.
+// replaces reports whether the new token replaces t, which is a later version of the spent
+// token: sealed with another secret, or refused. While the store was away, another process
+// may have sent the spent refresh token.
 func (r *refresh) replaces(t tokenstore.Token) bool {
 	old := r.found.token
-	if t.NeedsReauth {
-		// While the store was away, another process sent the spent refresh token and was
-		// refused. That does not concern the new one.
-		return t.ObtainedAt.Equal(old.ObtainedAt) && !old.ObtainedAt.IsZero()
-	}
-	// The spent token was encrypted with another secret.
-	return t.ObtainedAt.Equal(old.ObtainedAt) && t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+	same := t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+	return t.ObtainedAt.Equal(old.ObtainedAt) && (same || t.NeedsReauth && !old.ObtainedAt.IsZero())
 }
 
 // superseded revokes the new token: another sign-in or a sign-out came first.
@@ -439,8 +432,7 @@ func (r *refresh) superseded() (*cached, error) {
 	return nil, errChanged
 }
 
-// saveLater tries to store the token until the store answers. When the Manager is closed
-// there is one last attempt.
+// saveLater tries until the store answers. When the Manager is closed, it tries once more.
 func (r *refresh) saveLater() {
 	for open := true; open; {
 		open = r.m.pause(saveEvery)

@@ -127,13 +127,12 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 		}
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
-	replayable := !hasBody || r.GetBody != nil
 	fresh, err := t.m.acquire(r.Context(), s, req)
 	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
 	}
-	if err != nil || !replayable {
+	if err != nil || hasBody && r.GetBody == nil {
 		return resp, nil
 	}
 	again := r.WithContext(r.Context())
@@ -148,8 +147,7 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 	return t.send(s, fresh, again)
 }
 
-// refused returns an error if the provider's answer refuses the token for good, or nil. The
-// caller can still read the whole body.
+// refused returns an error if resp refuses the token for good. The whole body stays readable.
 func (t *sender) refused(resp *http.Response) error {
 	const most = 4 << 10
 	body := bufio.NewReaderSize(resp.Body, most)
@@ -165,7 +163,7 @@ func (t *sender) refused(resp *http.Response) error {
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
 }
 
-// token returns the token for a request. Every request calls it.
+// token returns the token for a request.
 func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 	c, now := s.cur.Load(), m.now()
 	if !c.good(now) {
