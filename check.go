@@ -59,16 +59,17 @@ func (c *checks) add(applies bool, name string, args ...any) {
 }
 
 // Check looks for common mistakes of deployments, in the Config, the request r, which may be
-// nil, the clock, the stores, and the credentials and the callback at X. It makes up to three
-// requests to X, which cost no credits, and one read of each store. X shows a missing callback
-// of OAuth 2.0 only to visitors, so Check cannot find it.
-//
-// Call it at the start or from a page for operators only: findings quote errors of stores.
+// nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
+// to three requests to X, which cost no credits, and one read of each store. Call it at the
+// start or from a page for operators only: findings quote errors of stores.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c := checks{settings: k.cfg}
-	c.checkConfig()
+	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
+	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
+	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
+	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
 	if r != nil {
 		c.checkRequest(r)
 	}
@@ -98,20 +99,13 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	return c.found
 }
 
-// checkConfig finds settings that are probably mistakes. X does not promise the form of its
-// client ids.
-func (c *checks) checkConfig() {
-	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
-	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
-	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
-	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
-}
-
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
 	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
-	c.add(!sameHost(c.public, host), "public_url_host", c.public.Host, host)
+	u := &url.URL{Scheme: c.public.Scheme, Host: host}
+	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)
+	c.add(!same, "public_url_host", c.public.Host, host)
 	c.add(!c.secure() && https, "request by https")
 	c.add(c.secure() && !https && (proto != "" || loopback.Is(hostname(host))), "request by http")
 }
@@ -185,12 +179,6 @@ func probe(ctx context.Context, p provider.Provider) (err error) {
 		}
 	}
 	return err
-}
-
-// sameHost reports whether host, as in a Host header, is the host of u.
-func sameHost(u *url.URL, host string) bool {
-	other := &url.URL{Scheme: u.Scheme, Host: host}
-	return strings.EqualFold(u.Hostname(), other.Hostname()) && port(u) == port(other)
 }
 
 func port(u *url.URL) string {

@@ -17,8 +17,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config configures a [Kit]. PublicURL and one pair of credentials are required. Secrets are
-// required too, unless PublicURL is a loopback address. [New] copies what it keeps.
+// Config configures a [Kit]. PublicURL, one pair of credentials and, unless PublicURL is a
+// loopback address, Secrets are required. [New] copies what it keeps.
 type Config struct {
 	// PublicURL is the address of the site as visitors see it, perhaps with a path. The
 	// callback to register at X is PublicURL + Paths.Base + "/callback". Cookies are Secure
@@ -45,10 +45,8 @@ type Config struct {
 	// accounts. Replicas share it with Session.Store. Kits of different applications at X
 	// must not share one. The default is memory, for one process.
 	TokenStore tokenstore.Store
-	// Session configures the sessions.
-	Session SessionConfig
-	// Paths has the kit's paths.
-	Paths Paths
+	Session    SessionConfig
+	Paths      Paths
 	// X has the addresses of X, for tests and proxies.
 	X XEndpoints
 
@@ -57,8 +55,7 @@ type Config struct {
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
-	// Pages configures the pages that the kit shows.
-	Pages PagesConfig
+	Pages   PagesConfig
 	// LoginOptions returns the options of a sign-in, such as ForceLogin, for its request.
 	LoginOptions func(r *http.Request) provider.Options
 	// Success answers a successful sign-in, in place of the redirect to [handlers.ReturnPath].
@@ -66,8 +63,7 @@ type Config struct {
 	// or callback, in place of the page: see gologin.ErrorFromContext and [page.ProblemFor].
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
-	Logger *slog.Logger
-	// Advanced has settings that few applications need.
+	Logger   *slog.Logger
 	Advanced Advanced
 }
 
@@ -84,8 +80,8 @@ type OAuth1Config struct {
 
 // SessionConfig configures the sessions: set Manager, or the other fields, or none.
 type SessionConfig struct {
-	// Store is any session store of scs. Kits that share one take each other's users as
-	// their own. The default is memory, for one process.
+	// Store is any session store of scs, not shared by kits with different users. The default
+	// is memory, for one process.
 	Store scs.Store
 	// CookieName is the name of the session cookie. The default is __Host-xsignin if
 	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
@@ -98,8 +94,8 @@ type SessionConfig struct {
 	// that was signed out cannot come back. It must have HashTokenInStore, so that a stolen
 	// store opens no session, and a Secure cookie if PublicURL is https.
 	Manager *scs.SessionManager
-	// SecurePerRequest says that the application sets the Secure attribute of Manager's
-	// cookie for each request, for example to serve a local network by http too.
+	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
+	// for each request.
 	SecurePerRequest bool
 }
 
@@ -131,12 +127,10 @@ type PagesConfig struct {
 	Translate func(r *http.Request, p *Page)
 	// SiteName is shown on each page. It may be empty.
 	SiteName string
-	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
-	// white in dark mode.
+	// Accent is the main button's colour, such as "#1d9bf0". The default is black or white.
 	Accent string
 	// Interstitial reports whether a page load is sent to X through a small page, by default
-	// never. [handlers.OnPhones] is for phones whose X app would open the link and end the
-	// sign-in in another browser.
+	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
 	// LoggedOut answers a successful sign-out, in place of the redirect to return_to.
 	LoggedOut http.Handler
@@ -147,8 +141,7 @@ type Advanced struct {
 	// Native lets the application's programs on phones and desktops sign in, see
 	// [handlers.Handlers.Native]. By default none may.
 	Native handlers.NativeClients
-	// KeepTokensOnLogout keeps the tokens of users who sign out, for work while they are
-	// away. By default a sign-out revokes and deletes them.
+	// KeepTokensOnLogout keeps the tokens at a sign-out, which otherwise ends them.
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account that another user of the
 	// application has connected, whose tokens and sessions for the account end. It needs

@@ -48,9 +48,6 @@ func New(cfg Config) (*Kit, error) {
 	warnings := c.warnings() // before session.FromSCS wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
 	if err := k.build(); err != nil {
-		if k.clients != nil {
-			err = errors.Join(err, k.clients.Close(context.Background()))
-		}
 		return nil, ownNames(err)
 	}
 	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
@@ -68,10 +65,8 @@ func (k *Kit) build() error {
 	if err := k.addProviders(); err != nil {
 		return err
 	}
-	if c.TokenStore == nil {
-		c.TokenStore = tokenstore.NewMemory()
-	}
-	vault, err := tokenstore.NewVault(c.TokenStore, c.secrets...)
+	store := cmp.Or[tokenstore.Store](c.TokenStore, tokenstore.NewMemory())
+	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
 		return err
 	}
@@ -194,10 +189,10 @@ func (s settings) isSignInPath(path string) bool {
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
 	p := path.Clean("/" + r.URL.Path)
-	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
+	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && strings.HasPrefix(rest+"/", base+"/") {
 		p = rest
 	}
-	if !within(p, base) {
+	if !strings.HasPrefix(p+"/", base+"/") {
 		k.misplaced.Do(func() {
 			shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
 			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
@@ -216,12 +211,6 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = &moved
 	}
 	handler.ServeHTTP(w, r)
-}
-
-// within reports whether path is base or below it.
-func within(path, base string) bool {
-	rest, ok := strings.CutPrefix(path, base)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
@@ -286,9 +275,8 @@ func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.client
 // client then fails with [ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
-// ReleaseAccount is for a user who unlinks an account. It makes the account free for others,
-// and deletes and revokes the user's tokens of it, by both of X's protocols. Sessions do not
-// end. See [client.Manager.ReleaseAccount].
+// ReleaseAccount unlinks an account: it makes the account free for others, and ends the user's
+// tokens of it. Sessions do not end. See [client.Manager.ReleaseAccount].
 func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 	return k.clients.ReleaseAccount(ctx, key)
 }
@@ -331,10 +319,10 @@ func (k Kit) LogValue() slog.Value { return redact.Value("xsignin.Kit(%v)", k.cf
 // [Kit.LoadUser]. The second value is false if no user is signed in.
 func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
 
-// Client returns the client of the signed-in user of a request that went through
-// [Kit.RequireUser] or [Kit.LoadUser]. It signs requests to X's API, sends none to other hosts,
-// and refreshes the token. Its requests fail with [ErrReauthRequired] if X no longer accepts
-// the token, and with [client.ErrNoUser] if no user is signed in. Client never returns nil.
+// Client returns the client of the signed-in user, see [User]. It signs requests to X's API,
+// sends none to other hosts, and refreshes the token. Its requests fail with
+// [ErrReauthRequired] if X no longer accepts the token, and with [client.ErrNoUser] if no user
+// is signed in. Client never returns nil.
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
 
 // Errors of package client that most applications test for.
