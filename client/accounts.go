@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -116,8 +117,9 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // level. The error is [ErrReauthRequired] if there is no token or it was refused.
 //
 // It reads the store if the token in memory was refused or lacks a scope: another replica
-// may have stored a sign-in or a consent. Without a token in memory it reads the store only
-// if there are scopes. While the store does not answer, a token in memory that works counts.
+// may have stored a sign-in or a consent. A lack counts for three seconds, but not for a
+// later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
+// are scopes. While the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	s := m.users.get(u.Key())
 	known := s.cur.Load()
@@ -128,8 +130,13 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 	switch {
 	case m.stopping.Err() != nil:
 		return nil, ErrClosed
-	case known == nil && len(scopes) == 0, known != nil && known.again == nil && len(lacking(known.token)) == 0:
+	case known == nil && len(scopes) == 0:
 		return nil, nil
+	case known != nil && known.again == nil:
+		missing := lacking(known.token)
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+			return missing, nil
+		}
 	}
 	if err := m.check(u.Key()); err != nil {
 		return nil, err
@@ -139,4 +146,16 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, err
 	}
 	return lacking(t), nil
+}
+
+// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
+// and lacks a scope.
+func (s *slot) mayReread(signedIn, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lackedBy.Equal(signedIn) && now.Sub(s.lackedAt).Abs() < 3*time.Second {
+		return false
+	}
+	s.lackedBy, s.lackedAt = signedIn, now
+	return true
 }

@@ -72,6 +72,9 @@ type slot struct {
 	unsaved *cached
 	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
 	pause, quiet pause
+	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
+	// scope, at lackedAt.
+	lackedBy, lackedAt time.Time
 }
 
 // pause is a time in which the provider is not asked.
@@ -120,16 +123,13 @@ func (t *table) get(key tokenstore.Key) *slot {
 		return s
 	}
 	if len(t.slots) >= t.most {
-		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool { return !s.busy() })
+		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.call == nil
+		})
 	}
 	s = &slot{key: key}
 	t.slots[key] = s
 	return s
-}
-
-// busy reports whether s has a refresh in progress.
-func (s *slot) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.call != nil
 }

@@ -69,7 +69,7 @@ const (
 type Manager struct {
 	vault         *tokenstore.Vault
 	providers     map[string]provider.Provider
-	spaces        map[string]string // see space
+	spaces        map[string]string // of providers that share accounts, see space
 	transport     http.RoundTripper
 	own           *http.Transport // transport, if the Manager made it
 	refreshBefore time.Duration
@@ -100,7 +100,7 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		events: c.OnEvent, logger: c.Logger, now: c.Now,
+		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
 		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
@@ -115,7 +115,7 @@ func New(c Config) (*Manager, error) {
 		}
 		m.providers[p.Name()] = p
 		if provider.IsX(p) {
-			m.spaces[p.Name()] = xSpace
+			m.spaces[p.Name()] = "x"
 		}
 	}
 	duration := func(name string, d, byDefault time.Duration) time.Duration {
@@ -142,9 +142,6 @@ func New(c Config) (*Manager, error) {
 	}
 	if m.own != nil {
 		m.transport = m.own
-	}
-	if m.logger == nil {
-		m.logger = slog.New(slog.DiscardHandler)
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -278,12 +275,10 @@ func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err err
 	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
-// tell reports an event. The zero began means that it took no time.
+// tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
 	e := event.Event{Kind: kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err}
-	if !began.IsZero() {
-		e.Duration = time.Since(began)
-	}
+	e.Duration = time.Since(began)
 	m.events.Tell(ctx, e)
 }
 
@@ -291,8 +286,4 @@ func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind,
 func (m *Manager) Format(f fmt.State, _ rune) { redact.Format(f, m) }
 
 // LogValue implements [slog.LogValuer].
-func (m *Manager) LogValue() slog.Value {
-	m.users.mu.RLock()
-	defer m.users.mu.RUnlock()
-	return redact.Value("client.Manager(%d users)", len(m.users.slots))
-}
+func (m *Manager) LogValue() slog.Value { return redact.Value("client.Manager") }

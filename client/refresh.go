@@ -53,10 +53,10 @@ const (
 
 // refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
-	old  *cached // what memory held when cached.lookAt had come
-	bad  string  // an access token that must be replaced although it has not expired
-	dead error   // not nil if the API has refused bad for good
-	call bool    // the application calls Refresh: only a rate limit delays it
+	old      *cached // what memory held when cached.lookAt had come
+	bad      string  // an access token that must be replaced although it has not expired
+	dead     error   // not nil if the API has refused bad for good
+	explicit bool    // the application calls Refresh: only a rate limit delays it
 }
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
@@ -126,7 +126,7 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 		case started, errors.Is(call.err, ErrReauthRequired):
 			return nil, call.err
 		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()),
-			req.call && !call.asked:
+			req.explicit && !call.asked:
 			// The call was for another request. Look at memory, and make one for req.
 		default:
 			return nil, call.err
@@ -146,7 +146,7 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	s := m.users.get(key)
 	t, err := m.inspect(ctx, s)
 	if err == nil {
-		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken, call: true})
+		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken, explicit: true})
 	}
 	return err
 }
@@ -234,9 +234,9 @@ func (r *refresh) read() (*cached, error) {
 		return r.refuse(errMarked)
 	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
 		return r.publish(c)
-	case refreshable && now.Before(pause.until) && !(r.req.call && !errors.Is(pause.err, provider.ErrRateLimited)):
+	case refreshable && now.Before(pause.until) && !(r.req.explicit && !errors.Is(pause.err, provider.ErrRateLimited)):
 		return nil, pause.err
-	case refreshable && now.Before(quiet.until) && r.req.bad != "" && !r.req.call:
+	case refreshable && now.Before(quiet.until) && r.req.bad != "" && !r.req.explicit:
 		return nil, unavailable(errQuiet)
 	case refreshable:
 		return r.ask()
@@ -279,7 +279,7 @@ func (r *refresh) ask() (*cached, error) {
 	r.fresh = m.remember(t)
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
-	if r.req.bad != "" && !r.req.call {
+	if r.req.bad != "" && !r.req.explicit {
 		r.s.quiet.extend(m.now(), quietFirst, quietMost)
 	}
 	r.s.mu.Unlock()
@@ -362,10 +362,6 @@ func (r *refresh) postpone(err error) (*cached, error) {
 	return nil, out
 }
 
-// unsure is the gen of a refresh whose token no request may use: the entry has changed, and
-// the store does not say to what.
-const unsure = math.MaxUint64
-
 // save stores the new token before it is used, unless another one was stored since read.
 func (r *refresh) save() (*cached, error) {
 	ctx, cancel := r.m.bound(r.m.base)
@@ -384,7 +380,7 @@ func (r *refresh) save() (*cached, error) {
 		case err == nil || answered(err):
 			return r.superseded()
 		default:
-			r.gen = unsure
+			r.gen = math.MaxUint64 // no request may use the token: the entry may have another
 		}
 	}
 	if err != nil {

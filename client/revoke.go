@@ -80,10 +80,10 @@ func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep str
 // remove deletes the entry of key, from memory and from the store, and then revokes its
 // tokens. It deletes the version that it has read, so each token is stored or revoked.
 func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
-	var tokens []tokenstore.Token
+	var tokens []tokenstore.Token // the newest first
 	add := func(t tokenstore.Token) {
-		same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
-		if t.AccessToken != "" && !slices.ContainsFunc(tokens, same) {
+		known := slices.ContainsFunc(tokens, func(o tokenstore.Token) bool { return o.AccessToken == t.AccessToken })
+		if !known && t.AccessToken != "" && t.AccessToken != keep {
 			tokens = append(tokens, t)
 		}
 	}
@@ -116,12 +116,10 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
 	for _, t := range tokens {
-		if keep == "" || t.AccessToken != keep {
-			m.revokeAt(revoke, key, t)
-		}
+		m.revokeAt(revoke, key, t)
 	}
 	if unread != nil && len(tokens) == 0 {
-		m.tell(ctx, key, event.RevokeFailed, time.Time{}, fmt.Errorf("%w: %w", errStore, unread))
+		m.tell(ctx, key, event.RevokeFailed, time.Now(), fmt.Errorf("%w: %w", errStore, unread))
 	}
 	if err != nil {
 		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))

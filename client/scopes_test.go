@@ -95,6 +95,38 @@ func TestMissingScopes(t *testing.T) {
 	})
 }
 
+// TestAUserWhoLacksAScopeCostsFewReads: polling must not cost a read each time, and a
+// consent must be seen at once all the same.
+func TestAUserWhoLacksAScopeCostsFewReads(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.wantToken("access-1")
+		u := provider.User{AccountID: "12", SignedInAt: time.Now()}
+		w.wantMissing(u, "dm.read", 1, "dm.read")
+		for range 100 {
+			w.wantMissing(u, "dm.read", 0, "dm.read")
+		}
+		time.Sleep(3*time.Second - 1)
+		w.wantMissing(u, "dm.read", 0, "dm.read")
+		time.Sleep(time.Nanosecond)
+		w.wantMissing(u, "dm.read", 1, "dm.read")
+
+		// The visitor comes back from X: a session of another sign-in, seen at once.
+		w.consent("tweet.read", "dm.read")
+		w.wantMissing(u, "dm.read", 0, "dm.read")
+		back := provider.User{AccountID: "12", SignedInAt: time.Now()}
+		w.wantMissing(back, "", 1, "dm.read")
+		w.wantMissing(u, "", 0, "dm.read")
+	})
+	bubble(t, func(w *world) { // a clock that is behind is no reason to wait
+		w.signIn()
+		w.wantToken("access-1")
+		w.wantMissing(provider.User{SignedInAt: time.Now()}, "dm.read", 1, "dm.read")
+		w.consent("dm.read")
+		w.wantMissing(provider.User{SignedInAt: time.Now().Add(-2 * time.Minute)}, "", 1, "dm.read")
+	})
+}
+
 func TestMissingScopesOfAnExpiredTokenNeedNoRefresh(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()

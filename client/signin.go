@@ -173,13 +173,10 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		defer cancel()
 		s.m.revokeAt(revoke, s.key, s.token)
 	}
-	if err != nil {
-		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+	if err = errors.Join(err, s.giveBack(ctx)); err != nil {
+		return fmt.Errorf("client: a failed sign-in was not undone: %w", unavailable(err))
 	}
-	if e := s.giveBack(ctx); e != nil {
-		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
-	}
-	return err
+	return nil
 }
 
 // putBack puts back the entry before, if the entry has the version that the sign-in wrote.
@@ -206,10 +203,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 	return err
 }
 
-// xSpace is the space of X's accounts, which X's two providers share.
-const xSpace = "x"
-
-// space returns the name that providers with the same accounts share.
+// space returns the name that providers with the same accounts share, as X's two do.
 func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
 
 // sameAccount reports whether two keys name tokens of the same account, whoever the user is.
