@@ -23,11 +23,9 @@ const (
 type cached struct {
 	token tokenstore.Token
 	again error // not nil if only a new sign-in helps
-	// version is the entry's. With again, it is empty unless the store did not accept the
-	// mark of a refusal.
+	// version is the entry's. With again, it is empty if the entry has the mark of a refusal.
 	version tokenstore.Version
-	// lookAt is when the token is refreshed in the background or, if it does not expire,
-	// when the store is read again.
+	// lookAt is when the token is refreshed or, if it does not expire, read again.
 	lookAt time.Time
 }
 
@@ -59,13 +57,12 @@ type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// next is the time, in Unix nanoseconds, before which no attempt in the background
-	// begins. A time after cur's lookAt means that an attempt has begun or failed.
+	// next, in Unix nanoseconds, is when the next attempt in the background may begin. A time
+	// after cur's lookAt means that an attempt has begun or failed.
 	next atomic.Int64
 
 	mu sync.Mutex // guards the fields below, and every write of a cached to cur
-	// gen counts this process's changes of the entry but those of refreshes. A refresh
-	// keeps nothing that it read before such a change.
+	// gen counts this process's changes of the entry but those of refreshes, see publish.
 	gen  uint64
 	call *refresh
 	// unsaved is a token that X has given the call and the store does not have yet.

@@ -51,7 +51,7 @@ type Config struct {
 }
 
 const (
-	leaseMargin   = time.Second // the end of a lease, for storing the provider's answer
+	leaseMargin   = time.Second // at a lease's end, for storing the provider's answer
 	storeTimeout  = 5 * time.Second
 	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
 	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
@@ -171,7 +171,7 @@ func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
 	return &http.Client{Transport: &sender{m: m, key: key, ctx: ctx}}
 }
 
-// check returns an error if the Manager is closed, or if key cannot name one of its tokens.
+// check returns an error if the Manager is closed or cannot have a token of key.
 func (m *Manager) check(key tokenstore.Key) error {
 	switch {
 	case m == nil:
@@ -277,9 +277,10 @@ func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err err
 
 // tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
-	e := event.Event{Kind: kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err}
-	e.Duration = time.Since(began)
-	m.events.Tell(ctx, e)
+	m.events.Tell(ctx, event.Event{
+		Kind: kind, Time: m.now(), Duration: time.Since(began),
+		Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err,
+	})
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.

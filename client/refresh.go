@@ -86,8 +86,8 @@ type refresh struct {
 // errChanged is for a step that found another entry than the one that was read.
 var errChanged = errors.New("the entry has changed")
 
-// join returns the refresh of s in progress, or starts one for req. Without a call and an
-// error a refresh has ended since the caller looked at memory.
+// join returns the refresh of s in progress, or starts one for req. It returns nothing if a
+// refresh has ended since the caller looked at memory.
 func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,10 +135,9 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 	return nil, ctx.Err()
 }
 
-// Refresh refreshes the token of key now, whatever its expiry. If a refresh is in
-// progress, here or in another process, Refresh waits for that one. It returns when ctx
-// ends, and the refresh continues. A token that works and cannot be refreshed is an
-// error, [ErrNotRefreshable]. While X limits the rate of refreshes, X is not asked.
+// Refresh refreshes the token of key now, or waits for a refresh in progress, here or in
+// another process. When ctx ends it returns, and the refresh continues. While X limits the
+// rate of refreshes, X is not asked. See also [ErrNotRefreshable].
 func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if err := m.check(key); err != nil {
 		return err

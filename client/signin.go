@@ -49,7 +49,7 @@ type Stored struct {
 	key   tokenstore.Key
 	token tokenstore.Token
 	opt   PutOptions
-	// before is the token before the sign-in, or nil. An unreadable entry has a version only.
+	// before is the token before, or nil. An unreadable entry has a version only.
 	before        *tokenstore.Token
 	beforeVersion tokenstore.Version
 	// put: the sign-in has begun to write the token. version is set if that succeeded.
@@ -167,8 +167,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	case errors.Is(err, tokenstore.ErrConflict):
 		err = nil // another sign-in came later
 	case s.put && s.before == nil:
-		// The token is not used, also if it could not be deleted. If there was an entry
-		// before, X's OAuth 1.0a may have given the same token again.
+		// Otherwise X's OAuth 1.0a may have given the same token again.
 		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 		defer cancel()
 		s.m.revokeAt(revoke, s.key, s.token)

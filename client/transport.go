@@ -181,7 +181,7 @@ func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 		return c, nil
 	}
 	// The token does not expire, and the store is to be read again. Requests wait for the
-	// first attempt. While the store is away, the others are in the background.
+	// first attempt only.
 	fresh, err := m.acquire(ctx, s, req)
 	if err == nil || errors.Is(err, ErrReauthRequired) {
 		return fresh, err
