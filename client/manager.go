@@ -134,14 +134,13 @@ func New(c Config) (*Manager, error) {
 	switch t := c.Transport.(type) {
 	case nil:
 		m.own = transport.New()
+		m.transport = m.own
 	case *http.Transport:
 		if t.ResponseHeaderTimeout == 0 {
 			m.own = t.Clone()
 			m.own.ResponseHeaderTimeout = transport.HeaderTimeout
+			m.transport = m.own
 		}
-	}
-	if m.own != nil {
-		m.transport = m.own
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -196,21 +195,16 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.stop()
 	m.mu.Unlock()
 
-	done := make(chan struct{})
-	go func() { m.wg.Wait(); close(done) }()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
-		m.cancel()
-		<-done
-	}
+	inTime := context.AfterFunc(ctx, m.cancel)
+	m.wg.Wait()
 	m.cancel()
 	if m.own != nil {
 		m.own.CloseIdleConnections()
 	}
-	return err
+	if !inTime() {
+		return fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
+	}
+	return nil
 }
 
 // spawn runs f in the background, unless the Manager is closed.
@@ -226,14 +220,10 @@ func (m *Manager) spawn(f func()) bool {
 
 // pause waits for d. It returns false if the Manager is closed meanwhile.
 func (m *Manager) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-m.stopping.Done():
-		return false
-	}
+	ctx, cancel := context.WithTimeout(m.stopping, d)
+	defer cancel()
+	<-ctx.Done()
+	return m.stopping.Err() == nil
 }
 
 // bound bounds calls to the store, unless ctx ends sooner.
@@ -258,15 +248,12 @@ func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, er
 }
 
 // retry calls write until its error is not [tokenstore.ErrConflict], after random pauses.
-func retry(ctx context.Context, write func() error) error {
+func retry(write func() error) error {
 	for failures := range 50 {
 		if err := write(); !errors.Is(err, tokenstore.ErrConflict) {
 			return err
 		}
-		select {
-		case <-time.After(rand.N(time.Millisecond << min(failures, 6))):
-		case <-ctx.Done():
-		}
+		time.Sleep(rand.N(time.Millisecond << min(failures, 6)))
 	}
 	return errors.New("the entry changes all the time")
 }

@@ -60,7 +60,7 @@ func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenst
 	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
 		return err
 	}
-	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil {
+	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
 		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
 	}
 	return nil
@@ -99,7 +99,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	s.mu.Unlock()
 	m.drop(key)
 	var unread error
-	err := retry(ctx, func() error {
+	err := retry(func() error {
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
 		t, v, err := m.vault.Get(ctx, key)

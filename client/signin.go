@@ -22,7 +22,7 @@ import (
 // has looked before has read the owner before the sign-in's step 3. Then only one of the two
 // writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
 // again. In the latter case the token may be deleted, too. So a sign-in that has found
-// another owner looks for the token in the end (giveBack). There are an owner and a token,
+// another owner looks for the token in the end (release). There are an owner and a token,
 // or neither.
 //
 // The entry has the former owners until their tokens are deleted. If the process ends before
@@ -119,7 +119,7 @@ func (s *Stored) store(ctx context.Context) error {
 		err = s.claim(ctx)
 	}
 	if err == nil {
-		err = s.giveBack(ctx)
+		err = s.m.release(ctx, s.key, s.ownerBefore)
 	}
 	s.FormerOwners = s.m.siblings(s.key, s.former...)
 	return err
@@ -172,7 +172,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		defer cancel()
 		s.m.revokeAt(revoke, s.key, s.token)
 	}
-	if err = errors.Join(err, s.giveBack(ctx)); err != nil {
+	if err = errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)); err != nil {
 		return fmt.Errorf("client: a failed sign-in was not undone: %w", unavailable(err))
 	}
 	return nil
@@ -230,7 +230,7 @@ var errKeep = errors.New("the owner stays")
 // what change got. Otherwise it begins again. The zero Owner means a free account.
 func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
 	space := m.space(key.Provider)
-	return retry(ctx, func() error {
+	return retry(func() error {
 		read, cancel := m.bound(ctx)
 		o, v, err := m.vault.Owner(read, space, key.AccountID)
 		cancel()
@@ -272,17 +272,12 @@ func (s *Stored) claim(ctx context.Context) error {
 	})
 }
 
-// giveBack undoes a claim if the user has no token of the account.
-func (s *Stored) giveBack(ctx context.Context) error {
-	if s.ownerBefore == nil {
+// release makes next the owner of key's account, if the key's user owns it and has no token
+// of it. A nil next changes nothing.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenstore.Owner) error {
+	if next == nil {
 		return nil
 	}
-	return s.m.release(ctx, s.key, *s.ownerBefore)
-}
-
-// release makes next the owner of key's account, if the key's user owns it and has no token
-// of it.
-func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
 	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != key.UserID || o.UserID == "" {
 			return o, errKeep
@@ -295,6 +290,6 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokensto
 			// A free account has no tokens.
 			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
 		}
-		return next, err
+		return *next, err
 	})
 }
