@@ -213,7 +213,7 @@ func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 func (r *refresh) read() (*cached, error) {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen, pause, quiet := s.gen, s.pause, s.quiet
+	gen := s.gen
 	s.mu.Unlock()
 	c, err := m.load(m.base, s)
 	if c == nil {
@@ -233,10 +233,6 @@ func (r *refresh) read() (*cached, error) {
 		return r.refuse(errMarked)
 	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
 		return r.publish(c)
-	case refreshable && now.Before(pause.until) && !(r.req.explicit && !errors.Is(pause.err, provider.ErrRateLimited)):
-		return nil, pause.err
-	case refreshable && now.Before(quiet.until) && r.req.bad != "" && !r.req.explicit:
-		return nil, unavailable(errQuiet)
 	case refreshable:
 		return r.ask()
 	case works && r.req.dead == nil:
@@ -245,8 +241,25 @@ func (r *refresh) read() (*cached, error) {
 	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
 
+// delayed returns an error if the provider must not be asked now.
+func (r *refresh) delayed() error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	p, now := r.s.pause, r.m.now()
+	switch {
+	case now.Before(p.until) && (!r.req.explicit || errors.Is(p.err, provider.ErrRateLimited)):
+		return p.err
+	case now.Before(r.s.quiet.until) && r.req.bad != "" && !r.req.explicit:
+		return unavailable(errQuiet)
+	}
+	return nil
+}
+
 // ask leases the entry and asks the provider.
 func (r *refresh) ask() (*cached, error) {
+	if err := r.delayed(); err != nil {
+		return nil, err
+	}
 	m, key := r.m, r.s.key
 	asked := time.Now()
 	ctx, cancel := m.bound(m.base)
@@ -338,7 +351,7 @@ func (r *refresh) refuse(why error) (*cached, error) {
 }
 
 // postpone ends a refresh that may succeed later. Requests get the same error until the
-// pause is over. There is none if the provider was not asked.
+// pause is over. A failure of the store makes no pause.
 func (r *refresh) postpone(err error) (*cached, error) {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
