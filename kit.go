@@ -188,7 +188,11 @@ func (s settings) isSignInPath(path string) bool {
 // other paths with 404, and logs the first. PublicURL's path may be stripped from requests.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
-	p := path.Clean("/" + r.URL.Path)
+	p := r.URL.Path
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	p = path.Clean(p)
 	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && strings.HasPrefix(rest+"/", base+"/") {
 		p = rest
 	}
