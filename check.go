@@ -161,8 +161,7 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	return true
 }
 
-// probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the
-// application's credentials before it checks the rest.
+// probe begins a sign-in, or ends an unknown one. X checks the credentials first.
 func probe(ctx context.Context, p provider.Provider) (err error) {
 	if !provider.IsX(p) {
 		return nil

@@ -217,8 +217,7 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// LoadUser puts the signed-in user into the request's context, for pages that all visitors
-// may see. See [middleware.Middleware.LoadUser].
+// LoadUser is for pages that all visitors may see. See [middleware.Middleware.LoadUser].
 func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
 
 // RequireUser passes requests of signed-in users to next. Other page loads are sent to the
@@ -255,8 +254,7 @@ func (k *Kit) Sessions() *session.Manager { return k.sessions }
 // Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present, for background jobs; see
-// [Client].
+// ClientFor returns the client of a user who need not be present, see [Client].
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. For users with several, choose
