@@ -16,29 +16,20 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Severity is the importance of a [Finding].
-type Severity string
-
-// The severities.
-const (
-	// SeverityError: sign-in does not work.
-	SeverityError Severity = "error"
-	// SeverityWarning: sign-in may not work, or not for all visitors.
-	SeverityWarning Severity = "warning"
-)
-
 // Finding is a problem that [Kit.Check] found.
 type Finding struct {
 	// Code is a stable word for the finding.
 	Code string `json:"code"`
-	// Severity is the importance.
-	Severity Severity `json:"severity"`
+	// Severity is "error" if sign-in does not work, and "warning" if it may not work, or not
+	// for all visitors.
+	Severity string `json:"severity"`
 	// Provider is the provider with the problem, or empty.
 	Provider string `json:"provider,omitempty"`
 	// Problem says what is wrong, and Fix what to do.
@@ -67,19 +58,18 @@ func (c *checks) add(applies bool, name string, args ...any) {
 	c.found = append(c.found, f)
 }
 
-// Check looks for common mistakes of deployments. It compares PublicURL with the request r,
-// which may be nil, and this machine's clock with X's. It finds credentials that X refuses or
-// that are in the wrong fields, a callback that is not registered, and stores that cannot be
-// read. It makes up to three requests to X, which cost no credits, and one read of each store.
-//
-// Call it at the start or from a page for operators only: findings quote errors of stores.
-// The headers of r are compared and never trusted. Check cannot find a missing callback of
-// OAuth 2.0: X shows that error only to visitors.
+// Check looks for common mistakes of deployments, in the Config, the request r, which may be
+// nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
+// to three requests to X, which cost no credits, and one read of each store. Call it at the
+// start or from a page for operators only: findings quote errors of stores.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c := checks{settings: k.cfg}
-	c.checkConfig()
+	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
+	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
+	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
+	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
 	if r != nil {
 		c.checkRequest(r)
 	}
@@ -98,32 +88,24 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 		}
 		fix := cmp.Or(problem.Fix, "see the log")
 		f := Finding{
-			Code: cmp.Or(problem.Reason, problem.Code), Severity: SeverityError, Provider: p.Name(),
+			Code: cmp.Or(problem.Reason, problem.Code), Severity: "error", Provider: p.Name(),
 			Problem: cmp.Or(problem.Cause, "X refused: "+err.Error()+"."), Fix: strings.ToUpper(fix[:1]) + fix[1:] + ".",
 		}
 		if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
-			f.Severity = SeverityWarning
+			f.Severity = "warning"
 		}
 		c.found = append(c.found, f)
 	}
 	return c.found
 }
 
-// checkConfig checks settings that work but are probably mistakes. A client id of X decodes to
-// a text that ends in ":1:ci". X does not promise that, so a client id of another form is a
-// warning.
-func (c *checks) checkConfig() {
-	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
-	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
-	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
-	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
-}
-
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
 	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
-	c.add(!sameHost(c.public, host), "public_url_host", c.public.Host, host)
+	u := &url.URL{Scheme: c.public.Scheme, Host: host}
+	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)
+	c.add(!same, "public_url_host", c.public.Host, host)
 	c.add(!c.secure() && https, "request by https")
 	c.add(c.secure() && !https && (proto != "" || loopback.Is(hostname(host))), "request by http")
 }
@@ -135,27 +117,22 @@ func (c *checks) checkStores(ctx context.Context) {
 	if c.Session.Manager != nil {
 		sessions = c.Session.Manager.Store
 	}
-	within := func(find func(ctx context.Context) error) error {
+	check := func(name string, find func(ctx context.Context) error) {
 		short, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		return find(short)
+		err := find(short)
+		failed := err != nil && !errors.Is(err, tokenstore.ErrNotFound)
+		c.add(failed && ctx.Err() == nil, name, err) // otherwise the caller has gone
 	}
-	err := within(func(ctx context.Context) (err error) {
-		if s, ok := sessions.(scs.CtxStore); ok {
-			_, _, err = s.FindCtx(ctx, missing)
-		} else if sessions != nil {
-			_, _, err = sessions.Find(missing)
-		}
-		return err
-	})
-	c.add(err != nil && ctx.Err() == nil, "session_store", err) // otherwise the caller has gone
-	err = within(func(ctx context.Context) (err error) {
-		if c.TokenStore != nil {
-			_, err = c.TokenStore.Get(ctx, Key{Provider: ".check", UserID: missing})
-		}
-		return err
-	})
-	c.add(err != nil && !errors.Is(err, tokenstore.ErrNotFound) && ctx.Err() == nil, "token_store", err)
+	if s, ok := sessions.(scs.CtxStore); ok {
+		check("session_store", func(ctx context.Context) error { _, _, err := s.FindCtx(ctx, missing); return err })
+	} else if sessions != nil {
+		check("session_store", func(context.Context) error { _, _, err := sessions.Find(missing); return err })
+	}
+	if s := c.TokenStore; s != nil {
+		missing := Key{Provider: ".check", UserID: missing}
+		check("token_store", func(ctx context.Context) error { _, err := s.Get(ctx, missing); return err })
+	}
 }
 
 // checkClock compares clocks by the Date of a response of the API, and reports whether X could
@@ -167,7 +144,8 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	if err != nil {
 		return true
 	}
-	own := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	own := transport.New()
+	own.DisableKeepAlives = true
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
 		c.add(true, "unreachable")
@@ -178,13 +156,12 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	skew := time.Since(theirs)
 	c.add(err == nil && skew.Abs() > xplatform.MaxClockSkew/2, "clock_skew", skew.Round(time.Second))
 	if err == nil && skew.Abs() > xplatform.MaxClockSkew {
-		c.found[len(c.found)-1].Severity = SeverityError
+		c.found[len(c.found)-1].Severity = "error"
 	}
 	return true
 }
 
-// probe begins a sign-in, or with OAuth 2.0 ends one that does not exist. X checks the
-// application's credentials before it checks the rest.
+// probe begins a sign-in, or ends an unknown one. X checks the credentials first.
 func probe(ctx context.Context, p provider.Provider) (err error) {
 	if !provider.IsX(p) {
 		return nil
@@ -201,12 +178,6 @@ func probe(ctx context.Context, p provider.Provider) (err error) {
 		}
 	}
 	return err
-}
-
-// sameHost reports whether host, as in a Host header, is the host of u.
-func sameHost(u *url.URL, host string) bool {
-	other := &url.URL{Scheme: u.Scheme, Host: host}
-	return strings.EqualFold(u.Hostname(), other.Hostname()) && port(u) == port(other)
 }
 
 func port(u *url.URL) string {

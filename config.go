@@ -17,60 +17,53 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Config configures a [Kit]. PublicURL and one pair of credentials are required. Secrets are
-// required too, unless PublicURL is a loopback address. [New] copies what it keeps.
+// Config configures a [Kit]. PublicURL, one pair of credentials and, unless PublicURL is a
+// loopback address, Secrets are required. [New] copies what it keeps.
 type Config struct {
-	// PublicURL is the address of the site as visitors see it, such as https://example.com,
-	// perhaps with a path. The callback to register at X is PublicURL + Paths.Base +
-	// "/callback". Cookies are Secure if PublicURL is https.
+	// PublicURL is the address of the site as visitors see it, perhaps with a path. The
+	// callback to register at X is PublicURL + Paths.Base + "/callback". Cookies are Secure
+	// if PublicURL is https.
 	PublicURL string
-	// ClientID and ClientSecret are the application's OAuth 2.0 credentials at X. Public
-	// clients (Native App, Single Page App) have no secret. The provider's name is "x".
+	// ClientID and ClientSecret are the OAuth 2.0 credentials at X. Public clients (Native
+	// App, Single Page App) have no secret. The provider's name is "x".
 	ClientID, ClientSecret string
 	// OAuth1 configures OAuth 1.0a. The provider's name is "x-oauth1".
 	OAuth1 OAuth1Config
-	// Scopes are requested at an OAuth 2.0 sign-in. The default is tweet.read, users.read
-	// and offline.access, without which the client stops working after two hours. Use
-	// [Kit.RequireScopes] for scopes that only some pages need.
+	// Scopes are requested at an OAuth 2.0 sign-in, see also [Kit.RequireScopes]. The default
+	// is tweet.read, users.read and offline.access, without which tokens end after two hours.
 	Scopes []string
 	// Providers are additional providers. The first of all providers (x, x-oauth1, then
 	// these) is used at Paths.Base + "/login", and each at Paths.Base + "/login/<name>".
 	Providers []provider.Provider
 
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
-	// of pending sign-ins and the stored tokens: the newest seals, all of them open. Without
-	// Secrets, New makes a random one if PublicURL is a loopback address and TokenStore is
-	// not set. `openssl rand -base64 32` makes a secret, [ParseSecrets] reads them from one
-	// variable, and [Kit.ReencryptTokens] describes how to replace one.
+	// of pending sign-ins and the stored tokens: the newest seals, all of them open. The
+	// default, for a loopback PublicURL without TokenStore, is a random one. [ParseSecrets]
+	// reads them from one variable, and [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
 	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
-	// accounts. The default is memory, for one process. Replicas that share Session.Store
-	// must share TokenStore too. Kits of different applications at X must not share one.
+	// accounts. Replicas share it with Session.Store. Kits of different applications at X
+	// must not share one. The default is memory, for one process.
 	TokenStore tokenstore.Store
-	// Session configures the sessions.
-	Session SessionConfig
-	// Paths has the kit's paths.
-	Paths Paths
+	Session    SessionConfig
+	Paths      Paths
 	// X has the addresses of X, for tests and proxies.
 	X XEndpoints
 
-	// OnSignIn decides who may sign in, and sets the application's id of the user. See
-	// [handlers.Config]. By default everyone may sign in.
+	// OnSignIn decides who may sign in, and sets the application's id of the user, see
+	// [handlers.Config]. By default everyone may.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
-	// Pages configures the pages that the kit shows.
-	Pages PagesConfig
+	Pages   PagesConfig
 	// LoginOptions returns the options of a sign-in, such as ForceLogin, for its request.
 	LoginOptions func(r *http.Request) provider.Options
-	// Success answers the callback of a successful sign-in, in place of the redirect to the
-	// return path ([handlers.ReturnPath]). [User], [Client] and gologin's token readers work
-	// in it. Failure answers a failed login or callback, in place of the page:
-	// gologin.ErrorFromContext returns the error, and [page.ProblemFor] its status and texts.
+	// Success answers a successful sign-in, in place of the redirect to [handlers.ReturnPath].
+	// [User], [Client] and gologin's token readers work in it. Failure answers a failed login
+	// or callback, in place of the page: see gologin.ErrorFromContext and [page.ProblemFor].
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
-	Logger *slog.Logger
-	// Advanced has settings that few applications need.
+	Logger   *slog.Logger
 	Advanced Advanced
 }
 
@@ -87,24 +80,22 @@ type OAuth1Config struct {
 
 // SessionConfig configures the sessions: set Manager, or the other fields, or none.
 type SessionConfig struct {
-	// Store is any session store of scs. The default is memory, for one process. Two
-	// kits must not share a store, unless each may take the other's users as its own.
+	// Store is any session store of scs, not shared by kits with different users. The default
+	// is memory, for one process.
 	Store scs.Store
 	// CookieName is the name of the session cookie. The default is __Host-xsignin if
 	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
 	CookieName string
 	// Lifetime is the longest time that a new session lasts. The default is 14 days.
 	Lifetime time.Duration
-	// IdleTimeout ends a session that has not been used for so long. The default 0 means
-	// never.
+	// IdleTimeout ends a session that has not been used for so long. The default is never.
 	IdleTimeout time.Duration
-	// Manager is the application's own scs manager, with its cookie, store and lifetimes.
-	// New wraps its Store, so that a session that was signed out cannot come back. Its
-	// cookie must be Secure if PublicURL is https, unless SecurePerRequest is set. It must
-	// have HashTokenInStore, so that a stolen store opens no session.
+	// Manager is the application's own scs manager. New wraps its Store, so that a session
+	// that was signed out cannot come back. It must have HashTokenInStore, so that a stolen
+	// store opens no session, and a Secure cookie if PublicURL is https.
 	Manager *scs.SessionManager
-	// SecurePerRequest says that the application sets the Secure attribute of Manager's
-	// cookie for each request, for example to serve plain http in a local network, too.
+	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
+	// for each request.
 	SecurePerRequest bool
 }
 
@@ -119,63 +110,51 @@ type Paths struct {
 
 // XEndpoints has the addresses of X.
 type XEndpoints struct {
-	// APIURL is the address of X's API, for both protocols, without a version path such as
-	// /2. The default is https://api.x.com. Only loopback addresses may be plain http.
+	// APIURL is the address of X's API, without a version path such as /2. Only loopback
+	// addresses may be plain http. The default is https://api.x.com.
 	APIURL string
-	// AuthorizeURL is OAuth 2.0's consent page. The default is
-	// https://x.com/i/oauth2/authorize.
+	// AuthorizeURL is OAuth 2.0's consent page, by default https://x.com/i/oauth2/authorize.
 	AuthorizeURL string
 	// Transport carries every request to X. By default the kit makes a transport.
 	Transport http.RoundTripper
 }
 
-// PagesConfig configures the pages that the kit shows: one before a sign-out, and one for
-// each failure.
+// PagesConfig configures the pages that the kit shows: before a sign-out, and for failures.
 type PagesConfig struct {
-	// Render shows a page in the application's layout; see [page.Pages]. Nil means the
-	// default layout.
+	// Render shows a page in the application's layout, see [page.Pages].
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
-	// Translate replaces the texts of a page or of a problem document by those of the
-	// visitor's language; see [page.Pages]. Nil means English.
+	// Translate replaces the English texts of a page or a problem document, see [page.Pages].
 	Translate func(r *http.Request, p *Page)
 	// SiteName is shown on each page. It may be empty.
 	SiteName string
-	// Accent is the colour of the main button, such as "#1d9bf0". The default is black, or
-	// white in dark mode.
+	// Accent is the main button's colour, such as "#1d9bf0". The default is black or white.
 	Accent string
-	// Interstitial reports whether a page load is sent to X through a small page. The page
-	// is for phones whose X app would open the link and end the sign-in in another browser:
-	// [handlers.OnPhones] suits sites with many visitors on phones. The default is never.
+	// Interstitial reports whether a page load is sent to X through a small page, by default
+	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
-	// LoggedOut answers a successful sign-out, in place of the redirect to the form's
-	// return_to. For example, it deletes the application's own cookies.
+	// LoggedOut answers a successful sign-out, in place of the redirect to return_to.
 	LoggedOut http.Handler
 }
 
 // Advanced has settings that few applications need.
 type Advanced struct {
-	// Native lets the application's own programs on phones and desktops sign in at
-	// Paths.Base + "/native"; see [handlers.Handlers.Native]. By default none may.
+	// Native lets the application's programs on phones and desktops sign in, see
+	// [handlers.Handlers.Native]. By default none may.
 	Native handlers.NativeClients
-	// KeepTokensOnLogout keeps the tokens of users who sign out, for applications that act
-	// for users who are away. By default a sign-out revokes and deletes them.
+	// KeepTokensOnLogout keeps the tokens at a sign-out, which otherwise ends them.
 	KeepTokensOnLogout bool
-	// AllowAccountTransfer lets a user connect an account at X that another user of the
-	// application has connected. It needs OnSignIn. The former user's tokens for the account
-	// are revoked and deleted, and that user's sessions with the account end. By default
-	// such a sign-in fails with [ErrAccountTaken].
+	// AllowAccountTransfer lets a user connect an account that another user of the
+	// application has connected, whose tokens and sessions for the account end. It needs
+	// OnSignIn. By default such a sign-in fails with [ErrAccountTaken].
 	AllowAccountTransfer bool
-	// RevokeReplaced revokes at X the token that a new sign-in or consent replaces, in the
-	// background. By default it stays valid at X until it expires. Try it with your
-	// application first: X may end the new token too.
+	// RevokeReplaced revokes the token that a sign-in or consent replaces. Try it first: X may
+	// end the new token too. By default the token stays valid until it expires.
 	RevokeReplaced bool
-	// RefreshBefore is how long before its expiry a token is refreshed. The default is 5
-	// minutes.
+	// RefreshBefore is how long before its expiry a token is refreshed, by default 5 minutes.
 	RefreshBefore time.Duration
-	// Timeout limits one login, callback or logout, with its requests to X and to the
-	// stores. The default is 10 seconds. Keep it below the WriteTimeout of the http.Server
-	// and the timeouts of proxies. After a failure, undoing what was saved takes up to 5
-	// seconds more.
+	// Timeout limits one login, callback or logout, by default to 10 seconds. Undoing what a
+	// failed one has saved takes up to 5 seconds more. The WriteTimeout of the http.Server
+	// and the timeouts of proxies must be longer.
 	Timeout time.Duration
 }
 

@@ -13,20 +13,13 @@
 //	mux.Handle("/auth/", kit)
 //	mux.Handle("/photos", kit.RequireUser(photos))
 //
-// In a handler behind RequireUser, [User] returns the user, and [Client] returns an
-// *http.Client that signs requests to X's API, refreshes the token before it expires, and
-// sends credentials nowhere else. Put pages that need more permissions than the sign-in
-// requests behind [Kit.RequireScopes], which requests them there.
+// In a handler behind RequireUser, [User] returns the user, and [Client] the user's
+// *http.Client for X's API. [Kit.RequireScopes] is for pages that need more permissions than
+// the sign-in requests.
 //
-// # What goes wrong in deployments
-//
-// The callback registered at X must equal PublicURL + "/auth/callback" to the letter:
-// scheme, host, port, path. Behind a proxy, set PublicURL to the address that visitors type;
-// the kit takes nothing from headers. OAuth 1.0a has a consumer key and secret, and OAuth 2.0
-// has a client id and secret; they are not interchangeable. [Kit.Check] finds such mistakes
-// and says how to fix them.
-//
-// # Packages
+// The callback registered at X must equal PublicURL + "/auth/callback" to the letter. Behind
+// a proxy, PublicURL is the address that visitors type: the kit takes nothing from headers.
+// [Kit.Check] finds mistakes of a deployment and says how to fix them.
 //
 // A program can do all of this with the packages below this one: handlers (login, callback,
 // logout), middleware, client (tokens in use), session, provider, tokenstore, event and page.

@@ -23,8 +23,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Kit is "Sign in with X", ready to mount. It is the http.Handler of the paths under
-// Config.Paths.Base, and makes the middleware. Goroutines may share it.
+// Kit is the http.Handler of the paths under Config.Paths.Base, and makes the middleware.
+// Goroutines may share it.
 type Kit struct {
 	cfg       settings
 	routes    map[string]http.Handler // by path, without the path of PublicURL
@@ -37,9 +37,9 @@ type Kit struct {
 	misplaced *sync.Once // logs that the kit is not mounted at Config.Paths.Base
 }
 
-// New validates cfg and makes a Kit. It reports all configuration errors at once, each with
-// the name of its field. It logs the callback to register at X, and a warning for settings
-// that work but not as most applications need, such as stored sessions without stored tokens.
+// New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
+// callback to register at X, and warnings for settings that work but not as most applications
+// need, such as stored sessions without stored tokens.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {
@@ -48,9 +48,6 @@ func New(cfg Config) (*Kit, error) {
 	warnings := c.warnings() // before session.FromSCS wraps the store
 	k := &Kit{cfg: c, misplaced: new(sync.Once)}
 	if err := k.build(); err != nil {
-		if k.clients != nil {
-			err = errors.Join(err, k.clients.Close(context.Background()))
-		}
 		return nil, ownNames(err)
 	}
 	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
@@ -68,13 +65,12 @@ func (k *Kit) build() error {
 	if err := k.addProviders(); err != nil {
 		return err
 	}
-	if c.TokenStore == nil {
-		c.TokenStore = tokenstore.NewMemory()
-	}
-	vault, err := tokenstore.NewVault(c.TokenStore, c.secrets...)
+	store := cmp.Or[tokenstore.Store](c.TokenStore, tokenstore.NewMemory())
+	vault, err := tokenstore.NewVault(store, c.secrets...)
 	if err != nil {
 		return err
 	}
+	k.vault = vault
 	cookie := strings.TrimPrefix(own.CookieName, "__Host-")
 	if own.Manager != nil {
 		cookie = own.Manager.Cookie.Name
@@ -94,7 +90,6 @@ func (k *Kit) build() error {
 	if err != nil {
 		return err
 	}
-	k.vault = vault
 	k.clients, err = client.New(client.Config{
 		Vault: vault, Providers: k.providers, Transport: c.X.Transport, RefreshBefore: c.Advanced.RefreshBefore,
 		OnEvent: c.OnEvent, Logger: c.Logger,
@@ -169,8 +164,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	return nil
 }
 
-// origin is PublicURL's origin as browsers write it: the host in lower case, and no default
-// port.
+// origin is PublicURL's origin as browsers write it: in lower case, without default port.
 func (s settings) origin() string {
 	defaultPort := ":" + port(&url.URL{Scheme: s.public.Scheme})
 	return s.public.Scheme + "://" + strings.TrimSuffix(strings.ToLower(s.public.Host), defaultPort)
@@ -182,8 +176,7 @@ func (s settings) callback() string { return s.public.String() + s.Paths.Base + 
 // secure reports whether cookies are Secure.
 func (s settings) secure() bool { return s.public.Scheme == "https" }
 
-// isSignInPath reports whether path, with or without PublicURL's path, belongs to the login
-// or the callback.
+// isSignInPath reports whether path, perhaps below PublicURL's, is of the login or the callback.
 func (s settings) isSignInPath(path string) bool {
 	rest, ok := strings.CutPrefix(strings.TrimPrefix(path, s.public.Path), s.Paths.Base+"/")
 	name, _, _ := strings.Cut(rest, "/")
@@ -191,9 +184,8 @@ func (s settings) isSignInPath(path string) bool {
 }
 
 // ServeHTTP serves login, login/<provider>, callback, callback/<provider>, logout and session
-// under Config.Paths.Base, and native if Config.Advanced.Native allows any program. It works
-// behind an [http.StripPrefix] of PublicURL's path, but not of Config.Paths.Base. It answers
-// other paths with 404, and logs the first of them.
+// under Config.Paths.Base, and native if Config.Advanced.Native allows any program. It answers
+// other paths with 404, and logs the first. PublicURL's path may be stripped from requests.
 func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := k.cfg.Paths.Base
 	p := r.URL.Path
@@ -201,10 +193,10 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p = "/" + p
 	}
 	p = path.Clean(p)
-	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && within(rest, base) {
+	if rest, ok := strings.CutPrefix(p, k.cfg.public.Path); ok && strings.HasPrefix(rest+"/", base+"/") {
 		p = rest
 	}
-	if !within(p, base) {
+	if !strings.HasPrefix(p+"/", base+"/") {
 		k.misplaced.Do(func() {
 			shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
 			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
@@ -225,31 +217,23 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// within reports whether path is base or below it.
-func within(path, base string) bool {
-	rest, ok := strings.CutPrefix(path, base)
-	return ok && (rest == "" || rest[0] == '/')
-}
-
-// LoadUser puts the signed-in user into the request's context, for pages that all visitors
-// may see. See [middleware.Middleware.LoadUser].
+// LoadUser is for pages that all visitors may see. See [middleware.Middleware.LoadUser].
 func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
 
 // RequireUser passes requests of signed-in users to next. Other page loads are sent to the
-// login and come back, and scripts get status 401. It must not protect the kit itself: no
-// user could sign in, and the log says so. See [middleware.Middleware.RequireUser].
+// login and come back, and scripts get status 401. It must not protect the kit itself. See
+// [middleware.Middleware.RequireUser].
 func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
 
 // RequireScopes is RequireUser for users whose token has all of scopes. Other page loads are
-// sent to X's consent page and come back. Scripts get status 403. Call it when the program
-// starts, on every replica. See [middleware.Middleware.RequireScopes].
+// sent to X's consent page and come back, and scripts get status 403. Every replica calls it
+// at its start. See [middleware.Middleware.RequireScopes].
 func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	return k.gate.RequireScopes(scopes...)
 }
 
-// LoginURL returns the path of the login with the named provider, for a link. An empty name
-// means the first provider. returnTo is the path to return to, or "" for
-// Config.Paths.DefaultReturnTo. LoginURL does not check that the provider exists.
+// LoginURL returns the path of the login, for a link. An empty name means the first provider,
+// and an empty returnTo Config.Paths.DefaultReturnTo. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
 	if name != "" && name != k.providers[0].Name() {
@@ -270,12 +254,11 @@ func (k *Kit) Sessions() *session.Manager { return k.sessions }
 // Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present, for background jobs; see
-// [Client].
+// ClientFor returns the client of a user who need not be present, see [Client].
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
-// ClientForUser is [Kit.ClientFor] for a user with one account. Users with several are an
-// error: choose a key of [Kit.Accounts]. See [client.Manager.ClientForUser].
+// ClientForUser is [Kit.ClientFor] for a user with one account. For users with several, choose
+// a key of [Kit.Accounts]. See [client.Manager.ClientForUser].
 func (k *Kit) ClientForUser(ctx context.Context, userID string) (*http.Client, error) {
 	return k.clients.ClientForUser(ctx, userID)
 }
@@ -290,37 +273,34 @@ func (k *Kit) Accounts(ctx context.Context, userID string) ([]client.Account, er
 // [client.ErrNotRefreshable] means that the token does not expire, or has no refresh token.
 func (k *Kit) RefreshToken(ctx context.Context, key Key) error { return k.clients.Refresh(ctx, key) }
 
-// RevokeToken deletes a token and revokes it at the provider. Sessions do not end. The next
-// request through the user's client fails with [ErrReauthRequired]. See
-// [client.Manager.Revoke].
+// RevokeToken deletes a token and revokes it at the provider. Sessions do not end. The user's
+// client then fails with [ErrReauthRequired]. See [client.Manager.Revoke].
 func (k *Kit) RevokeToken(ctx context.Context, key Key) error { return k.clients.Revoke(ctx, key) }
 
-// ReleaseAccount is for a user who unlinks an account. It makes the account free for every
-// user of the application, and deletes and revokes the user's tokens of it, by both of X's
-// protocols. Sessions do not end. See [client.Manager.ReleaseAccount].
+// ReleaseAccount unlinks an account: it makes the account free for others, and ends the user's
+// tokens of it. Sessions do not end. See [client.Manager.ReleaseAccount].
 func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 	return k.clients.ReleaseAccount(ctx, key)
 }
 
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
-// go on. It is one of four steps to replace a secret without signing users out. The other
-// steps restart one replica after the other:
+// go on. It is a step to replace a secret without signing users out:
 //
 //	Secrets: []string{old}        // so far
 //	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals
 //	Secrets: []string{fresh, old} // 2. everywhere: fresh seals
 //	kit.ReencryptTokens(ctx)      // 3. on one replica, until it returns nil
-//	Secrets: []string{fresh}      // 4. everywhere, at least ten minutes after step 2
+//	Secrets: []string{fresh}      // 4. everywhere, ten minutes after step 2 for pending sign-ins
 //
-// Pending sign-ins need the ten minutes. [tokenstore.Vault.Reencrypt] describes the results.
+// [tokenstore.Vault.Reencrypt] describes the results.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.vault.Reencrypt(ctx)
 }
 
-// SignOutEverywhere ends every session of a user on all replicas that share sessions. userID
-// is [provider.User].ID. Unless Config.Advanced.KeepTokensOnLogout is set, the user's tokens
-// are then revoked at X and deleted. An error means that not all sessions may have ended, and
-// the tokens are unchanged. To lock a user out, refuse the user in Config.OnSignIn too.
+// SignOutEverywhere ends every session of a user, a [provider.User].ID, on all replicas.
+// Unless Config.Advanced.KeepTokensOnLogout is set, it then revokes and deletes the user's
+// tokens. An error means that not all sessions may have ended, and the tokens are unchanged.
+// To lock a user out, refuse the user in Config.OnSignIn too.
 func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }
@@ -337,15 +317,14 @@ func (k Kit) Format(f fmt.State, _ rune) { redact.Format(f, k) }
 // LogValue implements [slog.LogValuer].
 func (k Kit) LogValue() slog.Value { return redact.Value("xsignin.Kit(%v)", k.cfg.Config) }
 
-// User returns the signed-in user, from the context of a request that went through
-// [Kit.RequireUser] or [Kit.LoadUser]. The second value is false if no user is signed in.
+// User returns the signed-in user of a request that went through [Kit.RequireUser] or
+// [Kit.LoadUser]. The second value is false if no user is signed in.
 func User(ctx context.Context) (provider.User, bool) { return middleware.User(ctx) }
 
-// Client returns the client of the signed-in user, from the context of a request that went
-// through [Kit.RequireUser] or [Kit.LoadUser]. The client signs requests to X's API and sends
-// none to other hosts. It reads the token at its first request and refreshes it when it
-// expires. Its requests fail with [ErrReauthRequired] if X no longer accepts the token, and
-// with [client.ErrNoUser] if no user is signed in. Client never returns nil.
+// Client returns the client of the signed-in user, see [User]. It signs requests to X's API,
+// sends none to other hosts, and refreshes the token. Its requests fail with
+// [ErrReauthRequired] if X no longer accepts the token, and with [client.ErrNoUser] if no user
+// is signed in. Client never returns nil.
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
 
 // Errors of package client that most applications test for.

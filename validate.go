@@ -21,8 +21,7 @@ import (
 	"github.com/xsignin/xsignin/internal/seal"
 )
 
-// settings is a Config with valid fields and defaults. Other packages validate the fields
-// that are theirs.
+// settings is a Config with valid fields and defaults, but for fields of other packages.
 type settings struct {
 	Config
 	public  *url.URL
@@ -132,8 +131,7 @@ func (s *settings) validateSecrets(faults *configerr.List) {
 }
 
 // ParseSecrets splits the value of a variable into the secrets for Config.Secrets, newest
-// first. Spaces and line breaks separate them. An empty value has no secrets. An error never
-// shows a secret.
+// first, at spaces and line breaks. An empty value has none. An error never shows a secret.
 func ParseSecrets(value string) ([]string, error) {
 	secrets := strings.Fields(value)
 	for i, s := range secrets {
@@ -191,8 +189,7 @@ func (s settings) warnings() (found []string) {
 	return found
 }
 
-// parts has the part of [Config] with a setting that another package validates, if it is not
-// Config itself.
+// parts has the part of [Config] with a setting that another package validates.
 var parts = map[string]string{
 	"APIURL": "X.", "AuthorizeURL": "X.", "Transport": "X.",
 	"ConsumerKey": "OAuth1.", "ConsumerSecret": "OAuth1.", "AccessType": "OAuth1.", "FetchProfile": "OAuth1.",

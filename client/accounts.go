@@ -19,10 +19,9 @@ type Account struct {
 	Token tokenstore.Token
 }
 
-// Accounts lists the tokens of all accounts of a user, ordered by provider and account. An
-// account that is connected by both of X's protocols has two. Tokens of providers that the
-// Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
-// userID is the ID of a [provider.User].
+// Accounts lists the tokens of a user, who is a [provider.User].ID, by provider and account.
+// An account that is connected by both of X's protocols has two. Tokens of providers that
+// the Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
 func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -56,10 +55,9 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }
 
-// ClientForUser is [Manager.Client] for a user with one account. It reads the store. The
-// error is [ErrReauthRequired] if the user has no account. A user with several accounts is
-// an error as well: choose a key of [Manager.Accounts]. If the account is connected by
-// both of X's protocols, the client uses OAuth 2.0.
+// ClientForUser is [Manager.Client] for a user with one account. It reads the store. A user
+// without accounts is [ErrReauthRequired], and one with several is an error as well. If the
+// account is connected by both of X's protocols, the client uses OAuth 2.0.
 func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Client, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -76,10 +74,9 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 	return m.Client(context.Background(), keys[0]), nil
 }
 
-// Token returns the stored token of key without its secrets: expiry, scopes, kind and
-// whether the user has to sign in again. It reads the store at each call, so it finds what
-// another replica wrote. While the store does not answer, it returns the token in memory.
-// It makes no refresh. Without an entry the error is [ErrReauthRequired].
+// Token returns the stored token of key without its secrets. It reads the store at each
+// call, and makes no refresh. While the store does not answer, it returns the token in
+// memory. Without an entry the error is [ErrReauthRequired].
 func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Token, error) {
 	if m.stopping.Err() != nil {
 		return tokenstore.Token{}, ErrClosed
@@ -91,24 +88,8 @@ func (m *Manager) Token(ctx context.Context, key tokenstore.Key) (tokenstore.Tok
 	return t.Redacted(), nil
 }
 
-// NeedsReauth returns [ErrReauthRequired] if the user has to sign in again. It reads the
-// store only if this process has found so before, since a sign-in on another replica may
-// have solved it. Otherwise it returns nil without a read, and a request may still find
-// that the token is refused. It is cheap enough for every page of a signed-in user.
-func (m *Manager) NeedsReauth(ctx context.Context, key tokenstore.Key) error {
-	if m.stopping.Err() != nil {
-		return ErrClosed
-	}
-	s := m.users.get(key)
-	if known := s.cur.Load(); known == nil || known.again == nil {
-		return nil
-	}
-	_, err := m.inspect(ctx, s)
-	return err
-}
-
-// inspect reads the entry of s, and corrects what is in memory. While the store does not
-// answer, it returns the token in memory if that works.
+// inspect reads the entry of s, and corrects memory. While the store does not answer, it
+// returns the token in memory if that works.
 func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error) {
 	s.mu.Lock()
 	gen, unsaved, known := s.gen, s.unsaved, s.cur.Load()
@@ -116,7 +97,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	if unsaved != nil && unsaved == known {
 		return known.token, nil // newer than the stored token
 	}
-	c, err := m.load(ctx, s, false)
+	c, err := m.load(ctx, s)
 	switch {
 	case c == nil && known.good(m.now()) && ctx.Err() == nil:
 		return known.token, nil
@@ -132,31 +113,33 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 }
 
 // MissingScopes returns those of scopes that the token of u lacks, whether or not the
-// token has expired. An OAuth 1.0a token has no scopes and lacks none: the application's
-// access level decides at each call, and only X knows it.
+// token has expired. An OAuth 1.0a token lacks none: only X knows the application's access
+// level. The error is [ErrReauthRequired] if there is no token or it was refused.
 //
-// MissingScopes reads the store if no token is in memory, or if the token in memory lacks
-// a scope: another replica may have stored a consent. That answer counts for three seconds,
-// but not for a later sign-in, by u.SignedInAt. While the store does not answer, a token in
-// memory that works counts.
-//
-// [ErrReauthRequired] says that there is no token, or that the provider has refused it.
+// It reads the store if the token in memory was refused or lacks a scope: another replica
+// may have stored a sign-in or a consent. A lack counts for three seconds, but not for a
+// later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
+// are scopes. While the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
-	if err := m.check(u.Key()); err != nil {
-		return nil, err
-	}
 	s := m.users.get(u.Key())
+	known := s.cur.Load()
 	lacking := func(t tokenstore.Token) []string {
-		if t.IsOAuth1() {
-			return nil
-		}
-		return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return t.HasScopes(scope) })
+		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }
+		return slices.DeleteFunc(slices.Clone(scopes), has)
 	}
-	if known := s.cur.Load(); known != nil && known.again == nil {
+	switch {
+	case m.stopping.Err() != nil:
+		return nil, ErrClosed
+	case known == nil && len(scopes) == 0:
+		return nil, nil
+	case known != nil && known.again == nil:
 		missing := lacking(known.token)
 		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
 			return missing, nil
 		}
+	}
+	if err := m.check(u.Key()); err != nil {
+		return nil, err
 	}
 	t, err := m.inspect(ctx, s)
 	if err != nil {

@@ -213,9 +213,9 @@ func TestTheHotPathAllocatesNothing(t *testing.T) {
 		if err := pool.Put(t.Context(), user, token); err != nil {
 			t.Fatal(err)
 		}
-		tr := pool.Client(context.Background(), user).Transport.(*transport)
+		tr := pool.Client(context.Background(), user).Transport.(*sender)
 		if n := testing.AllocsPerRun(100, func() {
-			if _, err := pool.token(t.Context(), tr.key); err != nil {
+			if _, err := pool.token(t.Context(), pool.users.get(tr.key)); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {

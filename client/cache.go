@@ -17,23 +17,16 @@ const (
 	rereadAfter = 5 * time.Minute
 	// lookPause is the pause between attempts in the background.
 	lookPause = time.Minute
-	// X's API has answered 401 to good tokens for a day. So a refresh that a 401 has
-	// triggered is the last for quietFor, unless a request succeeds.
-	quietFor = time.Hour
 )
 
-// cached is what memory holds of an account. Once shared, only quietUntil changes.
+// cached is what memory holds of an account. Once shared, it does not change.
 type cached struct {
 	token tokenstore.Token
 	again error // not nil if only a new sign-in helps
-	// version is the entry's. With again, it is empty unless the store did not accept the
-	// mark of a refusal.
+	// version is the entry's. With again, it is empty if the entry has the mark of a refusal.
 	version tokenstore.Version
-	// lookAt is when the token is refreshed in the background or, if it does not expire,
-	// when the store is read again.
+	// lookAt is when the token is refreshed or, if it does not expire, read again.
 	lookAt time.Time
-	// quietUntil is the time, in Unix nanoseconds, before which a 401 triggers no refresh.
-	quietUntil atomic.Int64
 }
 
 // good reports whether requests may be sent with c. c may be nil.
@@ -41,9 +34,8 @@ func (c *cached) good(now time.Time) bool {
 	return c != nil && c.again == nil && (c.token.Expiry.IsZero() || now.Before(c.token.Expiry))
 }
 
-// remember makes a cached of a token that was read or obtained now. bad says that the API
-// has refused the token before.
-func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
+// remember makes a cached of a token that was read or obtained now.
+func (m *Manager) remember(t tokenstore.Token) *cached {
 	c, now := &cached{token: t}, m.now()
 	switch {
 	case t.Expiry.IsZero():
@@ -57,9 +49,6 @@ func (m *Manager) remember(t tokenstore.Token, bad bool) *cached {
 		}
 		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
 	}
-	if bad {
-		c.quietUntil.Store(now.Add(quietFor).UnixNano())
-	}
 	return c
 }
 
@@ -68,42 +57,47 @@ type slot struct {
 	key tokenstore.Key
 	// cur is read by every request without a lock.
 	cur atomic.Pointer[cached]
-	// next is the time, in Unix nanoseconds, before which no attempt in the background
-	// begins. A time after cur's lookAt means that an attempt has begun or failed.
+	// next, in Unix nanoseconds, is when the next attempt in the background may begin. A time
+	// after cur's lookAt means that an attempt has begun or failed.
 	next atomic.Int64
 
 	mu sync.Mutex // guards the fields below, and every write of a cached to cur
-	// gen counts this process's changes of the entry but those of refreshes. A refresh
-	// keeps nothing that it read before such a change.
+	// gen counts this process's changes of the entry but those of refreshes, see publish.
 	gen  uint64
 	call *refresh
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
-	pause   pause
+	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
+	pause, quiet pause
 	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
 	// scope, at lackedAt.
 	lackedBy, lackedAt time.Time
 }
 
-// pause is the time after failed refreshes in which the provider is not asked.
+// pause is a time in which the provider is not asked.
 type pause struct {
-	failures int
-	until    time.Time
-	err      error
+	length time.Duration
+	until  time.Time
+	err    error
 }
 
-// drop forgets the token of key, because this process has changed the entry in the store.
+// extend begins the next pause, which is twice as long as the one before.
+func (p *pause) extend(now time.Time, least, most time.Duration) {
+	p.length = min(max(2*p.length, least), most)
+	p.until = now.Add(p.length)
+}
+
+// drop forgets the token of key, because this process has changed the entry.
 func (m *Manager) drop(key tokenstore.Key) {
 	s := m.users.get(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gen++
 	s.cur.Store(nil)
-	s.pause = pause{}
+	s.pause, s.quiet = pause{}, pause{}
 }
 
-// table holds the slots. A token that was dropped is read from the store at its next use.
-// Work on a slot that was dropped meanwhile is like that of another process.
+// table holds the slots. Work on a slot that was dropped is like that of another process.
 type table struct {
 	most int // number of slots, set by New
 
@@ -111,8 +105,8 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
-// get returns the slot of key, and adds it to the table if necessary. A full table drops all
-// slots that have no refresh in progress.
+// get returns the slot of key, which it may have to make. A full table drops all slots that
+// have no refresh in progress.
 func (t *table) get(key tokenstore.Key) *slot {
 	t.mu.RLock()
 	s := t.slots[key]
@@ -126,16 +120,13 @@ func (t *table) get(key tokenstore.Key) *slot {
 		return s
 	}
 	if len(t.slots) >= t.most {
-		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool { return !s.busy() })
+		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.call == nil
+		})
 	}
 	s = &slot{key: key}
 	t.slots[key] = s
 	return s
-}
-
-// busy reports whether s has a refresh in progress.
-func (s *slot) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.call != nil
 }

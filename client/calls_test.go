@@ -18,9 +18,9 @@ func TestNewRefuses(t *testing.T) {
 	x := newService()
 	_, err := New(Config{
 		Providers:     []provider.Provider{x, nil, x},
-		RefreshBefore: -1, Lease: 5 * time.Second, Timeout: 4 * time.Second,
+		RefreshBefore: -1, Timeout: -1,
 	})
-	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `Config.Providers[2] has the name "x" of another provider`, "RefreshBefore is negative", "Config.Lease (5s)"} {
+	for _, want := range []string{"Vault is missing", "Providers[1] is nil", `Config.Providers[2] has the name "x" of another provider`, "RefreshBefore is negative", "Config.Timeout is negative"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in: %v", want, err)
 		}
@@ -224,8 +224,8 @@ func TestNeedsReauth(t *testing.T) {
 	bubble(t, func(w *world) {
 		usable := func(want error) {
 			w.Helper()
-			if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, want) {
-				w.Errorf("NeedsReauth: %v, want %v", err, want)
+			if err := w.needsReauth(); !errors.Is(err, want) {
+				w.Errorf("MissingScopes without scopes: %v, want %v", err, want)
 			}
 		}
 		usable(nil)

@@ -60,7 +60,6 @@ func TestCloseWaits(t *testing.T) {
 			"MissingScopes": func() error { _, err := w.pool.MissingScopes(w.Context(), person); return err },
 			"Refresh":       func() error { return w.pool.Refresh(w.Context(), user) },
 			"Revoke":        func() error { return w.pool.Revoke(w.Context(), user) },
-			"NeedsReauth":   func() error { return w.pool.NeedsReauth(w.Context(), user) },
 			"acquire": func() error {
 				_, err := w.pool.acquire(w.Context(), w.pool.users.get(user), refreshRequest{bad: "access-2"})
 				return err

@@ -8,23 +8,20 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Errors of requests and of a [Manager]'s methods. net/http wraps the error of a request
-// in a [*url.Error]. Test with [errors.Is].
+// Errors of requests and of a [Manager]'s methods. Test with [errors.Is].
 var (
 	// ErrReauthRequired: there is no token, or the provider refused it for good. Only a
 	// sign-in helps.
 	ErrReauthRequired = errors.New("client: the user has to sign in again")
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the token
-	// store does not answer. Try again later. If the cause is a [*provider.Error], its
-	// RetryAt says when.
+	// store does not answer. Try again later, see also [provider.Error].RetryAt.
 	ErrUnavailable = errors.New("client: token temporarily unavailable")
 	// ErrAccountTaken: another user of the application has connected the account, see
 	// [PutOptions].
 	ErrAccountTaken = errors.New("client: the account is connected to another user")
 	// ErrNoUser: the request has no signed-in user.
 	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API)")
-	// ErrForeignHost: a request, perhaps after a redirect, was for a host that gets no
-	// credentials. Nothing was sent.
+	// ErrForeignHost: the request was for a host that gets no credentials. It was not sent.
 	ErrForeignHost = errors.New("client: the URL is not on the provider's API")
 	// ErrNotRefreshable: [Manager.Refresh] was called for a token without a refresh token.
 	// The token still works.
@@ -41,6 +38,7 @@ func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrUnavailable, 
 var (
 	errMarked     = errors.New("the token was refused before")
 	errAnother    = errors.New("the stored token is of another account than its key")
+	errQuiet      = errors.New("the API refused the token soon after a refresh")
 	errNoSecret   = errors.New("the token has expired and has no refresh token")
 	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")
@@ -52,23 +50,6 @@ var (
 func answered(err error) bool {
 	return errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) ||
 		errors.As(err, new(*tokenstore.UnknownKeyError))
-}
-
-// entryError classifies what was read under key: t or err. It returns nil if t is usable.
-func entryError(key tokenstore.Key, t tokenstore.Token, err error) error {
-	switch {
-	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrUnreadable):
-		return reauthRequired(err)
-	case err != nil:
-		// If a secret is missing from Secrets, the operator can add it. A sign-in would
-		// overwrite a token that is not lost.
-		return unavailable(err)
-	case t.NeedsReauth:
-		return reauthRequired(errMarked)
-	case t.AccountID != "" && t.AccountID != key.AccountID:
-		return reauthRequired(errAnother)
-	}
-	return nil
 }
 
 // cause returns the stable word for err in events.

@@ -377,3 +377,9 @@ func (w *world) wantEvents(want string) {
 		w.Errorf("events %q, want %q", got, want)
 	}
 }
+
+// needsReauth is the question for a page that needs a user and no scopes.
+func (w *world) needsReauth() error {
+	_, err := w.pool.MissingScopes(w.Context(), person)
+	return err
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -25,25 +26,20 @@ type Config struct {
 	// Vault stores the tokens. Required.
 	Vault *tokenstore.Vault
 	// Providers are the providers of the tokens in Vault. At least one is required. Names
-	// must be unique, must not begin with a dot, and have no colon.
+	// are unique, do not begin with a dot, and have no colon.
 	Providers []provider.Provider
 	// Transport carries requests to the API. Providers send refreshes and revocations
-	// themselves. Default: a transport of the Manager, with the proxy settings of the
-	// environment.
-	//
-	// The default and an [*http.Transport] whose ResponseHeaderTimeout is 0, which is cloned,
-	// wait 30 seconds for the headers of an answer. Any other Transport must have its own
-	// limit. The body of an answer has no limit but the request's context.
+	// themselves. Default: a transport of the Manager, with the proxies of the environment.
+	// The default and an [*http.Transport] without ResponseHeaderTimeout, which is cloned,
+	// wait 30 seconds for the headers of an answer. Only the request's context limits its body.
 	Transport http.RoundTripper
 	// RefreshBefore is how long before its expiry a token is refreshed in the background,
-	// while requests use the old token. A random part of up to a tenth, at most 30 seconds,
-	// is added. It is at most half of the token's life. Default: 5 minutes.
+	// while requests use the old token. Up to a tenth, at most 30 seconds, is added by
+	// chance. It is at most half of the token's life. Default: 5 minutes.
 	RefreshBefore time.Duration
-	// Lease is how long one process has the sole right to refresh a token, also if it dies.
-	// It must be more than a second longer than Timeout. Default: 30 seconds.
-	Lease time.Duration
 	// Timeout bounds one call to X for a refresh. Calls to the token store have the same
-	// bound, but at most 5 seconds. Default: 10 seconds.
+	// bound, but at most 5 seconds. If a process dies during a refresh, the others wait for
+	// up to three times as long, and at least two seconds longer. Default: 10 seconds.
 	Timeout time.Duration
 	// OnEvent gets an event for each refresh and revocation. Default: none.
 	OnEvent event.Func
@@ -55,28 +51,25 @@ type Config struct {
 }
 
 const (
-	leaseMargin   = time.Second // the end of a lease that is not for the provider's answer
+	leaseMargin   = time.Second // at a lease's end, for storing the provider's answer
 	storeTimeout  = 5 * time.Second
 	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
 	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
-	headerTimeout = 30 * time.Second
-	maxAccounts   = 100_000 // whose tokens are held in memory
+	maxAccounts   = 100_000         // whose tokens are held in memory
 )
 
 // Manager makes clients that act for users, and keeps their tokens fresh.
 //
-// A Manager holds tokens in memory. It reads the store once for each token until the
-// token expires or X refuses it. It reads a token that does not expire, as those of OAuth
-// 1.0a, every five minutes. While the store is away the token in memory stays in use, and
-// the Manager tries again every minute. A change by another replica is seen at the next
-// read, when X refuses the token in memory, or in calls whose documentation says so.
-// Memory is bounded to 100,000 accounts. If it is full, it is emptied.
+// A Manager holds the tokens of up to 100,000 accounts in memory. It reads a token from the
+// store again when the token expires or X refuses it, or after five minutes if the token
+// does not expire. While the store is away the token in memory stays in use. A change by
+// another replica is seen at the next read, or in calls whose documentation says so.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
 	vault         *tokenstore.Vault
 	providers     map[string]provider.Provider
-	spaces        map[string]string // see space
+	spaces        map[string]string // of providers that share accounts, see space
 	transport     http.RoundTripper
 	own           *http.Transport // transport, if the Manager made it
 	refreshBefore time.Duration
@@ -107,7 +100,7 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		events: c.OnEvent, logger: c.Logger, now: c.Now,
+		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
 		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
@@ -122,7 +115,7 @@ func New(c Config) (*Manager, error) {
 		}
 		m.providers[p.Name()] = p
 		if provider.IsX(p) {
-			m.spaces[p.Name()] = xSpace
+			m.spaces[p.Name()] = "x"
 		}
 	}
 	duration := func(name string, d, byDefault time.Duration) time.Duration {
@@ -132,18 +125,22 @@ func New(c Config) (*Manager, error) {
 		return cmp.Or(d, byDefault)
 	}
 	m.refreshBefore = duration("RefreshBefore", c.RefreshBefore, 5*time.Minute)
-	m.lease = duration("Lease", c.Lease, 30*time.Second)
 	m.timeout = duration("Timeout", c.Timeout, 10*time.Second)
-	if m.timeout+leaseMargin >= m.lease {
-		faults.Add("Config.Lease", "(%v) must be more than %v longer than Config.Timeout (%v), "+
-			"or two processes might refresh one token", m.lease, leaseMargin, m.timeout)
-	}
+	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	m.bindTransport(c.Transport)
-	if m.logger == nil {
-		m.logger = slog.New(slog.DiscardHandler)
+	m.transport = c.Transport
+	switch t := c.Transport.(type) {
+	case nil:
+		m.own = transport.New()
+		m.transport = m.own
+	case *http.Transport:
+		if t.ResponseHeaderTimeout == 0 {
+			m.own = t.Clone()
+			m.own.ResponseHeaderTimeout = transport.HeaderTimeout
+			m.transport = m.own
+		}
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -153,57 +150,27 @@ func New(c Config) (*Manager, error) {
 	return m, nil
 }
 
-// bindTransport sets the transport to one that does not wait for headers without end. A
-// transport of the Manager is one whose idle connections Close has to close.
-func (m *Manager) bindTransport(t http.RoundTripper) {
-	m.transport = t
-	switch t := t.(type) {
-	case nil:
-		m.own = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        100,
-			MaxIdleConnsPerHost: 100, // all requests go to few hosts
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-		}
-	case *http.Transport:
-		if t.ResponseHeaderTimeout != 0 {
-			return
-		}
-		m.own = t.Clone()
-	default:
-		return
-	}
-	m.own.ResponseHeaderTimeout = headerTimeout
-	m.transport = m.own
-}
-
 // Client returns the client that acts for the account of key. It reads nothing before its
-// first request. It is cheap to make. Requests end with ctx, such as the context of a
-// visitor's request, as well as with their own contexts.
+// first request. Requests end with ctx, such as the context of a visitor's request, and with
+// their own contexts. The client has no cookie jar and no timeout, see [Config.Transport].
 //
-// It is an ordinary client without cookie jar and timeout, but an answer's headers must
-// arrive in time, see [Config.Transport]. It replaces any Authorization header by the user's
-// credentials. It sends requests only to the provider's API. Any other URL, also of a
-// redirect, fails with [ErrForeignHost], and nothing is sent. A relative URL such as
-// /2/users/me goes to the provider's API. The Request of an answer is the caller's, without
-// the credentials.
+// The client replaces any Authorization header by the user's credentials. It sends requests
+// only to the provider's API, also those with a relative URL such as /2/users/me. Any other
+// URL, also of a redirect, fails with [ErrForeignHost]. The Request of an answer is the
+// caller's, without the credentials.
 //
-// A 401 for a token that should be valid makes one refresh. It also makes one retry if the
-// request has no body or a GetBody. The 401 is returned if a refresh is not possible at
-// the moment. Nothing else is retried. If the token has no refresh token, the 401 is
-// returned as well, unless [provider.Provider.RejectsToken] says that the answer means
-// that the token is refused for good. That is [ErrReauthRequired], and the provider is not
-// asked again.
+// A 401 for a token that should be valid makes one refresh, and one retry if the request has
+// no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
+// possible now. If a token without refresh token is refused for good, by
+// [provider.Provider.RejectsToken], that is [ErrReauthRequired].
 //
-// If key has no AccountID, every request fails: see [Manager.Accounts]. The requests of a
-// nil Manager's client fail with [ErrNoUser].
+// Without key.AccountID every request fails. The requests of a nil Manager's client fail
+// with [ErrNoUser].
 func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
-	return &http.Client{Transport: &transport{m: m, key: key, ctx: ctx}}
+	return &http.Client{Transport: &sender{m: m, key: key, ctx: ctx}}
 }
 
-// check returns an error if the Manager is closed, or if key cannot name one of its tokens.
+// check returns an error if the Manager is closed or cannot have a token of key.
 func (m *Manager) check(key tokenstore.Key) error {
 	switch {
 	case m == nil:
@@ -221,28 +188,23 @@ func (m *Manager) check(key tokenstore.Key) error {
 
 // Close stops background work and waits for refreshes in progress, so that none is lost
 // between X and the store. If ctx ends first, Close cancels them and returns ctx's error.
-// Tokens may be lost by that. No goroutine of the Manager remains when Close returns.
-// Later requests and calls fail with [ErrClosed]. Closing twice is harmless.
+// No goroutine of the Manager remains when Close returns. Later requests and calls fail with
+// [ErrClosed]. Closing twice is harmless.
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.stop()
 	m.mu.Unlock()
 
-	done := make(chan struct{})
-	go func() { m.wg.Wait(); close(done) }()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
-		m.cancel()
-		<-done
-	}
+	inTime := context.AfterFunc(ctx, m.cancel)
+	m.wg.Wait()
 	m.cancel()
 	if m.own != nil {
 		m.own.CloseIdleConnections()
 	}
-	return err
+	if !inTime() {
+		return fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
+	}
+	return nil
 }
 
 // spawn runs f in the background, unless the Manager is closed.
@@ -258,14 +220,10 @@ func (m *Manager) spawn(f func()) bool {
 
 // pause waits for d. It returns false if the Manager is closed meanwhile.
 func (m *Manager) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-m.stopping.Done():
-		return false
-	}
+	ctx, cancel := context.WithTimeout(m.stopping, d)
+	defer cancel()
+	<-ctx.Done()
+	return m.stopping.Err() == nil
 }
 
 // bound bounds calls to the store, unless ctx ends sooner.
@@ -289,17 +247,13 @@ func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, er
 	return m.vault.List(ctx, userID)
 }
 
-// retry calls write until its error is not [tokenstore.ErrConflict]. The pauses are random,
-// so that writers of one entry do not meet again.
-func retry(ctx context.Context, write func() error) error {
+// retry calls write until its error is not [tokenstore.ErrConflict], after random pauses.
+func retry(write func() error) error {
 	for failures := range 50 {
 		if err := write(); !errors.Is(err, tokenstore.ErrConflict) {
 			return err
 		}
-		select {
-		case <-time.After(rand.N(time.Millisecond << min(failures, 6))):
-		case <-ctx.Done():
-		}
+		time.Sleep(rand.N(time.Millisecond << min(failures, 6)))
 	}
 	return errors.New("the entry changes all the time")
 }
@@ -308,21 +262,16 @@ func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err err
 	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
-// tell reports an event. The zero began means that it took no time.
+// tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
-	e := event.Event{Kind: kind, Time: m.now(), Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err}
-	if !began.IsZero() {
-		e.Duration = time.Since(began)
-	}
-	m.events.Tell(ctx, e)
+	m.events.Tell(ctx, event.Event{
+		Kind: kind, Time: m.now(), Duration: time.Since(began),
+		Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err,
+	})
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a token.
 func (m *Manager) Format(f fmt.State, _ rune) { redact.Format(f, m) }
 
 // LogValue implements [slog.LogValuer].
-func (m *Manager) LogValue() slog.Value {
-	m.users.mu.RLock()
-	defer m.users.mu.RUnlock()
-	return redact.Value("client.Manager(%d users)", len(m.users.slots))
-}
+func (m *Manager) LogValue() slog.Value { return redact.Value("client.Manager") }

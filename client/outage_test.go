@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
@@ -72,6 +74,45 @@ func TestRateLimitedRefresh(t *testing.T) {
 		time.Sleep(time.Second)
 		w.wantToken("access-2")
 		w.wantEvents("refresh_failed:rate_limited refreshed")
+	})
+}
+
+// TestRefreshAfterAnOutage: a call of the application asks X in the pause after a failure.
+func TestRefreshAfterAnOutage(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.x.set(func(s *service) { s.down = errors.New("no route") })
+		w.wantErr(ErrUnavailable)
+		w.x.set(func(s *service) { s.down = nil })
+		w.wantErr(ErrUnavailable) // the pause
+		// A request that reads the entry meanwhile does not fail the call.
+		var reads atomic.Int32
+		w.store.hook(func(context.Context, string) error {
+			if reads.Add(1) == 1 {
+				time.Sleep(2 * time.Millisecond)
+			}
+			time.Sleep(time.Millisecond)
+			return nil
+		})
+		go w.wantErr(ErrUnavailable)
+		synctest.Wait()
+		if err := w.pool.Refresh(w.Context(), user); err != nil {
+			w.Errorf("Refresh: %v", err)
+		}
+		w.wantToken("access-2")
+	})
+	bubble(t, func(w *world) { // but not while X limits the rate
+		w.signIn()
+		w.x.set(func(s *service) {
+			s.down = &provider.Error{Kind: provider.ErrRateLimited, RetryAt: time.Now().Add(14 * time.Minute)}
+		})
+		for range 3 {
+			if err := w.pool.Refresh(w.Context(), user); !errors.Is(err, provider.ErrRateLimited) {
+				w.Errorf("Refresh: %v", err)
+			}
+		}
+		w.wantAsked(1)
 	})
 }
 

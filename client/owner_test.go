@@ -35,7 +35,7 @@ func (w *world) own(userID string, opt PutOptions) (*Stored, error) {
 
 // formerUsers are the users of FormerOwners.
 func (s *Stored) formerUsers() (users []string) {
-	for _, key := range s.FormerOwners() {
+	for _, key := range s.FormerOwners {
 		if !slices.Contains(users, key.UserID) {
 			users = append(users, key.UserID)
 		}
@@ -46,7 +46,7 @@ func (s *Stored) formerUsers() (users []string) {
 func (w *world) wantOwn(userID string) *Stored {
 	w.Helper()
 	stored, err := w.own(userID, PutOptions{})
-	if err != nil || len(stored.FormerOwners()) != 0 {
+	if err != nil || len(stored.FormerOwners) != 0 {
 		w.Fatalf("sign-in of %s: %v", userID, err)
 	}
 	return stored
@@ -389,7 +389,7 @@ func TestAnInterruptedTransferIsCompleted(t *testing.T) {
 		w.commit(stored)
 		w.wantOwner(userID)
 		w.wantHolders(userID)
-		if now, _, err := w.pool.owner(w.Context(), keyFor(userID)); err != nil || len(now.Former) != 0 {
+		if now, _, err := w.pool.vault.Owner(w.Context(), "x", keyFor(userID).AccountID); err != nil || len(now.Former) != 0 {
 			w.Errorf("the entry is %q, %v", now, err)
 		}
 	}

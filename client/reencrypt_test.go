@@ -196,8 +196,8 @@ func TestAnEntryOfAMissingSecretStays(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if err := w.pool.NeedsReauth(t.Context(), user); err != nil {
-			t.Errorf("NeedsReauth: %v", err)
+		if err := w.needsReauth(); err != nil {
+			t.Errorf("MissingScopes without scopes: %v", err)
 		}
 		after, err := w.store.Store.Get(t.Context(), user)
 		if err != nil || after.Version != before.Version || !bytes.Equal(after.Value, before.Value) {

@@ -14,8 +14,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// A slot has at most one refresh at a time, its call. It runs on the Manager's context, so
-// requests that wait for it may end. It is a loop over these steps:
+// A slot has at most one refresh at a time, its call, on the Manager's context. It is a loop
+// over these steps:
 //
 //	read: read the entry, and decide whether the provider is to be asked
 //	ask:  lease the entry's version, and send the refresh token to the provider
@@ -23,34 +23,40 @@ import (
 //
 // Among processes, only the holder of the lease asks. The others wait and read again.
 //
-// The store decides by versions. A step that finds a changed entry returns errChanged, and
+// The store decides by versions: a step that finds a changed entry returns errChanged, and
 // the loop begins again. Memory keeps what was read only if this process has not changed
 // the entry since, see slot.gen.
 //
-// The provider spends the old refresh token when it answers. If the store is away then, the
-// call gives its result to the requests, and goes on until the store has the new token. So
-// no other call of this process asks before.
+// The provider's answer spends the old refresh token. If the store is away then, requests
+// get the result, and the call goes on until the store has the new token. So no other call
+// of this process asks before.
 
 const (
 	// After a failed refresh, the pause before the next one, doubled each time.
 	askFirst = 500 * time.Millisecond
 	askMost  = 10 * time.Second
+	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
+	// this time after the last one that it has triggered, doubled each time, unless a
+	// request succeeds.
+	quietFirst = time.Minute
+	quietMost  = time.Hour
 	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
 	limitMost = time.Hour
 	// The pause between reads while another process refreshes.
 	pollEvery = 100 * time.Millisecond
 	// The pause between attempts to store a new token.
 	saveEvery = time.Second
-	// minLife is how long a new token is used, even if its answer has a shorter life, such
-	// as expires_in 0. Without it, every request would make a refresh.
+	// minLife is how long a new token is used, even after expires_in 0. Without it, every
+	// request would make a refresh.
 	minLife = 10 * time.Second
 )
 
 // refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
-	old  *cached // what memory held when cached.lookAt had come
-	bad  string  // an access token that must be replaced although it has not expired
-	dead error   // not nil if the API has refused bad for good
+	old      *cached // what memory held when cached.lookAt had come
+	bad      string  // an access token that must be replaced although it has not expired
+	dead     error   // not nil if the API has refused bad for good
+	explicit bool    // the application calls Refresh: only a rate limit delays it
 }
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
@@ -69,9 +75,10 @@ type refresh struct {
 	res  *cached       // for the request that has started the call
 	err  error         // for the others, if the token is not stored yet
 
-	gen     uint64 // the slot's before the entry was read
+	gen     uint64 // the slot's before read
 	found   *cached
 	version tokenstore.Version // of the entry
+	asked   bool               // the provider
 	fresh   *cached            // the token that the provider has given
 	unsaved bool               // the store did not accept fresh yet
 }
@@ -79,8 +86,8 @@ type refresh struct {
 // errChanged is for a step that found another entry than the one that was read.
 var errChanged = errors.New("the entry has changed")
 
-// join returns the refresh of s in progress, or starts one for req. Without a call and an
-// error a refresh has ended since the caller looked at memory.
+// join returns the refresh of s in progress, or starts one for req. It returns nothing if a
+// refresh has ended since the caller looked at memory.
 func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +125,8 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 			return call.res, nil
 		case started, errors.Is(call.err, ErrReauthRequired):
 			return nil, call.err
-		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()):
+		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()),
+			req.explicit && !call.asked:
 			// The call was for another request. Look at memory, and make one for req.
 		default:
 			return nil, call.err
@@ -127,10 +135,9 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 	return nil, ctx.Err()
 }
 
-// Refresh refreshes the token of key now, whatever its expiry. If a refresh is in
-// progress, here or in another process, Refresh waits for that one. It returns when ctx
-// ends, and the refresh continues. A token that works and cannot be refreshed is an
-// error, [ErrNotRefreshable].
+// Refresh refreshes the token of key now, or waits for a refresh in progress, here or in
+// another process. When ctx ends it returns, and the refresh continues. While X limits the
+// rate of refreshes, X is not asked. See also [ErrNotRefreshable].
 func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	if err := m.check(key); err != nil {
 		return err
@@ -138,7 +145,7 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 	s := m.users.get(key)
 	t, err := m.inspect(ctx, s)
 	if err == nil {
-		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken})
+		_, err = m.acquire(ctx, s, refreshRequest{bad: t.AccessToken, explicit: true})
 	}
 	return err
 }
@@ -163,7 +170,7 @@ func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.ke
 
 func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
-// publish makes c the token of requests, unless something has changed since read.
+// publish gives c to the requests, unless something has changed since read.
 func (r *refresh) publish(c *cached) (*cached, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -177,34 +184,38 @@ func (r *refresh) publish(c *cached) (*cached, error) {
 	return c, nil
 }
 
-// load reads the entry of s for memory. It returns nil if the store has not answered. bad
-// says that the API has refused the token in memory.
-func (m *Manager) load(ctx context.Context, s *slot, bad bool) (*cached, error) {
+// load reads the entry of s for memory. It returns nil if the store has not answered.
+func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	t, v, err := m.read(ctx, s.key)
 	known := s.cur.Load()
-	switch err = entryError(s.key, t, err); {
-	case errors.Is(err, ErrReauthRequired):
-		return &cached{token: t, again: err}, err
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrUnreadable):
+		err = reauthRequired(err)
 	case err != nil:
-		return nil, err
+		// If a secret is missing from Secrets, the operator can add it. A sign-in would
+		// overwrite a token that is not lost.
+		return nil, unavailable(err)
+	case t.NeedsReauth:
+		err = reauthRequired(errMarked)
+	case t.AccountID != "" && t.AccountID != s.key.AccountID:
+		err = reauthRequired(errAnother)
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
+	default:
+		c := m.remember(t)
+		c.version = v
+		return c, nil
 	}
-	c := m.remember(t, bad)
-	c.version = v
-	if known != nil && known.token.AccessToken == t.AccessToken {
-		c.quietUntil.Store(known.quietUntil.Load())
-	}
-	return c, nil
+	return &cached{token: t, again: err}, err
 }
 
 // read reads the entry and compares it with the request.
 func (r *refresh) read() (*cached, error) {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen, pause := s.gen, s.pause
+	gen := s.gen
 	s.mu.Unlock()
-	c, err := m.load(m.base, s, r.req.bad != "")
+	c, err := m.load(m.base, s)
 	if c == nil {
 		text := "the token store does not answer"
 		if errors.As(err, new(*tokenstore.UnknownKeyError)) {
@@ -222,8 +233,6 @@ func (r *refresh) read() (*cached, error) {
 		return r.refuse(errMarked)
 	case c.again != nil, works && c.token.AccessToken != r.req.bad && !soon:
 		return r.publish(c)
-	case refreshable && now.Before(pause.until):
-		return nil, pause.err
 	case refreshable:
 		return r.ask()
 	case works && r.req.dead == nil:
@@ -232,26 +241,43 @@ func (r *refresh) read() (*cached, error) {
 	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
 
-// ask leases the entry and sends the refresh token to the provider.
+// delayed returns an error if the provider must not be asked now.
+func (r *refresh) delayed() error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	p, now := r.s.pause, r.m.now()
+	switch {
+	case now.Before(p.until) && (!r.req.explicit || errors.Is(p.err, provider.ErrRateLimited)):
+		return p.err
+	case now.Before(r.s.quiet.until) && r.req.bad != "" && !r.req.explicit:
+		return unavailable(errQuiet)
+	}
+	return nil
+}
+
+// ask leases the entry and asks the provider.
 func (r *refresh) ask() (*cached, error) {
+	if err := r.delayed(); err != nil {
+		return nil, err
+	}
 	m, key := r.m, r.s.key
 	asked := time.Now()
 	ctx, cancel := m.bound(m.base)
 	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
 	cancel()
 	switch waited := time.Since(r.began); {
-	case errors.Is(err, tokenstore.ErrConflict):
-		return nil, errChanged
-	case errors.Is(err, tokenstore.ErrLeased) && waited > 3*m.lease:
+	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
+	case waited > 3*m.lease:
 		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
-	case errors.Is(err, tokenstore.ErrLeased):
-		if !m.pause(pollEvery) {
-			return nil, ErrClosed
-		}
+	case m.pause(pollEvery):
 		return nil, errChanged
-	case err != nil:
+	default:
+		return nil, ErrClosed
+	}
+	if err != nil {
 		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
+	r.asked = true
 	t, err := m.ask(key, r.found.token, asked)
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return r.refuse(err)
@@ -262,9 +288,12 @@ func (r *refresh) ask() (*cached, error) {
 		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
 		return r.postpone(err)
 	}
-	r.fresh = m.remember(t, r.req.bad != "")
+	r.fresh = m.remember(t)
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
+	if r.req.bad != "" && !r.req.explicit {
+		r.s.quiet.extend(m.now(), quietFirst, quietMost)
+	}
 	r.s.mu.Unlock()
 	return r.save()
 }
@@ -272,9 +301,7 @@ func (r *refresh) ask() (*cached, error) {
 // ask sends t's refresh token to the provider. asked is the time when the lease was
 // requested: the call ends before the lease, however slow the store was.
 func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
-	ctx, cancel := context.WithDeadline(m.base, asked.Add(m.lease-leaseMargin))
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, m.timeout)
+	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return t, err
@@ -323,8 +350,8 @@ func (r *refresh) refuse(why error) (*cached, error) {
 	return nil, err
 }
 
-// postpone ends a refresh that may succeed later. Until the pause is over, requests get
-// the same error. Without the store the provider was not asked, so there is no pause.
+// postpone ends a refresh that may succeed later. Requests get the same error until the
+// pause is over. A failure of the store makes no pause.
 func (r *refresh) postpone(err error) (*cached, error) {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
@@ -339,20 +366,15 @@ func (r *refresh) postpone(err error) (*cached, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	p, now := &r.s.pause, r.m.now()
-	wait := min(askFirst<<min(p.failures, 10), askMost)
+	p.extend(now, askFirst, askMost)
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
-		wait = max(wait, min(pe.RetryAt.Sub(now), limitMost))
+		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
 	}
-	p.failures, p.until, p.err = p.failures+1, now.Add(wait), out
+	p.err = out
 	return nil, out
 }
 
-// unsure is the gen of a refresh whose token no request may use: the store said that the
-// entry has changed, but not to what.
-const unsure = math.MaxUint64
-
-// save stores the new token before it is used, unless another token was stored since the
-// refresh began.
+// save stores the new token before it is used, unless another one was stored since read.
 func (r *refresh) save() (*cached, error) {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
@@ -370,7 +392,7 @@ func (r *refresh) save() (*cached, error) {
 		case err == nil || answered(err):
 			return r.superseded()
 		default:
-			r.gen = unsure
+			r.gen = math.MaxUint64 // no request may use the token: the entry may have another
 		}
 	}
 	if err != nil {
@@ -390,17 +412,13 @@ func (r *refresh) save() (*cached, error) {
 	return r.publish(r.fresh)
 }
 
-// replaces reports whether the new token replaces t, although the entry has another version
-// than the one that was refreshed.
+// replaces reports whether the new token replaces t, which is a later version of the spent
+// token: sealed with another secret, or refused. While the store was away, another process
+// may have sent the spent refresh token.
 func (r *refresh) replaces(t tokenstore.Token) bool {
 	old := r.found.token
-	if t.NeedsReauth {
-		// While the store was away, another process sent the spent refresh token and was
-		// refused. That does not concern the new one.
-		return t.ObtainedAt.Equal(old.ObtainedAt) && !old.ObtainedAt.IsZero()
-	}
-	// The spent token was encrypted with another secret.
-	return t.ObtainedAt.Equal(old.ObtainedAt) && t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+	same := t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
+	return t.ObtainedAt.Equal(old.ObtainedAt) && (same || t.NeedsReauth && !old.ObtainedAt.IsZero())
 }
 
 // superseded revokes the new token: another sign-in or a sign-out came first.
@@ -422,8 +440,7 @@ func (r *refresh) superseded() (*cached, error) {
 	return nil, errChanged
 }
 
-// saveLater tries to store the token until the store answers. When the Manager is closed
-// there is one last attempt.
+// saveLater tries until the store answers. When the Manager is closed, it tries once more.
 func (r *refresh) saveLater() {
 	for open := true; open; {
 		open = r.m.pause(saveEvery)

@@ -58,8 +58,8 @@ func TestRefusedByTheAPI(t *testing.T) {
 		if got := w.stored(); !got.NeedsReauth || got.AccessToken+got.TokenSecret != "" || got.AccountID != "12" {
 			w.Errorf("stored: %v", got)
 		}
-		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
-			w.Errorf("NeedsReauth: %v", err)
+		if err := w.needsReauth(); !errors.Is(err, ErrReauthRequired) {
+			w.Errorf("MissingScopes without scopes: %v", err)
 		}
 		// The user signs in again.
 		w.x.set(func(s *service) { s.answer = nil; s.access["access-0"] = true })

@@ -13,34 +13,28 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Revoke disconnects one token: it deletes the token and revokes it at the provider. A key
-// without a token is not an error. If it was the last token of an account that the user
-// owns, see [PutOptions].Own, another user of the application may connect the account
-// afterwards.
+// Revoke deletes the token of key, and then revokes it at the provider. A key without a token
+// is not an error. After the last token of an account that the user owns, see
+// [PutOptions].Own, another user may connect the account.
 //
-// Revoke deletes the token from the store first. A refresh in progress, here or in another
-// process, then revokes its result. Afterwards Revoke asks the provider, for at most two
-// seconds, and ignores a failure, see [event.RevokeFailed]. If the process dies in between,
-// the token stays valid at X.
-//
-// An error means that the token may still be stored. The provider was asked all the same
-// if the token was known. Revoke does not stop when ctx ends.
+// A refresh in progress, here or in another process, revokes its result. The provider is
+// asked for at most two seconds, and a failure is only an [event.RevokeFailed]. An error
+// means that the token may still be stored. If it was known, the provider was asked all the
+// same. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
 }
 
-// ReleaseAccount makes key's account free for every user of the application. It deletes
-// and revokes the user's tokens of the account, by both of X's protocols, as
-// [Manager.Revoke] does. It works also if no token is left. An account that belongs to
-// another user stays that user's.
+// ReleaseAccount makes key's account free for every user of the application, also if no
+// token is left. It deletes and revokes the user's tokens of the account, by both of X's
+// protocols, as [Manager.Revoke] does. An account of another user stays that user's.
 func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, m.siblings(key, key.UserID), true)
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
 // [Manager.Revoke] does, or with everywhere those of all accounts of key's user. The user
-// still owns the accounts, see [Manager.ReleaseAccount]. Tokens of providers that the
-// Manager does not have are left alone.
+// still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {
 		return m.revoke(ctx, key, m.siblings(key, key.UserID), false)
@@ -66,7 +60,7 @@ func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenst
 	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
 		return err
 	}
-	if err := m.release(ctx, key, tokenstore.Owner{}); err != nil {
+	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
 		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
 	}
 	return nil
@@ -84,13 +78,12 @@ func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep str
 }
 
 // remove deletes the entry of key, from memory and from the store, and then revokes its
-// tokens within two seconds. It deletes the version that it has read. So each token is
-// either stored or revoked.
+// tokens. It deletes the version that it has read, so each token is stored or revoked.
 func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
-	var tokens []tokenstore.Token
+	var tokens []tokenstore.Token // the newest first
 	add := func(t tokenstore.Token) {
-		same := func(other tokenstore.Token) bool { return other.AccessToken == t.AccessToken }
-		if t.AccessToken != "" && !slices.ContainsFunc(tokens, same) {
+		known := slices.ContainsFunc(tokens, func(o tokenstore.Token) bool { return o.AccessToken == t.AccessToken })
+		if !known && t.AccessToken != "" && t.AccessToken != keep {
 			tokens = append(tokens, t)
 		}
 	}
@@ -106,7 +99,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	s.mu.Unlock()
 	m.drop(key)
 	var unread error
-	err := retry(ctx, func() error {
+	err := retry(func() error {
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
 		t, v, err := m.vault.Get(ctx, key)
@@ -123,12 +116,10 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
 	for _, t := range tokens {
-		if keep == "" || t.AccessToken != keep {
-			m.revokeAt(revoke, key, t)
-		}
+		m.revokeAt(revoke, key, t)
 	}
 	if unread != nil && len(tokens) == 0 {
-		m.tell(ctx, key, event.RevokeFailed, time.Time{}, fmt.Errorf("%w: %w", errStore, unread))
+		m.tell(ctx, key, event.RevokeFailed, time.Now(), fmt.Errorf("%w: %w", errStore, unread))
 	}
 	if err != nil {
 		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))

@@ -89,7 +89,7 @@ func TestMissingScopes(t *testing.T) {
 		w.signInWith(tokenstore.Token{NeedsReauth: true})
 		time.Sleep(3 * time.Second)
 		w.wantMissing(anybody, "sign in again", 1, "like.read")
-		if err := w.pool.NeedsReauth(w.Context(), user); !errors.Is(err, ErrReauthRequired) {
+		if err := w.needsReauth(); !errors.Is(err, ErrReauthRequired) {
 			w.Errorf("what was learnt is not known: %v", err)
 		}
 	})

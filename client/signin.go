@@ -18,37 +18,38 @@ import (
 //	unlinking: 1. delete the token  2. read the owner    3. look for tokens
 //	           4. without tokens, delete the owner by the version of step 2
 //
-// An unlinking that looks for tokens after the sign-in's step 2 finds the token. If it has
-// looked before, it has read the owner before the sign-in's step 3. Then only one of the two
-// writes succeeds: the unlinking reads again, or the sign-in finds the account without an
-// owner and writes it again. In the latter case the token may be deleted, too. So a sign-in
-// that has found another owner than its user looks for the token in the end (giveBack). In
-// all, there are an owner and a token, or neither.
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. One that
+// has looked before has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
+// again. In the latter case the token may be deleted, too. So a sign-in that has found
+// another owner looks for the token in the end (release). There are an owner and a token,
+// or neither.
 //
-// A transfer keeps the former owners in the entry until their tokens are deleted. If the
-// process ends before that, the next sign-in of the owner does it.
+// The entry has the former owners until their tokens are deleted. If the process ends before
+// that, the next sign-in of the owner does it.
 
 // PutOptions are the options of [Manager.PutWithRollback].
 type PutOptions struct {
-	// Own makes the user the only one in the application who may connect the account. It is
-	// for applications with their own users.
+	// Own makes the user the only one in the application who may connect the account.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
 	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
-	// RevokeReplaced lets [Stored.Commit] revoke the token that this one has replaced, best
-	// effort. If X takes user and application as one grant, the new token ends too.
+	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
+	// If X takes user and application as one grant, the new token ends too.
 	RevokeReplaced bool
 }
 
-// Stored is the token of a sign-in that [Manager.PutWithRollback] has stored. One goroutine
-// uses it, for the later steps of the sign-in.
+// Stored is a sign-in that [Manager.PutWithRollback] has stored, for one goroutine.
 type Stored struct {
+	// FormerOwners are the keys of the tokens that former owners of the account may have.
+	FormerOwners []tokenstore.Key
+
 	m     *Manager
 	key   tokenstore.Key
 	token tokenstore.Token
 	opt   PutOptions
-	// before is the token before the sign-in, or nil. An unreadable entry has a version only.
+	// before is the token before, or nil. An unreadable entry has a version only.
 	before        *tokenstore.Token
 	beforeVersion tokenstore.Version
 	// put: the sign-in has begun to write the token. version is set if that succeeded.
@@ -57,18 +58,17 @@ type Stored struct {
 	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
 	// that the account was free.
 	ownerBefore *tokenstore.Owner
-	former      []string // the former owners in the owner entry
+	former      []string // in the owner entry
 }
 
-// PutWithRollback stores the token of a sign-in. It forgets what the Manager knew of the
-// account. A refresh of the token before does not overwrite the new one. If a later step of
-// the sign-in fails, call [Stored.Rollback]. Otherwise end the sessions of
-// [Stored.FormerOwners] with the account, and call [Stored.Commit].
+// PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
+// it. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
+// sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
-// If the call returns an error, it has undone what it wrote, for at most two seconds and
-// also after ctx has ended. A store that is away for longer, or that executes a write later,
-// may be left with the new owner of the account, and with the token, which is revoked. If
-// the entry cannot be read first, nothing is written or revoked.
+// Before an error is returned, what was written is undone, for at most two seconds and also
+// after ctx has ended. A store that is away for longer, or that executes a write later, may
+// be left with the new owner, and with the token, which is revoked. If the entry cannot be
+// read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
 		return nil, err
@@ -119,19 +119,15 @@ func (s *Stored) store(ctx context.Context) error {
 		err = s.claim(ctx)
 	}
 	if err == nil {
-		err = s.giveBack(ctx)
+		err = s.m.release(ctx, s.key, s.ownerBefore)
 	}
+	s.FormerOwners = s.m.siblings(s.key, s.former...)
 	return err
 }
 
-// FormerOwners returns the keys of the tokens that former owners of the account may still
-// have. There are several owners if one sign-in follows another that did not end.
-func (s *Stored) FormerOwners() []tokenstore.Key { return s.m.siblings(s.key, s.former...) }
-
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
-// deletes and revokes the tokens of [Stored.FormerOwners]. If it fails or is not called, the
-// owner's next sign-in does that. If yet another user has taken the account over, that
-// sign-in removes this user's tokens as well, and Commit does nothing.
+// deletes and revokes the tokens of FormerOwners. Otherwise the owner's next sign-in, or one
+// by yet another owner, does that.
 func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
 		s.m.spawn(func() {
@@ -157,11 +153,9 @@ func (s *Stored) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Rollback undoes the sign-in. It puts back the token before, or it deletes the new token and
-// revokes it at the provider. It puts back the owner before. After [Stored.Commit] that
-// owner's tokens do not come back. It changes only what the sign-in has written: after a write
-// by another sign-in it does nothing. If the store is away and the token may stay in it,
-// Rollback revokes the token all the same.
+// Rollback undoes the sign-in: it puts back the owner and the token before. If there was
+// none, it deletes the token and revokes it, also while the store is away. After another
+// sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
@@ -173,23 +167,18 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	case errors.Is(err, tokenstore.ErrConflict):
 		err = nil // another sign-in came later
 	case s.put && s.before == nil:
-		// The token is not used, also if it could not be deleted. If there was an entry
-		// before, X's OAuth 1.0a may have given the same token again.
+		// Otherwise X's OAuth 1.0a may have given the same token again.
 		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 		defer cancel()
 		s.m.revokeAt(revoke, s.key, s.token)
 	}
-	if err != nil {
-		err = fmt.Errorf("client: the token of a failed sign-in was not removed: %w", unavailable(err))
+	if err = errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)); err != nil {
+		return fmt.Errorf("client: a failed sign-in was not undone: %w", unavailable(err))
 	}
-	if e := s.giveBack(ctx); e != nil {
-		err = errors.Join(err, fmt.Errorf("client: the account of a failed sign-in has a new owner: %w", unavailable(e)))
-	}
-	return err
+	return nil
 }
 
-// putBack puts back the entry before, if the entry still has the version that the sign-in
-// wrote.
+// putBack puts back the entry before, if the entry has the version that the sign-in wrote.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
@@ -213,10 +202,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 	return err
 }
 
-// xSpace is the space of X's accounts, which X's two providers share.
-const xSpace = "x"
-
-// space returns the name that providers with the same accounts share.
+// space returns the name that providers with the same accounts share, as X's two do.
 func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
 
 // sameAccount reports whether two keys name tokens of the same account, whoever the user is.
@@ -224,7 +210,7 @@ func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
 	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
 }
 
-// siblings returns the keys of users and key's account with each provider of the account.
+// siblings returns the keys of users for key's account, by each of its providers.
 func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for name := range m.providers {
@@ -237,26 +223,18 @@ func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key
 	return keys
 }
 
-// owner reads the owner of key's account. The zero Owner and Version mean that it is free.
-func (m *Manager) owner(ctx context.Context, key tokenstore.Key) (tokenstore.Owner, tokenstore.Version, error) {
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	o, v, err := m.vault.Owner(ctx, m.space(key.Provider), key.AccountID)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return tokenstore.Owner{}, "", nil
-	}
-	return o, v, err
-}
-
 // errKeep is for a change that leaves the owner as it is.
 var errKeep = errors.New("the owner stays")
 
 // changeOwner makes the result of change the owner of key's account, if the entry is still
-// what change got. Otherwise it begins again. The zero Owner makes the account free.
+// what change got. Otherwise it begins again. The zero Owner means a free account.
 func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
-	return retry(ctx, func() error {
-		o, v, err := m.owner(ctx, key)
-		if err == nil {
+	space := m.space(key.Provider)
+	return retry(func() error {
+		read, cancel := m.bound(ctx)
+		o, v, err := m.vault.Owner(read, space, key.AccountID)
+		cancel()
+		if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
 			o, err = change(o)
 		}
 		if errors.Is(err, errKeep) {
@@ -265,18 +243,17 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 		if err != nil {
 			return err
 		}
-		ctx, cancel := m.bound(ctx)
+		write, cancel := m.bound(ctx)
 		defer cancel()
 		if o.UserID == "" {
-			return m.vault.DeleteOwner(ctx, m.space(key.Provider), key.AccountID, v)
+			return m.vault.DeleteOwner(write, space, key.AccountID, v)
 		}
-		_, err = m.vault.ReplaceOwner(ctx, m.space(key.Provider), key.AccountID, v, o)
+		_, err = m.vault.ReplaceOwner(write, space, key.AccountID, v, o)
 		return err
 	})
 }
 
-// claim makes the user the owner of the account. It writes the entry also if the user is the
-// owner already.
+// claim makes the user the owner of the account. It writes even if that is so already.
 func (s *Stored) claim(ctx context.Context) error {
 	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != s.key.UserID {
@@ -295,17 +272,12 @@ func (s *Stored) claim(ctx context.Context) error {
 	})
 }
 
-// giveBack undoes a claim if the user has no token of the account.
-func (s *Stored) giveBack(ctx context.Context) error {
-	if s.ownerBefore == nil {
+// release makes next the owner of key's account, if the key's user owns it and has no token
+// of it. A nil next changes nothing.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenstore.Owner) error {
+	if next == nil {
 		return nil
 	}
-	return s.m.release(ctx, s.key, *s.ownerBefore)
-}
-
-// release makes next the owner of key's account, if the key's user owns it and has no token
-// of it. The zero Owner makes the account free.
-func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokenstore.Owner) error {
 	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
 		if o.UserID != key.UserID || o.UserID == "" {
 			return o, errKeep
@@ -318,6 +290,6 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next tokensto
 			// A free account has no tokens.
 			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
 		}
-		return next, err
+		return *next, err
 	})
 }

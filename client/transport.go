@@ -16,15 +16,15 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// transport sends the requests of one account.
-type transport struct {
+// sender sends the requests of one account.
+type sender struct {
 	m   *Manager
 	key tokenstore.Key
-	ctx context.Context //nolint:containedctx // a transport lives as long as the visitor's request
+	ctx context.Context //nolint:containedctx // a sender lives as long as the visitor's request
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, release := r.Context(), func() {}
 	if t.ctx != ctx && t.ctx.Done() != nil {
 		bound, cancel := context.WithCancel(ctx)
@@ -55,11 +55,13 @@ func (b *boundBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
+func (t *sender) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
 	out, err := t.outgoing(ctx, r)
+	var s *slot
 	var c *cached
 	if err == nil {
-		c, err = t.m.token(ctx, t.key)
+		s = t.m.users.get(t.key)
+		c, err = t.m.token(ctx, s)
 	}
 	if err != nil {
 		if r.Body != nil {
@@ -67,14 +69,14 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 		}
 		return nil, err
 	}
-	resp, err := t.send(c, out)
+	resp, err := t.send(s, c, out)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	return t.unauthorized(out, c, resp)
+	return t.unauthorized(out, s, c, resp)
 }
 
-func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
+func (t *sender) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
 	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
 	if err != nil {
 		return nil, err
@@ -83,14 +85,16 @@ func (t *transport) send(c *cached, r *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		c.quietUntil.Store(0) // the token works, so the one before was dead
+		s.mu.Lock()
+		s.quiet = pause{} // the token works, so the one before was dead
+		s.mu.Unlock()
 	}
 	return resp, nil
 }
 
 // outgoing returns the request to send: with ctx, a complete URL and no Authorization
 // header, in whatever case. A provider may add credentials to such a header.
-func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
+func (t *sender) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
 	if err := t.m.check(t.key); err != nil {
 		return nil, err
 	}
@@ -114,25 +118,21 @@ func (t *transport) outgoing(ctx context.Context, r *http.Request) (*http.Reques
 }
 
 // unauthorized handles a 401 for a token that should be valid.
-func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response) (*http.Response, error) {
-	s, req := t.m.users.get(t.key), refreshRequest{bad: c.token.AccessToken}
-	if t.m.refreshable(t.key, c.token) {
-		if t.m.now().UnixNano() < c.quietUntil.Load() {
+func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Response) (*http.Response, error) {
+	req := refreshRequest{bad: c.token.AccessToken}
+	if !t.m.refreshable(t.key, c.token) {
+		if req.dead = t.refused(resp); req.dead == nil {
+			s.cur.CompareAndSwap(c, nil) // the store may have another token by now
 			return resp, nil
 		}
-	} else if req.dead = t.refused(resp); req.dead == nil {
-		// This token cannot be refreshed, but the store may have another one by now.
-		s.cur.CompareAndSwap(c, nil)
-		return resp, nil
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
-	replayable := !hasBody || r.GetBody != nil
 	fresh, err := t.m.acquire(r.Context(), s, req)
 	if errors.Is(err, ErrReauthRequired) || r.Context().Err() != nil {
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
 	}
-	if err != nil || !replayable {
+	if err != nil || hasBody && r.GetBody == nil {
 		return resp, nil
 	}
 	again := r.WithContext(r.Context())
@@ -144,12 +144,11 @@ func (t *transport) unauthorized(r *http.Request, c *cached, resp *http.Response
 	// A short answer that was read to its end leaves the connection for the retry.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
-	return t.send(fresh, again)
+	return t.send(s, fresh, again)
 }
 
-// refused returns an error if the provider's answer refuses the token for good, or nil. The
-// caller can still read the whole body.
-func (t *transport) refused(resp *http.Response) error {
+// refused returns an error if resp refuses the token for good. The whole body stays readable.
+func (t *sender) refused(resp *http.Response) error {
 	const most = 4 << 10
 	body := bufio.NewReaderSize(resp.Body, most)
 	head, _ := body.Peek(most)
@@ -164,10 +163,9 @@ func (t *transport) refused(resp *http.Response) error {
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
 }
 
-// token returns the token for a request. Every request calls it.
-func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error) {
-	s, now := m.users.get(key), m.now()
-	c := s.cur.Load()
+// token returns the token for a request.
+func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
+	c, now := s.cur.Load(), m.now()
 	if !c.good(now) {
 		return m.acquire(ctx, s, refreshRequest{})
 	}
@@ -183,7 +181,7 @@ func (m *Manager) token(ctx context.Context, key tokenstore.Key) (*cached, error
 		return c, nil
 	}
 	// The token does not expire, and the store is to be read again. Requests wait for the
-	// first attempt. While the store is away, the others are in the background.
+	// first attempt only.
 	fresh, err := m.acquire(ctx, s, req)
 	if err == nil || errors.Is(err, ErrReauthRequired) {
 		return fresh, err

@@ -163,6 +163,44 @@ func TestUnauthorizedAgainSoon(t *testing.T) {
 	})
 }
 
+// TestUnauthorizedTwice: X revokes the token of the refresh too, before a request succeeds.
+func TestUnauthorizedTwice(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.kill("access-1")
+		w.x.after = func(context.Context) error {
+			w.x.set(func(s *service) {
+				for token := range s.access {
+					s.access[token] = s.issued > 2
+				}
+			})
+			return nil
+		}
+		w.wantToken("401")
+		w.wantToken("401")
+		w.wantAsked(1)
+		time.Sleep(time.Minute)
+		w.wantToken("access-3")
+		// A success ends the quiet time, also the longer one.
+		w.kill("access-3")
+		w.wantToken("access-4")
+	})
+}
+
+// TestUnauthorizedAfterASignInElsewhere: a 401 in the quiet time finds a newer token.
+func TestUnauthorizedAfterASignInElsewhere(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.signIn()
+		w.x.answer = func(r *http.Request) *http.Response { return answer(r, 401, "Unauthorized") }
+		w.wantToken("401")
+		w.kill("access-2")
+		w.x.set(func(s *service) { s.answer = nil })
+		w.signIn() // on another replica
+		w.wantToken("access-3")
+		w.wantAsked(1)
+	})
+}
+
 // TestUnauthorizedAndOutageInTurn: that a retry is not answered 401 shows nothing yet.
 func TestUnauthorizedAndOutageInTurn(t *testing.T) {
 	bubble(t, func(w *world) {

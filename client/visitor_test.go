@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -55,8 +56,8 @@ func TestASilentServerIsBounded(t *testing.T) {
 		m := silentManager(t, "")
 		began := time.Now()
 		_, err := m.Client(context.Background(), user).Get("https://api.test/2/users/me")
-		if took := time.Since(began); err == nil || took != headerTimeout {
-			t.Errorf("Get: %v after %v, want %v", err, took, headerTimeout)
+		if took := time.Since(began); err == nil || took != transport.HeaderTimeout {
+			t.Errorf("Get: %v after %v, want %v", err, took, transport.HeaderTimeout)
 		}
 	})
 }

@@ -321,7 +321,7 @@ func (h *Handlers) commit(parent context.Context, stored *client.Stored, user pr
 	ctx, cancel := h.detached(parent) // the visitor may have gone
 	defer cancel()
 	users := h.cfg.Sessions.UserSessions()
-	for _, key := range stored.FormerOwners() {
+	for _, key := range stored.FormerOwners {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
 			"provider", key.Provider, "user_id", user.ID, "former_user_id", key.UserID)
 		if users == nil {

@@ -71,11 +71,7 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 	if m.isForeignSocket(r) {
 		return nil, m.refuse(r, page.ProblemFor(page.Kind("foreign_socket")))
 	}
-	var missing []string
-	err = m.cfg.Clients.NeedsReauth(r.Context(), req.User.Key())
-	if err == nil && len(scopes) > 0 {
-		missing, err = m.cfg.Clients.MissingScopes(r.Context(), req.User, scopes...)
-	}
+	missing, err := m.cfg.Clients.MissingScopes(r.Context(), req.User, scopes...)
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
 		return nil, m.signIn(r, page.ProblemFor(page.Kind("sign_in_again")), m.cfg.LoginPathOf(req.User.Provider), scopes)

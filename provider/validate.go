@@ -12,6 +12,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
@@ -124,7 +125,7 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...stri
 		return nil
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = newTransport()
+		cfg.Transport = transport.New()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

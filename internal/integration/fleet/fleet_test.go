@@ -31,10 +31,10 @@ type happening struct {
 }
 
 type options struct {
-	workers        int
-	skews          []time.Duration // of the first workers
-	users          int             // 0: one
-	lease, timeout time.Duration   // 0: the defaults
+	workers int
+	skews   []time.Duration // of the first workers
+	users   int             // 0: one
+	timeout time.Duration   // 0: the default
 }
 
 func newFleet(t *testing.T, b backend, o options) *fleet {
@@ -47,7 +47,7 @@ func newFleet(t *testing.T, b backend, o options) *fleet {
 		t.Fatal(err)
 	}
 	for i := range o.workers {
-		s := setup{X: f.x.URL, Backend: b, Lease: o.lease, Timeout: o.timeout}
+		s := setup{X: f.x.URL, Backend: b, Timeout: o.timeout}
 		if i < len(o.skews) {
 			s.Skew = o.skews[i]
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	shortLease   = 4 * time.Second
-	shortTimeout = 2500 * time.Millisecond
+	shortTimeout = 2 * time.Second
+	shortLease   = 3 * shortTimeout
 	// overLease is how much longer than the lease the other workers may take on a busy machine.
 	overLease = 30 * time.Second
 )
@@ -35,7 +35,7 @@ func TestTheHolderOfARefreshIsKilled(t *testing.T) {
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				t.Parallel() // they mostly wait for leases to end
-				f := newFleet(t, newBackend(t, b.Kind), options{workers: 4, skews: test.skews, lease: shortLease, timeout: shortTimeout})
+				f := newFleet(t, newBackend(t, b.Kind), options{workers: 4, skews: test.skews, timeout: shortTimeout})
 				user := userID(0)
 				f.signIn(user)
 				f.burst(f.workers, user, 5).want(t, outcomes{good: 20})

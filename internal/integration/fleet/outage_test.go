@@ -34,7 +34,7 @@ func eachServer(t *testing.T, test func(t *testing.T, s *testservers.Server, b b
 // TestTheStoreIsAwayForAWhile stops and restarts the tokens' server under load.
 func TestTheStoreIsAwayForAWhile(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *testservers.Server, b backend) {
-		f := newFleet(t, b, options{workers: 4, users: 10, lease: 25 * time.Second, timeout: 20 * time.Second})
+		f := newFleet(t, b, options{workers: 4, users: 10, timeout: 20 * time.Second})
 		f.x.SetSwitches(strict)
 		var users []string
 		for i := range 10 {

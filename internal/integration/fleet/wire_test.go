@@ -8,10 +8,10 @@ import (
 
 // setup is the first line sent to a worker.
 type setup struct {
-	X              string // the address of X
-	Backend        backend
-	Lease, Timeout time.Duration
-	Offset, Skew   time.Duration
+	X            string // the address of X
+	Backend      backend
+	Timeout      time.Duration
+	Offset, Skew time.Duration
 }
 
 // command is each further line. Its answer has the same ID.

@@ -88,7 +88,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 		return nil, err
 	}
 	w.clients, err = client.New(client.Config{
-		Vault: vault, Providers: []provider.Provider{x}, Lease: s.Lease, Timeout: s.Timeout, Now: w.now,
+		Vault: vault, Providers: []provider.Provider{x}, Timeout: s.Timeout, Now: w.now,
 		OnEvent: func(_ context.Context, e event.Event) { w.say(string(e.Kind)) },
 	})
 	if err != nil {
