@@ -47,6 +47,9 @@ func (i *identity) code(c *wire.Coder) {
 // signedIn reports whether the session has a user.
 func (i *identity) signedIn() bool { return i.user.Provider != "" && i.user.ID != "" }
 
+// idOf returns the id of a session that begins under a key.
+func idOf(key string) string { return key[keyPrefix:][:idLength] }
+
 // record is a session as the store has it.
 type record struct {
 	identity

@@ -92,7 +92,7 @@ func (s *signIn) begin(u provider.User) (err error) {
 		_ = m.sm.Clear(s.ctx) // never fails
 	}
 	s.key, s.new.deadline = keyOf(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
-	s.new.identity = identity{user: u, id: s.key[keyPrefix:][:idLength], key: s.key[:keyPrefix]}
+	s.new.identity = identity{user: u, id: idOf(s.key), key: s.key[:keyPrefix]}
 	if err := m.store.users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
 		return err
 	}

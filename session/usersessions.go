@@ -211,6 +211,9 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 		now := time.Now()
 		s := rec.listed()
 		if there := e.find(rec.id); there != nil {
+			if !strings.HasPrefix(there.key, rec.key) {
+				return false // its id was renewed, and the list has the later record
+			}
 			s = *there
 		}
 		if s.key == key && s.Deadline.Equal(rec.deadline) && now.Sub(s.LastUsed) < stale {
@@ -227,6 +230,9 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 // renewed lists a session under the key that its record is about to be written under, if the
 // application has renewed the session id by scs. It returns the record with that key. If the
 // token store is away, the next touch lists the key.
+//
+// Requests that renew one id at the same time leave several records. The first of them keeps
+// the id in the list, and each other is a new session there, so that all of them can be ended.
 func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (record []byte, refused bool) {
 	if u == nil {
 		return b, false
@@ -237,15 +243,37 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (recor
 	}
 	ctx, cancel := context.WithTimeout(ctx, markTime)
 	defer cancel()
-	rec.key = key[:keyPrefix]
-	refused, err := u.check(ctx, key, rec, 0)
-	if err != nil {
-		return b, false
+	before := rec.identity
+	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
+		rec.identity = before
+		if refused = e.refuses(&before); refused {
+			return false
+		}
+		there := e.find(before.id)
+		switch {
+		case there == nil:
+			s := rec.listed()
+			s.key, s.LastUsed = key, time.Now()
+			e.put(s)
+		case strings.HasPrefix(there.key, before.key):
+			there.key, there.Deadline, there.LastUsed = key, rec.deadline, time.Now()
+		default:
+			rec.id = idOf(key)
+			also := *there
+			also.ID, also.key, also.Deadline, also.LastUsed = rec.id, key, rec.deadline, time.Now()
+			e.put(also)
+		}
+		return true
+	})
+	u.resume(rec.user.ID, left)
+	if err != nil || refused {
+		return b, refused
 	}
+	rec.key = key[:keyPrefix]
 	if moved, err := u.store.encode(rec); err == nil {
 		b = moved
 	}
-	return b, refused
+	return b, false
 }
 
 // read returns the entry of a user, which is empty if the store has none.
