@@ -2,21 +2,11 @@ package client
 
 import (
 	"maps"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/tokenstore"
-)
-
-const (
-	// maxSpread bounds the random part of the time when a refresh begins.
-	maxSpread = 30 * time.Second
-	// A token that does not expire is read again, for a sign-out on another replica.
-	rereadAfter = 5 * time.Minute
-	// lookPause is the pause between attempts in the background.
-	lookPause = time.Minute
 )
 
 // cached is what memory holds of an account. Once shared, it does not change.
@@ -32,24 +22,6 @@ type cached struct {
 // good reports whether requests may be sent with c. c may be nil.
 func (c *cached) good(now time.Time) bool {
 	return c != nil && c.again == nil && (c.token.Expiry.IsZero() || now.Before(c.token.Expiry))
-}
-
-// remember makes a cached of a token that was read or obtained now.
-func (m *Manager) remember(t tokenstore.Token) *cached {
-	c, now := &cached{token: t}, m.now()
-	switch {
-	case t.Expiry.IsZero():
-		c.lookAt = now.Add(rereadAfter)
-	case t.RefreshToken == "":
-		c.lookAt = t.Expiry
-	default:
-		ahead := m.refreshBefore
-		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
-			ahead = min(ahead, life/2)
-		}
-		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
-	}
-	return c
 }
 
 // slot is the place of one account in memory.
@@ -72,19 +44,6 @@ type slot struct {
 	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
 	// scope, at lackedAt.
 	lackedBy, lackedAt time.Time
-}
-
-// pause is a time in which the provider is not asked.
-type pause struct {
-	length time.Duration
-	until  time.Time
-	err    error
-}
-
-// extend begins the next pause, which is twice as long as the one before.
-func (p *pause) extend(now time.Time, least, most time.Duration) {
-	p.length = min(max(2*p.length, least), most)
-	p.until = now.Add(p.length)
 }
 
 // drop forgets the token of key, because this process has changed the entry.

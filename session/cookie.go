@@ -2,12 +2,18 @@ package session
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/loopback"
 )
 
 const (
@@ -25,6 +31,45 @@ const (
 	hostPrefix   = "__Host-"
 	securePrefix = "__Secure-"
 )
+
+// setCookie sets what the cookie of [New] is like. scs's defaults are HttpOnly and Path=/.
+func setCookie(c *scs.SessionCookie, name string, secure bool) {
+	c.Name, c.Secure, c.SameSite = name, secure, http.SameSiteLaxMode
+}
+
+// checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
+func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
+	const field = "Manager.Cookie."
+	public, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		l.Add("FromSCSConfig.PublicURL", "is not a URL")
+		return
+	}
+	secure := c.Secure || cfg.SecurePerRequest
+	host := strings.HasPrefix(c.Name, hostPrefix)
+	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
+	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
+		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
+	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
+	l.AddIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
+		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
+	l.AddIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
+		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
+	l.AddIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
+		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
+	l.AddIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
+		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
+	l.AddIf(!secure && public.Scheme == "https", field+"Secure",
+		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
+}
+
+// withinDomain reports whether a browser takes a cookie for domain from host.
+func withinDomain(host, domain string) bool {
+	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimPrefix(domain, "."))
+	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
+}
 
 // eachCookie calls yield with each cookie of the request, until it returns false. It allocates
 // nothing, because it runs at every request.

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/internal/configerr"
-	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/provider"
@@ -134,7 +131,7 @@ func New(cfg Config) (*Manager, error) {
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
-	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure
+	setCookie(&sm.Cookie, name, cfg.Secure)
 	sm.ErrorFunc = nil
 	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
@@ -167,40 +164,6 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 		return nil, err
 	}
 	return newManager(sm, cfg.Vault, cfg.Logger, box)
-}
-
-// checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
-func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
-	const field = "Manager.Cookie."
-	public, err := url.Parse(cfg.PublicURL)
-	if err != nil {
-		l.Add("FromSCSConfig.PublicURL", "is not a URL")
-		return
-	}
-	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix)
-	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
-		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
-	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
-		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
-	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
-	l.AddIf(c.SameSite == http.SameSiteNoneMode && !secure, field+"SameSite",
-		"is None, which browsers refuse without Secure: set it to http.SameSiteLaxMode")
-	l.AddIf(c.SameSite == http.SameSiteStrictMode, field+"SameSite",
-		"is Strict: browsers do not send such a cookie on the way back from the provider. Set it to http.SameSiteLaxMode")
-	l.AddIf(public.Host != "" && c.Domain != "" && !withinDomain(public.Hostname(), c.Domain), field+"Domain",
-		"is %q, which browsers refuse from %s: leave it empty", c.Domain, public.Host)
-	l.AddIf(!cfg.SecurePerRequest && c.Secure && public.Scheme == "http" && !loopback.Is(public.Hostname()), field+"Secure",
-		"is true, and browsers refuse such a cookie over http: set it to false, or use https")
-	l.AddIf(!secure && public.Scheme == "https", field+"Secure",
-		"is false, and PublicURL is https: set it to true, so that browsers never send the session over http")
-}
-
-// withinDomain reports whether a browser takes a cookie for domain from host.
-func withinDomain(host, domain string) bool {
-	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimPrefix(domain, "."))
-	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
 // newManager makes the Manager of a session manager.
