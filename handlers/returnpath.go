@@ -85,7 +85,7 @@ var (
 	// a host. Browsers take a backslash for a slash and drop tabs and line breaks.
 	unsafePath = regexp.MustCompile(`^[^/]|^//|\\|\p{Cc}|[/#]\.\.?([/#]|$)`)
 	// unsafeByte matches what a header or a query must not contain.
-	unsafeByte = regexp.MustCompile("[^!#-;=?-\\[\\]_a-z~]")
+	unsafeByte = regexp.MustCompile(`[^!#-;=?-\[\]_a-z~]`)
 	encoded    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 )
 

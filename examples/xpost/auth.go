@@ -173,7 +173,7 @@ func (c *call) userOf(ctx context.Context, key tokenstore.Key) (provider.User, e
 		Data struct{ ID, Username, Name string }
 	}](c.clients.Client(ctx, key).Do(r))
 	if err == nil && me.Data.ID == "" {
-		err = errors.New("X's answer does not name the token's user")
+		err = errors.New("the answer of X does not name the token's user")
 	}
 	return provider.User{
 		Provider: key.Provider, ID: me.Data.ID, AccountID: me.Data.ID, Username: me.Data.Username, Name: me.Data.Name, SignedInAt: time.Now(),

@@ -41,7 +41,7 @@ func (p problem) text() string {
 
 var (
 	// errUnsure: a request was sent to X, and its result is unknown.
-	errUnsure = errors.New("X did not answer, so the request may or may not have been executed: run xpost timeline -user me before you try again")
+	errUnsure = errors.New("no answer came from X, so the request may or may not have been executed: run xpost timeline -user me before you try again")
 	// errNotPosted: the command was stopped before it asked X to post.
 	errNotPosted = errors.New("stopped; nothing was posted")
 )

@@ -159,14 +159,12 @@ func TestALiveCookieIsInNoAnswerThatMayBeCached(t *testing.T) {
 // the new session.
 func TestASuccessHandlerCannotMakeTheCookieCacheable(t *testing.T) {
 	for _, around := range []bool{false, true} {
-		var s *site
 		var b *browser
 		edit := func(c *xsignin.Config) { c.Success = http.HandlerFunc(public) }
 		if around {
-			s, b = wrapped(t, edit)
+			_, b = wrapped(t, edit)
 		} else {
-			s = newSite(t, edit)
-			b = s.browser()
+			b = newSite(t, edit).browser()
 		}
 		a := b.Get(b.Approve(b.Begin("/auth/login?"+url.Values{"return_to": {"/me"}}.Encode()), xtest.DefaultUserID))
 		if a.Text != "news" || b.Who() == "" {
