@@ -28,7 +28,7 @@ var meRefusals = []refusal{
 	{"text of the edge", 403, "error code: 1015", provider.ErrUnavailable, "", ""},
 	{"a bad parameter", 400, `{"errors":[{"parameters":{"user.fields":["x"]},"message":"no"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`, provider.ErrRefused, provider.ReasonOther, "invalid-request"},
 	{"too many calls", 429, tooMany, provider.ErrRateLimited, "", ""},
-	{"a spent cap", 429, `{"title":"UsageCapExceeded","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRefused, provider.ReasonCredits, "usage-capped"},
+	{"a spent cap", 429, `{"title":"UsageCapExceeded","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRefused, provider.ReasonUsageCap, "usage-capped"},
 	{"an outage", 503, page, provider.ErrUnavailable, "", ""},
 	{"a redirect", 301, ``, provider.ErrUnavailable, "", ""},
 	{"a page with status 200", 200, page, provider.ErrUnavailable, "", ""},

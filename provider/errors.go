@@ -46,9 +46,10 @@ const (
 	ReasonAccess Reason = "access_level"
 	// ReasonScope: the token lacks a scope that the call needs.
 	ReasonScope Reason = "missing_scope"
-	// ReasonCredits: the credits at X are spent, or a spending limit or a monthly cap of
-	// calls is reached.
+	// ReasonCredits: the credits at X are spent, or a spending limit is reached.
 	ReasonCredits Reason = "no_credits"
+	// ReasonUsageCap: the monthly cap of calls is used up, until the next month.
+	ReasonUsageCap Reason = "usage_cap"
 	// ReasonOther: see [Error.Code] and [Error.Detail].
 	ReasonOther Reason = "other"
 )

@@ -177,7 +177,7 @@ func TestXsRefusalsAreUnderstood(t *testing.T) {
 		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
 		"no credits":                               {xtest.RefuseNoCredits, xtest.Switches{}, provider.ErrRefused, provider.ReasonCredits},
 		"too many calls":                           {xtest.RefuseTooMany, xtest.Switches{}, provider.ErrRateLimited, ""},
-		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRefused, provider.ReasonCredits},
+		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRefused, provider.ReasonUsageCap},
 		"a bad parameter":                          {xtest.RefuseInvalid, xtest.Switches{}, provider.ErrRefused, provider.ReasonOther},
 		"a page of the edge":                       {xtest.RefuseAtEdge, xtest.Switches{}, provider.ErrUnavailable, ""},
 		"the edge down":                            {xtest.RefuseEdgeDown, xtest.Switches{}, provider.ErrUnavailable, ""},
