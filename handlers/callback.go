@@ -110,8 +110,11 @@ func (c *call) finish(p provider.Provider) {
 		defer cancel()
 		user, err = c.admit(saving, p, SignIn{User: user, Token: e.token, ReturnTo: c.returnTo})
 	}
-	if ctx.Err() != nil {
-		return // another callback may take the result over
+	if ctx.Err() != nil { // another callback may take the result over
+		if err != nil && e.err == nil {
+			e.err = c.refused(provider.ErrExpired, "") // undoing the sign-in has revoked the token
+		}
+		return
 	}
 	e.ended, e.outcome = true, err
 	missing := slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return e.token.HasScopes(s) })
@@ -220,6 +223,12 @@ func (c *call) exchange(p provider.Provider) *exchange {
 	go func() {
 		defer h.leave(state, e)
 		defer func() { e.turn <- struct{}{} }()
+		defer func() {
+			if v := recover(); v != nil {
+				// net/http recovers in its own goroutines only. The value may hold secrets.
+				e.err = internal(fmt.Errorf("the provider panicked with a %T", v))
+			}
+		}()
 		ctx, cancel := h.detached(ctx)
 		defer cancel()
 		e.user, e.token, e.err = p.Finish(ctx, pending, query)

@@ -17,31 +17,34 @@ const (
 // function whose time has not come.
 type background struct {
 	mu      sync.Mutex // guards waiting and closed
-	waiting map[*time.Timer]func()
+	waiting map[*time.Timer]func(context.Context)
 	closed  bool
 	pending sync.WaitGroup // functions that wait or run
 }
 
-// after calls f when d has passed, or when the process closes.
+// after calls f when d has passed, or when the process closes. What has to run at once is never
+// dropped.
 func (b *background) after(d time.Duration, f func(context.Context)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || len(b.waiting) >= maxWaiting {
+	if b.closed || d > 0 && len(b.waiting) >= maxWaiting {
 		return
 	}
 	if b.waiting == nil {
-		b.waiting = make(map[*time.Timer]func())
+		b.waiting = make(map[*time.Timer]func(context.Context))
 	}
 	var timer *time.Timer
-	run := func() {
+	run := func(ctx context.Context) {
 		defer b.pending.Done()
 		b.mu.Lock()
 		delete(b.waiting, timer)
 		b.mu.Unlock()
-		f(context.Background())
+		if ctx.Err() == nil {
+			f(ctx)
+		}
 	}
 	b.pending.Add(1)
-	timer = time.AfterFunc(d, run)
+	timer = time.AfterFunc(d, func() { run(context.Background()) })
 	b.waiting[timer] = run
 }
 
@@ -49,7 +52,7 @@ func (b *background) after(d time.Duration, f func(context.Context)) {
 func (b *background) close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
-	var calls []func()
+	var calls []func(context.Context)
 	for timer, run := range b.waiting {
 		if timer.Stop() {
 			calls = append(calls, run)
@@ -59,7 +62,7 @@ func (b *background) close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		forEach(calls, func(call func()) { call() })
+		forEach(calls, func(call func(context.Context)) { call(ctx) })
 		b.pending.Wait()
 	}()
 	select {

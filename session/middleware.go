@@ -38,8 +38,10 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			m.sm.ErrorFunc(w, r, err)
 			return
 		}
+		saved := false // also if next panics
+		defer func() { _ = commit.end(saved) }()
 		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
-		_ = commit.end(true)
+		saved = true
 	})
 }
 

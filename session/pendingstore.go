@@ -143,7 +143,8 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	}
 	path, value := p.ReturnTo, s.encode(p)
 	if path != "" && len(p.name)+1+len(value) > maxPendingCookie {
-		p.path, p.ReturnTo = true, ""
+		// Another site must not replace the path of the visitor's own sign-in.
+		p.path, p.ReturnTo = !p.foreign, ""
 		value = s.encode(p)
 	}
 	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {

@@ -211,7 +211,7 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 		now := time.Now()
 		s := rec.listed()
 		if there := e.find(rec.id); there != nil {
-			if !strings.HasPrefix(there.key, rec.key) {
+			if there.key != key && !strings.HasPrefix(there.key, rec.key) {
 				return false // its id was renewed, and the list has the later record
 			}
 			s = *there
@@ -255,7 +255,7 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (recor
 			s := rec.listed()
 			s.key, s.LastUsed = key, time.Now()
 			e.put(s)
-		case strings.HasPrefix(there.key, before.key):
+		case there.key == key || strings.HasPrefix(there.key, before.key):
 			there.key, there.Deadline, there.LastUsed = key, rec.deadline, time.Now()
 		default:
 			rec.id = idOf(key)

@@ -551,3 +551,85 @@ func TestASecondCommitThatFailsUndoesTheSignIn(t *testing.T) {
 		t.Errorf("%d sessions are listed", n)
 	}
 }
+
+// A session that is renewed and then committed twice in one request is one session in the list.
+func TestARenewedSessionIsListedOnce(t *testing.T) {
+	l := newListed(t)
+	l.bubble(t, func(t *testing.T) {
+		token := signIn(t, l.a, "ann")
+		sm := l.a.SCS()
+		w, r := request(l.a, token)
+		l.a.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if err := sm.RenewToken(r.Context()); err != nil {
+				t.Error(err)
+			}
+			for range 2 {
+				if _, _, err := sm.Commit(r.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})).ServeHTTP(w, r)
+		if list := listOf(t, l.a, "ann"); len(list) != 1 {
+			t.Errorf("%d sessions are listed: %+v", len(list), list)
+		}
+		wantUser(t, l.b, sent(t, w).Value, "ann")
+	})
+}
+
+// Several requests that renew one id leave several records. A sign-out everywhere ends all.
+func TestSeveralRenewalsOfOneSessionEndEverywhere(t *testing.T) {
+	l := newListed(t)
+	l.bubble(t, func(t *testing.T) {
+		token := signIn(t, l.a, "ann")
+		var renewed []string
+		var all sync.WaitGroup
+		var mu sync.Mutex // guards renewed
+		begin := make(chan struct{})
+		for _, m := range []*session.Manager{l.a, l.b, l.a} {
+			all.Go(func() {
+				w, r := request(m, token)
+				m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					<-begin // every request has loaded the session
+					_ = m.SCS().RenewToken(r.Context())
+				})).ServeHTTP(w, r)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, c := range w.Result().Cookies() {
+					renewed = append(renewed, c.Value)
+				}
+			})
+		}
+		synctest.Wait()
+		close(begin)
+		all.Wait()
+		endAll(t, l.a, "ann")
+		for _, id := range append(renewed, token) {
+			wantUser(t, l.b, id, "")
+		}
+	})
+}
+
+// A handler that panics behind LoadAndSave after a sign-in leaves no session.
+func TestASignInWhoseHandlerPanicsIsUndone(t *testing.T) {
+	l := newListed(t)
+	l.bubble(t, func(t *testing.T) {
+		w, r := request(l.a, "")
+		var told []bool
+		func() {
+			defer func() { _ = recover() }()
+			l.a.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				err := l.a.SignIn(w, r, user("ann"), func(saved bool) error { told = append(told, saved); return nil })
+				if err != nil {
+					t.Error(err)
+				}
+				panic("the handler fails")
+			})).ServeHTTP(w, r)
+		}()
+		if len(told) != 1 || told[0] {
+			t.Errorf("told %v, want false once", told)
+		}
+		if list := listOf(t, l.a, "ann"); len(list) != 0 {
+			t.Errorf("%d sessions are listed", len(list))
+		}
+	})
+}

@@ -454,7 +454,7 @@ func TestOneProtocolAlone(t *testing.T) {
 		_, at := withX(t, map[string]string{"X_CLIENT_ID": xtest.DefaultPublicClientID, "X_CLIENT_SECRET": ""})
 		b := newBrowser(t, at)
 		b.signIn("OAuth 2.0").want(http.StatusOK, "coffee")
-		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is fresh")
+		b.get("/tokens").press("Refresh now", nil).want(http.StatusOK, "The token is new")
 		b.get("/timeline").want(http.StatusOK, "coffee")
 	})
 }
@@ -526,7 +526,7 @@ func TestXIsAway(t *testing.T) {
 	b.signIn("OAuth 2.0")
 	x.Close()
 	b.get("/me").want(http.StatusOK, "@nora_lindqvist")
-	b.get("/timeline").want(http.StatusBadGateway, "X could not be asked")
+	b.get("/timeline").want(http.StatusBadGateway, "The call to X failed")
 	var p problem
 	if resp := b.json("/timeline", &p); resp.StatusCode != http.StatusBadGateway || p.Code != "unavailable" {
 		t.Errorf("%d %+v", resp.StatusCode, p)
