@@ -16,6 +16,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -274,4 +275,27 @@ func TestACodeOfAnotherApplicationSignsNobodyIn(t *testing.T) {
 	if got := s.Tokens.Keys(); len(got) != 0 {
 		t.Errorf("tokens are kept: %v", got)
 	}
+}
+
+// panicking is a provider whose last step panics, as a careless FetchUser does.
+type panicking struct{ provider.Provider }
+
+func (panicking) Finish(context.Context, provider.Pending, url.Values) (provider.User, tokenstore.Token, error) {
+	panic("a value that nobody may read")
+}
+
+func TestAProviderThatPanicsFailsOneSignIn(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		acme, err := provider.NewX(provider.OAuth2Config{
+			Name: "acme", ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret,
+			CallbackURL: c.PublicURL + "/auth/callback", Transport: c.X.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = append(c.Providers, panicking{acme})
+	})
+	b := s.browser()
+	s.isFailurePage(b.Get(b.Approve(b.Begin("/auth/login/acme"), xtest.DefaultUserID)), http.StatusServiceUnavailable, "internal")
+	b.SignIn("/auth/login", xtest.DefaultUserID)
 }
