@@ -121,7 +121,13 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
 // are scopes. While the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
-	s := m.users.get(u.Key())
+	s := m.users.find(u.Key())
+	if s == nil && len(scopes) == 0 && m.stopping.Err() == nil {
+		return nil, nil
+	}
+	if s == nil {
+		s = m.users.get(u.Key())
+	}
 	known := s.cur.Load()
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }

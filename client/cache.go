@@ -64,13 +64,17 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
+// find returns the slot of key, or nil.
+func (t *table) find(key tokenstore.Key) *slot {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.slots[key]
+}
+
 // get returns the slot of key, which it may have to make. A full table drops all slots that
 // have no refresh in progress.
 func (t *table) get(key tokenstore.Key) *slot {
-	t.mu.RLock()
-	s := t.slots[key]
-	t.mu.RUnlock()
-	if s != nil {
+	if s := t.find(key); s != nil {
 		return s
 	}
 	t.mu.Lock()
@@ -85,7 +89,7 @@ func (t *table) get(key tokenstore.Key) *slot {
 			return s.call == nil
 		})
 	}
-	s = &slot{key: key}
+	s := &slot{key: key}
 	t.slots[key] = s
 	return s
 }

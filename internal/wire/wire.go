@@ -33,6 +33,11 @@ func (c *Coder) Number(n *int64) {
 		c.B = binary.AppendVarint(c.B, *n)
 		return
 	}
+	if !c.Bad && len(c.B) > 0 && c.B[0] < 0x80 { // most lengths, at every request
+		*n = int64(c.B[0]>>1) ^ -int64(c.B[0]&1)
+		c.B = c.B[1:]
+		return
+	}
 	v, size := binary.Varint(c.B)
 	if size <= 0 {
 		size = -1
