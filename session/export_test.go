@@ -18,7 +18,8 @@ func (s *PendingStore) SetClock(now func() time.Time) { s.now = now }
 
 // Aged returns a record of our codec as if it was last used at t.
 func Aged(b []byte, t time.Time) []byte {
-	rec, rest, ok := decodeHeader(b)
+	var rec record
+	rest, ok := decodeHeader(b, &rec)
 	if !ok {
 		return nil
 	}

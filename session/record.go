@@ -92,15 +92,17 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// decodeHeader reads all but the application's values, which are the rest, in one allocation.
-func decodeHeader(b []byte) (rec record, rest []byte, ok bool) {
+// decodeHeader reads all but the application's values, which are the rest, into rec. It makes one
+// allocation. Every request calls it, and a record is long, so it is not returned.
+func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
 	if !ownRecord(b) {
-		return record{}, nil, false
+		return nil, false
 	}
 	c := wire.Coder{B: b[1:], Reading: true}
 	c.Time(&rec.deadline)
 	rec.code(&c)
-	return rec, c.B, !c.Bad
+	rec.raw = b
+	return c.B, !c.Bad
 }
 
 func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
@@ -121,7 +123,8 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 		delete(gobbed.Values, identityKey)
 		return gobbed.Deadline, gobbed.Values, err
 	}
-	rec, rest, ok := decodeHeader(b)
+	var rec record
+	rest, ok := decodeHeader(b, &rec)
 	if !ok {
 		return time.Time{}, nil, errMalformed
 	}
@@ -140,10 +143,9 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 
 // decode reads the identity, and nothing else where the record has our codec. It reports
 // whether the record is readable.
-func (s *store) decode(b []byte) (record, bool) {
+func (s *store) decode(b []byte) (rec record, ok bool) {
 	if s.box == nil && ownRecord(b) {
-		rec, _, ok := decodeHeader(b)
-		rec.raw = b
+		_, ok := decodeHeader(b, &rec)
 		return rec, ok
 	}
 	deadline, values, err := s.sm.Codec.Decode(b)

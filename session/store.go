@@ -150,7 +150,12 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 		if !found {
 			return record{}, false, nil
 		}
-		if rec, ok = s.decode(b); ok && !s.due(&rec) {
+		if s.box == nil { // without copies of the record
+			_, ok = decodeHeader(b, &rec)
+		} else {
+			rec, ok = s.decode(b)
+		}
+		if ok && !s.due(&rec) {
 			return rec, true, nil
 		}
 	}
