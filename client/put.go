@@ -73,7 +73,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	return nil, unavailable(err)
 }
 
-// store writes the owner, the token, and the owner again: see above.
+// store writes the owner, the token, and the owner again: see owner.go.
 func (s *Stored) store(ctx context.Context) error {
 	if !s.opt.Own { // both calls have one bound
 		bound, cancel := s.m.bound(ctx)

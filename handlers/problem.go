@@ -41,7 +41,11 @@ func (e *notGranted) MissingScopes() []string { return e.scopes }
 func (c *call) done(user provider.User) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})
-	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", slog.String("provider", user.Provider), slog.String("user_id", user.ID))
+	attrs := []slog.Attr{slog.String("provider", user.Provider), slog.String("user_id", user.ID)}
+	if c.returnTo == "" { // only a program that signs in by Native has no return path
+		attrs = append(attrs, slog.Bool("native", true))
+	}
+	c.h.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "xsignin: signed in", attrs...)
 }
 
 // fail ends a sign-in that failed: it logs the failure, and answers.

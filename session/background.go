@@ -22,8 +22,8 @@ type background struct {
 	pending sync.WaitGroup // functions that wait or run
 }
 
-// after calls f when d has passed, or when the process closes. What has to run at once is never
-// dropped.
+// after calls f when d has passed, or when the process closes. If too many functions wait, it
+// drops f, unless d is 0.
 func (b *background) after(d time.Duration, f func(context.Context)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

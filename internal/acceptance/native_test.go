@@ -177,6 +177,9 @@ func TestAProgramSignsInCallsXAndSignsOut(t *testing.T) {
 			if kinds := s.Told(); len(kinds) != 1 || kinds[0] != event.SignInDone {
 				t.Errorf("events: %v", kinds)
 			}
+			if log := s.Log.String(); !strings.Contains(log, "user_id=row-7 native=true") {
+				t.Errorf("the log does not say that a program has signed in:\n%s", log)
+			}
 			if call := b.Get("/api", "Accept", "application/json"); call.StatusCode != http.StatusOK || !strings.Contains(call.Text, xtest.SecondUserID) {
 				t.Errorf("calling X: status %d, %s", call.StatusCode, call.Text)
 			}
