@@ -117,6 +117,7 @@ func (c *call) finish(p provider.Provider) {
 		return
 	}
 	e.ended, e.outcome = true, err
+	h.forget(c.state) // callbacks that wait get the outcome, later ones need its cookie
 	missing := slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return e.token.HasScopes(s) })
 	if err == nil && !e.token.IsOAuth1() && len(missing) > 0 {
 		e.outcome = &notGranted{p.Name(), missing}
@@ -243,6 +244,13 @@ func (h *Handlers) leave(state string, e *exchange) {
 	if e.users--; e.users == 0 {
 		delete(h.exchanges, state)
 	}
+}
+
+// forget removes the exchange of the state, which no other exchange can have after it.
+func (h *Handlers) forget(state string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.exchanges, state)
 }
 
 // admit signs in the user that p has confirmed, if the OnSignIn hook agrees. ctx does not end
