@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"testing"
 )
 
 // fakeX is a transport that answers as X does, without a network. Each sign-in is of another
@@ -69,4 +71,34 @@ func (x *fakeX) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body)),
 		ContentLength: int64(len(body)), Request: r,
 	}, nil
+}
+
+// overLoopback returns a transport that sends every request to a server of this process, which
+// answers as x does.
+func overLoopback(tb testing.TB, x *fakeX) http.RoundTripper {
+	tb.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := x.RoundTrip(r)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer answer.Body.Close()
+		w.Header().Set("Content-Type", answer.Header.Get("Content-Type"))
+		_, _ = io.Copy(w, answer.Body) // a client that has gone fails by itself
+	}))
+	tb.Cleanup(server.Close)
+	return &loopback{strings.TrimPrefix(server.URL, "http://"), server.Client().Transport}
+}
+
+// loopback sends each request to one host, in the clear.
+type loopback struct {
+	host string
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (l *loopback) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	out.URL.Scheme, out.URL.Host = "http", l.host
+	return l.next.RoundTrip(out)
 }
