@@ -16,6 +16,7 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
 		"from-goth.md":      {"goth/before", "goth/after"},
 		"from-others.md":    {"python", "flask", "toolkit", "qq"},
+		"observability.md":  {"metrics"},
 		"other-sessions.md": {"sessions/gorilla", "sessions/scs"},
 		"stores.md":         {"sqlite"},
 	} {
