@@ -1,6 +1,7 @@
 package repocheck_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -112,5 +113,42 @@ func TestListingsBoundTheHeaders(t *testing.T) {
 	})
 	if err != nil || files < 100 {
 		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// TestHostingFilesNameWhatTheExampleHas checks the variables and paths in the files of docs/deploy
+// that start examples/app.
+func TestHostingFilesNameWhatTheExampleHas(t *testing.T) {
+	t.Parallel()
+	config, err1 := os.ReadFile("examples/app/README.md")
+	app, err2 := os.ReadFile("examples/app/app.go")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"docs/deploy/xsignin.service", "docs/deploy/kubernetes.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		variables := regexp.MustCompile(`\b(?:X_)?[A-Z]+(?:_[A-Z]+)*(?:=|:|, value)`).FindAllString(string(text), -1)
+		found := 0
+		for _, v := range variables {
+			name := strings.TrimRight(strings.TrimSuffix(v, ", value"), "=:")
+			if name == "SIGTERM" || name == "ALL" {
+				continue
+			}
+			found++
+			if !strings.Contains(string(config), "`"+name+"`") {
+				t.Errorf("%s sets %s, which examples/app does not read", file, name)
+			}
+		}
+		if found < 3 {
+			t.Errorf("%s: only %d variables found", file, found)
+		}
+		for _, path := range regexp.MustCompile(`path: (/\w+)`).FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(string(app), path[1]) {
+				t.Errorf("%s asks for %s, which examples/app does not have", file, path[1])
+			}
+		}
 	}
 }
