@@ -13,11 +13,16 @@ import (
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{
-		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
-		"from-goth.md":      {"goth/before", "goth/after"},
-		"from-others.md":    {"python", "flask", "toolkit", "qq"},
-		"other-sessions.md": {"sessions/gorilla", "sessions/scs"},
-		"stores.md":         {"sqlite"},
+		"from-flask.md":       {"flask"},
+		"from-gologin.md":     {"gologin/before", "gologin/after"},
+		"from-goth.md":        {"goth/before", "goth/after"},
+		"from-python.md":      {"python"},
+		"from-qq.md":          {"qq"},
+		"from-toolkit.md":     {"toolkit"},
+		"gologin-handlers.md": {"gologin/kept"},
+		"moving-tokens.md":    {"tokens"},
+		"other-sessions.md":   {"sessions/gorilla", "sessions/scs"},
+		"stores.md":           {"sqlite"},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", page))
 		if err != nil {
