@@ -4,6 +4,8 @@ package fragments
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // go-pkgz/auth has it in its ids
+	"encoding/hex"
 	"io"
 	"log"
 	"net/http"
@@ -67,6 +69,17 @@ func BannedUsers(users Users) xsignin.Config {
 				return provider.ErrNotAllowed // a page says that this account may not sign in
 			}
 			s.User.ID = row.ID
+			return nil
+		},
+	}
+}
+
+// HashedUsers is in from-services.md.
+func HashedUsers() xsignin.Config {
+	return xsignin.Config{
+		OnSignIn: func(_ context.Context, s *xsignin.SignIn) error {
+			hash := sha1.Sum([]byte(s.User.AccountID))
+			s.User.ID = "twitter_" + hex.EncodeToString(hash[:])
 			return nil
 		},
 	}
