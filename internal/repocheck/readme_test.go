@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,11 +26,16 @@ func pages(t *testing.T) []string {
 // with the module that has the libraries. Its tests compare these pages with the programs there,
 // and run them.
 var elsewhere = map[string]string{
-	"docs/from-gologin.md":   "internal/integration",
-	"docs/from-goth.md":      "internal/integration",
-	"docs/from-others.md":    "internal/integration",
-	"docs/other-sessions.md": "internal/integration",
-	"docs/stores.md":         "internal/integration",
+	"docs/from-flask.md":       "internal/integration",
+	"docs/from-gologin.md":     "internal/integration",
+	"docs/from-goth.md":        "internal/integration",
+	"docs/from-python.md":      "internal/integration",
+	"docs/from-qq.md":          "internal/integration",
+	"docs/from-toolkit.md":     "internal/integration",
+	"docs/gologin-handlers.md": "internal/integration",
+	"docs/moving-tokens.md":    "internal/integration",
+	"docs/other-sessions.md":   "internal/integration",
+	"docs/stores.md":           "internal/integration",
 }
 
 // program matches a block that is a whole program.
@@ -64,7 +70,7 @@ func TestTheProgramsInTheReadmeCompile(t *testing.T) {
 	}
 }
 
-// TestTheReadmesLinksLeadSomewhere checks the links within the repository.
+// TestTheReadmesLinksLeadSomewhere checks the links within the repository, with their anchors.
 func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 	for _, page := range append(pages(t), "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
 		text, err := os.ReadFile(page)
@@ -72,13 +78,37 @@ func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		// In Go, f[T](x) is a call.
-		text = regexp.MustCompile("(?s)```.*?```").ReplaceAll(text, nil)
-		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(string(link[1])))); err != nil {
+		text = fenced.ReplaceAll(text, nil)
+		for _, link := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllSubmatch(text, -1) {
+			file, anchor, _ := strings.Cut(string(link[1]), "#")
+			target := page
+			if file != "" {
+				target = filepath.Join(filepath.Dir(page), filepath.FromSlash(file))
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s links to %s: %v", page, link[1], err)
+			} else if anchor != "" && !slices.Contains(anchors(t, target), anchor) {
+				t.Errorf("%s links to %s, which has no such heading", page, link[1])
 			}
 		}
 	}
+}
+
+// fenced matches a block of code.
+var fenced = regexp.MustCompile("(?s)```.*?```")
+
+// anchors are the anchors that GitHub makes of a page's headings.
+func anchors(t *testing.T, page string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllSubmatch(fenced.ReplaceAll(text, nil), -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(string(heading[1])), "")
+		found = append(found, strings.ReplaceAll(name, " ", "-"))
+	}
+	return found
 }
 
 // TestListingsBoundTheHeaders checks that every program of README, docs and examples limits the

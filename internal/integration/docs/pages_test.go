@@ -13,12 +13,17 @@ import (
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{
-		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
-		"from-goth.md":      {"goth/before", "goth/after"},
-		"from-others.md":    {"python", "flask", "toolkit", "qq"},
-		"observability.md":  {"metrics"},
-		"other-sessions.md": {"sessions/gorilla", "sessions/scs"},
-		"stores.md":         {"sqlite"},
+		"from-flask.md":       {"flask"},
+		"from-gologin.md":     {"gologin/before", "gologin/after"},
+		"from-goth.md":        {"goth/before", "goth/after"},
+		"from-python.md":      {"python"},
+		"from-qq.md":          {"qq"},
+		"from-toolkit.md":     {"toolkit"},
+		"gologin-handlers.md": {"gologin/kept"},
+		"moving-tokens.md":    {"tokens"},
+		"observability.md":    {"metrics"},
+		"other-sessions.md":   {"sessions/gorilla", "sessions/scs"},
+		"stores.md":           {"sqlite"},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", page))
 		if err != nil {
@@ -56,3 +61,41 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 		}
 	}
 }
+
+// TestThePagesShowTheFragmentsHere checks that each block of Go that is no whole program is in
+// fragments.go, which is compiled. Indentation may differ.
+func TestThePagesShowTheFragmentsHere(t *testing.T) {
+	compiled, err := os.ReadFile(filepath.Join("fragments", "fragments.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join("..", "..", "..")
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			if regexp.MustCompile(`(?m)^package `).MatchString(block[1]) {
+				continue
+			}
+			found++
+			if !strings.Contains(flat(string(compiled)), flat(block[1])) {
+				t.Errorf("%s: this block is not in fragments/fragments.go:\n%s", page, block[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has a fragment")
+	}
+}
+
+var indentation = regexp.MustCompile(`(?m)^[ \t]+`)
+
+// flat returns a text without its indentation.
+func flat(text string) string { return indentation.ReplaceAllString(text, "") }
