@@ -87,8 +87,8 @@ type SessionConfig struct {
 	// return an error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the
 	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken].
 	//
-	// The tokens are kept in Config.TokenStore. If that is not set, a token is deleted when
-	// Success has returned, and is not revoked.
+	// The tokens are kept in Config.TokenStore, also if Success fails. If that is not set, a
+	// token is deleted when Success has returned, and is not revoked.
 	Disabled bool
 	// Store is any session store of scs, not shared by kits with different users. The default
 	// is memory, for one process.

@@ -73,7 +73,7 @@ func (c *call) sessionID(ctx context.Context) string {
 		return ""
 	}
 	id, _, err := c.h.cfg.Sessions.SessionID(ctx, c.r)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		c.h.cfg.Logger.WarnContext(ctx, "xsignin: session not read; this sign-in cannot link an account",
 			"provider", c.provider, "err", err)
 	}
