@@ -51,7 +51,8 @@ type Config struct {
 	X XEndpoints
 
 	// OnSignIn decides who may sign in, and sets the application's id of the user, see
-	// [handlers.Config]. By default everyone may.
+	// [handlers.Config]. It links accounts only for SignIn.Current. By default everyone may
+	// sign in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
@@ -81,7 +82,7 @@ type OAuth1Config struct {
 
 // SessionConfig configures the sessions: set Disabled, or Manager, or the others, or none.
 type SessionConfig struct {
-	// Disabled is for applications with sessions of their own. The kit signs the user in at X
+	// Disabled is for applications that have their own sessions. The kit signs the user in at X
 	// and keeps no session. Success is required, and starts the application's: see [Config].
 	// The kit then serves login and callback only, [Kit.SignOut] and [Kit.SignOutEverywhere]
 	// return an error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the

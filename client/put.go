@@ -134,18 +134,6 @@ func (s *Stored) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Discard deletes the token and does not revoke it. After another sign-in it does nothing.
-func (s *Stored) Discard(ctx context.Context) error {
-	ctx, cancel := s.m.bound(ctx)
-	defer cancel()
-	err := s.m.vault.Delete(ctx, s.key, s.version)
-	s.m.drop(s.key)
-	if err == nil || errors.Is(err, tokenstore.ErrConflict) {
-		return nil
-	}
-	return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
-}
-
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
 // none, it deletes the token and revokes it, also while the store is away. After another
 // sign-in it does nothing. What [Stored.Commit] has deleted does not come back.

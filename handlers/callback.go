@@ -159,15 +159,34 @@ func (c *call) succeed(user provider.User, token tokenstore.Token) {
 	w.Begin()
 }
 
-// discard deletes the token of the sign-in if tokens are not kept.
+// hold keeps the token of key until each sign-in that needs it has called discard.
+func (c *call) hold(key tokenstore.Key) {
+	c.held = key
+	c.h.mu.Lock()
+	defer c.h.mu.Unlock()
+	c.h.discards[key]++
+}
+
+// discard deletes the token of the sign-in, unless another sign-in needs it.
 func (c *call) discard() {
-	if c.stored == nil {
+	h, key := c.h, c.held
+	if key.UserID == "" {
+		return // nothing was saved
+	}
+	h.mu.Lock()
+	h.discards[key]--
+	needed := h.discards[key] > 0
+	if !needed {
+		delete(h.discards, key)
+	}
+	h.mu.Unlock()
+	if needed {
 		return
 	}
-	ctx, cancel := c.h.detached(c.r.Context())
+	ctx, cancel := h.detached(c.r.Context())
 	defer cancel()
-	if err := c.stored.Discard(ctx); err != nil {
-		c.h.cfg.Logger.ErrorContext(ctx, "xsignin: a token that should not be kept may be stored", "provider", c.provider, "err", err)
+	if err := h.cfg.Clients.Discard(ctx, key); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: a token that should not be kept may be stored", "provider", c.provider, "err", err)
 	}
 }
 
@@ -334,12 +353,12 @@ func (c *call) ask(ctx context.Context, s *SignIn) (err error) {
 // fail: then both are removed, and the failure is reported.
 func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
 	h, user, r := c.h, s.User, c.r
+	if h.cfg.DiscardTokens {
+		c.hold(user.Key())
+	}
 	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), s.Token, opt)
 	if err != nil {
 		return err
-	}
-	if h.cfg.DiscardTokens {
-		c.stored = stored
 	}
 	if opt.Own {
 		// A browser that links another account of its user keeps the account of its session.

@@ -111,8 +111,9 @@ type Handlers struct {
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu        sync.Mutex           // guards exchanges, and the users of each
-	exchanges map[string]*exchange // those that run, by state
+	mu        sync.Mutex             // guards all below, and the users of each exchange
+	exchanges map[string]*exchange   // those that run, by state
+	discards  map[tokenstore.Key]int // sign-ins that need a token that is not kept
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
@@ -128,7 +129,7 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	h := &Handlers{
 		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
-		exchanges: make(map[string]*exchange),
+		exchanges: make(map[string]*exchange), discards: make(map[tokenstore.Key]int),
 	}
 	if err := h.validate(); err != nil {
 		return nil, err
@@ -207,7 +208,7 @@ type call struct {
 	query   url.Values
 	state   string
 	found   session.PendingSignIn
-	stored  *client.Stored // if Config.DiscardTokens
+	held    tokenstore.Key // of a token that is not kept, if Config.DiscardTokens
 }
 
 // handler returns a handler that answers by f. If there are methods, others get status 405.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/provider"
@@ -172,18 +174,28 @@ func TestASessionThatCannotBeReadLinksNothing(t *testing.T) {
 
 // TestALinkBehindAnApplicationsLoadAndSave: there the session is in the request's context.
 func TestALinkBehindAnApplicationsLoadAndSave(t *testing.T) {
-	s, users := newLinkingSite(t)
-	b := s.browser()
-	b.Client.Transport = testkit.InProcess{Handler: s.Kit.Sessions().LoadAndSave(s.Mux)}
-	login := "/auth/login?return_to=" + url.QueryEscape(linked)
-	b.SignIn("/auth/login", xtest.DefaultUserID)
-	callback := b.Approve(b.Begin(login), xtest.SecondUserID)
-	b.SignIn("/auth/login", xtest.DefaultUserID)
-	if a := b.Get(callback); a.StatusCode != http.StatusForbidden || len(users) != 1 {
-		t.Errorf("after another sign-in: status %d, users %v", a.StatusCode, users)
-	}
-	b.SignIn(login, xtest.SecondUserID)
-	if users[xtest.SecondUserID] != users[xtest.DefaultUserID] || len(users) != 2 {
-		t.Errorf("users %v", users)
+	for name, own := range map[string]bool{"the kit's manager": false, "the application's manager": true} {
+		t.Run(name, func(t *testing.T) {
+			s, users := newLinkingSite(t, func(c *xsignin.Config) {
+				if own {
+					manager := scs.New()
+					manager.Store, manager.HashTokenInStore = c.Session.Store, true
+					c.Session = xsignin.SessionConfig{Manager: manager}
+				}
+			})
+			b := s.browser()
+			b.Client.Transport = testkit.InProcess{Handler: s.Kit.Sessions().LoadAndSave(s.Mux)}
+			login := "/auth/login?return_to=" + url.QueryEscape(linked)
+			b.SignIn("/auth/login", xtest.DefaultUserID)
+			callback := b.Approve(b.Begin(login), xtest.SecondUserID)
+			b.SignIn("/auth/login", xtest.DefaultUserID)
+			if a := b.Get(callback); a.StatusCode != http.StatusForbidden || len(users) != 1 {
+				t.Errorf("after another sign-in: status %d, users %v", a.StatusCode, users)
+			}
+			b.SignIn(login, xtest.SecondUserID)
+			if users[xtest.SecondUserID] != users[xtest.DefaultUserID] || len(users) != 2 {
+				t.Errorf("users %v", users)
+			}
+		})
 	}
 }

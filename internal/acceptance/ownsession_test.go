@@ -151,6 +151,64 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 	}
 }
 
+// TestATokenThatIsNotKeptServesEachOfItsSignIns: a user signs in on two devices at once, and the
+// token is refreshed meanwhile.
+func TestATokenThatIsNotKeptServesEachOfItsSignIns(t *testing.T) {
+	inFirst, secondDone := make(chan struct{}), make(chan struct{})
+	var s *site
+	s = newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := xsignin.User(r.Context())
+		if path, _ := handlers.ReturnPath(r.Context()); path == "/first" {
+			close(inFirst)
+			<-secondDone
+			if err := s.Kit.RefreshToken(r.Context(), user.Key()); err != nil {
+				t.Error(err)
+			}
+		}
+		if status, err := callMe(xsignin.Client(r.Context())); status != http.StatusOK {
+			t.Errorf("status %d, %v", status, err)
+		}
+		startOwn(w, r)
+	}), func(c *xsignin.Config) { c.TokenStore = nil })
+	first, second := s.browser(), s.browser()
+	done := make(chan answer)
+	callback := first.Approve(first.Begin("/auth/login?return_to=/first"), xtest.DefaultUserID)
+	go func() { done <- first.Get(callback) }()
+	<-inFirst
+	second.SignIn("/auth/login", xtest.DefaultUserID)
+	close(secondDone)
+	if a := <-done; a.Redirect() != "/first" {
+		t.Errorf("status %d to %q", a.StatusCode, a.Redirect())
+	}
+	if accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(accounts) != 0 {
+		t.Errorf("tokens %v, %v", accounts, err)
+	}
+}
+
+// TestAnAccountMovesBetweenUsersOfAnOwnSession: there are no sessions of the kit to end.
+func TestAnAccountMovesBetweenUsersOfAnOwnSession(t *testing.T) {
+	for _, transfer := range []bool{false, true} {
+		id := "user-1"
+		s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
+			c.Advanced.AllowAccountTransfer = transfer
+			c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+				if s.Current.ID != "" {
+					t.Errorf("the kit knows the user %+v", s.Current)
+				}
+				s.User.ID = id
+				return nil
+			}
+		})
+		b := s.browser()
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		id = "user-2"
+		a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+		if moved := a.StatusCode == http.StatusSeeOther; moved != transfer || len(s.tokensOf("user-2")) != len(s.tokensOf("user-1"))^1 {
+			t.Errorf("transfer %t: status %d, tokens %v and %v", transfer, a.StatusCode, s.tokensOf("user-1"), s.tokensOf("user-2"))
+		}
+	}
+}
+
 // TestSuccessAlsoStartsASessionWithFewerScopes: no other handler could start it.
 func TestSuccessAlsoStartsASessionWithFewerScopes(t *testing.T) {
 	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
@@ -182,8 +240,10 @@ func TestAFailedSignInStartsNoSessionOfTheApplication(t *testing.T) {
 		edit   func(*xsignin.Config)
 		before func(*site)
 	}{
-		"the hook refuses":         {http.StatusForbidden, refuses, func(*site) {}},
-		"X refuses the code":       {http.StatusBadRequest, nil, func(s *site) { s.X.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: 400, Body: `{"error":"invalid_grant"}`}) }},
+		"the hook refuses": {http.StatusForbidden, refuses, func(*site) {}},
+		"X refuses the code": {http.StatusBadRequest, nil, func(s *site) {
+			s.X.Fail(xtest.Fault{Path: "/2/oauth2/token", Status: 400, Body: `{"error":"invalid_grant"}`})
+		}},
 		"the token store is away":  {http.StatusServiceUnavailable, nil, func(s *site) { s.Tokens.SetFail(errors.New("away")) }},
 		"the visitor said no at X": {http.StatusForbidden, nil, nil},
 	} {
