@@ -51,7 +51,8 @@ type Config struct {
 	X XEndpoints
 
 	// OnSignIn decides who may sign in, and sets the application's id of the user, see
-	// [handlers.Config]. By default everyone may.
+	// [handlers.Config]. It links accounts only for SignIn.Current. By default everyone may
+	// sign in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
@@ -59,7 +60,8 @@ type Config struct {
 	// LoginOptions returns the options of a sign-in, such as ForceLogin, for its request.
 	LoginOptions func(r *http.Request) provider.Options
 	// Success answers a successful sign-in, in place of the redirect to [handlers.ReturnPath].
-	// [User], [Client] and gologin's token readers work in it. Failure answers a failed login
+	// [User], [Client] and gologin's token readers work in it. It is required with
+	// Session.Disabled, and otherwise may be nil. Failure answers a failed login
 	// or callback, in place of the page: see gologin.ErrorFromContext and [page.ProblemFor].
 	Success, Failure http.Handler
 	// Logger is the kit's log. The default is [slog.Default]. No secret is logged.
@@ -78,8 +80,17 @@ type OAuth1Config struct {
 	FetchProfile bool
 }
 
-// SessionConfig configures the sessions: set Manager, or the other fields, or none.
+// SessionConfig configures the sessions: set Disabled, or Manager, or the others, or none.
 type SessionConfig struct {
+	// Disabled is for applications that have their own sessions. The kit signs the user in at X
+	// and keeps no session. Success is required, and starts the application's: see [Config].
+	// The kit then serves login and callback only, [Kit.SignOut] and [Kit.SignOutEverywhere]
+	// return an error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the
+	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken].
+	//
+	// The tokens are kept in Config.TokenStore, also if Success fails. If that is not set, a
+	// token is deleted when Success has returned, and is not revoked.
+	Disabled bool
 	// Store is any session store of scs, not shared by kits with different users. The default
 	// is memory, for one process.
 	Store scs.Store

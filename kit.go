@@ -72,12 +72,14 @@ func (k *Kit) build() error {
 	}
 	k.vault = vault
 	cookie := strings.TrimPrefix(own.CookieName, "__Host-")
-	if own.Manager != nil {
+	switch {
+	case own.Disabled:
+	case own.Manager != nil:
 		cookie = own.Manager.Cookie.Name
 		k.sessions, err = session.FromSCS(own.Manager, session.FromSCSConfig{
 			Secrets: c.secrets, PublicURL: c.PublicURL, SecurePerRequest: own.SecurePerRequest, Vault: vault, Logger: c.Logger,
 		})
-	} else {
+	default:
 		k.sessions, err = session.New(session.Config{
 			Store: own.Store, CookieName: own.CookieName, Lifetime: own.Lifetime, IdleTimeout: own.IdleTimeout,
 			Secure: c.secure(), Logger: c.Logger, Vault: vault,
@@ -129,7 +131,8 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	pages := page.Pages{Render: c.Pages.Render, Translate: c.Pages.Translate, SiteName: c.Pages.SiteName, Accent: c.Pages.Accent}
 	k.handlers, err = handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
-		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
+		DiscardTokens: c.Session.Disabled && c.TokenStore == nil,
+		OnSignIn:      c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
 		Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
@@ -138,19 +141,24 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	if err != nil {
 		return err
 	}
-	k.gate, err = middleware.New(middleware.Config{
-		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
-		LoginPath: public + c.Paths.Base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
-	})
-	if err != nil {
-		return err
-	}
 	base, callback := c.Paths.Base, k.handlers.Callback(c.Success, c.Failure)
 	k.routes = map[string]http.Handler{
 		base + "/login":    k.handlers.Login(k.providers[0].Name(), c.Failure),
 		base + "/callback": callback,
-		base + "/logout":   k.handlers.Logout(c.Pages.LoggedOut, nil),
-		base + "/session":  k.handlers.Session(),
+	}
+	if k.sessions == nil {
+		k.routes[base+"/logout"] = k.noSessions()
+		k.routes[base+"/session"] = k.routes[base+"/logout"]
+	} else {
+		k.gate, err = middleware.New(middleware.Config{
+			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
+			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
+		})
+		if err != nil {
+			return err
+		}
+		k.routes[base+"/logout"] = k.handlers.Logout(c.Pages.LoggedOut, nil)
+		k.routes[base+"/session"] = k.handlers.Session()
 	}
 	for _, p := range k.providers {
 		k.routes[base+"/login/"+p.Name()] = k.handlers.Login(p.Name(), c.Failure)
@@ -162,6 +170,25 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.routes[base+"/native"] = k.handlers.Native()
 	}
 	return nil
+}
+
+// noSessions answers, at the paths of the logout and the session, with 404. It logs the first.
+func (k *Kit) noSessions() http.Handler {
+	var once sync.Once
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		once.Do(func() {
+			k.cfg.Logger.WarnContext(r.Context(), "xsignin: Config.Session.Disabled is set, so the kit has no logout and no session",
+				"path", r.URL.Path, "fix", "use the application's own logout and session")
+		})
+		k.handlers.NotFound().ServeHTTP(w, r)
+	})
+}
+
+// needSessions panics if a method was called that cannot work without sessions.
+func (k *Kit) needSessions(method string) {
+	if k.sessions == nil {
+		panic("xsignin: Kit." + method + " was called, and Config.Session.Disabled is set: the application's own session knows the user")
+	}
 }
 
 // origin is PublicURL's origin as browsers write it: in lower case, without default port.
@@ -218,17 +245,24 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // LoadUser is for pages that all visitors may see. See [middleware.Middleware.LoadUser].
-func (k *Kit) LoadUser(next http.Handler) http.Handler { return k.gate.LoadUser(next) }
+func (k *Kit) LoadUser(next http.Handler) http.Handler {
+	k.needSessions("LoadUser")
+	return k.gate.LoadUser(next)
+}
 
 // RequireUser passes requests of signed-in users to next. Other page loads are sent to the
 // login and come back, and scripts get status 401. It must not protect the kit itself. See
 // [middleware.Middleware.RequireUser].
-func (k *Kit) RequireUser(next http.Handler) http.Handler { return k.gate.RequireUser(next) }
+func (k *Kit) RequireUser(next http.Handler) http.Handler {
+	k.needSessions("RequireUser")
+	return k.gate.RequireUser(next)
+}
 
 // RequireScopes is RequireUser for users whose token has all of scopes. Other page loads are
 // sent to X's consent page and come back, and scripts get status 403. Every replica calls it
 // at its start. See [middleware.Middleware.RequireScopes].
 func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
+	k.needSessions("RequireScopes")
 	return k.gate.RequireScopes(scopes...)
 }
 
@@ -246,10 +280,16 @@ func (k *Kit) LoginURL(name, returnTo string) string {
 }
 
 // Middleware returns the middleware, for adapters of frameworks.
-func (k *Kit) Middleware() *middleware.Middleware { return k.gate }
+func (k *Kit) Middleware() *middleware.Middleware {
+	k.needSessions("Middleware")
+	return k.gate
+}
 
 // Sessions returns the session manager, for values of the application in the session.
-func (k *Kit) Sessions() *session.Manager { return k.sessions }
+func (k *Kit) Sessions() *session.Manager {
+	k.needSessions("Sessions")
+	return k.sessions
+}
 
 // Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
@@ -297,6 +337,12 @@ func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, erro
 	return k.vault.Reencrypt(ctx)
 }
 
+// SignOut is for the application's own logout: it ends the session and the tokens as a POST to
+// the kit's logout does, and writes no body and no status. Call it before the answer begins.
+// The application's logout must refuse other sites itself. An error means that the session may
+// be open. See [handlers.Handlers.SignOut].
+func (k *Kit) SignOut(w http.ResponseWriter, r *http.Request) error { return k.handlers.SignOut(w, r) }
+
 // SignOutEverywhere ends every session of a user, a [provider.User].ID, on all replicas.
 // Unless Config.Advanced.KeepTokensOnLogout is set, it then revokes and deletes the user's
 // tokens. An error means that not all sessions may have ended, and the tokens are unchanged.
@@ -308,6 +354,9 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // Close ends background work. It waits for refreshes in progress until ctx ends. Call it
 // after the server has shut down.
 func (k *Kit) Close(ctx context.Context) error {
+	if k.sessions == nil {
+		return k.clients.Close(ctx)
+	}
 	return errors.Join(k.clients.Close(ctx), k.sessions.Close(ctx))
 }
 

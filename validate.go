@@ -41,7 +41,7 @@ func (c Config) validate() (settings, error) {
 			faults.Add(field, "%s", problem)
 		}
 	}
-	x1, own, transport := c.OAuth1, c.Session, reflect.ValueOf(c.X.Transport)
+	x1, transport := c.OAuth1, reflect.ValueOf(c.X.Transport)
 	refuse(c.ClientID == "" && x1.ConsumerKey == "" && len(c.Providers) == 0, "Config", "has no way to sign in: set ClientID "+
 		"(OAuth 2.0) or OAuth1.ConsumerKey and OAuth1.ConsumerSecret (OAuth 1.0a). Is the environment variable set?")
 	refuse(c.ClientID == "" && c.ClientSecret != "", "Config.ClientSecret", "is set without ClientID")
@@ -51,15 +51,32 @@ func (c Config) validate() (settings, error) {
 	refuse(x1.ConsumerKey == "" && x1.FetchProfile, "Config.OAuth1.FetchProfile", "is set without ConsumerKey")
 	refuse(!pathShape.MatchString(s.Paths.Base) || path.Clean(s.Paths.Base) != s.Paths.Base, "Config.Paths.Base",
 		"must begin with a slash, have at least one segment, and consist of letters, digits, hyphens, underscores, dots and slashes")
-	refuse(own.Manager == nil && own.SecurePerRequest, "Config.Session.SecurePerRequest",
-		"is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
-	refuse(own.Manager != nil && (own.Store != nil || own.CookieName != "" || own.Lifetime != 0 || own.IdleTimeout != 0),
-		"Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
+	c.validateSession(refuse)
 	refuse(c.Advanced.AllowAccountTransfer && c.OnSignIn == nil, "Config.Advanced.AllowAccountTransfer",
 		"is set without OnSignIn: an account changes its user only if OnSignIn sets User.ID")
 	refuse(transport.Kind() == reflect.Pointer && transport.IsNil(), "Config.X.Transport",
 		fmt.Sprintf("is a nil pointer of type %T: leave it unset for the kit's own transport", c.X.Transport))
 	return s, faults.Err()
+}
+
+// validateSession passes the errors of c.Session, and of what needs sessions, to refuse.
+func (c Config) validateSession(refuse func(broken bool, field, problem string)) {
+	own := c.Session
+	refuse(own.Manager == nil && own.SecurePerRequest, "Config.Session.SecurePerRequest",
+		"is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
+	settings := own.Store != nil || own.CookieName != "" || own.Lifetime != 0 || own.IdleTimeout != 0
+	refuse(own.Manager != nil && settings,
+		"Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
+	if !own.Disabled {
+		return
+	}
+	refuse(own.Manager != nil || settings || own.SecurePerRequest, "Config.Session.Disabled",
+		"means that the kit keeps no session: do not set the other fields of Config.Session")
+	refuse(c.Success == nil, "Config.Success", "is missing: with Session.Disabled it starts the application's own session")
+	refuse(c.Pages.LoggedOut != nil, "Config.Pages.LoggedOut", "is set with Session.Disabled: the kit has no logout")
+	refuse(c.Advanced.KeepTokensOnLogout, "Config.Advanced.KeepTokensOnLogout", "is set with Session.Disabled: the kit has no logout")
+	refuse(c.Advanced.AllowAccountTransfer && c.TokenStore == nil, "Config.Advanced.AllowAccountTransfer",
+		"is set with Session.Disabled and without TokenStore: the kit does not know who has an account")
 }
 
 var (
@@ -182,7 +199,7 @@ func (s settings) warnings() (found []string) {
 	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
 	warn(away && stored && s.TokenStore == nil, "sessions are stored and tokens are not: after a restart, and on another "+
 		"replica, signed-in users cannot call X and have to sign in again. Set TokenStore too")
-	warn(away && !stored && s.TokenStore != nil, "tokens are stored and sessions are not: after a restart, "+
+	warn(away && !stored && s.TokenStore != nil && !s.Session.Disabled, "tokens are stored and sessions are not: after a restart, "+
 		"and on another replica, no user is signed in. "+advice)
 	warn(s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
 		"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours")

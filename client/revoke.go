@@ -127,6 +127,29 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	return nil
 }
 
+// Discard deletes the token of key and does not revoke it: the provider accepts it until it
+// expires.
+func (m *Manager) Discard(ctx context.Context, key tokenstore.Key) error {
+	m.drop(key)
+	err := retry(func() error {
+		ctx, cancel := m.bound(ctx)
+		defer cancel()
+		_, v, err := m.vault.Get(ctx, key)
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			return nil
+		}
+		if v == "" {
+			return err
+		}
+		return m.vault.Delete(ctx, key, v)
+	})
+	m.drop(key)
+	if err != nil {
+		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
+	}
+	return nil
+}
+
 // revokeAt revokes t at the provider.
 func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
 	p := m.providers[key.Provider]

@@ -29,10 +29,17 @@ import (
 // default page. If X does not grant all scopes that the login requested, the user is signed in
 // with what X granted, and failure answers with [provider.ErrNotGranted].
 //
+// Without Config.Sessions, success has to start the application's session, and Callback panics
+// if success is nil. It is called once for each sign-in, also if X does not grant all scopes.
+// If the same callback comes again, it leads to the ReturnPath.
+//
 // A sign-in ends only at the path of the CallbackURL of its provider, as a defence against
 // mix-up (RFC 9700, section 4.4). Mount Callback at each path that a CallbackURL has. Behind
 // a [http.StripPrefix], or a proxy that removes a part of the path, the end of the path counts.
 func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
+	if success == nil {
+		h.needSessions("Callback without a success handler")
+	}
 	return h.handler(func(c *call) {
 		c.success, c.failure = success, failure
 		c.query, c.state = parseCallback(c.r)
@@ -105,6 +112,7 @@ func (c *call) finish(p provider.Provider) {
 		return
 	}
 	user, err := e.user, e.err
+	defer c.discard()
 	if err == nil {
 		saving, cancel := h.detached(ctx)
 		defer cancel()
@@ -120,7 +128,11 @@ func (c *call) finish(p provider.Provider) {
 	h.forget(c.state) // callbacks that wait get the outcome, later ones need its cookie
 	missing := slices.DeleteFunc(slices.Clone(c.wanted), func(s string) bool { return e.token.HasScopes(s) })
 	if err == nil && !e.token.IsOAuth1() && len(missing) > 0 {
-		e.outcome = &notGranted{p.Name(), missing}
+		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
+			"provider", user.Provider, "user_id", user.ID, "missing", missing)
+		if h.cfg.Sessions != nil { // otherwise only success can start a session
+			e.outcome = &notGranted{p.Name(), missing}
+		}
 	}
 	code := "" // signed in
 	if e.outcome != nil {
@@ -130,20 +142,52 @@ func (c *call) finish(p provider.Provider) {
 	switch {
 	case err != nil:
 		c.fail(err)
-		return
-	case e.outcome != nil:
-		h.cfg.Logger.InfoContext(ctx, "xsignin: scopes were not granted",
-			"provider", user.Provider, "user_id", user.ID, "missing", missing)
-	case c.success != nil:
-		ctx = requestctx.With(ctx, &requestctx.Request{
-			Sessions: h.cfg.Sessions, User: user, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
-		})
-		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it has the new cookie
-		c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, e.token)))
-		w.Begin()
+	case e.outcome == nil && c.success != nil:
+		c.succeed(user, e.token)
+	default:
+		c.answerAgain(e.outcome)
+	}
+}
+
+// succeed answers by the success handler.
+func (c *call) succeed(user provider.User, token tokenstore.Token) {
+	ctx := requestctx.With(c.r.Context(), &requestctx.Request{
+		Sessions: c.h.cfg.Sessions, User: user, Clients: c.h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
+	})
+	w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it has the new cookie
+	c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, token)))
+	w.Begin()
+}
+
+// hold keeps the token of key until each sign-in that needs it has called discard.
+func (c *call) hold(key tokenstore.Key) {
+	c.held = key
+	c.h.mu.Lock()
+	defer c.h.mu.Unlock()
+	c.h.discards[key]++
+}
+
+// discard deletes the token of the sign-in, unless another sign-in needs it.
+func (c *call) discard() {
+	h, key := c.h, c.held
+	if key.UserID == "" {
+		return // nothing was saved
+	}
+	h.mu.Lock()
+	h.discards[key]--
+	needed := h.discards[key] > 0
+	if !needed {
+		delete(h.discards, key)
+	}
+	h.mu.Unlock()
+	if needed {
 		return
 	}
-	c.answerAgain(e.outcome)
+	ctx, cancel := h.detached(c.r.Context())
+	defer cancel()
+	if err := h.cfg.Clients.Discard(ctx, key); err != nil {
+		h.cfg.Logger.ErrorContext(ctx, "xsignin: a token that should not be kept may be stored", "provider", c.provider, "err", err)
+	}
 }
 
 // answerAgain answers by the outcome of the sign-in: nil if the user was signed in.
@@ -272,17 +316,11 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
 	if h.cfg.OnSignIn != nil {
 		asked := s // a copy for the hook alone, which many do without
-		if err := h.cfg.OnSignIn(ctx, &asked); err != nil {
-			if !errors.Is(err, provider.ErrNotAllowed) {
-				return none, internal(fmt.Errorf("OnSignIn: %w", err))
-			}
-			return none, &provider.Error{Kind: provider.ErrNotAllowed, Provider: p.Name(), Op: "OnSignIn", Err: err}
-		}
-		if asked.User.ID == "" {
-			return none, internal(errors.New("OnSignIn left User.ID empty"))
+		if err := c.ask(ctx, &asked); err != nil {
+			return none, err
 		}
 		// The application may have its own users: an account belongs to one of them.
-		opt.Own, opt.AllowTransfer = true, h.cfg.AllowAccountTransfer
+		opt.Own, opt.AllowTransfer = !h.cfg.DiscardTokens, h.cfg.AllowAccountTransfer
 		// The hook chooses the id; what X said is not its to change.
 		s.User.ID = asked.User.ID
 	}
@@ -293,25 +331,44 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 	return s.User, err
 }
 
+// ask calls the OnSignIn hook.
+func (c *call) ask(ctx context.Context, s *SignIn) (err error) {
+	if s.Current, err = c.current(ctx); err != nil {
+		return internal(err)
+	}
+	err = c.h.cfg.OnSignIn(ctx, s)
+	switch {
+	case errors.Is(err, provider.ErrNotAllowed):
+		return &provider.Error{Kind: provider.ErrNotAllowed, Provider: c.provider, Op: "OnSignIn", Err: err}
+	case err != nil:
+		return internal(fmt.Errorf("OnSignIn: %w", err))
+	case s.User.ID == "":
+		return internal(errors.New("OnSignIn left User.ID empty"))
+	}
+	return nil
+}
+
 // save keeps the token and the session, both or neither. When the session is saved for good, it
 // reports the sign-in, after commit. A middleware that saves the session after the answer may
 // fail: then both are removed, and the failure is reported.
 func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
 	h, user, r := c.h, s.User, c.r
+	if h.cfg.DiscardTokens {
+		c.hold(user.Key())
+	}
 	stored, err := h.cfg.Clients.PutWithRollback(ctx, user.Key(), s.Token, opt)
 	if err != nil {
 		return err
 	}
 	if opt.Own {
 		// A browser that links another account of its user keeps the account of its session.
-		before, ok, err := h.cfg.Sessions.Get(ctx, r)
+		before, ok, err := h.user(ctx, r)
 		if err == nil && ok && before.ID == user.ID && before.AccountID != user.AccountID {
 			before.SignedInAt = user.SignedInAt
 			user = before
 		}
 	}
-	// With its own context, r tells SignIn that the visitor has gone.
-	err = h.cfg.Sessions.SignIn(c.w, r, user, func(saved bool) error {
+	then := func(saved bool) error {
 		if saved {
 			if opt.Own || opt.RevokeReplaced {
 				h.commit(ctx, stored, s.User)
@@ -327,7 +384,14 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 			_, _ = c.report(internal(errors.New("the middleware has not saved the session")), page.ProblemFor)
 		}
 		return err
-	})
+	}
+	if h.cfg.Sessions == nil {
+		err = r.Context().Err()
+		err = errors.Join(err, then(err == nil))
+	} else {
+		// With its own context, r tells SignIn that the visitor has gone.
+		err = h.cfg.Sessions.SignIn(c.w, r, user, then)
+	}
 	c.admitted = err == nil
 	return err
 }
@@ -337,7 +401,7 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 func (h *Handlers) commit(parent context.Context, stored *client.Stored, user provider.User) {
 	ctx, cancel := h.detached(parent) // the visitor may have gone
 	defer cancel()
-	users := h.cfg.Sessions.UserSessions()
+	users := h.userSessions()
 	for _, key := range stored.FormerOwners {
 		h.cfg.Logger.InfoContext(ctx, "xsignin: account moved to another user",
 			"provider", key.Provider, "user_id", user.ID, "former_user_id", key.UserID)

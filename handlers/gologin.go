@@ -22,8 +22,10 @@ import (
 //
 // State and cookie of such a sign-in are gologin's, and it has no PKCE. The rest is that of
 // [Handlers.Callback], with Config.DefaultReturnTo. GologinSuccess panics if no provider has
-// the name. user maps gologin's user, which it finds in ctx, to a User with AccountID.
+// the name, and without Config.Sessions. user maps gologin's user, which it finds in ctx, to a
+// User with AccountID.
 func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (provider.User, error)) http.Handler {
+	h.needSessions("GologinSuccess")
 	p, ok := h.byName[name]
 	if !ok {
 		panic("handlers: GologinSuccess: no provider is called " + name)

@@ -35,13 +35,23 @@ import (
 // Config configures the handlers. New copies it. The comments of xsignin.Config say more.
 type Config struct {
 	Providers []provider.Provider   // at least one, with different names
-	Sessions  *session.Manager      // required
 	Pending   *session.PendingStore // required
 	Clients   *client.Manager       // required
+	// Sessions has the sessions. Nil is for applications with their own: then the success
+	// handler of [Handlers.Callback] is required and starts one, and [Handlers.Logout],
+	// [Handlers.Session], [Handlers.Native] and [Handlers.GologinSuccess] cannot be used.
+	Sessions *session.Manager
+	// DiscardTokens deletes each token when the success handler has returned, without revoking
+	// it. It needs Sessions to be nil.
+	DiscardTokens bool
 
 	// OnSignIn is called when the provider has confirmed a user, and before anything is saved.
 	// It may set User.ID to the application's id of the user. It refuses the user by an error:
 	// [provider.ErrNotAllowed] has its page, and all others mean an internal error.
+	//
+	// A hook that links the account to a user who is signed in must take [SignIn].Current, and
+	// nothing else, for that user. Any other site can make a visitor sign in with any ReturnTo.
+	//
 	// The token of a refused user is not revoked: it may be that of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// Scopes are passed to [Handlers.AllowScopes].
@@ -78,6 +88,14 @@ type SignIn struct {
 	User provider.User
 	// Token is the user's token. It has secrets.
 	Token tokenstore.Token
+	// Current is the user whose session began this sign-in, if the same session comes with the
+	// callback. Otherwise it is the zero User: in another browser, after a sign-out or another
+	// sign-in, if another site started the login (as far as the browser tells), in
+	// [Handlers.Native] and [Handlers.GologinSuccess], and without Config.Sessions.
+	//
+	// Link accounts only if ReturnTo says so, too: another person may use the browser of a user
+	// who is signed in.
+	Current provider.User
 	// Request is the request of the callback, or of [Handlers.Native] without its body.
 	Request *http.Request
 	// ReturnTo is where the visitor goes next, as the login has sealed it into this sign-in, or
@@ -93,8 +111,9 @@ type Handlers struct {
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu        sync.Mutex           // guards exchanges, and the users of each
-	exchanges map[string]*exchange // those that run, by state
+	mu        sync.Mutex             // guards all below, and the users of each exchange
+	exchanges map[string]*exchange   // those that run, by state
+	discards  map[tokenstore.Key]int // sign-ins that need a token that is not kept
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.
@@ -110,7 +129,7 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	h := &Handlers{
 		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
-		exchanges: make(map[string]*exchange),
+		exchanges: make(map[string]*exchange), discards: make(map[tokenstore.Key]int),
 	}
 	if err := h.validate(); err != nil {
 		return nil, err
@@ -140,7 +159,7 @@ func (h *Handlers) validate() error {
 		}
 	}
 	refuse(len(c.Providers) == 0, "Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
-	refuse(c.Sessions == nil, "Sessions", "is missing: pass session.New or session.FromSCS")
+	refuse(c.DiscardTokens && c.Sessions != nil, "DiscardTokens", "is set with Sessions: the clients of signed-in users need the tokens")
 	refuse(c.Pending == nil, "Pending", "is missing: pass session.NewPendingStore")
 	refuse(c.Clients == nil, "Clients", "is missing: pass client.New")
 	refuse(!strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\"), "Path", "must be a path that begins with a slash")
@@ -189,6 +208,7 @@ type call struct {
 	query   url.Values
 	state   string
 	found   session.PendingSignIn
+	held    tokenstore.Key // of a token that is not kept, if Config.DiscardTokens
 }
 
 // handler returns a handler that answers by f. If there are methods, others get status 405.

@@ -152,12 +152,12 @@ func TestLoginOptionsReachX(t *testing.T) {
 }
 
 func TestNewTellsEveryFault(t *testing.T) {
-	_, err := handlers.New(handlers.Config{Path: "auth", DefaultReturnTo: "https://evil.example", Origin: "no origin", Timeout: -time.Second})
+	_, err := handlers.New(handlers.Config{Path: "auth", DefaultReturnTo: "https://evil.example", Origin: "no origin", Timeout: -time.Second, Native: handlers.NativeClients{TokenPairs: true}})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"Config.Providers is empty", "Config.Sessions", "Config.Pending", "Config.Clients", "Config.Path", "Config.DefaultReturnTo", "Config.Origin", "Config.Timeout",
+		"Config.Providers is empty", "Config.Native is set, and there are no sessions", "Config.Pending", "Config.Clients", "Config.Path", "Config.DefaultReturnTo", "Config.Origin", "Config.Timeout",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
@@ -166,6 +166,10 @@ func TestNewTellsEveryFault(t *testing.T) {
 	h := newSite(t, func(c *handlers.Config) { c.Providers = append(c.Providers, c.Providers[0]) })
 	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), `has the name "x" of another provider`) {
 		t.Errorf("two of one name: %v", err)
+	}
+	h = newSite(t, func(c *handlers.Config) { c.DiscardTokens = true })
+	if _, err := handlers.New(h.cfg); err == nil || !strings.Contains(err.Error(), "Config.DiscardTokens") {
+		t.Errorf("sessions whose tokens are deleted: %v", err)
 	}
 	if _, err := handlers.New(handlers.Config{Providers: []provider.Provider{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Providers[0] is nil") {
 		t.Errorf("none: %v", err)

@@ -38,7 +38,8 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		query := c.r.URL.Query()
 		c.provider, c.failure = name, failure
 		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
-		if n := len(query.Get("return_to")); n > visitorpath.MaxReturnTo {
+		if n := max(len(query.Get("return_to")), len(c.returnTo)); n > visitorpath.MaxReturnTo {
+			c.returnTo = h.cfg.DefaultReturnTo
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", visitorpath.MaxReturnTo)
 		}
 		var ok bool
@@ -138,6 +139,7 @@ func (c *call) begin(p provider.Provider) (string, error) {
 		}
 		opt.MoreScopes = slices.Concat(opt.MoreScopes, c.wanted, held)
 	}
+	id := c.sessionID(ctx)
 	redirect, pending, err := p.Begin(ctx, opt)
 	if err == nil {
 		err = ctx.Err() // c.w may belong to another request already
@@ -145,7 +147,9 @@ func (c *call) begin(p provider.Provider) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = h.cfg.Pending.Put(c.w, c.r, session.PendingSignIn{Pending: pending, ReturnTo: c.returnTo, Wanted: c.wanted, At: h.cfg.Now()})
+	err = h.cfg.Pending.Put(c.w, c.r, session.PendingSignIn{
+		Pending: pending, ReturnTo: c.returnTo, Wanted: c.wanted, SessionID: id, At: h.cfg.Now(),
+	})
 	if err != nil {
 		return "", internal(err)
 	}
@@ -155,7 +159,7 @@ func (c *call) begin(p provider.Provider) (string, error) {
 // held are the scopes of the user's token with the named provider, whose place the new token
 // takes. If the session is of another provider, the user's only account there counts.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
-	user, ok, err := h.cfg.Sessions.Get(ctx, r)
+	user, ok, err := h.user(ctx, r)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -29,7 +29,9 @@ import (
 // success answers when no user is signed in any more. Nil means status 204 for a request for
 // JSON, and otherwise a redirect to the form value return_to or Config.DefaultReturnTo.
 // failure answers when a store failed; nil means the default page. The tokens are as they were.
+// Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
+	h.needSessions("Logout")
 	return h.handler(func(c *call) {
 		w, r, logout := c.w, c.r, h.cfg.Path+"/logout"
 		if r.Method != http.MethodPost {
@@ -106,6 +108,22 @@ func everywhere(r *http.Request) (bool, error) {
 	return body.Everywhere, nil
 }
 
+// SignOut is for the application's own logout: it does what a POST to [Handlers.Logout] does,
+// and sends nothing. The cookies that it clears are in w's header, so call it before the answer
+// begins. It does not check who sent r: protect the logout by [http.CrossOriginProtection].
+//
+// An error means that a store failed, and that the session may be open. Then the tokens are as
+// they were. Without Config.Sessions there is no session to end, and SignOut always fails.
+func (h *Handlers) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if h.cfg.Sessions == nil {
+		return errNoSessions
+	}
+	return (&call{h: h, w: w, r: r, begun: h.cfg.Now()}).signOut(false)
+}
+
+var errNoSessions = errors.New("handlers: there are no sessions of the kit to end " +
+	"(end the application's own session, and the tokens by client.Manager.Revoke, which is Kit.RevokeToken)")
+
 // signOut ends r's session, or all of its user's, then the tokens.
 func (c *call) signOut(everywhere bool) error {
 	h, r := c.h, c.r
@@ -136,8 +154,11 @@ func (c *call) signOut(everywhere bool) error {
 // all sessions may have ended. The tokens are as they were.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
-	users := h.cfg.Sessions.UserSessions()
-	if users == nil {
+	users := h.userSessions()
+	switch {
+	case h.cfg.Sessions == nil:
+		return errNoSessions
+	case users == nil:
 		return errors.New("handlers: SignOutEverywhere: set Vault in the configuration of the session manager")
 	}
 	if err := users.End(ctx, userID, nil); err != nil {

@@ -47,6 +47,8 @@ func (c Config) validateNative(refuse func(broken bool, field, format string, ar
 		refuse(strings.EqualFold(u.Scheme+"://"+u.Host, c.Origin) && strings.HasPrefix(u.Path+"/", callback+"/"), field,
 			"is the site's own callback: register another one for the program")
 	}
+	refuse(c.Sessions == nil && (len(c.Native.RedirectURIs) > 0 || c.Native.TokenPairs), "Native",
+		"is set, and there are no sessions for the programs that sign in")
 	var codes, pairs bool
 	for _, p := range c.Providers {
 		_, exchanges := p.(provider.CodeExchanger)

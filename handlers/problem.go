@@ -90,7 +90,7 @@ func (c *call) answer(p page.Problem, err error) {
 		return
 	}
 	if p.Kind == page.Denied {
-		if _, ok, err := c.h.cfg.Sessions.Get(c.r.Context(), c.r); err == nil && ok {
+		if _, ok, err := c.h.user(c.r.Context(), c.r); err == nil && ok {
 			p = page.ProblemFor(page.Kind("denied_signed_in"))
 		}
 	}

@@ -36,10 +36,13 @@ const (
 type PendingSignIn struct {
 	// Pending is what the provider needs to finish. It has secrets, which no log shows.
 	Pending provider.Pending `json:"-"`
-	// ReturnTo is the path to return to afterwards, unchecked. Above 1,500 bytes it is dropped.
+	// ReturnTo is the path to return to afterwards, unchecked, of at most 1,500 bytes.
 	ReturnTo string
 	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
 	Wanted []string
+	// SessionID is the id of the session that began the sign-in ([Manager.SessionID]), or "".
+	// If another site started the sign-in, [PendingStore.Put] drops it.
+	SessionID string
 	// At is when the sign-in was begun, or has ended. The zero time means now.
 	At time.Time
 	// Ended says that the sign-in has ended. Then Pending has only Provider and State.
@@ -106,6 +109,9 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	if err != nil {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
+	if cfg.Name != "" && (&http.Cookie{Name: cfg.Name}).Valid() != nil {
+		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which cannot be the name of a cookie", cfg.Name)}
+	}
 	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
 	if cfg.Secure {
 		prefix = hostPrefix + prefix
@@ -126,9 +132,13 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 }
 
 // Put gives the browser a cookie for p. Call it before the answer begins. It fails if p has
-// no state, or does not fit into a cookie, and if [PendingStore.Full].
+// no state or does not fit, and if [PendingStore.Full]. Then the browser gets nothing. But if
+// another site started the sign-in, a path that needs the sixth cookie is dropped.
 func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSignIn) error {
 	p.foreign = foreign(r)
+	if p.foreign {
+		p.SessionID = ""
+	}
 	p.name = s.slot(r, p.foreign)
 	switch {
 	case p.Pending.State == "":
@@ -136,7 +146,7 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	case p.name == "":
 		return errors.New("session: another site may not replace the visitor's pending sign-ins")
 	case len(p.ReturnTo) > visitorpath.MaxReturnTo:
-		p.ReturnTo = ""
+		return fmt.Errorf("session: the return path has %d bytes, and the limit is %d", len(p.ReturnTo), visitorpath.MaxReturnTo)
 	}
 	if p.At.IsZero() {
 		p.At = s.now()
@@ -243,6 +253,7 @@ func (s *PendingStore) Spend(state string) bool {
 func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code string) {
 	p.Ended, p.Code, p.At = true, code, s.now()
 	p.Pending = provider.Pending{Provider: p.Pending.Provider, State: p.Pending.State}
+	p.SessionID = ""
 	if p.path {
 		p.ReturnTo = ""
 	}
@@ -301,6 +312,9 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 				c.Bad = c.Bad || strings.HasPrefix(*scope, "\x00")
 			}
 		})
+	}
+	if p.SessionID != "" || c.Reading && len(c.B) > 0 {
+		c.Text(&p.SessionID)
 	}
 }
 

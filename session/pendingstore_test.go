@@ -55,7 +55,7 @@ func begun(handle string) session.PendingSignIn {
 			Provider: "x", State: handle, Secret: "verifier of " + handle,
 			Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		},
-		ReturnTo: "/photos?page=2", Wanted: []string{"users.read"},
+		ReturnTo: "/photos?page=2", Wanted: []string{"users.read"}, SessionID: "abcdefghijkl",
 	}
 }
 
@@ -119,7 +119,7 @@ var errEnded = errors.New("the sign-in has ended")
 // same compares what a caller sees.
 func same(a, b session.PendingSignIn) bool {
 	return reflect.DeepEqual(a.Pending, b.Pending) && a.ReturnTo == b.ReturnTo && slices.Equal(a.Wanted, b.Wanted) &&
-		a.At.Equal(b.At) && a.Ended == b.Ended && a.Code == b.Code
+		a.SessionID == b.SessionID && a.At.Equal(b.At) && a.Ended == b.Ended && a.Code == b.Code
 }
 
 func (v *visitor) cookies() int { return len(v.jar.Cookies(v.url)) }

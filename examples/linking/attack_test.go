@@ -120,52 +120,66 @@ func TestAStrangersLinkLinksNothing(t *testing.T) {
 		}
 		victim.get("/?linking", http.StatusOK)
 		s.leads(map[string]string{first: "1"})
-		victim.get(victim.get(callback, http.StatusSeeOther), http.StatusOK, "You are user 1 here", "signed in as @demo by", "@third", "The account is linked.")
+		victim.get(victim.get(callback, http.StatusSeeOther), http.StatusOK, "You are user 1 here", "signed in as @demo by", "@third")
 		s.leads(map[string]string{first: "1", third: "1"})
 	}
 }
 
-// TestAWishIsItsUsersAlone: a wish to link works only for the user who made it. An abandoned
-// wish does not affect later sign-ins.
-func TestAWishIsItsUsersAlone(t *testing.T) {
+// TestALinkIsItsUsersAlone: a sign-in links an account only for the user whose session began it,
+// and only in that session. An abandoned link does not affect later sign-ins.
+func TestALinkIsItsUsersAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.x.AddUser(xtest.User{ID: third, Username: "third", Name: "Third"})
 	evil, victim := s.browser(), s.browser()
 	evil.signIn(oauth2, first, http.StatusSeeOther)
-	wish := evil.link("x")
+	link := evil.link("x")
 
-	// A link with the stranger's wish, opened signed out and signed in.
-	victim.signIn(wish, second, http.StatusForbidden)
+	// The stranger's link, opened signed out, and from another site signed in.
+	victim.signIn(link, second, http.StatusForbidden)
 	s.leads(map[string]string{first: "1"})
 	victim.signIn(oauth2, second, http.StatusSeeOther)
-	victim.signIn(evil.link("x-oauth1"), second, http.StatusForbidden)
-	victim.signIn(evil.link("x"), third, http.StatusForbidden)
-	victim.sees("You are user 2 here")
-	s.leads(map[string]string{first: "1", second: "2"})
+	for _, site := range []string{"cross-site", "same-site"} {
+		r := navigation(t, s.url+link)
+		r.Header.Set("Sec-Fetch-Site", site)
+		resp, err := victim.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		callback, err := s.x.Approve(resp.Header.Get("Location"), third)
+		if err != nil {
+			t.Fatal(err)
+		}
+		victim.get(callback, http.StatusForbidden, "The account was not linked")
+	}
 
-	// The browser also has the stranger's cookies, as a sub-domain can plant them.
+	// The stranger's sign-in, ended by the victim, without and with the stranger's cookies, as
+	// a sub-domain can plant them.
+	begun := evil.begin(link, third)
+	victim.get(begun, http.StatusBadRequest)
 	at, _ := url.Parse(s.url + "/auth/callback")
-	evil.link("x")
 	for _, c := range evil.client.Jar.Cookies(at) {
 		if c.Name != "xsignin" {
 			victim.client.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/auth"}})
 		}
 	}
-	victim.signIn(oauth2, second, http.StatusSeeOther)
+	victim.get(begun, http.StatusForbidden)
 	victim.sees("You are user 2 here")
+	s.leads(map[string]string{first: "1", second: "2"})
 
-	// The user has abandoned a wish: another sign-in is an ordinary one.
-	victim.link("x")
+	// The session has ended meanwhile, and another of the same user has begun.
+	victim = s.browser()
+	victim.signIn(oauth2, second, http.StatusSeeOther)
+	begun = victim.begin(victim.link("x"), third)
+	victim.signIn(oauth2, second, http.StatusSeeOther)
+	victim.get(begun, http.StatusForbidden, "The account was not linked")
+	s.leads(map[string]string{first: "1", second: "2"})
+
+	// The user has abandoned a link: another sign-in is an ordinary one.
+	victim.begin(victim.link("x"), third)
 	victim.signIn(oauth2, third, http.StatusSeeOther)
 	victim.sees("You are user 3 here")
-	s.leads(map[string]string{first: "1", second: "2", third: "3"})
-
-	// A wish works for one sign-in.
-	again := evil.link("x")
-	evil.signIn(again, first, http.StatusSeeOther)
-	evil.signIn(again, third, http.StatusSeeOther)
-	evil.sees("You are user 3 here")
 	s.leads(map[string]string{first: "1", second: "2", third: "3"})
 }
 
@@ -177,7 +191,7 @@ func TestNobodyTakesOrDropsAnothersAccount(t *testing.T) {
 	victim.signIn(oauth2, first, http.StatusSeeOther)
 	evil.signIn(oauth2, second, http.StatusSeeOther)
 	for _, way := range []string{"x", "x-oauth1"} {
-		evil.signIn(evil.link(way), first, http.StatusForbidden, "This account is linked to another user")
+		evil.signIn(evil.link(way), first, http.StatusForbidden, "The account was not linked")
 	}
 	revoked := s.x.Count(http.MethodPost, "/2/oauth2/revoke")
 	for _, account := range []string{first, "", "0", "1 OR 1=1", "' OR ''='", "%", first + "\x00"} {
@@ -245,10 +259,10 @@ func TestTheListHoldsAgainstStrangers(t *testing.T) {
 	s.browser().signIn(oauth2, third, http.StatusForbidden) // while the place is free
 	member := s.browser()
 	member.signIn(oauth2, first, http.StatusSeeOther)
-	wish, hers := member.link("x"), member.begin(oauth2, first)
+	link, hers := member.link("x"), member.begin(oauth2, first)
 	for _, account := range []string{second, third} {
 		evil := s.browser()
-		for _, login := range []string{oauth2, oauth1, wish, oauth2 + "&ALLOW=" + account, "/auth/login?return_to=/%3Flinking=made-up"} {
+		for _, login := range []string{oauth2, oauth1, link, oauth2 + "&ALLOW=" + account, "/auth/login?return_to=/%3Flinking=made-up"} {
 			evil.signIn(login, account, http.StatusForbidden)
 		}
 		evil.get(hers, http.StatusBadRequest)

@@ -105,78 +105,48 @@ func newApp(ctx context.Context, cfg xsignin.Config, store *storage.Storage, all
 	return a, nil
 }
 
-// onSignIn sets the application's id for the user, or refuses. Nothing is saved yet. The
-// callback's request has the session from before the sign-in, whose user is the one who links.
-func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) error {
-	visitor, _, err := a.kit.Sessions().Get(ctx, s.Request)
-	if err != nil {
-		return err
-	}
-	id, err := a.users.signIn(ctx, s.User, visitor.ID, wishOf(s.ReturnTo))
-	if err != nil {
-		return err
-	}
-	s.User.ID = id
-	return nil
+// onSignIn sets the application's id for the user, or refuses. Nothing is saved yet.
+func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) (err error) {
+	s.User.ID, err = a.users.signIn(ctx, s.User, s.Current.ID, s.ReturnTo == linking)
+	return err
 }
 
-// linking is the parameter in the return path that names a wish to link.
-const linking = "linking"
+// linking is the return path of a sign-in that is to link an account. It is sealed into that
+// sign-in. It says only what is wanted: whose account is linked, the session decides.
+const linking = "/?linking"
 
-// wishOf is the wish to link for which a sign-in was begun, or "". The return path is sealed
-// into that sign-in, so a wish applies to this sign-in only.
-func wishOf(returnTo string) string {
-	u, err := url.Parse(returnTo)
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get(linking)
+// isLinking reports whether raw is the address of a login that is to link an account.
+func isLinking(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Query().Get("return_to") == linking
 }
 
 // loginOptions lets users who link choose an account at X. Only OAuth 1.0a supports that.
 func loginOptions(r *http.Request) provider.Options {
-	return provider.Options{ForceLogin: wishOf(r.URL.Query().Get("return_to")) != ""}
+	return provider.Options{ForceLogin: isLinking(r.URL.String())}
 }
 
-// page shows the kit's pages, with more text if a wish to link was refused.
+// page shows the kit's pages, with another text if no account was linked.
 func (a *app) page(w http.ResponseWriter, r *http.Request, p page.Page) {
-	// The link to try again contains the return path.
-	if again, err := url.Parse(p.Link); err == nil && p.Kind == page.NotAllowed {
-		outcome, err := a.users.outcome(r.Context(), wishOf(again.Query().Get("return_to")))
-		if err != nil {
-			log.Print(err)
-		}
-		switch outcome {
-		case outcomeElsewhere:
-			p.Title = "This account is linked to another user"
-			p.Text = "The X account that you chose already belongs to another user here. If that user is you, sign in with the account, unlink it there, and link it here again. Nothing was changed."
-			p.Label, p.Link, p.Post = "Back to your accounts", "/", false
-		case outcomeLeft:
-			p.Title = "You were signed out meanwhile"
-			p.Text = "You wanted to link an account, but you are no longer signed in. Sign in first, then link it. Nothing was changed."
-			p.Label, p.Link, p.Post = "Back", "/", false
-		}
+	if p.Kind == page.NotAllowed && isLinking(p.Link) { // the link to try again
+		p.Title = "The account was not linked"
+		p.Text = "It already belongs to another user here, or you signed out or in again meanwhile. Nothing was changed. If the other user is you, sign in with the account, unlink it there, and link it here again."
+		p.Label, p.Link, p.Post = "Back to your accounts", "/", false
 	}
 	p.Render(w, r)
 }
 
-// link begins a sign-in that adds an account to the current user. A sign-in without this wish
-// never links, because another person may use the browser of a signed-in user.
+// link leads to a sign-in that adds an account to the current user. Any other sign-in never
+// links, because another person may use the browser of a signed-in user.
 func (a *app) link(w http.ResponseWriter, r *http.Request) {
-	user, _ := xsignin.User(r.Context())
 	for _, way := range a.ways {
 		if way.Provider != r.PostFormValue("provider") {
 			continue
 		}
-		nonce, err := a.users.wish(r.Context(), user.ID)
-		if err != nil {
-			fail(w, err)
-			return
-		}
 		// Use a link and not a redirect. The page's policy allows forms to this site only, and
 		// browsers apply the policy to redirects after a form.
 		w.Header().Set("Cache-Control", "no-store")
-		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, "/?"+linking+"="+nonce))
+		a.pages.Show(w, http.StatusOK, "link", a.kit.LoginURL(way.Provider, linking))
 		return
 	}
 	http.NotFound(w, r)
@@ -209,18 +179,7 @@ func (a *app) unlink(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	tell := ""
-	switch query := r.URL.Query(); {
-	case query.Has(linking):
-		// Show it only if it is true, because any client can invent the address.
-		outcome, err := a.users.outcome(r.Context(), query.Get(linking))
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		if outcome == outcomeLinked {
-			tell = "The account is linked."
-		}
-	case query.Has("unlinked"):
+	if r.URL.Query().Has("unlinked") {
 		tell = "The account is unlinked, and its token was revoked at X."
 	}
 	a.show(w, r, http.StatusOK, tell)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -27,66 +26,44 @@ const usersTables = `
 CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (x_id TEXT PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id), username TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS accounts_user ON accounts (user_id);
-CREATE TABLE IF NOT EXISTS allowed (handle TEXT PRIMARY KEY, x_id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS links (nonce TEXT PRIMARY KEY, user_id INTEGER NOT NULL, expires INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '');`
+CREATE TABLE IF NOT EXISTS allowed (handle TEXT PRIMARY KEY, x_id TEXT NOT NULL);`
 
 func openUsers(ctx context.Context, db *sql.DB, allow []string, now func() time.Time) (*users, error) {
 	_, err := db.ExecContext(ctx, usersTables)
 	return &users{db, allow, now}, err
 }
 
-// Refusals of a sign-in. The visitor sees the reason; see outcome.
+// Refusals of a sign-in. The log has the reason.
 var (
 	errElsewhere = fmt.Errorf("the X account belongs to another user here: %w", provider.ErrNotAllowed)
-	errLeft      = fmt.Errorf("the visitor who wanted to link is no longer signed in: %w", provider.ErrNotAllowed)
+	errLeft      = fmt.Errorf("the session that wanted to link is over: %w", provider.ErrNotAllowed)
 	errNotListed = fmt.Errorf("neither the account nor its user is on the list: %w", provider.ErrNotAllowed)
 	// errLast refuses to unlink.
 	errLast = errors.New("this is the only account with which the user can sign in")
 )
 
-// Results of a wish to link.
-const (
-	outcomeLinked    = "linked"
-	outcomeElsewhere = "elsewhere"
-	outcomeLeft      = "left"
-)
-
-// signIn finds or creates the user for an X account, and returns the user's id. visitor is the
-// user who is already signed in in this browser, or "". nonce is the wish to link for which this
-// sign-in was begun, or "".
-func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonce string) (id string, err error) {
-	var refusal error
+// signIn finds or creates the user for an X account, and returns the user's id. current is
+// SignIn.Current: the user whose session began this sign-in, or "". With link, that user wants
+// the account.
+func (u *users) signIn(ctx context.Context, account provider.User, current string, link bool) (id string, err error) {
 	err = u.inTx(ctx, func(tx *sql.Conn) error {
 		owner, err := one(ctx, tx, "SELECT user_id FROM accounts WHERE x_id = ?", account.AccountID)
 		if err != nil {
 			return err
 		}
-		wisher, err := one(ctx, tx, "SELECT user_id FROM links WHERE nonce = ? AND outcome = '' AND expires > ?", nonce, u.now().Unix())
-		if err != nil {
-			return err
-		}
-		if wisher != "" {
-			outcome := outcomeLinked
-			switch {
-			case wisher != visitor:
-				// The session has ended meanwhile, or another user has signed in. Creating a new
-				// user, or signing the account in as usual, is not what the visitor wanted.
-				outcome, refusal = outcomeLeft, errLeft
-			case owner != "" && owner != visitor:
-				outcome, refusal = outcomeElsewhere, errElsewhere
-			case owner == "":
-				owner = visitor
-				if err := addAccount(ctx, tx, account, owner); err != nil {
-					return err
-				}
-			}
-			// A wish works for one sign-in, whatever its result.
-			if _, err := tx.ExecContext(ctx, "UPDATE links SET outcome = ? WHERE nonce = ?", outcome, nonce); err != nil {
+		switch {
+		case !link:
+		case current == "":
+			// To create a new user, or to sign the account in as usual, is not what the visitor
+			// wanted.
+			return errLeft
+		case owner == "":
+			owner = current
+			if err := addAccount(ctx, tx, account, owner); err != nil {
 				return err
 			}
-			if refusal != nil {
-				return nil // the result is stored
-			}
+		case owner != current:
+			return errElsewhere
 		}
 		if owner == "" {
 			if ok, err := u.admits(ctx, tx, account); err != nil || !ok {
@@ -112,7 +89,7 @@ func (u *users) signIn(ctx context.Context, account provider.User, visitor, nonc
 		_, err = tx.ExecContext(ctx, "UPDATE accounts SET username = ? WHERE x_id = ?", account.Username, account.AccountID)
 		return err
 	})
-	return id, errors.Join(err, refusal)
+	return id, err
 }
 
 func addAccount(ctx context.Context, tx *sql.Conn, account provider.User, owner string) error {
@@ -148,30 +125,6 @@ func (u *users) listed(ctx context.Context, tx *sql.Conn, id string) (bool, erro
 		}
 	}
 	return len(u.allow) == 0, nil
-}
-
-// linkTime is how long a wish to link is valid: as long as a sign-in may take.
-const linkTime = 10 * time.Minute
-
-// wish records that a user wants to link an account. It returns a nonce for the sign-in that is
-// to link it.
-func (u *users) wish(ctx context.Context, id string) (nonce string, err error) {
-	if _, err := u.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", u.now().Unix()); err != nil {
-		return "", err
-	}
-	nonce = rand.Text()
-	_, err = u.db.ExecContext(ctx, "INSERT INTO links (nonce, user_id, expires) VALUES (?, ?, ?)", nonce, id, u.now().Add(linkTime).Unix())
-	return nonce, err
-}
-
-// outcome returns the result of a wish to link, once; "" means no result yet.
-func (u *users) outcome(ctx context.Context, nonce string) (string, error) {
-	var outcome string
-	err := u.db.QueryRowContext(ctx, "DELETE FROM links WHERE nonce = ? AND outcome <> '' RETURNING outcome", nonce).Scan(&outcome)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return outcome, err
 }
 
 // unlink removes an account from a user, unless the user could not sign in without it.

@@ -176,7 +176,11 @@ func (f ending) Read([]byte) (int, error) {
 // the kit's values.
 func (s *Site) noSecretCameOut(cfg xsignin.Config) {
 	s.Watch.Came(s.Log.String())
-	for _, v := range []any{s.Kit, *s.Kit, cfg, &cfg, s.Kit.Sessions(), s.Kit.Middleware(), s.Kit.ClientFor(xsignin.Key{Provider: "x", UserID: "1", AccountID: "1"})} {
+	values := []any{s.Kit, *s.Kit, cfg, &cfg, s.Kit.ClientFor(xsignin.Key{Provider: "x", UserID: "1", AccountID: "1"})}
+	if !cfg.Session.Disabled {
+		values = append(values, s.Kit.Sessions(), s.Kit.Middleware())
+	}
+	for _, v := range values {
 		s.Watch.Came(fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v, v))
 	}
 	s.mu.Lock()

@@ -42,7 +42,7 @@ func TestLinking(t *testing.T) {
 	p.looks(source)
 	p.click("Continue to X")
 	p.consent("Tomasz Kowal", "/")
-	p.see("The account is linked", "You are user 1 here", "signed in as @nora_lindqvist by OAuth 2.0", "@tkowal")
+	p.see("You are user 1 here", "signed in as @nora_lindqvist by OAuth 2.0", "@tkowal")
 	p.looks(source)
 }
 
