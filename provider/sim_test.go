@@ -174,7 +174,7 @@ func TestXsRefusalsAreUnderstood(t *testing.T) {
 		"a token refused right after it was given": {xtest.RefuseUnauthorized, xtest.Switches{}, provider.ErrUnavailable, ""},
 		"a scope missing":                          {xtest.RefuseForbidden, xtest.Switches{}, provider.ErrRefused, provider.ReasonScope},
 		"an application's token":                   {xtest.RefuseUnsupportedAuth, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
-		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
+		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonNotEnrolled},
 		"no credits":                               {xtest.RefuseNoCredits, xtest.Switches{}, provider.ErrRefused, provider.ReasonCredits},
 		"too many calls":                           {xtest.RefuseTooMany, xtest.Switches{}, provider.ErrRateLimited, ""},
 		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRefused, provider.ReasonUsageCap},
