@@ -71,6 +71,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	case requestkind.PageLoad:
 		f.status = http.StatusSeeOther
 		redirect = "Location"
+		m.cfg.OnRedirect(r)
 	case requestkind.Frame:
 		returnTo = m.referer(r, returnTo)
 		f.target = "_top"
