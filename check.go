@@ -116,12 +116,10 @@ func (c *checks) checkConfig() {
 	if c.ClientID != "" && len(c.Scopes) > 0 {
 		c.add(!slices.Contains(c.Scopes, "offline.access"), "offline_access")
 		for _, s := range c.Scopes {
-			c.add(!slices.Contains(xplatform.Scopes, s), "scope_of_x", s)
+			c.add(!slices.Contains(xplatform.Scopes(), s), "scope_of_x", s)
 		}
 	}
 	c.add(c.secure() && !local && len(c.memory) > 0, "memory_stores", strings.Join(c.memory, " and "))
-	api := cmp.Or(c.X.APIURL, xplatform.APIURL)
-	c.add(c.X.Transport == nil && strings.HasPrefix(api, "https:") && noCertificates(), "no_ca_certificates")
 }
 
 // noCertificates reports whether this machine has no certificates of authorities.
@@ -155,19 +153,6 @@ func (c *checks) checkStores(ctx context.Context) {
 		failed := err != nil && !errors.Is(err, tokenstore.ErrNotFound)
 		c.add(failed && ctx.Err() == nil, name, err) // otherwise the caller has gone
 	}
-	evicts := func(store any) {
-		asked, ok := store.(interface {
-			EvictionPolicy(ctx context.Context) (string, error)
-		})
-		if !ok {
-			return
-		}
-		short, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		// An error means that this user of Redis may not read its settings.
-		policy, err := asked.EvictionPolicy(short)
-		c.add(err == nil && policy != "noeviction", "redis_evicts", policy)
-	}
 	if s, ok := sessions.(scs.CtxStore); ok {
 		check("session_store", func(ctx context.Context) error { _, _, err := s.FindCtx(ctx, missing); return err })
 	} else if sessions != nil {
@@ -176,7 +161,12 @@ func (c *checks) checkStores(ctx context.Context) {
 	if s := c.TokenStore; s != nil {
 		missing := Key{Provider: ".check", UserID: missing}
 		check("token_store", func(ctx context.Context) error { _, err := s.Get(ctx, missing); return err })
-		evicts(s)
+	}
+	if s, ok := c.TokenStore.(interface {
+		EvictionPolicy(ctx context.Context) (string, error)
+	}); ok {
+		policy, err := s.EvictionPolicy(ctx) // an error may mean that Redis forbids the question
+		c.add(err == nil && policy != "noeviction", "redis_evicts", policy)
 	}
 }
 
@@ -194,13 +184,9 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
 		untrusted := errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.SystemRootsError))
-		told := slices.ContainsFunc(c.found, func(f Finding) bool { return f.Code == "no_ca_certificates" })
-		switch {
-		case untrusted && noCertificates():
-			c.add(!told, "no_ca_certificates")
-		default:
-			c.add(true, "unreachable", cmp.Or(c.X.APIURL, xplatform.APIURL))
-		}
+		untrusted = untrusted && noCertificates()
+		c.add(untrusted, "no_ca_certificates")
+		c.add(!untrusted, "unreachable", cmp.Or(c.X.APIURL, xplatform.APIURL))
 		return false
 	}
 	_ = resp.Body.Close()

@@ -141,7 +141,7 @@ func answering(h http.Handler) http.RoundTripper { return testkit.InProcess{Hand
 
 func TestCheckFindsNothingInRightSettings(t *testing.T) {
 	for name, edit := range map[string]func(*xsignin.Config){
-		"all documented scopes":         func(c *xsignin.Config) { c.Scopes = xplatform.Scopes },
+		"all documented scopes":         func(c *xsignin.Config) { c.Scopes = xplatform.Scopes() },
 		"stores behind https":           func(c *xsignin.Config) { c.PublicURL = "https://site.example" },
 		"memory on loopback":            func(c *xsignin.Config) { c.TokenStore, c.Session.Store = nil, nil },
 		"Redis that does not evict":     func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "noeviction", nil} },

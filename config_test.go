@@ -367,7 +367,7 @@ func TestNewLogsTheCallbackToRegister(t *testing.T) {
 		PublicURL: "http://localhost:8080/app", ClientID: "id", Paths: xsignin.Paths{Base: "/in"},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
-	if want := `providers=x login=/app/in/login callback=http://localhost:8080/app/in/callback where="console.x.com, the app, User authentication settings"`; err != nil || strings.Count(log.String(), want) != 1 {
+	if want := `provider=x login=/app/in/login callback=http://localhost:8080/app/in/callback where="console.x.com, the app, User authentication settings"`; err != nil || strings.Count(log.String(), want) != 1 {
 		t.Errorf("%v, the log: %s", err, log.String())
 	}
 }

@@ -1,16 +1,19 @@
 package xsignin
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/requestkind"
+	"github.com/xsignin/xsignin/internal/xplatform"
 )
 
 // This file has what the log says at the start, and about mistakes that leave no other trace.
@@ -19,28 +22,26 @@ import (
 // without the network.
 func (k *Kit) announce() {
 	c := k.cfg
-	where, names := "where the provider lists callbacks", make([]string, 0, len(k.providers))
-	for _, p := range k.providers {
-		names = append(names, p.Name())
-	}
-	callback := k.providers[0].CallbackURL()
+	first, where := k.providers[0], "where the provider lists callbacks"
+	callback := first.CallbackURL()
 	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
 		callback, where = c.callback(), "console.x.com, the app, User authentication settings"
 		if !c.atX() {
 			where = c.X.APIURL
 		}
 	}
-	c.Logger.Info("xsignin: register this callback at the provider", "providers", strings.Join(names, " "),
+	c.Logger.Info("xsignin: register this callback at the provider", "provider", first.Name(),
 		"login", k.LoginURL("", ""), "callback", callback, "where", where)
 	for _, warning := range c.warnings() {
 		c.Logger.Warn(warning, "public_url", c.PublicURL)
 	}
-	found := checks{settings: c}
-	found.checkConfig()
+	found, api := checks{settings: c}, cmp.Or(c.X.APIURL, xplatform.APIURL)
+	if loopback.Is(c.public.Hostname()) {
+		found.checkConfig()
+	}
+	found.add(c.X.Transport == nil && strings.HasPrefix(api, "https:") && noCertificates(), "no_ca_certificates")
 	for _, f := range found.found {
-		if loopback.Is(c.public.Hostname()) || f.Code == "no_ca_certificates" {
-			k.tell(context.Background(), f)
-		}
+		k.tell(context.Background(), f)
 	}
 }
 
@@ -63,10 +64,10 @@ type watch struct {
 
 // series counts events until it ends.
 type series struct {
-	mu    sync.Mutex
+	ended atomic.Bool
+	mu    sync.Mutex // guards n and first
 	n     int
 	first time.Time
-	ended bool
 }
 
 // add counts an event. It returns the number of events, and ends the series, if there were at
@@ -78,17 +79,10 @@ func (s *series) add(least int, age time.Duration) int {
 	if s.n++; s.n == 1 {
 		s.first = now
 	}
-	if s.ended || s.n < least || now.Sub(s.first) < age {
+	if s.n < least || now.Sub(s.first) < age || s.ended.Swap(true) {
 		return 0
 	}
-	s.ended = true
 	return s.n
-}
-
-func (s *series) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
 }
 
 // onEvent passes events to Config.OnEvent. It logs once that sign-ins begin and none comes
@@ -97,9 +91,9 @@ func (s *series) end() {
 func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 	switch e.Kind {
 	case event.SignInDone:
-		k.watch.begun.end()
+		k.watch.begun.ended.Store(true)
 	case event.SignInBegun:
-		k.watch.sent.end() // the application may serve the login without Kit.ServeHTTP
+		k.watch.sent.ended.Store(true) // the application may serve the login without Kit.ServeHTTP
 		least, age := 5, 10*time.Minute
 		if loopback.Is(k.cfg.public.Hostname()) {
 			least, age = 3, 15*time.Second
@@ -132,11 +126,11 @@ func (k *Kit) see(r *http.Request, path string) {
 	step, _, _ := strings.Cut(strings.TrimPrefix(path, k.cfg.Paths.Base+"/"), "/")
 	switch q := r.URL.RawQuery; step {
 	case "login":
-		k.watch.sent.end()
+		k.watch.sent.ended.Store(true)
 		k.seeScheme(r)
 	case "callback":
 		if strings.Contains(q, "state=") || strings.Contains(q, "oauth_token=") || strings.Contains(q, "denied=") {
-			k.watch.begun.end()
+			k.watch.begun.ended.Store(true)
 		}
 	}
 }
@@ -145,15 +139,11 @@ func (k *Kit) see(r *http.Request, path string) {
 // https before. A proxy may hide the scheme. But Chrome and Firefox send Sec-Fetch-Mode with
 // each page load by https, and with none by http.
 func (k *Kit) seeScheme(r *http.Request) {
-	https := r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") || r.Header.Get("Sec-Fetch-Mode") != ""
-	agent := r.UserAgent()
-	switch {
-	case !k.cfg.secure():
-	case https:
-		k.watch.byHTTP.end()
-	case r.Header.Get("Upgrade-Insecure-Requests") == "1" && (strings.Contains(agent, " Chrome/") || strings.Contains(agent, " Firefox/")):
-		if k.watch.byHTTP.add(1, 0) > 0 {
-			k.tell(r.Context(), finding("opened_by_http"), "public_url", k.cfg.PublicURL)
-		}
+	h, agent := r.Header, r.UserAgent()
+	browser := h.Get("Upgrade-Insecure-Requests") == "1" && (strings.Contains(agent, " Chrome/") || strings.Contains(agent, " Firefox/"))
+	if r.TLS != nil || strings.EqualFold(h.Get("X-Forwarded-Proto"), "https") || h.Get("Sec-Fetch-Mode") != "" {
+		k.watch.byHTTP.ended.Store(true)
+	} else if k.cfg.secure() && browser && k.watch.byHTTP.add(1, 0) > 0 {
+		k.tell(r.Context(), finding("opened_by_http"), "public_url", k.cfg.PublicURL)
 	}
 }

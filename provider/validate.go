@@ -66,10 +66,8 @@ func (c *checker) credential(field, value string, required bool) {
 // own API has issued them.
 func (c *checker) clientKeys(id, secret string, atX bool) {
 	switch kind := xplatform.TypeOf(id); {
-	case xplatform.TypeOf(secret) != "" && kind == "":
-		c.fault("ClientSecret", "is a client id: ClientID and ClientSecret are swapped")
 	case xplatform.TypeOf(secret) != "":
-		c.fault("ClientSecret", "is a client id: copy the client secret from %s", c.keys)
+		c.fault("ClientSecret", "is a client id: ClientID and ClientSecret are swapped, or both are the id")
 	case atX && xplatform.IsConsumerKey(id):
 		c.fault("ClientID", "is a consumer key (API key), which is for OAuth 1.0a: write it into "+
 			"ConsumerKey, and here copy the client id from %s", c.keys)

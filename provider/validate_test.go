@@ -262,7 +262,7 @@ func TestKeysInTheWrongPlacesAreRefused(t *testing.T) {
 		"a Native App with a secret":        {public, "client-secret", "", "ClientSecret is set", "ConsumerKey is a client id"},
 		"an id with base64's padding":       {public + "==", "client-secret", "", "ClientSecret is set", "ConsumerKey is a client id"},
 		"OAuth 2.0 swapped":                 {"client-secret", confidential, "", "ClientSecret is a client id: ClientID and ClientSecret are swapped", "ConsumerSecret is a client id"},
-		"the id twice":                      {confidential, confidential, "", "ClientSecret is a client id: copy the client secret", "ConsumerKey is a client id"},
+		"the id twice":                      {confidential, confidential, "", "ClientSecret is a client id", "ConsumerKey is a client id"},
 		"OAuth 1.0a":                        {key, secret, "", "ClientID is a consumer key", ""},
 		"OAuth 1.0a at a local X":           {key, secret, local, "", ""},
 		"OAuth 1.0a swapped":                {secret, key, "", "", "ConsumerKey is an API secret"},

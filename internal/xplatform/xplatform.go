@@ -25,27 +25,21 @@ func RefusesScheme(scheme string) bool {
 	return false
 }
 
-// ClientType is a type of client at X.
-type ClientType string
-
-// The types: X gives a Web App, Automated App or Bot a secret, and no other app.
+// The types of OAuth 2.0 clients at X. X gives only confidential clients a secret.
 const (
-	Confidential ClientType = "ci"
-	Public       ClientType = "na" // Native App, Single page App
+	Confidential = "ci" // Web App, Automated App or Bot
+	Public       = "na" // Native App, Single page App
 )
 
-// TypeOf returns the type of client that an OAuth 2.0 client id of X shows, or "" if id does
-// not have the shape of one. X does not promise that shape.
-func TypeOf(id string) ClientType {
+// TypeOf returns the type of client that a client id shows, or "" if id does not have the
+// shape of X's client ids. X does not promise that shape.
+func TypeOf(id string) string {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
-	if _, t, ok := strings.Cut(string(b), ":1:"); err == nil && ok {
-		for _, known := range []ClientType{Confidential, Public} {
-			if t == string(known) {
-				return known
-			}
-		}
+	_, t, _ := strings.Cut(string(b), ":1:")
+	if err != nil || t != Confidential && t != Public {
+		return ""
 	}
-	return ""
+	return t
 }
 
 var (
@@ -60,8 +54,10 @@ func IsConsumerKey(s string) bool { return consumerKey.MatchString(s) }
 // IsConsumerSecret reports whether s has the shape of X's API secrets.
 func IsConsumerSecret(s string) bool { return consumerSecret.MatchString(s) }
 
-// Scopes are the OAuth 2.0 scopes that X documents.
-var Scopes = strings.Fields(`tweet.read tweet.write tweet.moderate.write users.read users.email
-	follows.read follows.write offline.access space.read mute.read mute.write like.read like.write
-	list.read list.write block.read block.write bookmark.read bookmark.write dm.read dm.write
-	media.write broadcast.read broadcast.write timeline.read ads.read ads.write`)
+// Scopes returns the OAuth 2.0 scopes that X documents.
+func Scopes() []string {
+	return strings.Fields(`tweet.read tweet.write tweet.moderate.write users.read users.email
+		follows.read follows.write offline.access space.read mute.read mute.write like.read like.write
+		list.read list.write block.read block.write bookmark.read bookmark.write dm.read dm.write
+		media.write broadcast.read broadcast.write timeline.read ads.read ads.write`)
+}

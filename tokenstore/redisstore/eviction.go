@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -37,20 +38,15 @@ const noEviction = "noeviction"
 
 // policy asks one server. The rights of a user may cover either command.
 func policy(ctx context.Context, server redis.Cmdable) (string, error) {
-	info, err := server.Info(ctx, "memory").Result()
-	if err == nil {
-		for line := range strings.Lines(info) {
-			if p, ok := strings.CutPrefix(line, "maxmemory_policy:"); ok {
-				return strings.TrimSpace(p), nil
-			}
-		}
-	}
-	settings, err := server.ConfigGet(ctx, "maxmemory-policy").Result()
-	if err != nil {
-		return "", err
-	}
-	if p := settings["maxmemory-policy"]; p != "" {
+	info, refused := server.Info(ctx, "memory").Result()
+	_, rest, _ := strings.Cut(info, "maxmemory_policy:")
+	if p, _, _ := strings.Cut(rest, "\r\n"); p != "" {
 		return p, nil
 	}
-	return "", errors.New("the server has no maxmemory-policy")
+	settings, err := server.ConfigGet(ctx, "maxmemory-policy").Result()
+	p := settings["maxmemory-policy"]
+	if err == nil && p == "" {
+		err = cmp.Or(refused, errors.New("the server does not say"))
+	}
+	return p, err
 }
