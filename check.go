@@ -70,8 +70,8 @@ func finding(name string, args ...any) Finding {
 // Check looks for common mistakes of deployments, in the Config, the request r, which may be
 // nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
 // to three requests to X, which cost no credits, and one read of each store, and asks Redis for
-// its settings. Call it at the start or from a page for operators only: findings quote errors
-// of stores.
+// its settings. Call it at the start or from a page for operators only: findings quote
+// errors.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -186,7 +186,7 @@ func (c *checks) checkClock(ctx context.Context) bool {
 		untrusted := errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.SystemRootsError))
 		untrusted = untrusted && noCertificates()
 		c.add(untrusted, "no_ca_certificates")
-		c.add(!untrusted, "unreachable", cmp.Or(c.X.APIURL, xplatform.APIURL))
+		c.add(!untrusted, "unreachable", req.URL, err)
 		return false
 	}
 	_ = resp.Body.Close()

@@ -53,6 +53,12 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a secret with its quotation marks", func(c *xsignin.Config) { c.Secrets[0] = `"` + c.Secrets[0] + `"` }, []string{"Config.Secrets[0] has a quotation mark"}},
 		{"two secrets in one", func(c *xsignin.Config) { c.Secrets[0] += " " + c.Secrets[0] }, []string{"Config.Secrets[0] has a space", "xsignin.ParseSecrets"}},
 		{"a host that is not ASCII", func(c *xsignin.Config) { c.PublicURL = "https://b\u00fccher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
+		{"a host that is not ASCII, escaped", func(c *xsignin.Config) { c.PublicURL = "https://b%C3%BCcher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
+		{"any host", func(c *xsignin.Config) { c.PublicURL = "https://*.site.example" }, []string{`Config.PublicURL has the host "*.site.example"`, "write one host"}},
+		{"two hosts", func(c *xsignin.Config) { c.PublicURL = "https://site.example,www.site.example" }, []string{"write one host"}},
+		{"a port that is none", func(c *xsignin.Config) { c.PublicURL = "https://site.example:65536" }, []string{"write one host"}},
+		{"a port that is missing", func(c *xsignin.Config) { c.PublicURL = "https://site.example:" }, []string{"write one host"}},
+		{"an interface of IPv6", func(c *xsignin.Config) { c.PublicURL = "https://[fe80::1%25eth0]" }, []string{"write one host"}},
 		{"an access type that X does not have", func(c *xsignin.Config) {
 			c.OAuth1 = xsignin.OAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", AccessType: "all"}
 		}, []string{"xsignin: Config.OAuth1.AccessType"}},

@@ -14,6 +14,7 @@ import (
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/xplatform"
+	"github.com/xsignin/xsignin/provider"
 )
 
 // This file has what the log says at the start, and about mistakes that leave no other trace.
@@ -22,16 +23,14 @@ import (
 // without the network.
 func (k *Kit) announce() {
 	c := k.cfg
-	first, where := k.providers[0], "where the provider lists callbacks"
-	callback := first.CallbackURL()
-	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
-		callback, where = c.callback(), "console.x.com, the app, User authentication settings"
-		if !c.atX() {
-			where = c.X.APIURL
-		}
+	first, where := k.providers[0], "console.x.com, the app, User authentication settings"
+	if !provider.IsX(first) {
+		where = "where the provider lists callbacks"
+	} else if !c.atX() {
+		where = c.X.APIURL
 	}
 	c.Logger.Info("xsignin: register this callback at the provider", "provider", first.Name(),
-		"login", k.LoginURL("", ""), "callback", callback, "where", where)
+		"login", k.LoginURL("", ""), "callback", first.CallbackURL(), "where", where)
 	for _, warning := range c.warnings() {
 		c.Logger.Warn(warning, "public_url", c.PublicURL)
 	}

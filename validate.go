@@ -68,6 +68,8 @@ func (c Config) validate() (settings, error) {
 var (
 	// hostShape matches a host without a scheme, perhaps with a port and a path.
 	hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
+	// publicHost matches the hosts that browsers open, perhaps with a port.
+	publicHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 	// pathShape matches paths without characters that have a meaning in a ServeMux pattern.
 	pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 )
@@ -103,6 +105,8 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 		add("must be a scheme, a host and perhaps a path, and nothing else")
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
 		add("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
+	case !publicHost.MatchString(u.Host):
+		add("has the host %q, which no browser opens: write one host, such as example.com or example.com:8443", u.Host)
 	default:
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 		s.public = u
