@@ -50,6 +50,20 @@ func TestSignInsThatDoNotComeBackAreToldOnce(t *testing.T) {
 			b.Get(callback)
 			begin(s, 5, time.Minute)
 		}, ""},
+		"one that was denied by OAuth 1.0a": {nil, func(s *testkit.Site) {
+			b := s.Browser()
+			callback, err := s.X.Deny(b.Begin("/auth/login/x-oauth1"), xtest.DefaultUserID)
+			if err != nil {
+				t.Error(err)
+			}
+			b.Get(callback)
+			begin(s, 5, time.Minute)
+		}, ""},
+		"a callback that is mounted apart": {nil, func(s *testkit.Site) {
+			s.Mux.Handle("/auth/callback", s.Kit.Handlers().Callback(nil, nil))
+			s.Browser().SignIn("/auth/login", xtest.DefaultUserID)
+			begin(s, 5, time.Minute)
+		}, ""},
 		"one that failed": {nil, func(s *testkit.Site) {
 			s.Browser().Get("/auth/callback?state=of-another-browser")
 			begin(s, 5, time.Minute)
@@ -104,6 +118,7 @@ func TestALoginThatIsNotReachedIsToldOnce(t *testing.T) {
 		"a script":                    {nil, 30, time.Minute, "*/*", "cors", "", ""},
 		"the login is reached":        {nil, 30, time.Minute, "text/html", navigate, "/auth/login", ""},
 		"another login is reached":    {nil, 30, time.Minute, "text/html", navigate, "/auth/login/x-oauth1", ""},
+		"the login begins nothing":    {nil, 30, time.Minute, "text/html", navigate, "/auth/login?scope=unknown", ""},
 		"only the session is reached": {nil, 30, time.Minute, "text/html", navigate, "/auth/session", "2 page loads"},
 		"nine in public":              {public, 9, time.Hour, "text/html", navigate, "", ""},
 		"ten in public":               {public, 10, 7 * time.Second, "text/html", navigate, "", "10 page loads"},

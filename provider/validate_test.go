@@ -265,6 +265,8 @@ func TestKeysInTheWrongPlacesAreRefused(t *testing.T) {
 		"the id twice":                      {confidential, confidential, "", "ClientSecret is a client id", "ConsumerKey is a client id"},
 		"OAuth 1.0a":                        {key, secret, "", "ClientID is a consumer key", ""},
 		"OAuth 1.0a at a local X":           {key, secret, local, "", ""},
+		"a short secret":                    {"an-id", key, "", "", ""},
+		"OAuth 1.0a swapped at a local X":   {secret, key, local, "", ""},
 		"OAuth 1.0a swapped":                {secret, key, "", "", "ConsumerKey is an API secret"},
 		"an id that only ends like X's":     {"bm90LW9mLVg6MTp4eA", "", "", "", "-"},
 		"double quotes":                     {`"id"`, "s", "", "ClientID has quotation marks", "ConsumerKey has quotation marks"},
