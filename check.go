@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	_ "embed" // for the findings
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/transport"
+	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -32,9 +35,10 @@ type Finding struct {
 	Severity string `json:"severity"`
 	// Provider is the provider with the problem, or empty.
 	Provider string `json:"provider,omitempty"`
-	// Problem says what is wrong, and Fix what to do.
+	// Problem says what is wrong, Fix what to do, and Help is the address of a page about it.
 	Problem string `json:"problem"`
 	Fix     string `json:"fix"`
+	Help    string `json:"help"`
 }
 
 //go:embed findings.json
@@ -51,25 +55,28 @@ func (c *checks) add(applies bool, name string, args ...any) {
 	if !applies {
 		return
 	}
+	c.found = append(c.found, finding(name, args...))
+}
+
+// finding returns a finding of findings.json. args are those of its problem.
+func finding(name string, args ...any) Finding {
 	var all map[string]Finding
 	_ = json.Unmarshal(findingsFile, &all)
 	f := all[name]
-	f.Problem = fmt.Sprintf(f.Problem, args...)
-	c.found = append(c.found, f)
+	f.Problem, f.Help = fmt.Sprintf(f.Problem, args...), troubleshooting.URL(f.Code)
+	return f
 }
 
 // Check looks for common mistakes of deployments, in the Config, the request r, which may be
 // nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
-// to three requests to X, which cost no credits, and one read of each store. Call it at the
-// start or from a page for operators only: findings quote errors of stores.
+// to three requests to X, which cost no credits, and one read of each store, and asks Redis for
+// its settings. Call it at the start or from a page for operators only: findings quote
+// errors.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c := checks{settings: k.cfg}
-	atX := c.X.APIURL == "" || hostname(c.X.APIURL) == "api.x.com"
-	c.add(!c.secure() && !loopback.Is(c.public.Hostname()), "plain_http")
-	c.add(atX && c.ClientID != "" && !xplatform.IsClientID(c.ClientID), "client_id_shape")
-	c.add(xplatform.IsClientID(c.OAuth1.ConsumerKey), "consumer_key_shape")
+	c.checkConfig()
 	if r != nil {
 		c.checkRequest(r)
 	}
@@ -90,13 +97,35 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 		f := Finding{
 			Code: cmp.Or(problem.Reason, problem.Code), Severity: "error", Provider: p.Name(),
 			Problem: cmp.Or(problem.Cause, "X refused: "+err.Error()+"."), Fix: strings.ToUpper(fix[:1]) + fix[1:] + ".",
+			Help: troubleshooting.URL(cmp.Or(problem.Reason, problem.Code)),
 		}
+		c.add(!c.atX() && errors.Is(err, provider.ErrUnavailable), "api_url", c.X.APIURL)
 		if errors.Is(err, provider.ErrRateLimited) || errors.Is(err, provider.ErrUnavailable) {
 			f.Severity = "warning"
 		}
 		c.found = append(c.found, f)
 	}
 	return c.found
+}
+
+// checkConfig checks what needs no network.
+func (c *checks) checkConfig() {
+	local := loopback.Is(c.public.Hostname())
+	c.add(!c.secure() && !local, "plain_http")
+	c.add(c.atX() && c.ClientID != "" && xplatform.TypeOf(c.ClientID) == "", "client_id_shape")
+	if c.ClientID != "" && len(c.Scopes) > 0 {
+		c.add(!slices.Contains(c.Scopes, "offline.access"), "offline_access")
+		for _, s := range c.Scopes {
+			c.add(!slices.Contains(xplatform.Scopes(), s), "scope_of_x", s)
+		}
+	}
+	c.add(c.secure() && !local && len(c.memory) > 0, "memory_stores", strings.Join(c.memory, " and "))
+}
+
+// noCertificates reports whether this machine has no certificates of authorities.
+func noCertificates() bool {
+	pool, err := x509.SystemCertPool()
+	return err != nil || pool.Equal(x509.NewCertPool())
 }
 
 // checkRequest compares PublicURL with a request.
@@ -133,6 +162,12 @@ func (c *checks) checkStores(ctx context.Context) {
 		missing := Key{Provider: ".check", UserID: missing}
 		check("token_store", func(ctx context.Context) error { _, err := s.Get(ctx, missing); return err })
 	}
+	if s, ok := c.TokenStore.(interface {
+		EvictionPolicy(ctx context.Context) (string, error)
+	}); ok {
+		policy, err := s.EvictionPolicy(ctx) // an error may mean that Redis forbids the question
+		c.add(err == nil && policy != "noeviction", "redis_evicts", policy)
+	}
 }
 
 // checkClock compares clocks by the Date of a response of the API, and reports whether X could
@@ -148,7 +183,10 @@ func (c *checks) checkClock(ctx context.Context) bool {
 	own.DisableKeepAlives = true
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)
 	if err != nil {
-		c.add(true, "unreachable")
+		untrusted := errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.SystemRootsError))
+		untrusted = untrusted && noCertificates()
+		c.add(untrusted, "no_ca_certificates")
+		c.add(!untrusted, "unreachable", req.URL, err)
 		return false
 	}
 	_ = resp.Body.Close()
@@ -179,6 +217,9 @@ func probe(ctx context.Context, p provider.Provider) (err error) {
 	}
 	return err
 }
+
+// atX reports whether Config.X.APIURL is X's own.
+func (s settings) atX() bool { return s.X.APIURL == "" || hostname(s.X.APIURL) == "api.x.com" }
 
 func port(u *url.URL) string {
 	if u.Port() == "" && u.Scheme == "https" {

@@ -14,7 +14,9 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/internal/xplatform"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -59,17 +61,39 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"wrong client credentials", func(c *xsignin.Config) {
 			c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "wrong", "", ""
 		}, nil, nil, []string{"credentials", "Native App"}},
-		{"a public client that is none", func(c *xsignin.Config) { c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "", "", "" }, nil, nil, []string{"credentials", "Web App"}},
 		{"wrong consumer credentials", func(c *xsignin.Config) { c.OAuth1.ConsumerSecret, c.ClientID, c.ClientSecret = "wrong", "", "" }, nil, nil, []string{"credentials", "Compare OAuth1.ConsumerKey and OAuth1.ConsumerSecret with the API key"}},
 		{"a callback that is not registered", nil, func(x *xtest.X) { x.SetCallbacks("http://localhost:8080/auth/callback") }, nil, []string{"callback", "http://127.0.0.1:8080/auth/callback"}},
 		{"an API key for a client id", func(c *xsignin.Config) { c.ClientID = xtest.DefaultConsumerKey }, nil, nil, []string{"client_id_shape", "OAuth1.ConsumerKey"}},
-		{"a client id for an API key", func(c *xsignin.Config) { c.OAuth1.ConsumerKey = xtest.DefaultClientID }, nil, nil, []string{"consumer_key_shape", "API key"}},
 		{"X that cannot be reached", nil, func(x *xtest.X) { x.Fail(xtest.Fault{CutAfter: -1}) }, nil, []string{"unreachable", "X.APIURL"}},
 		{"X that is down", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 503}) }, nil, []string{"unavailable", "later"}},
 		{"X that limits", nil, func(x *xtest.X) { x.Fail(xtest.Fault{Method: http.MethodPost, Status: 429}) }, nil, []string{"rate_limited", "Wait"}},
 		{"an application without access", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"errors":[{"code":416,"message":"suspended"}]}`})
 		}, nil, []string{"access", "console"}},
+		{"an application in no package", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"title":"Client Forbidden","reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`})
+		}, nil, []string{"not_enrolled", "Pay-per-use"}},
+		{"no credits", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 402, Body: `{"title":"CreditsDepleted","type":"https://api.x.com/2/problems/credits"}`})
+		}, nil, []string{"credits", "Buy credits"}},
+		{"a spending limit that is reached", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"title":"SpendCapReached","type":"https://api.x.com/2/problems/credits"}`})
+		}, nil, []string{"credits", "raise the limit"}},
+		{"a 403 that proves nothing", nil, func(x *xtest.X) {
+			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"title":"Forbidden","type":"about:blank","detail":"Forbidden"}`})
+		}, nil, []string{"refused", "answer"}},
+		{"no offline.access", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read"} }, nil, nil, []string{"offline_access", `"offline.access"`}},
+		{"a scope that X does not have", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read", "tweets.write"} }, nil, nil, []string{"scope_of_x", "tweet.write,"}},
+		{"sessions in memory", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "https://site.example", nil }, nil, nil, []string{"memory_stores", "Session.Store"}},
+		{"tokens in memory", func(c *xsignin.Config) { c.PublicURL, c.TokenStore = "https://site.example", tokenstore.NewMemory() }, nil, nil, []string{"memory_stores", "TokenStore"}},
+		{"an application's sessions in memory", func(c *xsignin.Config) {
+			c.PublicURL, c.Session.Store, c.Session.Manager = "https://site.example", nil, hashing()
+		}, nil, nil, []string{"memory_stores", "Session.Store"}},
+		{"Redis as a cache", func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "allkeys-lru", nil} }, nil, nil, []string{"redis_evicts", "maxmemory-policy noeviction"}},
+		{"another server in place of X", func(c *xsignin.Config) {
+			c.X.APIURL = "https://www.site.example"
+			c.X.Transport = answering(http.NotFoundHandler())
+		}, nil, nil, []string{"api_url", "X.APIURL unset"}},
 		{"something else", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Method: http.MethodPost, Status: 403, Body: `{"errors":[{"code":99999,"message":"strange"}]}`})
 		}, nil, []string{"refused", "answer"}},
@@ -92,12 +116,44 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 				if f.Code != tt.want[0] {
 					continue
 				}
-				if !strings.Contains(f.Fix, tt.want[1]) || f.Problem == "" || f.Severity == "" {
+				if !strings.Contains(f.Fix, tt.want[1]) || f.Problem == "" || strings.Contains(f.Problem, "%!") || f.Severity == "" ||
+					!strings.HasSuffix(f.Help, "/docs/troubleshooting.md#"+f.Code) {
 					t.Errorf("%+v", f)
 				}
 				return
 			}
 			t.Errorf("found %v, want %s", found, tt.want[0])
+		})
+	}
+}
+
+// evicting is a token store in Redis.
+type evicting struct {
+	tokenstore.Store
+	policy string
+	err    error
+}
+
+func (e evicting) EvictionPolicy(context.Context) (string, error) { return e.policy, e.err }
+
+// answering is a transport to a server.
+func answering(h http.Handler) http.RoundTripper { return testkit.InProcess{Handler: h} }
+
+func TestCheckFindsNothingInRightSettings(t *testing.T) {
+	for name, edit := range map[string]func(*xsignin.Config){
+		"all documented scopes":         func(c *xsignin.Config) { c.Scopes = xplatform.Scopes() },
+		"stores behind https":           func(c *xsignin.Config) { c.PublicURL = "https://site.example" },
+		"memory on loopback":            func(c *xsignin.Config) { c.TokenStore, c.Session.Store = nil, nil },
+		"Redis that does not evict":     func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "noeviction", nil} },
+		"Redis that hides its settings": func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "", errors.New("NOPERM")} },
+		"a public client":               func(c *xsignin.Config) { c.ClientID, c.ClientSecret = xtest.DefaultPublicClientID, "" },
+		"scopes without a client of X":  func(c *xsignin.Config) { c.ClientID, c.ClientSecret, c.Scopes = "", "", []string{"read:user"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := testkit.NewSite(t, edit)
+			if found := s.Kit.Check(t.Context(), nil); len(found) != 0 {
+				t.Errorf("%v", found)
+			}
 		})
 	}
 }

@@ -53,6 +53,12 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a secret with its quotation marks", func(c *xsignin.Config) { c.Secrets[0] = `"` + c.Secrets[0] + `"` }, []string{"Config.Secrets[0] has a quotation mark"}},
 		{"two secrets in one", func(c *xsignin.Config) { c.Secrets[0] += " " + c.Secrets[0] }, []string{"Config.Secrets[0] has a space", "xsignin.ParseSecrets"}},
 		{"a host that is not ASCII", func(c *xsignin.Config) { c.PublicURL = "https://b\u00fccher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
+		{"a host that is not ASCII, escaped", func(c *xsignin.Config) { c.PublicURL = "https://b%C3%BCcher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
+		{"any host", func(c *xsignin.Config) { c.PublicURL = "https://*.site.example" }, []string{`Config.PublicURL has the host "*.site.example"`, "write one host"}},
+		{"two hosts", func(c *xsignin.Config) { c.PublicURL = "https://site.example,www.site.example" }, []string{"write one host"}},
+		{"a port that is none", func(c *xsignin.Config) { c.PublicURL = "https://site.example:65536" }, []string{"write one host"}},
+		{"a port that is missing", func(c *xsignin.Config) { c.PublicURL = "https://site.example:" }, []string{"write one host"}},
+		{"an interface of IPv6", func(c *xsignin.Config) { c.PublicURL = "https://[fe80::1%25eth0]" }, []string{"write one host"}},
 		{"an access type that X does not have", func(c *xsignin.Config) {
 			c.OAuth1 = xsignin.OAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", AccessType: "all"}
 		}, []string{"xsignin: Config.OAuth1.AccessType"}},
@@ -171,7 +177,7 @@ func TestSecurePerRequest(t *testing.T) {
 func TestWithoutKeysOnLoopbackThereIsOneWarning(t *testing.T) {
 	for _, public := range []string{"http://127.0.0.1:8080", "http://localhost:3000", "http://[::1]:8080", "http://app.localhost"} {
 		var log bytes.Buffer
-		_, err := xsignin.New(xsignin.Config{PublicURL: public, ClientID: "id", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		_, err := xsignin.New(xsignin.Config{PublicURL: public, ClientID: xtest.DefaultPublicClientID, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Errorf("%s: %v", public, err)
 		}
@@ -268,32 +274,36 @@ func TestKeysRotate(t *testing.T) {
 func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 	over := hashing()
 	over.Store = storeOfOnesOwn{over.Store}
+	both := func(c *xsignin.Config) { c.Session.Store, c.TokenStore = storeOfOnesOwn{}, tokensOfOnesOwn{} }
 	for _, tt := range []struct {
 		name string
 		edit func(*xsignin.Config)
 		want string // in the one warning; "" for none
 	}{
-		{"the quick start, deployed", func(*xsignin.Config) {}, ""},
+		{"the quick start, deployed", func(*xsignin.Config) {}, "in memory"},
 		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set TokenStore too"},
-		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokenstore.NewMemory() }, "Set Session.Store too"},
-		{"both", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = storeOfOnesOwn{}, tokenstore.NewMemory() }, ""},
+		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokensOfOnesOwn{} }, "Set Session.Store too"},
+		{"both", both, ""},
 		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
 		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore too"},
-		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = hashing() }, ""},
-		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = hashing(), tokenstore.NewMemory() }, "Give Session.Manager a Store"},
+		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = hashing() }, "in memory"},
+		{"memory that is named", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = memstore.New(), tokenstore.NewMemory() }, "in memory"},
+		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = hashing(), tokensOfOnesOwn{} }, "Give Session.Manager a Store"},
 		{"kept tokens that nothing renews", func(c *xsignin.Config) {
+			both(c)
 			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read"}
 		}, "offline.access"},
-		{"kept tokens with the usual scopes", func(c *xsignin.Config) { c.Advanced.KeepTokensOnLogout = true }, ""},
+		{"kept tokens with the usual scopes", func(c *xsignin.Config) { both(c); c.Advanced.KeepTokensOnLogout = true }, ""},
 		{"kept tokens that can be renewed", func(c *xsignin.Config) {
+			both(c)
 			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read", "offline.access"}
 		}, ""},
-		{"tokens that need not be renewed", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read"} }, ""},
+		{"tokens that need not be renewed", func(c *xsignin.Config) { c.TokenStore, c.Scopes = nil, []string{"tweet.read", "users.read"} }, "in memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			c := xsignin.Config{
-				PublicURL: "https://site.example", ClientID: "id", Secrets: []string{strings.Repeat("k", 32)},
+				PublicURL: "https://site.example", ClientID: xtest.DefaultPublicClientID, Secrets: []string{strings.Repeat("k", 32)},
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			}
 			tt.edit(&c)
@@ -307,6 +317,9 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		})
 	}
 }
+
+// tokensOfOnesOwn is a token store that is not memory.
+type tokensOfOnesOwn struct{ tokenstore.Store }
 
 // storeOfOnesOwn is a session store that is not memory.
 type storeOfOnesOwn struct{ scs.Store }
@@ -360,7 +373,7 @@ func TestNewLogsTheCallbackToRegister(t *testing.T) {
 		PublicURL: "http://localhost:8080/app", ClientID: "id", Paths: xsignin.Paths{Base: "/in"},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
-	if err != nil || !strings.Contains(log.String(), "callback=http://localhost:8080/app/in/callback") {
+	if want := `provider=x login=/app/in/login callback=http://localhost:8080/app/in/callback where="console.x.com, the app, User authentication settings"`; err != nil || strings.Count(log.String(), want) != 1 {
 		t.Errorf("%v, the log: %s", err, log.String())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/redact"
+	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -35,27 +36,23 @@ type Kit struct {
 	vault     *tokenstore.Vault
 	gate      *middleware.Middleware
 	misplaced *sync.Once // logs that the kit is not mounted at Config.Paths.Base
+	watch     *watch
 }
 
 // New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
 // callback to register at X, and warnings for settings that work but not as most applications
-// need, such as stored sessions without stored tokens.
+// need, such as stored sessions without stored tokens. If PublicURL is a loopback address, it
+// also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {
 		return nil, err
 	}
-	warnings := c.warnings() // before session.FromSCS wraps the store
-	k := &Kit{cfg: c, misplaced: new(sync.Once)}
+	k := &Kit{cfg: c, misplaced: new(sync.Once), watch: new(watch)}
 	if err := k.build(); err != nil {
 		return nil, ownNames(err)
 	}
-	if c.ClientID != "" || c.OAuth1.ConsumerKey != "" {
-		c.Logger.Info("xsignin: register this callback at X", "callback", c.callback())
-	}
-	for _, warning := range warnings {
-		c.Logger.Warn(warning, "public_url", c.PublicURL)
-	}
+	k.announce()
 	return k, nil
 }
 
@@ -136,7 +133,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
 		Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
-		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
+		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: k.onEvent, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
@@ -153,6 +150,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.gate, err = middleware.New(middleware.Config{
 			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
 			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
+			OnRedirect: k.onRedirect,
 		})
 		if err != nil {
 			return err
@@ -228,9 +226,11 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			shown := strconv.QuoteToASCII(r.URL.Path[:min(len(r.URL.Path), 200)])
 			k.cfg.Logger.WarnContext(r.Context(), "xsignin: the kit gets requests for paths that are not its own",
 				"path", strings.Trim(shown, `"`), "base_path", base,
-				"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path")
+				"fix", "mount the kit at Config.Paths.Base and a slash, without http.StripPrefix: the kit needs the whole path",
+				"help", troubleshooting.URL("login_not_reached"))
 		})
 	}
+	k.see(r, p)
 	handler := k.routes[p]
 	if handler == nil || strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") { // a slash inside a segment
 		handler = k.handlers.NotFound()

@@ -19,6 +19,7 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
 	"github.com/xsignin/xsignin/internal/seal"
+	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // settings is a Config with valid fields and defaults, but for fields of other packages.
@@ -26,6 +27,7 @@ type settings struct {
 	Config
 	public  *url.URL
 	secrets [][]byte
+	memory  []string // what is kept in memory: "sessions", "tokens"
 }
 
 // validate reports all errors of the fields that the root package uses.
@@ -34,6 +36,7 @@ func (c Config) validate() (settings, error) {
 	faults := configerr.For("xsignin")
 	s.Logger = cmp.Or(c.Logger, slog.Default())
 	s.Paths.Base = strings.TrimRight(cmp.Or(c.Paths.Base, "/auth"), "/")
+	s.memory = c.inMemory() // before session.FromSCS wraps the store
 	s.validatePublicURL(faults)
 	s.validateSecrets(faults)
 	refuse := func(broken bool, field, problem string) {
@@ -82,6 +85,8 @@ func (c Config) validateSession(refuse func(broken bool, field, problem string))
 var (
 	// hostShape matches a host without a scheme, perhaps with a port and a path.
 	hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
+	// publicHost matches the hosts that browsers open, perhaps with a port.
+	publicHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 	// pathShape matches paths without characters that have a meaning in a ServeMux pattern.
 	pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 )
@@ -96,6 +101,8 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 		ip, _ = netip.ParseAddr(u.Hostname())
 	}
 	switch {
+	case configerr.Quoted(s.PublicURL):
+		add("has quotation marks: write the address without them")
 	case s.PublicURL == "":
 		add("is missing: set it to how visitors reach the site, such as https://example.com")
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
@@ -115,6 +122,8 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 		add("must be a scheme, a host and perhaps a path, and nothing else")
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
 		add("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
+	case !publicHost.MatchString(u.Host):
+		add("has the host %q, which no browser opens: write one host, such as example.com or example.com:8443", u.Host)
 	default:
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 		s.public = u
@@ -179,6 +188,21 @@ func secretProblem(s string) string {
 	return ""
 }
 
+// inMemory names what is kept in memory.
+func (c Config) inMemory() (kept []string) {
+	sessions := c.Session.Store
+	if c.Session.Manager != nil {
+		sessions = c.Session.Manager.Store
+	}
+	if _, ok := sessions.(*memstore.MemStore); (ok || sessions == nil) && !c.Session.Disabled {
+		kept = append(kept, "sessions")
+	}
+	if c.TokenStore == nil || reflect.TypeOf(c.TokenStore) == reflect.TypeOf(tokenstore.NewMemory()) {
+		kept = append(kept, "tokens")
+	}
+	return kept
+}
+
 // warnings are about settings that work, but not as most applications need.
 func (s settings) warnings() (found []string) {
 	warn := func(applies bool, text string) {
@@ -186,22 +210,23 @@ func (s settings) warnings() (found []string) {
 			found = append(found, "xsignin: "+text)
 		}
 	}
-	sessions, advice := s.Session.Store, "Set Session.Store too"
+	advice := "Set Session.Store too"
 	if s.Session.Manager != nil {
-		sessions, advice = s.Session.Manager.Store, "Give Session.Manager a Store that all replicas share"
+		advice = "Give Session.Manager a Store that all replicas share"
 	}
-	_, inMemory := sessions.(*memstore.MemStore)
-	stored := sessions != nil && !inMemory
+	sessions, tokens := !slices.Contains(s.memory, "sessions"), !slices.Contains(s.memory, "tokens")
 	away := !loopback.Is(s.public.Hostname())
 	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
 	warn(len(s.Secrets) == 0, "Config.Secrets is empty: a random secret is used until this process ends, "+
 		"and then all users have to sign in again")
 	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
-	warn(away && stored && s.TokenStore == nil, "sessions are stored and tokens are not: after a restart, and on another "+
+	warn(away && sessions && !tokens && !s.Session.Disabled, "sessions are stored and tokens are not: after a restart, and on another "+
 		"replica, signed-in users cannot call X and have to sign in again. Set TokenStore too")
-	warn(away && !stored && s.TokenStore != nil && !s.Session.Disabled, "tokens are stored and sessions are not: after a restart, "+
+	warn(away && !sessions && tokens, "tokens are stored and sessions are not: after a restart, "+
 		"and on another replica, no user is signed in. "+advice)
-	warn(s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
+	warn(away && s.secure() && !sessions && !tokens, "sessions and tokens are in memory: a restart signs all users out, "+
+		"and replicas do not know each other's users. Set TokenStore and Session.Store, see docs/stores.md")
+	warn(away && s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
 		"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours")
 	return found
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
+	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -199,6 +200,7 @@ func (h *Handlers) lookAtHost(r *http.Request) {
 	h.otherHost.Do(func() {
 		h.cfg.Logger.WarnContext(r.Context(), "xsignin: a sign-in begins at another host than the site's own: its cookie will not reach the callback",
 			"host", shownHost(r), "expected_origin", h.cfg.Origin,
-			"fix", "open the site at expected_origin, or set PublicURL to what visitors type. If a proxy changes the Host header, ignore this")
+			"fix", "open the site at expected_origin, or set PublicURL to what visitors type. If a proxy changes the Host header, ignore this",
+			"help", troubleshooting.URL("public_url_host"))
 	})
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestkind"
+	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -75,6 +77,7 @@ func (c *call) report(err error, problemFor func(error) page.Problem) (page.Prob
 	if p.Fix != "" {
 		attrs = append(attrs, "fix", p.Fix)
 	}
+	attrs = append(attrs, "help", troubleshooting.URL(cmp.Or(p.Reason, p.Code)))
 	h.cfg.Logger.Log(ctx, p.Level, "xsignin: sign-in failed", attrs...)
 	h.tell(ctx, c.begun, event.Event{Kind: event.SignInFailed, Provider: c.provider, Cause: p.Code, Err: err})
 	if ctx.Err() != nil {

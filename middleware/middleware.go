@@ -49,6 +49,8 @@ type Config struct {
 	// them in its parameter scope. Pass the method of that name of handlers.Handlers. If it
 	// is nil, the login accepts only the scopes of its configuration.
 	AllowScopes func(scopes ...string)
+	// OnRedirect is called with each page load that is sent to the login. It may be nil.
+	OnRedirect func(r *http.Request)
 	// Pages has the texts and the layout of pages. The zero value is the default.
 	Pages page.Pages
 	// Logger logs errors of stores. The default is [slog.Default].
@@ -91,6 +93,9 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	if cfg.AllowScopes == nil {
 		cfg.AllowScopes = func(...string) {}
+	}
+	if cfg.OnRedirect == nil {
+		cfg.OnRedirect = func(*http.Request) {}
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	return &Middleware{cfg: cfg}, nil

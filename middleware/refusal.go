@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/internal/requestkind"
+	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 )
@@ -71,6 +72,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	case requestkind.PageLoad:
 		f.status = http.StatusSeeOther
 		redirect = "Location"
+		m.cfg.OnRedirect(r)
 	case requestkind.Frame:
 		returnTo = m.referer(r, returnTo)
 		f.target = "_top"
@@ -116,7 +118,7 @@ func (m *Middleware) loginLoop(r *http.Request) *refusal {
 	f := m.refuse(r, page.ProblemFor(page.Kind("login_loop")))
 	m.misplaced.Do(func() {
 		m.cfg.Logger.ErrorContext(r.Context(), "xsignin: no user can sign in: RequireUser protects the login, or the login is not mounted",
-			"login", m.cfg.LoginPath, "fix", f.problem.Fix)
+			"login", m.cfg.LoginPath, "fix", f.problem.Fix, "help", troubleshooting.URL("login_loop"))
 	})
 	return f
 }

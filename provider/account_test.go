@@ -13,7 +13,7 @@ var meRefusals = []refusal{
 	{"401 to a good token", 401, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`, provider.ErrUnavailable, "", ""},
 	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
 	{"a scope missing", 403, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`, provider.ErrRefused, provider.ReasonScope, ""},
-	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
+	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonNotEnrolled, "client-forbidden"},
 	{"a failure that passes", 403, `{"title":"Unsupported Authentication","detail":"Authenticating with Unknown is forbidden for this endpoint.","type":"https://api.x.com/2/problems/unsupported-authentication","status":403}`, provider.ErrUnavailable, "", "unsupported-authentication"},
 	{"an application's token", 403, `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.","type":"https://api.x.com/2/problems/unsupported-authentication","status":403}`, provider.ErrRefused, provider.ReasonAccess, "unsupported-authentication"},
 	{"a suspended user", 403, `{"title":"Forbidden","detail":"User has been suspended.","type":"https://api.twitter.com/2/problems/user-suspended","status":403}`, provider.ErrAccountRefused, "", "user-suspended"},

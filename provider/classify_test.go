@@ -16,7 +16,7 @@ func TestRowsAreWellFormed(t *testing.T) {
 		"request_token", "access_token", "invalidate_token",
 	}
 	reasons := []Reason{
-		ReasonCallback, ReasonCredentials, ReasonClock, ReasonAccess, ReasonScope, ReasonCredits, ReasonUsageCap, ReasonOther,
+		ReasonCallback, ReasonCredentials, ReasonClock, ReasonAccess, ReasonNotEnrolled, ReasonScope, ReasonCredits, ReasonUsageCap, ReasonOther,
 	}
 	for name, table := range answers() {
 		for i, r := range table {

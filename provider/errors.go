@@ -44,6 +44,8 @@ const (
 	ReasonClock Reason = "clock_skew"
 	// ReasonAccess: the application's plan or permissions do not cover the call.
 	ReasonAccess Reason = "access_level"
+	// ReasonNotEnrolled: the application is in no package or project at X.
+	ReasonNotEnrolled Reason = "not_enrolled"
 	// ReasonScope: the token lacks a scope that the call needs.
 	ReasonScope Reason = "missing_scope"
 	// ReasonCredits: the credits at X are spent, or a spending limit is reached.

@@ -156,9 +156,15 @@ func TestAPublicAppSignsInRefreshesAndRevokes(t *testing.T) {
 }
 
 func TestAConfidentialAppWithoutItsSecretIsToldSo(t *testing.T) {
-	sim, x, _ := simulated(t, xtest.Switches{}, func(c *provider.OAuth2Config, _ *provider.OAuth1Config) { c.ClientSecret = "" })
+	// NewX refuses an id that shows its type. This id does not.
+	const id = "an-id-of-no-known-shape"
+	sim := xtest.New(xtest.Config{ClientID: id})
+	x, err := newX(provider.OAuth2Config{ClientID: id, CallbackURL: xtest.DefaultCallback, Transport: sim.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p, callback := approved(t, sim, x, provider.Options{})
-	_, _, err := x.Finish(ctx, p, callback)
+	_, _, err = x.Finish(ctx, p, callback)
 	if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonCredentials {
 		t.Errorf("error is %v", err)
 	}
@@ -174,7 +180,7 @@ func TestXsRefusalsAreUnderstood(t *testing.T) {
 		"a token refused right after it was given": {xtest.RefuseUnauthorized, xtest.Switches{}, provider.ErrUnavailable, ""},
 		"a scope missing":                          {xtest.RefuseForbidden, xtest.Switches{}, provider.ErrRefused, provider.ReasonScope},
 		"an application's token":                   {xtest.RefuseUnsupportedAuth, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
-		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonAccess},
+		"an app without a project":                 {xtest.RefuseNotEnrolled, xtest.Switches{}, provider.ErrRefused, provider.ReasonNotEnrolled},
 		"no credits":                               {xtest.RefuseNoCredits, xtest.Switches{}, provider.ErrRefused, provider.ReasonCredits},
 		"too many calls":                           {xtest.RefuseTooMany, xtest.Switches{}, provider.ErrRateLimited, ""},
 		"a spent cap":                              {xtest.RefuseUsageCap, xtest.Switches{}, provider.ErrRefused, provider.ReasonUsageCap},

@@ -55,8 +55,40 @@ func (c *checker) credential(field, value string, required bool) {
 	switch {
 	case value == "" && required:
 		c.fault(field, "is missing: copy it from %s", c.keys)
+	case configerr.Quoted(value) || c.x && strings.ContainsAny(value, "\"'`"):
+		c.fault(field, "has quotation marks: write the value without them")
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
 		c.fault(field, "has blanks or other characters that no key has: copy it again from %s", c.keys)
+	}
+}
+
+// clientKeys refuses OAuth 2.0 credentials that X's shapes prove wrong. atX is set if X's
+// own API has issued them.
+func (c *checker) clientKeys(id, secret string, atX bool) {
+	switch kind := xplatform.TypeOf(id); {
+	case xplatform.TypeOf(secret) != "":
+		c.fault("ClientSecret", "is a client id: ClientID and ClientSecret are swapped, or both are the id")
+	case atX && xplatform.IsConsumerKey(id):
+		c.fault("ClientID", "is a consumer key (API key), which is for OAuth 1.0a: write it into "+
+			"ConsumerKey, and here copy the client id from %s", c.keys)
+	case kind == xplatform.Public && secret != "":
+		c.fault("ClientSecret", "is set, and ClientID is of a Native App or Single page App, which has no secret: "+
+			"leave ClientSecret empty, or set the type to Web App at X and copy the new client id")
+	case kind == xplatform.Confidential && secret == "":
+		c.fault("ClientSecret", "is missing, and ClientID is of a Web App, Automated App or Bot, which has a secret: "+
+			"copy the secret from %s", c.keys)
+	}
+}
+
+// consumerKeys is clientKeys for OAuth 1.0a.
+func (c *checker) consumerKeys(key, secret string, atX bool) {
+	switch {
+	case xplatform.TypeOf(key) != "":
+		c.fault("ConsumerKey", "is a client id, which is for OAuth 2.0: write it into ClientID, and the app's API key here")
+	case xplatform.TypeOf(secret) != "":
+		c.fault("ConsumerSecret", "is a client id, which is for OAuth 2.0: write the app's API secret here")
+	case atX && xplatform.IsConsumerSecret(key) && xplatform.IsConsumerKey(secret):
+		c.fault("ConsumerKey", "is an API secret: ConsumerKey and ConsumerSecret are swapped")
 	}
 }
 
@@ -67,6 +99,8 @@ func (c *checker) address(field, value string) *url.URL {
 	u, err := url.Parse(value)
 	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
 	switch {
+	case configerr.Quoted(value):
+		c.fault(field, "has quotation marks: write the address without them")
 	case err != nil || u.Scheme == "" || web && u.Hostname() == "" || !web && !callback:
 		c.fault(field, "is missing or not absolute: give an address such as https://example.com/path")
 	case xplatform.RefusesScheme(u.Scheme):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
 )
 
 func TestNewXReportsEveryFaultAtOnce(t *testing.T) {
@@ -52,21 +53,23 @@ func TestConfigurationsAreChecked(t *testing.T) {
 		change func(*provider.OAuth2Config)
 		fault  string
 	}{
-		"nothing but what is required":       {func(*provider.OAuth2Config) {}, ""},
-		"a public app":                       {func(c *provider.OAuth2Config) { c.ClientSecret = "" }, ""},
-		"a client id with a blank":           {func(c *provider.OAuth2Config) { c.ClientID = " a" }, "ClientID"},
-		"a client id with a letter of ours":  {func(c *provider.OAuth2Config) { c.ClientID = "ä" }, "ClientID"},
-		"a callback of an app of its own":    {func(c *provider.OAuth2Config) { c.CallbackURL = "myapp://callback" }, ""},
-		"a callback without a host":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https:///cb" }, "CallbackURL"},
-		"a callback by script":               {func(c *provider.OAuth2Config) { c.CallbackURL = "javascript:alert(1)" }, "CallbackURL"},
-		"a callback with a fragment":         {func(c *provider.OAuth2Config) { c.CallbackURL += "#" }, "CallbackURL"},
-		"a callback with user info":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET@b/" }, "CallbackURL"},
-		"a callback that is no URL":          {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET%zz@b/" }, "CallbackURL"},
-		"a callback as OAuth 1.0a has it":    {func(c *provider.OAuth2Config) { c.CallbackURL = "oob" }, "CallbackURL"},
-		"a callback with a query":            {func(c *provider.OAuth2Config) { c.CallbackURL += "?a=b" }, ""},
-		"scopes without users.read":          {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
-		"scopes without tweet.read":          {func(c *provider.OAuth2Config) { c.Scopes = []string{"users.read"} }, "Scopes"},
-		"other scopes of another server":     {func(c *provider.OAuth2Config) { c.APIURL, c.Scopes = "https://api.example", []string{"profile"} }, ""},
+		"nothing but what is required":      {func(*provider.OAuth2Config) {}, ""},
+		"a public app":                      {func(c *provider.OAuth2Config) { c.ClientSecret = "" }, ""},
+		"a client id with a blank":          {func(c *provider.OAuth2Config) { c.ClientID = " a" }, "ClientID"},
+		"a client id with a letter of ours": {func(c *provider.OAuth2Config) { c.ClientID = "ä" }, "ClientID"},
+		"a callback of an app of its own":   {func(c *provider.OAuth2Config) { c.CallbackURL = "myapp://callback" }, ""},
+		"a callback without a host":         {func(c *provider.OAuth2Config) { c.CallbackURL = "https:///cb" }, "CallbackURL"},
+		"a callback by script":              {func(c *provider.OAuth2Config) { c.CallbackURL = "javascript:alert(1)" }, "CallbackURL"},
+		"a callback with a fragment":        {func(c *provider.OAuth2Config) { c.CallbackURL += "#" }, "CallbackURL"},
+		"a callback with user info":         {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET@b/" }, "CallbackURL"},
+		"a callback that is no URL":         {func(c *provider.OAuth2Config) { c.CallbackURL = "https://a:SECRET%zz@b/" }, "CallbackURL"},
+		"a callback as OAuth 1.0a has it":   {func(c *provider.OAuth2Config) { c.CallbackURL = "oob" }, "CallbackURL"},
+		"a callback with a query":           {func(c *provider.OAuth2Config) { c.CallbackURL += "?a=b" }, ""},
+		"scopes without users.read":         {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read"} }, "Scopes"},
+		"scopes without tweet.read":         {func(c *provider.OAuth2Config) { c.Scopes = []string{"users.read"} }, "Scopes"},
+		"no users.read at another server": {func(c *provider.OAuth2Config) {
+			c.APIURL, c.Scopes = "http://127.0.0.1:9000", []string{"tweet.read"}
+		}, "Scopes"},
 		"a scope that is empty":              {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read", "users.read", ""} }, "Scopes[2]"},
 		"scopes joined by a blank":           {func(c *provider.OAuth2Config) { c.Scopes = []string{"tweet.read users.read"} }, "Scopes[0]"},
 		"an API by http elsewhere":           {func(c *provider.OAuth2Config) { c.APIURL = "http://192.168.0.1" }, "APIURL"},
@@ -240,5 +243,53 @@ func TestAnAnswerWithManyScopesCostsLittle(t *testing.T) {
 	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// TestKeysInTheWrongPlacesAreRefused: the shapes of X's keys prove these mistakes.
+func TestKeysInTheWrongPlacesAreRefused(t *testing.T) {
+	key, secret := strings.Repeat("Kk1", 8)+"K", strings.Repeat("Ss2Zz", 10)
+	confidential, public := xtest.DefaultClientID, xtest.DefaultPublicClientID
+	const local = "http://127.0.0.1:9000"
+	for name, c := range map[string]struct {
+		first, second, api string
+		fault2, fault1     string // of NewX and NewXOAuth1; "" for none
+	}{
+		"a Web App":                         {confidential, "client-secret", "", "", "ConsumerKey is a client id"},
+		"a Web App without its secret":      {confidential, "", "", "ClientSecret is missing", "-"},
+		"the same at a local X":             {confidential, "", local, "ClientSecret is missing", "-"},
+		"a Native App":                      {public, "", "", "", "-"},
+		"a Native App with a secret":        {public, "client-secret", "", "ClientSecret is set", "ConsumerKey is a client id"},
+		"an id with base64's padding":       {public + "==", "client-secret", "", "ClientSecret is set", "ConsumerKey is a client id"},
+		"OAuth 2.0 swapped":                 {"client-secret", confidential, "", "ClientSecret is a client id: ClientID and ClientSecret are swapped", "ConsumerSecret is a client id"},
+		"the id twice":                      {confidential, confidential, "", "ClientSecret is a client id", "ConsumerKey is a client id"},
+		"OAuth 1.0a":                        {key, secret, "", "ClientID is a consumer key", ""},
+		"OAuth 1.0a at a local X":           {key, secret, local, "", ""},
+		"a short secret":                    {"an-id", key, "", "", ""},
+		"OAuth 1.0a swapped at a local X":   {secret, key, local, "", ""},
+		"OAuth 1.0a swapped":                {secret, key, "", "", "ConsumerKey is an API secret"},
+		"an id that only ends like X's":     {"bm90LW9mLVg6MTp4eA", "", "", "", "-"},
+		"double quotes":                     {`"id"`, "s", "", "ClientID has quotation marks", "ConsumerKey has quotation marks"},
+		"single quotes around the secret":   {"id", "'s'", "", "ClientSecret has quotation marks", "ConsumerSecret has quotation marks"},
+		"one quotation mark":                {"id", "`s", "", "ClientSecret has quotation marks", "ConsumerSecret has quotation marks"},
+		"quotation marks around the APIURL": {"id", "s", `"` + local + `"`, "APIURL has quotation marks", "APIURL has quotation marks"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err2 := newX(provider.OAuth2Config{ClientID: c.first, ClientSecret: c.second, CallbackURL: callbackURL, APIURL: c.api})
+			_, err1 := newXOAuth1(provider.OAuth1Config{ConsumerKey: c.first, ConsumerSecret: c.second, CallbackURL: callbackURL, APIURL: c.api})
+			for want, err := range map[string]error{"OAuth2Config." + c.fault2: err2, "OAuth1Config." + c.fault1: err1} {
+				_, fault, _ := strings.Cut(want, ".")
+				switch {
+				case fault == "-":
+				case fault == "" && err != nil:
+					t.Errorf("%v", err)
+				case fault != "" && (err == nil || !strings.HasPrefix(err.Error(), "provider: "+want) || strings.Contains(err.Error(), "\n")):
+					t.Errorf("%v, want %s", err, want)
+				}
+				if err != nil && (strings.Contains(err.Error(), key) || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), confidential)) {
+					t.Errorf("the error repeats a key: %v", err)
+				}
+			}
+		})
 	}
 }

@@ -25,9 +25,10 @@ const (
 //
 //   - ClientID and ClientSecret are the app's OAuth 2.0 keys, not its API keys. An app with
 //     a secret is a "Web App, Automated App or Bot" at X, and one without is a "Native App"
-//     or "Single Page App". X accepts one way to authenticate from each type of app.
+//     or "Single Page App". X accepts one way to authenticate from each type of app. Where
+//     the keys' shapes show that they are in the wrong place, NewX reports an error.
 //   - CallbackURL must be registered with the app. X compares every character.
-//   - Scopes must include tweet.read and users.read at X. Default: these and
+//   - Scopes must include tweet.read and users.read. Default: these and
 //     offline.access, without which access ends after two hours. With users.email X returns
 //     the confirmed address, or refuses the sign-in if the app's settings do not allow it.
 //   - APIURL may be another server that speaks X's protocol. Its ids become [User.ID]
@@ -46,13 +47,12 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 		cfg.Scopes = words{"tweet.read", "users.read", "offline.access"}
 	}
 	api, _ := url.Parse(cfg.APIURL) // c has checked it
-	atX := isXAPI(api) && !slices.ContainsFunc(cfg.Scopes, badScope)
+	c.clientKeys(cfg.ClientID, cfg.ClientSecret, isXAPI(api))
 	for _, s := range []string{"tweet.read", "users.read"} {
 		if slices.Contains(cfg.Scopes, s) {
 			cfg.IdentityScopes = append(slices.Clip(cfg.IdentityScopes), s)
-		} else if atX {
-			// Other servers may name their scopes differently.
-			c.fault("Scopes", "lacks %s: X requires it for the user's identity", s)
+		} else if !slices.ContainsFunc(cfg.Scopes, badScope) {
+			c.fault("Scopes", "lacks %s: X requires it for the user's identity, so add %q", s, s)
 		}
 	}
 	return newOAuth2(c, cfg)
@@ -74,6 +74,8 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c := newChecker("OAuth1Config", "the app's API key and secret at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xOAuth1Name)
 	cfg.APIURL = c.xAPI(cfg.APIURL)
+	api, _ := url.Parse(cfg.APIURL) // c has checked it
+	c.consumerKeys(cfg.ConsumerKey, cfg.ConsumerSecret, isXAPI(api))
 	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	page := "/oauth/authenticate"
 	if cfg.CallbackURL == "oob" {

@@ -146,7 +146,7 @@ var oauth1Anywhere = []refusal{
 	{"a suspended app", 403, code("416", "Invalid / suspended application"), provider.ErrRefused, provider.ReasonAccess, "416"},
 	{"limited access", 403, code("453", "You currently have access to a subset"), provider.ErrRefused, provider.ReasonAccess, "453"},
 	{"an application's token", 403, code("220", "Your credentials do not allow access to this resource."), provider.ErrRefused, provider.ReasonAccess, "220"},
-	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
+	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonNotEnrolled, "client-forbidden"},
 	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
 	{"too many calls", 429, code("88", "Rate limit exceeded"), provider.ErrRateLimited, "", "88"},
 	{"too many calls with an old status", 403, code("88", "Rate limit exceeded"), provider.ErrRateLimited, "", "88"},

@@ -104,7 +104,7 @@ var anywhere = []refusal{
 	{"a scope that X does not know", 400, `{"error":"invalid_scope"}`, provider.ErrRefused, provider.ReasonScope, "invalid_scope"},
 	{"invalid_request in other words", 400, `{"error":"invalid_request","error_description":"Nope."}`, provider.ErrRefused, provider.ReasonOther, "invalid_request"},
 	{"an error beyond the RFC", 400, `{"error":"temporarily_unavailable"}`, provider.ErrUnavailable, "", "temporarily_unavailable"},
-	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
+	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonNotEnrolled, "client-forbidden"},
 	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
 	{"a spending limit", 403, `{"title":"UsageCapExceeded","detail":"x","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRefused, provider.ReasonCredits, "usage-capped"},
 	{"too many calls", 429, tooMany, provider.ErrRateLimited, "", ""},

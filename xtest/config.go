@@ -10,7 +10,7 @@ import (
 const (
 	DefaultClientID       = "eHRlc3QtZGVtby1jbGllbnQtMDA6MTpjaQ"
 	DefaultClientSecret   = "xtest_demo_client_secret-not-a-real-one-0000000000"
-	DefaultPublicClientID = "eHRlc3QtcHVibGljLWFwcC0wMDA6MTpjaQ"
+	DefaultPublicClientID = "eHRlc3QtcHVibGljLWFwcC0wMDA6MTpuYQ"
 	DefaultConsumerKey    = "xtest-demo-consumer-key00"
 	DefaultConsumerSecret = "xtest-demo-consumer-secret-not-a-real-one-00000000"
 	DefaultCallback       = "http://127.0.0.1:8080/auth/callback"

@@ -16,9 +16,9 @@ import (
 
 func TestDefaultsHaveTheShapesOfX(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{xtest.DefaultClientID, xtest.DefaultPublicClientID} {
+	for id, suffix := range map[string]string{xtest.DefaultClientID: ":1:ci", xtest.DefaultPublicClientID: ":1:na"} {
 		b, err := base64.RawURLEncoding.DecodeString(id)
-		if err != nil || len(id) != 34 || !strings.HasSuffix(string(b), ":1:ci") {
+		if err != nil || len(id) != 34 || !strings.HasSuffix(string(b), suffix) {
 			t.Errorf("client id %s is %s, %v", id, b, err)
 		}
 	}

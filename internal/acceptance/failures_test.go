@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,9 @@ func faultAtBegin(f xtest.Fault) func(*testing.T, *site, *browser, protocol) ans
 		return b.Get(p.login)
 	}
 }
+
+// section finds the cause of a log line, and the section at the end of the line.
+var section = regexp.MustCompile(`cause=(\S+) .* help=https://github\.com/xsignin/xsignin/blob/main/docs/troubleshooting\.md#([a-z_]+)\n$`)
 
 var htmlHeader = http.Header{"Content-Type": {"text/html"}}
 
@@ -202,6 +206,13 @@ func TestSignInsThatMustFailLeaveNothing(t *testing.T) {
 					}
 					if f.code == "refused" && !strings.Contains(s.Log.String(), " fix=") {
 						t.Errorf("the log does not say what to do: %s", s.Log.String())
+					}
+					for line := range strings.Lines(s.Log.String()) {
+						// The reason for a refusal has a section of its own.
+						m := section.FindStringSubmatch(line)
+						if strings.Contains(line, "sign-in failed") && (m == nil || m[1] != m[2] && m[1] != "refused") {
+							t.Errorf("the line does not end with the address of its section: %s", line)
+						}
 					}
 					// The next honest sign-in works.
 					s.X.ClearFaults()

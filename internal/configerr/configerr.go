@@ -44,6 +44,11 @@ func (l *List) AddIf(wrong bool, field, format string, args ...any) {
 	}
 }
 
+// Quoted reports whether value is in quotation marks, as env files and shells have them.
+func Quoted(value string) bool {
+	return len(value) > 1 && value[0] == value[len(value)-1] && strings.ContainsAny(value[:1], "\"'`")
+}
+
 // CheckProviderName adds an error if name cannot be the name of a provider.
 func (l *List) CheckProviderName(field, name string) {
 	switch {

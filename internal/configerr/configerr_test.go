@@ -41,3 +41,11 @@ func TestListReportsAllErrors(t *testing.T) {
 		t.Errorf("errors.As: %+v", e)
 	}
 }
+
+func TestQuoted(t *testing.T) {
+	for value, want := range map[string]bool{`"a"`: true, "'a'": true, "``": true, `"`: false, "": false, `"a'`: false, `a"`: false, "aba": false} {
+		if configerr.Quoted(value) != want {
+			t.Errorf("Quoted(%s) is %t", value, !want)
+		}
+	}
+}

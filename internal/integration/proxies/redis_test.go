@@ -78,6 +78,47 @@ func TestTheRedisUserHasWhatTheKitNeeds(t *testing.T) {
 	}
 }
 
+// TestTheRedisUserLetsCheckFindEviction: the user may not ask CONFIG, and INFO says it too.
+func TestTheRedisUserLetsCheckFindEviction(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "deploy", "redis.acl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := testservers.Redis(t)
+	admin := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = admin.Close() })
+	args := []any{"ACL", "SETUSER", "xsignin"}
+	for _, rule := range strings.Fields(lineOf(string(file), "user xsignin "))[2:] {
+		args = append(args, rule)
+	}
+	if err := admin.Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStores(t.Context(), "redis://xsignin:change-this-password@"+addr+"/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	api := httptest.NewServer(xtest.New(xtest.Config{}))
+	t.Cleanup(api.Close)
+	kit, err := newKit(setup{PublicURL: "http://127.0.0.1:8080", X: api.URL}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kit.Close(context.Background()) })
+	for _, policy := range []string{"allkeys-lru", "volatile-lru", "noeviction"} {
+		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
+			t.Fatal(err)
+		}
+		found := slices.ContainsFunc(kit.Check(t.Context(), nil), func(f xsignin.Finding) bool {
+			return f.Code == "redis_evicts" && strings.Contains(f.Problem, policy) && strings.Contains(f.Fix, "maxmemory-policy noeviction")
+		})
+		if found != (policy != "noeviction") {
+			t.Errorf("%s: found %t", policy, found)
+		}
+	}
+}
+
 // storeJourney makes all calls that the kit makes to its stores.
 func storeJourney(t *testing.T, at, id string) error {
 	t.Helper()
