@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -132,7 +133,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
-		Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
+		PublicPath: public, Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
 		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
@@ -140,7 +141,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	}
 	k.gate, err = middleware.New(middleware.Config{
 		Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
-		LoginPath: public + c.Paths.Base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
+		LoginPath: public + c.Paths.Base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, ProviderName: k.providerName, AllowScopes: k.handlers.AllowScopes,
 	})
 	if err != nil {
 		return err
@@ -162,6 +163,12 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.routes[base+"/native"] = k.handlers.Native()
 	}
 	return nil
+}
+
+// providerName returns the name for people of the named provider, or of the first.
+func (k *Kit) providerName(name string) string {
+	i := slices.IndexFunc(k.providers, func(p provider.Provider) bool { return p.Name() == name })
+	return provider.DisplayName(k.providers[max(i, 0)])
 }
 
 // origin is PublicURL's origin as browsers write it: in lower case, without default port.

@@ -61,7 +61,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo))
+			seeOther(w, h.local(r.PostFormValue("return_to")))
 		}
 	}, http.MethodGet, http.MethodHead, http.MethodPost)
 }
@@ -69,11 +69,13 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 // askToSignOut shows the page with the button, or says that there is no session.
 func (c *call) askToSignOut(logout string) {
 	sessions, home := c.h.cfg.Sessions, c.h.cfg.DefaultReturnTo
-	texts := page.ProblemFor(page.SignOut)
+	user, ok, err := sessions.Get(c.r.Context(), c.r)
+	c.provider = user.Provider
+	texts := page.ProblemFor(c.named(page.SignOut))
 	if sessions.UserSessions() != nil {
-		texts = page.ProblemFor(page.Kind("sign_out_or_everywhere"))
+		texts = page.ProblemFor(c.named(page.Kind("sign_out_or_everywhere")))
 	}
-	if _, ok, err := sessions.Get(c.r.Context(), c.r); err == nil && !ok {
+	if err == nil && !ok {
 		texts = page.ProblemFor(page.Kind("signed_out"))
 		logout, home = home, ""
 	}

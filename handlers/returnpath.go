@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"html"
@@ -15,6 +14,8 @@ import (
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/visitorpath"
+	"github.com/xsignin/xsignin/page"
+	"github.com/xsignin/xsignin/provider"
 )
 
 // ReturnPath returns the path to which a success handler sends the visitor: the checked
@@ -61,6 +62,74 @@ func seeOther(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// wayBack returns where the visitor wants to go after this login, as the browser says it: the
+// parameter return_to or, without one, the page of this site that led here. Another site can
+// cause a Referer of this site by a redirect, but then Sec-Fetch-Site says so.
+func (c *call) wayBack(query url.Values) string {
+	r := c.r
+	if site := r.Header.Get("Sec-Fetch-Site"); query.Has("return_to") || site != "" && site != "same-origin" {
+		return query.Get("return_to")
+	}
+	if back := c.h.ownPath(r.Referer()); back != r.Referer() && (requestkind.MaySignIn(r) || requestkind.IsHTMX(r)) {
+		return back
+	}
+	return ""
+}
+
+// local returns raw as a path to return to: below Config.PublicPath and not one of the
+// handlers' own. Anything else means Config.DefaultReturnTo.
+func (h *Handlers) local(raw string) string {
+	path := localPath(h.ownPath(raw), h.cfg.Path, h.cfg.DefaultReturnTo)
+	public, _ := url.PathUnescape(h.cfg.PublicPath) // New has checked it
+	if u, err := url.Parse(path); err == nil && strings.HasPrefix(u.Path+"/", public+"/") {
+		return path
+	}
+	return h.cfg.DefaultReturnTo
+}
+
+// ownPath returns the path and what follows of an address on this site, and any other text
+// unchanged. The caller checks the result.
+func (h *Handlers) ownPath(raw string) string {
+	origin := h.cfg.Origin
+	if origin == "" || len(raw) < len(origin) || !strings.EqualFold(raw[:len(origin)], origin) {
+		return raw
+	}
+	rest := raw[len(origin):]
+	for scheme, port := range map[string]string{"http:": ":80", "https:": ":443"} {
+		if after, ok := strings.CutPrefix(rest, port); ok && strings.HasPrefix(origin, scheme) {
+			rest = after
+		}
+	}
+	if rest == "" || rest[0] == '?' || rest[0] == '#' {
+		rest = "/" + rest
+	}
+	return rest
+}
+
+// sender returns the provider of this sign-in. If no sign-in was found, it is the provider
+// that has this callback for itself, or else the first.
+func (c *call) sender() provider.Provider {
+	if p, ok := c.h.byName[c.provider]; ok {
+		return p
+	}
+	var at []provider.Provider
+	for _, p := range c.h.cfg.Providers {
+		u, err := url.Parse(p.CallbackURL())
+		if path := c.r.URL.Path; err == nil && len(path) > 1 && strings.HasSuffix(u.Path, path) {
+			at = append(at, p)
+		}
+	}
+	if len(at) == 1 {
+		return at[0]
+	}
+	return c.h.cfg.Providers[0]
+}
+
+// named returns err with the name of the sign-in's provider, for the texts of its page.
+func (c *call) named(err error) error {
+	return page.WithProvider(err, provider.DisplayName(c.sender()))
+}
+
 // loginURL returns the address that begins c's sign-in again, perhaps with a cookieTest.
 func (c *call) loginURL(cookies string) string {
 	q := url.Values{}
@@ -73,7 +142,7 @@ func (c *call) loginURL(cookies string) string {
 	if cookies != "" {
 		q.Set(cookieTest, cookies)
 	}
-	login := c.h.LoginPath(cmp.Or(c.provider, c.h.cfg.Providers[0].Name()))
+	login := c.h.LoginPath(c.sender().Name())
 	if len(q) > 0 {
 		login += "?" + q.Encode()
 	}
