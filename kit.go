@@ -133,7 +133,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
-		PublicPath: public, Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
+		PublicPath: public, Path: public + c.Paths.Base, DefaultReturnTo: c.Paths.DefaultReturnTo, Origin: c.origin(),
 		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: c.OnEvent, Logger: c.Logger,
 	})
 	if err != nil {
@@ -240,7 +240,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 }
 
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
-// and an empty returnTo Config.Paths.DefaultReturnTo. The name is not checked.
+// and an empty returnTo what Config.Paths.DefaultReturnTo says. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
 	if name != "" && name != k.providers[0].Name() {

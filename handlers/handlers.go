@@ -56,8 +56,8 @@ type Config struct {
 	// Path is where the handlers are mounted, as visitors see it. The default is "/auth". The
 	// first provider's login is at Path + "/login", the others' at Path + "/login/<name>".
 	Path string
-	// DefaultReturnTo is used when a login had no return_to, and no page of this site to come
-	// back to. The default is "/".
+	// DefaultReturnTo is used when a login had no return_to. The default is the page of this
+	// site that led to the login, see [Handlers.Login], or else PublicPath + "/".
 	DefaultReturnTo string
 	// Origin is the site's origin, such as https://example.com, or empty. It protects Logout
 	// behind a proxy that changes the Host header. Without it a login does not use Referer.
@@ -94,6 +94,7 @@ type Handlers struct {
 	cfg       Config
 	byName    map[string]provider.Provider
 	cross     *http.CrossOriginProtection
+	comesBack bool      // a login without return_to comes back by Referer
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
@@ -107,7 +108,6 @@ func New(cfg Config) (*Handlers, error) {
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
 	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
 	cfg.PublicPath = strings.TrimRight(cfg.PublicPath, "/")
-	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, cfg.PublicPath+"/")
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
@@ -115,8 +115,9 @@ func New(cfg Config) (*Handlers, error) {
 	}
 	h := &Handlers{
 		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
-		exchanges: make(map[string]*exchange),
+		exchanges: make(map[string]*exchange), comesBack: cfg.DefaultReturnTo == "",
 	}
+	h.cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, cfg.PublicPath+"/")
 	if err := h.validate(); err != nil {
 		return nil, err
 	}

@@ -24,10 +24,10 @@ import (
 // Login shows a page with the sign-in button.
 //
 // The parameter return_to is the path to return to afterwards, or its address on this site.
-// Anything else means Config.DefaultReturnTo. Without the parameter, the visitor comes back to
-// the page of this site that led to the login, by Referer. The parameter scope, with blanks
-// between scopes, adds scopes to the configured ones and those of the user's token: see
-// [Handlers.AllowScopes].
+// Anything else means Config.DefaultReturnTo. Without the parameter, and if DefaultReturnTo is
+// not set, the visitor comes back to the page of this site that led to the login, by Referer.
+// The parameter scope, with blanks between scopes, adds scopes to the configured ones and those
+// of the user's token: see [Handlers.AllowScopes].
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
 // panics if no provider has that name.

@@ -13,6 +13,7 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -26,8 +27,10 @@ import (
 // With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
 // Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
-// success answers when no user is signed in any more. Nil means status 204 for a request for
-// JSON, and otherwise a redirect to the form value return_to or Config.DefaultReturnTo.
+// success answers each POST after which no user is signed in: of a form or a script, everywhere,
+// and without a session. It gets that request, whose context has no user, and [ReturnPath] is
+// the checked form value return_to. The headers that end the cookies are set. Nil means status
+// 204 for a request for JSON, and otherwise a redirect to the return path.
 // failure answers when a store failed; nil means the default page. The tokens are as they were.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
@@ -46,6 +49,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			c.problem("not_everywhere", logout)
 			return
 		}
+		back := h.local(r.PostFormValue("return_to"))
 		err = c.signOut(everywhere)
 		switch {
 		case r.Context().Err() != nil: // w may belong to another request already
@@ -57,11 +61,12 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			}
 			failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 		case success != nil:
-			success.ServeHTTP(w, r)
+			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: back}})
+			success.ServeHTTP(w, r.WithContext(ctx))
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			seeOther(w, h.local(r.PostFormValue("return_to")))
+			seeOther(w, back)
 		}
 	}, http.MethodGet, http.MethodHead, http.MethodPost)
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/xsignin/xsignin/provider"
 )
 
-// ReturnPath returns the path to which a success handler sends the visitor: the checked
-// parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
-// outside of success handlers.
+// ReturnPath returns the path to which a success handler sends the visitor: where the login or
+// the logout was to return to, or Config.DefaultReturnTo. The path is checked. The second value
+// is false outside of success handlers.
 func ReturnPath(ctx context.Context) (string, bool) {
 	if req := requestctx.From(ctx); req != nil && req.Callback != nil {
 		return req.Callback.ReturnTo, true
@@ -63,14 +63,14 @@ func seeOther(w http.ResponseWriter, location string) {
 }
 
 // wayBack returns where the visitor wants to go after this login, as the browser says it: the
-// parameter return_to or, without one, the page of this site that led here. Another site can
-// cause a Referer of this site by a redirect, but then Sec-Fetch-Site says so.
+// parameter return_to or, without one, the page of this site that led here. If another site
+// redirects the visitor back to the login, Sec-Fetch-Site says so.
 func (c *call) wayBack(query url.Values) string {
 	r := c.r
 	if site := r.Header.Get("Sec-Fetch-Site"); query.Has("return_to") || site != "" && site != "same-origin" {
 		return query.Get("return_to")
 	}
-	if back := c.h.ownPath(r.Referer()); back != r.Referer() && (requestkind.MaySignIn(r) || requestkind.IsHTMX(r)) {
+	if back := c.h.ownPath(r.Referer()); c.h.comesBack && back != r.Referer() && (requestkind.MaySignIn(r) || requestkind.IsHTMX(r)) {
 		return back
 	}
 	return ""
