@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -79,10 +80,9 @@ func (c *call) wayBack(query url.Values) string {
 // local returns raw as a path to return to: below Config.PublicPath and not one of the
 // handlers' own. Anything else means Config.DefaultReturnTo.
 func (h *Handlers) local(raw string) string {
-	path := localPath(h.ownPath(raw), h.cfg.Path, h.cfg.DefaultReturnTo)
-	public, _ := url.PathUnescape(h.cfg.PublicPath) // New has checked it
-	if u, err := url.Parse(path); err == nil && strings.HasPrefix(u.Path+"/", public+"/") {
-		return path
+	back := localPath(h.ownPath(raw), h.cfg.Path, h.cfg.DefaultReturnTo)
+	if u, err := url.Parse(back); err == nil && visitorpath.IsBelow(u.EscapedPath(), h.cfg.PublicPath) {
+		return back
 	}
 	return h.cfg.DefaultReturnTo
 }
@@ -115,7 +115,7 @@ func (c *call) sender() provider.Provider {
 	var at []provider.Provider
 	for _, p := range c.h.cfg.Providers {
 		u, err := url.Parse(p.CallbackURL())
-		if path := c.r.URL.Path; err == nil && len(path) > 1 && strings.HasSuffix(u.Path, path) {
+		if here := c.r.URL.Path; err == nil && len(here) > 1 && strings.HasSuffix(u.Path, here) {
 			at = append(at, p)
 		}
 	}
@@ -167,7 +167,7 @@ func localPath(raw, auth, def string) string {
 	u, err := url.Parse(raw)
 	if err != nil || len(raw) > visitorpath.MaxReturnTo || !utf8.ValidString(raw) ||
 		!strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
-		auth != "" && strings.HasPrefix(u.Path+"/", auth+"/") {
+		auth != "" && strings.HasPrefix(path.Clean(u.Path)+"/", auth+"/") {
 		return def
 	}
 	// Those on the way may decode once more than they should. An application may send the path
