@@ -13,6 +13,7 @@ import (
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{
+		"button.md":         {"button"},
 		"from-gologin.md":   {"gologin/before", "gologin/after", "gologin/kept", "tokens"},
 		"from-goth.md":      {"goth/before", "goth/after"},
 		"from-others.md":    {"python", "flask", "toolkit", "qq"},
