@@ -28,8 +28,8 @@ var parts = sync.OnceValue(func() *template.Template {
 //
 //	template.FuncMap{"signInWithX": page.Button}
 //
-// The link has no script and no style of its own, and loads nothing: see [ButtonCSS]. It is
-// for X only, since X's mark may only name X.
+// The link has no script and no inline style, and loads nothing: see [ButtonCSS]. It is for X
+// only, since X's mark may only name X.
 func Button(login string, label ...string) template.HTML {
 	return part("button", "Sign in with X", label, login, "")
 }
