@@ -348,3 +348,22 @@ func TestTextsNameTheProvider(t *testing.T) {
 		t.Errorf("the name changes the error: %v", err)
 	}
 }
+
+// TestTheProvidersMessageIsThatOfARefusal: other details are the operator's, or a stranger's.
+func TestTheProvidersMessageIsThatOfARefusal(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&provider.Error{Kind: provider.ErrDenied, Op: "callback", Detail: "no"}, "no"},
+		{fmt.Errorf("%w: %w", page.Kind("denied_signed_in"), &provider.Error{Kind: provider.ErrDenied, Op: "callback", Detail: "no"}), "no"},
+		{&provider.Error{Kind: provider.ErrRefused, Op: "callback", Detail: "a\x00b\u202e" + strings.Repeat("c", 400)}, "a b " + strings.Repeat("c", 296)},
+		{&provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Detail: "no"}, ""},
+		{&provider.Error{Kind: provider.ErrRefused, Op: "token", Detail: "no"}, ""},
+		{provider.ErrDenied, ""},
+	} {
+		if got := page.ProblemFor(tt.err).Page().ProviderMessage; got != tt.want {
+			t.Errorf("%v: %q", tt.err, got)
+		}
+	}
+}

@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dghubble/gologin/v2"
+
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -208,5 +211,27 @@ func TestAProvidersMessageIsShownWhereTheApplicationAllowsIt(t *testing.T) {
 				t.Errorf("a stranger's message %q: %s", got, a.Text)
 			}
 		})
+	}
+}
+
+// TestAFailureHandlerSeesTheProvidersName: its page says the same as the kit's.
+func TestAFailureHandlerSeesTheProvidersName(t *testing.T) {
+	s := newSite(t, func(c *xsignin.Config) {
+		github, err := elsewhere[0].make(c.PublicURL+"/auth/callback/github", tells{503, ""})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = []provider.Provider{github}
+		c.Failure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p := page.ProblemFor(gologin.ErrorFromContext(r.Context()))
+			http.Error(w, p.Title, p.Status)
+		})
+	})
+	b := s.browser()
+	state := testkit.Param(t, b.Begin("/auth/login/github"), "state")
+	for range 2 { // the second time, the callback is loaded again
+		if a := b.Get("/auth/callback/github?code=some-code&state=" + state); a.Text != "GitHub could not be reached\n" {
+			t.Errorf("status %d: %s", a.StatusCode, a.Text)
+		}
 	}
 }
