@@ -125,6 +125,20 @@ func TestTheButtonUnderAStrictPolicy(t *testing.T) {
 	}
 }
 
+// TestAPlainLinkLeadsBackToItsPage: a browser names the page in Referer, which no test can prove
+// without a browser.
+func TestAPlainLinkLeadsBackToItsPage(t *testing.T) {
+	t.Parallel()
+	p := newBrowser(t, newSite(t, "", false).url)
+	p.open("/photos?page=2")
+	p.click("Continue with X")
+	p.see("will be able to")
+	p.click("Authorize app")
+	p.arrive("/photos")
+	p.see("Photos", "Hello, Demo Account")
+	p.until(`location.search === "?page=2"`, "the query is lost")
+}
+
 // TestPagesInOtherScripts looks at the kit's own pages: long words, Arabic, and characters that
 // must not be shown.
 func TestPagesInOtherScripts(t *testing.T) {
