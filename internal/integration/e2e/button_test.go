@@ -125,8 +125,7 @@ func TestTheButtonUnderAStrictPolicy(t *testing.T) {
 	}
 }
 
-// TestAPlainLinkLeadsBackToItsPage: a browser names the page in Referer, which no test can prove
-// without a browser.
+// TestAPlainLinkLeadsBackToItsPage: the browser names the page in Referer.
 func TestAPlainLinkLeadsBackToItsPage(t *testing.T) {
 	t.Parallel()
 	p := newBrowser(t, newSite(t, "", false).url)
