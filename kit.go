@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -132,7 +133,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		OnSignIn:      c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
-		Path: public + c.Paths.Base, DefaultReturnTo: cmp.Or(c.Paths.DefaultReturnTo, public+"/"), Origin: c.origin(),
+		PublicPath: public, Path: public + c.Paths.Base, DefaultReturnTo: c.Paths.DefaultReturnTo, Origin: c.origin(),
 		Timeout: c.Advanced.Timeout, Pages: pages, OnEvent: k.onEvent, Logger: c.Logger,
 	})
 	if err != nil {
@@ -150,7 +151,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.gate, err = middleware.New(middleware.Config{
 			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
 			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
-			OnRedirect: k.onRedirect,
+			ProviderName: k.providerName, OnRedirect: k.onRedirect,
 		})
 		if err != nil {
 			return err
@@ -187,6 +188,12 @@ func (k *Kit) needSessions(method string) {
 	if k.sessions == nil {
 		panic("xsignin: Kit." + method + " was called, and Config.Session.Disabled is set: the application's own session knows the user")
 	}
+}
+
+// providerName returns the name for people of the named provider, or of the first.
+func (k *Kit) providerName(name string) string {
+	i := slices.IndexFunc(k.providers, func(p provider.Provider) bool { return p.Name() == name })
+	return provider.DisplayName(k.providers[max(i, 0)])
 }
 
 // origin is PublicURL's origin as browsers write it: in lower case, without default port.
@@ -267,7 +274,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 }
 
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
-// and an empty returnTo Config.Paths.DefaultReturnTo. The name is not checked.
+// and an empty returnTo what Config.Paths.DefaultReturnTo says. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
 	if name != "" && name != k.providers[0].Name() {

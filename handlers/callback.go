@@ -72,7 +72,7 @@ func (c *call) find() (provider.Provider, error) {
 		c.provider = ""
 		return nil, c.refused(provider.ErrExpired, "")
 	}
-	c.returnTo = localPath(c.found.ReturnTo, h.cfg.Path, h.cfg.DefaultReturnTo)
+	c.returnTo = h.local(c.found.ReturnTo)
 	u, err := url.Parse(p.CallbackURL())
 	path := c.r.URL.Path
 	if err != nil || path != u.Path && (len(path) < 2 || path[0] != '/' || !strings.HasSuffix(u.Path, path)) {
@@ -196,6 +196,7 @@ func (c *call) answerAgain(outcome error) {
 		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		return
 	}
+	outcome = c.named(outcome)
 	c.answer(page.ProblemFor(outcome), outcome)
 }
 

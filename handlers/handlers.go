@@ -66,11 +66,15 @@ type Config struct {
 	// Path is where the handlers are mounted, as visitors see it. The default is "/auth". The
 	// first provider's login is at Path + "/login", the others' at Path + "/login/<name>".
 	Path string
-	// DefaultReturnTo is used when a login had no return_to. The default is "/".
+	// DefaultReturnTo is used when a login had no return_to. The default is the page of this
+	// site that led to the login, see [Handlers.Login], or else PublicPath + "/".
 	DefaultReturnTo string
 	// Origin is the site's origin, such as https://example.com, or empty. It protects Logout
-	// behind a proxy that changes the Host header.
+	// behind a proxy that changes the Host header. Without it a login does not use Referer.
 	Origin string
+	// PublicPath is the path of the site's address, escaped, such as /app. The default is "".
+	// Paths to return to must be below it, except DefaultReturnTo.
+	PublicPath string
 	// The next three are those of xsignin.Advanced.
 	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
 	// Timeout limits one login, callback or logout. The default is 10 seconds.
@@ -108,6 +112,7 @@ type Handlers struct {
 	cfg       Config
 	byName    map[string]provider.Provider
 	cross     *http.CrossOriginProtection
+	comesBack bool      // a login without return_to comes back by Referer
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
@@ -121,7 +126,7 @@ func New(cfg Config) (*Handlers, error) {
 	cfg.Providers = slices.Clone(cfg.Providers)
 	cfg.Native.RedirectURIs = slices.Clone(cfg.Native.RedirectURIs)
 	cfg.Path = cmp.Or(strings.TrimRight(cfg.Path, "/"), "/auth")
-	cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, "/")
+	cfg.PublicPath = strings.TrimRight(cfg.PublicPath, "/")
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
@@ -130,7 +135,9 @@ func New(cfg Config) (*Handlers, error) {
 	h := &Handlers{
 		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
 		exchanges: make(map[string]*exchange), discards: make(map[tokenstore.Key]int),
+		comesBack: cfg.DefaultReturnTo == "",
 	}
+	h.cfg.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, cfg.PublicPath+"/")
 	if err := h.validate(); err != nil {
 		return nil, err
 	}
@@ -165,6 +172,8 @@ func (h *Handlers) validate() error {
 	refuse(!strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\"), "Path", "must be a path that begins with a slash")
 	refuse(localPath(c.DefaultReturnTo, "", "") == "", "DefaultReturnTo",
 		"must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
+	public, err := url.PathUnescape(c.PublicPath)
+	refuse(err != nil || public != "" && !strings.HasPrefix(public, "/"), "PublicPath", "must be an escaped path that begins with a slash")
 	refuse(c.Timeout < 0, "Timeout", "must not be negative")
 	c.validateNative(refuse)
 	c.Pages.Validate(faults, "Config.Pages")

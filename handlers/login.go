@@ -24,9 +24,11 @@ import (
 // another site started the login, and the browser has five pending sign-ins of the visitor,
 // Login shows a page with the sign-in button.
 //
-// The parameter return_to is the path to return to afterwards. Anything but a path on this
-// site means Config.DefaultReturnTo. The parameter scope, with blanks between scopes, adds
-// scopes to the configured ones and those of the user's token: see [Handlers.AllowScopes].
+// The parameter return_to is the path to return to afterwards, or its address on this site.
+// Anything else means Config.DefaultReturnTo. Without the parameter, and if DefaultReturnTo is
+// not set, the visitor comes back to the page of this site that led to the login, by Referer.
+// The parameter scope, with blanks between scopes, adds scopes to the configured ones and those
+// of the user's token: see [Handlers.AllowScopes].
 //
 // failure answers when the provider cannot begin; nil means the default page. Login
 // panics if no provider has that name.
@@ -38,8 +40,9 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 	return h.handler(func(c *call) {
 		query := c.r.URL.Query()
 		c.provider, c.failure = name, failure
-		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
-		if n := max(len(query.Get("return_to")), len(c.returnTo)); n > visitorpath.MaxReturnTo {
+		back := c.wayBack(query)
+		c.returnTo = h.local(back)
+		if n := max(len(back), len(c.returnTo)); n > visitorpath.MaxReturnTo {
 			c.returnTo = h.cfg.DefaultReturnTo
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", visitorpath.MaxReturnTo)
 		}
@@ -47,7 +50,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		c.wanted, ok = h.wanted(query["scope"])
 		switch {
 		case !ok:
-			unknown := page.ProblemFor(page.Kind("unknown_scope"))
+			unknown := page.ProblemFor(c.named(page.Kind("unknown_scope")))
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a login's address named a scope that is not allowed", "provider", name, "fix", unknown.Fix)
 			c.show(unknown, c.loginURL(""))
 		case requestkind.MaySignIn(c.r):
@@ -82,7 +85,7 @@ func (c *call) login(p provider.Provider, test string) {
 		seeOther(w, redirect)
 		return
 	}
-	shown := page.ProblemFor(page.Interstitial)
+	shown := page.ProblemFor(c.named(page.Interstitial))
 	shown.RetryURL = redirect
 	leave := shown.Page()
 	leave.Follow, leave.Home = true, h.cfg.DefaultReturnTo

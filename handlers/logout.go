@@ -13,6 +13,7 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -26,8 +27,10 @@ import (
 // With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
 // Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
-// success answers when no user is signed in any more. Nil means status 204 for a request for
-// JSON, and otherwise a redirect to the form value return_to or Config.DefaultReturnTo.
+// success answers each POST after which no user is signed in: of a form or a script, everywhere,
+// and without a session. It gets that request, whose context has no user, and [ReturnPath] is
+// the checked form value return_to. The headers that end the cookies are set. Nil means status
+// 204 for a request for JSON, and otherwise a redirect to the return path.
 // failure answers when a store failed; nil means the default page. The tokens are as they were.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
@@ -48,6 +51,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			c.problem("not_everywhere", logout)
 			return
 		}
+		back := h.local(r.PostFormValue("return_to"))
 		err = c.signOut(everywhere)
 		switch {
 		case r.Context().Err() != nil: // w may belong to another request already
@@ -59,11 +63,12 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			}
 			failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 		case success != nil:
-			success.ServeHTTP(w, r)
+			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: back}})
+			success.ServeHTTP(w, r.WithContext(ctx))
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			seeOther(w, localPath(r.PostFormValue("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo))
+			seeOther(w, back)
 		}
 	}, http.MethodGet, http.MethodHead, http.MethodPost)
 }
@@ -71,11 +76,13 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 // askToSignOut shows the page with the button, or says that there is no session.
 func (c *call) askToSignOut(logout string) {
 	sessions, home := c.h.cfg.Sessions, c.h.cfg.DefaultReturnTo
-	texts := page.ProblemFor(page.SignOut)
+	user, ok, err := sessions.Get(c.r.Context(), c.r)
+	c.provider = user.Provider
+	texts := page.ProblemFor(c.named(page.SignOut))
 	if sessions.UserSessions() != nil {
-		texts = page.ProblemFor(page.Kind("sign_out_or_everywhere"))
+		texts = page.ProblemFor(c.named(page.Kind("sign_out_or_everywhere")))
 	}
-	if _, ok, err := sessions.Get(c.r.Context(), c.r); err == nil && !ok {
+	if err == nil && !ok {
 		texts = page.ProblemFor(page.Kind("signed_out"))
 		logout, home = home, ""
 	}

@@ -73,7 +73,7 @@ func (h *Handlers) Native() http.Handler {
 		if err == nil {
 			user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
 			c.sessionIs(user, true)
-		} else if p, err := c.report(err, nativeProblem); err != nil {
+		} else if p, err := c.report(c.named(err), nativeProblem); err != nil {
 			h.cfg.Pages.Write(c.w, c.r, p)
 		}
 	})
@@ -180,7 +180,7 @@ func nativeProblem(err error) page.Problem {
 	p := page.ProblemFor(err)
 	switch {
 	case errors.Is(err, provider.ErrTokenRefused):
-		return page.ProblemFor(page.Kind("token_refused"))
+		return page.ProblemFor(fmt.Errorf("%w: %w", page.Kind("token_refused"), err))
 	case p.Kind == "rate_limited":
 		p.Status = http.StatusTooManyRequests
 	case p.Kind == "unavailable":

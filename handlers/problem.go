@@ -52,6 +52,7 @@ func (c *call) done(user provider.User) {
 
 // fail ends a sign-in that failed: it logs the failure, and answers.
 func (c *call) fail(err error) {
+	err = c.named(err)
 	if p, err := c.report(err, page.ProblemFor); err != nil {
 		c.answer(p, err)
 	}
@@ -87,14 +88,14 @@ func (c *call) report(err error, problemFor func(error) page.Problem) (page.Prob
 }
 
 // answer answers by the failure handler or by the default page.
-func (c *call) answer(p page.Problem, err error) {
+func (c *call) answer(p page.Problem, failed error) {
 	if c.failure != nil {
-		c.failure.ServeHTTP(c.w, c.r.WithContext(gologin.WithError(c.r.Context(), err)))
+		c.failure.ServeHTTP(c.w, c.r.WithContext(gologin.WithError(c.r.Context(), failed)))
 		return
 	}
 	if p.Kind == page.Denied {
 		if _, ok, err := c.h.user(c.r.Context(), c.r); err == nil && ok {
-			p = page.ProblemFor(page.Kind("denied_signed_in"))
+			p = page.ProblemFor(fmt.Errorf("%w: %w", page.Kind("denied_signed_in"), failed))
 		}
 	}
 	cookies := ""
@@ -104,7 +105,13 @@ func (c *call) answer(p page.Problem, err error) {
 	c.show(p, c.loginURL(cookies))
 }
 
-func (c *call) problem(kind page.Kind, retry string) { c.show(page.ProblemFor(kind), retry) }
+func (c *call) problem(kind page.Kind, retry string) {
+	var err error = kind
+	if c.provider != "" { // the page is about this provider
+		err = c.named(kind)
+	}
+	c.show(page.ProblemFor(err), retry)
+}
 
 // show answers with p, as a page or as JSON. retry is where to try again, or "".
 func (c *call) show(p page.Problem, retry string) {

@@ -1,12 +1,12 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"html"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,11 +15,13 @@ import (
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/visitorpath"
+	"github.com/xsignin/xsignin/page"
+	"github.com/xsignin/xsignin/provider"
 )
 
-// ReturnPath returns the path to which a success handler sends the visitor: the checked
-// parameter return_to of the login, or Config.DefaultReturnTo. The second value is false
-// outside of success handlers.
+// ReturnPath returns the path to which a success handler sends the visitor: where the login or
+// the logout was to return to, or Config.DefaultReturnTo. The path is checked. The second value
+// is false outside of success handlers.
 func ReturnPath(ctx context.Context) (string, bool) {
 	if req := requestctx.From(ctx); req != nil && req.Callback != nil {
 		return req.Callback.ReturnTo, true
@@ -61,6 +63,73 @@ func seeOther(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// wayBack returns where the visitor wants to go after this login, as the browser says it: the
+// parameter return_to or, without one, the page of this site that led here. If another site
+// redirects the visitor back to the login, Sec-Fetch-Site says so.
+func (c *call) wayBack(query url.Values) string {
+	r := c.r
+	if site := r.Header.Get("Sec-Fetch-Site"); query.Has("return_to") || site != "" && site != "same-origin" {
+		return query.Get("return_to")
+	}
+	if back := c.h.ownPath(r.Referer()); c.h.comesBack && back != r.Referer() && (requestkind.MaySignIn(r) || requestkind.IsHTMX(r)) {
+		return back
+	}
+	return ""
+}
+
+// local returns raw as a path to return to: below Config.PublicPath and not one of the
+// handlers' own. Anything else means Config.DefaultReturnTo.
+func (h *Handlers) local(raw string) string {
+	back := localPath(h.ownPath(raw), h.cfg.Path, h.cfg.DefaultReturnTo)
+	if u, err := url.Parse(back); err == nil && visitorpath.IsBelow(u.EscapedPath(), h.cfg.PublicPath) {
+		return back
+	}
+	return h.cfg.DefaultReturnTo
+}
+
+// ownPath returns the path and what follows of an address on this site, and any other text
+// unchanged. The caller checks the result.
+func (h *Handlers) ownPath(raw string) string {
+	origin := h.cfg.Origin
+	if origin == "" || len(raw) < len(origin) || !strings.EqualFold(raw[:len(origin)], origin) {
+		return raw
+	}
+	rest := raw[len(origin):]
+	for scheme, port := range map[string]string{"http:": ":80", "https:": ":443"} {
+		if after, ok := strings.CutPrefix(rest, port); ok && strings.HasPrefix(origin, scheme) {
+			rest = after
+		}
+	}
+	if rest == "" || rest[0] == '?' || rest[0] == '#' {
+		rest = "/" + rest
+	}
+	return rest
+}
+
+// sender returns the provider of this sign-in. If no sign-in was found, it is the provider
+// that has this callback for itself, or else the first.
+func (c *call) sender() provider.Provider {
+	if p, ok := c.h.byName[c.provider]; ok {
+		return p
+	}
+	var at []provider.Provider
+	for _, p := range c.h.cfg.Providers {
+		u, err := url.Parse(p.CallbackURL())
+		if here := c.r.URL.Path; err == nil && len(here) > 1 && strings.HasSuffix(u.Path, here) {
+			at = append(at, p)
+		}
+	}
+	if len(at) == 1 {
+		return at[0]
+	}
+	return c.h.cfg.Providers[0]
+}
+
+// named returns err with the name of the sign-in's provider, for the texts of its page.
+func (c *call) named(err error) error {
+	return page.WithProvider(err, provider.DisplayName(c.sender()))
+}
+
 // loginURL returns the address that begins c's sign-in again, perhaps with a cookieTest.
 func (c *call) loginURL(cookies string) string {
 	q := url.Values{}
@@ -73,7 +142,7 @@ func (c *call) loginURL(cookies string) string {
 	if cookies != "" {
 		q.Set(cookieTest, cookies)
 	}
-	login := c.h.LoginPath(cmp.Or(c.provider, c.h.cfg.Providers[0].Name()))
+	login := c.h.LoginPath(c.sender().Name())
 	if len(q) > 0 {
 		login += "?" + q.Encode()
 	}
@@ -98,7 +167,7 @@ func localPath(raw, auth, def string) string {
 	u, err := url.Parse(raw)
 	if err != nil || len(raw) > visitorpath.MaxReturnTo || !utf8.ValidString(raw) ||
 		!strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
-		auth != "" && strings.HasPrefix(u.Path+"/", auth+"/") {
+		auth != "" && strings.HasPrefix(path.Clean(u.Path)+"/", auth+"/") {
 		return def
 	}
 	// Those on the way may decode once more than they should. An application may send the path

@@ -44,6 +44,45 @@ var hostile = []string{
 	"/\xff\xfe", "/%zz//", "/" + strings.Repeat("a", visitorpath.MaxReturnTo), "/%", "//%",
 }
 
+// below is a site at https://site.example/app.
+var below = &Handlers{cfg: Config{Origin: "https://site.example", PublicPath: "/app", Path: "/app/auth", DefaultReturnTo: "/app/home"}}
+
+// outside are paths that leave https://site.example/app, and its addresses that lead elsewhere.
+var outside = []string{
+	"/", "/photos", "/apple", "/ap", "/APP/photos", "/auth", "/auth/logout", "/app/auth", "/app/auth/logout", "/app/%61uth/login",
+	"/app//auth/login", "/%61pp//photos/..", "//app/photos", "/app/../photos", "/app/%2e%2e/photos", "/app//../auth/login", "/%2fapp/photos", "/app%2fphotos", "//app/photos", "/photos/app/",
+	"https://site.example", "https://site.example/", "https://site.example/photos", "https://site.example/app/auth/logout",
+	"https://site.example//evil.example", "https://site.example/\\evil.example", "https://site.example\\@evil.example/app",
+	"https://site.example.evil.example/app", "https://site.example@evil.example/app", "https://site.example:8443/app",
+	"https://site.example:443@evil.example/app", "https://site.example:80/app", "http://site.example/app", "https://sub.site.example/app",
+	"https://site.example?/app", "https://site.example#/app", "https://\u017fite.example/app", "https://site.example\t/app", " https://site.example/app",
+	"https://evil.example/?https://site.example/app", "https://site.example/app\r\nX: y", "https://site.example/app/%0a/", "https:site.example/app",
+}
+
+func TestReturnPathsStayBelowThePublicPath(t *testing.T) {
+	for _, raw := range outside {
+		if got := below.local(raw); got != "/app/home" {
+			t.Errorf("local(%q) = %q, want the default", raw, got)
+		}
+	}
+	for _, raw := range hostile {
+		for _, raw := range []string{raw, "/app" + raw, "https://site.example" + raw, "https://site.example/app" + raw} {
+			if got := below.local(raw); leaves(got) || got != "/app/home" && !strings.HasPrefix(got, "/app") || strings.HasPrefix(got, "/app/auth") {
+				t.Errorf("local(%q) = %q", raw, got)
+			}
+		}
+	}
+	for raw, want := range map[string]string{
+		"/app": "/app", "/app/": "/app/", "/app?a=b": "/app?a=b", "/app/photos#top": "/app/photos#top", "/%61pp/photos": "/%61pp/photos", "/app/home": "/app/home",
+		"https://site.example/app/photos?page=2#top": "/app/photos?page=2#top", "HTTPS://SITE.EXAMPLE/app": "/app", "https://site.example:443/app": "/app",
+		"/app/authors": "/app/authors",
+	} {
+		if got := below.local(raw); got != want {
+			t.Errorf("local(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}
+
 func TestHostileReturnPathsLeadHome(t *testing.T) {
 	if len(hostile) < 60 {
 		t.Fatalf("only %d forms", len(hostile))
@@ -118,8 +157,18 @@ func FuzzReturnPath(f *testing.F) {
 	for _, raw := range hostile {
 		f.Add(raw)
 	}
+	for _, raw := range outside {
+		f.Add(raw)
+	}
 	f.Add("/photos?page=2#top")
 	f.Fuzz(func(t *testing.T, raw string) {
+		for _, raw := range []string{raw, "https://site.example" + raw, "/app" + raw, "https://site.example/app" + raw} {
+			got := below.local(raw)
+			u, err := url.Parse(got)
+			if err != nil || leaves(got) || !strings.HasPrefix(u.Path+"/", "/app/") || strings.HasPrefix(u.Path+"/", "/app/auth/") {
+				t.Fatalf("local(%q) = %q leaves the site's part, or leads to the login", raw, got)
+			}
+		}
 		got := localPath(raw, "/auth", "/home")
 		if leaves(got) {
 			t.Fatalf("localPath(%q) = %q leaves the site", raw, got)

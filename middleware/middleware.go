@@ -45,6 +45,9 @@ type Config struct {
 	// LoginPathOf returns the path of the login with the named provider, for a user whose
 	// token that provider refused. Nil means LoginPath.
 	LoginPathOf func(provider string) string
+	// ProviderName returns the name for people of the named provider, or of LoginPath's if the
+	// name is empty. Nil means the same name, and X's for LoginPath.
+	ProviderName func(provider string) string
 	// AllowScopes is called with the scopes of each RequireScopes, so that the login accepts
 	// them in its parameter scope. Pass the method of that name of handlers.Handlers. If it
 	// is nil, the login accepts only the scopes of its configuration.
@@ -90,6 +93,9 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	if cfg.LoginPathOf == nil {
 		cfg.LoginPathOf = func(string) string { return cfg.LoginPath }
+	}
+	if cfg.ProviderName == nil {
+		cfg.ProviderName = func(name string) string { return name }
 	}
 	if cfg.AllowScopes == nil {
 		cfg.AllowScopes = func(...string) {}

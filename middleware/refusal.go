@@ -46,6 +46,11 @@ func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// problemAt returns the problem of a kind, with the name of the provider.
+func (m *Middleware) problemAt(provider string, kind page.Kind) page.Problem {
+	return page.ProblemFor(page.WithProvider(kind, m.cfg.ProviderName(provider)))
+}
+
 // refuse returns the refusal of a request that a sign-in does not help.
 func (m *Middleware) refuse(r *http.Request, p page.Problem) *refusal {
 	f := &refusal{status: p.Status, header: http.Header{"Cache-Control": {"no-store"}}, problem: p, pages: m.cfg.Pages}
@@ -63,7 +68,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	}
 	kind := requestkind.Of(r)
 	if p.Kind == notSignedIn && (kind == requestkind.Frame || kind == requestkind.Office) {
-		p = page.ProblemFor(page.Kind("open_sign_in"))
+		p = m.problemAt("", "open_sign_in")
 	}
 	f := m.refuse(r, p)
 	returnTo := visitorpath.URI(r, m.cfg.PublicPath)

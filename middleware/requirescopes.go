@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/internal/scope"
-	"github.com/xsignin/xsignin/page"
 )
 
 // RequireScopes is [Middleware.RequireUser] for pages that need more than a sign-in. It
@@ -44,8 +43,8 @@ func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Han
 }
 
 // insufficient is the refusal of a user whose token lacks the scopes in missing.
-func (m *Middleware) insufficient(r *http.Request, missing []string, login string, scopes []string) *refusal {
-	p := page.ProblemFor(page.Kind("insufficient_scope"))
+func (m *Middleware) insufficient(r *http.Request, missing []string, provider string, scopes []string) *refusal {
+	p, login := m.problemAt(provider, "insufficient_scope"), m.cfg.LoginPathOf(provider)
 	p.MissingScopes = missing
 	p.Detail = strings.TrimSuffix(p.Detail, ".") + ": " + strings.Join(missing, ", ") + "."
 	f := m.signIn(r, p, login, scopes)

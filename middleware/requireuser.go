@@ -74,12 +74,12 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 	missing, err := m.cfg.Clients.MissingScopes(r.Context(), req.User, scopes...)
 	switch {
 	case errors.Is(err, client.ErrReauthRequired):
-		return nil, m.signIn(r, page.ProblemFor(page.Kind("sign_in_again")), m.cfg.LoginPathOf(req.User.Provider), scopes)
+		return nil, m.signIn(r, m.problemAt(req.User.Provider, "sign_in_again"), m.cfg.LoginPathOf(req.User.Provider), scopes)
 	case err != nil:
 		m.logStoreError(r, "token not read", err)
 		return nil, m.refuse(r, page.ProblemFor(page.Kind("temporary")))
 	case len(missing) > 0:
-		return nil, m.insufficient(r, missing, m.cfg.LoginPathOf(req.User.Provider), scopes)
+		return nil, m.insufficient(r, missing, req.User.Provider, scopes)
 	}
 	return loaded, nil
 }

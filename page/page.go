@@ -44,7 +44,8 @@ const (
 // Page is a short text and a link or a form. All fields are plain text: the default layout
 // escapes them, and an application's own template must, as html/template does. Link may
 // have parts of the request's address, such as the path to return to. It is a path on this
-// site, except for [Interstitial]. No text of X is in a page; RetryAt may come from X.
+// site, except for [Interstitial]. Of what a provider says, only RetryAt and ProviderMessage
+// are in a page.
 type Page struct {
 	// Kind says which page it is. Later versions may add kinds: render unknown kinds too.
 	Kind Kind
@@ -79,6 +80,15 @@ type Page struct {
 	Home string
 	// SiteName and Accent are those of [Pages].
 	SiteName, Accent string
+	// Provider is the name of the sign-in's provider for people, such as "GitHub". It is empty
+	// on pages that are about no provider.
+	Provider string
+	// ProviderMessage is what the provider said with a refusal (error_description): one line,
+	// at most 300 bytes, without control characters and secrets. It is empty without such a
+	// text, and when a refusal is shown again. The default layout does not show it: the text
+	// is for developers, in any language. To show it, append it to Text in [Pages].Translate
+	// or [Pages].Render. It is never markup.
+	ProviderMessage string
 
 	// Lang is the language of the page, as in the attribute lang. The default is "en".
 	Lang string

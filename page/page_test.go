@@ -188,6 +188,8 @@ func TestTheTableIsComplete(t *testing.T) {
 	var table struct {
 		Problems []struct {
 			Kind, Page, Code, Title, Text, Label, Everywhere, Cause, Fix string
+			OtherTitle                                                   string `json:"other_title"`
+			OtherFix                                                     string `json:"other_fix"`
 			Status, Wait                                                 int
 			Level                                                        slog.Level
 		}
@@ -207,7 +209,8 @@ func TestTheTableIsComplete(t *testing.T) {
 		if (row.Status == http.StatusServiceUnavailable) != (row.Wait > 0) && row.Kind != "visitor_left" && row.Kind != "unavailable" {
 			t.Errorf("%s: status %d, wait %d", row.Kind, row.Status, row.Wait)
 		}
-		if p := page.ProblemFor(page.Kind(row.Kind)); p.Title != row.Title || p.Detail != row.Text || p.Status != row.Status || p.Code == "" || p.Kind == "" {
+		x := func(text string) string { return strings.ReplaceAll(text, "{provider}", "X") }
+		if p := page.ProblemFor(page.Kind(row.Kind)); p.Title != x(row.Title) || p.Detail != x(row.Text) || p.Status != row.Status || p.Code == "" || p.Kind == "" {
 			t.Errorf("%s: %+v", row.Kind, p)
 		}
 	}
@@ -224,7 +227,7 @@ func TestTheTableIsComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`(?:page\.Kind\(|\.problem\()"(\w+)"`).FindAllStringSubmatch(string(src), -1) {
+			for _, m := range regexp.MustCompile(`(?:page\.Kind\(|\.problem\(|\.problemAt\(.*, )"(\w+)"`).FindAllStringSubmatch(string(src), -1) {
 				if !seen[m[1]] {
 					t.Errorf("%s: no row of the table is called %q", name, m[1])
 				}
@@ -254,6 +257,113 @@ func TestAdviceNamesTheSetting(t *testing.T) {
 	} {
 		if got := page.ProblemFor(tt.err); got.Reason != tt.reason || !strings.Contains(got.Fix, tt.fix) {
 			t.Errorf("%v: %+v", tt.err, got)
+		}
+	}
+}
+
+// TestAPageIsLaidOutForItsLanguage: Translate sets the language, and the page its direction.
+func TestAPageIsLaidOutForItsLanguage(t *testing.T) {
+	for lang, dir := range map[string]string{
+		"": "ltr", "en": "ltr", "de-CH": "ltr", "zh-Hant-TW": "ltr", "az": "ltr", "arn": "ltr", "1234": "ltr",
+		"ar": "rtl", "ar-EG": "rtl", "AR_eg": "rtl", "he": "rtl", "iw": "rtl", "fa": "rtl", "fa-IR": "rtl", "ur": "rtl", "ps": "rtl",
+		"ckb": "rtl", "yi": "rtl", "dv": "rtl", "ug": "rtl", "sd": "rtl",
+		"az-Arab": "rtl", "pa-Arab-PK": "rtl", "ar-Latn": "ltr", "sd-Deva": "ltr", "fa-Latn-IR": "ltr", "ar-1994": "rtl",
+	} {
+		pages := page.Pages{Translate: func(_ *http.Request, p *page.Page) {
+			p.Lang, p.Title = lang, "X"
+		}}
+		w := httptest.NewRecorder()
+		pages.Show(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), page.ProblemFor(page.Denied).Page())
+		if !strings.Contains(w.Body.String(), ` dir="`+dir+`">`) {
+			t.Errorf("%q: %.60s", lang, w.Body)
+		}
+	}
+}
+
+// TestAPageShowsNoHiddenCharacters: those in a text from outside could hide or reorder it.
+func TestAPageShowsNoHiddenCharacters(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"overrides of the direction": {"a\u202egnp.exe\u202c b", "agnp.exe b"},
+		"embeddings":                 {"a\u202ab\u202bc\u202dd", "abcd"},
+		"control characters":         {"a\x00b\x1b[31mc\u0085d\x7f", "a b [31mc d "},
+		"lines":                      {"a\r\nb", "a  b"},
+		"Persian, with a joiner":     {"می\u200cخواهم", "می\u200cخواهم"},
+		"marks of an Arabic text":    {"\u200fX\u2069", "\u200fX\u2069"},
+		"markup":                     {"<b>&", "&lt;b&gt;&amp;"},
+	} {
+		w := httptest.NewRecorder()
+		page.Pages{SiteName: tt.text}.Show(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), page.Page{
+			Title: tt.text, Text: tt.text, Code: tt.text, RetryText: tt.text, Link: "/", Label: tt.text, Post: true, Everywhere: tt.text, Home: "/", HomeLabel: tt.text,
+		})
+		// The title is also the document's, with the site's name.
+		if got := strings.Count(w.Body.String(), tt.want); got != 10 {
+			t.Errorf("%s: %d times %q in %s", name, got, tt.want, w.Body)
+		}
+	}
+	odd := page.ProblemFor(page.WithProvider(page.Kind("unavailable"), "Ac\u202eme\n\x00"+strings.Repeat("é", 100)))
+	if want := "Ac me " + strings.Repeat("é", 47); odd.Provider != want || odd.Title != want+" could not be reached" || odd.Page().Provider != want {
+		t.Errorf("a provider is called %q: %q", odd.Provider, odd.Title)
+	}
+}
+
+// TestEveryButtonHasAName: text browsers send a form without a named field by GET.
+func TestEveryButtonHasAName(t *testing.T) {
+	w := httptest.NewRecorder()
+	page.Page{Title: "T", Post: true, Link: "/out", Label: "L", Everywhere: "E"}.Render(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	buttons := regexp.MustCompile(`<button[^>]*>`).FindAllString(w.Body.String(), -1)
+	for _, b := range buttons {
+		if !strings.Contains(b, ` name="`) || !strings.Contains(b, ` value="1"`) {
+			t.Error(b)
+		}
+	}
+	if len(buttons) != 2 {
+		t.Errorf("%d buttons", len(buttons))
+	}
+}
+
+// TestTextsNameTheProvider: without a name they are about X.
+func TestTextsNameTheProvider(t *testing.T) {
+	for _, tt := range []struct {
+		err             error
+		provider, title string
+		fix             string
+	}{
+		{provider.ErrUnavailable, "", "X could not be reached", "X.APIURL"},
+		{&provider.Error{Kind: provider.ErrUnavailable, Provider: "x-oauth1"}, "X", "X could not be reached", "X.APIURL"},
+		{&provider.Error{Kind: provider.ErrUnavailable, Provider: "acme"}, "acme", "acme could not be reached", "the provider's configuration"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrUnavailable, Provider: "acme"}, "Acme"), "Acme", "Acme could not be reached", "the provider's configuration"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "x-brand"}, "X"), "X", "X does not accept", "in X's console"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCredentials, Provider: "acme"}, "Acme"), "Acme", "Acme does not accept", "settings at Acme"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonCallback}, "Acme"), "Acme", "Acme does not accept", "at Acme, to the letter"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonAccess}, "Acme"), "Acme", "Acme does not accept", "permissions at Acme"},
+		{page.WithProvider(&provider.Error{Kind: provider.ErrRefused, Reason: provider.ReasonScope}, "Acme"), "Acme", "Acme does not accept", "that Acme requires"},
+		{fmt.Errorf("outer: %w", page.WithProvider(page.Kind("expired"), "Acme")), "Acme", "This sign-in with Acme has expired", ""},
+		{page.WithProvider(page.Kind("expired"), "x"), "X", "This sign-in has expired", ""},
+	} {
+		if p := page.ProblemFor(tt.err); p.Provider != tt.provider || !strings.HasPrefix(p.Title, tt.title) || !strings.Contains(p.Fix, tt.fix) || strings.Contains(p.Title+p.Detail+p.Cause+p.Fix+p.Label, "{") {
+			t.Errorf("%v: %+v", tt.err, p)
+		}
+	}
+	if err := page.WithProvider(provider.ErrDenied, "Acme"); !errors.Is(err, provider.ErrDenied) || err.Error() != provider.ErrDenied.Error() {
+		t.Errorf("the name changes the error: %v", err)
+	}
+}
+
+// TestTheProvidersMessageIsThatOfARefusal: other details are the operator's, or a stranger's.
+func TestTheProvidersMessageIsThatOfARefusal(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&provider.Error{Kind: provider.ErrDenied, Op: "callback", Detail: "no"}, "no"},
+		{fmt.Errorf("%w: %w", page.Kind("denied_signed_in"), &provider.Error{Kind: provider.ErrDenied, Op: "callback", Detail: "no"}), "no"},
+		{&provider.Error{Kind: provider.ErrRefused, Op: "callback", Detail: "a\x00b\u202e" + strings.Repeat("c", 400)}, "a b " + strings.Repeat("c", 296)},
+		{&provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Detail: "no"}, ""},
+		{&provider.Error{Kind: provider.ErrRefused, Op: "token", Detail: "no"}, ""},
+		{provider.ErrDenied, ""},
+	} {
+		if got := page.ProblemFor(tt.err).Page().ProviderMessage; got != tt.want {
+			t.Errorf("%v: %q", tt.err, got)
 		}
 	}
 }

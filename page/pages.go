@@ -22,8 +22,8 @@ type Pages struct {
 	// nothing from other sites. The status is p.Status unless Render writes another.
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
 	// Translate replaces the texts of a page or of a problem document by those of the
-	// visitor's language, and sets p.Lang. p.Kind and p.Code say which text it is. Only
-	// Title and Text are used in a problem document. Nil means English.
+	// visitor's language, and sets p.Lang. p.Kind and p.Code say which text it is, and
+	// p.Provider whose. Only Title and Text are used in a problem document. Nil means English.
 	Translate func(r *http.Request, p *Page)
 	// SiteName is shown above the title. It may be empty.
 	SiteName string

@@ -18,6 +18,7 @@ import (
 )
 
 // Problem is a failure as visitors may see it. As JSON it is a problem document (RFC 9457).
+// Its texts name the provider of the sign-in, where a person has to know it.
 // The cause of the failure is not in it: the cause is for the log.
 type Problem struct {
 	// Type is "about:blank": Title and Code say everything.
@@ -28,6 +29,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Code is a stable word; problems.json lists the codes.
 	Code string `json:"code"`
+	// Provider is the provider's name for people, such as "GitHub", if it is known.
+	Provider string `json:"provider,omitempty"`
 	// MissingScopes are the scopes that the user's token lacks.
 	MissingScopes []string `json:"missing_scopes,omitempty"`
 	// LoginURL is set if a sign-in or a consent helps.
@@ -51,6 +54,7 @@ type Problem struct {
 	Fix    string     `json:"-"`
 
 	everywhere string // the label of the page's second button
+	message    string // see Page.ProviderMessage
 }
 
 //go:embed problems.json
@@ -69,12 +73,15 @@ type row struct {
 	Label      string
 	Everywhere string
 	Cause, Fix string // for the operator
+	// OtherTitle and OtherFix replace Title and Fix for providers other than X.
+	OtherTitle string `json:"other_title"`
+	OtherFix   string `json:"other_fix"`
 }
 
 // refusal is why a provider refused the application.
 type refusal struct {
 	Reason           provider.Reason
-	Provider         string // "" means every provider
+	Provider         string // its name, or its name for people; "" means every provider
 	Code, Cause, Fix string
 }
 
@@ -120,12 +127,59 @@ func (k Kind) Unwrap() error {
 	return nil
 }
 
+// fromProvider is an error at the provider that people know by the name.
+type fromProvider struct {
+	error
+	name string
+}
+
+func (e *fromProvider) Unwrap() error { return e.error }
+
+// WithProvider returns err, which may be a [Kind], with the name of its provider for people.
+// [ProblemFor] uses the name. See [provider.DisplayName].
+func WithProvider(err error, name string) error { return &fromProvider{err, name} }
+
+// providerOf returns the name for people of err's provider, or "". pe is the provider's own
+// error, or nil.
+func providerOf(err error, pe *provider.Error) string {
+	name := ""
+	var from *fromProvider
+	if errors.As(err, &from) {
+		name = from.name
+	} else if pe != nil {
+		name = pe.Provider
+	}
+	if name == "x" || name == "x-oauth1" {
+		return defaultProvider
+	}
+	return plain(name, 100)
+}
+
+// defaultProvider is the name in the texts if no other is known.
+const defaultProvider = "X"
+
 // ProblemFor returns the problem of an error that a provider or the handlers returned, or of
 // a [Kind]. Every other error, and an unknown Kind, is an error of this site.
 func ProblemFor(err error) Problem {
-	var kind Kind
+	var pe *provider.Error
+	_ = errors.As(err, &pe)
+	p := problemFor(err, pe)
+	// The visitor's own callback has the message. A callback of another sign-in is a stranger's.
+	if pe != nil && pe.Op == "callback" && !errors.Is(pe, provider.ErrOtherBrowser) {
+		p.message = plain(pe.Detail, 300)
+	}
+	name := strings.NewReplacer("{provider}", cmp.Or(p.Provider, defaultProvider))
+	for _, text := range []*string{&p.Title, &p.Detail, &p.Label, &p.Cause, &p.Fix} {
+		*text = name.Replace(*text)
+	}
+	return p
+}
+
+// problemFor is ProblemFor before the provider's name is in the texts.
+func problemFor(err error, pe *provider.Error) Problem {
+	name, kind := providerOf(err, pe), Kind("")
 	if errors.As(err, &kind) {
-		return problemOf(kind)
+		return problemOf(kind, name)
 	}
 	kind = "unexpected"
 	for _, known := range kinds {
@@ -134,14 +188,13 @@ func ProblemFor(err error) Problem {
 			break
 		}
 	}
-	p := problemOf(kind)
+	p := problemOf(kind, name)
 	var missing interface{ MissingScopes() []string }
 	if errors.As(err, &missing) {
 		p.MissingScopes = missing.MissingScopes()
 		p.Detail = strings.Replace(p.Detail, "the page needs", "the page needs ("+strings.Join(p.MissingScopes, ", ")+")", 1)
 	}
-	var pe *provider.Error
-	if errors.As(err, &pe) {
+	if pe != nil {
 		p.RetryAt = pe.RetryAt
 		if wait := time.Until(pe.RetryAt); wait > 0 {
 			p.RetryAfter = wait
@@ -159,26 +212,31 @@ func ProblemFor(err error) Problem {
 	return p
 }
 
-func problemOf(kind Kind) Problem {
+func problemOf(kind Kind, name string) Problem {
 	rows := problems().Problems
 	i := slices.IndexFunc(rows, func(r row) bool { return r.Kind == kind })
 	if i < 0 {
-		return problemOf("unexpected")
+		return problemOf("unexpected", name)
 	}
 	found := rows[i]
+	if name != "" && name != defaultProvider {
+		found.Title = cmp.Or(found.OtherTitle, found.Title)
+		found.Fix = cmp.Or(found.OtherFix, found.Fix)
+	}
 	shown := cmp.Or(found.Page, found.Kind)
 	return Problem{
 		Type: "about:blank", Title: found.Title, Status: found.Status, Detail: found.Text,
 		Code: cmp.Or(found.Code, string(shown)), RetryAfter: time.Duration(found.Wait) * time.Second,
 		Kind: shown, Label: found.Label, Level: found.Level, Cause: found.Cause, Fix: found.Fix,
-		everywhere: found.Everywhere,
+		Provider: name, everywhere: found.Everywhere,
 	}
 }
 
 // explain says why a provider refused the application.
 func (p *Problem) explain(err *provider.Error) {
 	for _, r := range problems().Refusals {
-		if r.Reason == err.Reason && (r.Provider == "" || r.Provider == err.Provider) {
+		name := cmp.Or(p.Provider, defaultProvider)
+		if r.Reason == err.Reason && (r.Provider == "" || r.Provider == err.Provider || r.Provider == name) {
 			p.Reason, p.Cause, p.Fix = r.Code, r.Cause, r.Fix
 			return
 		}
@@ -190,6 +248,7 @@ func (p Problem) Page() Page {
 	page := Page{
 		Kind: p.Kind, Status: p.Status, Title: p.Title, Text: p.Detail,
 		RetryAt: p.RetryAt, wait: p.RetryAfter, Everywhere: p.everywhere,
+		Provider: p.Provider, ProviderMessage: p.message,
 	}
 	if p.Status >= http.StatusBadRequest {
 		page.Code = p.Code

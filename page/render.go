@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed page.css
@@ -72,14 +74,51 @@ func styleFor(accent string) string {
 // linear returns the light of a channel of sRGB (WCAG 2.2, relative luminance).
 func linear(channel uint64) float64 { return math.Pow(float64(channel)/255, 2.2) }
 
-// direction returns the attribute dir for a language.
+// direction returns the attribute dir for a language (BCP 47). A script in it decides.
 func direction(lang string) string {
-	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
-	switch base {
-	case "ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi":
+	tags := strings.FieldsFunc(strings.ToLower(lang), func(r rune) bool { return r == '-' || r == '_' })
+	for i, tag := range tags {
+		switch tag {
+		case "arab", "aran", "hebr", "nkoo", "rohg", "syrc", "thaa":
+			return "rtl"
+		}
+		if i > 0 && len(tag) == 4 && tag[0] > '9' { // another script
+			return "ltr"
+		}
+	}
+	switch strings.Join(tags[:min(len(tags), 1)], "") {
+	case "ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi":
 		return "rtl"
 	}
 	return "ltr"
+}
+
+// plain returns a text from outside as one line of at most n bytes, without characters that
+// do not print. These include the marks that change the direction of other text. Only the
+// joiners stay, which Persian and emoji need.
+func plain(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) && r != '\u200c' && r != '\u200d' {
+			return ' '
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text[:min(len(text), n)], "")
+}
+
+// safe returns a text without control characters, and without the overrides of the direction.
+// The application's own texts may have other marks.
+func safe(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r):
+			return ' '
+		case r >= '\u202a' && r <= '\u202e':
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // Render answers r with p in the default layout, with status p.Status. The layout has no
@@ -87,6 +126,9 @@ func direction(lang string) string {
 // Content-Security-Policy of the page. Empty texts are the English ones.
 func (p Page) Render(w http.ResponseWriter, r *http.Request) {
 	p = p.withDefaults()
+	for _, text := range []*string{&p.Title, &p.Text, &p.Label, &p.Everywhere, &p.SiteName, &p.RetryText, &p.HomeLabel, &p.CodeLabel, &p.Code} {
+		*text = safe(*text)
+	}
 	style := styleFor(p.Accent)
 	data := struct {
 		Page

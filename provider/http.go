@@ -44,6 +44,7 @@ type service struct {
 func (s *service) Name() string        { return s.cfg.Name }
 func (s *service) CallbackURL() string { return s.cfg.CallbackURL }
 func (s *service) isX() bool           { return s.x }
+func (s *service) DisplayName() string { return s.cfg.DisplayName }
 
 // AllowsURL implements [Provider]. It allows the hosts of APIURL, UserURL and APIHosts,
 // and X's four API hosts if APIURL is one of them.

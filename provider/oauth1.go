@@ -20,7 +20,7 @@ import (
 // [NewOAuth1]. A configuration prints without its secret. Fields that say nothing are as in
 // [OAuth2Config].
 type OAuth1Config struct {
-	Name string
+	Name, DisplayName string
 	// ConsumerKey and ConsumerSecret are the application's credentials. Required.
 	ConsumerKey, ConsumerSecret string
 	// CallbackURL may also be "oob", if the provider shows a PIN. Required.
@@ -75,7 +75,7 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 		endpoints, user, dead = rows("X by OAuth 1.0a"), rows("X by OAuth 1.0a"), words{"89"}
 	}
 	s := c.service(OAuth2Config{
-		Name: cfg.Name, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
+		Name: cfg.Name, DisplayName: cfg.DisplayName, CallbackURL: cfg.CallbackURL, UserURL: cfg.UserURL, User: cfg.User,
 		FetchUser: cfg.FetchUser, APIURL: cfg.APIURL, APIHosts: cfg.APIHosts,
 		RejectsToken: cfg.RejectsToken, Transport: cfg.Transport, Timeout: cfg.Timeout, Now: cfg.Now,
 	}, endpoints, user, dead...)

@@ -21,6 +21,8 @@ import (
 type OAuth2Config struct {
 	// Name is [Provider.Name]. Do not change it. "x" and "x-oauth1" are X's. Required.
 	Name string
+	// DisplayName is the name for people, see [DisplayName]. For X it is "X".
+	DisplayName string
 	// ClientID and ClientSecret are the application's credentials. They are sent in the
 	// Authorization header, or with SecretInBody or without a secret in the body (RFC 6749,
 	// section 2.3.1). ClientID is required.

@@ -19,7 +19,7 @@ import (
 // not expire, and sign-outs do not revoke them: GitHub does not have RFC 7009.
 func GitHub(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	return OAuth2Config{
-		Name: "github", ClientID: clientID, ClientSecret: clientSecret, SecretInBody: true,
+		Name: "github", DisplayName: "GitHub", ClientID: clientID, ClientSecret: clientSecret, SecretInBody: true,
 		CallbackURL:  callbackURL,
 		AuthorizeURL: endpoints.GitHub.AuthURL,
 		TokenURL:     endpoints.GitHub.TokenURL,
@@ -79,7 +79,7 @@ func githubEmail(ctx context.Context, client *http.Client) (string, error) {
 func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"openid", "profile", "email"}
 	return OAuth2Config{
-		Name: "google", ClientID: clientID, ClientSecret: clientSecret, SecretInBody: true,
+		Name: "google", DisplayName: "Google", ClientID: clientID, ClientSecret: clientSecret, SecretInBody: true,
 		CallbackURL:    callbackURL,
 		AuthorizeURL:   endpoints.Google.AuthURL,
 		TokenURL:       endpoints.Google.TokenURL,
@@ -108,7 +108,7 @@ func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2
 func Discord(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"identify"}
 	return OAuth2Config{
-		Name: "discord", ClientID: clientID, ClientSecret: clientSecret,
+		Name: "discord", DisplayName: "Discord", ClientID: clientID, ClientSecret: clientSecret,
 		CallbackURL:    callbackURL,
 		AuthorizeURL:   endpoints.Discord.AuthURL,
 		TokenURL:       endpoints.Discord.TokenURL,
@@ -143,7 +143,7 @@ func Discord(clientID, clientSecret, callbackURL string, scopes ...string) OAuth
 // JSONP with status 200.
 func QQ(appID, appKey, callbackURL string) OAuth2Config {
 	return OAuth2Config{
-		Name: "qq", ClientID: appID, ClientSecret: appKey, SecretInBody: true,
+		Name: "qq", DisplayName: "QQ", ClientID: appID, ClientSecret: appKey, SecretInBody: true,
 		CallbackURL:  callbackURL,
 		AuthorizeURL: "https://graph.qq.com/oauth2.0/authorize",
 		TokenURL:     "https://graph.qq.com/oauth2.0/token",

@@ -10,6 +10,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -86,6 +87,15 @@ type TokenVerifier interface {
 func IsX(p Provider) bool {
 	x, ok := p.(interface{ isX() bool })
 	return ok && x.isX()
+}
+
+// DisplayName returns the name of p for people, such as "GitHub": what p's method
+// DisplayName() string returns, or else p's Name. Pages and problem documents show it.
+func DisplayName(p Provider) string {
+	if d, ok := p.(interface{ DisplayName() string }); ok {
+		return cmp.Or(d.DisplayName(), p.Name())
+	}
+	return p.Name()
 }
 
 // Options are the options of one sign-in. The zero value is the common case.

@@ -165,6 +165,9 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...stri
 		cfg.Now = time.Now
 	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	if c.x {
+		cfg.DisplayName = "X"
+	}
 	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, endpoints: endpoints, user: user, dead: dead}
 }
 

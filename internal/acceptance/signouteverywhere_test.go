@@ -93,7 +93,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		form = form[:strings.Index(form, "</form>")]
 		// Visitors reach buttons by Tab and press them by Enter and Space. The first button is
 		// the form's default.
-		first := strings.Index(form, `<button class="key">Sign out</button>`)
+		first := strings.Index(form, `<button class="key" name="confirm" value="1">Sign out</button>`)
 		second := strings.Index(form, `<button class="other" name="everywhere" value="1">Sign out everywhere</button>`)
 		if first < 0 || second < first || strings.Count(form, "<button") != 2 || strings.Contains(form, "tabindex") {
 			t.Errorf("%s", form)

@@ -21,11 +21,11 @@ type Request struct {
 	User provider.User
 	// Clients makes the user's client when the client is asked for, not before.
 	Clients *client.Manager
-	// Callback is set behind a callback only.
+	// Callback is set in success handlers only.
 	Callback *Callback
 }
 
-// Callback is what is known of the end of a sign-in.
+// Callback is what is known of the end of a sign-in or a sign-out.
 type Callback struct {
 	// ReturnTo is where the visitor came from.
 	ReturnTo string

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +42,12 @@ func Path(r *http.Request, base string) string {
 		return path.Clean(decoded)
 	}
 	return path.Clean(r.URL.Path)
+}
+
+// IsBelow reports whether an escaped path is base or below it, segment by segment.
+func IsBelow(escaped, base string) bool {
+	want, got := strings.Split(base, "/"), strings.Split(escaped, "/")
+	return len(got) >= len(want) && slices.EqualFunc(want, got[:len(want)], func(a, b string) bool { return decode(a) == decode(b) })
 }
 
 // cutBase removes base from the front of an escaped path. Other spellings of base count too:

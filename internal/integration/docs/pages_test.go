@@ -14,6 +14,7 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 	// docs/by-hand.md and docs/own-session.md will show these.
 	shown := map[string]bool{"byhand": true, "byhandprovider": true, "ownsession": true}
 	for page, dirs := range map[string][]string{
+		"button.md":           {"button"},
 		"from-flask.md":       {"flask"},
 		"from-gologin.md":     {"gologin/before", "gologin/after"},
 		"from-goth.md":        {"goth/before", "goth/after"},

@@ -1,7 +1,7 @@
 // Package e2e tests the examples and the kit's pages in browsers: Chromium, Firefox, and for the
-// main flows WebKit. It has tests only.
+// main flows WebKit and the text browser Lynx. It has tests only.
 //
-// The tests need Debian's packages chromium, firefox-esr, webkit2gtk-driver and xvfb, and
+// The tests need Debian's packages chromium, firefox-esr, lynx, webkit2gtk-driver and xvfb, and
 // axe-core, which checks pages for accessibility:
 //
 //	npm ci --prefix internal/integration/e2e

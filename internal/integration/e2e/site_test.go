@@ -72,6 +72,7 @@ func newSite(t *testing.T, publicURL string, secure bool) *site {
 	mux.Handle("/auth/", kit)
 	mux.Handle("POST /form", kit.RequireUser(show("Sent")))
 	mux.Handle("GET /private", kit.RequireUser(show("A private page")))
+	mux.Handle("GET /photos", kit.LoadUser(show("Photos")))
 	mux.Handle("GET /{$}", kit.LoadUser(show("A site")))
 	srv.Config.Handler = mux
 	if secure {
