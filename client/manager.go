@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -87,6 +88,7 @@ type Manager struct {
 	stop     context.CancelFunc
 	mu       sync.Mutex // guards stop against spawn
 	wg       sync.WaitGroup
+	cut      atomic.Bool // Close has ended base during background work
 }
 
 // New returns a Manager. It reports all configuration errors at once.
@@ -195,13 +197,14 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.stop()
 	m.mu.Unlock()
 
-	inTime := context.AfterFunc(ctx, m.cancel)
+	stop := context.AfterFunc(ctx, m.cancel)
 	m.wg.Wait()
+	stop()
 	m.cancel()
 	if m.own != nil {
 		m.own.CloseIdleConnections()
 	}
-	if !inTime() {
+	if m.cut.Load() && ctx.Err() != nil {
 		return fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
 	}
 	return nil
@@ -214,7 +217,12 @@ func (m *Manager) spawn(f func()) bool {
 	if m.stopping.Err() != nil {
 		return false
 	}
-	m.wg.Go(f)
+	m.wg.Go(func() {
+		f()
+		if m.base.Err() != nil {
+			m.cut.Store(true)
+		}
+	})
 	return true
 }
 
