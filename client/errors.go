@@ -41,7 +41,7 @@ var (
 	errQuiet      = errors.New("the API refused the token soon after a refresh")
 	errNoSecret   = errors.New("the token has expired and has no refresh token")
 	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
-	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")
+	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh")
 	errStore      = errors.New("token store") // the store fails during a refresh
 )
 

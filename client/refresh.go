@@ -390,7 +390,7 @@ func (r *refresh) save() (*cached, error) {
 			r.version = v
 			return r.save()
 		case err == nil || answered(err):
-			return r.superseded()
+			return r.superseded(errors.Is(err, tokenstore.ErrNotFound))
 		default:
 			r.gen = math.MaxUint64 // no request may use the token: the entry may have another
 		}
@@ -421,20 +421,22 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 	return t.ObtainedAt.Equal(old.ObtainedAt) && (same || t.NeedsReauth && !old.ObtainedAt.IsZero())
 }
 
-// superseded revokes the new token: another sign-in or a sign-out came first.
-func (r *refresh) superseded() (*cached, error) {
+// superseded drops the new token, because a sign-in or a sign-out came first. After a sign-out
+// it revokes the token. After a sign-in that could end the sign-in's token as well, see
+// [PutOptions].RevokeReplaced.
+func (r *refresh) superseded(signedOut bool) (*cached, error) {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.tell(event.RefreshFailed, errSuperseded)
 	s := r.s
 	s.mu.Lock()
-	if s.unsaved != nil { // otherwise Revoke has taken it
-		s.unsaved = nil
+	if s.unsaved != nil && signedOut { // otherwise Revoke has taken it
 		r.m.wg.Go(func() {
 			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
 			defer cancel()
 			r.m.revokeAt(ctx, s.key, r.fresh.token)
 		})
 	}
+	s.unsaved = nil
 	s.cur.CompareAndSwap(r.fresh, nil)
 	s.mu.Unlock()
 	return nil, errChanged

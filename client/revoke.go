@@ -17,10 +17,10 @@ import (
 // is not an error. After the last token of an account that the user owns, see
 // [PutOptions].Own, another user may connect the account.
 //
-// A refresh in progress, here or in another process, revokes its result. The provider is
-// asked for at most two seconds, and a failure is only an [event.RevokeFailed]. An error
-// means that the token may still be stored. If it was known, the provider was asked all the
-// same. Revoke does not stop when ctx ends.
+// A refresh in progress, here or in another process, revokes its result, unless a new sign-in
+// was stored before it ended. The provider is asked for at most two seconds, and a failure is
+// only an [event.RevokeFailed]. An error means that the token may still be stored. If it was
+// known, the provider was asked all the same. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
 }
