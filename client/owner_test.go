@@ -258,7 +258,7 @@ func TestAFailedSignInTakesNoAccount(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		quiet(t, func(w *world) { // the store fails at the token, before or after it
 			fail := func(op string) error {
-				if op == "put" {
+				if op == "replace" {
 					return errAway
 				}
 				return nil
@@ -327,11 +327,11 @@ func TestUnlinkBesideSignIn(t *testing.T) {
 func TestASignInStoresItsTokenDuringAnUnlink(t *testing.T) {
 	quiet(t, func(w *world) {
 		w.wantOwn("a")
-		var once sync.Once // the sign-in looks for tokens, too
+		var once, write sync.Once // the sign-in looks for tokens, and writes twice
 		claimed, listed, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		w.store.hook(func(_ context.Context, op string) error {
-			if op == "put" {
-				close(claimed)
+			if op == "replace" {
+				write.Do(func() { close(claimed) })
 				<-listed
 			}
 			return nil
@@ -429,7 +429,7 @@ func TestThreeUsersMoveOneAccount(t *testing.T) {
 		var third *Stored
 		var begun bool
 		w.store.before = func(_ context.Context, op string) (err error) {
-			if op == "put" && !begun {
+			if op == "replace" && !begun {
 				begun = true
 				third, err = w.own("c", PutOptions{AllowTransfer: true})
 			}
@@ -457,7 +457,7 @@ func TestALostClaimIsUndone(t *testing.T) {
 				}
 				var failed bool
 				fail := func(op string) error {
-					if op != "replace" || failed {
+					if op != "owner" || failed {
 						return nil
 					}
 					failed = true

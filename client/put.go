@@ -43,13 +43,13 @@ type Stored struct {
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
-// it. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
+// it, and a refresh that has just ended is what a rollback restores. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
 // sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
 // after ctx has ended. A store that is away for longer, or that executes a write later, may
 // be left with the new owner, and with the token, which is revoked. If the entry cannot be
-// read first, nothing is written or revoked.
+// read first, the token is neither written nor revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
 		return nil, err
@@ -75,26 +75,12 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 
 // store writes the owner, the token, and the owner again: see owner.go.
 func (s *Stored) store(ctx context.Context) error {
-	if !s.opt.Own { // both calls have one bound
-		bound, cancel := s.m.bound(ctx)
-		defer cancel()
-		ctx = bound
-	}
-	before, v, err := s.m.read(ctx, s.key)
-	if s.beforeVersion = v; err == nil {
-		s.before = &before
-	} else if !answered(err) {
-		return err
-	}
 	if s.opt.Own {
 		if err := s.claim(ctx); err != nil {
 			return err
 		}
 	}
-	bound, cancel := s.m.bound(ctx)
-	defer cancel()
-	s.put = true
-	s.version, err = s.m.vault.Put(bound, s.key, s.token)
+	err := retry(func() error { return s.write(ctx) })
 	s.m.drop(s.key)
 	if err == nil && s.opt.Own {
 		err = s.claim(ctx)
@@ -103,6 +89,23 @@ func (s *Stored) store(ctx context.Context) error {
 		err = s.m.release(ctx, s.key, s.ownerBefore)
 	}
 	s.FormerOwners = s.m.siblings(s.key, s.former...)
+	return err
+}
+
+// write replaces the entry that it has read, so Rollback can put that entry back. If a
+// refresh or another sign-in comes between, that is [tokenstore.ErrConflict].
+func (s *Stored) write(ctx context.Context) error {
+	before, v, err := s.m.read(ctx, s.key)
+	if err != nil && !answered(err) {
+		return err
+	}
+	if s.before = nil; err == nil {
+		s.before = &before
+	}
+	ctx, cancel := s.m.bound(ctx)
+	defer cancel()
+	s.version, err = s.m.vault.Replace(ctx, s.key, v, s.token)
+	s.beforeVersion, s.put = v, !errors.Is(err, tokenstore.ErrConflict)
 	return err
 }
 

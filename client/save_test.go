@@ -99,6 +99,9 @@ func TestSignInRightAfterSave(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		w.store.after = func(op string) error {
 			if op == "replace" {
+				w.store.mu.Lock()
+				w.store.after = nil
+				w.store.mu.Unlock()
 				return w.pool.Put(w.Context(), user, w.x.signIn())
 			}
 			return nil
