@@ -121,17 +121,13 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
 // are scopes. While the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
-	s := m.users.find(u.Key())
-	if s == nil && len(scopes) == 0 && m.stopping.Err() == nil {
-		return nil, nil
-	}
-	if s == nil {
-		s = m.users.get(u.Key())
-	}
-	known := s.cur.Load()
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }
 		return slices.DeleteFunc(slices.Clone(scopes), has)
+	}
+	s, known := m.users.find(u.Key()), (*cached)(nil)
+	if s != nil {
+		known = s.cur.Load()
 	}
 	switch {
 	case m.stopping.Err() != nil:
@@ -147,7 +143,7 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 	if err := m.check(u.Key()); err != nil {
 		return nil, err
 	}
-	t, err := m.inspect(ctx, s)
+	t, err := m.inspect(ctx, m.users.get(u.Key()))
 	if err != nil {
 		return nil, err
 	}

@@ -120,14 +120,14 @@ func New(c Config) (*Manager, error) {
 			m.spaces[p.Name()] = "x"
 		}
 	}
-	duration := func(name string, d, byDefault time.Duration) time.Duration {
-		if d < 0 {
-			faults.Add("Config."+name, "is negative")
-		}
-		return cmp.Or(d, byDefault)
+	if c.RefreshBefore < 0 {
+		faults.Add("Config.RefreshBefore", "is negative")
 	}
-	m.refreshBefore = duration("RefreshBefore", c.RefreshBefore, 5*time.Minute)
-	m.timeout = duration("Timeout", c.Timeout, 10*time.Second)
+	if c.Timeout < 0 {
+		faults.Add("Config.Timeout", "is negative")
+	}
+	m.refreshBefore = cmp.Or(c.RefreshBefore, 5*time.Minute)
+	m.timeout = cmp.Or(c.Timeout, 10*time.Second)
 	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -236,11 +236,7 @@ func (m *Manager) pause(d time.Duration) bool {
 
 // bound bounds calls to the store, unless ctx ends sooner.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	d := min(storeTimeout, m.timeout)
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, d)
+	return context.WithTimeout(ctx, min(storeTimeout, m.timeout))
 }
 
 func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {

@@ -30,10 +30,9 @@ type Stored struct {
 	key   tokenstore.Key
 	token tokenstore.Token
 	opt   PutOptions
-	// before is the token before, or nil. An unreadable entry has a version only.
-	before        *tokenstore.Token
-	beforeVersion tokenstore.Version
-	// put: the sign-in has begun to write the token. version is set if that succeeded.
+	// before is the token before, or nil if there was none that could be read.
+	before *tokenstore.Token
+	// put: the store may have the token. version is set if it answered so.
 	put     bool
 	version tokenstore.Version
 	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
@@ -105,7 +104,7 @@ func (s *Stored) write(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
 	s.version, err = s.m.vault.Replace(ctx, s.key, v, s.token)
-	s.beforeVersion, s.put = v, !errors.Is(err, tokenstore.ErrConflict)
+	s.put = !errors.Is(err, tokenstore.ErrConflict)
 	return err
 }
 
@@ -114,11 +113,7 @@ func (s *Stored) write(ctx context.Context) error {
 // by yet another owner, does that.
 func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
-		s.m.spawn(func() {
-			ctx, cancel := context.WithTimeout(s.m.base, revokeTimeout)
-			defer cancel()
-			s.m.revokeAt(ctx, s.key, *old)
-		})
+		s.m.spawn(func() { s.m.revokeAt(s.m.base, s.key, *old) })
 	}
 	if len(s.former) == 0 {
 		return nil
@@ -146,15 +141,13 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		s.m.drop(s.key)
 		err = s.putBack(ctx)
 		s.m.drop(s.key)
-	}
-	switch {
-	case errors.Is(err, tokenstore.ErrConflict):
-		err = nil // another sign-in came later
-	case s.put && s.before == nil:
-		// Otherwise X's OAuth 1.0a may have given the same token again.
-		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
-		defer cancel()
-		s.m.revokeAt(revoke, s.key, s.token)
+		switch {
+		case errors.Is(err, tokenstore.ErrConflict):
+			err = nil // another sign-in came later
+		case s.before == nil:
+			// Otherwise X's OAuth 1.0a may have given the same token again.
+			s.m.revokeAt(context.WithoutCancel(ctx), s.key, s.token)
+		}
 	}
 	if err = errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)); err != nil {
 		return fmt.Errorf("client: a failed sign-in was not undone: %w", unavailable(err))
@@ -170,7 +163,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 		// The store answered an error. It may have written the token all the same.
 		now, v, err := s.m.vault.Get(ctx, s.key)
 		switch {
-		case errors.Is(err, tokenstore.ErrNotFound), v == s.beforeVersion && v != "":
+		case errors.Is(err, tokenstore.ErrNotFound):
 			return nil
 		case err != nil:
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -28,10 +29,14 @@ import (
 // the entry since, see slot.gen.
 //
 // The provider's answer spends the old refresh token. If the store is away then, requests
-// get the result, and the call goes on until the store has the new token. So no other call
-// of this process asks before.
+// get the new token, and the call goes on until the store has it. So no other call of this
+// process asks before.
 
 const (
+	// maxSpread bounds the random part of the time when a refresh begins.
+	maxSpread = 30 * time.Second
+	// A token that does not expire is read again, for a sign-out on another replica.
+	rereadAfter = 5 * time.Minute
 	// After a failed refresh, the pause before the next one, doubled each time.
 	askFirst = 500 * time.Millisecond
 	askMost  = 10 * time.Second
@@ -50,6 +55,37 @@ const (
 	// request would make a refresh.
 	minLife = 10 * time.Second
 )
+
+// remember makes a cached of a token that was read or obtained now.
+func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
+	c, now := &cached{token: t, version: v}, m.now()
+	switch {
+	case t.Expiry.IsZero():
+		c.lookAt = now.Add(rereadAfter)
+	case t.RefreshToken == "":
+		c.lookAt = t.Expiry
+	default:
+		ahead := m.refreshBefore
+		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
+			ahead = min(ahead, life/2)
+		}
+		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
+	}
+	return c
+}
+
+// pause is a time in which the provider is not asked.
+type pause struct {
+	length time.Duration
+	until  time.Time
+	err    error
+}
+
+// extend begins the next pause, which is twice as long as the one before.
+func (p *pause) extend(now time.Time, least, most time.Duration) {
+	p.length = min(max(2*p.length, least), most)
+	p.until = now.Add(p.length)
+}
 
 // refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
@@ -71,9 +107,8 @@ type refresh struct {
 	req   refreshRequest
 	began time.Time
 
-	done chan struct{} // closed when res and err are set
-	res  *cached       // for the request that has started the call
-	err  error         // for the others, if the token is not stored yet
+	done chan struct{} // closed when memory has the result, and err is set
+	err  error
 
 	gen     uint64 // the slot's before read
 	found   *cached
@@ -105,7 +140,8 @@ func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool
 // acquire returns a token that satisfies req. It waits until ctx ends.
 func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*cached, error) {
 	for ctx.Err() == nil {
-		if c := s.cur.Load(); m.meets(req, c) {
+		c := s.cur.Load()
+		if m.meets(req, c) {
 			return c, nil
 		}
 		call, started, err := m.join(s, req)
@@ -120,15 +156,9 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		switch {
-		case started && call.res != nil:
-			return call.res, nil
-		case started, errors.Is(call.err, ErrReauthRequired):
-			return nil, call.err
-		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()),
-			req.explicit && !call.asked:
-			// The call was for another request. Look at memory, and make one for req.
-		default:
+		// A call for another request may not have done what req needs.
+		other := !started && (errors.Is(call.err, ErrNotRefreshable) || req.explicit && !call.asked)
+		if call.err != nil && !m.meets(req, s.cur.Load()) && (!other || errors.Is(call.err, ErrReauthRequired)) {
 			return nil, call.err
 		}
 	}
@@ -152,7 +182,7 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 
 func (r *refresh) run() {
 	for r.err == errChanged { //nolint:errorlint // never wrapped
-		r.res, r.err = r.read()
+		r.err = r.read()
 	}
 	if r.unsaved {
 		close(r.done)
@@ -171,17 +201,14 @@ func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.ke
 func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
 // publish gives c to the requests, unless something has changed since read.
-func (r *refresh) publish(c *cached) (*cached, error) {
+func (r *refresh) publish(c *cached) error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	if r.s.gen != r.gen {
-		return nil, errChanged
+		return errChanged
 	}
 	r.s.cur.Store(c)
-	if c.again != nil {
-		return nil, c.again
-	}
-	return c, nil
+	return c.again
 }
 
 // load reads the entry of s for memory. It returns nil if the store has not answered.
@@ -202,18 +229,16 @@ func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
 	default:
-		c := m.remember(t)
-		c.version = v
-		return c, nil
+		return m.remember(t, v), nil
 	}
 	return &cached{token: t, again: err}, err
 }
 
 // read reads the entry and compares it with the request.
-func (r *refresh) read() (*cached, error) {
+func (r *refresh) read() error {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen := s.gen
+	r.gen = s.gen
 	s.mu.Unlock()
 	c, err := m.load(m.base, s)
 	if c == nil {
@@ -222,9 +247,9 @@ func (r *refresh) read() (*cached, error) {
 			text = "a secret is missing from Secrets, and the token cannot be read"
 		}
 		r.log(slog.LevelError, text, err)
-		return nil, err
+		return err
 	}
-	r.found, r.version, r.gen = c, c.version, gen
+	r.found, r.version = c, c.version
 	now := m.now()
 	works, refreshable := c.good(now), m.refreshable(s.key, c.token)
 	soon := r.req.old != nil && refreshable && !now.Before(c.lookAt)
@@ -236,7 +261,7 @@ func (r *refresh) read() (*cached, error) {
 	case refreshable:
 		return r.ask()
 	case works && r.req.dead == nil:
-		return nil, ErrNotRefreshable
+		return ErrNotRefreshable
 	}
 	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
@@ -256,23 +281,22 @@ func (r *refresh) delayed() error {
 }
 
 // ask leases the entry and asks the provider.
-func (r *refresh) ask() (*cached, error) {
+func (r *refresh) ask() error {
 	if err := r.delayed(); err != nil {
-		return nil, err
+		return err
 	}
-	m, key := r.m, r.s.key
-	asked := time.Now()
+	m, key, asked := r.m, r.s.key, time.Now()
 	ctx, cancel := m.bound(m.base)
+	defer cancel()
 	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
-	cancel()
 	switch waited := time.Since(r.began); {
 	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
 	case waited > 3*m.lease:
 		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
 	case m.pause(pollEvery):
-		return nil, errChanged
+		return errChanged
 	default:
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	if err != nil {
 		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
@@ -288,7 +312,7 @@ func (r *refresh) ask() (*cached, error) {
 		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
 		return r.postpone(err)
 	}
-	r.fresh = m.remember(t)
+	r.fresh = m.remember(t, "")
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
 	if r.req.bad != "" && !r.req.explicit {
@@ -307,61 +331,48 @@ func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (
 		return t, err
 	}
 	fresh, err := m.providers[key.Provider].(provider.Refresher).Refresh(ctx, t)
-	if err != nil {
-		return t, err
-	}
-	if fresh.AccessToken == "" {
-		return t, errors.New("the provider's answer has no access token")
+	if err == nil && fresh.AccessToken == "" {
+		err = errors.New("the provider's answer has no access token")
 	}
 	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
 		fresh.Expiry = least
 	}
-	// RFC 6749, sections 5.1 and 6: an omitted scope or refresh token is unchanged.
-	fresh.RefreshToken = cmp.Or(fresh.RefreshToken, t.RefreshToken)
-	fresh.AccountID = cmp.Or(fresh.AccountID, t.AccountID)
-	if fresh.Scopes == nil {
-		fresh.Scopes = t.Scopes
-	}
-	if fresh.Username == "" && fresh.Name == "" {
-		fresh.Username, fresh.Name = t.Username, t.Name
-	}
-	return fresh, nil
+	return fresh, err
 }
 
 // refuse records that only a new sign-in helps. The store keeps that, so no process asks
 // the provider again.
-func (r *refresh) refuse(why error) (*cached, error) {
+func (r *refresh) refuse(why error) error {
 	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
 	c.token.NeedsReauth = true
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
 	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, c.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		return nil, errChanged
+		return errChanged
 	}
 	if err != nil {
 		c.version = r.version
 		r.log(slog.LevelError, "that the user has to sign in again could not be stored", err)
 	}
-	if _, err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
+	if err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
 		r.log(slog.LevelInfo, "the user has to sign in again", why)
 		r.tell(event.NeedsReauth, why)
 	}
-	return nil, err
+	return err
 }
 
 // postpone ends a refresh that may succeed later. Requests get the same error until the
 // pause is over. A failure of the store makes no pause.
-func (r *refresh) postpone(err error) (*cached, error) {
+func (r *refresh) postpone(err error) error {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
 		level = slog.LevelError // only the operator can solve this
 	}
 	r.log(level, "the token was not refreshed", err)
 	r.tell(event.RefreshFailed, err)
-	out := unavailable(err)
 	if errors.Is(err, errStore) {
-		return nil, out
+		return unavailable(err)
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -370,23 +381,21 @@ func (r *refresh) postpone(err error) (*cached, error) {
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
 		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
 	}
-	p.err = out
-	return nil, out
+	p.err = unavailable(err)
+	return p.err
 }
 
 // save stores the new token before it is used, unless another one was stored since read.
-func (r *refresh) save() (*cached, error) {
+func (r *refresh) save() error {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
 	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		var t tokenstore.Token
-		var v tokenstore.Version
-		t, v, err = r.m.vault.Get(ctx, r.s.key)
-		switch {
-		case err == nil && t.AccessToken == r.fresh.token.AccessToken:
+		now, v, unread := r.m.vault.Get(ctx, r.s.key)
+		switch err = unread; {
+		case err == nil && now.AccessToken == r.fresh.token.AccessToken:
 			// An earlier attempt was stored, and its answer was lost.
-		case err == nil && r.replaces(t):
+		case err == nil && r.replaces(now):
 			r.version = v
 			return r.save()
 		case err == nil || answered(err):
@@ -397,13 +406,12 @@ func (r *refresh) save() (*cached, error) {
 	}
 	if err != nil {
 		err = unavailable(fmt.Errorf("%w: %w", errStore, err))
-		if r.unsaved {
-			return nil, err
+		if !r.unsaved {
+			r.unsaved = true
+			r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
+			_ = r.publish(r.fresh)
 		}
-		r.unsaved = true
-		r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
-		c, _ := r.publish(r.fresh)
-		return c, err
+		return err
 	}
 	r.tell(event.Refreshed, nil)
 	r.s.mu.Lock()
@@ -424,29 +432,25 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 // superseded drops the new token, because a sign-in or a sign-out came first. After a sign-out
 // it revokes the token. After a sign-in that could end the sign-in's token as well, see
 // [PutOptions].RevokeReplaced.
-func (r *refresh) superseded(signedOut bool) (*cached, error) {
+func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.tell(event.RefreshFailed, errSuperseded)
-	s := r.s
-	s.mu.Lock()
-	if s.unsaved != nil && signedOut { // otherwise Revoke has taken it
-		r.m.wg.Go(func() {
-			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
-			defer cancel()
-			r.m.revokeAt(ctx, s.key, r.fresh.token)
-		})
+	r.s.mu.Lock()
+	known := r.s.unsaved != nil // otherwise Revoke has taken it
+	r.s.unsaved = nil
+	r.s.cur.CompareAndSwap(r.fresh, nil)
+	r.s.mu.Unlock()
+	if known && signedOut {
+		r.m.revokeAt(r.m.base, r.s.key, r.fresh.token)
 	}
-	s.unsaved = nil
-	s.cur.CompareAndSwap(r.fresh, nil)
-	s.mu.Unlock()
-	return nil, errChanged
+	return errChanged
 }
 
 // saveLater tries until the store answers. When the Manager is closed, it tries once more.
 func (r *refresh) saveLater() {
 	for open := true; open; {
 		open = r.m.pause(saveEvery)
-		_, err := r.save()
+		err := r.save()
 		if !errors.Is(err, ErrUnavailable) {
 			return
 		}

@@ -113,11 +113,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 		return m.vault.Delete(ctx, key, v)
 	})
 	m.drop(key) // a request may have read the entry before it was deleted
-	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	for _, t := range tokens {
-		m.revokeAt(revoke, key, t)
-	}
+	m.revokeAt(ctx, key, tokens...)
 	if unread != nil && len(tokens) == 0 {
 		m.tell(ctx, key, event.RevokeFailed, time.Now(), fmt.Errorf("%w: %w", errStore, unread))
 	}
@@ -127,17 +123,21 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	return nil
 }
 
-// revokeAt revokes t at the provider.
-func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
+// revokeAt revokes tokens at the provider, for at most two seconds.
+func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, tokens ...tokenstore.Token) {
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
 	p := m.providers[key.Provider]
-	if p == nil || t.AccessToken == "" && t.RefreshToken == "" {
-		return
+	for _, t := range tokens {
+		if p == nil || t.AccessToken == "" {
+			continue
+		}
+		began, kind := time.Now(), event.Revoked
+		err := p.Revoke(ctx, t)
+		if err != nil {
+			kind = event.RevokeFailed
+			m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
+		}
+		m.tell(ctx, key, kind, began, err)
 	}
-	began, kind := time.Now(), event.Revoked
-	err := p.Revoke(ctx, t)
-	if err != nil {
-		kind = event.RevokeFailed
-		m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
-	}
-	m.tell(ctx, key, kind, began, err)
 }

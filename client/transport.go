@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -162,6 +163,9 @@ func (t *sender) refused(resp *http.Response) error {
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
 }
+
+// lookPause is the pause between attempts in the background.
+const lookPause = time.Minute
 
 // token returns the token for a request.
 func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
