@@ -364,6 +364,7 @@ func TestPutUndoAfterAnError(t *testing.T) {
 		}
 	}
 	bubble(t, func(w *world) { // nothing was there, and the visitor has left
+		time.Sleep(time.Millisecond / 3) // stores keep milliseconds
 		ctx, cancel := context.WithCancel(w.Context())
 		afterPut(w, cancel)
 		put(ctx, w)

@@ -54,6 +54,9 @@ func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.
 		op = "owner"
 	}
 	err = h.call(ctx, op, func() error { v, err = h.Store.Replace(ctx, k, o, b); return err })
+	if err != nil {
+		v = "" // as stores do
+	}
 	return
 }
 

@@ -167,7 +167,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 			return nil
 		case err != nil:
 			return err
-		case now.AccessToken != s.token.AccessToken || !now.ObtainedAt.Equal(s.token.ObtainedAt):
+		case now.AccessToken != s.token.AccessToken || now.ObtainedAt.UnixMilli() != s.token.ObtainedAt.UnixMilli():
 			return tokenstore.ErrConflict
 		}
 		s.version = v

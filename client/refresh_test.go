@@ -425,4 +425,3 @@ func TestEarlyRefreshFindsAnothers(t *testing.T) {
 		w.wantAsked(0)
 	})
 }
-
