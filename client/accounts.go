@@ -66,10 +66,9 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 	if len(keys) == 0 {
 		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
-	for _, key := range keys[1:] {
-		if !m.sameAccount(key, keys[0]) {
-			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
-		}
+	same := m.siblings(keys[0], userID)
+	if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return !slices.Contains(same, k) }) {
+		return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 	}
 	return m.Client(context.Background(), keys[0]), nil
 }

@@ -79,17 +79,15 @@ func (t *table) get(key tokenstore.Key) *slot {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s := t.slots[key]; s != nil {
-		return s
+	if t.slots[key] == nil {
+		if len(t.slots) >= t.most {
+			maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.call == nil
+			})
+		}
+		t.slots[key] = &slot{key: key}
 	}
-	if len(t.slots) >= t.most {
-		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.call == nil
-		})
-	}
-	s := &slot{key: key}
-	t.slots[key] = s
-	return s
+	return t.slots[key]
 }

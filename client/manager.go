@@ -74,8 +74,8 @@ type Manager struct {
 	transport     http.RoundTripper
 	own           *http.Transport // transport, if the Manager made it
 	refreshBefore time.Duration
-	lease         time.Duration
 	timeout       time.Duration
+	lease         time.Duration
 	events        event.Func
 	logger        *slog.Logger
 	now           func() time.Time
@@ -94,16 +94,23 @@ type Manager struct {
 // New returns a Manager. It reports all configuration errors at once.
 func New(c Config) (*Manager, error) {
 	faults := configerr.For("client")
+	m := &Manager{
+		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
+		refreshBefore: cmp.Or(c.RefreshBefore, 5*time.Minute), timeout: cmp.Or(c.Timeout, 10*time.Second),
+		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
+		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
+	}
 	if c.Vault == nil {
 		faults.Add("Config.Vault", "is missing")
 	}
 	if len(c.Providers) == 0 {
 		faults.Add("Config.Providers", "is empty")
 	}
-	m := &Manager{
-		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
-		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
+	if c.RefreshBefore < 0 {
+		faults.Add("Config.RefreshBefore", "is negative")
+	}
+	if c.Timeout < 0 {
+		faults.Add("Config.Timeout", "is negative")
 	}
 	for i, p := range c.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)
@@ -120,29 +127,15 @@ func New(c Config) (*Manager, error) {
 			m.spaces[p.Name()] = "x"
 		}
 	}
-	if c.RefreshBefore < 0 {
-		faults.Add("Config.RefreshBefore", "is negative")
-	}
-	if c.Timeout < 0 {
-		faults.Add("Config.Timeout", "is negative")
-	}
-	m.refreshBefore = cmp.Or(c.RefreshBefore, 5*time.Minute)
-	m.timeout = cmp.Or(c.Timeout, 10*time.Second)
-	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	m.transport = c.Transport
-	switch t := c.Transport.(type) {
-	case nil:
-		m.own = transport.New()
+	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
+	m.transport = cmp.Or[http.RoundTripper](c.Transport, transport.New())
+	if t, ok := m.transport.(*http.Transport); ok && (c.Transport == nil || t.ResponseHeaderTimeout == 0) {
+		m.own = t.Clone()
+		m.own.ResponseHeaderTimeout = transport.HeaderTimeout
 		m.transport = m.own
-	case *http.Transport:
-		if t.ResponseHeaderTimeout == 0 {
-			m.own = t.Clone()
-			m.own.ResponseHeaderTimeout = transport.HeaderTimeout
-			m.transport = m.own
-		}
 	}
 	if m.now == nil {
 		m.now = time.Now

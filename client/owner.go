@@ -29,11 +29,6 @@ import (
 // space returns the name that providers with the same accounts share, as X's two do.
 func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
 
-// sameAccount reports whether two keys name tokens of the same account, whoever the user is.
-func (m *Manager) sameAccount(a, b tokenstore.Key) bool {
-	return a.AccountID == b.AccountID && m.space(a.Provider) == m.space(b.Provider)
-}
-
 // siblings returns the keys of users for key's account, by each of its providers.
 func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
 	var keys []tokenstore.Key
@@ -47,52 +42,48 @@ func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key
 	return keys
 }
 
-// errKeep is for a change that leaves the owner as it is.
-var errKeep = errors.New("the owner stays")
-
 // changeOwner makes the result of change the owner of key's account, if the entry is still
-// what change got. Otherwise it begins again. The zero Owner means a free account.
-func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (tokenstore.Owner, error)) error {
+// what change got. Otherwise it begins again. The zero Owner means a free account, and a nil
+// result no change.
+func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (*tokenstore.Owner, error)) error {
 	space := m.space(key.Provider)
 	return retry(func() error {
 		read, cancel := m.bound(ctx)
-		o, v, err := m.vault.Owner(read, space, key.AccountID)
-		cancel()
-		if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
-			o, err = change(o)
+		defer cancel()
+		now, v, err := m.vault.Owner(read, space, key.AccountID)
+		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			return err
 		}
-		if errors.Is(err, errKeep) {
-			return nil
-		}
-		if err != nil {
+		next, err := change(now)
+		if next == nil || err != nil {
 			return err
 		}
 		write, cancel := m.bound(ctx)
 		defer cancel()
-		if o.UserID == "" {
+		if next.UserID == "" {
 			return m.vault.DeleteOwner(write, space, key.AccountID, v)
 		}
-		_, err = m.vault.ReplaceOwner(write, space, key.AccountID, v, o)
+		_, err = m.vault.ReplaceOwner(write, space, key.AccountID, v, *next)
 		return err
 	})
 }
 
 // claim makes the user the owner of the account. It writes even if that is so already.
 func (s *Stored) claim(ctx context.Context) error {
-	return s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
-		if o.UserID != s.key.UserID {
-			if o.UserID != "" && !s.opt.AllowTransfer {
-				return o, ErrAccountTaken
+	return s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		if now.UserID != s.key.UserID {
+			if now.UserID != "" && !s.opt.AllowTransfer {
+				return nil, ErrAccountTaken
 			}
-			s.ownerBefore = &o
+			s.ownerBefore = &now
 		}
 		s.former = nil
-		for _, id := range append([]string{o.UserID}, o.Former...) {
+		for _, id := range append([]string{now.UserID}, now.Former...) {
 			if id != "" && id != s.key.UserID && !slices.Contains(s.former, id) {
 				s.former = append(s.former, id)
 			}
 		}
-		return tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
+		return &tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
 	})
 }
 
@@ -102,18 +93,19 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenst
 	if next == nil {
 		return nil
 	}
-	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
-		if o.UserID != key.UserID || o.UserID == "" {
-			return o, errKeep
+	return m.changeOwner(ctx, key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		if now.UserID != key.UserID || now.UserID == "" {
+			return nil, nil
 		}
 		keys, err := m.list(ctx, key.UserID)
-		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return m.sameAccount(k, key) }) {
-			return o, errKeep
+		same := append(m.siblings(key, key.UserID), key)
+		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return slices.Contains(same, k) }) {
+			return nil, nil
 		}
 		if err == nil && next.UserID == "" {
 			// A free account has no tokens.
-			err = m.removeAll(ctx, m.siblings(key, o.Former...), "")
+			err = m.removeAll(ctx, m.siblings(key, now.Former...), "")
 		}
-		return *next, err
+		return next, err
 	})
 }

@@ -118,13 +118,13 @@ func (s *Stored) Commit(ctx context.Context) error {
 	if len(s.former) == 0 {
 		return nil
 	}
-	err := s.m.changeOwner(ctx, s.key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
-		if o.UserID != s.key.UserID {
-			return o, errKeep
+	err := s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		if now.UserID != s.key.UserID {
+			return nil, nil
 		}
 		// X's OAuth 1.0a gives the account the same token again.
-		err := s.m.removeAll(ctx, s.m.siblings(s.key, o.Former...), s.token.AccessToken)
-		return tokenstore.Owner{UserID: o.UserID}, err
+		err := s.m.removeAll(ctx, s.m.siblings(s.key, now.Former...), s.token.AccessToken)
+		return &tokenstore.Owner{UserID: now.UserID}, err
 	})
 	if err != nil {
 		return unavailable(err)

@@ -142,8 +142,6 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 			return resp, nil
 		}
 	}
-	// A short answer that was read to its end leaves the connection for the retry.
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
 	return t.send(s, fresh, again)
 }
