@@ -142,7 +142,7 @@ func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
 		dropped := w.pool.users.get(user)
-		if call, started, err := w.pool.join(dropped, refreshRequest{}); call == nil || !started || err != nil {
+		if _, call, err := w.pool.join(dropped, refreshRequest{}); call == nil || err != nil {
 			t.Fatal("no refresh began")
 		}
 		w.pool.users.mu.Lock()

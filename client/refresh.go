@@ -33,24 +33,20 @@ import (
 // process asks before.
 
 const (
-	// maxSpread bounds the random part of the time when a refresh begins.
-	maxSpread = 30 * time.Second
-	// A token that does not expire is read again, for a sign-out on another replica.
-	rereadAfter = 5 * time.Minute
-	// After a failed refresh, the pause before the next one, doubled each time.
-	askFirst = 500 * time.Millisecond
-	askMost  = 10 * time.Second
+	maxSpread   = 30 * time.Second       // of the times when tokens are refreshed
+	rereadAfter = 5 * time.Minute        // of a token that does not expire: another replica may delete it
+	askFirst    = 500 * time.Millisecond // the pause after a failed refresh, doubled each time
+	askMost     = 10 * time.Second
+	limitMost   = time.Hour              // the longest pause for a rate limit: X's windows are 15 minutes or a day
+	pollEvery   = 100 * time.Millisecond // while another process refreshes
+	saveEvery   = time.Second            // while the store does not accept a new token
+
 	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
 	// this time after the last one that it has triggered, doubled each time, unless a
 	// request succeeds.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
-	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
-	limitMost = time.Hour
-	// The pause between reads while another process refreshes.
-	pollEvery = 100 * time.Millisecond
-	// The pause between attempts to store a new token.
-	saveEvery = time.Second
+
 	// minLife is how long a new token is used, even after expires_in 0. Without it, every
 	// request would make a refresh.
 	minLife = 10 * time.Second
@@ -121,35 +117,30 @@ type refresh struct {
 // errChanged is for a step that found another entry than the one that was read.
 var errChanged = errors.New("the entry has changed")
 
-// join returns the refresh of s in progress, or starts one for req. It returns nothing if a
-// refresh has ended since the caller looked at memory.
-func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
+// join returns the refresh of s in progress, or starts one for req. It returns the token in
+// memory instead, if that satisfies req by now.
+func (m *Manager) join(s *slot, req refreshRequest) (*cached, *refresh, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.call != nil || m.meets(req, s.cur.Load()) {
-		return s.call, false, nil
+	if c := s.cur.Load(); m.meets(req, c) {
+		return c, nil, nil
 	}
-	call = &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
-	if !m.spawn(call.run) {
-		return nil, false, ErrClosed
+	if s.call == nil {
+		call := &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
+		if !m.spawn(call.run) {
+			return nil, nil, ErrClosed
+		}
+		s.call = call
 	}
-	s.call = call
-	return call, true, nil
+	return nil, s.call, nil
 }
 
 // acquire returns a token that satisfies req. It waits until ctx ends.
 func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*cached, error) {
 	for ctx.Err() == nil {
-		c := s.cur.Load()
-		if m.meets(req, c) {
-			return c, nil
-		}
-		call, started, err := m.join(s, req)
-		if err != nil {
-			return nil, err
-		}
+		c, call, err := m.join(s, req)
 		if call == nil {
-			continue
+			return c, err
 		}
 		select {
 		case <-call.done:
@@ -157,8 +148,8 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 			return nil, ctx.Err()
 		}
 		// A call for another request may not have done what req needs.
-		other := !started && (errors.Is(call.err, ErrNotRefreshable) || req.explicit && !call.asked)
-		if call.err != nil && !m.meets(req, s.cur.Load()) && (!other || errors.Is(call.err, ErrReauthRequired)) {
+		again := call.req != req && (errors.Is(call.err, ErrNotRefreshable) || req.explicit && !call.asked)
+		if call.err != nil && !m.meets(req, s.cur.Load()) && (!again || errors.Is(call.err, ErrReauthRequired)) {
 			return nil, call.err
 		}
 	}
@@ -187,13 +178,12 @@ func (r *refresh) run() {
 	if r.unsaved {
 		close(r.done)
 		r.saveLater()
+	} else {
+		defer close(r.done)
 	}
 	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
 	r.s.call = nil
-	r.s.mu.Unlock()
-	if !r.unsaved {
-		close(r.done)
-	}
 }
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
@@ -290,16 +280,15 @@ func (r *refresh) ask() error {
 	defer cancel()
 	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
 	switch waited := time.Since(r.began); {
+	case err == nil:
 	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
+		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	case waited > 3*m.lease:
 		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
 	case m.pause(pollEvery):
 		return errChanged
 	default:
 		return ErrClosed
-	}
-	if err != nil {
-		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	}
 	r.asked = true
 	t, err := m.ask(key, r.found.token, asked)

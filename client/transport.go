@@ -1,8 +1,6 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -148,15 +146,12 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 
 // refused returns an error if resp refuses the token for good. The whole body stays readable.
 func (t *sender) refused(resp *http.Response) error {
-	const most = 4 << 10
-	body := bufio.NewReaderSize(resp.Body, most)
-	head, _ := body.Peek(most)
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{body, resp.Body}
-	// The provider gets a copy, so it cannot change what the application reads.
-	if !t.m.providers[t.key.Provider].RejectsToken(resp, bytes.Clone(head)) {
+	}{io.MultiReader(strings.NewReader(string(head)), resp.Body), resp.Body}
+	if !t.m.providers[t.key.Provider].RejectsToken(resp, head) {
 		return nil
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
