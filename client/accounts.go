@@ -50,7 +50,7 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	}
 	all, err := m.list(ctx, userID)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable("", err)
 	}
 	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }

@@ -97,7 +97,7 @@ func TestErrorTexts(t *testing.T) {
 	m := replicas(t, newService(), tokenstore.NewMemory(), 1)[0]
 	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, ErrAccountTaken,
 		m.check(tokenstore.Key{Provider: "y"}), m.check(tokenstore.Key{}), errNoAccount,
-		reauthRequired(errMarked), unavailable(errAway)} {
+		reauthRequired(errMarked), unavailable("", errAway)} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
 		}

@@ -33,7 +33,13 @@ var (
 
 func reauthRequired(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
 
-func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrUnavailable, why) }
+// unavailable says that trying again later helps. Without a reason there is no error.
+func unavailable(text string, why error) error {
+	if why == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s%w", ErrUnavailable, text, why)
+}
 
 var (
 	errMarked     = errors.New("the token was refused before")

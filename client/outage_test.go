@@ -171,10 +171,19 @@ func TestSlowStoreAtLease(t *testing.T) {
 	})
 }
 
+// TestAskAfterLease: the store answers when the lease has almost ended.
 func TestAskAfterLease(t *testing.T) {
 	bubble(t, func(w *world) {
-		if _, err := w.pool.ask(user, w.x.signIn(), time.Now().Add(-time.Minute)); !errors.Is(err, context.DeadlineExceeded) {
-			w.Errorf("ask after the lease: %v", err)
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.after = func(op string) error {
+			if op == "lease" {
+				time.Sleep(w.pool.lease - leaseMargin)
+			}
+			return nil
+		}
+		if err := w.wantErr(ErrUnavailable); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("the cause is not inside: %v", err)
 		}
 		w.wantAsked(0)
 	})

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/xsignin/xsignin/tokenstore"
@@ -42,7 +41,7 @@ type Stored struct {
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
-// it, and a refresh that has just ended is what a rollback restores. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
+// it. If a later step of the sign-in fails, call [Stored.Rollback]. Otherwise end the
 // sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
@@ -69,7 +68,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	if errors.Is(err, ErrAccountTaken) {
 		return nil, err
 	}
-	return nil, unavailable(err)
+	return nil, unavailable("", err)
 }
 
 // store writes the owner, the token, and the owner again: see owner.go.
@@ -126,10 +125,7 @@ func (s *Stored) Commit(ctx context.Context) error {
 		err := s.m.removeAll(ctx, s.m.siblings(s.key, now.Former...), s.token.AccessToken)
 		return &tokenstore.Owner{UserID: now.UserID}, err
 	})
-	if err != nil {
-		return unavailable(err)
-	}
-	return nil
+	return unavailable("", err)
 }
 
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
@@ -149,10 +145,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 			s.m.revokeAt(context.WithoutCancel(ctx), s.key, s.token)
 		}
 	}
-	if err = errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)); err != nil {
-		return fmt.Errorf("client: a failed sign-in was not undone: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("a failed sign-in was not undone: ", errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)))
 }
 
 // putBack puts back the entry before, if the entry has the version that the sign-in wrote.

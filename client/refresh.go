@@ -177,9 +177,16 @@ func (r *refresh) run() {
 	}
 	if r.unsaved {
 		close(r.done)
-		r.saveLater()
 	} else {
 		defer close(r.done)
+	}
+	// When the Manager is closed, it tries once more.
+	for open := true; open && r.unsaved; {
+		open = r.m.pause(saveEvery)
+		_ = r.save()
+	}
+	if r.unsaved {
+		r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", r.err)
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -211,7 +218,7 @@ func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	case err != nil:
 		// If a secret is missing from Secrets, the operator can add it. A sign-in would
 		// overwrite a token that is not lost.
-		return nil, unavailable(err)
+		return nil, unavailable("", err)
 	case t.NeedsReauth:
 		err = reauthRequired(errMarked)
 	case t.AccountID != "" && t.AccountID != s.key.AccountID:
@@ -265,20 +272,20 @@ func (r *refresh) delayed() error {
 	case now.Before(p.until) && (!r.req.explicit || errors.Is(p.err, provider.ErrRateLimited)):
 		return p.err
 	case now.Before(r.s.quiet.until) && r.req.bad != "" && !r.req.explicit:
-		return unavailable(errQuiet)
+		return unavailable("", errQuiet)
 	}
 	return nil
 }
 
-// ask leases the entry and asks the provider.
+// ask leases the entry and sends its refresh token to the provider.
 func (r *refresh) ask() error {
 	if err := r.delayed(); err != nil {
 		return err
 	}
 	m, key, asked := r.m, r.s.key, time.Now()
-	ctx, cancel := m.bound(m.base)
+	store, cancel := m.bound(m.base)
 	defer cancel()
-	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
+	lease, err := m.vault.Lease(store, key, r.version, m.lease)
 	switch waited := time.Since(r.began); {
 	case err == nil:
 	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
@@ -291,15 +298,27 @@ func (r *refresh) ask() error {
 		return ErrClosed
 	}
 	r.asked = true
-	t, err := m.ask(key, r.found.token, asked)
+	// The provider's answer comes before the lease ends, however slow the store was.
+	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
+	defer cancel()
+	t, err := tokenstore.Token{}, ctx.Err()
+	if err == nil {
+		t, err = m.providers[key.Provider].(provider.Refresher).Refresh(ctx, r.found.token)
+	}
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return r.refuse(err)
 	}
+	if err == nil && t.AccessToken == "" {
+		err = errors.New("the provider's answer has no access token")
+	}
 	if err != nil {
-		ctx, cancel := m.bound(m.base)
+		store, cancel := m.bound(m.base)
 		defer cancel()
-		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
+		_ = m.vault.Release(store, key, lease) // otherwise it runs out
 		return r.postpone(err)
+	}
+	if least := m.now().Add(minLife); !t.Expiry.IsZero() && t.Expiry.Before(least) {
+		t.Expiry = least
 	}
 	r.fresh = m.remember(t, "")
 	r.s.mu.Lock()
@@ -309,24 +328,6 @@ func (r *refresh) ask() error {
 	}
 	r.s.mu.Unlock()
 	return r.save()
-}
-
-// ask sends t's refresh token to the provider. asked is the time when the lease was
-// requested: the call ends before the lease, however slow the store was.
-func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
-	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return t, err
-	}
-	fresh, err := m.providers[key.Provider].(provider.Refresher).Refresh(ctx, t)
-	if err == nil && fresh.AccessToken == "" {
-		err = errors.New("the provider's answer has no access token")
-	}
-	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
-		fresh.Expiry = least
-	}
-	return fresh, err
 }
 
 // refuse records that only a new sign-in helps. The store keeps that, so no process asks
@@ -361,7 +362,7 @@ func (r *refresh) postpone(err error) error {
 	r.log(level, "the token was not refreshed", err)
 	r.tell(event.RefreshFailed, err)
 	if errors.Is(err, errStore) {
-		return unavailable(err)
+		return unavailable("", err)
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -370,7 +371,7 @@ func (r *refresh) postpone(err error) error {
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
 		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
 	}
-	p.err = unavailable(err)
+	p.err = unavailable("", err)
 	return p.err
 }
 
@@ -394,7 +395,7 @@ func (r *refresh) save() error {
 		}
 	}
 	if err != nil {
-		err = unavailable(fmt.Errorf("%w: %w", errStore, err))
+		err = unavailable("", fmt.Errorf("%w: %w", errStore, err))
 		if !r.unsaved {
 			r.unsaved = true
 			r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
@@ -403,6 +404,7 @@ func (r *refresh) save() error {
 		return err
 	}
 	r.tell(event.Refreshed, nil)
+	r.unsaved = false
 	r.s.mu.Lock()
 	r.s.pause, r.s.unsaved = pause{}, nil
 	r.s.mu.Unlock()
@@ -424,6 +426,7 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.tell(event.RefreshFailed, errSuperseded)
+	r.unsaved = false
 	r.s.mu.Lock()
 	known := r.s.unsaved != nil // otherwise Revoke has taken it
 	r.s.unsaved = nil
@@ -433,18 +436,4 @@ func (r *refresh) superseded(signedOut bool) error {
 		r.m.revokeAt(r.m.base, r.s.key, r.fresh.token)
 	}
 	return errChanged
-}
-
-// saveLater tries until the store answers. When the Manager is closed, it tries once more.
-func (r *refresh) saveLater() {
-	for open := true; open; {
-		open = r.m.pause(saveEvery)
-		err := r.save()
-		if !errors.Is(err, ErrUnavailable) {
-			return
-		}
-		if !open {
-			r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", err)
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,14 +21,14 @@ import (
 // only an [event.RevokeFailed]. An error means that the token may still be stored. If it was
 // known, the provider was asked all the same. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
+	return m.revoke(ctx, key, []tokenstore.Key{key}, &tokenstore.Owner{})
 }
 
 // ReleaseAccount makes key's account free for every user of the application, also if no
 // token is left. It deletes and revokes the user's tokens of the account, by both of X's
 // protocols, as [Manager.Revoke] does. An account of another user stays that user's.
 func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, m.siblings(key, key.UserID), true)
+	return m.revoke(ctx, key, m.siblings(key, key.UserID), &tokenstore.Owner{})
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
@@ -37,7 +36,7 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 // still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {
-		return m.revoke(ctx, key, m.siblings(key, key.UserID), false)
+		return m.revoke(ctx, key, m.siblings(key, key.UserID), nil)
 	}
 	ctx = context.WithoutCancel(ctx)
 	keys, err := m.keys(ctx, key.UserID)
@@ -47,9 +46,8 @@ func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bo
 	return m.removeAll(ctx, keys, "")
 }
 
-// revoke removes the tokens of keys. With release, key's account becomes free if the user
-// has no other token of it.
-func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
+// revoke removes the tokens of keys, and then calls release with next.
+func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, next *tokenstore.Owner) error {
 	switch {
 	case m.stopping.Err() != nil:
 		return ErrClosed
@@ -57,13 +55,10 @@ func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenst
 		return errNoAccount
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
+	if err := m.removeAll(ctx, keys, ""); err != nil {
 		return err
 	}
-	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
-		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("the token was deleted, and the account still has its owner: ", m.release(ctx, key, next))
 }
 
 // removeAll removes the tokens of keys. It does not revoke the access token keep.
@@ -81,11 +76,12 @@ func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep str
 // tokens. It deletes the version that it has read, so each token is stored or revoked.
 func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
 	var tokens []tokenstore.Token // the newest first
+	known := map[string]bool{"": true, keep: true}
 	add := func(t tokenstore.Token) {
-		known := slices.ContainsFunc(tokens, func(o tokenstore.Token) bool { return o.AccessToken == t.AccessToken })
-		if !known && t.AccessToken != "" && t.AccessToken != keep {
+		if !known[t.AccessToken] {
 			tokens = append(tokens, t)
 		}
+		known[t.AccessToken] = true
 	}
 	s := m.users.get(key)
 	s.mu.Lock()
@@ -93,7 +89,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 		add(s.unsaved.token)
 		s.unsaved = nil // a call that stores it meanwhile finds another version
 	}
-	if c := s.cur.Load(); c != nil && c.again == nil {
+	if c := s.cur.Load(); c != nil {
 		add(c.token)
 	}
 	s.mu.Unlock()
@@ -117,10 +113,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	if unread != nil && len(tokens) == 0 {
 		m.tell(ctx, key, event.RevokeFailed, time.Now(), fmt.Errorf("%w: %w", errStore, unread))
 	}
-	if err != nil {
-		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("the token was not deleted: ", err)
 }
 
 // revokeAt revokes tokens at the provider, for at most two seconds.
