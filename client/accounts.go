@@ -98,7 +98,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	}
 	c, err := m.load(ctx, s)
 	switch {
-	case c == nil && known.good(m.now()) && ctx.Err() == nil:
+	case c == nil && known.good(m.cfg.Now()) && ctx.Err() == nil:
 		return known.token, nil
 	case c == nil:
 		return tokenstore.Token{}, err
@@ -135,7 +135,7 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, nil
 	case known != nil && known.again == nil:
 		missing := lacking(known.token)
-		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.cfg.Now()) {
 			return missing, nil
 		}
 	}

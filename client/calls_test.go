@@ -35,8 +35,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.transport == http.DefaultTransport || p.refreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
-		t.Errorf("defaults: %v %v %v", p.refreshBefore, p.lease, p.timeout)
+	if p.cfg.Transport == http.DefaultTransport || p.cfg.RefreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.cfg.Timeout != 10*time.Second {
+		t.Errorf("defaults: %v %v %v", p.cfg.RefreshBefore, p.lease, p.cfg.Timeout)
 	}
 	if _, err := p.Client(t.Context(), user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
 		t.Error(err)

@@ -68,19 +68,12 @@ const (
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
-	vault         *tokenstore.Vault
-	providers     map[string]provider.Provider
-	spaces        map[string]string // of providers that share accounts, see space
-	transport     http.RoundTripper
-	own           *http.Transport // transport, if the Manager made it
-	refreshBefore time.Duration
-	timeout       time.Duration
-	lease         time.Duration
-	events        event.Func
-	logger        *slog.Logger
-	now           func() time.Time
-
-	users table
+	cfg       Config // with its defaults
+	providers map[string]provider.Provider
+	spaces    map[string]string // of providers that share accounts, see space
+	own       *http.Transport   // cfg.Transport, if the Manager made it
+	lease     time.Duration
+	users     table
 
 	base     context.Context // of background work: Close ends it last
 	cancel   context.CancelFunc
@@ -94,12 +87,6 @@ type Manager struct {
 // New returns a Manager. It reports all configuration errors at once.
 func New(c Config) (*Manager, error) {
 	faults := configerr.For("client")
-	m := &Manager{
-		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		refreshBefore: cmp.Or(c.RefreshBefore, 5*time.Minute), timeout: cmp.Or(c.Timeout, 10*time.Second),
-		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
-		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
-	}
 	if c.Vault == nil {
 		faults.Add("Config.Vault", "is missing")
 	}
@@ -111,6 +98,17 @@ func New(c Config) (*Manager, error) {
 	}
 	if c.Timeout < 0 {
 		faults.Add("Config.Timeout", "is negative")
+	}
+	c.RefreshBefore = cmp.Or(c.RefreshBefore, 5*time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	m := &Manager{
+		cfg: c, lease: max(3*c.Timeout, c.Timeout+2*leaseMargin),
+		providers: make(map[string]provider.Provider), spaces: make(map[string]string),
+		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
 		field := fmt.Sprintf("Config.Providers[%d]", i)
@@ -130,15 +128,11 @@ func New(c Config) (*Manager, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
-	m.transport = cmp.Or[http.RoundTripper](c.Transport, transport.New())
-	if t, ok := m.transport.(*http.Transport); ok && (c.Transport == nil || t.ResponseHeaderTimeout == 0) {
+	m.cfg.Transport = cmp.Or[http.RoundTripper](c.Transport, transport.New())
+	if t, ok := m.cfg.Transport.(*http.Transport); ok && (c.Transport == nil || t.ResponseHeaderTimeout == 0) {
 		m.own = t.Clone()
 		m.own.ResponseHeaderTimeout = transport.HeaderTimeout
-		m.transport = m.own
-	}
-	if m.now == nil {
-		m.now = time.Now
+		m.cfg.Transport = m.own
 	}
 	m.base, m.cancel = context.WithCancel(context.Background())
 	m.stopping, m.stop = context.WithCancel(context.Background())
@@ -229,19 +223,13 @@ func (m *Manager) pause(d time.Duration) bool {
 
 // bound bounds calls to the store, unless ctx ends sooner.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, min(storeTimeout, m.timeout))
-}
-
-func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	return m.vault.Get(ctx, key)
+	return context.WithTimeout(ctx, min(storeTimeout, m.cfg.Timeout))
 }
 
 func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	return m.vault.List(ctx, userID)
+	return m.cfg.Vault.List(ctx, userID)
 }
 
 // retry calls write until its error is not [tokenstore.ErrConflict], after random pauses.
@@ -256,13 +244,13 @@ func retry(write func() error) error {
 }
 
 func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err error) {
-	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
+	m.cfg.Logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
 // tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
-	m.events.Tell(ctx, event.Event{
-		Kind: kind, Time: m.now(), Duration: time.Since(began),
+	m.cfg.OnEvent.Tell(ctx, event.Event{
+		Kind: kind, Time: m.cfg.Now(), Duration: time.Since(began),
 		Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err,
 	})
 }

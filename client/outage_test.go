@@ -157,7 +157,7 @@ func TestSlowStoreAtLease(t *testing.T) {
 			w.Errorf("X had %v to answer, want the default of 10s", left)
 		}
 		time.Sleep(3 * time.Hour)
-		w.pool.timeout, w.pool.lease = 25*time.Second, 27*time.Second
+		w.pool.cfg.Timeout, w.pool.lease = 25*time.Second, 27*time.Second
 		w.store.hook(func(_ context.Context, op string) error {
 			if op == "lease" {
 				time.Sleep(4 * time.Second)

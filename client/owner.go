@@ -50,7 +50,7 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 	return retry(func() error {
 		read, cancel := m.bound(ctx)
 		defer cancel()
-		now, v, err := m.vault.Owner(read, space, key.AccountID)
+		now, v, err := m.cfg.Vault.Owner(read, space, key.AccountID)
 		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 			return err
 		}
@@ -61,9 +61,9 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 		write, cancel := m.bound(ctx)
 		defer cancel()
 		if next.UserID == "" {
-			return m.vault.DeleteOwner(write, space, key.AccountID, v)
+			return m.cfg.Vault.DeleteOwner(write, space, key.AccountID, v)
 		}
-		_, err = m.vault.ReplaceOwner(write, space, key.AccountID, v, *next)
+		_, err = m.cfg.Vault.ReplaceOwner(write, space, key.AccountID, v, *next)
 		return err
 	})
 }
@@ -77,12 +77,9 @@ func (s *Stored) claim(ctx context.Context) error {
 			}
 			s.ownerBefore = &now
 		}
-		s.former = nil
-		for _, id := range append([]string{now.UserID}, now.Former...) {
-			if id != "" && id != s.key.UserID && !slices.Contains(s.former, id) {
-				s.former = append(s.former, id)
-			}
-		}
+		s.former = slices.DeleteFunc(append([]string{now.UserID}, now.Former...), func(id string) bool {
+			return id == "" || id == s.key.UserID
+		})
 		return &tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
 	})
 }

@@ -389,7 +389,7 @@ func TestAnInterruptedTransferIsCompleted(t *testing.T) {
 		w.commit(stored)
 		w.wantOwner(userID)
 		w.wantHolders(userID)
-		if now, _, err := w.pool.vault.Owner(w.Context(), "x", keyFor(userID).AccountID); err != nil || len(now.Former) != 0 {
+		if now, _, err := w.pool.cfg.Vault.Owner(w.Context(), "x", keyFor(userID).AccountID); err != nil || len(now.Former) != 0 {
 			w.Errorf("the entry is %q, %v", now, err)
 		}
 	}

@@ -93,16 +93,16 @@ func (s *Stored) store(ctx context.Context) error {
 // write replaces the entry that it has read, so Rollback can put that entry back. If a
 // refresh or another sign-in comes between, that is [tokenstore.ErrConflict].
 func (s *Stored) write(ctx context.Context) error {
-	before, v, err := s.m.read(ctx, s.key)
+	ctx, cancel := s.m.bound(ctx)
+	defer cancel()
+	before, v, err := s.m.cfg.Vault.Get(ctx, s.key)
 	if err != nil && !answered(err) {
 		return err
 	}
 	if s.before = nil; err == nil {
 		s.before = &before
 	}
-	ctx, cancel := s.m.bound(ctx)
-	defer cancel()
-	s.version, err = s.m.vault.Replace(ctx, s.key, v, s.token)
+	s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, s.token)
 	s.put = !errors.Is(err, tokenstore.ErrConflict)
 	return err
 }
@@ -154,7 +154,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 	defer cancel()
 	if s.version == "" {
 		// The store answered an error. It may have written the token all the same.
-		now, v, err := s.m.vault.Get(ctx, s.key)
+		now, v, err := s.m.cfg.Vault.Get(ctx, s.key)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
 			return nil
@@ -166,8 +166,8 @@ func (s *Stored) putBack(ctx context.Context) error {
 		s.version = v
 	}
 	if s.before == nil {
-		return s.m.vault.Delete(ctx, s.key, s.version)
+		return s.m.cfg.Vault.Delete(ctx, s.key, s.version)
 	}
-	_, err := s.m.vault.Replace(ctx, s.key, s.version, *s.before)
+	_, err := s.m.cfg.Vault.Replace(ctx, s.key, s.version, *s.before)
 	return err
 }

@@ -40,6 +40,7 @@ const (
 	limitMost   = time.Hour              // the longest pause for a rate limit: X's windows are 15 minutes or a day
 	pollEvery   = 100 * time.Millisecond // while another process refreshes
 	saveEvery   = time.Second            // while the store does not accept a new token
+	lookPause   = time.Minute            // between attempts in the background
 
 	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
 	// this time after the last one that it has triggered, doubled each time, unless a
@@ -54,14 +55,14 @@ const (
 
 // remember makes a cached of a token that was read or obtained now.
 func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
-	c, now := &cached{token: t, version: v}, m.now()
+	c, now := &cached{token: t, version: v}, m.cfg.Now()
 	switch {
 	case t.Expiry.IsZero():
 		c.lookAt = now.Add(rereadAfter)
 	case t.RefreshToken == "":
 		c.lookAt = t.Expiry
 	default:
-		ahead := m.refreshBefore
+		ahead := m.cfg.RefreshBefore
 		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
 			ahead = min(ahead, life/2)
 		}
@@ -93,7 +94,7 @@ type refreshRequest struct {
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
 func (m *Manager) meets(req refreshRequest, c *cached) bool {
-	return c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
+	return c.good(m.cfg.Now()) && c != req.old && c.token.AccessToken != req.bad
 }
 
 // refresh is the call of a slot.
@@ -210,7 +211,9 @@ func (r *refresh) publish(c *cached) error {
 
 // load reads the entry of s for memory. It returns nil if the store has not answered.
 func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
-	t, v, err := m.read(ctx, s.key)
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	t, v, err := m.cfg.Vault.Get(ctx, s.key)
 	known := s.cur.Load()
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrUnreadable):
@@ -247,7 +250,7 @@ func (r *refresh) read() error {
 		return err
 	}
 	r.found, r.version = c, c.version
-	now := m.now()
+	now := m.cfg.Now()
 	works, refreshable := c.good(now), m.refreshable(s.key, c.token)
 	soon := r.req.old != nil && refreshable && !now.Before(c.lookAt)
 	switch {
@@ -267,7 +270,7 @@ func (r *refresh) read() error {
 func (r *refresh) delayed() error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	p, now := r.s.pause, r.m.now()
+	p, now := r.s.pause, r.m.cfg.Now()
 	switch {
 	case now.Before(p.until) && (!r.req.explicit || errors.Is(p.err, provider.ErrRateLimited)):
 		return p.err
@@ -285,7 +288,7 @@ func (r *refresh) ask() error {
 	m, key, asked := r.m, r.s.key, time.Now()
 	store, cancel := m.bound(m.base)
 	defer cancel()
-	lease, err := m.vault.Lease(store, key, r.version, m.lease)
+	lease, err := m.cfg.Vault.Lease(store, key, r.version, m.lease)
 	switch waited := time.Since(r.began); {
 	case err == nil:
 	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
@@ -299,7 +302,7 @@ func (r *refresh) ask() error {
 	}
 	r.asked = true
 	// The provider's answer comes before the lease ends, however slow the store was.
-	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
+	ctx, cancel := context.WithTimeout(m.base, min(m.cfg.Timeout, m.lease-leaseMargin-time.Since(asked)))
 	defer cancel()
 	t, err := tokenstore.Token{}, ctx.Err()
 	if err == nil {
@@ -314,17 +317,17 @@ func (r *refresh) ask() error {
 	if err != nil {
 		store, cancel := m.bound(m.base)
 		defer cancel()
-		_ = m.vault.Release(store, key, lease) // otherwise it runs out
+		_ = m.cfg.Vault.Release(store, key, lease) // otherwise it runs out
 		return r.postpone(err)
 	}
-	if least := m.now().Add(minLife); !t.Expiry.IsZero() && t.Expiry.Before(least) {
+	if least := m.cfg.Now().Add(minLife); !t.Expiry.IsZero() && t.Expiry.Before(least) {
 		t.Expiry = least
 	}
 	r.fresh = m.remember(t, "")
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
 	if r.req.bad != "" && !r.req.explicit {
-		r.s.quiet.extend(m.now(), quietFirst, quietMost)
+		r.s.quiet.extend(m.cfg.Now(), quietFirst, quietMost)
 	}
 	r.s.mu.Unlock()
 	return r.save()
@@ -337,7 +340,7 @@ func (r *refresh) refuse(why error) error {
 	c.token.NeedsReauth = true
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, c.token)
+	_, err := r.m.cfg.Vault.Replace(ctx, r.s.key, r.version, c.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return errChanged
 	}
@@ -366,7 +369,7 @@ func (r *refresh) postpone(err error) error {
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	p, now := &r.s.pause, r.m.now()
+	p, now := &r.s.pause, r.m.cfg.Now()
 	p.extend(now, askFirst, askMost)
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
 		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
@@ -379,9 +382,9 @@ func (r *refresh) postpone(err error) error {
 func (r *refresh) save() error {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
+	_, err := r.m.cfg.Vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		now, v, unread := r.m.vault.Get(ctx, r.s.key)
+		now, v, unread := r.m.cfg.Vault.Get(ctx, r.s.key)
 		switch err = unread; {
 		case err == nil && now.AccessToken == r.fresh.token.AccessToken:
 			// An earlier attempt was stored, and its answer was lost.

@@ -98,7 +98,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	err := retry(func() error {
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
-		t, v, err := m.vault.Get(ctx, key)
+		t, v, err := m.cfg.Vault.Get(ctx, key)
 		if errors.Is(err, tokenstore.ErrNotFound) {
 			return nil
 		}
@@ -106,7 +106,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 			return err
 		}
 		add(t)
-		return m.vault.Delete(ctx, key, v)
+		return m.cfg.Vault.Delete(ctx, key, v)
 	})
 	m.drop(key) // a request may have read the entry before it was deleted
 	m.revokeAt(ctx, key, tokens...)

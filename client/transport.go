@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -76,7 +75,7 @@ func (t *sender) roundTrip(ctx context.Context, r *http.Request) (*http.Response
 }
 
 func (t *sender) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
-	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
+	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.cfg.Transport, c.token, r)
 	if err != nil {
 		return nil, err
 	}
@@ -157,12 +156,9 @@ func (t *sender) refused(resp *http.Response) error {
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
 }
 
-// lookPause is the pause between attempts in the background.
-const lookPause = time.Minute
-
 // token returns the token for a request.
 func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
-	c, now := s.cur.Load(), m.now()
+	c, now := s.cur.Load(), m.cfg.Now()
 	if !c.good(now) {
 		return m.acquire(ctx, s, refreshRequest{})
 	}
@@ -183,7 +179,7 @@ func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 	if err == nil || errors.Is(err, ErrReauthRequired) {
 		return fresh, err
 	}
-	s.next.Store(m.now().Add(lookPause).UnixNano())
+	s.next.Store(m.cfg.Now().Add(lookPause).UnixNano())
 	return c, ctx.Err()
 }
 
