@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/xsignin/xsignin/provider"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Errors of requests and of a [Manager]'s methods. Test with [errors.Is].
@@ -50,13 +49,6 @@ var (
 	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh")
 	errStore      = errors.New("token store") // the store fails during a refresh
 )
-
-// answered reports whether err, of a read, says something about the entry. Otherwise the
-// store has not answered.
-func answered(err error) bool {
-	return errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) ||
-		errors.As(err, new(*tokenstore.UnknownKeyError))
-}
 
 // cause returns the stable word for err in events.
 func cause(err error) string {

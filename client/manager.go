@@ -87,18 +87,10 @@ type Manager struct {
 // New returns a Manager. It reports all configuration errors at once.
 func New(c Config) (*Manager, error) {
 	faults := configerr.For("client")
-	if c.Vault == nil {
-		faults.Add("Config.Vault", "is missing")
-	}
-	if len(c.Providers) == 0 {
-		faults.Add("Config.Providers", "is empty")
-	}
-	if c.RefreshBefore < 0 {
-		faults.Add("Config.RefreshBefore", "is negative")
-	}
-	if c.Timeout < 0 {
-		faults.Add("Config.Timeout", "is negative")
-	}
+	faults.AddIf(c.Vault == nil, "Config.Vault", "is missing")
+	faults.AddIf(len(c.Providers) == 0, "Config.Providers", "is empty")
+	faults.AddIf(c.RefreshBefore < 0, "Config.RefreshBefore", "is negative")
+	faults.AddIf(c.Timeout < 0, "Config.Timeout", "is negative")
 	c.RefreshBefore = cmp.Or(c.RefreshBefore, 5*time.Minute)
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
@@ -117,9 +109,7 @@ func New(c Config) (*Manager, error) {
 			continue
 		}
 		faults.CheckProviderName(field, p.Name())
-		if m.providers[p.Name()] != nil {
-			faults.Add(field, "has the name %q of another provider", p.Name())
-		}
+		faults.AddIf(m.providers[p.Name()] != nil, field, "has the name %q of another provider", p.Name())
 		m.providers[p.Name()] = p
 		if provider.IsX(p) {
 			m.spaces[p.Name()] = "x"

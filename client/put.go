@@ -96,7 +96,7 @@ func (s *Stored) write(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
 	before, v, err := s.m.cfg.Vault.Get(ctx, s.key)
-	if err != nil && !answered(err) {
+	if err != nil && v == "" && !errors.Is(err, tokenstore.ErrNotFound) {
 		return err
 	}
 	if s.before = nil; err == nil {

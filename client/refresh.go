@@ -391,8 +391,8 @@ func (r *refresh) save() error {
 		case err == nil && r.replaces(now):
 			r.version = v
 			return r.save()
-		case err == nil || answered(err):
-			return r.superseded(errors.Is(err, tokenstore.ErrNotFound))
+		case v != "", errors.Is(err, tokenstore.ErrNotFound):
+			return r.superseded(v == "")
 		default:
 			r.gen = math.MaxUint64 // no request may use the token: the entry may have another
 		}
