@@ -70,6 +70,9 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 
 // claim makes the user the owner of the account. It writes even if that is so already.
 func (s *Stored) claim(ctx context.Context) error {
+	if !s.opt.Own {
+		return nil
+	}
 	return s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
 		if now.UserID != s.key.UserID {
 			if now.UserID != "" && !s.opt.AllowTransfer {
@@ -77,10 +80,11 @@ func (s *Stored) claim(ctx context.Context) error {
 			}
 			s.ownerBefore = &now
 		}
-		s.former = slices.DeleteFunc(append([]string{now.UserID}, now.Former...), func(id string) bool {
+		former := slices.DeleteFunc(append([]string{now.UserID}, now.Former...), func(id string) bool {
 			return id == "" || id == s.key.UserID
 		})
-		return &tokenstore.Owner{UserID: s.key.UserID, Former: s.former}, nil
+		s.FormerOwners = s.m.siblings(s.key, former...)
+		return &tokenstore.Owner{UserID: s.key.UserID, Former: former}, nil
 	})
 }
 

@@ -395,7 +395,7 @@ func TestAnInterruptedTransferIsCompleted(t *testing.T) {
 	}
 	quiet(t, func(w *world) { // after the claim
 		w.wantOwn("a")
-		claim := &Stored{m: w.pool, key: keyFor("b"), opt: PutOptions{AllowTransfer: true}}
+		claim := &Stored{m: w.pool, key: keyFor("b"), opt: PutOptions{Own: true, AllowTransfer: true}}
 		if err := claim.claim(w.Context()); err != nil {
 			w.Fatal(err)
 		}

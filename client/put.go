@@ -37,7 +37,6 @@ type Stored struct {
 	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
 	// that the account was free.
 	ownerBefore *tokenstore.Owner
-	former      []string // in the owner entry
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
@@ -73,38 +72,33 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 
 // store writes the owner, the token, and the owner again: see owner.go.
 func (s *Stored) store(ctx context.Context) error {
-	if s.opt.Own {
-		if err := s.claim(ctx); err != nil {
+	release := func(ctx context.Context) error { return s.m.release(ctx, s.key, s.ownerBefore) }
+	for _, step := range []func(context.Context) error{s.claim, s.write, s.claim, release} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	err := retry(func() error { return s.write(ctx) })
-	s.m.drop(s.key)
-	if err == nil && s.opt.Own {
-		err = s.claim(ctx)
-	}
-	if err == nil {
-		err = s.m.release(ctx, s.key, s.ownerBefore)
-	}
-	s.FormerOwners = s.m.siblings(s.key, s.former...)
-	return err
+	return nil
 }
 
 // write replaces the entry that it has read, so Rollback can put that entry back. If a
-// refresh or another sign-in comes between, that is [tokenstore.ErrConflict].
+// refresh or another sign-in comes between, it begins again.
 func (s *Stored) write(ctx context.Context) error {
-	ctx, cancel := s.m.bound(ctx)
-	defer cancel()
-	before, v, err := s.m.cfg.Vault.Get(ctx, s.key)
-	if err != nil && v == "" && !errors.Is(err, tokenstore.ErrNotFound) {
+	defer s.m.drop(s.key)
+	return retry(func() error {
+		ctx, cancel := s.m.bound(ctx)
+		defer cancel()
+		before, v, err := s.m.cfg.Vault.Get(ctx, s.key)
+		if err != nil && v == "" && !errors.Is(err, tokenstore.ErrNotFound) {
+			return err
+		}
+		if s.before = nil; err == nil {
+			s.before = &before
+		}
+		s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, s.token)
+		s.put = !errors.Is(err, tokenstore.ErrConflict)
 		return err
-	}
-	if s.before = nil; err == nil {
-		s.before = &before
-	}
-	s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, s.token)
-	s.put = !errors.Is(err, tokenstore.ErrConflict)
-	return err
+	})
 }
 
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
@@ -114,7 +108,7 @@ func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
 		s.m.spawn(func() { s.m.revokeAt(s.m.base, s.key, *old) })
 	}
-	if len(s.former) == 0 {
+	if len(s.FormerOwners) == 0 {
 		return nil
 	}
 	err := s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
