@@ -140,8 +140,8 @@ func New(c Config) (*Manager, error) {
 //
 // A 401 for a token that should be valid makes one refresh, and one retry if the request has
 // no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
-// possible now. If a token without refresh token is refused for good, by
-// [provider.Provider.RejectsToken], that is [ErrReauthRequired].
+// possible now. If [provider.Provider.RejectsToken] refuses a token that has no refresh
+// token, that is [ErrReauthRequired].
 //
 // Without key.AccountID every request fails. The requests of a nil Manager's client fail
 // with [ErrNoUser].
@@ -211,7 +211,7 @@ func (m *Manager) pause(d time.Duration) bool {
 	return m.stopping.Err() == nil
 }
 
-// bound bounds calls to the store, unless ctx ends sooner.
+// bound bounds calls to the store.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, min(storeTimeout, m.cfg.Timeout))
 }

@@ -22,11 +22,9 @@ import (
 //	ask:  lease the entry's version, and send the refresh token to the provider
 //	save: replace that version by the new token, then let requests use it
 //
-// Among processes, only the holder of the lease asks. The others wait and read again.
-//
-// The store decides by versions: a step that finds a changed entry returns errChanged, and
-// the loop begins again. Memory keeps what was read only if this process has not changed
-// the entry since, see slot.gen.
+// Among processes, only the holder of the lease asks. The others wait and read again. A step
+// that finds a changed entry returns errChanged, and the loop begins again. Memory keeps what
+// was read only if this process has not changed the entry since, see slot.gen.
 //
 // The provider's answer spends the old refresh token. If the store is away then, requests
 // get the new token, and the call goes on until the store has it. So no other call of this
@@ -42,9 +40,9 @@ const (
 	saveEvery   = time.Second            // while the store does not accept a new token
 	lookPause   = time.Minute            // between attempts in the background
 
-	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
-	// this time after the last one that it has triggered, doubled each time, unless a
-	// request succeeds.
+	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
+	// triggered, no 401 triggers another for this time, doubled each time, unless a request
+	// succeeds.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
 
@@ -333,8 +331,7 @@ func (r *refresh) ask() error {
 	return r.save()
 }
 
-// refuse records that only a new sign-in helps. The store keeps that, so no process asks
-// the provider again.
+// refuse stores that only a new sign-in helps, so that no process asks the provider again.
 func (r *refresh) refuse(why error) error {
 	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
 	c.token.NeedsReauth = true
@@ -414,18 +411,16 @@ func (r *refresh) save() error {
 	return r.publish(r.fresh)
 }
 
-// replaces reports whether the new token replaces t, which is a later version of the spent
-// token: sealed with another secret, or refused. While the store was away, another process
-// may have sent the spent refresh token.
+// replaces reports whether t is a later version of the spent token: sealed with another
+// secret, or refused, because another process has sent the spent refresh token.
 func (r *refresh) replaces(t tokenstore.Token) bool {
 	old := r.found.token
 	same := t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
 	return t.ObtainedAt.Equal(old.ObtainedAt) && (same || t.NeedsReauth && !old.ObtainedAt.IsZero())
 }
 
-// superseded drops the new token, because a sign-in or a sign-out came first. After a sign-out
-// it revokes the token. After a sign-in that could end the sign-in's token as well, see
-// [PutOptions].RevokeReplaced.
+// superseded drops the new token, because a sign-in or a sign-out came first. It revokes the
+// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced.
 func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.tell(event.RefreshFailed, errSuperseded)

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -29,14 +31,11 @@ type Stored struct {
 	key   tokenstore.Key
 	token tokenstore.Token
 	opt   PutOptions
-	// before is the token before, or nil if there was none that could be read.
-	before *tokenstore.Token
-	// put: the store may have the token. version is set if it answered so.
-	put     bool
-	version tokenstore.Version
-	// ownerBefore is the owner that the sign-in has replaced, or nil. The zero Owner means
-	// that the account was free.
-	ownerBefore *tokenstore.Owner
+
+	before      *tokenstore.Token // nil if none could be read
+	put         bool              // the store may have the token
+	version     tokenstore.Version
+	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced none
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
@@ -70,7 +69,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	return nil, unavailable("", err)
 }
 
-// store writes the owner, the token, and the owner again: see owner.go.
+// store writes the owner, the token, and the owner again, see the comment on owners.
 func (s *Stored) store(ctx context.Context) error {
 	release := func(ctx context.Context) error { return s.m.release(ctx, s.key, s.ownerBefore) }
 	for _, step := range []func(context.Context) error{s.claim, s.write, s.claim, release} {
@@ -102,8 +101,7 @@ func (s *Stored) write(ctx context.Context) error {
 }
 
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
-// deletes and revokes the tokens of FormerOwners. Otherwise the owner's next sign-in, or one
-// by yet another owner, does that.
+// deletes and revokes the tokens of FormerOwners. Without Commit the next sign-in does that.
 func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
 		s.m.spawn(func() { s.m.revokeAt(s.m.base, s.key, *old) })
@@ -164,4 +162,103 @@ func (s *Stored) putBack(ctx context.Context) error {
 	}
 	_, err := s.m.cfg.Vault.Replace(ctx, s.key, s.version, *s.before)
 	return err
+}
+
+// Owners: an entry of the store names the owner of each account. changeOwner reads the entry,
+// and writes or deletes the version that it has read:
+//
+//	sign-in:   1. write the owner   2. store the token   3. write the owner again
+//	unlinking: 1. delete the token  2. read the owner    3. look for tokens
+//	           4. without tokens, delete the owner by the version of step 2
+//
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. One that
+// has looked before has read the owner before the sign-in's step 3. Then only one of the two
+// writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
+// again. Then the token may be deleted, too, so a sign-in that has found another owner looks
+// for it in the end (release). There are an owner and a token, or neither.
+//
+// The entry has the former owners until a sign-in of the owner has deleted their tokens.
+
+// space returns the name that providers with the same accounts share, as X's two do.
+func (m *Manager) space(name string) string { return cmp.Or(m.spaces[name], name) }
+
+// siblings returns the keys of users for key's account, by each of its providers.
+func (m *Manager) siblings(key tokenstore.Key, users ...string) []tokenstore.Key {
+	var keys []tokenstore.Key
+	for name := range m.providers {
+		for _, id := range users {
+			if m.space(name) == m.space(key.Provider) {
+				keys = append(keys, tokenstore.Key{Provider: name, UserID: id, AccountID: key.AccountID})
+			}
+		}
+	}
+	return keys
+}
+
+// changeOwner makes the result of change the owner of key's account. The zero Owner means a
+// free account, and a nil result no change.
+func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change func(tokenstore.Owner) (*tokenstore.Owner, error)) error {
+	space := m.space(key.Provider)
+	return retry(func() error {
+		read, cancel := m.bound(ctx)
+		defer cancel()
+		now, v, err := m.cfg.Vault.Owner(read, space, key.AccountID)
+		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			return err
+		}
+		next, err := change(now)
+		if next == nil || err != nil {
+			return err
+		}
+		write, cancel := m.bound(ctx)
+		defer cancel()
+		if next.UserID == "" {
+			return m.cfg.Vault.DeleteOwner(write, space, key.AccountID, v)
+		}
+		_, err = m.cfg.Vault.ReplaceOwner(write, space, key.AccountID, v, *next)
+		return err
+	})
+}
+
+// claim makes the user the owner of the account. It writes even if that is so already.
+func (s *Stored) claim(ctx context.Context) error {
+	if !s.opt.Own {
+		return nil
+	}
+	return s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		if now.UserID != s.key.UserID {
+			if now.UserID != "" && !s.opt.AllowTransfer {
+				return nil, ErrAccountTaken
+			}
+			s.ownerBefore = &now
+		}
+		former := slices.DeleteFunc(append([]string{now.UserID}, now.Former...), func(id string) bool {
+			return id == "" || id == s.key.UserID
+		})
+		s.FormerOwners = s.m.siblings(s.key, former...)
+		return &tokenstore.Owner{UserID: s.key.UserID, Former: former}, nil
+	})
+}
+
+// release makes next the owner of key's account, if the key's user owns it and has no token
+// of it. A nil next changes nothing.
+func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenstore.Owner) error {
+	if next == nil {
+		return nil
+	}
+	return m.changeOwner(ctx, key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		if now.UserID != key.UserID || now.UserID == "" {
+			return nil, nil
+		}
+		keys, err := m.list(ctx, key.UserID)
+		same := append(m.siblings(key, key.UserID), key)
+		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return slices.Contains(same, k) }) {
+			return nil, nil
+		}
+		if err == nil && next.UserID == "" {
+			// A free account has no tokens.
+			err = m.removeAll(ctx, m.siblings(key, now.Former...), "")
+		}
+		return next, err
+	})
 }
