@@ -117,3 +117,18 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenst
 		return *next, err
 	})
 }
+
+// forget removes key's user from the owner entry of key's account.
+func (m *Manager) forget(ctx context.Context, key tokenstore.Key) error {
+	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
+		return err
+	}
+	return m.changeOwner(ctx, key, func(o tokenstore.Owner) (tokenstore.Owner, error) {
+		i := slices.Index(o.Former, key.UserID)
+		if i < 0 {
+			return o, errKeep
+		}
+		o.Former = slices.Delete(o.Former, i, i+1)
+		return o, nil
+	})
+}

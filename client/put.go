@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -19,6 +20,9 @@ type PutOptions struct {
 	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
 	// If X takes user and application as one grant, the new token ends too.
 	RevokeReplaced bool
+	// Imported is for a token that does not come from a sign-in here. The token must be one
+	// of the provider's protocol, and [Stored.Rollback] does not revoke it.
+	Imported bool
 }
 
 // Stored is a sign-in that [Manager.PutWithRollback] has stored, for one goroutine.
@@ -57,6 +61,12 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	if t.AccountID != "" && t.AccountID != key.AccountID {
 		return nil, errors.New("client: the token's AccountID is not that of the key")
 	}
+	if opt.Imported {
+		if err := m.checkImported(key, t); err != nil {
+			return nil, err
+		}
+		t.AccountID = key.AccountID
+	}
 	s := &Stored{m: m, key: key, token: t, opt: opt}
 	err := s.store(ctx)
 	if err == nil {
@@ -71,6 +81,24 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 		return nil, err
 	}
 	return nil, unavailable(err)
+}
+
+// checkImported returns an error for a token that the provider could not use.
+func (m *Manager) checkImported(key tokenstore.Key, t tokenstore.Token) error {
+	p := m.providers[key.Provider]
+	_, isOAuth2 := p.(provider.Refresher)
+	_, isOAuth1 := p.(provider.TokenVerifier)
+	switch {
+	case key.UserID == "":
+		return errors.New("client: the key has no UserID (use the application's id of the user)")
+	case t.AccessToken == "" || t.NeedsReauth:
+		return errors.New("client: the token has no access token (without one, the user has to sign in)")
+	case t.IsOAuth1() && isOAuth2:
+		return fmt.Errorf("client: the token has a TokenSecret, so it is an OAuth 1.0a token, and %q is a provider by OAuth 2.0", key.Provider)
+	case !t.IsOAuth1() && isOAuth1 && !isOAuth2:
+		return fmt.Errorf("client: the token has no TokenSecret, and %q is a provider by OAuth 1.0a", key.Provider)
+	}
+	return nil
 }
 
 // store writes the owner, the token, and the owner again: see owner.go.
@@ -147,7 +175,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	switch {
 	case errors.Is(err, tokenstore.ErrConflict):
 		err = nil // another sign-in came later
-	case s.put && s.before == nil:
+	case s.put && s.before == nil && !s.opt.Imported:
 		// Otherwise X's OAuth 1.0a may have given the same token again.
 		revoke, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 		defer cancel()

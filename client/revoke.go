@@ -47,6 +47,35 @@ func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bo
 	return m.removeAll(ctx, keys, "")
 }
 
+// DeleteUser deletes all that the token store has of a user, after the user's sessions have
+// ended: the tokens, which it revokes as [Manager.Revoke] does, the accounts that the user
+// owns, and the list of sessions. Tokens of providers that the Manager does not have are
+// deleted, and not revoked. It visits every key of the store.
+//
+// After an error, call it again. A user who is not in the store is not an error. A sign-in
+// at the same time may store a token and an owner again.
+func (m *Manager) DeleteUser(ctx context.Context, userID string) error {
+	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
+	case userID == "":
+		return errors.New("client: deleting a user: the user has no ID")
+	}
+	keys, err := m.list(ctx, userID)
+	if err == nil {
+		err = m.removeAll(context.WithoutCancel(ctx), keys, "")
+	}
+	if err == nil {
+		err = m.vault.DeleteUser(ctx, userID, func(space, accountID string) error {
+			return m.forget(ctx, tokenstore.Key{Provider: space, UserID: userID, AccountID: accountID})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("client: deleting a user: %w", unavailable(err))
+	}
+	return nil
+}
+
 // revoke removes the tokens of keys. With release, key's account becomes free if the user
 // has no other token of it.
 func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
