@@ -52,8 +52,8 @@ type Stored struct {
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
 // after ctx has ended. A store that is away for longer, or that executes a write later, may
-// be left with the new owner, and with the token, which is revoked. If the entry cannot be
-// read first, nothing is written or revoked.
+// be left with the new owner, and with the token, which is revoked unless it is Imported. If
+// the entry cannot be read first, nothing is written or revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (s *Stored) Commit(ctx context.Context) error {
 }
 
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
-// none, it deletes the token and revokes it, also while the store is away. After another
+// none, it deletes the token and revokes one that is not Imported, also while the store is away. After another
 // sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
