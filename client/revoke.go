@@ -50,7 +50,7 @@ func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bo
 // DeleteUser deletes all that the token store has of a user, after the user's sessions have
 // ended: the tokens, which it revokes as [Manager.Revoke] does, the accounts that the user
 // owns, and the list of sessions. Tokens of providers that the Manager does not have are
-// deleted, and not revoked. It visits every key of the store.
+// deleted, and not revoked. It reads the owner of every account in the store.
 //
 // After an error, call it again. A user who is not in the store is not an error. A sign-in
 // at the same time may store a token and an owner again.
