@@ -373,7 +373,7 @@ func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
 // there the session decides. Use xtest's SignedIn to test with a server.
 func NewContext(ctx context.Context, user provider.User, client *http.Client) context.Context {
 	user.Provider, user.ID = cmp.Or(user.Provider, "x"), cmp.Or(user.ID, user.AccountID)
-	return requestctx.With(ctx, &requestctx.Request{User: user, Test: client})
+	return requestctx.WithTest(ctx, &requestctx.Test{Request: requestctx.Request{User: user}, Client: client})
 }
 
 // Errors of package client that most applications test for.

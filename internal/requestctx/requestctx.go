@@ -17,7 +17,7 @@ type key struct{}
 // Request is what the kit knows about a request.
 type Request struct {
 	// Sessions is the manager that was asked. Another manager may know another user. It is
-	// nil in a test's request, which has User and Test only.
+	// nil in a [Test].
 	Sessions *session.Manager
 	// User is the signed-in user, or the zero User.
 	User provider.User
@@ -25,8 +25,13 @@ type Request struct {
 	Clients *client.Manager
 	// Callback is set behind a callback only.
 	Callback *Callback
-	// Test is the client of a test's request, or nil.
-	Test *http.Client
+}
+
+// Test is what an application's test says about a request.
+type Test struct {
+	Request // with User only
+	// Client is the user's client, or nil.
+	Client *http.Client
 }
 
 // Callback is what is known of the end of a sign-in.
@@ -43,12 +48,29 @@ func With(ctx context.Context, req *Request) context.Context {
 	return context.WithValue(ctx, key{}, req)
 }
 
-// From returns the value that With put into ctx, or nil if no middleware has run. In a request
-// that a server has received, the value of a test does not count: there the session decides.
+// From returns the value that With put into ctx, or nil if no middleware has run. It returns
+// that of a test too, but not for a request that a server has received.
 func From(ctx context.Context) *Request {
-	req, _ := ctx.Value(key{}).(*Request)
-	if req != nil && req.Sessions == nil && ctx.Value(http.ServerContextKey) != nil {
+	if req, ok := ctx.Value(key{}).(*Request); ok {
+		return req
+	}
+	if test := TestFrom(ctx); test != nil {
+		return &test.Request
+	}
+	return nil
+}
+
+// WithTest returns a context that carries test.
+func WithTest(ctx context.Context, test *Test) context.Context {
+	return context.WithValue(ctx, key{}, test)
+}
+
+// TestFrom returns the value that WithTest put into ctx. It returns nil for a request that a
+// server has received: there the session decides.
+func TestFrom(ctx context.Context) *Test {
+	test, ok := ctx.Value(key{}).(*Test)
+	if !ok || ctx.Value(http.ServerContextKey) != nil {
 		return nil
 	}
-	return req
+	return test
 }
