@@ -291,7 +291,7 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 //
 // With Config.OnSignIn, the user becomes the owner of the account. If it is another user's,
 // the error is [ErrAccountTaken], whatever Config.Advanced.AllowAccountTransfer is. After
-// any error the token before is stored, if there was one. No token is revoked.
+// an error, the token before is put back if the store answers. No token is revoked.
 //
 // This process uses the token at once. Another replica that has no working token of key uses
 // it at its next request. A replica with an older token uses that one until X refuses it,
@@ -333,8 +333,8 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 //
 // After an error, call it again: the steps that are done stay done, and all sessions end
 // before any token does. Delete the user in the application first, so that Config.OnSignIn
-// refuses a sign-in that is under way. A session that the list has lost stays open, because
-// nothing remains to end it: see [session.UserSessions].
+// refuses a sign-in that is under way. A session that is not in the list, or is in the memory
+// of another process, stays open: nothing remains to end it. See [session.UserSessions].
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
 	if err := k.handlers.SignOutEverywhere(ctx, userID); err != nil {
 		return err
