@@ -50,7 +50,7 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	}
 	all, err := m.list(ctx, userID)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable("", err)
 	}
 	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }
@@ -66,10 +66,9 @@ func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Clien
 	if len(keys) == 0 {
 		return nil, reauthRequired(tokenstore.ErrNotFound)
 	}
-	for _, key := range keys[1:] {
-		if !m.sameAccount(key, keys[0]) {
-			return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
-		}
+	same := m.siblings(keys[0], userID)
+	if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return !slices.Contains(same, k) }) {
+		return nil, fmt.Errorf("client: the user %q has several accounts (use a key that kit.Accounts lists)", userID)
 	}
 	return m.Client(context.Background(), keys[0]), nil
 }
@@ -99,7 +98,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 	}
 	c, err := m.load(ctx, s)
 	switch {
-	case c == nil && known.good(m.now()) && ctx.Err() == nil:
+	case c == nil && known.good(m.cfg.Now()) && ctx.Err() == nil:
 		return known.token, nil
 	case c == nil:
 		return tokenstore.Token{}, err
@@ -121,17 +120,13 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
 // are scopes. While the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
-	s := m.users.find(u.Key())
-	if s == nil && len(scopes) == 0 && m.stopping.Err() == nil {
-		return nil, nil
-	}
-	if s == nil {
-		s = m.users.get(u.Key())
-	}
-	known := s.cur.Load()
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }
 		return slices.DeleteFunc(slices.Clone(scopes), has)
+	}
+	s, known := m.users.find(u.Key()), (*cached)(nil)
+	if s != nil {
+		known = s.cur.Load()
 	}
 	switch {
 	case m.stopping.Err() != nil:
@@ -140,14 +135,14 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 		return nil, nil
 	case known != nil && known.again == nil:
 		missing := lacking(known.token)
-		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.now()) {
+		if len(missing) == 0 || !s.mayReread(u.SignedInAt, m.cfg.Now()) {
 			return missing, nil
 		}
 	}
 	if err := m.check(u.Key()); err != nil {
 		return nil, err
 	}
-	t, err := m.inspect(ctx, s)
+	t, err := m.inspect(ctx, m.users.get(u.Key()))
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,7 @@ func (c *cached) good(now time.Time) bool {
 // slot is the place of one account in memory.
 type slot struct {
 	key tokenstore.Key
-	// cur is read by every request without a lock.
-	cur atomic.Pointer[cached]
+	cur atomic.Pointer[cached] // read by every request without a lock
 	// next, in Unix nanoseconds, is when the next attempt in the background may begin. A time
 	// after cur's lookAt means that an attempt has begun or failed.
 	next atomic.Int64
@@ -41,8 +40,8 @@ type slot struct {
 	unsaved *cached
 	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
 	pause, quiet pause
-	// lackedBy is the User.SignedInAt with which the store was read last because of a missing
-	// scope, at lackedAt.
+	// lackedAt is when the store was last read because of a missing scope, for a user with
+	// the SignedInAt lackedBy.
 	lackedBy, lackedAt time.Time
 }
 
@@ -79,17 +78,15 @@ func (t *table) get(key tokenstore.Key) *slot {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s := t.slots[key]; s != nil {
-		return s
+	if t.slots[key] == nil {
+		if len(t.slots) >= t.most {
+			maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.call == nil
+			})
+		}
+		t.slots[key] = &slot{key: key}
 	}
-	if len(t.slots) >= t.most {
-		maps.DeleteFunc(t.slots, func(_ tokenstore.Key, s *slot) bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.call == nil
-		})
-	}
-	s := &slot{key: key}
-	t.slots[key] = s
-	return s
+	return t.slots[key]
 }

@@ -97,7 +97,7 @@ func TestErrorTexts(t *testing.T) {
 	m := replicas(t, newService(), tokenstore.NewMemory(), 1)[0]
 	for _, err := range []error{ErrReauthRequired, ErrUnavailable, ErrNoUser, ErrForeignHost, ErrClosed, ErrNotRefreshable, ErrAccountTaken,
 		m.check(tokenstore.Key{Provider: "y"}), m.check(tokenstore.Key{}), errNoAccount,
-		reauthRequired(errMarked), unavailable(errAway)} {
+		reauthRequired(errMarked), unavailable("", errAway)} {
 		if !strings.HasPrefix(err.Error(), "client: ") {
 			t.Errorf("%v", err)
 		}
@@ -142,7 +142,7 @@ func TestASlotDroppedBetweenLookAndUse(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		w.x.during = func(context.Context) error { time.Sleep(3 * time.Second); return nil }
 		dropped := w.pool.users.get(user)
-		if call, started, err := w.pool.join(dropped, refreshRequest{}); call == nil || !started || err != nil {
+		if _, call, err := w.pool.join(dropped, refreshRequest{}); call == nil || err != nil {
 			t.Fatal("no refresh began")
 		}
 		w.pool.users.mu.Lock()

@@ -35,8 +35,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.transport == http.DefaultTransport || p.refreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.timeout != 10*time.Second {
-		t.Errorf("defaults: %v %v %v", p.refreshBefore, p.lease, p.timeout)
+	if p.cfg.Transport == http.DefaultTransport || p.cfg.RefreshBefore != 5*time.Minute || p.lease != 30*time.Second || p.cfg.Timeout != 10*time.Second {
+		t.Errorf("defaults: %v %v %v", p.cfg.RefreshBefore, p.lease, p.cfg.Timeout)
 	}
 	if _, err := p.Client(t.Context(), user).Get("https://api.test/"); !errors.Is(err, ErrReauthRequired) {
 		t.Error(err)
@@ -59,7 +59,7 @@ func TestPut(t *testing.T) {
 		if err := w.pool.Put(w.Context(), tokenstore.Key{Provider: "y"}, tokenstore.Token{}); err == nil || !strings.Contains(err.Error(), `"y"`) {
 			w.Errorf("unknown provider: %v", err)
 		}
-		w.store.away("put")
+		w.store.away("replace")
 		if err := w.pool.Put(w.Context(), user, w.x.signIn()); !errors.Is(err, ErrUnavailable) {
 			w.Errorf("store away: %v", err)
 		}
@@ -336,7 +336,7 @@ func TestPutUndo(t *testing.T) {
 		w.wantToken("access-1")
 		w.wantRevoked("")
 	})
-	for _, op := range []string{"get", "put"} {
+	for _, op := range []string{"get", "replace"} {
 		bubble(t, func(w *world) {
 			w.store.away(op)
 			if stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{}); stored != nil || !errors.Is(err, ErrUnavailable) {
@@ -356,7 +356,7 @@ func TestPutUndoAfterAnError(t *testing.T) {
 	}
 	afterPut := func(w *world, f func()) {
 		w.store.after = func(op string) error {
-			if op != "put" {
+			if op != "replace" {
 				return nil
 			}
 			f()
@@ -364,6 +364,7 @@ func TestPutUndoAfterAnError(t *testing.T) {
 		}
 	}
 	bubble(t, func(w *world) { // nothing was there, and the visitor has left
+		time.Sleep(time.Millisecond / 3) // stores keep milliseconds
 		ctx, cancel := context.WithCancel(w.Context())
 		afterPut(w, cancel)
 		put(ctx, w)
@@ -373,7 +374,7 @@ func TestPutUndoAfterAnError(t *testing.T) {
 	})
 	bubble(t, func(w *world) { // nothing was there, and nothing was written
 		w.store.before = func(_ context.Context, op string) error {
-			if op == "put" {
+			if op == "replace" {
 				return errAway
 			}
 			return nil
@@ -406,6 +407,55 @@ func TestPutUndoAfterAnError(t *testing.T) {
 		}
 		if !strings.Contains(w.logged(), "may be stored") {
 			w.Errorf("logged:\n%s", w.logged())
+		}
+	})
+}
+
+// TestPutBesideOtherWrites: what was stored between the read and the write of a sign-in comes
+// back at a rollback.
+func TestPutBesideOtherWrites(t *testing.T) {
+	for name, first := range map[string]bool{"a refresh elsewhere": false, "a first sign-in elsewhere": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				other := newWorld(w.T, w.x, w.store.Store)
+				if !first {
+					w.signIn()
+				}
+				var once sync.Once
+				w.store.after = func(op string) (err error) {
+					once.Do(func() {
+						if first {
+							w.signIn()
+						} else {
+							err = other.pool.Refresh(w.Context(), user)
+						}
+					})
+					return err
+				}
+				stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
+				if err != nil {
+					w.Fatal(err)
+				}
+				w.wantToken(map[bool]string{true: "access-1", false: "access-2"}[first])
+				if err := stored.Rollback(w.Context()); err != nil {
+					w.Error(err)
+				}
+				w.wantToken(map[bool]string{true: "access-2", false: "access-3"}[first])
+				w.wantRevoked("")
+				time.Sleep(3 * time.Hour) // the refresh token is not spent
+				w.wantToken(map[bool]string{true: "access-3", false: "access-4"}[first])
+			})
+		})
+	}
+	bubble(t, func(w *world) { // an entry that changes all the time
+		w.store.after = func(op string) error {
+			if op == "get" {
+				w.signIn()
+			}
+			return nil
+		}
+		if err := w.pool.Put(w.Context(), user, w.x.signIn()); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("Put: %v", err)
 		}
 	})
 }

@@ -99,6 +99,27 @@ func TestCloseCancels(t *testing.T) {
 	})
 }
 
+// TestCloseWithAnEndedContext: an error means that work was cut off.
+func TestCloseWithAnEndedContext(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		bubble(t, func(w *world) {
+			w.signIn()
+			w.wantToken("access-1")
+			ctx, cancel := context.WithCancel(w.Context())
+			cancel()
+			if busy {
+				time.Sleep(3 * time.Hour)
+				w.x.during = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+				go w.wantErr(ErrUnavailable)
+				synctest.Wait()
+			}
+			if err := w.pool.Close(ctx); errors.Is(err, context.Canceled) != busy || (err != nil) != busy {
+				w.Errorf("with work in progress %t: %v", busy, err)
+			}
+		})
+	}
+}
+
 func TestCloseEndsPolling(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()

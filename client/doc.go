@@ -13,7 +13,9 @@
 // for the provider's API. Answers of the API, also 401 and 429, are no errors.
 //
 // X accepts each refresh token once. A [Manager] sends it once: by one call for each account
-// in a process, and by a lease in the token store among processes. It saves the new token
-// before any request uses it. Call [Manager.Close] before the process ends, so that no
-// refresh is lost between X and the store.
+// in a process, and by a lease in the token store among processes. It stores the new token
+// before any request uses it. Only while the store is away, requests use a new token that is
+// not stored, because X no longer accepts the old one. The log then has "a refreshed token
+// could not be stored", and the Manager tries again every second. If the process dies before,
+// the user has to sign in again. [Manager.Close] tries once more, so call it at the end.
 package client

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/xsignin/xsignin/provider"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 // Errors of requests and of a [Manager]'s methods. Test with [errors.Is].
@@ -33,7 +32,13 @@ var (
 
 func reauthRequired(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
 
-func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrUnavailable, why) }
+// unavailable says that trying again later helps. Without a reason there is no error.
+func unavailable(text string, why error) error {
+	if why == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s%w", ErrUnavailable, text, why)
+}
 
 var (
 	errMarked     = errors.New("the token was refused before")
@@ -41,16 +46,9 @@ var (
 	errQuiet      = errors.New("the API refused the token soon after a refresh")
 	errNoSecret   = errors.New("the token has expired and has no refresh token")
 	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
-	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh; the new token is revoked")
+	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh")
 	errStore      = errors.New("token store") // the store fails during a refresh
 )
-
-// answered reports whether err, of a read, says something about the entry. Otherwise the
-// store has not answered.
-func answered(err error) bool {
-	return errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrUnreadable) ||
-		errors.As(err, new(*tokenstore.UnknownKeyError))
-}
 
 // cause returns the stable word for err in events.
 func cause(err error) string {

@@ -49,7 +49,14 @@ func (h *hookStore) Put(ctx context.Context, k tokenstore.Key, b []byte) (v toke
 }
 
 func (h *hookStore) Replace(ctx context.Context, k tokenstore.Key, o tokenstore.Version, b []byte) (v tokenstore.Version, err error) {
-	err = h.call(ctx, "replace", func() error { v, err = h.Store.Replace(ctx, k, o, b); return err })
+	op := "replace"
+	if strings.HasPrefix(k.Provider, ".") {
+		op = "owner"
+	}
+	err = h.call(ctx, op, func() error { v, err = h.Store.Replace(ctx, k, o, b); return err })
+	if err != nil {
+		v = "" // as stores do
+	}
 	return
 }
 

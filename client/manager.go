@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -67,19 +68,12 @@ const (
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
-	vault         *tokenstore.Vault
-	providers     map[string]provider.Provider
-	spaces        map[string]string // of providers that share accounts, see space
-	transport     http.RoundTripper
-	own           *http.Transport // transport, if the Manager made it
-	refreshBefore time.Duration
-	lease         time.Duration
-	timeout       time.Duration
-	events        event.Func
-	logger        *slog.Logger
-	now           func() time.Time
-
-	users table
+	cfg       Config // with its defaults
+	providers map[string]provider.Provider
+	spaces    map[string]string // of providers that share accounts, see space
+	own       *http.Transport   // cfg.Transport, if the Manager made it
+	lease     time.Duration
+	users     table
 
 	base     context.Context // of background work: Close ends it last
 	cancel   context.CancelFunc
@@ -87,20 +81,25 @@ type Manager struct {
 	stop     context.CancelFunc
 	mu       sync.Mutex // guards stop against spawn
 	wg       sync.WaitGroup
+	cut      atomic.Bool // Close has ended base during background work
 }
 
 // New returns a Manager. It reports all configuration errors at once.
 func New(c Config) (*Manager, error) {
 	faults := configerr.For("client")
-	if c.Vault == nil {
-		faults.Add("Config.Vault", "is missing")
-	}
-	if len(c.Providers) == 0 {
-		faults.Add("Config.Providers", "is empty")
+	faults.AddIf(c.Vault == nil, "Config.Vault", "is missing")
+	faults.AddIf(len(c.Providers) == 0, "Config.Providers", "is empty")
+	faults.AddIf(c.RefreshBefore < 0, "Config.RefreshBefore", "is negative")
+	faults.AddIf(c.Timeout < 0, "Config.Timeout", "is negative")
+	c.RefreshBefore = cmp.Or(c.RefreshBefore, 5*time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	m := &Manager{
-		vault: c.Vault, providers: make(map[string]provider.Provider), spaces: make(map[string]string),
-		events: c.OnEvent, logger: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), now: c.Now,
+		cfg: c, lease: max(3*c.Timeout, c.Timeout+2*leaseMargin),
+		providers: make(map[string]provider.Provider), spaces: make(map[string]string),
 		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
 	for i, p := range c.Providers {
@@ -110,40 +109,20 @@ func New(c Config) (*Manager, error) {
 			continue
 		}
 		faults.CheckProviderName(field, p.Name())
-		if m.providers[p.Name()] != nil {
-			faults.Add(field, "has the name %q of another provider", p.Name())
-		}
+		faults.AddIf(m.providers[p.Name()] != nil, field, "has the name %q of another provider", p.Name())
 		m.providers[p.Name()] = p
 		if provider.IsX(p) {
 			m.spaces[p.Name()] = "x"
 		}
 	}
-	duration := func(name string, d, byDefault time.Duration) time.Duration {
-		if d < 0 {
-			faults.Add("Config."+name, "is negative")
-		}
-		return cmp.Or(d, byDefault)
-	}
-	m.refreshBefore = duration("RefreshBefore", c.RefreshBefore, 5*time.Minute)
-	m.timeout = duration("Timeout", c.Timeout, 10*time.Second)
-	m.lease = max(3*m.timeout, m.timeout+2*leaseMargin)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	m.transport = c.Transport
-	switch t := c.Transport.(type) {
-	case nil:
-		m.own = transport.New()
-		m.transport = m.own
-	case *http.Transport:
-		if t.ResponseHeaderTimeout == 0 {
-			m.own = t.Clone()
-			m.own.ResponseHeaderTimeout = transport.HeaderTimeout
-			m.transport = m.own
-		}
-	}
-	if m.now == nil {
-		m.now = time.Now
+	m.cfg.Transport = cmp.Or[http.RoundTripper](c.Transport, transport.New())
+	if t, ok := m.cfg.Transport.(*http.Transport); ok && (c.Transport == nil || t.ResponseHeaderTimeout == 0) {
+		m.own = t.Clone()
+		m.own.ResponseHeaderTimeout = transport.HeaderTimeout
+		m.cfg.Transport = m.own
 	}
 	m.base, m.cancel = context.WithCancel(context.Background())
 	m.stopping, m.stop = context.WithCancel(context.Background())
@@ -161,8 +140,8 @@ func New(c Config) (*Manager, error) {
 //
 // A 401 for a token that should be valid makes one refresh, and one retry if the request has
 // no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
-// possible now. If a token without refresh token is refused for good, by
-// [provider.Provider.RejectsToken], that is [ErrReauthRequired].
+// possible now. If [provider.Provider.RejectsToken] refuses a token that has no refresh
+// token, that is [ErrReauthRequired].
 //
 // Without key.AccountID every request fails. The requests of a nil Manager's client fail
 // with [ErrNoUser].
@@ -195,13 +174,14 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.stop()
 	m.mu.Unlock()
 
-	inTime := context.AfterFunc(ctx, m.cancel)
+	stop := context.AfterFunc(ctx, m.cancel)
 	m.wg.Wait()
+	stop()
 	m.cancel()
 	if m.own != nil {
 		m.own.CloseIdleConnections()
 	}
-	if !inTime() {
+	if m.cut.Load() && ctx.Err() != nil {
 		return fmt.Errorf("client: closed before the refreshes in progress had ended: %w", ctx.Err())
 	}
 	return nil
@@ -214,7 +194,12 @@ func (m *Manager) spawn(f func()) bool {
 	if m.stopping.Err() != nil {
 		return false
 	}
-	m.wg.Go(f)
+	m.wg.Go(func() {
+		f()
+		if m.base.Err() != nil {
+			m.cut.Store(true)
+		}
+	})
 	return true
 }
 
@@ -226,25 +211,15 @@ func (m *Manager) pause(d time.Duration) bool {
 	return m.stopping.Err() == nil
 }
 
-// bound bounds calls to the store, unless ctx ends sooner.
+// bound bounds calls to the store.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	d := min(storeTimeout, m.timeout)
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, d)
-}
-
-func (m *Manager) read(ctx context.Context, key tokenstore.Key) (tokenstore.Token, tokenstore.Version, error) {
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	return m.vault.Get(ctx, key)
+	return context.WithTimeout(ctx, min(storeTimeout, m.cfg.Timeout))
 }
 
 func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	return m.vault.List(ctx, userID)
+	return m.cfg.Vault.List(ctx, userID)
 }
 
 // retry calls write until its error is not [tokenstore.ErrConflict], after random pauses.
@@ -259,13 +234,13 @@ func retry(write func() error) error {
 }
 
 func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err error) {
-	m.logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
+	m.cfg.Logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
 // tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
-	m.events.Tell(ctx, event.Event{
-		Kind: kind, Time: m.now(), Duration: time.Since(began),
+	m.cfg.OnEvent.Tell(ctx, event.Event{
+		Kind: kind, Time: m.cfg.Now(), Duration: time.Since(began),
 		Provider: key.Provider, UserID: key.UserID, Cause: cause(err), Err: err,
 	})
 }

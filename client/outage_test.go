@@ -157,7 +157,7 @@ func TestSlowStoreAtLease(t *testing.T) {
 			w.Errorf("X had %v to answer, want the default of 10s", left)
 		}
 		time.Sleep(3 * time.Hour)
-		w.pool.timeout, w.pool.lease = 25*time.Second, 27*time.Second
+		w.pool.cfg.Timeout, w.pool.lease = 25*time.Second, 27*time.Second
 		w.store.hook(func(_ context.Context, op string) error {
 			if op == "lease" {
 				time.Sleep(4 * time.Second)
@@ -171,10 +171,19 @@ func TestSlowStoreAtLease(t *testing.T) {
 	})
 }
 
+// TestAskAfterLease: the store answers when the lease has almost ended.
 func TestAskAfterLease(t *testing.T) {
 	bubble(t, func(w *world) {
-		if _, err := w.pool.ask(user, w.x.signIn(), time.Now().Add(-time.Minute)); !errors.Is(err, context.DeadlineExceeded) {
-			w.Errorf("ask after the lease: %v", err)
+		w.signIn()
+		time.Sleep(3 * time.Hour)
+		w.store.after = func(op string) error {
+			if op == "lease" {
+				time.Sleep(w.pool.lease - leaseMargin)
+			}
+			return nil
+		}
+		if err := w.wantErr(ErrUnavailable); !errors.Is(err, context.DeadlineExceeded) {
+			w.Errorf("the cause is not inside: %v", err)
 		}
 		w.wantAsked(0)
 	})
@@ -215,27 +224,24 @@ func TestStoreAwayDuringRefresh(t *testing.T) {
 	})
 }
 
-type incomplete struct {
-	*service
-	fresh tokenstore.Token
-}
+// incomplete is a provider whose answer has no access token.
+type incomplete struct{ *service }
 
-func (i *incomplete) Refresh(context.Context, tokenstore.Token) (tokenstore.Token, error) {
-	return i.fresh, nil
+func (i incomplete) Refresh(context.Context, tokenstore.Token) (tokenstore.Token, error) {
+	return tokenstore.Token{RefreshToken: "r"}, nil
 }
 
 func TestIncompleteAnswers(t *testing.T) {
 	bubble(t, func(w *world) {
-		old := w.x.signIn()
-		p := &incomplete{service: w.x, fresh: tokenstore.Token{AccessToken: "fresh"}}
-		w.pool.providers["x"] = p
-		got, err := w.pool.ask(user, old, time.Now())
-		if err != nil || got.RefreshToken != old.RefreshToken || got.AccountID != "12" || !got.HasScopes("tweet.read") {
-			w.Errorf("ask = %v, %v", got, err)
+		w.signIn()
+		w.pool.providers["x"] = incomplete{w.x}
+		time.Sleep(3 * time.Hour)
+		if err := w.wantErr(ErrUnavailable); !strings.Contains(err.Error(), "no access token") {
+			w.Errorf("the cause is not inside: %v", err)
 		}
-		p.fresh = tokenstore.Token{RefreshToken: "r"}
-		if _, err := w.pool.ask(user, old, time.Now()); err == nil {
-			w.Error("an answer without access token is accepted")
+		if got := w.stored(); got.AccessToken != "access-1" {
+			w.Errorf("stored: %v", got)
 		}
+		w.wantEvents("refresh_failed:unavailable")
 	})
 }

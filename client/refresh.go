@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -21,35 +22,65 @@ import (
 //	ask:  lease the entry's version, and send the refresh token to the provider
 //	save: replace that version by the new token, then let requests use it
 //
-// Among processes, only the holder of the lease asks. The others wait and read again.
-//
-// The store decides by versions: a step that finds a changed entry returns errChanged, and
-// the loop begins again. Memory keeps what was read only if this process has not changed
-// the entry since, see slot.gen.
+// Among processes, only the holder of the lease asks. The others wait and read again. A step
+// that finds a changed entry returns errChanged, and the loop begins again. Memory keeps what
+// was read only if this process has not changed the entry since, see slot.gen.
 //
 // The provider's answer spends the old refresh token. If the store is away then, requests
-// get the result, and the call goes on until the store has the new token. So no other call
-// of this process asks before.
+// get the new token, and the call goes on until the store has it. So no other call of this
+// process asks before.
 
 const (
-	// After a failed refresh, the pause before the next one, doubled each time.
-	askFirst = 500 * time.Millisecond
-	askMost  = 10 * time.Second
-	// X's API has answered 401 to good tokens for a day. So a 401 triggers no refresh for
-	// this time after the last one that it has triggered, doubled each time, unless a
-	// request succeeds.
+	maxSpread   = 30 * time.Second       // of the times when tokens are refreshed
+	rereadAfter = 5 * time.Minute        // of a token that does not expire: another replica may delete it
+	askFirst    = 500 * time.Millisecond // the pause after a failed refresh, doubled each time
+	askMost     = 10 * time.Second
+	limitMost   = time.Hour              // the longest pause for a rate limit: X's windows are 15 minutes or a day
+	pollEvery   = 100 * time.Millisecond // while another process refreshes
+	saveEvery   = time.Second            // while the store does not accept a new token
+	lookPause   = time.Minute            // between attempts in the background
+
+	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
+	// triggered, no 401 triggers another for this time, doubled each time, unless a request
+	// succeeds.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
-	// The longest pause for a rate limit. X's windows are 15 minutes or a day.
-	limitMost = time.Hour
-	// The pause between reads while another process refreshes.
-	pollEvery = 100 * time.Millisecond
-	// The pause between attempts to store a new token.
-	saveEvery = time.Second
+
 	// minLife is how long a new token is used, even after expires_in 0. Without it, every
 	// request would make a refresh.
 	minLife = 10 * time.Second
 )
+
+// remember makes a cached of a token that was read or obtained now.
+func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
+	c, now := &cached{token: t, version: v}, m.cfg.Now()
+	switch {
+	case t.Expiry.IsZero():
+		c.lookAt = now.Add(rereadAfter)
+	case t.RefreshToken == "":
+		c.lookAt = t.Expiry
+	default:
+		ahead := m.cfg.RefreshBefore
+		if life := t.Expiry.Sub(t.ObtainedAt); !t.ObtainedAt.IsZero() {
+			ahead = min(ahead, life/2)
+		}
+		c.lookAt = t.Expiry.Add(-ahead - rand.N(min(max(ahead, 0)/10, maxSpread)+1))
+	}
+	return c
+}
+
+// pause is a time in which the provider is not asked.
+type pause struct {
+	length time.Duration
+	until  time.Time
+	err    error
+}
+
+// extend begins the next pause, which is twice as long as the one before.
+func (p *pause) extend(now time.Time, least, most time.Duration) {
+	p.length = min(max(2*p.length, least), most)
+	p.until = now.Add(p.length)
+}
 
 // refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
@@ -61,7 +92,7 @@ type refreshRequest struct {
 
 // meets reports whether c, which is in memory, satisfies the request. c may be nil.
 func (m *Manager) meets(req refreshRequest, c *cached) bool {
-	return c.good(m.now()) && c != req.old && c.token.AccessToken != req.bad
+	return c.good(m.cfg.Now()) && c != req.old && c.token.AccessToken != req.bad
 }
 
 // refresh is the call of a slot.
@@ -71,9 +102,8 @@ type refresh struct {
 	req   refreshRequest
 	began time.Time
 
-	done chan struct{} // closed when res and err are set
-	res  *cached       // for the request that has started the call
-	err  error         // for the others, if the token is not stored yet
+	done chan struct{} // closed when memory has the result, and err is set
+	err  error
 
 	gen     uint64 // the slot's before read
 	found   *cached
@@ -86,49 +116,39 @@ type refresh struct {
 // errChanged is for a step that found another entry than the one that was read.
 var errChanged = errors.New("the entry has changed")
 
-// join returns the refresh of s in progress, or starts one for req. It returns nothing if a
-// refresh has ended since the caller looked at memory.
-func (m *Manager) join(s *slot, req refreshRequest) (call *refresh, started bool, err error) {
+// join returns the refresh of s in progress, or starts one for req. It returns the token in
+// memory instead, if that satisfies req by now.
+func (m *Manager) join(s *slot, req refreshRequest) (*cached, *refresh, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.call != nil || m.meets(req, s.cur.Load()) {
-		return s.call, false, nil
+	if c := s.cur.Load(); m.meets(req, c) {
+		return c, nil, nil
 	}
-	call = &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
-	if !m.spawn(call.run) {
-		return nil, false, ErrClosed
+	if s.call == nil {
+		call := &refresh{m: m, s: s, req: req, began: time.Now(), done: make(chan struct{}), err: errChanged}
+		if !m.spawn(call.run) {
+			return nil, nil, ErrClosed
+		}
+		s.call = call
 	}
-	s.call = call
-	return call, true, nil
+	return nil, s.call, nil
 }
 
 // acquire returns a token that satisfies req. It waits until ctx ends.
 func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*cached, error) {
 	for ctx.Err() == nil {
-		if c := s.cur.Load(); m.meets(req, c) {
-			return c, nil
-		}
-		call, started, err := m.join(s, req)
-		if err != nil {
-			return nil, err
-		}
+		c, call, err := m.join(s, req)
 		if call == nil {
-			continue
+			return c, err
 		}
 		select {
 		case <-call.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		switch {
-		case started && call.res != nil:
-			return call.res, nil
-		case started, errors.Is(call.err, ErrReauthRequired):
-			return nil, call.err
-		case call.err == nil, errors.Is(call.err, ErrNotRefreshable), m.meets(req, s.cur.Load()),
-			req.explicit && !call.asked:
-			// The call was for another request. Look at memory, and make one for req.
-		default:
+		// A call for another request may not have done what req needs.
+		again := call.req != req && (errors.Is(call.err, ErrNotRefreshable) || req.explicit && !call.asked)
+		if call.err != nil && !m.meets(req, s.cur.Load()) && (!again || errors.Is(call.err, ErrReauthRequired)) {
 			return nil, call.err
 		}
 	}
@@ -152,18 +172,24 @@ func (m *Manager) Refresh(ctx context.Context, key tokenstore.Key) error {
 
 func (r *refresh) run() {
 	for r.err == errChanged { //nolint:errorlint // never wrapped
-		r.res, r.err = r.read()
+		r.err = r.read()
 	}
 	if r.unsaved {
 		close(r.done)
-		r.saveLater()
+	} else {
+		defer close(r.done)
+	}
+	// When the Manager is closed, it tries once more.
+	for open := true; open && r.unsaved; {
+		open = r.m.pause(saveEvery)
+		_ = r.save()
+	}
+	if r.unsaved {
+		r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", r.err)
 	}
 	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
 	r.s.call = nil
-	r.s.mu.Unlock()
-	if !r.unsaved {
-		close(r.done)
-	}
 }
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
@@ -171,22 +197,21 @@ func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.ke
 func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
 // publish gives c to the requests, unless something has changed since read.
-func (r *refresh) publish(c *cached) (*cached, error) {
+func (r *refresh) publish(c *cached) error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	if r.s.gen != r.gen {
-		return nil, errChanged
+		return errChanged
 	}
 	r.s.cur.Store(c)
-	if c.again != nil {
-		return nil, c.again
-	}
-	return c, nil
+	return c.again
 }
 
 // load reads the entry of s for memory. It returns nil if the store has not answered.
 func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
-	t, v, err := m.read(ctx, s.key)
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	t, v, err := m.cfg.Vault.Get(ctx, s.key)
 	known := s.cur.Load()
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrUnreadable):
@@ -194,7 +219,7 @@ func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	case err != nil:
 		// If a secret is missing from Secrets, the operator can add it. A sign-in would
 		// overwrite a token that is not lost.
-		return nil, unavailable(err)
+		return nil, unavailable("", err)
 	case t.NeedsReauth:
 		err = reauthRequired(errMarked)
 	case t.AccountID != "" && t.AccountID != s.key.AccountID:
@@ -202,18 +227,16 @@ func (m *Manager) load(ctx context.Context, s *slot) (*cached, error) {
 	case known != nil && known.again != nil && known.version == v:
 		return known, known.again
 	default:
-		c := m.remember(t)
-		c.version = v
-		return c, nil
+		return m.remember(t, v), nil
 	}
 	return &cached{token: t, again: err}, err
 }
 
 // read reads the entry and compares it with the request.
-func (r *refresh) read() (*cached, error) {
+func (r *refresh) read() error {
 	m, s := r.m, r.s
 	s.mu.Lock()
-	gen := s.gen
+	r.gen = s.gen
 	s.mu.Unlock()
 	c, err := m.load(m.base, s)
 	if c == nil {
@@ -222,10 +245,10 @@ func (r *refresh) read() (*cached, error) {
 			text = "a secret is missing from Secrets, and the token cannot be read"
 		}
 		r.log(slog.LevelError, text, err)
-		return nil, err
+		return err
 	}
-	r.found, r.version, r.gen = c, c.version, gen
-	now := m.now()
+	r.found, r.version = c, c.version
+	now := m.cfg.Now()
 	works, refreshable := c.good(now), m.refreshable(s.key, c.token)
 	soon := r.req.old != nil && refreshable && !now.Before(c.lookAt)
 	switch {
@@ -236,7 +259,7 @@ func (r *refresh) read() (*cached, error) {
 	case refreshable:
 		return r.ask()
 	case works && r.req.dead == nil:
-		return nil, ErrNotRefreshable
+		return ErrNotRefreshable
 	}
 	return r.refuse(cmp.Or(r.req.dead, errNoSecret))
 }
@@ -245,211 +268,170 @@ func (r *refresh) read() (*cached, error) {
 func (r *refresh) delayed() error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	p, now := r.s.pause, r.m.now()
+	p, now := r.s.pause, r.m.cfg.Now()
 	switch {
 	case now.Before(p.until) && (!r.req.explicit || errors.Is(p.err, provider.ErrRateLimited)):
 		return p.err
 	case now.Before(r.s.quiet.until) && r.req.bad != "" && !r.req.explicit:
-		return unavailable(errQuiet)
+		return unavailable("", errQuiet)
 	}
 	return nil
 }
 
-// ask leases the entry and asks the provider.
-func (r *refresh) ask() (*cached, error) {
+// ask leases the entry and sends its refresh token to the provider.
+func (r *refresh) ask() error {
 	if err := r.delayed(); err != nil {
-		return nil, err
+		return err
 	}
-	m, key := r.m, r.s.key
-	asked := time.Now()
-	ctx, cancel := m.bound(m.base)
-	lease, err := m.vault.Lease(ctx, key, r.version, m.lease)
-	cancel()
+	m, key, asked := r.m, r.s.key, time.Now()
+	store, cancel := m.bound(m.base)
+	defer cancel()
+	lease, err := m.cfg.Vault.Lease(store, key, r.version, m.lease)
 	switch waited := time.Since(r.began); {
+	case err == nil:
 	case !errors.Is(err, tokenstore.ErrLeased) && !errors.Is(err, tokenstore.ErrConflict):
+		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
 	case waited > 3*m.lease:
 		return r.postpone(fmt.Errorf("other processes have been refreshing this token for %v", waited))
 	case m.pause(pollEvery):
-		return nil, errChanged
+		return errChanged
 	default:
-		return nil, ErrClosed
-	}
-	if err != nil {
-		return r.postpone(fmt.Errorf("%w: %w", errStore, err))
+		return ErrClosed
 	}
 	r.asked = true
-	t, err := m.ask(key, r.found.token, asked)
+	// The provider's answer comes before the lease ends, however slow the store was.
+	ctx, cancel := context.WithTimeout(m.base, min(m.cfg.Timeout, m.lease-leaseMargin-time.Since(asked)))
+	defer cancel()
+	t, err := tokenstore.Token{}, ctx.Err()
+	if err == nil {
+		t, err = m.providers[key.Provider].(provider.Refresher).Refresh(ctx, r.found.token)
+	}
 	if errors.Is(err, provider.ErrTokenRefused) {
 		return r.refuse(err)
 	}
+	if err == nil && t.AccessToken == "" {
+		err = errors.New("the provider's answer has no access token")
+	}
 	if err != nil {
-		ctx, cancel := m.bound(m.base)
+		store, cancel := m.bound(m.base)
 		defer cancel()
-		_ = m.vault.Release(ctx, key, lease) // otherwise it runs out
+		_ = m.cfg.Vault.Release(store, key, lease) // otherwise it runs out
 		return r.postpone(err)
 	}
-	r.fresh = m.remember(t)
+	if least := m.cfg.Now().Add(minLife); !t.Expiry.IsZero() && t.Expiry.Before(least) {
+		t.Expiry = least
+	}
+	r.fresh = m.remember(t, "")
 	r.s.mu.Lock()
 	r.s.unsaved = r.fresh
 	if r.req.bad != "" && !r.req.explicit {
-		r.s.quiet.extend(m.now(), quietFirst, quietMost)
+		r.s.quiet.extend(m.cfg.Now(), quietFirst, quietMost)
 	}
 	r.s.mu.Unlock()
 	return r.save()
 }
 
-// ask sends t's refresh token to the provider. asked is the time when the lease was
-// requested: the call ends before the lease, however slow the store was.
-func (m *Manager) ask(key tokenstore.Key, t tokenstore.Token, asked time.Time) (tokenstore.Token, error) {
-	ctx, cancel := context.WithTimeout(m.base, min(m.timeout, m.lease-leaseMargin-time.Since(asked)))
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return t, err
-	}
-	fresh, err := m.providers[key.Provider].(provider.Refresher).Refresh(ctx, t)
-	if err != nil {
-		return t, err
-	}
-	if fresh.AccessToken == "" {
-		return t, errors.New("the provider's answer has no access token")
-	}
-	if least := m.now().Add(minLife); !fresh.Expiry.IsZero() && fresh.Expiry.Before(least) {
-		fresh.Expiry = least
-	}
-	// RFC 6749, sections 5.1 and 6: an omitted scope or refresh token is unchanged.
-	fresh.RefreshToken = cmp.Or(fresh.RefreshToken, t.RefreshToken)
-	fresh.AccountID = cmp.Or(fresh.AccountID, t.AccountID)
-	if fresh.Scopes == nil {
-		fresh.Scopes = t.Scopes
-	}
-	if fresh.Username == "" && fresh.Name == "" {
-		fresh.Username, fresh.Name = t.Username, t.Name
-	}
-	return fresh, nil
-}
-
-// refuse records that only a new sign-in helps. The store keeps that, so no process asks
-// the provider again.
-func (r *refresh) refuse(why error) (*cached, error) {
+// refuse stores that only a new sign-in helps, so that no process asks the provider again.
+func (r *refresh) refuse(why error) error {
 	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
 	c.token.NeedsReauth = true
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, c.token)
+	_, err := r.m.cfg.Vault.Replace(ctx, r.s.key, r.version, c.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		return nil, errChanged
+		return errChanged
 	}
 	if err != nil {
 		c.version = r.version
 		r.log(slog.LevelError, "that the user has to sign in again could not be stored", err)
 	}
-	if _, err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
+	if err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
 		r.log(slog.LevelInfo, "the user has to sign in again", why)
 		r.tell(event.NeedsReauth, why)
 	}
-	return nil, err
+	return err
 }
 
 // postpone ends a refresh that may succeed later. Requests get the same error until the
 // pause is over. A failure of the store makes no pause.
-func (r *refresh) postpone(err error) (*cached, error) {
+func (r *refresh) postpone(err error) error {
 	level := slog.LevelWarn
 	if errors.Is(err, provider.ErrRefused) {
 		level = slog.LevelError // only the operator can solve this
 	}
 	r.log(level, "the token was not refreshed", err)
 	r.tell(event.RefreshFailed, err)
-	out := unavailable(err)
 	if errors.Is(err, errStore) {
-		return nil, out
+		return unavailable("", err)
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	p, now := &r.s.pause, r.m.now()
+	p, now := &r.s.pause, r.m.cfg.Now()
 	p.extend(now, askFirst, askMost)
 	if pe := (*provider.Error)(nil); errors.As(err, &pe) {
 		p.until = now.Add(max(p.length, min(pe.RetryAt.Sub(now), limitMost)))
 	}
-	p.err = out
-	return nil, out
+	p.err = unavailable("", err)
+	return p.err
 }
 
 // save stores the new token before it is used, unless another one was stored since read.
-func (r *refresh) save() (*cached, error) {
+func (r *refresh) save() error {
 	ctx, cancel := r.m.bound(r.m.base)
 	defer cancel()
-	_, err := r.m.vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
+	_, err := r.m.cfg.Vault.Replace(ctx, r.s.key, r.version, r.fresh.token)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		var t tokenstore.Token
-		var v tokenstore.Version
-		t, v, err = r.m.vault.Get(ctx, r.s.key)
-		switch {
-		case err == nil && t.AccessToken == r.fresh.token.AccessToken:
+		now, v, unread := r.m.cfg.Vault.Get(ctx, r.s.key)
+		switch err = unread; {
+		case err == nil && now.AccessToken == r.fresh.token.AccessToken:
 			// An earlier attempt was stored, and its answer was lost.
-		case err == nil && r.replaces(t):
+		case err == nil && r.replaces(now):
 			r.version = v
 			return r.save()
-		case err == nil || answered(err):
-			return r.superseded()
+		case v != "", errors.Is(err, tokenstore.ErrNotFound):
+			return r.superseded(v == "")
 		default:
 			r.gen = math.MaxUint64 // no request may use the token: the entry may have another
 		}
 	}
 	if err != nil {
-		err = unavailable(fmt.Errorf("%w: %w", errStore, err))
-		if r.unsaved {
-			return nil, err
+		err = unavailable("", fmt.Errorf("%w: %w", errStore, err))
+		if !r.unsaved {
+			r.unsaved = true
+			r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
+			_ = r.publish(r.fresh)
 		}
-		r.unsaved = true
-		r.log(slog.LevelError, "a refreshed token could not be stored; keeping it in memory and trying again", err)
-		c, _ := r.publish(r.fresh)
-		return c, err
+		return err
 	}
 	r.tell(event.Refreshed, nil)
+	r.unsaved = false
 	r.s.mu.Lock()
 	r.s.pause, r.s.unsaved = pause{}, nil
 	r.s.mu.Unlock()
 	return r.publish(r.fresh)
 }
 
-// replaces reports whether the new token replaces t, which is a later version of the spent
-// token: sealed with another secret, or refused. While the store was away, another process
-// may have sent the spent refresh token.
+// replaces reports whether t is a later version of the spent token: sealed with another
+// secret, or refused, because another process has sent the spent refresh token.
 func (r *refresh) replaces(t tokenstore.Token) bool {
 	old := r.found.token
 	same := t.AccessToken == old.AccessToken && t.RefreshToken == old.RefreshToken
 	return t.ObtainedAt.Equal(old.ObtainedAt) && (same || t.NeedsReauth && !old.ObtainedAt.IsZero())
 }
 
-// superseded revokes the new token: another sign-in or a sign-out came first.
-func (r *refresh) superseded() (*cached, error) {
+// superseded drops the new token, because a sign-in or a sign-out came first. It revokes the
+// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced.
+func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.tell(event.RefreshFailed, errSuperseded)
-	s := r.s
-	s.mu.Lock()
-	if s.unsaved != nil { // otherwise Revoke has taken it
-		s.unsaved = nil
-		r.m.wg.Go(func() {
-			ctx, cancel := context.WithTimeout(r.m.base, r.m.timeout)
-			defer cancel()
-			r.m.revokeAt(ctx, s.key, r.fresh.token)
-		})
+	r.unsaved = false
+	r.s.mu.Lock()
+	known := r.s.unsaved != nil // otherwise Revoke has taken it
+	r.s.unsaved = nil
+	r.s.cur.CompareAndSwap(r.fresh, nil)
+	r.s.mu.Unlock()
+	if known && signedOut {
+		r.m.revokeAt(r.m.base, r.s.key, r.fresh.token)
 	}
-	s.cur.CompareAndSwap(r.fresh, nil)
-	s.mu.Unlock()
-	return nil, errChanged
-}
-
-// saveLater tries until the store answers. When the Manager is closed, it tries once more.
-func (r *refresh) saveLater() {
-	for open := true; open; {
-		open = r.m.pause(saveEvery)
-		_, err := r.save()
-		if !errors.Is(err, ErrUnavailable) {
-			return
-		}
-		if !open {
-			r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", err)
-		}
-	}
+	return errChanged
 }

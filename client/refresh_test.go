@@ -388,7 +388,7 @@ func TestRefreshBeforeIsSpread(t *testing.T) {
 		seen := map[time.Duration]bool{}
 		for range 1000 {
 			token := tokenstore.Token{RefreshToken: "r", ObtainedAt: now, Expiry: now.Add(2 * time.Hour)}
-			ahead := token.Expiry.Sub(w.pool.remember(token).lookAt)
+			ahead := token.Expiry.Sub(w.pool.remember(token, "").lookAt)
 			if ahead < 5*time.Minute || ahead > 330*time.Second {
 				w.Fatalf("refreshed %v before expiry", ahead)
 			}
@@ -404,7 +404,7 @@ func TestRefreshBeforeIsSpread(t *testing.T) {
 		} {
 			for range 100 {
 				short := tokenstore.Token{RefreshToken: "r", ObtainedAt: now, Expiry: now.Add(life)}
-				at := w.pool.remember(short).lookAt.Sub(now)
+				at := w.pool.remember(short, "").lookAt.Sub(now)
 				if latest := max(life/2, life-5*time.Minute); at < early || at > latest {
 					w.Errorf("a token that lives %v is refreshed after %v", life, at)
 				}
@@ -425,5 +425,3 @@ func TestEarlyRefreshFindsAnothers(t *testing.T) {
 		w.wantAsked(0)
 	})
 }
-
-// incomplete answers refreshes with what RFC 6749 demands and no more.

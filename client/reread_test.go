@@ -143,7 +143,7 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 			w.signIn()
 			w.wantToken(fmt.Sprintf("access-%d", w.x.issued))
 			reads := w.store.count("get")
-			if call, started, err := w.pool.join(s, g); started || call != nil || err != nil {
+			if c, call, err := w.pool.join(s, g); c != s.cur.Load() || call != nil || err != nil {
 				t.Errorf("%s: another refresh began, %v", name, err)
 			}
 			if c, err := w.pool.acquire(w.Context(), w.pool.users.get(user), g); err != nil || c != s.cur.Load() {
@@ -153,7 +153,7 @@ func TestALateCallerDoesNotReadAgain(t *testing.T) {
 				t.Errorf("%s: %d reads", name, n)
 			}
 		}
-		if _, started, _ := w.pool.join(s, refreshRequest{old: s.cur.Load()}); !started {
+		if _, call, _ := w.pool.join(s, refreshRequest{old: s.cur.Load()}); call == nil {
 			t.Error("what memory holds now was taken for the store's")
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,19 +16,19 @@ import (
 // is not an error. After the last token of an account that the user owns, see
 // [PutOptions].Own, another user may connect the account.
 //
-// A refresh in progress, here or in another process, revokes its result. The provider is
-// asked for at most two seconds, and a failure is only an [event.RevokeFailed]. An error
-// means that the token may still be stored. If it was known, the provider was asked all the
-// same. Revoke does not stop when ctx ends.
+// A refresh in progress, here or in another process, revokes its result, unless a new sign-in
+// was stored before it ended. The provider is asked for at most two seconds, and a failure is
+// only an [event.RevokeFailed]. An error means that the token may still be stored. If it was
+// known, the provider was asked all the same. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, []tokenstore.Key{key}, true)
+	return m.revoke(ctx, key, []tokenstore.Key{key}, &tokenstore.Owner{})
 }
 
 // ReleaseAccount makes key's account free for every user of the application, also if no
 // token is left. It deletes and revokes the user's tokens of the account, by both of X's
 // protocols, as [Manager.Revoke] does. An account of another user stays that user's.
 func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error {
-	return m.revoke(ctx, key, m.siblings(key, key.UserID), true)
+	return m.revoke(ctx, key, m.siblings(key, key.UserID), &tokenstore.Owner{})
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
@@ -37,7 +36,7 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 // still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {
-		return m.revoke(ctx, key, m.siblings(key, key.UserID), false)
+		return m.revoke(ctx, key, m.siblings(key, key.UserID), nil)
 	}
 	ctx = context.WithoutCancel(ctx)
 	keys, err := m.keys(ctx, key.UserID)
@@ -66,19 +65,15 @@ func (m *Manager) DeleteUser(ctx context.Context, userID string) error {
 		err = m.removeAll(context.WithoutCancel(ctx), keys, "")
 	}
 	if err == nil {
-		err = m.vault.DeleteUser(ctx, userID, func(space, accountID string) error {
+		err = m.cfg.Vault.DeleteUser(ctx, userID, func(space, accountID string) error {
 			return m.forget(ctx, tokenstore.Key{Provider: space, UserID: userID, AccountID: accountID})
 		})
 	}
-	if err != nil {
-		return fmt.Errorf("client: deleting a user: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("client: deleting a user: ", err)
 }
 
-// revoke removes the tokens of keys. With release, key's account becomes free if the user
-// has no other token of it.
-func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, release bool) error {
+// revoke removes the tokens of keys, and then calls release with next.
+func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, next *tokenstore.Owner) error {
 	switch {
 	case m.stopping.Err() != nil:
 		return ErrClosed
@@ -86,13 +81,10 @@ func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenst
 		return errNoAccount
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := m.removeAll(ctx, keys, ""); err != nil || !release {
+	if err := m.removeAll(ctx, keys, ""); err != nil {
 		return err
 	}
-	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
-		return fmt.Errorf("client: the token was deleted, and the account still has its owner: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("the token was deleted, and the account still has its owner: ", m.release(ctx, key, next))
 }
 
 // removeAll removes the tokens of keys. It does not revoke the access token keep.
@@ -110,11 +102,12 @@ func (m *Manager) removeAll(ctx context.Context, keys []tokenstore.Key, keep str
 // tokens. It deletes the version that it has read, so each token is stored or revoked.
 func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) error {
 	var tokens []tokenstore.Token // the newest first
+	known := map[string]bool{"": true, keep: true}
 	add := func(t tokenstore.Token) {
-		known := slices.ContainsFunc(tokens, func(o tokenstore.Token) bool { return o.AccessToken == t.AccessToken })
-		if !known && t.AccessToken != "" && t.AccessToken != keep {
+		if !known[t.AccessToken] {
 			tokens = append(tokens, t)
 		}
+		known[t.AccessToken] = true
 	}
 	s := m.users.get(key)
 	s.mu.Lock()
@@ -122,7 +115,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 		add(s.unsaved.token)
 		s.unsaved = nil // a call that stores it meanwhile finds another version
 	}
-	if c := s.cur.Load(); c != nil && c.again == nil {
+	if c := s.cur.Load(); c != nil {
 		add(c.token)
 	}
 	s.mu.Unlock()
@@ -131,7 +124,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 	err := retry(func() error {
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
-		t, v, err := m.vault.Get(ctx, key)
+		t, v, err := m.cfg.Vault.Get(ctx, key)
 		if errors.Is(err, tokenstore.ErrNotFound) {
 			return nil
 		}
@@ -139,34 +132,31 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 			return err
 		}
 		add(t)
-		return m.vault.Delete(ctx, key, v)
+		return m.cfg.Vault.Delete(ctx, key, v)
 	})
 	m.drop(key) // a request may have read the entry before it was deleted
-	revoke, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	for _, t := range tokens {
-		m.revokeAt(revoke, key, t)
-	}
+	m.revokeAt(ctx, key, tokens...)
 	if unread != nil && len(tokens) == 0 {
 		m.tell(ctx, key, event.RevokeFailed, time.Now(), fmt.Errorf("%w: %w", errStore, unread))
 	}
-	if err != nil {
-		return fmt.Errorf("client: the token was not deleted: %w", unavailable(err))
-	}
-	return nil
+	return unavailable("the token was not deleted: ", err)
 }
 
-// revokeAt revokes t at the provider.
-func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, t tokenstore.Token) {
+// revokeAt revokes tokens at the provider, for at most two seconds.
+func (m *Manager) revokeAt(ctx context.Context, key tokenstore.Key, tokens ...tokenstore.Token) {
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
 	p := m.providers[key.Provider]
-	if p == nil || t.AccessToken == "" && t.RefreshToken == "" {
-		return
+	for _, t := range tokens {
+		if p == nil || t.AccessToken == "" {
+			continue
+		}
+		began, kind := time.Now(), event.Revoked
+		err := p.Revoke(ctx, t)
+		if err != nil {
+			kind = event.RevokeFailed
+			m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
+		}
+		m.tell(ctx, key, kind, began, err)
 	}
-	began, kind := time.Now(), event.Revoked
-	err := p.Revoke(ctx, t)
-	if err != nil {
-		kind = event.RevokeFailed
-		m.log(key, slog.LevelWarn, "a token was not revoked at the provider", err)
-	}
-	m.tell(ctx, key, kind, began, err)
 }

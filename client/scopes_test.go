@@ -55,6 +55,7 @@ func TestScopesOfATokenThatIsNotSavedYet(t *testing.T) {
 		w.wantMissing(anybody, "dm.read", 0, "dm.read")
 		fresh := w.x.signIn()
 		fresh.Scopes = []string{"tweet.read", "dm.read"}
+		w.store.hook(nil)
 		if err := w.pool.Put(w.Context(), user, fresh); err != nil {
 			w.Fatal(err)
 		}
@@ -63,7 +64,6 @@ func TestScopesOfATokenThatIsNotSavedYet(t *testing.T) {
 		if err != nil || !got.HasScopes("dm.read") {
 			w.Errorf("Token = %v, %v", got, err)
 		}
-		w.store.hook(nil)
 	})
 }
 

@@ -1,8 +1,6 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -77,7 +75,7 @@ func (t *sender) roundTrip(ctx context.Context, r *http.Request) (*http.Response
 }
 
 func (t *sender) send(s *slot, c *cached, r *http.Request) (*http.Response, error) {
-	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.transport, c.token, r)
+	resp, err := t.m.providers[t.key.Provider].RoundTrip(t.m.cfg.Transport, c.token, r)
 	if err != nil {
 		return nil, err
 	}
@@ -141,23 +139,18 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 			return resp, nil
 		}
 	}
-	// A short answer that was read to its end leaves the connection for the retry.
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
 	return t.send(s, fresh, again)
 }
 
 // refused returns an error if resp refuses the token for good. The whole body stays readable.
 func (t *sender) refused(resp *http.Response) error {
-	const most = 4 << 10
-	body := bufio.NewReaderSize(resp.Body, most)
-	head, _ := body.Peek(most)
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{body, resp.Body}
-	// The provider gets a copy, so it cannot change what the application reads.
-	if !t.m.providers[t.key.Provider].RejectsToken(resp, bytes.Clone(head)) {
+	}{io.MultiReader(strings.NewReader(string(head)), resp.Body), resp.Body}
+	if !t.m.providers[t.key.Provider].RejectsToken(resp, head) {
 		return nil
 	}
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
@@ -165,7 +158,7 @@ func (t *sender) refused(resp *http.Response) error {
 
 // token returns the token for a request.
 func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
-	c, now := s.cur.Load(), m.now()
+	c, now := s.cur.Load(), m.cfg.Now()
 	if !c.good(now) {
 		return m.acquire(ctx, s, refreshRequest{})
 	}
@@ -186,7 +179,7 @@ func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 	if err == nil || errors.Is(err, ErrReauthRequired) {
 		return fresh, err
 	}
-	s.next.Store(m.now().Add(lookPause).UnixNano())
+	s.next.Store(m.cfg.Now().Add(lookPause).UnixNano())
 	return c, ctx.Err()
 }
 

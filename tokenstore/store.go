@@ -122,13 +122,13 @@ type Store interface {
 	Get(ctx context.Context, key Key) (Entry, error)
 
 	// Put writes value whether or not there is an entry, ends any lease on the key and
-	// returns the new version. A sign-in uses it.
+	// returns the new version.
 	Put(ctx context.Context, key Key, value []byte) (Version, error)
 
 	// Replace writes value if the entry has version v, ends any lease on the key and
 	// returns the new version. If the entry has another version or was deleted, Replace
 	// returns [ErrConflict] and changes nothing. Replace needs no lease: a caller whose
-	// lease ran out may still write if no other caller did. A refresh uses it.
+	// lease ran out may still write if no other caller did. Sign-ins and refreshes use it.
 	//
 	// With the zero Version Replace creates an entry, and returns [ErrConflict] if there is
 	// one already. Of many concurrent creators one succeeds.

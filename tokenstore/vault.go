@@ -84,20 +84,10 @@ func (v *Vault) Get(ctx context.Context, key Key) (Token, Version, error) {
 	return t, version, err
 }
 
-// Put stores t whether or not there is an entry, like [Store.Put]. A sign-in uses it. It
-// refuses a key that lacks a part or has too long a part. It also refuses a token without
-// an access token, unless that token records a refusal (NeedsReauth).
+// Put stores t whether or not there is an entry, like [Store.Put]. It refuses a key that
+// lacks a part or has too long a part. It also refuses a token without an access token,
+// unless that token records a refusal (NeedsReauth).
 func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
-	switch {
-	case key.reserved():
-		return "", errReserved
-	case key.Provider == "" || key.UserID == "":
-		return "", errors.New("tokenstore: the key lacks its provider or its user (use the Key of the signed-in user)")
-	case key.AccountID == "":
-		return "", errors.New("tokenstore: the key lacks its account (Kit.Accounts lists the accounts of a user)")
-	case t.AccessToken == "" && !t.NeedsReauth:
-		return "", errors.New("tokenstore: the token has no access token (a token from Redacted cannot be stored)")
-	}
 	value, err := v.sealToken(key, t)
 	if err != nil {
 		return "", err
@@ -105,12 +95,9 @@ func (v *Vault) Put(ctx context.Context, key Key, t Token) (Version, error) {
 	return v.store.Put(ctx, key, value)
 }
 
-// Replace stores t if the entry has version old, like [Store.Replace]. A refresh uses it.
-// It creates no token: the zero Version is [ErrConflict].
+// Replace stores t if the entry has version old, like [Store.Replace]. Sign-ins and
+// refreshes use it. The zero Version creates the entry. Replace refuses what Put refuses.
 func (v *Vault) Replace(ctx context.Context, key Key, old Version, t Token) (Version, error) {
-	if old == "" || key.reserved() {
-		return "", ErrConflict
-	}
 	value, err := v.sealToken(key, t)
 	if err != nil {
 		return "", err
@@ -171,6 +158,16 @@ func (v *Vault) open(key Key, value []byte) ([]byte, error) {
 }
 
 func (v *Vault) sealToken(key Key, t Token) ([]byte, error) {
+	switch {
+	case key.reserved():
+		return nil, errReserved
+	case key.Provider == "" || key.UserID == "":
+		return nil, errors.New("tokenstore: the key lacks its provider or its user (use the Key of the signed-in user)")
+	case key.AccountID == "":
+		return nil, errors.New("tokenstore: the key lacks its account (Kit.Accounts lists the accounts of a user)")
+	case t.AccessToken == "" && !t.NeedsReauth:
+		return nil, errors.New("tokenstore: the token has no access token (a token from Redacted cannot be stored)")
+	}
 	plain, err := encodeToken(t)
 	if err != nil {
 		return nil, err

@@ -94,11 +94,10 @@ func TestVaultPassesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Replace(t.Context(), key, v1, Token{}); !errors.Is(err, ErrConflict) {
-		t.Errorf("Replace: %v", err)
-	}
-	if _, err := v.Replace(t.Context(), Key{Provider: "x", UserID: "nobody"}, "", Token{}); !errors.Is(err, ErrConflict) {
-		t.Errorf("Replace of no version made a token: %v", err)
+	for _, old := range []Version{v1, ""} {
+		if _, err := v.Replace(t.Context(), key, old, Token{AccessToken: "newer"}); !errors.Is(err, ErrConflict) {
+			t.Errorf("Replace of version %q: %v", old, err)
+		}
 	}
 	if got, version, _ := v.Get(t.Context(), key); got.AccessToken != "new" || version != v2 {
 		t.Errorf("Get = %q in %q", got.AccessToken, version)
@@ -326,7 +325,7 @@ func TestAVaultLeavesNotesAlone(t *testing.T) {
 	if _, err := v.Put(t.Context(), note, oauth2Token()); err == nil {
 		t.Error("Put: no error")
 	}
-	if _, err := v.Replace(t.Context(), note, version, oauth2Token()); !errors.Is(err, ErrConflict) {
+	if _, err := v.Replace(t.Context(), note, version, oauth2Token()); !errors.Is(err, errReserved) {
 		t.Errorf("Replace: %v", err)
 	}
 	if _, err := v.Lease(t.Context(), note, version, time.Minute); !errors.Is(err, ErrConflict) {
@@ -364,8 +363,12 @@ func TestPutRefusesWhatNobodyCouldUse(t *testing.T) {
 		"the zero token":          {good, Token{}, "no access token"},
 		"a token without secrets": {good, token.Redacted(), "Redacted"},
 	} {
-		if _, err := v.Put(t.Context(), tt.key, tt.token); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v", name, err)
+		_, put := v.Put(t.Context(), tt.key, tt.token)
+		_, replace := v.Replace(t.Context(), tt.key, "", tt.token)
+		for _, err := range []error{put, replace} {
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		if _, err := store.Get(t.Context(), tt.key); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: stored, %v", name, err)

@@ -163,9 +163,11 @@ type slowTokens struct {
 	*slowStore
 }
 
-func (s slowTokens) Put(ctx context.Context, key tokenstore.Key, value []byte) (tokenstore.Version, error) {
-	s.wait()
-	return s.Store.Put(ctx, key, value)
+func (s slowTokens) Replace(ctx context.Context, key tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
+	if !strings.HasPrefix(key.Provider, ".") {
+		s.wait()
+	}
+	return s.Store.Replace(ctx, key, v, value)
 }
 
 type slowSessions struct {

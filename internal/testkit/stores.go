@@ -78,13 +78,19 @@ func (s *TokenStore) Put(ctx context.Context, key tokenstore.Key, value []byte) 
 	if err := s.failing(); err != nil {
 		return "", err
 	}
-	v, err := s.Store.Put(ctx, key, value)
-	if err == nil {
+	return s.hold(key, value)(s.Store.Put(ctx, key, value))
+}
+
+// hold notes what a write without an error has stored.
+func (s *TokenStore) hold(key tokenstore.Key, value []byte) func(tokenstore.Version, error) (tokenstore.Version, error) {
+	return func(v tokenstore.Version, err error) (tokenstore.Version, error) {
 		s.mu.Lock()
-		s.held[key] = bytes.Clone(value)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if err == nil {
+			s.held[key] = bytes.Clone(value)
+		}
+		return v, err
 	}
-	return v, err
 }
 
 // Replace implements tokenstore.Store.
@@ -92,7 +98,7 @@ func (s *TokenStore) Replace(ctx context.Context, key tokenstore.Key, v tokensto
 	if err := s.failing(); err != nil {
 		return "", err
 	}
-	return s.Store.Replace(ctx, key, v, value)
+	return s.hold(key, value)(s.Store.Replace(ctx, key, v, value))
 }
 
 // List implements tokenstore.Store.
