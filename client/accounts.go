@@ -48,7 +48,9 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	if m.stopping.Err() != nil {
 		return nil, ErrClosed
 	}
-	all, err := m.list(ctx, userID)
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	all, err := m.cfg.Vault.List(ctx, userID)
 	if err != nil {
 		return nil, unavailable("", err)
 	}

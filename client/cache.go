@@ -39,10 +39,8 @@ type slot struct {
 	// unsaved is a token that X has given the call and the store does not have yet.
 	unsaved *cached
 	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
-	pause, quiet pause
-	// lackedAt is when the store was last read because of a missing scope, for a user with
-	// the SignedInAt lackedBy.
-	lackedBy, lackedAt time.Time
+	pause, quiet       pause
+	lackedBy, lackedAt time.Time // of the last read because of a missing scope, see mayReread
 }
 
 // drop forgets the token of key, because this process has changed the entry.
@@ -70,8 +68,7 @@ func (t *table) find(key tokenstore.Key) *slot {
 	return t.slots[key]
 }
 
-// get returns the slot of key, which it may have to make. A full table drops all slots that
-// have no refresh in progress.
+// get returns or makes the slot of key. A full table drops all slots without a refresh.
 func (t *table) get(key tokenstore.Key) *slot {
 	if s := t.find(key); s != nil {
 		return s

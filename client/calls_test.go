@@ -63,6 +63,13 @@ func TestPut(t *testing.T) {
 		if err := w.pool.Put(w.Context(), user, w.x.signIn()); !errors.Is(err, ErrUnavailable) {
 			w.Errorf("store away: %v", err)
 		}
+		w.store.hook(nil)
+		w.wantToken("access-2")
+		w.store.away() // nothing is written, and the token in memory still serves
+		if err := w.pool.Put(w.Context(), user, w.x.signIn()); !errors.Is(err, ErrUnavailable) {
+			w.Errorf("store away: %v", err)
+		}
+		w.wantToken("access-2")
 	})
 }
 

@@ -15,8 +15,7 @@ var (
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the token
 	// store does not answer. Try again later, see also [provider.Error].RetryAt.
 	ErrUnavailable = errors.New("client: token temporarily unavailable")
-	// ErrAccountTaken: another user of the application has connected the account, see
-	// [PutOptions].
+	// ErrAccountTaken: another user has connected the account, see [PutOptions].
 	ErrAccountTaken = errors.New("client: the account is connected to another user")
 	// ErrNoUser: the request has no signed-in user.
 	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API)")
@@ -48,6 +47,7 @@ var (
 	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh")
 	errStore      = errors.New("token store") // the store fails during a refresh
+	errChanged    = errors.New("the entry has changed since it was read")
 )
 
 // cause returns the stable word for err in events.

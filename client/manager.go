@@ -44,8 +44,7 @@ type Config struct {
 	Timeout time.Duration
 	// OnEvent gets an event for each refresh and revocation. Default: none.
 	OnEvent event.Func
-	// Logger gets lines with the keys provider, user_id and err, without secrets. Default:
-	// no log.
+	// Logger gets lines with the keys provider, user_id and err, without secrets. Default: none.
 	Logger *slog.Logger
 	// Now is the clock for the expiry of tokens. Default: [time.Now].
 	Now func() time.Time
@@ -54,8 +53,7 @@ type Config struct {
 const (
 	leaseMargin   = time.Second // at a lease's end, for storing the provider's answer
 	storeTimeout  = 5 * time.Second
-	undoTimeout   = 2 * time.Second // the user waits for it after a failed write
-	revokeTimeout = 2 * time.Second // the user waits for it at a sign-out
+	revokeTimeout = 2 * time.Second // the user waits for it, and for the undoing of a sign-in
 	maxAccounts   = 100_000         // whose tokens are held in memory
 )
 
@@ -214,12 +212,6 @@ func (m *Manager) pause(d time.Duration) bool {
 // bound bounds calls to the store.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, min(storeTimeout, m.cfg.Timeout))
-}
-
-func (m *Manager) list(ctx context.Context, userID string) ([]tokenstore.Key, error) {
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	return m.cfg.Vault.List(ctx, userID)
 }
 
 // retry calls write until its error is not [tokenstore.ErrConflict], after random pauses.

@@ -113,9 +113,6 @@ type refresh struct {
 	unsaved bool               // the store did not accept fresh yet
 }
 
-// errChanged is for a step that found another entry than the one that was read.
-var errChanged = errors.New("the entry has changed")
-
 // join returns the refresh of s in progress, or starts one for req. It returns the token in
 // memory instead, if that satisfies req by now.
 func (m *Manager) join(s *slot, req refreshRequest) (*cached, *refresh, error) {
@@ -193,8 +190,6 @@ func (r *refresh) run() {
 }
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
-
-func (r *refresh) tell(kind event.Kind, err error) { r.m.tell(r.m.base, r.s.key, kind, r.began, err) }
 
 // publish gives c to the requests, unless something has changed since read.
 func (r *refresh) publish(c *cached) error {
@@ -347,7 +342,7 @@ func (r *refresh) refuse(why error) error {
 	}
 	if err = r.publish(c); err == c.again && r.found.again == nil { //nolint:errorlint // never wrapped
 		r.log(slog.LevelInfo, "the user has to sign in again", why)
-		r.tell(event.NeedsReauth, why)
+		r.m.tell(r.m.base, r.s.key, event.NeedsReauth, r.began, why)
 	}
 	return err
 }
@@ -360,7 +355,7 @@ func (r *refresh) postpone(err error) error {
 		level = slog.LevelError // only the operator can solve this
 	}
 	r.log(level, "the token was not refreshed", err)
-	r.tell(event.RefreshFailed, err)
+	r.m.tell(r.m.base, r.s.key, event.RefreshFailed, r.began, err)
 	if errors.Is(err, errStore) {
 		return unavailable("", err)
 	}
@@ -403,7 +398,7 @@ func (r *refresh) save() error {
 		}
 		return err
 	}
-	r.tell(event.Refreshed, nil)
+	r.m.tell(r.m.base, r.s.key, event.Refreshed, r.began, nil)
 	r.unsaved = false
 	r.s.mu.Lock()
 	r.s.pause, r.s.unsaved = pause{}, nil
@@ -423,7 +418,7 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 // token after a sign-out only, for the reason of [PutOptions].RevokeReplaced.
 func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
-	r.tell(event.RefreshFailed, errSuperseded)
+	r.m.tell(r.m.base, r.s.key, event.RefreshFailed, r.began, errSuperseded)
 	r.unsaved = false
 	r.s.mu.Lock()
 	known := r.s.unsaved != nil // otherwise Revoke has taken it

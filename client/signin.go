@@ -69,7 +69,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 	if err == nil {
 		return s, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	if err := s.Rollback(ctx); err != nil {
 		m.log(key, slog.LevelWarn, "the token or the owner of a failed sign-in may be stored", err)
@@ -112,7 +112,6 @@ func (s *Stored) store(ctx context.Context) error {
 // write replaces the entry that it has read, so Rollback can put that entry back. If a
 // refresh or another sign-in comes between, it begins again.
 func (s *Stored) write(ctx context.Context) error {
-	defer s.m.drop(s.key)
 	return retry(func() error {
 		ctx, cancel := s.m.bound(ctx)
 		defer cancel()
@@ -125,6 +124,7 @@ func (s *Stored) write(ctx context.Context) error {
 		}
 		s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, s.token)
 		s.put = !errors.Is(err, tokenstore.ErrConflict)
+		s.m.drop(s.key)
 		return err
 	})
 }
@@ -138,15 +138,14 @@ func (s *Stored) Commit(ctx context.Context) error {
 	if len(s.FormerOwners) == 0 {
 		return nil
 	}
-	err := s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+	return unavailable("", s.m.changeOwner(ctx, s.key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
 		if now.UserID != s.key.UserID {
 			return nil, nil
 		}
 		// X's OAuth 1.0a gives the account the same token again.
 		err := s.m.removeAll(ctx, s.m.siblings(s.key, now.Former...), s.token.AccessToken)
 		return &tokenstore.Owner{UserID: now.UserID}, err
-	})
-	return unavailable("", err)
+	}))
 }
 
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
@@ -155,7 +154,6 @@ func (s *Stored) Commit(ctx context.Context) error {
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
-		s.m.drop(s.key)
 		err = s.putBack(ctx)
 		s.m.drop(s.key)
 		switch {
@@ -279,7 +277,9 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenst
 		if now.UserID != key.UserID || now.UserID == "" {
 			return nil, nil
 		}
-		keys, err := m.list(ctx, key.UserID)
+		list, cancel := m.bound(ctx)
+		defer cancel()
+		keys, err := m.cfg.Vault.List(list, key.UserID)
 		same := append(m.siblings(key, key.UserID), key)
 		if slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return slices.Contains(same, k) }) {
 			return nil, nil

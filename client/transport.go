@@ -130,14 +130,12 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 		_ = resp.Body.Close()
 		return nil, cmp.Or(r.Context().Err(), err)
 	}
+	again := r.WithContext(r.Context())
+	if err == nil && hasBody && r.GetBody != nil {
+		again.Body, err = r.GetBody()
+	}
 	if err != nil || hasBody && r.GetBody == nil {
 		return resp, nil
-	}
-	again := r.WithContext(r.Context())
-	if hasBody {
-		if again.Body, err = r.GetBody(); err != nil {
-			return resp, nil
-		}
 	}
 	_ = resp.Body.Close()
 	return t.send(s, fresh, again)
