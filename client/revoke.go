@@ -60,7 +60,9 @@ func (m *Manager) DeleteUser(ctx context.Context, userID string) error {
 	case userID == "":
 		return errors.New("client: deleting a user: the user has no ID")
 	}
-	keys, err := m.list(ctx, userID)
+	list, cancel := m.bound(ctx)
+	defer cancel()
+	keys, err := m.cfg.Vault.List(list, userID)
 	if err == nil {
 		err = m.removeAll(context.WithoutCancel(ctx), keys, "")
 	}
