@@ -75,6 +75,10 @@ type OAuth1Config struct {
 	ConsumerKey, ConsumerSecret string
 	// AccessType requests less access than the application has: "read" or "write".
 	AccessType string
+	// AlwaysAsk shows X's consent page at every sign-in (/oauth/authorize). By default X sends
+	// users who have allowed the application straight back (/oauth/authenticate).
+	// [provider.Options].ForceLogin also asks for the password, and is set by LoginOptions.
+	AlwaysAsk bool
 	// FetchProfile makes one users/me call at each sign-in, for the name and the avatar. X
 	// bills and limits that call, and the sign-in fails if the call fails.
 	FetchProfile bool

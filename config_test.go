@@ -110,6 +110,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a cookie name like a pending sign-in's", func(c *xsignin.Config) { c.Session.CookieName = "__Host-xsignin-pending-app" }, []string{"xsignin: Config.Session.CookieName", "pending sign-ins"}},
 		{"a lifetime that is negative", func(c *xsignin.Config) { c.Session.Lifetime = -1 }, []string{"xsignin: Config.Session.Lifetime is -1ns"}},
 		{"an access type without a key", func(c *xsignin.Config) { c.OAuth1.AccessType = "read" }, []string{"xsignin: Config.OAuth1.AccessType is set without ConsumerKey"}},
+		{"always asking without a key", func(c *xsignin.Config) { c.OAuth1.AlwaysAsk = true }, []string{"xsignin: Config.OAuth1.AlwaysAsk is set without ConsumerKey"}},
 		{"a profile without a key", func(c *xsignin.Config) { c.OAuth1.FetchProfile = true }, []string{"xsignin: Config.OAuth1.FetchProfile is set without ConsumerKey"}},
 		{"Secure per request without a manager", func(c *xsignin.Config) { c.Session.SecurePerRequest = true }, []string{"xsignin: Config.Session.SecurePerRequest is set without Manager"}},
 		{"a transfer without a hook", func(c *xsignin.Config) { c.Advanced.AllowAccountTransfer = true }, []string{"xsignin: Config.Advanced.AllowAccountTransfer is set without OnSignIn"}},

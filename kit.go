@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/redact"
+	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/page"
@@ -114,7 +115,7 @@ func (k *Kit) addProviders() error {
 	if c.OAuth1.ConsumerKey != "" {
 		x, err := provider.NewXOAuth1(provider.OAuth1Config{
 			ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret, CallbackURL: c.callback(),
-			AccessType: c.OAuth1.AccessType, FetchProfile: c.OAuth1.FetchProfile,
+			AccessType: c.OAuth1.AccessType, AlwaysAsk: c.OAuth1.AlwaysAsk, FetchProfile: c.OAuth1.FetchProfile,
 			APIURL: c.X.APIURL, Transport: c.X.Transport,
 		})
 		k.providers, errs = append(k.providers, x), append(errs, err)
@@ -330,6 +331,24 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 	return k.clients.ReleaseAccount(ctx, key)
 }
 
+// PutToken stores a token from elsewhere, such as another library or X's console, as a
+// sign-in stores its token. key is what [provider.User.Key] returns for the user. A token of
+// the wrong protocol for key.Provider is refused. A refresh needs Token.Expiry and
+// Token.RefreshToken, and [Kit.RequireScopes] needs Token.Scopes.
+//
+// With Config.OnSignIn, the user becomes the owner of the account. If it is another user's,
+// the error is [ErrAccountTaken], whatever Config.Advanced.AllowAccountTransfer is. After
+// an error, the token before is put back if the store answers. No token is revoked.
+//
+// This process uses the token at once. Another replica that has no working token of key uses
+// it at its next request. A replica with an older token uses that one until X refuses it,
+// until it is due for a refresh, or for five minutes if it does not expire.
+func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
+	options := client.PutOptions{Own: k.cfg.OnSignIn != nil, Imported: true}
+	_, err := k.clients.PutWithRollback(ctx, key, token, options)
+	return err
+}
+
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
 // go on. It is a step to replace a secret without signing users out:
 //
@@ -358,6 +377,24 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 	return k.handlers.SignOutEverywhere(ctx, userID)
 }
 
+// DeleteUser deletes all that the kit has of a user, a [provider.User].ID. It ends every
+// session as [Kit.SignOutEverywhere] does. Then it deletes and revokes the user's tokens,
+// also with Config.Advanced.KeepTokensOnLogout, and deletes the owner entries of the accounts
+// and the list of sessions. X is asked for at most two seconds for each token, and its
+// failures are only events. To find the accounts, DeleteUser reads the owner of every account
+// in the token store. If there are many, call it in the background.
+//
+// After an error, call it again: the steps that are done stay done, and all sessions end
+// before any token does. Delete the user in the application first, so that Config.OnSignIn
+// refuses a sign-in that is under way. A session that is not in the list, or is in the memory
+// of another process, stays open: nothing remains to end it. See [session.UserSessions].
+func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
+	if err := k.handlers.SignOutEverywhere(ctx, userID); err != nil {
+		return err
+	}
+	return k.clients.DeleteUser(ctx, userID)
+}
+
 // Close ends background work. It waits for refreshes in progress until ctx ends. Call it
 // after the server has shut down.
 func (k *Kit) Close(ctx context.Context) error {
@@ -382,6 +419,18 @@ func User(ctx context.Context) (provider.User, bool) { return middleware.User(ct
 // [ErrReauthRequired] if X no longer accepts the token, and with [client.ErrNoUser] if no user
 // is signed in. Client never returns nil.
 func Client(ctx context.Context) *http.Client { return middleware.Client(ctx) }
+
+// NewContext returns a context in which [User] returns user and [Client] returns client, to
+// test an application's handlers without a sign-in. With such a context a request of
+// [net/http/httptest.NewRequest] passes the middleware of any kit, with any scopes.
+//
+// An empty user.Provider means "x", and an empty user.ID the AccountID. The requests of a nil
+// client fail. In a request that an [http.Server] has received, NewContext has no effect:
+// there the session decides. Use xtest's SignedIn to test with a server.
+func NewContext(ctx context.Context, user provider.User, client *http.Client) context.Context {
+	user.Provider, user.ID = cmp.Or(user.Provider, "x"), cmp.Or(user.ID, user.AccountID)
+	return requestctx.WithTest(ctx, &requestctx.Test{Request: requestctx.Request{User: user}, Client: client})
+}
 
 // Errors of package client that most applications test for.
 var (

@@ -51,6 +51,7 @@ func (c Config) validate() (settings, error) {
 	refuse((x1.ConsumerKey == "") != (x1.ConsumerSecret == ""),
 		"Config.OAuth1.ConsumerKey", "and ConsumerSecret belong together: one of them is missing")
 	refuse(x1.ConsumerKey == "" && x1.AccessType != "", "Config.OAuth1.AccessType", "is set without ConsumerKey")
+	refuse(x1.ConsumerKey == "" && x1.AlwaysAsk, "Config.OAuth1.AlwaysAsk", "is set without ConsumerKey")
 	refuse(x1.ConsumerKey == "" && x1.FetchProfile, "Config.OAuth1.FetchProfile", "is set without ConsumerKey")
 	refuse(!pathShape.MatchString(s.Paths.Base) || path.Clean(s.Paths.Base) != s.Paths.Base, "Config.Paths.Base",
 		"must begin with a slash, have at least one segment, and consist of letters, digits, hyphens, underscores, dots and slashes")

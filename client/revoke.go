@@ -47,6 +47,34 @@ func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bo
 	return m.removeAll(ctx, keys, "")
 }
 
+// DeleteUser deletes all that the token store has of a user, after the user's sessions have
+// ended: the tokens, which it revokes as [Manager.Revoke] does, the accounts that the user
+// owns, and the list of sessions. Tokens of providers that the Manager does not have are
+// deleted, and not revoked. It reads the owner of every account in the store.
+//
+// After an error, call it again. A user who is not in the store is not an error. A sign-in
+// at the same time may store a token and an owner again.
+func (m *Manager) DeleteUser(ctx context.Context, userID string) error {
+	switch {
+	case m.stopping.Err() != nil:
+		return ErrClosed
+	case userID == "":
+		return errors.New("client: deleting a user: the user has no ID")
+	}
+	list, cancel := m.bound(ctx)
+	defer cancel()
+	keys, err := m.cfg.Vault.List(list, userID)
+	if err == nil {
+		err = m.removeAll(context.WithoutCancel(ctx), keys, "")
+	}
+	if err == nil {
+		err = m.cfg.Vault.DeleteUser(ctx, userID, func(space, accountID string) error {
+			return m.forget(ctx, tokenstore.Key{Provider: space, UserID: userID, AccountID: accountID})
+		})
+	}
+	return unavailable("client: deleting a user: ", err)
+}
+
 // revoke removes the tokens of keys, and then calls release with next.
 func (m *Manager) revoke(ctx context.Context, key tokenstore.Key, keys []tokenstore.Key, next *tokenstore.Owner) error {
 	switch {

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -20,6 +22,9 @@ type PutOptions struct {
 	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
 	// If X takes user and application as one grant, the new token ends too.
 	RevokeReplaced bool
+	// Imported is for a token that does not come from a sign-in here. The token must be one
+	// of the provider's protocol, and [Stored.Rollback] does not revoke it.
+	Imported bool
 }
 
 // Stored is a sign-in that [Manager.PutWithRollback] has stored, for one goroutine.
@@ -44,14 +49,20 @@ type Stored struct {
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
 // after ctx has ended. A store that is away for longer, or that executes a write later, may
-// be left with the new owner, and with the token, which is revoked. If the entry cannot be
-// read first, the token is neither written nor revoked.
+// be left with the new owner, and with the token, which is revoked unless it is Imported. If
+// the entry cannot be read first, the token is neither written nor revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
 		return nil, err
 	}
 	if t.AccountID != "" && t.AccountID != key.AccountID {
 		return nil, errors.New("client: the token's AccountID is not that of the key")
+	}
+	if opt.Imported {
+		if err := m.checkImported(key, t); err != nil {
+			return nil, err
+		}
+		t.AccountID = key.AccountID
 	}
 	s := &Stored{m: m, key: key, token: t, opt: opt}
 	err := s.store(ctx)
@@ -67,6 +78,24 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 		return nil, err
 	}
 	return nil, unavailable("", err)
+}
+
+// checkImported returns an error for a token that the provider could not use.
+func (m *Manager) checkImported(key tokenstore.Key, t tokenstore.Token) error {
+	p := m.providers[key.Provider]
+	_, isOAuth2 := p.(provider.Refresher)
+	_, isOAuth1 := p.(provider.TokenVerifier)
+	switch {
+	case key.UserID == "":
+		return errors.New("client: the key has no UserID (use the application's id of the user)")
+	case t.AccessToken == "" || t.NeedsReauth:
+		return errors.New("client: the token has no access token (without one, the user has to sign in)")
+	case t.IsOAuth1() && isOAuth2:
+		return fmt.Errorf("client: the token has a TokenSecret, so it is an OAuth 1.0a token, and %q is a provider by OAuth 2.0", key.Provider)
+	case !t.IsOAuth1() && isOAuth1 && !isOAuth2:
+		return fmt.Errorf("client: the token has no TokenSecret, and %q is a provider by OAuth 1.0a", key.Provider)
+	}
+	return nil
 }
 
 // store writes the owner, the token, and the owner again, see the comment on owners.
@@ -120,8 +149,8 @@ func (s *Stored) Commit(ctx context.Context) error {
 }
 
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
-// none, it deletes the token and revokes it, also while the store is away. After another
-// sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
+// none, it deletes the token and revokes one that is not Imported, also while the store is
+// away. After another sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
@@ -130,7 +159,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		switch {
 		case errors.Is(err, tokenstore.ErrConflict):
 			err = nil // another sign-in came later
-		case s.before == nil:
+		case s.before == nil && !s.opt.Imported:
 			// Otherwise X's OAuth 1.0a may have given the same token again.
 			s.m.revokeAt(context.WithoutCancel(ctx), s.key, s.token)
 		}
@@ -260,5 +289,20 @@ func (m *Manager) release(ctx context.Context, key tokenstore.Key, next *tokenst
 			err = m.removeAll(ctx, m.siblings(key, now.Former...), "")
 		}
 		return next, err
+	})
+}
+
+// forget removes key's user from the owner entry of key's account.
+func (m *Manager) forget(ctx context.Context, key tokenstore.Key) error {
+	if err := m.release(ctx, key, &tokenstore.Owner{}); err != nil {
+		return err
+	}
+	return m.changeOwner(ctx, key, func(now tokenstore.Owner) (*tokenstore.Owner, error) {
+		i := slices.Index(now.Former, key.UserID)
+		if i < 0 {
+			return nil, nil
+		}
+		now.Former = slices.Delete(now.Former, i, i+1)
+		return &now, nil
 	})
 }

@@ -31,6 +31,9 @@ type OAuth1Config struct {
 	// AccessType requests fewer permissions than the app has (x_auth_access_type): "read"
 	// or "write". Default: the app's settings. X only.
 	AccessType string
+	// AlwaysAsk makes X ask users who allowed the app before, too: the default AuthorizeURL
+	// is then /oauth/authorize. X only.
+	AlwaysAsk bool
 	// FetchProfile makes one users/me call per sign-in for name and avatar, which X bills.
 	// The sign-in fails if that call fails. Default off. X only.
 	FetchProfile bool

@@ -66,7 +66,8 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 //     is the oauth_verifier of the callback, beside [Pending.State] as the oauth_token. X
 //     accepts a PIN once. A wrong PIN is [ErrExpired].
 //   - AuthorizeURL is X's /oauth/authenticate by default, which sends users who allowed the
-//     app before straight back, or with "oob" /oauth/authorize, which always asks.
+//     app before straight back. With "oob" or AlwaysAsk it is /oauth/authorize, which
+//     always asks.
 //   - Name is "x-oauth1" by default.
 //
 // X's token answer names the user, by id and handle only: see [OAuth1Config.FetchProfile].
@@ -78,7 +79,7 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c.consumerKeys(cfg.ConsumerKey, cfg.ConsumerSecret, isXAPI(api))
 	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
 	page := "/oauth/authenticate"
-	if cfg.CallbackURL == "oob" {
+	if cfg.CallbackURL == "oob" || cfg.AlwaysAsk {
 		page = "/oauth/authorize"
 	}
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, cfg.APIURL+page)

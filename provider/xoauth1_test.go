@@ -48,6 +48,26 @@ func TestOAuth1SignsInWithTwoCalls(t *testing.T) {
 	}
 }
 
+// TestOAuth1AlwaysAsks: X's page /oauth/authorize asks also those who have allowed the app.
+func TestOAuth1AlwaysAsks(t *testing.T) {
+	for _, c := range []struct {
+		edit func(c *provider.OAuth1Config)
+		want string
+	}{
+		{func(*provider.OAuth1Config) {}, "/oauth/authenticate?oauth_token=a"},
+		{func(c *provider.OAuth1Config) { c.AlwaysAsk = true }, "/oauth/authorize?oauth_token=a"},
+		{func(c *provider.OAuth1Config) { c.AlwaysAsk, c.CallbackURL = true, "oob" }, "/oauth/authorize?oauth_token=a"},
+		{func(c *provider.OAuth1Config) { c.AlwaysAsk, c.AuthorizeURL = true, c.APIURL+"/mine" }, "/mine?oauth_token=a"},
+	} {
+		s := newServer(t)
+		s.reply("/oauth/request_token", 200, "oauth_callback_confirmed=true&oauth_token=a&oauth_token_secret=c")
+		redirect, _, err := s.xoauth1(t, c.edit).Begin(ctx, provider.Options{})
+		if err != nil || redirect != s.URL+c.want {
+			t.Errorf("redirect is %s, %v, want %s", redirect, err, c.want)
+		}
+	}
+}
+
 func TestOAuth1BeginPassesItsWishesOn(t *testing.T) {
 	s := newServer(t)
 	s.reply("/p/oauth/request_token", 201, "\n oauth_callback_confirmed=true&oauth_token=a%2Bb&oauth_token_secret=c\n")

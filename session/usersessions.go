@@ -161,7 +161,7 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 		ctx, cancel := context.WithTimeout(ctx, markTime)
 		defer cancel()
 		_, err := u.update(ctx, rec.user.ID, true, func(e *entry) bool {
-			if e.refuses(&rec.identity) {
+			if e.missing() || e.refuses(&rec.identity) { // missing: the user was deleted
 				return false
 			}
 			e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == rec.id })
@@ -195,19 +195,29 @@ func (u *UserSessions) touch(key string, rec record) {
 		if ended, err := u.store.sweep(ctx, key, tombstoneKey(key)); ended || err != nil {
 			return
 		}
-		if refused, err := u.check(ctx, key, rec, touchEvery); refused && err == nil {
+		refused, made, err := u.check(ctx, key, rec, touchEvery)
+		if refused && err == nil {
 			_ = u.store.erase(ctx, key, rec.deadline)
+		}
+		if !made {
+			return
+		}
+		// If the user was deleted since the look above, the entry must not come back.
+		if ended, err := u.store.sweep(ctx, key, tombstoneKey(key)); ended && err == nil {
+			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool { return e.unlist(rec.id) })
 		}
 	})
 }
 
 // check reports whether the entry says that the session has ended. Otherwise it lists the
-// session if it is missing, and records its use if the last record is older than stale.
-func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused bool, err error) {
+// session if it is missing, and records its use if the last record is older than stale. made
+// says that the store had no entry.
+func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused, made bool, err error) {
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
 		if refused = e.refuses(&rec.identity); refused {
 			return false
 		}
+		made = e.missing()
 		now := time.Now()
 		s := rec.listed()
 		if there := e.find(rec.id); there != nil {
@@ -224,7 +234,7 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 		return true
 	})
 	u.resume(rec.user.ID, left)
-	return refused, err
+	return refused, made, err
 }
 
 // renewed lists a session under the key that its record is about to be written under, if the
@@ -299,13 +309,17 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 		e, v, err := u.read(ctx, userID)
 		if replace && err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
 			u.store.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
-			e, err = entry{}, nil
+			e, err = entry{last: 1}, nil // not missing
 		}
 		if err != nil || !change(&e) {
 			return nil, err
 		}
 		dropped := e.trim(time.Now())
-		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, e.encode())
+		var plain []byte // deletes the entry
+		if !e.missing() {
+			plain = e.encode()
+		}
+		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, plain)
 		switch {
 		case err == nil:
 			if dropped > 0 {

@@ -62,6 +62,18 @@ func (e *entry) nextStamp(now time.Time) int64 {
 	return e.last
 }
 
+// missing reports whether the store has no such entry: each entry there has seen a stamp.
+func (e *entry) missing() bool { return e.last == 0 }
+
+// unlist removes the session with the id. An entry with nothing else is to be deleted.
+func (e *entry) unlist(id string) bool {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == id })
+	if len(e.sessions)+len(e.ended) == 0 && e.notBefore == 0 {
+		e.last = 0
+	}
+	return true
+}
+
 // refuses reports whether the session has ended.
 func (e *entry) refuses(i *identity) bool {
 	return i.stamp < e.notBefore || slices.ContainsFunc(e.ended, func(s ended) bool { return s.id == i.id })

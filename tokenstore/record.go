@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,16 +30,65 @@ func (v *Vault) GetRecord(ctx context.Context, key Key) ([]byte, Version, error)
 }
 
 // ReplaceRecord seals and stores plain if the record has version old, and returns the new
-// version, like [Store.Replace]. The zero Version creates the record.
+// version, like [Store.Replace]. The zero Version creates the record. A nil plain deletes it.
 func (v *Vault) ReplaceRecord(ctx context.Context, key Key, old Version, plain []byte) (Version, error) {
 	if !key.isRecord() {
 		return "", errRecordKey
+	}
+	if plain == nil {
+		return "", v.store.Delete(ctx, key, old)
 	}
 	value, err := v.seal(key, plain)
 	if err != nil {
 		return "", err
 	}
 	return v.store.Replace(ctx, key, old, value)
+}
+
+// DeleteUser deletes every token and record of a user, also of providers that the application
+// no longer has. It calls release for each account whose [Owner] is or was the user, because
+// package client changes owners. It visits every key of the store, and stops at the first
+// error. Calling it again is harmless.
+func (v *Vault) DeleteUser(ctx context.Context, userID string, release func(space, accountID string) error) error {
+	return v.store.Walk(ctx, func(key Key) error {
+		if key.Provider != ownerProvider {
+			if key.UserID != userID {
+				return nil
+			}
+			return v.deleteAny(ctx, key)
+		}
+		e, err := v.store.Get(ctx, key)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		o, err := parseOwner(e.Value)
+		if err != nil || o.UserID != userID && !slices.Contains(o.Former, userID) {
+			return nil // a damaged entry names no user
+		}
+		space, accountID, _ := strings.Cut(key.UserID, ":")
+		return release(space, accountID)
+	})
+}
+
+// deleteAny deletes the entry of key, whatever its version is.
+func (v *Vault) deleteAny(ctx context.Context, key Key) error {
+	for {
+		e, err := v.store.Get(ctx, key)
+		if err == nil {
+			err = v.store.Delete(ctx, key, e.Version)
+		}
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return nil
+		case !errors.Is(err, ErrConflict):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
 }
 
 func (k Key) isRecord() bool { return k.reserved() && k.Provider != ownerProvider }

@@ -43,6 +43,16 @@ func TestVaultRecords(t *testing.T) {
 	if err != nil || string(got) != "a secret list" {
 		t.Errorf("after Reencrypt: %q, %v", got, err)
 	}
+	if _, err := v.ReplaceRecord(t.Context(), k, v1, nil); !errors.Is(err, ErrConflict) {
+		t.Errorf("deleting an old version: %v", err)
+	}
+	_, version, _ = v.GetRecord(t.Context(), k)
+	if _, err := v.ReplaceRecord(t.Context(), k, version, nil); err != nil {
+		t.Errorf("deleting: %v", err)
+	}
+	if _, _, err := v.GetRecord(t.Context(), k); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after it was deleted: %v", err)
+	}
 	for _, k := range []Key{key, {Provider: ".owner", UserID: "x:7"}, {}} {
 		_, _, err1 := v.GetRecord(t.Context(), k)
 		_, err2 := v.ReplaceRecord(t.Context(), k, "", nil)
@@ -170,5 +180,59 @@ func TestVaultRefusesLongKeysByName(t *testing.T) {
 	}
 	if _, err := v.ReplaceOwner(t.Context(), long(256), long(256), "", Owner{UserID: long(1024)}); err != nil {
 		t.Errorf("ReplaceOwner with the longest parts: %v", err)
+	}
+}
+
+// TestVaultDeletesAUser: what other callers change or delete meanwhile is read again.
+func TestVaultDeletesAUser(t *testing.T) {
+	memory := NewMemory()
+	changed := false
+	m := &meddling{Store: memory, before: func(op string, k Key) error {
+		if op == "Delete" && k == of("12") && !changed {
+			changed = true
+			put(t, memory, k, 'a')
+		}
+		return nil
+	}}
+	v := vault(t, m, secret('a'))
+	list := Key{Provider: ".sessions", UserID: "12"}
+	for _, k := range []Key{of("12"), of("13"), {Provider: "x-oauth1", UserID: "12", AccountID: "8"}} {
+		put(t, memory, k, 'b') // a secret that the vault does not have
+	}
+	if _, err := v.ReplaceRecord(t.Context(), list, "", []byte("list")); err != nil {
+		t.Fatal(err)
+	}
+	for account, o := range map[string]Owner{"7": {UserID: "12"}, "8": {UserID: "13", Former: []string{"12"}}, "9": {UserID: "13"}} {
+		if _, err := v.ReplaceOwner(t.Context(), "x", account, "", o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The key of an account's owner is not the user whose id looks the same.
+	damaged := Key{Provider: ".owner", UserID: "12"}
+	if _, err := memory.Put(t.Context(), damaged, []byte("12")); err != nil {
+		t.Fatal(err)
+	}
+	var released []string
+	err := v.DeleteUser(t.Context(), "12", func(space, account string) error {
+		released = append(released, space+" "+account)
+		return nil
+	})
+	slices.Sort(released)
+	if err != nil || !slices.Equal(released, []string{"x 7", "x 8"}) || !changed {
+		t.Errorf("%v, released %q", err, released)
+	}
+	left := 0
+	if err := memory.Walk(t.Context(), func(k Key) error {
+		left++
+		if k.UserID == "12" && k != damaged {
+			t.Errorf("%v is left", k)
+		}
+		return nil
+	}); err != nil || left != 5 {
+		t.Errorf("%d entries are left, %v", left, err)
+	}
+	wrong := errors.New("wrong")
+	if err := v.DeleteUser(t.Context(), "12", func(string, string) error { return wrong }); !errors.Is(err, wrong) {
+		t.Errorf("the error of release: %v", err)
 	}
 }

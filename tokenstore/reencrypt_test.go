@@ -39,6 +39,13 @@ func (m *meddling) Replace(ctx context.Context, k Key, v Version, value []byte) 
 	return m.Store.Replace(ctx, k, v, value)
 }
 
+func (m *meddling) Delete(ctx context.Context, k Key, v Version) error {
+	if err := m.before("Delete", k); err != nil {
+		return err
+	}
+	return m.Store.Delete(ctx, k, v)
+}
+
 func of(user string) Key { return Key{Provider: "x", UserID: user, AccountID: "7"} }
 
 // put seals a token with the secrets of letters.

@@ -1,8 +1,6 @@
 package xtest
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // TimeFormat is the layout of times in answers of API 2.
 const TimeFormat = "2006-01-02T15:04:05.000Z"

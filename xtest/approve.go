@@ -3,6 +3,7 @@ package xtest
 import (
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 )
@@ -57,6 +58,22 @@ func (x *X) SignIn(client *http.Client, login, userID string) (*http.Response, e
 		return nil, err
 	}
 	return browser.Get(callback)
+}
+
+// SignedIn returns a browser with which userID is signed in to an application that runs: a copy of client with a new
+// cookie jar. client is [http.DefaultClient], or that of a TLS server. The rest is as for [X.SignIn].
+func (x *X) SignedIn(client *http.Client, login, userID string) (*http.Client, error) {
+	browser := *client
+	browser.Jar, _ = cookiejar.New(nil) // never fails
+	resp, err := x.SignIn(&browser, login, userID)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil, fmt.Errorf("xtest: the application answered the callback with status %s", resp.Status)
+	}
+	return &browser, nil
 }
 
 // Deny is [X.Approve] with "Cancel". For OAuth 1.0a, where X does not send the browser back by itself, it returns where

@@ -7,30 +7,15 @@ import (
 
 // clock has a lock apart from X.mu, so that Now can be called while X.mu is held.
 type clock struct {
-	mu      sync.Mutex
-	base    func() time.Time
-	offset  time.Duration
-	stopped *time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stopped != nil {
-		return *c.stopped
-	}
-	return c.base().Add(c.offset)
+	mu     sync.Mutex
+	base   func() time.Time
+	offset time.Duration
 }
 
 // Advance moves the clock of this X on by d, or back when d is negative. It touches no other clock.
 func (x *X) Advance(d time.Duration) {
 	x.clock.mu.Lock()
 	defer x.clock.mu.Unlock()
-	if x.clock.stopped != nil {
-		t := x.clock.stopped.Add(d)
-		x.clock.stopped = &t
-		return
-	}
 	x.clock.offset += d
 }
 
@@ -38,8 +23,12 @@ func (x *X) Advance(d time.Duration) {
 func (x *X) SetNow(t time.Time) {
 	x.clock.mu.Lock()
 	defer x.clock.mu.Unlock()
-	x.clock.stopped = &t
+	x.clock.base, x.clock.offset = func() time.Time { return t }, 0
 }
 
 // Now is the present moment of this X's clock.
-func (x *X) Now() time.Time { return x.clock.now() }
+func (x *X) Now() time.Time {
+	x.clock.mu.Lock()
+	defer x.clock.mu.Unlock()
+	return x.clock.base().Add(x.clock.offset)
+}

@@ -127,3 +127,45 @@ func TestSignInTellsWhereItStops(t *testing.T) {
 		t.Errorf("the error is a %T", err)
 	}
 }
+
+func TestSignedIn(t *testing.T) {
+	x := xtest.New(xtest.Config{})
+	refuses := false
+	app := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := r.Cookie("session")
+		switch {
+		case r.URL.Path == "/login":
+			consent := "https://x.com/i/oauth2/authorize?response_type=code&scope=tweet.read&code_challenge=c&client_id=" +
+				xtest.DefaultClientID + "&redirect_uri=" + url.QueryEscape("https://"+r.Host+"/callback")
+			http.Redirect(w, r, consent, http.StatusSeeOther)
+		case r.URL.Path == "/callback" && refuses:
+			http.Error(w, "refused", http.StatusForbidden)
+		case r.URL.Path == "/callback":
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "s", Secure: true})
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+		case err == nil:
+			_, _ = io.WriteString(w, "signed in by "+c.Value)
+		}
+	}))
+	defer app.Close()
+	x.SetCallbacks(app.URL + "/callback")
+	browser, err := x.SignedIn(app.Client(), app.URL+"/login", xtest.DefaultUserID)
+	if err != nil || app.Client().Jar != nil {
+		t.Fatal(err)
+	}
+	resp, err := browser.Get(app.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, _ := io.ReadAll(resp.Body); string(body) != "signed in by s" {
+		t.Errorf("the page is %q", body)
+	}
+	refuses = true
+	if _, err := x.SignedIn(app.Client(), app.URL+"/login", xtest.DefaultUserID); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("a callback that refuses: %v", err)
+	}
+	if _, err := x.SignedIn(app.Client(), app.URL+"/login", "unknown"); err == nil {
+		t.Error("an unknown user: no error")
+	}
+}

@@ -134,9 +134,8 @@ func bufferForm(r *http.Request) (form url.Values, tooLarge bool) {
 		_ = r.Body.Close()
 	}
 	r.Body = io.NopCloser(bytes.NewReader(b))
-	form, err = url.ParseQuery(string(b))
-	if err != nil {
-		return nil, false
+	if form, err = url.ParseQuery(string(b)); err != nil {
+		form = nil
 	}
 	return form, false
 }

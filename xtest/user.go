@@ -38,14 +38,13 @@ func (x *X) AddUser(u User) {
 func (x *X) RenameUser(userID, username string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	a := x.users[userID]
-	if a == nil {
+	a, other := x.users[userID], x.byName(username)
+	switch {
+	case a == nil:
 		return fmt.Errorf("xtest: no user with id %q", userID)
-	}
-	if username == "" {
+	case username == "":
 		return fmt.Errorf("xtest: cannot rename user %s: empty username", userID)
-	}
-	if other := x.byName(username); other != nil && other != a {
+	case other != nil && other != a:
 		return fmt.Errorf("xtest: cannot rename user %s: username %q is taken", userID, username)
 	}
 	a.Username = username

@@ -40,9 +40,7 @@ type X struct {
 }
 
 // account is a user with what belongs to them.
-type account struct {
-	User
-}
+type account struct{ User }
 
 // New makes an X. It panics when the configuration is one that X's console would not accept: more than ten callbacks,
 // a callback that is not an absolute URL or whose scheme X blocks, a BaseURL that is not an http or https URL, or

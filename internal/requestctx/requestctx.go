@@ -5,6 +5,7 @@ package requestctx
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/provider"
@@ -15,7 +16,8 @@ type key struct{}
 
 // Request is what the kit knows about a request.
 type Request struct {
-	// Sessions is the manager that was asked. Another manager may know another user.
+	// Sessions is the manager that was asked. Another manager may know another user. It is
+	// nil in a [Test].
 	Sessions *session.Manager
 	// User is the signed-in user, or the zero User.
 	User provider.User
@@ -23,6 +25,13 @@ type Request struct {
 	Clients *client.Manager
 	// Callback is set in success handlers only.
 	Callback *Callback
+}
+
+// Test is what an application's test says about a request.
+type Test struct {
+	Request // with User only
+	// Client is the user's client, or nil.
+	Client *http.Client
 }
 
 // Callback is what is known of the end of a sign-in or a sign-out.
@@ -39,8 +48,29 @@ func With(ctx context.Context, req *Request) context.Context {
 	return context.WithValue(ctx, key{}, req)
 }
 
-// From returns the value that With put into ctx, or nil if no middleware has run.
+// From returns the value that With put into ctx, or nil if no middleware has run. It returns
+// that of a test too, but not for a request that a server has received.
 func From(ctx context.Context) *Request {
-	req, _ := ctx.Value(key{}).(*Request)
-	return req
+	if req, ok := ctx.Value(key{}).(*Request); ok {
+		return req
+	}
+	if test := TestFrom(ctx); test != nil {
+		return &test.Request
+	}
+	return nil
+}
+
+// WithTest returns a context that carries test.
+func WithTest(ctx context.Context, test *Test) context.Context {
+	return context.WithValue(ctx, key{}, test)
+}
+
+// TestFrom returns the value that WithTest put into ctx. It returns nil for a request that a
+// server has received: there the session decides.
+func TestFrom(ctx context.Context) *Test {
+	test, ok := ctx.Value(key{}).(*Test)
+	if !ok || ctx.Value(http.ServerContextKey) != nil {
+		return nil
+	}
+	return test
 }

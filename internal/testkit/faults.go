@@ -298,6 +298,10 @@ func (s faultyTokens) List(ctx context.Context, userID string) ([]tokenstore.Key
 	})
 }
 
+func (s faultyTokens) Walk(ctx context.Context, visit func(tokenstore.Key) error) error {
+	return s.plan.call(ctx, FaultTokens, "Walk", func() error { return s.Store.Walk(context.Background(), visit) })
+}
+
 // faultyX sends requests to X. It records the tokens that X issues, and the answers that are not
 // closed.
 type faultyX struct {

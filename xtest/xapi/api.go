@@ -36,6 +36,4 @@ func Mount(x *xtest.X) *API {
 }
 
 // call is an API call of this package's endpoints. a.mu is held.
-type call struct {
-	*xtest.Call
-}
+type call struct{ *xtest.Call }

@@ -101,3 +101,25 @@ var indentation = regexp.MustCompile(`(?m)^[ \t]+`)
 
 // flat returns a text without its indentation.
 func flat(text string) string { return indentation.ReplaceAllString(text, "") }
+
+// TestThePageOnTestsShowsItsFiles: they are one package, so no file is a program by itself.
+func TestThePageOnTestsShowsItsFiles(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "testing.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"site.go", "site_test.go"}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(blocks) != len(files) {
+		t.Fatalf("the page has %d files, want %v", len(blocks), files)
+	}
+	for i, name := range files {
+		file, err := os.ReadFile(filepath.Join("testing", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(blocks[i][1]) != string(file) {
+			t.Errorf("file %d of the page is not testing/%s", i+1, name)
+		}
+	}
+}
