@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"log/slog"
@@ -21,9 +22,9 @@ var staticFiles embed.FS
 // app is the application: the kit, and the pages that use it.
 type app struct {
 	cfg    config
+	public *url.URL // the address for browsers
 	kit    *xsignin.Kit
 	log    *slog.Logger
-	apiURL *url.URL
 	ways   []way
 	counters
 	pages  pages
@@ -39,8 +40,19 @@ type way struct {
 }
 
 func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) {
-	counters := newCounters()
-	kit, err := xsignin.New(xsignin.Config{
+	public, err := url.Parse(cfg.publicURL)
+	if err != nil {
+		return nil, err
+	}
+	apiURL, err := url.Parse(cfg.apiURL)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{
+		cfg: cfg, public: public, log: log, counters: newCounters(),
+		pages: newPages(public.EscapedPath()), images: newImages(cfg, apiURL),
+	}
+	a.kit, err = xsignin.New(xsignin.Config{
 		PublicURL:    cfg.publicURL,
 		ClientID:     cfg.clientID,
 		ClientSecret: cfg.clientSecret,
@@ -53,21 +65,16 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 		Session:      xsignin.SessionConfig{Store: store.Sessions},
 		TokenStore:   store.Tokens,
 		Logger:       log,
-		OnEvent:      counters.tell,
+		OnEvent:      a.tell,
 	})
 	if err != nil {
 		return nil, inVariables(err)
 	}
-	apiURL, err := url.Parse(cfg.apiURL)
-	if err != nil {
-		return nil, err
-	}
-	a := &app{cfg: cfg, kit: kit, log: log, counters: counters, apiURL: apiURL, pages: newPages(), images: newImages(cfg, apiURL)}
 	if cfg.clientID != "" {
-		a.ways = append(a.ways, way{"x", "OAuth 2.0", "/auth/login"})
+		a.ways = append(a.ways, way{"x", "OAuth 2.0", a.kit.LoginURL("x", "")})
 	}
 	if cfg.consumerKey != "" {
-		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", "/auth/login/x-oauth1"})
+		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", a.kit.LoginURL("x-oauth1", "")})
 	}
 	if a.Handler, err = a.routes(); err != nil {
 		return nil, err
@@ -79,7 +86,7 @@ func (a *app) routes() (http.Handler, error) {
 	// Requests that change something must come from this site, or not from a browser. The
 	// trusted origin is for a proxy that changes the Host header.
 	cross := http.NewCrossOriginProtection()
-	if err := cross.AddTrustedOrigin(a.cfg.publicURL); err != nil {
+	if err := cross.AddTrustedOrigin(a.public.Scheme + "://" + a.public.Host); err != nil {
 		return nil, err
 	}
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,8 +145,24 @@ func (a *app) routes() (http.Handler, error) {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	return a.guarded(mux), nil
+	return withoutPath(a.public, a.guarded(mux)), nil
 }
+
+// withoutPath removes the path of the public URL from requests. A proxy may have done so
+// already.
+func withoutPath(public *url.URL, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, found := strings.CutPrefix(r.URL.Path, public.Path)
+		if public.Path != "" && found && (rest == "" || rest[0] == '/') {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = cmp.Or(rest, "/"), strings.TrimPrefix(r.URL.RawPath, public.EscapedPath())
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// link is the address of a path of this application, for browsers.
+func (a *app) link(path string) string { return a.public.EscapedPath() + path }
 
 // guarded sets headers that keep pages private. The kit's pages have their own policy, which
 // replaces it.

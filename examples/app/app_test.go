@@ -603,7 +603,6 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 	}{
 		{"ADDR", map[string]string{"ADDR": "8080"}, []string{"ADDR: "}},
 		{"PUBLIC_URL without a scheme", map[string]string{"PUBLIC_URL": "example.com"}, []string{"PUBLIC_URL: "}},
-		{"PUBLIC_URL with a path", map[string]string{"PUBLIC_URL": "http://127.0.0.1:8080/app"}, []string{"PUBLIC_URL: "}},
 		{"public without keys", map[string]string{"PUBLIC_URL": "https://example.com", "X_CLIENT_ID": "a"}, []string{"SECRETS: "}},
 		{"public without credentials", map[string]string{"PUBLIC_URL": "https://example.com", "SECRETS": long}, []string{"X_CLIENT_ID: "}},
 		{"a secret without an id", map[string]string{"X_CLIENT_SECRET": "s"}, []string{"X_CLIENT_ID: "}},

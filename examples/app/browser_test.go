@@ -131,7 +131,7 @@ func (b *browser) do(r *http.Request) *page {
 		b.Fatal(err)
 	}
 	if to := testkit.Refresh(string(body)); to != "" {
-		return b.get(to)
+		return b.get((&page{browser: b, url: resp.Request.URL}).resolve(to))
 	}
 	p := &page{browser: b, url: resp.Request.URL, status: resp.StatusCode, header: resp.Header, body: string(body)}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {

@@ -80,12 +80,12 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		a.setDraft(r, "")
-		http.Redirect(w, r, "/posts?done=posted", http.StatusSeeOther)
+		http.Redirect(w, r, a.link("/posts?done=posted"), http.StatusSeeOther)
 		return
 	}
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
-		p.LoginURL = a.loginURL(r, "/compose")
+		p.LoginURL = a.loginURL(r, a.link("/compose"))
 	}
 	a.logProblem(r, p, err)
 	if wantsJSON(r) {

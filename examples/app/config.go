@@ -26,7 +26,8 @@ serve, and ends. Status 0 means that no token needs an older secret. Environment
 variables configure everything:
 
   ADDR               the address to listen on. Default 127.0.0.1:8080
-  PUBLIC_URL         the application's address for browsers: scheme and host, no path.
+  PUBLIC_URL         the application's address for browsers, perhaps with a path, which
+                     the proxy in front may remove from requests or not.
                      Default http://127.0.0.1:8080, or derived from ADDR if that is set.
                      Register PUBLIC_URL/auth/callback at X, for both protocols
   X_CLIENT_ID        client id of OAuth 2.0
@@ -147,8 +148,8 @@ func readConfig(env func(string) string) (config, error) {
 		switch {
 		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
 			fault("PUBLIC_URL", "must be an http or https URL, such as https://example.com")
-		case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-			fault("PUBLIC_URL", "must be a scheme and a host, without a path or anything else")
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			fault("PUBLIC_URL", "must be a scheme and a host, and perhaps a path, without anything else")
 		default:
 			onLoopback = loopback(u.Hostname())
 		}

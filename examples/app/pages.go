@@ -60,14 +60,17 @@ var notices = map[string]string{
 	"disconnected": "The token was revoked at X and deleted here. If you signed in with it, the next page that calls X starts a new sign-in.",
 }
 
-func newPages() pages {
+// newPages reads the templates. root is in front of the path of each link.
+func newPages(root string) pages {
+	link := func(path string) string { return root + path }
 	base := template.Must(template.New("layout").Funcs(template.FuncMap{
 		"ago":   ago,
 		"in":    in,
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04 UTC") },
 		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"asset": asset,
+		"asset": func(name string) (string, error) { path, err := asset(name); return link(path), err },
+		"link":  link,
 		"split": split,
 		"inc":   func(i int) int { return i + 1 },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
@@ -105,7 +108,7 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 	_, _ = w.Write(b.Bytes())
 }
 
-// asset is the address of a static file, which changes with its content.
+// asset is the path of a static file, which changes with its content.
 func asset(name string) (string, error) {
 	b, err := staticFiles.ReadFile("static/" + name)
 	sum := sha256.Sum256(b)

@@ -80,7 +80,7 @@ func (a *app) followers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := view{
-		Title: "Followers", Current: "/followers", Next: nextPage(r, l.next),
+		Title: "Followers", Current: "/followers", Next: a.nextPage(r, l.next),
 		Asked: asked{Call: "GET /2/users/:id/followers", Library: "go-twitter", Limit: l.limit},
 	}
 	for _, u := range present(l.users) {
@@ -108,20 +108,20 @@ func (a *app) showPosts(w http.ResponseWriter, r *http.Request, l list, err erro
 			Data     []*twitter.TweetObj       `json:"data"`
 			Includes *twitter.TweetRawIncludes `json:"includes,omitempty"`
 			Next     string                    `json:"next,omitempty"`
-		}{present(l.posts.Tweets), l.posts.Includes, nextPage(r, l.next)})
+		}{present(l.posts.Tweets), l.posts.Includes, a.nextPage(r, l.next)})
 		return
 	}
-	v.Next, v.Asked.Library, v.Asked.Limit = nextPage(r, l.next), "go-twitter", l.limit
+	v.Next, v.Asked.Library, v.Asked.Limit = a.nextPage(r, l.next), "go-twitter", l.limit
 	v.Posts = a.postsOf(l.posts)
 	a.page(w, r, http.StatusOK, "posts", v)
 }
 
 // nextPage is the address of the page for token.
-func nextPage(r *http.Request, token string) string {
+func (a *app) nextPage(r *http.Request, token string) string {
 	if token == "" {
 		return ""
 	}
-	return r.URL.Path + "?" + url.Values{"page": {token}}.Encode()
+	return a.link(r.URL.Path) + "?" + url.Values{"page": {token}}.Encode()
 }
 
 // present returns the existing elements, or an empty list instead of nil.

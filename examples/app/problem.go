@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -126,7 +126,7 @@ func refusals() map[string]refusal {
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized || p.Code == "key_missing" {
-		p.LoginURL = a.loginURL(r, returnPath(r))
+		p.LoginURL = a.loginURL(r, a.returnPath(r))
 	}
 	a.logProblem(r, p, err)
 	if p.Code == "sign_in_again" && r.Method == http.MethodGet && !wantsJSON(r) {
@@ -160,27 +160,23 @@ func (a *app) problem(w http.ResponseWriter, r *http.Request, p problem) {
 
 // loginURL is the link to sign in by the same protocol, and to return to path.
 func (a *app) loginURL(r *http.Request, path string) string {
-	login := a.ways[0].Path
-	if u, ok := xsignin.User(r.Context()); ok {
-		for _, way := range a.ways {
-			if way.Provider == u.Provider {
-				login = way.Path
-			}
-		}
+	u, _ := xsignin.User(r.Context())
+	if !slices.ContainsFunc(a.ways, func(w way) bool { return w.Provider == u.Provider }) {
+		u.Provider = "" // the first one
 	}
-	return login + "?" + url.Values{"return_to": {path}}.Encode()
+	return a.kit.LoginURL(u.Provider, path)
 }
 
 // returnPath is the page to return to: the requested page, or the page with the form.
-func returnPath(r *http.Request) string {
+func (a *app) returnPath(r *http.Request) string {
 	if r.Method != http.MethodGet {
 		path := r.URL.Path
 		for _, action := range []string{"/refresh", "/disconnect", "/draft"} {
 			path = strings.TrimSuffix(path, action)
 		}
-		return path
+		return a.link(path)
 	}
-	return r.URL.RequestURI()
+	return a.link(r.URL.RequestURI())
 }
 
 // wantsJSON reports whether r asks for JSON and not for a page.
