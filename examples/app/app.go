@@ -57,15 +57,20 @@ func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) 
 		ClientID:     cfg.clientID,
 		ClientSecret: cfg.clientSecret,
 		Scopes:       cfg.scopes,
-		OAuth1:       xsignin.OAuth1Config{ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret},
-		X:            xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
-		Advanced:     xsignin.Advanced{RefreshBefore: cfg.refreshBefore},
-		Pages:        xsignin.PagesConfig{Interstitial: cfg.interstitial},
-		Secrets:      store.Keys,
-		Session:      xsignin.SessionConfig{Store: store.Sessions},
-		TokenStore:   store.Tokens,
-		Logger:       log,
-		OnEvent:      a.tell,
+		OAuth1: xsignin.OAuth1Config{
+			ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret,
+			FetchProfile: cfg.simulator != "", // X itself bills and limits this call
+		},
+		X:        xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
+		Advanced: xsignin.Advanced{RefreshBefore: cfg.refreshBefore},
+		Pages: xsignin.PagesConfig{
+			Render: a.kitPage, LoggedOut: http.HandlerFunc(a.signedOut), Interstitial: cfg.interstitial,
+		},
+		Secrets:    store.Keys,
+		Session:    xsignin.SessionConfig{Store: store.Sessions},
+		TokenStore: store.Tokens,
+		Logger:     log,
+		OnEvent:    a.tell,
 	})
 	if err != nil {
 		return nil, inVariables(err)
@@ -164,13 +169,9 @@ func withoutPath(public *url.URL, next http.Handler) http.Handler {
 // link is the address of a path of this application, for browsers.
 func (a *app) link(path string) string { return a.public.EscapedPath() + path }
 
-// guarded sets headers that keep pages private. The kit's pages have their own policy, which
-// replaces it.
+// guarded sets headers that keep pages private.
 func (a *app) guarded(next http.Handler) http.Handler {
-	policy := strings.Join([]string{
-		"default-src 'none'", "style-src 'self'", "img-src " + a.images.policy(),
-		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-	}, "; ")
+	policy := policy(a.images.policy())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -182,6 +183,14 @@ func (a *app) guarded(next http.Handler) http.Handler {
 	})
 }
 
+// policy allows the application's own style, its forms, and images.
+func policy(images string) string {
+	return strings.Join([]string{
+		"default-src 'none'", "style-src 'self'", "img-src " + images,
+		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+	}, "; ")
+}
+
 // immutable lets browsers cache files whose address changes with their content.
 func immutable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -190,6 +199,26 @@ func immutable(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// kitPage shows a page of the kit, such as "sign out?", in the layout of this application. The
+// page that a script leaves at once, and that for frames, keep the kit's layout.
+func (a *app) kitPage(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
+	if p.Follow || p.Target == "_top" {
+		p.Render(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", policy("'self'"))
+	a.page(w, r, p.Status, "kit", view{Title: p.Title, Kit: &p})
+}
+
+// signedOut answers a successful sign-out.
+func (a *app) signedOut(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, a.link("/?done="+signedOut), http.StatusSeeOther)
 }
 
 func (a *app) front(w http.ResponseWriter, r *http.Request) {

@@ -44,6 +44,8 @@ func startUntil(t *testing.T, env map[string]string) (at string, stop func() err
 			case ok:
 			case name == "ADDR":
 				v = "127.0.0.1:0"
+			case name == "CHECK":
+				v = "off" // tests count requests to X
 			case name == "DATABASE_URL":
 				v = database
 			}

@@ -64,6 +64,9 @@ variables configure everything:
   DRAIN              how long /readyz answers 503 after SIGTERM before the application
                      stops accepting connections, so that a load balancer sees it.
                      Default 5s, and 0s if PUBLIC_URL is a loopback address
+  CHECK              on or off: check the configuration, the stores and the credentials in
+                     the background at the start, and log what is wrong. It makes a few
+                     requests to X that cost nothing. Default on
   SECRETS            secrets of at least 32 bytes each, newest first, separated by
                      spaces. They seal tokens and cookies: the newest seals, all can open.
                      Create one with openssl rand -base64 32. Default, only if PUBLIC_URL
@@ -95,6 +98,7 @@ type config struct {
 	refreshBefore               time.Duration // 0: the kit's default
 	drain                       time.Duration
 	interstitial                func(*http.Request) bool
+	check                       string // on or off
 	keys                        []string
 	place                       storage.Place
 	simulator                   string // the simulator's URL, once it runs
@@ -128,6 +132,7 @@ func readConfig(env func(string) string) (config, error) {
 		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
 		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
 		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
+		check:          cmp.Or(get("CHECK"), "on"),
 	}
 
 	host, _, err := net.SplitHostPort(c.addr)
@@ -206,6 +211,9 @@ func readConfig(env func(string) string) (config, error) {
 		c.interstitial = func(*http.Request) bool { return true }
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
+	}
+	if c.check != "on" && c.check != "off" {
+		fault("CHECK", "must be on or off, and is %q", c.check)
 	}
 	if c.keys, err = xsignin.ParseSecrets(get("SECRETS")); err != nil {
 		fault("SECRETS", "%s", strings.TrimPrefix(err.Error(), "xsignin: "))

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/selfcheck"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -116,12 +117,12 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	defer func() { err = errors.Join(err, store.Close()) }()
 	note += ", with sessions and tokens in " + store.Where
 	if cfg.local() {
-		var stop func()
+		var stop func() error
 		if cfg, stop, err = startSimulator(cfg); err != nil {
 			return err
 		}
-		defer stop()
-		note += ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
+		defer func() { err = errors.Join(err, stop()) }()
+		note += ", with a local simulator of X at " + cfg.simulator + ", since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
 	}
 
 	a, err := newApp(cfg, store, log)
@@ -132,6 +133,7 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		go a.serveDebug(debug, log)
 	}
 	storage.TryKeys(ctx, store, log)
+	defer selfcheck.Start(ctx, cfg.check, a.kit, log)()
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,

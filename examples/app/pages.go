@@ -31,11 +31,12 @@ type view struct {
 	Ways      []way
 	Way       string // the provider of the sign-in
 	Simulator string
-	Notice    string
+	Notice    string // set by page
 
 	Title   string
 	Current string // the current path in the navigation
 
+	Kit     *xsignin.Page
 	Problem *problem
 	Posts   []post
 	People  []person
@@ -52,8 +53,12 @@ type asked struct {
 	Limit         *twitter.RateLimit
 }
 
+// signedOut is the value of ?done= after a sign-out.
+const signedOut = "signed-out"
+
 // notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
+	signedOut:      "You are signed out.",
 	"posted":       "Your post is on its way to your followers.",
 	"kept":         "The text is saved until you post it or sign out.",
 	"refreshed":    "The token is new. X has also issued a new refresh token, and the old one no longer works.",
@@ -75,7 +80,7 @@ func newPages(root string) pages {
 		"inc":   func(i int) int { return i + 1 },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	all := pages{}
-	for _, name := range []string{"front", "me", "posts", "people", "compose", "tokens", "problem"} {
+	for _, name := range []string{"front", "me", "posts", "people", "compose", "tokens", "problem", "kit"} {
 		all[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
 	}
 	return all
@@ -91,8 +96,9 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 			v.Way = way.Label
 		}
 	}
-	if v.Notice == "" {
-		v.Notice = notices[r.URL.Query().Get("done")]
+	// The address stays when the visitor signs in again.
+	if done := r.URL.Query().Get("done"); done != signedOut || !v.SignedIn {
+		v.Notice = notices[done]
 	}
 	var b bytes.Buffer
 	if err := a.pages[name].ExecuteTemplate(&b, "layout", v); err != nil {

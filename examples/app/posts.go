@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
@@ -141,7 +142,7 @@ func (a *app) postsOf(raw *twitter.TweetRaw) []post {
 	var posts []post
 	for _, t := range present(raw.Tweets) {
 		// X escapes &, < and > in texts; the template escapes them again.
-		p := post{Text: posttext.Unescape(t.Text), At: parseTime(t.CreatedAt)}
+		p := post{Text: shown(posttext.Unescape(t.Text)), At: parseTime(t.CreatedAt)}
 		p.Author = a.images.of(cmp.Or(users[t.AuthorID], &twitter.UserObj{}))
 		if a.cfg.apiURL == defaultAPIURL && t.ID != "" {
 			p.Link = "https://x.com/" + url.PathEscape(cmp.Or(p.Author.Username, "i")) + "/status/" + url.PathEscape(t.ID)
@@ -167,7 +168,7 @@ func pollOf(o *twitter.PollObj) *poll {
 	p := &poll{Ends: parseTime(o.EndDateTime), Closed: o.VotingStatus == "closed"}
 	for _, c := range present(o.Options) {
 		p.Votes += c.Votes
-		p.Options = append(p.Options, option{Label: html.UnescapeString(c.Label), Votes: c.Votes})
+		p.Options = append(p.Options, option{Label: shown(html.UnescapeString(c.Label)), Votes: c.Votes})
 	}
 	for i := range p.Options {
 		if p.Votes > 0 {
@@ -210,8 +211,21 @@ func (i images) allowed(raw string) string {
 	return raw
 }
 
+// shown is a text of X for a page: without control characters other than line breaks, and
+// without the characters that turn the direction of the text around them. The pages have
+// dir="auto" instead.
+func shown(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		turns := r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		if turns || unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, text))
+}
+
 func (i images) person(name, username, avatar string) person {
-	p := person{Name: cmp.Or(name, username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
+	p := person{Name: cmp.Or(shown(name), username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
 	first, _ := utf8.DecodeRuneInString(p.Name)
 	p.Initial = strings.ToUpper(string(first))
 	return p
@@ -219,12 +233,12 @@ func (i images) person(name, username, avatar string) person {
 
 func (i images) of(u *twitter.UserObj) person {
 	p := i.person(html.UnescapeString(u.Name), u.UserName, u.ProfileImageURL)
-	p.Description, p.Verified = html.UnescapeString(u.Description), u.Verified
+	p.Description, p.Verified = shown(html.UnescapeString(u.Description)), u.Verified
 	return p
 }
 
 func (i images) picture(m *twitter.MediaObj) picture {
 	return picture{
-		URL: i.allowed(cmp.Or(m.URL, m.PreviewImageURL)), Alt: m.AltText, Width: m.Width, Height: m.Height,
+		URL: i.allowed(cmp.Or(m.URL, m.PreviewImageURL)), Alt: shown(m.AltText), Width: m.Width, Height: m.Height,
 	}
 }
