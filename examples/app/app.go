@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -105,20 +104,16 @@ func (a *app) routes() (http.Handler, error) {
 	mux.Handle("/auth/", a.kit)
 	everybody := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.LoadUser(h)) }
 	signedIn := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.RequireUser(h)) }
-	// If the session has ended, RequireUser answers a form in JSON, as for a script. People get
-	// a page with a link instead.
-	changes := func(pattern string, h http.HandlerFunc, around ...func(http.Handler) http.Handler) {
-		var all http.Handler = a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	// If the session has ended, RequireUser answers a form in JSON, as for a script. ended
+	// answers with a page.
+	changes := func(h, ended http.HandlerFunc) http.Handler {
+		return cross.Handler(a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, ok := xsignin.User(r.Context()); !ok {
-				a.fail(w, r, client.ErrNoUser)
+				ended(w, r)
 				return
 			}
 			h(w, r)
-		}))
-		for _, wrap := range around {
-			all = wrap(all)
-		}
-		mux.Handle(pattern, cross.Handler(all))
+		})))
 	}
 
 	everybody("GET /{$}", a.front)
@@ -132,11 +127,11 @@ func (a *app) routes() (http.Handler, error) {
 	// values.
 	drafts := a.kit.Sessions().LoadAndSave
 	mux.Handle("GET /compose", drafts(a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm))))
-	changes("POST /compose", a.compose, drafts)
-	changes("POST /compose/draft", a.keepDraft, drafts)
+	mux.Handle("POST /compose", drafts(changes(a.compose, a.composeAgain)))
+	mux.Handle("POST /compose/draft", drafts(changes(a.keepDraft, a.composeAgain)))
 	signedIn("GET /tokens", a.tokens)
-	changes("POST /tokens/refresh", a.refreshToken)
-	changes("POST /tokens/disconnect", a.disconnectToken)
+	mux.Handle("POST /tokens/refresh", changes(a.refreshToken, a.signInAgain))
+	mux.Handle("POST /tokens/disconnect", changes(a.disconnectToken, a.signInAgain))
 
 	mux.Handle("GET /static/", immutable(http.FileServerFS(staticFiles)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

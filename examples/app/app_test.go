@@ -528,10 +528,21 @@ func TestAFormWhoseSessionHasEnded(t *testing.T) {
 	form, tokens := b.get("/compose"), b.get("/tokens")
 	b.get("/").press("Sign out", nil)
 	before := len(x.Posts(xtest.DefaultUserID))
-	form.press("Post", map[string]any{"text": "Too late"}).want(http.StatusUnauthorized, "Sign in again")
+	for _, button := range []string{"Post", "Keep the text"} {
+		late := form.press(button, map[string]any{"text": "Too late"}).want(http.StatusUnauthorized, "You are signed out", "Too late")
+		link := first(first(late.doc, atom.Main), atom.A)
+		if text(link) != "Sign in again" || attr(link, "target") != "_blank" {
+			t.Errorf("the sign-in would replace the text: %s", late.body)
+		}
+	}
 	if n := len(x.Posts(xtest.DefaultUserID)); n != before {
 		t.Error("posted")
 	}
+	// The form that was shown again is sent after the sign-in in another tab.
+	late := form.press("Post", map[string]any{"text": "In the end"})
+	late.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "You are signed in again")
+	late.press("Post", nil).want(http.StatusOK, "In the end", "on its way")
+	b.get("/").press("Sign out", nil)
 	again := tokens.press("Refresh now", nil).want(http.StatusUnauthorized)
 	if got := again.click("Sign in again").press("Authorize app", nil); got.url.Path != "/tokens" {
 		t.Errorf("came back to %s", got.url)

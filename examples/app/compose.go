@@ -33,7 +33,8 @@ type postForm struct {
 
 	// Faults are by the name of the field; the empty name is for the whole form.
 	Faults map[string]string
-	// Login is the sign-in link, if a new sign-in helps.
+	// Login is the sign-in link, if a new sign-in helps. It opens in a new tab, because this one
+	// has the text.
 	Login     string
 	Durations []duration
 	// Length is that of Text as X counts it, and Max the most that X allows.
@@ -106,8 +107,23 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 		words += " Try again from " + p.RetryAt.UTC().Format("15:04 UTC") + "."
 	}
 	f.fault("", words)
-	f.Login = p.LoginURL
+	if p.LoginURL != "" {
+		f.Login = a.loginURL(r, a.link("/?done="+signedIn))
+	}
 	a.showForm(w, r, p.Status, f)
+}
+
+// composeAgain shows the form again if its session has ended, so that the text is not lost.
+func (a *app) composeAgain(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) {
+		a.signInAgain(w, r)
+		return
+	}
+	f := emptyForm()
+	f.fill(w, r)
+	f.fault("", "You are signed out, and nothing was sent. Sign in again in a new tab, and then press the button here once more.")
+	f.Login = a.loginURL(r, a.link("/?done="+signedIn))
+	a.showForm(w, r, http.StatusUnauthorized, f)
 }
 
 // fill fills f in from r, without its picture. A status other than 200 means an error, which f

@@ -53,11 +53,15 @@ type asked struct {
 	Limit         *twitter.RateLimit
 }
 
-// signedOut is the value of ?done= after a sign-out.
-const signedOut = "signed-out"
+// Values of ?done= after a sign-out, and after a sign-in that a form asked for.
+const (
+	signedOut = "signed-out"
+	signedIn  = "signed-in"
+)
 
 // notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
+	signedIn:       "You are signed in again. Close this tab, and send the form in the other one.",
 	signedOut:      "You are signed out.",
 	"posted":       "Your post is on its way to your followers.",
 	"kept":         "The text is saved until you post it or sign out.",
@@ -96,8 +100,8 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 			v.Way = way.Label
 		}
 	}
-	// The address stays when the visitor signs in again.
-	if done := r.URL.Query().Get("done"); done != signedOut || !v.SignedIn {
+	// The address stays when the visitor signs in or out.
+	if done := r.URL.Query().Get("done"); (done == signedOut) != v.SignedIn {
 		v.Notice = notices[done]
 	}
 	var b bytes.Buffer

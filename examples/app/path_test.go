@@ -74,7 +74,7 @@ func visitEveryPage(t *testing.T, b *browser) {
 		t.Errorf("the sign-in link is %q", p.LoginURL)
 	}
 	again := form.press("Post", map[string]any{"text": "Too late"}).want(http.StatusUnauthorized).click("Sign in again")
-	inside(again.press("Authorize app", nil).want(http.StatusOK, "New post"))
+	inside(again.press("Authorize app", nil).want(http.StatusOK, "You are signed in again"))
 }
 
 // pathProxy sends the requests below a path to an application.

@@ -152,6 +152,9 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.problem(w, r, p)
 }
 
+// signInAgain answers a form whose session has ended.
+func (a *app) signInAgain(w http.ResponseWriter, r *http.Request) { a.fail(w, r, client.ErrNoUser) }
+
 func (a *app) logProblem(r *http.Request, p problem, err error) {
 	level := slog.LevelInfo
 	if p.Status >= http.StatusInternalServerError {
