@@ -120,8 +120,11 @@ func (a *app) composeAgain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := emptyForm()
-	f.fill(w, r)
 	f.fault("", "You are signed out, and nothing was sent. Sign in again in a new tab, and then press the button here once more.")
+	f.fill(w, r)
+	if f.Kind == "picture" {
+		f.fault("picture", "Pick the picture again.")
+	}
 	f.Login = a.loginURL(r, a.link("/?done="+signedIn))
 	a.showForm(w, r, http.StatusUnauthorized, f)
 }

@@ -134,6 +134,11 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	}
 	storage.TryKeys(ctx, store, log)
 	defer selfcheck.Start(ctx, cfg.check, a.kit, log)()
+	return a.serve(ctx, l, func() { _, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", cfg.publicURL, note) })
+}
+
+// serve answers requests until ctx ends, and calls ready when it does so.
+func (a *app) serve(ctx context.Context, l net.Listener, ready func()) error {
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -141,11 +146,11 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	_, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", cfg.publicURL, note)
+	ready()
 
 	var failed error
 	select {
@@ -154,13 +159,13 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	}
 	a.stopping.Store(true)
 	if failed == nil {
-		drain(cfg.drain, served)
+		drain(a.cfg.drain, served)
 	}
 	// Shut the server down first: a refresh that a request began must still be saved.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := srv.Shutdown(draining); err != nil {
-		log.Warn("app: requests were cut off at the shutdown", "err", err)
+		a.log.Warn("app: requests were cut off at the shutdown", "err", err)
 		_ = srv.Close()
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
