@@ -85,7 +85,10 @@ type pathProxy struct {
 
 func newPathProxy(t *testing.T, path string, remove bool) *pathProxy {
 	p := &pathProxy{to: make(chan *url.URL, 1)}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	// The end of another test's server closes idle connections of the default transport.
+	way := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(way.CloseIdleConnections)
+	proxy := &httputil.ReverseProxy{Transport: way, Rewrite: func(r *httputil.ProxyRequest) {
 		to := <-p.to
 		p.to <- to
 		r.SetURL(to)
