@@ -320,6 +320,19 @@ func TestAnXWithoutAccountsSaysSo(t *testing.T) {
 	}
 }
 
+// A name cannot turn the text around it, and its direction is its own.
+func TestNamesAreShownSafely(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, xtest.Config{Users: []xtest.User{{ID: "7", Username: "seven", Name: "\u202eSeven\u2066\u0007\x1b[31m"}, {ID: "8", Username: "eight", Name: "\u202e"}}})
+	for _, target := range []string{s.authorizeURL(authorizeQuery()), s.web + "/"} {
+		r := newBrowser(s).get(target)
+		if !strings.Contains(r.body, `<b dir="auto">Seven[31m</b>`) || !strings.Contains(r.body, `aria-hidden="true">S</span>`) ||
+			!strings.Contains(r.body, `aria-hidden="true">E</span>`) || strings.ContainsAny(r.body, "\u202e\u2066\u0007\x1b") {
+			t.Errorf("%s: got %d %s", target, r.status, r.body)
+		}
+	}
+}
+
 // The front page shows what a developer of another language needs: keys, switches, and what X would have said.
 func TestTheFrontPageShowsTheLastRequests(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -47,11 +48,11 @@ type choice struct {
 
 // Initial is shown instead of an avatar, which would need the network.
 func (c choice) Initial() string {
-	for _, r := range c.Name + c.Username + "?" {
-		return strings.ToUpper(string(r))
-	}
-	return ""
+	return strings.ToUpper(string([]rune(hidden.ReplaceAllString(c.Name+c.Username+"?", ""))[:1]))
 }
+
+// hidden are control characters, and those that turn the direction of the text around them.
+var hidden = regexp.MustCompile(`[\p{Cc}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
 //go:embed page.css
 var styleSheet string
@@ -60,14 +61,13 @@ var styleSheet string
 var pageSource string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"plain": func(s string) string { return hidden.ReplaceAllString(s, "") },
 	"style": func() template.CSS { return template.CSS(styleSheet) },
-	// A callback may have a scheme of an application's own; those that could run in the page were refused when it was
-	// registered.
+	// A callback may have an application's own scheme. Those that could run in the page are refused at registration.
 	"callback": func(s string) template.URL { return template.URL(s) },
 }).Parse(pageSource))
 
-// pagePolicy allows the page's own style and nothing else. There is no form-action: Chrome holds the redirect that
-// follows a form to it, and the form's whole purpose is to reach the application.
+// pagePolicy allows the page's own style. It has no form-action, which Chrome applies to the redirect after a form.
 var pagePolicy = func() string {
 	sum := sha256.Sum256([]byte(styleSheet))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +

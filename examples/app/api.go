@@ -46,7 +46,7 @@ func (a *app) api(ctx context.Context) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &api{user, &twitter.Client{Authorizer: byTheKit{}, Client: c, Host: defaultAPIURL}, write}, nil
+	return &api{user, &twitter.Client{Authorizer: byTheKit{}, Client: c, Host: a.cfg.apiURL}, write}, nil
 }
 
 // byTheKit leaves authorization to the kit's client.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"log/slog"
@@ -10,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/xsignin/xsignin"
-	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -21,9 +21,9 @@ var staticFiles embed.FS
 // app is the application: the kit, and the pages that use it.
 type app struct {
 	cfg    config
+	public *url.URL // the address for browsers
 	kit    *xsignin.Kit
 	log    *slog.Logger
-	apiURL *url.URL
 	ways   []way
 	counters
 	pages  pages
@@ -39,35 +39,46 @@ type way struct {
 }
 
 func newApp(cfg config, store *storage.Storage, log *slog.Logger) (*app, error) {
-	counters := newCounters()
-	kit, err := xsignin.New(xsignin.Config{
-		PublicURL:    cfg.publicURL,
-		ClientID:     cfg.clientID,
-		ClientSecret: cfg.clientSecret,
-		Scopes:       cfg.scopes,
-		OAuth1:       xsignin.OAuth1Config{ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret},
-		X:            xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
-		Advanced:     xsignin.Advanced{RefreshBefore: cfg.refreshBefore},
-		Pages:        xsignin.PagesConfig{Interstitial: cfg.interstitial},
-		Secrets:      store.Keys,
-		Session:      xsignin.SessionConfig{Store: store.Sessions},
-		TokenStore:   store.Tokens,
-		Logger:       log,
-		OnEvent:      counters.tell,
-	})
+	public, err := url.Parse(cfg.publicURL)
 	if err != nil {
-		return nil, inVariables(err)
+		return nil, err
 	}
 	apiURL, err := url.Parse(cfg.apiURL)
 	if err != nil {
 		return nil, err
 	}
-	a := &app{cfg: cfg, kit: kit, log: log, counters: counters, apiURL: apiURL, pages: newPages(), images: newImages(cfg, apiURL)}
+	a := &app{
+		cfg: cfg, public: public, log: log, counters: newCounters(),
+		pages: newPages(public.EscapedPath()), images: newImages(cfg, apiURL),
+	}
+	a.kit, err = xsignin.New(xsignin.Config{
+		PublicURL:    cfg.publicURL,
+		ClientID:     cfg.clientID,
+		ClientSecret: cfg.clientSecret,
+		Scopes:       cfg.scopes,
+		OAuth1: xsignin.OAuth1Config{
+			ConsumerKey: cfg.consumerKey, ConsumerSecret: cfg.consumerSecret,
+			FetchProfile: cfg.simulator != "", // X itself bills and limits this call
+		},
+		X:        xsignin.XEndpoints{APIURL: cfg.apiURL, AuthorizeURL: cfg.authorizeURL},
+		Advanced: xsignin.Advanced{RefreshBefore: cfg.refreshBefore},
+		Pages: xsignin.PagesConfig{
+			Render: a.kitPage, LoggedOut: http.HandlerFunc(a.signedOut), Interstitial: cfg.interstitial,
+		},
+		Secrets:    store.Keys,
+		Session:    xsignin.SessionConfig{Store: store.Sessions},
+		TokenStore: store.Tokens,
+		Logger:     log,
+		OnEvent:    a.tell,
+	})
+	if err != nil {
+		return nil, inVariables(err)
+	}
 	if cfg.clientID != "" {
-		a.ways = append(a.ways, way{"x", "OAuth 2.0", "/auth/login"})
+		a.ways = append(a.ways, way{"x", "OAuth 2.0", a.kit.LoginURL("x", "")})
 	}
 	if cfg.consumerKey != "" {
-		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", "/auth/login/x-oauth1"})
+		a.ways = append(a.ways, way{"x-oauth1", "OAuth 1.0a", a.kit.LoginURL("x-oauth1", "")})
 	}
 	if a.Handler, err = a.routes(); err != nil {
 		return nil, err
@@ -79,7 +90,7 @@ func (a *app) routes() (http.Handler, error) {
 	// Requests that change something must come from this site, or not from a browser. The
 	// trusted origin is for a proxy that changes the Host header.
 	cross := http.NewCrossOriginProtection()
-	if err := cross.AddTrustedOrigin(a.cfg.publicURL); err != nil {
+	if err := cross.AddTrustedOrigin(a.public.Scheme + "://" + a.public.Host); err != nil {
 		return nil, err
 	}
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,20 +104,16 @@ func (a *app) routes() (http.Handler, error) {
 	mux.Handle("/auth/", a.kit)
 	everybody := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.LoadUser(h)) }
 	signedIn := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.kit.RequireUser(h)) }
-	// If the session has ended, RequireUser answers a form in JSON, as for a script. People get
-	// a page with a link instead.
-	changes := func(pattern string, h http.HandlerFunc, around ...func(http.Handler) http.Handler) {
-		var all http.Handler = a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	// If the session has ended, RequireUser answers a form in JSON, as for a script. ended
+	// answers with a page.
+	changes := func(h, ended http.HandlerFunc) http.Handler {
+		return cross.Handler(a.kit.LoadUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, ok := xsignin.User(r.Context()); !ok {
-				a.fail(w, r, client.ErrNoUser)
+				ended(w, r)
 				return
 			}
 			h(w, r)
-		}))
-		for _, wrap := range around {
-			all = wrap(all)
-		}
-		mux.Handle(pattern, cross.Handler(all))
+		})))
 	}
 
 	everybody("GET /{$}", a.front)
@@ -120,11 +127,11 @@ func (a *app) routes() (http.Handler, error) {
 	// values.
 	drafts := a.kit.Sessions().LoadAndSave
 	mux.Handle("GET /compose", drafts(a.kit.RequireScopes("tweet.write", "media.write")(http.HandlerFunc(a.composeForm))))
-	changes("POST /compose", a.compose, drafts)
-	changes("POST /compose/draft", a.keepDraft, drafts)
+	mux.Handle("POST /compose", drafts(changes(a.compose, a.composeAgain)))
+	mux.Handle("POST /compose/draft", drafts(changes(a.keepDraft, a.composeAgain)))
 	signedIn("GET /tokens", a.tokens)
-	changes("POST /tokens/refresh", a.refreshToken)
-	changes("POST /tokens/disconnect", a.disconnectToken)
+	mux.Handle("POST /tokens/refresh", changes(a.refreshToken, a.signInAgain))
+	mux.Handle("POST /tokens/disconnect", changes(a.disconnectToken, a.signInAgain))
 
 	mux.Handle("GET /static/", immutable(http.FileServerFS(staticFiles)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -138,16 +145,28 @@ func (a *app) routes() (http.Handler, error) {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	return a.guarded(mux), nil
+	return withoutPath(a.public, a.guarded(mux)), nil
 }
 
-// guarded sets headers that keep pages private. The kit's pages have their own policy, which
-// replaces it.
+// withoutPath removes the path of the public URL from requests. A proxy may have done so
+// already.
+func withoutPath(public *url.URL, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, found := strings.CutPrefix(r.URL.Path, public.Path)
+		if public.Path != "" && found && (rest == "" || rest[0] == '/') {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = cmp.Or(rest, "/"), strings.TrimPrefix(r.URL.RawPath, public.EscapedPath())
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// link is the address of a path of this application, for browsers.
+func (a *app) link(path string) string { return a.public.EscapedPath() + path }
+
+// guarded sets headers that keep pages private.
 func (a *app) guarded(next http.Handler) http.Handler {
-	policy := strings.Join([]string{
-		"default-src 'none'", "style-src 'self'", "img-src " + a.images.policy(),
-		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-	}, "; ")
+	policy := policy(a.images.policy())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -159,6 +178,14 @@ func (a *app) guarded(next http.Handler) http.Handler {
 	})
 }
 
+// policy allows the application's own style, its forms, and images.
+func policy(images string) string {
+	return strings.Join([]string{
+		"default-src 'none'", "style-src 'self'", "img-src " + images,
+		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+	}, "; ")
+}
+
 // immutable lets browsers cache files whose address changes with their content.
 func immutable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -167,6 +194,26 @@ func immutable(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// kitPage shows a page of the kit, such as "sign out?", in the layout of this application. The
+// page that a script leaves at once, and that for frames, keep the kit's layout.
+func (a *app) kitPage(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
+	if p.Follow || p.Target == "_top" {
+		p.Render(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", policy("'self'"))
+	a.page(w, r, p.Status, "kit", view{Title: p.Title, Kit: &p})
+}
+
+// signedOut answers a successful sign-out.
+func (a *app) signedOut(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, a.link("/?done="+signedOut), http.StatusSeeOther)
 }
 
 func (a *app) front(w http.ResponseWriter, r *http.Request) {

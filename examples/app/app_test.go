@@ -8,13 +8,17 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/xsignin/xsignin/examples/internal/demo"
@@ -30,17 +34,21 @@ type fullX struct {
 	*xapi.API
 }
 
-func newX() *fullX {
-	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: demo.Users()})}
+// newX has the accounts of the demo if users is empty.
+func newX(users ...xtest.User) *fullX {
+	if len(users) == 0 {
+		users = demo.Users()
+	}
+	x := &fullX{Server: xtest.NewServer(xtest.Config{Users: users})}
 	x.API = demo.Mount(x.X)
 	return x
 }
 
 // withX starts a simulator and the application against it, by the variables that an
 // operator sets. The callback is registered once the application's port is known.
-func withX(t *testing.T, more map[string]string) (*fullX, string) {
+func withX(t *testing.T, more map[string]string, users ...xtest.User) (*fullX, string) {
 	t.Helper()
-	x := newX()
+	x := newX(users...)
 	t.Cleanup(x.Close)
 	env := map[string]string{
 		"X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL + "/i/oauth2/authorize",
@@ -104,7 +112,10 @@ func TestJourney(t *testing.T) {
 			}
 
 			b.get("/tokens").want(http.StatusOK, protocol, "ready", "in use", "Not connected")
-			b.get("/").press("Sign out", nil).want(http.StatusOK, "Continue with X")
+			if strings.Contains(text(b.get("/?done=signed-out").doc), "You are signed out.") {
+				t.Error("a user who is signed in is told the opposite")
+			}
+			b.get("/").press("Sign out", nil).want(http.StatusOK, "Continue with X", "You are signed out.")
 			if got := b.get("/me").url.Path; got == "/me" {
 				t.Error("still signed in")
 			}
@@ -250,8 +261,18 @@ func TestEveryPageIsSoundAndGuarded(t *testing.T) {
 				t.Errorf("%s: %d elements <%s>", p.url, count(kind), kind)
 			}
 		}
-		if count(atom.Script) > 0 || count(atom.Style) > 0 || strings.Contains(p.body, " style=") {
+		scripts := 0
+		for script := range all(p.doc, atom.Script) {
+			if b.get(p.resolve(attr(script, "src"))); attr(script, "src") != "" && script.FirstChild == nil {
+				scripts++
+			}
+		}
+		counter := strings.HasPrefix(p.url.Path, "/compose")
+		if scripts != count(atom.Script) || (scripts > 0) != counter || count(atom.Style) > 0 || strings.Contains(p.body, " style=") {
 			t.Errorf("%s: scripts or styles that the policy forbids", p.url)
+		}
+		if strings.Contains(p.header.Get("Content-Security-Policy"), "; script-src 'self'") != counter {
+			t.Errorf("%s: the policy is %q", p.url, p.header.Get("Content-Security-Policy"))
 		}
 		ids := map[string]bool{}
 		for d := range p.doc.Descendants() {
@@ -308,24 +329,33 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	x.SetRateLimit("GET /2/users/:id/timelines/reverse_chronological", -1)
 
 	for _, c := range []struct {
-		refuse xtest.Refusal
-		status int
-		words  string
+		refuse         xtest.Refusal
+		status, posted int // of the timeline, and of a post
+		words          string
 	}{
-		{xtest.RefuseNoCredits, http.StatusBadGateway, "has no credits left"},
-		{xtest.RefuseUsageCap, http.StatusBadGateway, "has no credits left"},
-		{xtest.RefuseForbidden, http.StatusForbidden, "X does not allow this"},
-		{xtest.RefuseNotEnrolled, http.StatusForbidden, "attached to a Project"},
-		{xtest.RefuseInvalid, http.StatusBadGateway, "X did not accept this"},
-		{xtest.RefuseAtEdge, http.StatusForbidden, "X does not allow this"},
-		{xtest.RefuseEdgeDown, http.StatusBadGateway, "The call to X failed"},
+		{xtest.RefuseNoCredits, 502, 502, "has no credits left"},
+		{xtest.RefuseUsageCap, 502, 502, "has no credits left"},
+		{xtest.RefuseForbidden, 403, 403, "X does not allow this"},
+		{xtest.RefuseNotEnrolled, 403, 403, "attached to a Project"},
+		// The timeline sends nothing of the visitor's.
+		{xtest.RefuseInvalid, 502, 400, "X did not accept this"},
+		{xtest.RefuseAtEdge, 403, 403, "X does not allow this"},
+		{xtest.RefuseEdgeDown, 503, 503, "X is not available at the moment"},
 	} {
 		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
-		b.get("/timeline").want(c.status, c.words)
-		b.get("/compose").press("Post", map[string]any{"text": "Will be refused"}).want(c.status, c.words, "Will be refused")
+		page := b.get("/timeline").want(c.status, c.words)
+		if hasLink(page, "Sign in again") != strings.Contains(text(page.doc), "permission (scope)") {
+			t.Errorf("%v: a sign-in is offered only if it can help", c.refuse)
+		}
+		b.get("/compose").press("Post", map[string]any{"text": "Will be refused"}).want(c.posted, c.words, "Will be refused")
 	}
 	x.SetSwitches(xtest.Switches{})
 	b.get("/timeline").want(http.StatusOK)
+
+	// What the visitor has sent can be changed.
+	b.get("/timeline?page=nonsense").want(http.StatusBadRequest, "Something that you sent", "pagination_token")
+	b.get("/compose").press("Post", map[string]any{"text": strings.Repeat("ä", 150) + strings.Repeat("日", 70)}).
+		want(http.StatusBadRequest, "X counts 290 characters and allows 280", "290 of 280", "too long")
 
 	// X's own text is on the page, below the explanation of the cause.
 	for _, c := range []struct {
@@ -338,11 +368,112 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{`{"title":"Forbidden","detail":"User has been suspended","type":"https://api.twitter.com/2/problems/user-suspended"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "User has been suspended"}},
 		{`{"title":"Forbidden","detail":"Your account is not permitted to perform this action.","type":"about:blank"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "Your account is not permitted"}},
 		{`{"title":"Payload Too Large","detail":"Too much"}`, 413, http.StatusRequestEntityTooLarge, []string{"This is too large for X", "Too much"}},
+		{`{"title":"Too Many Requests","detail":"Slow \u202edown\u0007"}`, 429, http.StatusTooManyRequests, []string{"The rate limit of X is reached", "Slow down"}},
+		{`{"title":"Service Unavailable","detail":"Over capacity"}`, 503, http.StatusServiceUnavailable, []string{"X is not available at the moment", "Over capacity"}},
 	} {
 		x.Fail(xtest.Fault{Path: "/2/tweets", Status: c.status, Body: c.answer, Times: 1})
 		page := b.get("/compose").press("Post", map[string]any{"text": "Will be refused"}).want(c.page, append(c.words, "Will be refused")...)
 		if strings.Contains(page.body, "scope") {
 			t.Errorf("%s: the page speaks of scopes", c.answer)
+		}
+	}
+}
+
+// TestTheStartIsChecked, and what is found is in the log.
+func TestTheStartIsChecked(t *testing.T) {
+	t.Parallel()
+	x := newX()
+	t.Cleanup(x.Close)
+	env := map[string]string{
+		"ADDR": "127.0.0.1:0", "DATABASE_URL": "memory:", "X_API_URL": x.URL, "X_AUTHORIZE_URL": x.URL,
+		"X_CLIENT_ID": xtest.DefaultClientID, "X_CLIENT_SECRET": "swapped",
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	log, done := make(lines, 100), make(chan error, 1)
+	go func() {
+		done <- run(ctx, func(name string) string { return env[name] }, io.Discard, slog.New(slog.NewTextHandler(log, nil)))
+	}()
+	said := ""
+	for line := range log {
+		if said += line; strings.Contains(line, "check: done") {
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said, `level=ERROR msg="check: `) || strings.Contains(said, "swapped") {
+		t.Errorf("the log has\n%s", said)
+	}
+}
+
+// TestTheKitsPagesLookLikeTheOthers: they have the layout and the policy of the application.
+func TestTheKitsPagesLookLikeTheOthers(t *testing.T) {
+	t.Parallel()
+	_, at := withX(t, nil)
+	b := newBrowser(t, at)
+	denied := b.get("/").click("OAuth 2.0").press("Cancel", nil)
+	b.signIn("OAuth 2.0")
+	for _, p := range []*page{
+		denied, b.get("/auth/callback?state=none&code=none"), b.get("/auth/nowhere"), b.get("/auth/logout").want(http.StatusOK, "everywhere"),
+	} {
+		if got := text(first(p.doc, atom.Header)); !strings.HasPrefix(got, "xsignin example") {
+			t.Errorf("%s: the page has no header of the application: %q", p.url, got)
+		}
+		if n := len(slices.Collect(all(p.doc, atom.H1))); n != 1 {
+			t.Errorf("%s: %d headings", p.url, n)
+		}
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action",
+		} {
+			if got := p.header.Get(name); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s is %q", p.url, name, got)
+			}
+		}
+	}
+	b.get("/auth/logout").press("everywhere", nil).want(http.StatusOK, "You are signed out.")
+	b.get("/auth/logout").want(http.StatusOK, "You are")
+}
+
+// first is the first element of a kind.
+func first(n *html.Node, kind atom.Atom) *html.Node {
+	for d := range all(n, kind) {
+		return d
+	}
+	return nil
+}
+
+func hasLink(p *page, label string) bool {
+	for a := range all(p.doc, atom.A) {
+		if strings.Contains(text(a), label) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestTextsOfX with long names, other directions, and characters that change what is around
+// them.
+func TestTextsOfX(t *testing.T) {
+	t.Parallel()
+	const arabic, turned = "مرحبا بالعالم", "Nora \u202etxt.exe\u2066\u0007\x1b[31m"
+	long := strings.Repeat("W", 200)
+	for _, c := range []struct{ name, want string }{
+		{long, long}, {arabic, arabic}, {turned, "Nora txt.exe"}, {"\u202e\u0000 \n", "nora_lindqvist"}, {"<b>&amp;\"", "<b>&amp;\""},
+	} {
+		x, at := withX(t, nil, xtest.User{ID: xtest.DefaultUserID, Username: "nora_lindqvist", Name: c.name, Description: c.name})
+		x.Add(xapi.Post{AuthorID: xtest.DefaultUserID, Text: "Text\n" + c.name, PollOptions: []string{c.name, "other"}})
+		b := newBrowser(t, at)
+		b.signIn("OAuth 2.0")
+		for _, path := range []string{"/", "/me", "/timeline", "/posts"} {
+			page := b.get(path).want(http.StatusOK, c.want)
+			if strings.ContainsAny(page.body, "\u202e\u2066\u0007\x1b\u0000") {
+				t.Errorf("%s: %q is shown as it is", path, c.name)
+			}
+			if !strings.Contains(page.body, `dir="auto">`) {
+				t.Errorf("%s: the direction is that of the page", path)
+			}
 		}
 	}
 }
@@ -397,10 +528,21 @@ func TestAFormWhoseSessionHasEnded(t *testing.T) {
 	form, tokens := b.get("/compose"), b.get("/tokens")
 	b.get("/").press("Sign out", nil)
 	before := len(x.Posts(xtest.DefaultUserID))
-	form.press("Post", map[string]any{"text": "Too late"}).want(http.StatusUnauthorized, "Sign in again")
+	for _, button := range []string{"Post", "Keep the text"} {
+		late := form.press(button, map[string]any{"text": "Too late"}).want(http.StatusUnauthorized, "You are signed out", "Too late")
+		link := first(first(late.doc, atom.Main), atom.A)
+		if text(link) != "Sign in again" || attr(link, "target") != "_blank" {
+			t.Errorf("the sign-in would replace the text: %s", late.body)
+		}
+	}
 	if n := len(x.Posts(xtest.DefaultUserID)); n != before {
 		t.Error("posted")
 	}
+	// The form that was shown again is sent after the sign-in in another tab.
+	late := form.press("Post", map[string]any{"text": "In the end"})
+	late.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "You are signed in again")
+	late.press("Post", nil).want(http.StatusOK, "In the end", "on its way")
+	b.get("/").press("Sign out", nil)
 	again := tokens.press("Refresh now", nil).want(http.StatusUnauthorized)
 	if got := again.click("Sign in again").press("Authorize app", nil); got.url.Path != "/tokens" {
 		t.Errorf("came back to %s", got.url)
@@ -603,7 +745,6 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 	}{
 		{"ADDR", map[string]string{"ADDR": "8080"}, []string{"ADDR: "}},
 		{"PUBLIC_URL without a scheme", map[string]string{"PUBLIC_URL": "example.com"}, []string{"PUBLIC_URL: "}},
-		{"PUBLIC_URL with a path", map[string]string{"PUBLIC_URL": "http://127.0.0.1:8080/app"}, []string{"PUBLIC_URL: "}},
 		{"public without keys", map[string]string{"PUBLIC_URL": "https://example.com", "X_CLIENT_ID": "a"}, []string{"SECRETS: "}},
 		{"public without credentials", map[string]string{"PUBLIC_URL": "https://example.com", "SECRETS": long}, []string{"X_CLIENT_ID: "}},
 		{"a secret without an id", map[string]string{"X_CLIENT_SECRET": "s"}, []string{"X_CLIENT_ID: "}},
@@ -615,6 +756,7 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"counters for everybody", map[string]string{"DEBUG_ADDR": ":6060"}, []string{"DEBUG_ADDR: "}},
 		{"counters for the network", map[string]string{"DEBUG_ADDR": "192.0.2.1:6060"}, []string{"DEBUG_ADDR: "}},
 		{"an interstitial for nobody known", map[string]string{"INTERSTITIAL": "tablets"}, []string{"INTERSTITIAL: "}},
+		{"a check that is neither", map[string]string{"CHECK": "no"}, []string{"CHECK: "}},
 		{"commas", map[string]string{"X_SCOPES": "tweet.read,users.read"}, []string{"X_SCOPES: "}},
 		{"a negative drain", map[string]string{"DRAIN": "-1s"}, []string{"DRAIN: "}},
 		{"no duration", map[string]string{"X_REFRESH_BEFORE": "5"}, []string{"X_REFRESH_BEFORE: "}},

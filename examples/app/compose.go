@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/examples/internal/posttext"
 )
 
 // X's limits for a picture, a poll, and a description.
@@ -30,9 +33,12 @@ type postForm struct {
 
 	// Faults are by the name of the field; the empty name is for the whole form.
 	Faults map[string]string
-	// Login is the sign-in link, if a new sign-in helps.
+	// Login is the sign-in link, if a new sign-in helps. It opens in a new tab, because this one
+	// has the text.
 	Login     string
 	Durations []duration
+	// Length is that of Text as X counts it, and Max the most that X allows.
+	Length, Max int
 }
 
 type duration struct {
@@ -59,7 +65,9 @@ func (a *app) composeForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) showForm(w http.ResponseWriter, r *http.Request, status int, f *postForm) {
-	f.Durations = durations
+	f.Durations, f.Length, f.Max = durations, posttext.Length(f.Text), posttext.Max
+	policy := w.Header().Get("Content-Security-Policy")
+	w.Header().Set("Content-Security-Policy", policy+"; script-src 'self'") // the counter
 	a.page(w, r, status, "compose", view{
 		Title: "New post", Current: "/compose", Form: f,
 		Asked: asked{Call: "POST /2/tweets", Library: "gotwi"},
@@ -80,28 +88,45 @@ func (a *app) compose(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		a.setDraft(r, "")
-		http.Redirect(w, r, "/posts?done=posted", http.StatusSeeOther)
+		http.Redirect(w, r, a.link("/posts?done=posted"), http.StatusSeeOther)
 		return
 	}
-	p := problemOf(err)
-	if p.Status == http.StatusUnauthorized {
-		p.LoginURL = a.loginURL(r, "/compose")
-	}
-	a.logProblem(r, p, err)
+	p := a.problemFor(r, err)
 	if wantsJSON(r) {
 		a.problem(w, r, p)
 		return
 	}
+	if n := posttext.Length(d.text); p.Code == "refused" && n > posttext.Max {
+		f.fault("text", fmt.Sprintf("X counts %d characters and allows %d, or more for accounts with a subscription.", n, posttext.Max))
+	}
 	words := p.Title + ". " + p.Detail
 	if p.Said != "" && p.Code != "duplicate" {
-		words += " X says: " + p.Said
+		words += " X says: " + shown(p.Said)
 	}
 	if !p.RetryAt.IsZero() {
 		words += " Try again from " + p.RetryAt.UTC().Format("15:04 UTC") + "."
 	}
 	f.fault("", words)
-	f.Login = p.LoginURL
+	if p.LoginURL != "" {
+		f.Login = a.loginURL(r, a.link("/?done="+signedIn))
+	}
 	a.showForm(w, r, p.Status, f)
+}
+
+// composeAgain shows the form again if its session has ended, so that the text is not lost.
+func (a *app) composeAgain(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) {
+		a.signInAgain(w, r)
+		return
+	}
+	f := emptyForm()
+	f.fault("", "You are signed out, and nothing was sent. Sign in again in a new tab, and then press the button here once more.")
+	f.fill(w, r)
+	if f.Kind == "picture" {
+		f.fault("picture", "Pick the picture again.")
+	}
+	f.Login = a.loginURL(r, a.link("/?done="+signedIn))
+	a.showForm(w, r, http.StatusUnauthorized, f)
 }
 
 // fill fills f in from r, without its picture. A status other than 200 means an error, which f

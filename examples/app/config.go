@@ -26,7 +26,8 @@ serve, and ends. Status 0 means that no token needs an older secret. Environment
 variables configure everything:
 
   ADDR               the address to listen on. Default 127.0.0.1:8080
-  PUBLIC_URL         the application's address for browsers: scheme and host, no path.
+  PUBLIC_URL         the application's address for browsers, perhaps with a path, which
+                     the proxy in front may remove from requests or not.
                      Default http://127.0.0.1:8080, or derived from ADDR if that is set.
                      Register PUBLIC_URL/auth/callback at X, for both protocols
   X_CLIENT_ID        client id of OAuth 2.0
@@ -63,6 +64,9 @@ variables configure everything:
   DRAIN              how long /readyz answers 503 after SIGTERM before the application
                      stops accepting connections, so that a load balancer sees it.
                      Default 5s, and 0s if PUBLIC_URL is a loopback address
+  CHECK              on or off: check the configuration, the stores and the credentials in
+                     the background at the start, and log what is wrong. It makes a few
+                     requests to X that cost nothing. Default on
   SECRETS            secrets of at least 32 bytes each, newest first, separated by
                      spaces. They seal tokens and cookies: the newest seals, all can open.
                      Create one with openssl rand -base64 32. Default, only if PUBLIC_URL
@@ -94,6 +98,7 @@ type config struct {
 	refreshBefore               time.Duration // 0: the kit's default
 	drain                       time.Duration
 	interstitial                func(*http.Request) bool
+	check                       string // on or off
 	keys                        []string
 	place                       storage.Place
 	simulator                   string // the simulator's URL, once it runs
@@ -127,6 +132,7 @@ func readConfig(env func(string) string) (config, error) {
 		apiURL:         strings.TrimRight(cmp.Or(get("X_API_URL"), defaultAPIURL), "/"),
 		authorizeURL:   cmp.Or(get("X_AUTHORIZE_URL"), defaultAuthorizeURL),
 		scopes:         strings.Fields(cmp.Or(get("X_SCOPES"), defaultScopes)),
+		check:          cmp.Or(get("CHECK"), "on"),
 	}
 
 	host, _, err := net.SplitHostPort(c.addr)
@@ -139,21 +145,7 @@ func readConfig(env func(string) string) (config, error) {
 			fault("DEBUG_ADDR", "must be a loopback address with a port, such as 127.0.0.1:6060")
 		}
 	}
-	// If the public URL is derived from ADDR, its host is ADDR's. For a listener on all
-	// interfaces it is the loopback address.
-	onLoopback := host == "" || loopback(host) || unspecified(host)
-	if c.publicURL != "" {
-		u, err := url.Parse(c.publicURL)
-		switch {
-		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-			fault("PUBLIC_URL", "must be an http or https URL, such as https://example.com")
-		case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-			fault("PUBLIC_URL", "must be a scheme and a host, without a path or anything else")
-		default:
-			onLoopback = loopback(u.Hostname())
-		}
-	}
-
+	onLoopback := c.checkPublicURL(host, fault)
 	if c.clientSecret != "" && c.clientID == "" {
 		fault("X_CLIENT_ID", "is missing, and X_CLIENT_SECRET is set")
 	}
@@ -163,20 +155,8 @@ func readConfig(env func(string) string) (config, error) {
 	if c.consumerSecret != "" && c.consumerKey == "" {
 		fault("X_CONSUMER_KEY", "is missing, and X_CONSUMER_SECRET is set")
 	}
-	for _, v := range []struct{ name, value string }{{"X_API_URL", c.apiURL}, {"X_AUTHORIZE_URL", c.authorizeURL}} {
-		u, err := url.Parse(v.value)
-		switch {
-		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-			fault(v.name, "must be an https URL, or an http one on a loopback address")
-		case u.Scheme == "http" && !loopback(u.Hostname()):
-			fault(v.name, "must be https: plain http would carry credentials, and is for loopback addresses only")
-		case u.User != nil || u.Fragment != "":
-			fault(v.name, "must not have a user or a fragment")
-		}
-		if c.local() && c.clientSecret == "" && c.consumerSecret == "" && get(v.name) != "" {
-			fault(v.name, "is set, but neither X_CLIENT_ID nor X_CONSUMER_KEY is: leave it out to use the built-in simulator")
-		}
-	}
+	c.checkEndpoint("X_API_URL", c.apiURL, get("X_API_URL") != "", fault)
+	c.checkEndpoint("X_AUTHORIZE_URL", c.authorizeURL, get("X_AUTHORIZE_URL") != "", fault)
 	if strings.Contains(get("X_SCOPES"), ",") {
 		fault("X_SCOPES", "is separated by spaces, not by commas")
 	}
@@ -206,6 +186,9 @@ func readConfig(env func(string) string) (config, error) {
 	default:
 		fault("INTERSTITIAL", "must be phones, always or never, and is %q", s)
 	}
+	if c.check != "on" && c.check != "off" {
+		fault("CHECK", "must be on or off, and is %q", c.check)
+	}
 	if c.keys, err = xsignin.ParseSecrets(get("SECRETS")); err != nil {
 		fault("SECRETS", "%s", strings.TrimPrefix(err.Error(), "xsignin: "))
 	}
@@ -225,6 +208,44 @@ func readConfig(env func(string) string) (config, error) {
 		return config{}, &configError{faults}
 	}
 	return c, nil
+}
+
+// faultFunc reports an error of a variable.
+type faultFunc = func(name, format string, args ...any)
+
+// checkPublicURL reports whether browsers reach the application at a loopback address. host is
+// that of ADDR.
+func (c config) checkPublicURL(host string, fault faultFunc) (onLoopback bool) {
+	if c.publicURL == "" {
+		// It is derived from ADDR. For a listener on all interfaces it is a loopback address.
+		return host == "" || loopback(host) || unspecified(host)
+	}
+	u, err := url.Parse(c.publicURL)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		fault("PUBLIC_URL", "must be an http or https URL, such as https://example.com")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		fault("PUBLIC_URL", "must be a scheme and a host, and perhaps a path, without anything else")
+	default:
+		return loopback(u.Hostname())
+	}
+	return host == "" || loopback(host) || unspecified(host)
+}
+
+// checkEndpoint checks an address of X. set says that the environment has the variable.
+func (c config) checkEndpoint(name, value string, set bool, fault faultFunc) {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		fault(name, "must be an https URL, or an http one on a loopback address")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		fault(name, "must be https: plain http would carry credentials, and is for loopback addresses only")
+	case u.User != nil || u.Fragment != "":
+		fault(name, "must not have a user or a fragment")
+	}
+	if c.local() && c.clientSecret == "" && c.consumerSecret == "" && set {
+		fault(name, "is set, but neither X_CLIENT_ID nor X_CONSUMER_KEY is: leave it out to use the built-in simulator")
+	}
 }
 
 // variables maps the fields of the kit's configuration, as its errors name them, to the

@@ -39,7 +39,7 @@ func (a *app) keepDraft(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.setDraft(r, f.Text)
-	next := "/compose"
+	next := a.link("/compose")
 	if f.Text != "" {
 		next += "?done=kept"
 	}

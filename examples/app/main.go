@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/xsignin/xsignin/examples/internal/selfcheck"
 	"github.com/xsignin/xsignin/examples/internal/storage"
 )
 
@@ -116,12 +117,12 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	defer func() { err = errors.Join(err, store.Close()) }()
 	note += ", with sessions and tokens in " + store.Where
 	if cfg.local() {
-		var stop func()
+		var stop func() error
 		if cfg, stop, err = startSimulator(cfg); err != nil {
 			return err
 		}
-		defer stop()
-		note += ", with a local simulator of X, since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
+		defer func() { err = errors.Join(err, stop()) }()
+		note += ", with a local simulator of X at " + cfg.simulator + ", since neither X_CLIENT_ID nor X_CONSUMER_KEY is set: nothing reaches X"
 	}
 
 	a, err := newApp(cfg, store, log)
@@ -132,6 +133,12 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		go a.serveDebug(debug, log)
 	}
 	storage.TryKeys(ctx, store, log)
+	defer selfcheck.Start(ctx, cfg.check, a.kit, log)()
+	return a.serve(ctx, l, func() { _, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", cfg.publicURL, note) })
+}
+
+// serve answers requests until ctx ends, and calls ready when it does so.
+func (a *app) serve(ctx context.Context, l net.Listener, ready func()) error {
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -139,11 +146,11 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	_, _ = fmt.Fprintf(stdout, "Ready: %s%s\n", cfg.publicURL, note)
+	ready()
 
 	var failed error
 	select {
@@ -152,13 +159,13 @@ func run(ctx context.Context, env func(string) string, stdout io.Writer, log *sl
 	}
 	a.stopping.Store(true)
 	if failed == nil {
-		drain(cfg.drain, served)
+		drain(a.cfg.drain, served)
 	}
 	// Shut the server down first: a refresh that a request began must still be saved.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := srv.Shutdown(draining); err != nil {
-		log.Warn("app: requests were cut off at the shutdown", "err", err)
+		a.log.Warn("app: requests were cut off at the shutdown", "err", err)
 		_ = srv.Close()
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

@@ -31,11 +31,12 @@ type view struct {
 	Ways      []way
 	Way       string // the provider of the sign-in
 	Simulator string
-	Notice    string
+	Notice    string // set by page
 
 	Title   string
 	Current string // the current path in the navigation
 
+	Kit     *xsignin.Page
 	Problem *problem
 	Posts   []post
 	People  []person
@@ -52,27 +53,38 @@ type asked struct {
 	Limit         *twitter.RateLimit
 }
 
+// Values of ?done= after a sign-out, and after a sign-in that a form asked for.
+const (
+	signedOut = "signed-out"
+	signedIn  = "signed-in"
+)
+
 // notices are the messages after a redirect, by the value of ?done=.
 var notices = map[string]string{
+	signedIn:       "You are signed in again. Close this tab, and send the form in the other one.",
+	signedOut:      "You are signed out.",
 	"posted":       "Your post is on its way to your followers.",
 	"kept":         "The text is saved until you post it or sign out.",
 	"refreshed":    "The token is new. X has also issued a new refresh token, and the old one no longer works.",
 	"disconnected": "The token was revoked at X and deleted here. If you signed in with it, the next page that calls X starts a new sign-in.",
 }
 
-func newPages() pages {
+// newPages reads the templates. root is in front of the path of each link.
+func newPages(root string) pages {
+	link := func(path string) string { return root + path }
 	base := template.Must(template.New("layout").Funcs(template.FuncMap{
 		"ago":   ago,
 		"in":    in,
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04 UTC") },
 		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"asset": asset,
+		"asset": func(name string) (string, error) { path, err := asset(name); return link(path), err },
+		"link":  link,
 		"split": split,
 		"inc":   func(i int) int { return i + 1 },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	all := pages{}
-	for _, name := range []string{"front", "me", "posts", "people", "compose", "tokens", "problem"} {
+	for _, name := range []string{"front", "me", "posts", "people", "compose", "tokens", "problem", "kit"} {
 		all[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
 	}
 	return all
@@ -88,8 +100,9 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 			v.Way = way.Label
 		}
 	}
-	if v.Notice == "" {
-		v.Notice = notices[r.URL.Query().Get("done")]
+	// The address stays when the visitor signs in or out.
+	if done := r.URL.Query().Get("done"); (done == signedOut) != v.SignedIn {
+		v.Notice = notices[done]
 	}
 	var b bytes.Buffer
 	if err := a.pages[name].ExecuteTemplate(&b, "layout", v); err != nil {
@@ -105,7 +118,7 @@ func (a *app) page(w http.ResponseWriter, r *http.Request, status int, name stri
 	_, _ = w.Write(b.Bytes())
 }
 
-// asset is the address of a static file, which changes with its content.
+// asset is the path of a static file, which changes with its content.
 func asset(name string) (string, error) {
 	b, err := staticFiles.ReadFile("static/" + name)
 	sum := sha256.Sum256(b)

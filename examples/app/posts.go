@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	twitter "github.com/g8rswimmer/go-twitter/v2"
@@ -80,7 +81,7 @@ func (a *app) followers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := view{
-		Title: "Followers", Current: "/followers", Next: nextPage(r, l.next),
+		Title: "Followers", Current: "/followers", Next: a.nextPage(r, l.next),
 		Asked: asked{Call: "GET /2/users/:id/followers", Library: "go-twitter", Limit: l.limit},
 	}
 	for _, u := range present(l.users) {
@@ -108,20 +109,20 @@ func (a *app) showPosts(w http.ResponseWriter, r *http.Request, l list, err erro
 			Data     []*twitter.TweetObj       `json:"data"`
 			Includes *twitter.TweetRawIncludes `json:"includes,omitempty"`
 			Next     string                    `json:"next,omitempty"`
-		}{present(l.posts.Tweets), l.posts.Includes, nextPage(r, l.next)})
+		}{present(l.posts.Tweets), l.posts.Includes, a.nextPage(r, l.next)})
 		return
 	}
-	v.Next, v.Asked.Library, v.Asked.Limit = nextPage(r, l.next), "go-twitter", l.limit
+	v.Next, v.Asked.Library, v.Asked.Limit = a.nextPage(r, l.next), "go-twitter", l.limit
 	v.Posts = a.postsOf(l.posts)
 	a.page(w, r, http.StatusOK, "posts", v)
 }
 
 // nextPage is the address of the page for token.
-func nextPage(r *http.Request, token string) string {
+func (a *app) nextPage(r *http.Request, token string) string {
 	if token == "" {
 		return ""
 	}
-	return r.URL.Path + "?" + url.Values{"page": {token}}.Encode()
+	return a.link(r.URL.Path) + "?" + url.Values{"page": {token}}.Encode()
 }
 
 // present returns the existing elements, or an empty list instead of nil.
@@ -141,7 +142,7 @@ func (a *app) postsOf(raw *twitter.TweetRaw) []post {
 	var posts []post
 	for _, t := range present(raw.Tweets) {
 		// X escapes &, < and > in texts; the template escapes them again.
-		p := post{Text: posttext.Unescape(t.Text), At: parseTime(t.CreatedAt)}
+		p := post{Text: shown(posttext.Unescape(t.Text)), At: parseTime(t.CreatedAt)}
 		p.Author = a.images.of(cmp.Or(users[t.AuthorID], &twitter.UserObj{}))
 		if a.cfg.apiURL == defaultAPIURL && t.ID != "" {
 			p.Link = "https://x.com/" + url.PathEscape(cmp.Or(p.Author.Username, "i")) + "/status/" + url.PathEscape(t.ID)
@@ -167,7 +168,7 @@ func pollOf(o *twitter.PollObj) *poll {
 	p := &poll{Ends: parseTime(o.EndDateTime), Closed: o.VotingStatus == "closed"}
 	for _, c := range present(o.Options) {
 		p.Votes += c.Votes
-		p.Options = append(p.Options, option{Label: html.UnescapeString(c.Label), Votes: c.Votes})
+		p.Options = append(p.Options, option{Label: shown(html.UnescapeString(c.Label)), Votes: c.Votes})
 	}
 	for i := range p.Options {
 		if p.Votes > 0 {
@@ -210,8 +211,21 @@ func (i images) allowed(raw string) string {
 	return raw
 }
 
+// shown is a text of X for a page: without control characters other than line breaks, and
+// without the characters that turn the direction of the text around them. The pages have
+// dir="auto" instead.
+func shown(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		turns := r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		if turns || unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, text))
+}
+
 func (i images) person(name, username, avatar string) person {
-	p := person{Name: cmp.Or(name, username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
+	p := person{Name: cmp.Or(shown(name), username, "A user of X"), Username: username, Avatar: i.allowed(avatar)}
 	first, _ := utf8.DecodeRuneInString(p.Name)
 	p.Initial = strings.ToUpper(string(first))
 	return p
@@ -219,12 +233,12 @@ func (i images) person(name, username, avatar string) person {
 
 func (i images) of(u *twitter.UserObj) person {
 	p := i.person(html.UnescapeString(u.Name), u.UserName, u.ProfileImageURL)
-	p.Description, p.Verified = html.UnescapeString(u.Description), u.Verified
+	p.Description, p.Verified = shown(html.UnescapeString(u.Description)), u.Verified
 	return p
 }
 
 func (i images) picture(m *twitter.MediaObj) picture {
 	return picture{
-		URL: i.allowed(cmp.Or(m.URL, m.PreviewImageURL)), Alt: m.AltText, Width: m.Width, Height: m.Height,
+		URL: i.allowed(cmp.Or(m.URL, m.PreviewImageURL)), Alt: shown(m.AltText), Width: m.Width, Height: m.Height,
 	}
 }

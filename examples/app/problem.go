@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +61,10 @@ func problemOf(err error) problem {
 		p.Status, p.Code = http.StatusUnauthorized, "sign_in_again"
 		p.Title = "Sign in again"
 		p.Detail = "X no longer accepts this sign-in, or it was disconnected. A new one takes a few seconds."
+	case errors.Is(err, client.ErrNotRefreshable):
+		p.Status, p.Code = http.StatusConflict, "not_refreshable"
+		p.Title = "This token cannot be refreshed"
+		p.Detail = "X has given no refresh token for it. If the token has ended, sign in again for a new one."
 	case errors.As(err, &x):
 		p.Said = x.Detail
 		explainRefusal(x, &p)
@@ -111,24 +115,36 @@ func refusals() map[string]refusal {
 		"no_access": {http.StatusForbidden, "X does not let this application do this",
 			"The application's plan at X does not include this call. Your account is fine."},
 		"forbidden": {http.StatusForbidden, "X does not allow this",
-			"Your sign-in may lack a permission (scope)."},
+			"Your sign-in may lack a permission (scope). Sign in again, and allow everything that X lists."},
 		"not_found": {http.StatusNotFound, "X did not find this",
 			"It may have been deleted, or the account is suspended."},
 		"too_large": {http.StatusRequestEntityTooLarge, "This is too large for X",
 			"Try a shorter text or a smaller picture."},
 		"refused": {http.StatusBadGateway, "X did not accept this",
 			"X reported an error in this application's request."},
+		"unavailable": {http.StatusServiceUnavailable, "X is not available at the moment",
+			"X could not answer. This is not your doing; try again in a moment."},
 	}
+}
+
+// problemFor returns the problem for err, which came from a call to X for r, and logs it.
+func (a *app) problemFor(r *http.Request, err error) problem {
+	p := problemOf(err)
+	if p.Status == http.StatusUnauthorized || p.Code == "key_missing" || p.Code == "forbidden" {
+		p.LoginURL = a.loginURL(r, a.returnPath(r))
+	}
+	if p.Code == "refused" && (r.Method == http.MethodPost || r.URL.Query().Has("page")) {
+		p.Status = http.StatusBadRequest
+		p.Detail = "Something that you sent is not as X expects it. Change it and try again."
+	}
+	a.logProblem(r, p, err)
+	return p
 }
 
 // fail answers a request that failed with err. If only a new sign-in helps, a page load is
 // redirected to it at once, and back.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	if p.Status == http.StatusUnauthorized || p.Code == "key_missing" {
-		p.LoginURL = a.loginURL(r, returnPath(r))
-	}
-	a.logProblem(r, p, err)
+	p := a.problemFor(r, err)
 	if p.Code == "sign_in_again" && r.Method == http.MethodGet && !wantsJSON(r) {
 		http.Redirect(w, r, p.LoginURL, http.StatusSeeOther)
 		return
@@ -136,12 +152,17 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.problem(w, r, p)
 }
 
+// signInAgain answers a form whose session has ended.
+func (a *app) signInAgain(w http.ResponseWriter, r *http.Request) { a.fail(w, r, client.ErrNoUser) }
+
 func (a *app) logProblem(r *http.Request, p problem, err error) {
 	level := slog.LevelInfo
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	a.log.Log(r.Context(), level, "app: a call to X failed", "path", r.URL.Path, "cause", p.Code, "err", err)
+	// gotwi has an address of X built in, and its errors name it.
+	said := strings.ReplaceAll(err.Error(), "https://api.twitter.com", a.cfg.apiURL)
+	a.log.Log(r.Context(), level, "app: a call to X failed", "path", r.URL.Path, "cause", p.Code, "err", said)
 }
 
 // problem sends p as the response.
@@ -155,32 +176,29 @@ func (a *app) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		_ = json.NewEncoder(w).Encode(p)
 		return
 	}
+	p.Said = shown(p.Said)
 	a.page(w, r, p.Status, "problem", view{Title: p.Title, Problem: &p})
 }
 
 // loginURL is the link to sign in by the same protocol, and to return to path.
 func (a *app) loginURL(r *http.Request, path string) string {
-	login := a.ways[0].Path
-	if u, ok := xsignin.User(r.Context()); ok {
-		for _, way := range a.ways {
-			if way.Provider == u.Provider {
-				login = way.Path
-			}
-		}
+	u, _ := xsignin.User(r.Context())
+	if !slices.ContainsFunc(a.ways, func(w way) bool { return w.Provider == u.Provider }) {
+		u.Provider = "" // the first one
 	}
-	return login + "?" + url.Values{"return_to": {path}}.Encode()
+	return a.kit.LoginURL(u.Provider, path)
 }
 
 // returnPath is the page to return to: the requested page, or the page with the form.
-func returnPath(r *http.Request) string {
+func (a *app) returnPath(r *http.Request) string {
 	if r.Method != http.MethodGet {
 		path := r.URL.Path
 		for _, action := range []string{"/refresh", "/disconnect", "/draft"} {
 			path = strings.TrimSuffix(path, action)
 		}
-		return path
+		return a.link(path)
 	}
-	return r.URL.RequestURI()
+	return a.link(r.URL.RequestURI())
 }
 
 // wantsJSON reports whether r asks for JSON and not for a page.

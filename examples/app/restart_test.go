@@ -75,7 +75,7 @@ func TestWithoutVariablesFilesAreMadeInTheWorkingDirectory(t *testing.T) {
 		t.Errorf("the second start made other keys, %v", err)
 	}
 	left, err := filepath.Glob(file + "*")
-	if err != nil || len(left) > 5 {
+	if err != nil || len(left) > 6 {
 		t.Errorf("files are left: %q, %v", left, err)
 	}
 }
@@ -89,10 +89,18 @@ func TestTheSimulatorRemembersPeopleAfterARestart(t *testing.T) {
 			app := launch(t, dir)
 			b := newBrowser(t, app.at)
 			b.signIn(protocol).want(http.StatusOK, "coffee")
+			b.get("/compose").press("Post", map[string]any{"text": "Before the restart"}).want(http.StatusOK)
 			terminate(t, app.cmd)
 
+			app = launch(t, dir)
+			b.base = app.at
+			b.get("/posts").want(http.StatusOK, "Before the restart")
+			terminate(t, app.cmd)
 			b.base = launch(t, dir).at
-			b.get("/me").want(http.StatusOK, "@nora_lindqvist", protocol)
+			if n := strings.Count(text(b.get("/posts").doc), "Before the restart"); n != 1 {
+				t.Errorf("the post is there %d times", n)
+			}
+			b.get("/me").want(http.StatusOK, "Nora Lindqvist", "@nora_lindqvist", protocol)
 			b.signedIn(protocol)
 			b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
 		})

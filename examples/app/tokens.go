@@ -63,7 +63,7 @@ func (a *app) refreshToken(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/tokens?done=refreshed", http.StatusSeeOther)
+	http.Redirect(w, r, a.link("/tokens?done=refreshed"), http.StatusSeeOther)
 }
 
 func (a *app) disconnectToken(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func (a *app) disconnectToken(w http.ResponseWriter, r *http.Request) {
 		// back to X at once would be a strange answer to a disconnect.
 		next = "/"
 	}
-	http.Redirect(w, r, next+"?done=disconnected", http.StatusSeeOther)
+	http.Redirect(w, r, a.link(next+"?done=disconnected"), http.StatusSeeOther)
 }
 
 // formKey is the key of the visitor's token that a form names. A form cannot name the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/examples/internal/demo"
+	"github.com/xsignin/xsignin/examples/internal/selfcheck"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -60,7 +62,8 @@ func Config(publicURL string, env func(string) string) (xsignin.Config, *xtest.S
 }
 
 // Run serves the application that build returns until ctx ends. It listens at ADDR, a loopback
-// address, and writes one line with the URL to stdout when it serves browsers.
+// address, and writes one line with the URL to stdout when it serves browsers. Unless CHECK is
+// off, it logs what [xsignin.Kit.Check] finds.
 func Run(ctx context.Context, env func(string) string, stdout io.Writer, build func(xsignin.Config) (http.Handler, *xsignin.Kit, error)) error {
 	addr := cmp.Or(env("ADDR"), DefaultAddr)
 	if err := onLoopback(addr); err != nil {
@@ -86,6 +89,7 @@ func Run(ctx context.Context, env func(string) string, stdout io.Writer, build f
 	if err != nil {
 		return err
 	}
+	defer selfcheck.Start(ctx, env("CHECK"), kit, cmp.Or(cfg.Logger, slog.Default()))()
 	srv := &http.Server{Handler: app, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()

@@ -41,6 +41,7 @@ func TestByKeyboardAlone(t *testing.T) {
 	p.open("/compose")
 	p.tabTo("Text")
 	p.run(chromedp.KeyEvent("Written without a mouse"))
+	p.see("23 of 280 characters") // the counter's script
 	p.tabTo("Post")
 	p.press(kb.Enter)
 	p.see("Written without a mouse")

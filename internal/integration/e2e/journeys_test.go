@@ -99,7 +99,7 @@ func TestASessionThatEndsInTheMiddleOfAForm(t *testing.T) {
 		b.expire()
 		b.click("Post")
 		b.arrive("/compose")
-		b.see("sign in")
+		b.see("You are signed out", "Sign in again")
 		if strings.Contains(b.text(), "{") {
 			t.Errorf("a person reads\n%s", b.text())
 		}

@@ -64,7 +64,7 @@ func (p program) start(x *localX, at backend) (*process, error) {
 	r.cmd.Dir = filepath.Dir(string(p))
 	// The environment of this process is not passed on. It may configure another application.
 	r.cmd.Env = []string{
-		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRETS=" + secret, at.variable(),
+		"ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "PUBLIC_URL=" + publicURL, "SECRETS=" + secret, "CHECK=off", at.variable(),
 		"X_API_URL=" + x.url, "X_AUTHORIZE_URL=" + x.url + "/i/oauth2/authorize",
 		"X_CLIENT_ID=" + xtest.DefaultClientID, "X_CLIENT_SECRET=" + xtest.DefaultClientSecret,
 		"X_CONSUMER_KEY=" + xtest.DefaultConsumerKey, "X_CONSUMER_SECRET=" + xtest.DefaultConsumerSecret,
