@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -9,61 +10,62 @@ import (
 const (
 	// maxWaiting bounds the functions that wait. The next touch replaces a dropped deletion.
 	maxWaiting = 100_000
-	// atOnce is how many sessions are deleted at the same time.
-	atOnce = 8
+	// atOnce is how many functions run at the same time.
+	atOnce = 16
 )
 
 // background runs functions later, and at once when it is closed. No goroutine waits for a
 // function whose time has not come.
 type background struct {
-	mu      sync.Mutex // guards waiting and closed
-	waiting map[*time.Timer]func(context.Context)
-	closed  bool
-	pending sync.WaitGroup // functions that wait or run
+	mu      sync.Mutex // guards waiting and closing
+	waiting map[*time.Timer]bool
+	closing context.Context // of close
+	pending sync.WaitGroup  // functions that wait or run
+	slots   chan struct{}   // full while atOnce functions run
 }
+
+// busy reports whether another function would have to wait.
+func (b *background) busy() bool { return len(b.slots) == cap(b.slots) }
 
 // after calls f when d has passed, or when the process closes. If too many functions wait, it
 // drops f, unless d is 0.
 func (b *background) after(d time.Duration, f func(context.Context)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || d > 0 && len(b.waiting) >= maxWaiting {
+	if b.closing != nil || d > 0 && len(b.waiting) >= maxWaiting {
 		return
 	}
-	if b.waiting == nil {
-		b.waiting = make(map[*time.Timer]func(context.Context))
-	}
+	b.pending.Add(1)
 	var timer *time.Timer
-	run := func(ctx context.Context) {
+	timer = time.AfterFunc(d, func() {
 		defer b.pending.Done()
+		b.slots <- struct{}{}
+		defer func() { <-b.slots }()
 		b.mu.Lock()
 		delete(b.waiting, timer)
+		ctx := cmp.Or(b.closing, context.Background())
 		b.mu.Unlock()
 		if ctx.Err() == nil {
 			f(ctx)
 		}
-	}
-	b.pending.Add(1)
-	timer = time.AfterFunc(d, func() { run(context.Background()) })
-	b.waiting[timer] = run
+	})
+	b.waiting[timer] = true
 }
 
 // close runs what waits, and waits for what runs, until ctx ends.
 func (b *background) close(ctx context.Context) error {
 	b.mu.Lock()
-	b.closed = true
-	var calls []func(context.Context)
-	for timer, run := range b.waiting {
+	b.closing = ctx
+	for timer := range b.waiting {
 		if timer.Stop() {
-			calls = append(calls, run)
+			timer.Reset(0)
 		}
 	}
 	b.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
-		defer close(done)
-		forEach(calls, func(call func(context.Context)) { call(ctx) })
 		b.pending.Wait()
+		close(done)
 	}()
 	select {
 	case <-done:
@@ -71,20 +73,6 @@ func (b *background) close(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// forEach calls f for each item, a few at the same time.
-func forEach[T any](items []T, f func(T)) {
-	var running sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for _, item := range items {
-		slots <- struct{}{}
-		running.Go(func() {
-			f(item)
-			<-slots
-		})
-	}
-	running.Wait()
 }
 
 // recent remembers the keys that were claimed lately: at least max, and at most twice as many.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,11 +32,6 @@ const (
 	hostPrefix   = "__Host-"
 	securePrefix = "__Secure-"
 )
-
-// setCookie sets what the cookie of [New] is like. scs's defaults are HttpOnly and Path=/.
-func setCookie(c *scs.SessionCookie, name string, secure bool) {
-	c.Name, c.Secure, c.SameSite = name, secure, http.SameSiteLaxMode
-}
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -71,49 +67,50 @@ func withinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
-// eachCookie calls yield with each cookie of the request, until it returns false. It allocates
-// nothing, because it runs at every request.
-func eachCookie(r *http.Request, yield func(name, value string) bool) {
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-				value = value[1 : len(value)-1]
-			}
-			if ok && !yield(name, value) {
-				return
+// cookies returns the cookies of the request. It allocates nothing, because it runs at every
+// request.
+func cookies(r *http.Request) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for line != "" {
+				var part string
+				part, line, _ = strings.Cut(line, ";")
+				name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
+				if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+					value = value[1 : len(value)-1]
+				}
+				if ok && !yield(name, value) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// eachToken calls yield with each session id that the browser sent and that scs may have made,
-// until it returns false. It returns how many it tried, and whether the browser sent any
-// cookie of the name.
-func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (tried int, sent bool) {
-	eachCookie(r, func(name, value string) bool {
-		if name != m.sm.Cookie.Name {
-			return true
+// tokens returns the session ids that the browser sent and that scs may have made, at most
+// eight, in list. sent is whether the browser sent any cookie of the name.
+func (m *Manager) tokens(r *http.Request, list []string) (tokens []string, sent bool) {
+	for name, value := range cookies(r) {
+		if name == m.sm.Cookie.Name {
+			sent = true
+			made := value != "" && len(value) <= maxToken && (m.store.box != nil || len(value) == tokenLength)
+			if made && len(list) < maxTokens {
+				list = append(list, value)
+			}
 		}
-		sent = true
-		if value == "" || len(value) > maxToken || m.store.box == nil && len(value) != tokenLength {
-			return true
-		}
-		tried++
-		return yield(value) && tried < maxTokens
-	})
-	return tried, sent
+	}
+	return list, sent
 }
 
 // token returns the session id of r, as find does. It reads no record if there is one id.
-func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
-	only := ""
-	if n, _ := m.eachToken(r, func(token string) bool { only = token; return true }); n < 2 {
-		return only, nil
+func (m *Manager) token(ctx context.Context, r *http.Request) (token string, err error) {
+	switch all, _ := m.tokens(r, nil); len(all) {
+	case 0:
+	case 1:
+		token = all[0]
+	default:
+		token, _, err = m.find(ctx, r)
 	}
-	token, _, err := m.find(ctx, r)
 	return token, err
 }
 
@@ -127,7 +124,7 @@ func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token 
 // clears the paths above the request's own and the domains above the host, too.
 func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
 	m.writeCookie(r.Context(), w, "", time.Time{})
-	if n, _ := m.eachToken(r, func(string) bool { return true }); n < 2 {
+	if all, _ := m.tokens(r, nil); len(all) < 2 {
 		return
 	}
 	other := *m.sm

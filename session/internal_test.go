@@ -34,14 +34,14 @@ func TestRecentKeysAreBounded(t *testing.T) {
 func TestNothingIsReadPastTheEnd(t *testing.T) {
 	t.Parallel()
 	whole := testEntry()
-	b := whole.encode()
+	b := written(whole.code)
 	for n := range b {
-		if _, err := decodeEntry(b[:n]); err == nil {
+		if read(b[:n], new(entry).code) {
 			t.Errorf("%d of %d bytes decode", n, len(b))
 		}
 	}
 	for _, bad := range [][]byte{append(b, 0), append([]byte{9}, b[1:]...), bytes.Repeat([]byte{0xff}, 20)} {
-		if _, err := decodeEntry(bad); err == nil {
+		if read(bad, new(entry).code) {
 			t.Errorf("%x decodes", bad)
 		}
 	}

@@ -131,7 +131,7 @@ func New(cfg Config) (*Manager, error) {
 	sm.Codec = codec{}
 	sm.HashTokenInStore = true
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
-	setCookie(&sm.Cookie, name, cfg.Secure)
+	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure // and HttpOnly, Path=/, SameSite=Lax by default
 	sm.ErrorFunc = nil
 	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
@@ -172,7 +172,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	s := wrapStore(sm, logger)
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
-		s.users = &UserSessions{store: s, vault: vault, slots: make(chan struct{}, touchesAtOnce)}
+		s.users = &UserSessions{store: s, vault: vault}
 	}
 	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
@@ -241,16 +241,19 @@ func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error
 // first whose record opens. Another host of the site, or an older cookie at a longer path, may
 // put a cookie of the same name in front.
 func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
-	m.eachToken(r, func(t string) bool {
-		found, ok, openErr := m.store.openID(ctx, t)
+	var list [maxTokens]string
+	all, _ := m.tokens(r, list[:0])
+	for _, t := range all {
+		found, ok, err := m.store.openID(ctx, t)
+		if err != nil {
+			return "", record{}, fmt.Errorf("session: reading: %w", err)
+		}
 		if ok && (token == "" || found.signedIn()) {
 			token, rec = t, found
 		}
-		err = openErr
-		return err == nil && !rec.signedIn()
-	})
-	if err != nil {
-		return "", record{}, fmt.Errorf("session: reading: %w", err)
+		if rec.signedIn() {
+			break
+		}
 	}
 	return token, rec, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 )
 
 // LoadAndSave is scs's middleware of that name, for applications that keep values in the
@@ -19,8 +18,8 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		commit := &lastCommit{}
-		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommitKey{}, commit)
+		commit := new(steps)
+		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommit, commit)
 		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
 		sm := *m.sm
 		sm.IdleTimeout = 0
@@ -56,26 +55,14 @@ func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error)
 	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
 }
 
-// lastCommit holds what waits until LoadAndSave has saved the session, or has failed to.
-type lastCommit struct {
-	mu   sync.Mutex // guards then
-	then []func(saved bool) error
-}
+// steps wait until the session is saved for good, or is known to be lost.
+type steps []func(saved bool) error
 
-type lastCommitKey struct{}
-
-func (c *lastCommit) add(then func(saved bool) error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.then = append(c.then, then)
-}
-
-func (c *lastCommit) end(saved bool) (err error) {
-	c.mu.Lock()
-	steps := c.then
-	c.then = nil
-	c.mu.Unlock()
-	for _, then := range steps {
+// end takes the steps, once.
+func (s *steps) end(saved bool) (err error) {
+	all := *s
+	*s = nil
+	for _, then := range all {
 		err = errors.Join(err, then(saved))
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,6 +49,7 @@ type PendingSignIn struct {
 	name    string // of its cookie
 	foreign bool   // another site has started it
 	path    bool   // the return path is in the shared cookie
+	err     error  // why it cannot be used
 }
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
@@ -152,7 +152,8 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 			p.Pending.Provider, n, maxPendingCookie)
 	}
 	if p.path {
-		s.set(w, s.path, s.seal(s.pathPlace(p), []byte(path)), pendingLifetime)
+		inside := sealText(s.box, s.pathPlace(p), func(c *wire.Coder) { c.Text(&path) })
+		s.set(w, s.path, inside, pendingLifetime)
 	}
 	s.set(w, p.name, value, pendingLifetime)
 	return nil
@@ -170,29 +171,23 @@ func foreign(r *http.Request) bool {
 
 // slot chooses the cookie for a new sign-in, or "" if it may replace none.
 func (s *PendingStore) slot(r *http.Request, foreign bool) string {
-	sent := make(map[string]PendingSignIn)
-	s.each(r, func(p PendingSignIn, err error) bool {
-		if _, known := sent[p.name]; err == nil && !known {
-			sent[p.name] = p
-		}
-		return true
-	})
+	sent := s.open(r)
 	// Simultaneous tabs send the same cookies. The counter gives them different ones.
 	first := s.counter.Add(1)
-	best := ""
+	var best PendingSignIn
 	for i := range uint32(maxPending) {
 		name := s.names[(first+i)%maxPending]
-		p, used := sent[name]
-		old := sent[best]
-		switch {
-		case !used:
+		at := slices.IndexFunc(sent, func(p PendingSignIn) bool { return p.name == name && p.err == nil })
+		if at < 0 {
 			return name
+		}
+		switch p := sent[at]; {
 		case foreign && !p.foreign && !p.Ended:
-		case best == "" || p.Ended && !old.Ended || p.Ended == old.Ended && p.At.Before(old.At):
-			best = name
+		case best.name == "" || p.Ended && !best.Ended || p.Ended == best.Ended && p.At.Before(best.At):
+			best = p
 		}
 	}
-	return best
+	return best.name
 }
 
 // Find returns the pending sign-in, or the outcome, that the browser has for state. It
@@ -201,37 +196,39 @@ func (s *PendingStore) slot(r *http.Request, foreign bool) string {
 //
 // Of several cookies of one name, which another host of the site may have planted, the first
 // of eight that is good counts.
-func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn, err error) {
+func (s *PendingStore) Find(r *http.Request, state string) (PendingSignIn, error) {
 	var cause error
 	expired := ""
-	s.each(r, func(p PendingSignIn, err error) bool {
-		switch same := subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1; {
-		case err != nil && errors.As(err, new(*seal.UnknownKeyError)):
-			cause = cmp.Or(cause, err)
-		case state == "" || !same:
-		case err != nil:
+	for _, p := range s.open(r) {
+		same := state != "" && subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1
+		switch {
+		case p.err == nil && same:
+			s.findPath(r, &p)
+			return p, nil
+		case p.err == nil:
+		case errors.As(p.err, new(*seal.UnknownKeyError)):
+			cause = cmp.Or(cause, p.err)
+		case same:
 			expired = p.Pending.Provider
-		default:
-			found = p
 		}
-		return found.name == ""
-	})
-	switch {
-	case found.name == "" && expired != "":
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
-	case found.name == "":
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
+	if expired != "" {
+		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
+	}
+	return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
+}
+
+// findPath reads the return path of p, if it is in the shared cookie.
+func (s *PendingStore) findPath(r *http.Request, p *PendingSignIn) {
 	tried := 0
-	eachCookie(r, func(name, value string) bool {
-		if name != s.path || !found.path {
-			return true
+	for name, value := range cookies(r) {
+		if p.path && name == s.path && tried < maxTokens {
+			tried++
+			if openText(s.box, s.pathPlace(*p), value, func(c *wire.Coder) { c.Text(&p.ReturnTo) }) == nil {
+				return
+			}
 		}
-		path, err := s.unseal(s.pathPlace(found), value)
-		found.ReturnTo, tried = string(path), tried+1
-		return err != nil && tried < maxTokens
-	})
-	return found, nil
+	}
 }
 
 // Spend reports whether the sign-in with the state was not used before in this process.
@@ -253,36 +250,35 @@ func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code strin
 // begins. With spend, this process refuses a copy of such a cookie, too: no sign-in from
 // before a sign-out completes after it.
 func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool) {
-	s.each(r, func(p PendingSignIn, err error) bool {
-		if spend && err == nil && !p.Ended {
+	for _, p := range s.open(r) {
+		if spend && p.err == nil && !p.Ended {
 			s.Spend(p.Pending.State)
 		}
-		return true
-	})
-	eachCookie(r, func(name, _ string) bool {
+	}
+	for name := range cookies(r) {
 		if name == s.path || slices.Contains(s.names[:], name) {
 			s.set(w, name, "", -time.Second)
 		}
-		return true
-	})
+	}
 }
 
-// each calls yield with the first eight cookies of each of the five names. The error is
-// [provider.ErrExpired] or says why a cookie does not open. p has a name in each case.
-func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
+// open opens the first eight cookies of each of the five names.
+func (s *PendingStore) open(r *http.Request) (all []PendingSignIn) {
 	var tried [maxPending]int
-	eachCookie(r, func(name, value string) bool {
+	for name, value := range cookies(r) {
 		i := slices.Index(s.names[:], name)
 		if i < 0 || tried[i] == maxTokens {
-			return true
+			continue
 		}
 		tried[i]++
-		p, err := s.decode(s.names[i], value)
-		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
-			err = provider.ErrExpired
+		p := PendingSignIn{name: name}
+		p.err = openText(s.box, name, value, func(c *wire.Coder) { s.code(c, &p) })
+		if age := s.now().Sub(p.At); p.err == nil && (age > pendingLifetime || age < -pendingSkew) {
+			p.err = provider.ErrExpired
 		}
-		return yield(p, err)
-	})
+		all = append(all, p)
+	}
+	return all
 }
 
 // code codes the inside of a cookie.
@@ -305,40 +301,11 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 }
 
 func (s *PendingStore) encode(p PendingSignIn) string {
-	c := &wire.Coder{B: make([]byte, 0, 512)}
-	s.code(c, &p)
-	return s.seal(p.name, c.B)
-}
-
-func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
-	p := PendingSignIn{name: name}
-	plain, err := s.unseal(name, value)
-	if err != nil {
-		return p, err
-	}
-	c := &wire.Coder{B: plain, Reading: true}
-	if s.code(c, &p); !c.Done() {
-		return PendingSignIn{name: name}, errMalformed
-	}
-	return p, nil
+	return sealText(s.box, p.name, func(c *wire.Coder) { s.code(c, &p) })
 }
 
 // pathPlace is where the return path of p is sealed: no other sign-in opens it.
 func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" + p.Pending.State }
-
-// seal seals plain for one place: a cookie's name.
-func (s *PendingStore) seal(place string, plain []byte) string {
-	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, place)))
-}
-
-func (s *PendingStore) unseal(place, value string) ([]byte, error) {
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return nil, err
-	}
-	return s.box.Open(sealed, place)
-}
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {
 	dropCookie(w.Header(), name)

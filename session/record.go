@@ -9,6 +9,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -143,16 +144,14 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 
 // decode reads the identity, and nothing else where the record has our codec. It reports
 // whether the record is readable.
-func (s *store) decode(b []byte) (rec record, ok bool) {
+func (s *store) decode(b []byte, rec *record) bool {
 	if s.box == nil && ownRecord(b) {
-		_, ok := decodeHeader(b, &rec)
-		return rec, ok
+		_, ok := decodeHeader(b, rec)
+		return ok
 	}
 	deadline, values, err := s.sm.Codec.Decode(b)
-	if err != nil {
-		return record{}, false
-	}
-	return record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}, true
+	*rec = record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}
+	return err == nil
 }
 
 // encode returns the record with its identity as it is now, used now.
@@ -175,30 +174,43 @@ func (s *store) identityValue(i identity) any {
 		return i
 	}
 	i.touched = time.Now()
-	c := &wire.Coder{B: make([]byte, 0, 256)}
-	i.code(c)
-	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.B))
+	return sealText(s.box, "", i.code)
 }
 
 // identityOf reads the identity from a session's value.
 func (s *store) identityOf(value any) (i identity) {
-	if i, ok := value.(identity); ok {
-		return i
+	switch value := value.(type) {
+	case identity:
+		return value
+	case string:
+		if s.box != nil && openText(s.box, "", value, i.code) == nil {
+			return i
+		}
 	}
-	text, _ := value.(string)
-	sealed, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil || s.box == nil {
-		return identity{}
-	}
-	plain, err := s.box.Open(sealed)
+	return identity{}
+}
+
+// sealText returns what code writes, sealed for one place, as text.
+func sealText(box *seal.Box, place string, code func(*wire.Coder)) string {
+	c := &wire.Coder{B: make([]byte, 0, 512)}
+	code(c)
+	var text [maxPendingCookie]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], box.Seal(c.B, place)))
+}
+
+// openText reads with code what sealText has sealed for the place. After an error some fields
+// may be set.
+func openText(box *seal.Box, place, text string, code func(*wire.Coder)) error {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return identity{}
+		return err
 	}
+	plain, err := box.Open(sealed, place)
 	c := &wire.Coder{B: plain, Reading: true}
-	if i.code(c); !c.Done() {
-		return identity{}
+	if code(c); err == nil && !c.Done() {
+		err = errMalformed
 	}
-	return i
+	return err
 }
 
 // identityIn returns the identity in the session that ctx holds.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/xsignin/xsignin/provider"
 )
@@ -24,14 +25,15 @@ import (
 // SignIn calls each of then once, when it is known whether the session is saved for good:
 // behind [Manager.LoadAndSave] that is after the answer.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
-	s := &signIn{m: m, r: r, then: then, joined: m.loaded(r.Context())}
+	s := &signIn{m: m, r: r, joined: m.loaded(r.Context())}
+	done := append(steps{s.undo}, then...)
 	err := s.begin(u)
 	if err == nil {
 		err = r.Context().Err()
 	}
 	if err != nil {
 		// A store that is away says so at every step, and once is enough.
-		if undone := s.end(false); undone != nil && undone.Error() != err.Error() {
+		if undone := done.end(false); undone != nil && undone.Error() != err.Error() {
 			err = errors.Join(err, undone)
 		}
 		return fmt.Errorf("session: signing in: %w", err)
@@ -45,18 +47,17 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	if !s.joined {
 		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
 	}
-	if commit, ok := r.Context().Value(lastCommitKey{}).(*lastCommit); ok {
-		commit.add(s.end)
+	if commit, ok := r.Context().Value(lastCommit).(*steps); ok {
+		*commit = append(*commit, done...)
 		return nil
 	}
-	return s.end(true)
+	return done.end(true)
 }
 
 // signIn is a sign-in that begins.
 type signIn struct {
 	m      *Manager
 	r      *http.Request
-	then   []func(saved bool) error
 	joined bool // a middleware has put the session into r's context
 
 	ctx      context.Context // holds the session, and does not end with the request
@@ -102,24 +103,16 @@ func (s *signIn) begin(u provider.User) (err error) {
 	return err
 }
 
-// end tells whether the sign-in stands. If it does not, end removes it.
-func (s *signIn) end(saved bool) error {
-	var err error
-	if !saved && s.key != "" {
-		err = s.undo()
+// undo removes a sign-in that is not saved, and a session that a middleware loaded, whose id
+// was renewed.
+func (s *signIn) undo(saved bool) error {
+	if saved || s.key == "" {
+		return nil
 	}
-	for _, then := range s.then {
-		err = errors.Join(err, then(saved))
-	}
-	return err
-}
-
-// undo removes the sign-in, and a session that a middleware loaded, whose id was renewed.
-func (s *signIn) undo() (err error) {
 	m := s.m
 	ctx, cancel := context.WithTimeout(s.ctx, finishTime)
 	defer cancel()
-	err = m.store.erase(ctx, s.key, s.new.deadline)
+	err := m.store.erase(ctx, s.key, s.new.deadline)
 	if s.joined {
 		err = errors.Join(err, m.store.DeleteCtx(ctx, keyOf(s.oldToken)), m.sm.Clear(ctx), m.sm.Destroy(with(ctx, keep)))
 	}
@@ -136,31 +129,26 @@ func (s *signIn) undo() (err error) {
 // signed out all the same.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	ctx := context.WithoutCancel(r.Context())
-	loaded, token := m.loaded(ctx), ""
-	var ended []record
-	if loaded {
-		token = m.sm.Token(ctx)
-		ended = append(ended, record{identity: m.identityIn(ctx), deadline: m.sm.Deadline(ctx)})
+	tokens, sent := m.tokens(r, nil)
+	loaded := m.loaded(ctx)
+	if loaded && m.sm.Token(ctx) != "" && !slices.Contains(tokens, m.sm.Token(ctx)) {
+		tokens = append(tokens, m.sm.Token(ctx))
 	}
-	_, sent := m.eachToken(r, func(t string) bool {
-		if t != token {
-			rec, removeErr := m.store.remove(ctx, keyOf(t))
-			err = cmp.Or(err, removeErr)
-			ended = append(ended, rec)
-		}
-		return true
-	})
+	var ended []record
+	for _, token := range tokens {
+		rec, removeErr := m.store.remove(ctx, keyOf(token))
+		err = cmp.Or(err, removeErr)
+		ended = append(ended, rec)
+	}
 	switch {
-	case !loaded || err != nil:
-	case token == "" && !sent:
+	case err != nil:
+		return fmt.Errorf("session: signing out: %w", err)
+	case loaded && (sent || len(tokens) > 0):
+		_ = m.sm.Destroy(with(ctx, keep)) // never fails
+	case loaded:
 		// A destroyed session makes the middleware clear the cookie, even of a browser that has
 		// none.
-		err = m.sm.Clear(ctx)
-	default:
-		err = m.sm.Destroy(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("session: signing out: %w", err)
+		_ = m.sm.Clear(ctx)
 	}
 	for _, rec := range ended {
 		m.store.users.mark(ctx, rec)

@@ -32,7 +32,7 @@ const tombstone = "\xb0xsignin: ended"
 // errEnded says that the session to be written has been ended.
 var errEnded = errors.New("session: the session has ended")
 
-// contextKey is the key of a true value in a context.
+// contextKey is the key of a value in a context.
 type contextKey int
 
 const (
@@ -43,6 +43,8 @@ const (
 	// keep makes deletions do nothing. scs's RenewToken deletes the old record before the
 	// new one is written; a sign-in deletes it afterwards.
 	keep
+	// lastCommit is the key of the [steps] that wait for LoadAndSave.
+	lastCommit
 )
 
 func with(ctx context.Context, key contextKey) context.Context {
@@ -77,7 +79,11 @@ func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
 	if s, ok := sm.Store.(*store); ok {
 		return s
 	}
-	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxTouched}}
+	s := &store{
+		base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger,
+		later:   background{waiting: make(map[*time.Timer]bool), slots: make(chan struct{}, atOnce)},
+		touched: recent[string]{max: maxTouched},
+	}
 	if base, ok := sm.Store.(scs.CtxStore); ok {
 		s.base = base
 	}
@@ -133,7 +139,7 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 	if err != nil || !found || isTombstone(b) {
 		return record{}, false, err
 	}
-	if rec, ok = s.decode(b); !ok {
+	if !s.decode(b, &rec) {
 		// The codec's error may quote the record.
 		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 		return record{}, false, nil
@@ -147,16 +153,8 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 	if s.memory != nil {
 		// Nothing changes the array, so the string may share it.
 		b, found, _ := s.memory.Find(unsafe.String(&key[0], len(key)))
-		if !found {
-			return record{}, false, nil
-		}
-		if s.box == nil { // without copies of the record
-			_, ok = decodeHeader(b, &rec)
-		} else {
-			rec, ok = s.decode(b)
-		}
-		if ok && !s.due(&rec) {
-			return rec, true, nil
+		if !found || s.decode(b, &rec) && !s.due(&rec) {
+			return rec, found, nil
 		}
 	}
 	return s.open(ctx, string(key[:]))
@@ -212,8 +210,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	detached := context.WithoutCancel(ctx)
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	stone := tombstoneKey(key)
-	ended, err := s.sweep(ctx, key, stone)
+	ended, err := s.sweep(ctx, key)
 	if err == nil && !ended {
 		b, ended = s.users.renewed(ctx, key, b)
 	}
@@ -224,7 +221,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		ctx, cancel := s.bound(detached)
 		defer cancel()
 		var lookErr error
-		ended, lookErr = s.sweep(ctx, key, stone)
+		ended, lookErr = s.sweep(ctx, key)
 		err = cmp.Or(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEnded) != nil {
@@ -234,8 +231,8 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 }
 
 // sweep reports whether the session has its tombstone, and then deletes what is left of it.
-func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err error) {
-	b, found, err := s.base.FindCtx(ctx, stone)
+func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
+	b, found, err := s.base.FindCtx(ctx, tombstoneKey(key))
 	if err != nil || !found || !isTombstone(b) {
 		return false, err
 	}
@@ -269,7 +266,7 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 	if !found || isTombstone(b) {
 		return record{}, nil
 	}
-	rec, _ = s.decode(b)
+	s.decode(b, &rec)
 	return rec, s.erase(ctx, key, rec.deadline)
 }
 

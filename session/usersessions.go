@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -21,7 +23,7 @@ const (
 	maxPause      = 250 * time.Millisecond // after a conflict
 	maxRetries    = 120                    // of an end that failed: for about two hours
 	touchEvery    = 10 * time.Minute       // how often a session is touched
-	touchesAtOnce = 16
+	erasesAtOnce  = 8                      // by one end
 )
 
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
@@ -38,7 +40,6 @@ const (
 type UserSessions struct {
 	store *store
 	vault *tokenstore.Vault
-	slots chan struct{} // full when enough touches run
 }
 
 // List returns the sessions of a user, the most recently used first. userID is
@@ -49,7 +50,6 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 		return nil, fmt.Errorf("session: listing sessions: %w", err)
 	}
 	e.trim(time.Now())
-	slices.SortFunc(e.sessions, func(a, b UserSession) int { return b.LastUsed.Compare(a.LastUsed) })
 	return e.sessions, nil
 }
 
@@ -85,16 +85,21 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 	return u.persist(ctx, 0, func(ctx context.Context) (first error) {
 		ctx, cancel := context.WithTimeout(ctx, endTime)
 		defer cancel()
-		var mu sync.Mutex
+		var mu sync.Mutex // guards done and first
 		done := make(map[string]bool)
-		forEach(left, func(s ended) {
-			err := u.store.erase(ctx, s.key, s.deadline)
-			mu.Lock()
-			defer mu.Unlock()
-			if done[s.key] = err == nil; first == nil {
-				first = err
-			}
-		})
+		var running sync.WaitGroup
+		slots := make(chan struct{}, erasesAtOnce)
+		for _, s := range left {
+			slots <- struct{}{}
+			running.Go(func() {
+				err := u.store.erase(ctx, s.key, s.deadline)
+				mu.Lock()
+				defer mu.Unlock()
+				done[s.key], first = err == nil, cmp.Or(first, err)
+				<-slots
+			})
+		}
+		running.Wait()
 		left = slices.DeleteFunc(left, func(s ended) bool { return done[s.key] })
 		u.store.later.after(0, func(ctx context.Context) {
 			_, _ = u.update(ctx, userID, false, func(e *entry) bool { return e.forget(done) })
@@ -172,9 +177,10 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 	})
 }
 
-// due reports whether a touch of the session is due, and claims it if claim is set.
+// due reports whether a touch of the session is due, and claims it if claim is set. Touches
+// are skipped where the stores are slow.
 func (u *UserSessions) due(rec *record, claim bool) bool {
-	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
+	return u != nil && rec.signedIn() && !u.store.later.busy() && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
@@ -182,41 +188,63 @@ func (u *UserSessions) touch(key string, rec record) {
 	if !u.due(&rec, true) {
 		return
 	}
-	select {
-	case u.slots <- struct{}{}:
-	default:
-		return
-	}
 	u.store.later.after(0, func(ctx context.Context) {
-		defer func() { <-u.slots }()
 		ctx, cancel := context.WithTimeout(ctx, entryTime)
 		defer cancel()
 		// A write that came after the sign-out may have brought the record back.
-		if ended, err := u.store.sweep(ctx, key, tombstoneKey(key)); ended || err != nil {
+		if ended, err := u.store.sweep(ctx, key); ended || err != nil {
 			return
 		}
-		if refused, err := u.check(ctx, key, rec, touchEvery); refused && err == nil {
+		if refused, _ := u.register(ctx, key, &rec, false); refused {
 			_ = u.store.erase(ctx, key, rec.deadline)
 		}
 	})
 }
 
-// check reports whether the entry says that the session has ended. Otherwise it lists the
-// session if it is missing, and records its use if the last record is older than stale.
-func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused bool, err error) {
+// renewed registers a session whose record is about to be written under another key, because
+// the application has renewed the session id by scs. It returns the record with that key. If
+// the token store is away, the next touch lists the key.
+func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved []byte, refused bool) {
+	var rec record
+	if u == nil || !u.store.decode(b, &rec) || !rec.signedIn() || strings.HasPrefix(key, rec.key) {
+		return b, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, markTime)
+	defer cancel()
+	refused, err := u.register(ctx, key, &rec, true)
+	if rec.key = key[:keyPrefix]; err == nil && !refused {
+		moved, err = u.store.encode(rec)
+	}
+	if err != nil || refused {
+		return b, refused
+	}
+	return moved, false
+}
+
+// register lists a session under the key of its record, and its use if the last one is older
+// than ten minutes. It reports whether the session has ended instead.
+//
+// Requests that renew one id at the same time leave several records. The first of them keeps
+// the id in the list. With renews, each other gets an id of its own, so that all can be ended.
+func (u *UserSessions) register(ctx context.Context, key string, rec *record, renews bool) (refused bool, err error) {
+	before := rec.identity
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
-		if refused = e.refuses(&rec.identity); refused {
+		rec.identity = before
+		if refused = e.refuses(&before); refused {
 			return false
 		}
-		now := time.Now()
-		s := rec.listed()
-		if there := e.find(rec.id); there != nil {
-			if there.key != key && !strings.HasPrefix(there.key, rec.key) {
-				return false // its id was renewed, and the list has the later record
-			}
+		s, now := rec.listed(), time.Now()
+		switch there := e.find(rec.id); {
+		case there == nil:
+		case there.key == key || strings.HasPrefix(there.key, rec.key):
 			s = *there
+		case !renews:
+			return false
+		default:
+			s, rec.id = *there, idOf(key)
+			s.ID = rec.id
 		}
-		if s.key == key && s.Deadline.Equal(rec.deadline) && now.Sub(s.LastUsed) < stale {
+		if s.key == key && s.Deadline.Equal(rec.deadline) && now.Sub(s.LastUsed) < touchEvery {
 			return false
 		}
 		s.key, s.Deadline, s.LastUsed = key, rec.deadline, now
@@ -225,55 +253,6 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 	})
 	u.resume(rec.user.ID, left)
 	return refused, err
-}
-
-// renewed lists a session under the key that its record is about to be written under, if the
-// application has renewed the session id by scs. It returns the record with that key. If the
-// token store is away, the next touch lists the key.
-//
-// Requests that renew one id at the same time leave several records. The first of them keeps
-// the id in the list, and each other is a new session there, so that all of them can be ended.
-func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (record []byte, refused bool) {
-	if u == nil {
-		return b, false
-	}
-	rec, ok := u.store.decode(b)
-	if !ok || !rec.signedIn() || strings.HasPrefix(key, rec.key) {
-		return b, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, markTime)
-	defer cancel()
-	before := rec.identity
-	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
-		rec.identity = before
-		if refused = e.refuses(&before); refused {
-			return false
-		}
-		there := e.find(before.id)
-		switch {
-		case there == nil:
-			s := rec.listed()
-			s.key, s.LastUsed = key, time.Now()
-			e.put(s)
-		case there.key == key || strings.HasPrefix(there.key, before.key):
-			there.key, there.Deadline, there.LastUsed = key, rec.deadline, time.Now()
-		default:
-			rec.id = idOf(key)
-			also := *there
-			also.ID, also.key, also.Deadline, also.LastUsed = rec.id, key, rec.deadline, time.Now()
-			e.put(also)
-		}
-		return true
-	})
-	u.resume(rec.user.ID, left)
-	if err != nil || refused {
-		return b, refused
-	}
-	rec.key = key[:keyPrefix]
-	if moved, err := u.store.encode(rec); err == nil {
-		b = moved
-	}
-	return b, false
 }
 
 // read returns the entry of a user, which is empty if the store has none.
@@ -285,8 +264,12 @@ func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokensto
 	if err != nil {
 		return entry{}, v, err
 	}
-	e, err := decodeEntry(b)
-	return e, v, err
+	var e entry
+	c := &wire.Coder{B: b, Reading: true}
+	if e.code(c); !c.Done() {
+		return entry{}, v, tokenstore.ErrUnreadable
+	}
+	return e, v, nil
 }
 
 // update changes the entry of a user by a conditional write, until no other write comes in
@@ -305,7 +288,9 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			return nil, err
 		}
 		dropped := e.trim(time.Now())
-		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, e.encode())
+		c := &wire.Coder{B: make([]byte, 0, 1024)}
+		e.code(c)
+		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, c.B)
 		switch {
 		case err == nil:
 			if dropped > 0 {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/xsignin/xsignin/internal/wire"
-	"github.com/xsignin/xsignin/tokenstore"
 )
 
 const (
@@ -112,25 +111,22 @@ func (e *entry) forget(keys map[string]bool) (changed bool) {
 	return changed
 }
 
-// trim removes what has expired, and ends the least recently used sessions above the limits.
-// It returns how many it ended.
+// trim removes what has expired, and sorts the sessions, the most recently used first. It ends
+// those above the limits, and returns how many.
 func (e *entry) trim(now time.Time) (dropped int) {
 	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.Deadline.Before(now) })
 	e.ended = slices.DeleteFunc(e.ended, func(s ended) bool { return s.deadline.Before(now) })
-	size := 0
-	for _, s := range e.sessions {
+	slices.SortStableFunc(e.sessions, func(a, b UserSession) int { return b.LastUsed.Compare(a.LastUsed) })
+	before, place, size := len(e.sessions), 0, 0
+	e.end(func(s UserSession) bool {
+		place++
 		size += s.size()
-	}
-	for len(e.sessions) > maxListed || size > maxListedSize {
-		oldest := slices.MinFunc(e.sessions, func(a, b UserSession) int { return a.LastUsed.Compare(b.LastUsed) })
-		size -= oldest.size()
-		e.end(func(s UserSession) bool { return s.ID == oldest.ID })
-		dropped++
-	}
+		return place > maxListed || size > maxListedSize
+	})
 	// A session whose end is dropped here was deleted, or not before catches it.
-	most := min(maxEnded, (maxEntry-size)/66)
+	most := min(maxEnded, (maxEntry-min(size, maxListedSize))/66)
 	e.ended = e.ended[max(0, len(e.ended)-most):]
-	return dropped
+	return before - len(e.sessions)
 }
 
 func (e *entry) code(c *wire.Coder) {
@@ -148,18 +144,4 @@ func (e *entry) code(c *wire.Coder) {
 		c.Text(&s.id, &s.key)
 		c.Time(&s.deadline)
 	})
-}
-
-func (e *entry) encode() []byte {
-	c := &wire.Coder{B: make([]byte, 0, 1024)}
-	e.code(c)
-	return c.B
-}
-
-func decodeEntry(b []byte) (e entry, err error) {
-	c := &wire.Coder{B: b, Reading: true}
-	if e.code(c); !c.Done() {
-		return entry{}, tokenstore.ErrUnreadable
-	}
-	return e, nil
 }
