@@ -10,6 +10,7 @@ import (
 const (
 	// maxWaiting bounds the functions that wait. The next touch replaces a dropped deletion.
 	maxWaiting = 100_000
+	maxRecent  = 100_000
 	// atOnce is how many functions run at the same time.
 	atOnce = 16
 )
@@ -75,9 +76,9 @@ func (b *background) close(ctx context.Context) error {
 	}
 }
 
-// recent remembers the keys that were claimed lately: at least max, and at most twice as many.
+// recent remembers the keys that were claimed lately: at least maxRecent, and at most twice as
+// many.
 type recent[K comparable] struct {
-	max      int
 	mu       sync.Mutex // guards the maps
 	now, old map[K]time.Time
 }
@@ -95,7 +96,7 @@ func (r *recent[K]) due(key K, now time.Time, interval time.Duration, claim bool
 		return false
 	}
 	if claim {
-		if r.now == nil || len(r.now) >= r.max {
+		if r.now == nil || len(r.now) >= maxRecent {
 			r.now, r.old = make(map[K]time.Time), r.now
 		}
 		r.now[key] = now

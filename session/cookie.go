@@ -102,40 +102,37 @@ func (m *Manager) tokens(r *http.Request, list []string) (tokens []string, sent 
 	return list, sent
 }
 
-// token returns the session id of r, as find does. It reads no record if there is one id.
-func (m *Manager) token(ctx context.Context, r *http.Request) (token string, err error) {
-	switch all, _ := m.tokens(r, nil); len(all) {
-	case 0:
-	case 1:
-		token = all[0]
-	default:
+// load puts the session of r into ctx, unless a middleware has, and returns its id. It reads
+// one record. Of several cookies the same counts as in find.
+func (m *Manager) load(ctx context.Context, sm *scs.SessionManager, r *http.Request) (_ context.Context, token string, err error) {
+	switch all, _ := m.tokens(r, nil); {
+	case m.loaded(ctx):
+		return ctx, m.sm.Token(ctx), nil
+	case len(all) > 1:
 		token, _, err = m.find(ctx, r)
+	case len(all) == 1:
+		token = all[0]
 	}
-	return token, err
+	if err == nil {
+		ctx, err = sm.Load(ctx, token)
+	}
+	return ctx, token, err
 }
 
-// writeCookie sends the session id to the browser, or clears it if the token is "".
-func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
+// clearCookies makes the browser forget the session id. If it sent several, the paths above the
+// request's own and the domains above the host are cleared, too.
+func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several bool) {
 	dropCookie(w.Header(), m.sm.Cookie.Name)
-	m.sm.WriteSessionCookie(ctx, w, token, expiry)
-}
-
-// clearCookies makes the browser forget the session id. Where the browser sent several, it
-// clears the paths above the request's own and the domains above the host, too.
-func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
-	m.writeCookie(r.Context(), w, "", time.Time{})
-	if all, _ := m.tokens(r, nil); len(all) < 2 {
-		return
-	}
+	m.sm.WriteSessionCookie(r.Context(), w, "", time.Time{})
 	other := *m.sm
 	other.Cookie.Path = r.URL.Path
-	for i := 0; i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+	for i := 0; several && i < maxCleared && len(other.Cookie.Path) > 1; i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
 	other.Cookie = m.sm.Cookie
 	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
-	for i := 0; i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}

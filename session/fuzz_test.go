@@ -59,7 +59,7 @@ func FuzzBegun(f *testing.F) {
 	inside := func(p PendingSignIn) []byte { return written(code(&p)) }
 	whole := inside(PendingSignIn{
 		Pending:  provider.Pending{Provider: "x", State: "state", Secret: "verifier", Scopes: []string{"a", "b"}},
-		ReturnTo: "/photos", Wanted: []string{"c"}, At: time.UnixMilli(1900000000123), foreign: true, path: true,
+		ReturnTo: "/photos", Wanted: []string{"c"}, At: time.UnixMilli(1900000000123), foreign: true,
 	})
 	for _, seed := range [][]byte{nil, {0}, {1}, whole, inside(PendingSignIn{Ended: true}), whole[:20]} {
 		f.Add(seed)

@@ -3,30 +3,29 @@ package session
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"testing"
 	"time"
 )
 
 func TestRecentKeysAreBounded(t *testing.T) {
 	t.Parallel()
-	const most = 100
-	r := recent[string]{max: most}
+	const most = maxRecent
+	var r recent[int]
 	now := time.Now()
-	for i := range 10 * most {
-		if !r.due(fmt.Sprint(i), now, time.Minute, true) {
+	for i := range 3 * most {
+		if !r.due(i, now, time.Minute, true) {
 			t.Fatalf("%d counts as claimed", i)
 		}
 		if len(r.now) > most || len(r.old) > most {
 			t.Fatalf("%d and %d", len(r.now), len(r.old))
 		}
 	}
-	for i := 9 * most; i < 10*most; i++ {
-		if key := fmt.Sprint(i); r.due(key, now, time.Minute, false) || r.due(key, now.Add(59*time.Second), time.Minute, true) {
+	for i := 2 * most; i < 3*most; i++ {
+		if r.due(i, now, time.Minute, false) || r.due(i, now.Add(59*time.Second), time.Minute, true) {
 			t.Fatalf("%d was forgotten", i)
 		}
 	}
-	if last := fmt.Sprint(10*most - 1); !r.due(last, now.Add(time.Minute), time.Minute, true) {
+	if !r.due(3*most-1, now.Add(time.Minute), time.Minute, true) {
 		t.Error("the interval is not kept")
 	}
 }

@@ -154,12 +154,11 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	faults.AddIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
 		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
 	checkCookie(faults, sm.Cookie, cfg)
-	var box *seal.Box
-	if _, own := sm.Codec.(codec); !own {
-		var err error
-		box, err = seal.New(cfg.Secrets, "xsignin session")
-		faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
+	box, err := seal.New(cfg.Secrets, "xsignin session")
+	if _, own := sm.Codec.(codec); own {
+		box, err = nil, nil
 	}
+	faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -168,8 +167,18 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 
 // newManager makes the Manager of a session manager.
 func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
-	logger = cmp.Or(logger, slog.Default())
-	s := wrapStore(sm, logger)
+	s, wrapped := sm.Store.(*store)
+	if !wrapped {
+		base, ok := sm.Store.(scs.CtxStore)
+		if !ok {
+			base = withContext{sm.Store}
+		}
+		s = &store{
+			base: base, list: sm.Store, sm: sm, logger: cmp.Or(logger, slog.Default()),
+			later: background{waiting: make(map[*time.Timer]bool), slots: make(chan struct{}, atOnce)},
+		}
+		sm.Store = s
+	}
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
 		s.users = &UserSessions{store: s, vault: vault}
@@ -208,8 +217,8 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
 // that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
-	i, err := m.current(ctx, r)
-	return i.user, i.signedIn(), err
+	_, rec, err := m.find(ctx, r)
+	return rec.user, rec.signedIn(), err
 }
 
 // Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the
@@ -224,23 +233,17 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
 // user is signed in.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
-	i, err := m.current(ctx, r)
-	return i.id, i.signedIn(), err
-}
-
-// current returns the identity of the session of r.
-func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error) {
-	if m.loaded(ctx) {
-		return m.identityIn(ctx), nil
-	}
 	_, rec, err := m.find(ctx, r)
-	return rec.identity, err
+	return rec.id, rec.signedIn(), err
 }
 
-// find finds the session that r's cookies name: the first whose record has a user, or else the
-// first whose record opens. Another host of the site, or an older cookie at a longer path, may
-// put a cookie of the same name in front.
+// find finds the session in ctx, or else the one that r's cookies name: the first whose record
+// has a user, or else the first whose record opens. Another host of the site, or an older
+// cookie at a longer path, may put a cookie of the same name in front.
 func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
+	if m.loaded(ctx) {
+		return "", record{identity: m.identityIn(ctx)}, nil
+	}
 	var list [maxTokens]string
 	all, _ := m.tokens(r, list[:0])
 	for _, t := range all {

@@ -29,10 +29,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
 			}
 		}
-		token, err := m.token(ctx, r)
-		if err == nil {
-			ctx, err = sm.Load(ctx, token)
-		}
+		ctx, _, err := m.load(ctx, &sm, r)
 		if err != nil {
 			m.sm.ErrorFunc(w, r, err)
 			return

@@ -25,7 +25,6 @@ const (
 	pendingLifetime = 10 * time.Minute // from Begin to the callback
 	pendingSkew     = time.Minute      // how far the clock of the replica that began may be ahead
 	maxPending      = 5                // sign-ins that a browser may have begun
-	maxSpent        = 1 << 16          // used sign-ins that a process remembers, at least
 	// maxPendingCookie is what the name and value of one sign-in take. With the shared
 	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
@@ -48,7 +47,6 @@ type PendingSignIn struct {
 
 	name    string // of its cookie
 	foreign bool   // another site has started it
-	path    bool   // the return path is in the shared cookie
 	err     error  // why it cannot be used
 }
 
@@ -87,7 +85,7 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
 // sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
 //
-// This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
+// This process remembers at least the last 100,000 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
 type PendingStore struct {
 	box     *seal.Box
@@ -111,7 +109,7 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		prefix = hostPrefix + prefix
 	}
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: time.Now, spent: recent[[43]byte]{max: maxSpent},
+		box: box, secure: cfg.Secure, now: time.Now,
 		path: prefix + "path", scopes: make(map[string]string),
 	}
 	for i := range s.names {
@@ -141,19 +139,14 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	if p.At.IsZero() {
 		p.At = s.now()
 	}
-	path, value := p.ReturnTo, s.encode(p)
-	if path != "" && len(p.name)+1+len(value) > maxPendingCookie {
-		// Another site must not replace the path of the visitor's own sign-in.
-		p.path, p.ReturnTo = !p.foreign, ""
-		value = s.encode(p)
-	}
+	value, whole := s.encode(p)
 	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d (ask for fewer scopes, or pass them as PendingStoreConfig.Scopes)",
 			p.Pending.Provider, n, maxPendingCookie)
 	}
-	if p.path {
-		inside := sealText(s.box, s.pathPlace(p), func(c *wire.Coder) { c.Text(&path) })
-		s.set(w, s.path, inside, pendingLifetime)
+	// Another site must not replace the path of the visitor's own sign-in.
+	if !whole && !p.foreign {
+		s.set(w, s.path, sealText(s.box, s.pathPlace(p), []byte(p.ReturnTo)), pendingLifetime)
 	}
 	s.set(w, p.name, value, pendingLifetime)
 	return nil
@@ -222,11 +215,10 @@ func (s *PendingStore) Find(r *http.Request, state string) (PendingSignIn, error
 func (s *PendingStore) findPath(r *http.Request, p *PendingSignIn) {
 	tried := 0
 	for name, value := range cookies(r) {
-		if p.path && name == s.path && tried < maxTokens {
+		if p.ReturnTo == "" && name == s.path && tried < maxTokens {
 			tried++
-			if openText(s.box, s.pathPlace(*p), value, func(c *wire.Coder) { c.Text(&p.ReturnTo) }) == nil {
-				return
-			}
+			path, _ := openText(s.box, s.pathPlace(*p), value)
+			p.ReturnTo = string(path)
 		}
 	}
 }
@@ -240,10 +232,8 @@ func (s *PendingStore) Spend(state string) bool {
 func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code string) {
 	p.Ended, p.Code, p.At = true, code, s.now()
 	p.Pending = provider.Pending{Provider: p.Pending.Provider, State: p.Pending.State}
-	if p.path {
-		p.ReturnTo = ""
-	}
-	s.set(w, p.name, s.encode(p), pendingLifetime)
+	value, _ := s.encode(p)
+	s.set(w, p.name, value, pendingLifetime)
 }
 
 // Clear removes the browser's pending sign-ins and outcomes. Call it before the answer
@@ -272,7 +262,12 @@ func (s *PendingStore) open(r *http.Request) (all []PendingSignIn) {
 		}
 		tried[i]++
 		p := PendingSignIn{name: name}
-		p.err = openText(s.box, name, value, func(c *wire.Coder) { s.code(c, &p) })
+		var plain []byte
+		plain, p.err = openText(s.box, name, value)
+		c := &wire.Coder{B: plain, Reading: true}
+		if s.code(c, &p); p.err == nil && !c.Done() {
+			p.err = errMalformed
+		}
 		if age := s.now().Sub(p.At); p.err == nil && (age > pendingLifetime || age < -pendingSkew) {
 			p.err = provider.ErrExpired
 		}
@@ -286,7 +281,7 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	at := p.At.UnixMicro() // microseconds keep the order of tabs that were opened together
 	c.Number(&at)
 	p.At = time.UnixMicro(at).UTC()
-	c.Flag(&p.Ended, &p.foreign, &p.path)
+	c.Flag(&p.Ended, &p.foreign)
 	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
 		wire.List(c, list, func(scope *string) {
@@ -300,8 +295,17 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	}
 }
 
-func (s *PendingStore) encode(p PendingSignIn) string {
-	return sealText(s.box, p.name, func(c *wire.Coder) { s.code(c, &p) })
+// encode returns the value of p's cookie, without a return path that does not fit.
+func (s *PendingStore) encode(p PendingSignIn) (value string, whole bool) {
+	c := &wire.Coder{B: make([]byte, 0, 512)}
+	s.code(c, &p)
+	value = sealText(s.box, p.name, c.B)
+	if p.ReturnTo == "" || len(p.name)+1+len(value) <= maxPendingCookie {
+		return value, true
+	}
+	p.ReturnTo = ""
+	value, _ = s.encode(p)
+	return value, false
 }
 
 // pathPlace is where the return path of p is sealed: no other sign-in opens it.

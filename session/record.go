@@ -2,12 +2,15 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/gob"
 	"errors"
 	"maps"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/internal/wire"
@@ -63,7 +66,7 @@ type record struct {
 //	recordVersion, one byte
 //	the deadline
 //	the identity
-//	the application's values in gob, absent without values
+//	the application's values in scs's default codec, absent without values
 //
 // The first byte of a gob stream or of JSON never lies between 0x80 and 0xf7. A record of
 // another version does not decode: the user has to sign in again.
@@ -88,15 +91,14 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	// The caller's map is the live session, which keeps the identity.
 	values = maps.Clone(values)
 	delete(values, identityKey)
-	buf := bytes.NewBuffer(c.B)
-	err := gob.NewEncoder(buf).Encode(values)
-	return buf.Bytes(), err
+	rest, err := scs.GobCodec{}.Encode(time.Time{}, values)
+	return append(c.B, rest...), err
 }
 
 // decodeHeader reads all but the application's values, which are the rest, into rec. It makes one
 // allocation. Every request calls it, and a record is long, so it is not returned.
 func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
-	if !ownRecord(b) {
+	if len(b) == 0 || b[0] != recordVersion {
 		return nil, false
 	}
 	c := wire.Coder{B: b[1:], Reading: true}
@@ -106,48 +108,42 @@ func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
 	return c.B, !c.Bad
 }
 
-func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
-
 // Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var rec record
+	rest, own := decodeHeader(b, &rec)
+	if !own {
+		rest = b
+	}
 	// Decoding into a nil map, gob would make one of the size that a damaged record tells.
 	gobbed := struct {
 		Deadline time.Time
 		Values   map[string]any
-	}{Values: make(map[string]any)}
-	if !ownRecord(b) {
-		err := gob.NewDecoder(bytes.NewReader(b)).Decode(&gobbed)
+	}{rec.deadline, make(map[string]any)}
+	if !own || len(rest) > 0 {
+		err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&gobbed)
 		if y := gobbed.Deadline.Year(); err == nil && (y < 1 || y > 9999) {
 			err = errMalformed // milliseconds would overflow
 		}
-		// An identity in gob was sealed for another configuration.
-		delete(gobbed.Values, identityKey)
-		return gobbed.Deadline, gobbed.Values, err
-	}
-	var rec record
-	rest, ok := decodeHeader(b, &rec)
-	if !ok {
-		return time.Time{}, nil, errMalformed
-	}
-	values := gobbed.Values
-	if len(rest) > 0 {
-		if err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&values); err != nil {
+		if err != nil {
 			return time.Time{}, nil, err
 		}
 	}
-	delete(values, identityKey)
+	// An identity in gob was sealed for another configuration.
+	delete(gobbed.Values, identityKey)
 	if rec.signedIn() {
-		values[identityKey] = rec.identity
+		gobbed.Values[identityKey] = rec.identity
 	}
-	return rec.deadline, values, nil
+	return gobbed.Deadline, gobbed.Values, nil
 }
 
 // decode reads the identity, and nothing else where the record has our codec. It reports
 // whether the record is readable.
 func (s *store) decode(b []byte, rec *record) bool {
-	if s.box == nil && ownRecord(b) {
-		_, ok := decodeHeader(b, rec)
-		return ok
+	if s.box == nil {
+		if _, ok := decodeHeader(b, rec); ok {
+			return true
+		}
 	}
 	deadline, values, err := s.sm.Codec.Decode(b)
 	*rec = record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}
@@ -160,7 +156,6 @@ func (s *store) encode(rec record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	delete(values, identityKey)
 	if rec.signedIn() {
 		values[identityKey] = s.identityValue(rec.identity)
 	}
@@ -174,7 +169,9 @@ func (s *store) identityValue(i identity) any {
 		return i
 	}
 	i.touched = time.Now()
-	return sealText(s.box, "", i.code)
+	c := &wire.Coder{B: make([]byte, 0, 256)}
+	i.code(c)
+	return sealText(s.box, "", c.B)
 }
 
 // identityOf reads the identity from a session's value.
@@ -183,34 +180,28 @@ func (s *store) identityOf(value any) (i identity) {
 	case identity:
 		return value
 	case string:
-		if s.box != nil && openText(s.box, "", value, i.code) == nil {
+		plain, err := openText(s.box, "", value)
+		c := &wire.Coder{B: plain, Reading: true}
+		if i.code(c); err == nil && c.Done() {
 			return i
 		}
 	}
 	return identity{}
 }
 
-// sealText returns what code writes, sealed for one place, as text.
-func sealText(box *seal.Box, place string, code func(*wire.Coder)) string {
-	c := &wire.Coder{B: make([]byte, 0, 512)}
-	code(c)
+// sealText seals plain for one place. The result is text.
+func sealText(box *seal.Box, place string, plain []byte) string {
 	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], box.Seal(c.B, place)))
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], box.Seal(plain, place)))
 }
 
-// openText reads with code what sealText has sealed for the place. After an error some fields
-// may be set.
-func openText(box *seal.Box, place, text string, code func(*wire.Coder)) error {
+// openText returns what was sealed for the place. Without a box nothing opens.
+func openText(box *seal.Box, place, text string) ([]byte, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return err
+	if err != nil || box == nil {
+		return nil, cmp.Or(err, seal.ErrOpen)
 	}
-	plain, err := box.Open(sealed, place)
-	c := &wire.Coder{B: plain, Reading: true}
-	if code(c); err == nil && !c.Done() {
-		err = errMalformed
-	}
-	return err
+	return box.Open(sealed, place)
 }
 
 // identityIn returns the identity in the session that ctx holds.

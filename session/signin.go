@@ -25,15 +25,15 @@ import (
 // SignIn calls each of then once, when it is known whether the session is saved for good:
 // behind [Manager.LoadAndSave] that is after the answer.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
-	s := &signIn{m: m, r: r, joined: m.loaded(r.Context())}
-	done := append(steps{s.undo}, then...)
-	err := s.begin(u)
+	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
+	err := s.begin(r, u)
 	if err == nil {
 		err = r.Context().Err()
 	}
 	if err != nil {
 		// A store that is away says so at every step, and once is enough.
-		if undone := done.end(false); undone != nil && undone.Error() != err.Error() {
+		all := append(steps{s.undo}, then...)
+		if undone := all.end(false); undone != nil && undone.Error() != err.Error() {
 			err = errors.Join(err, undone)
 		}
 		return fmt.Errorf("session: signing in: %w", err)
@@ -45,61 +45,53 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		m.store.users.mark(s.ctx, s.old)
 	}
 	if !s.joined {
-		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
+		dropCookie(w.Header(), m.sm.Cookie.Name)
+		m.sm.WriteSessionCookie(s.ctx, w, m.sm.Token(s.ctx), s.new.deadline)
 	}
 	if commit, ok := r.Context().Value(lastCommit).(*steps); ok {
-		*commit = append(*commit, done...)
+		*commit = append(append(*commit, s.undo), then...)
 		return nil
 	}
-	return done.end(true)
+	all := steps(then)
+	return all.end(true)
 }
 
 // signIn is a sign-in that begins.
 type signIn struct {
-	m      *Manager
-	r      *http.Request
-	joined bool // a middleware has put the session into r's context
-
+	*Manager
+	joined   bool            // a middleware has put the session into the request's context
 	ctx      context.Context // holds the session, and does not end with the request
 	oldToken string
-	old      record
-	token    string
-	new      record
+	old, new record
 	key      string // of the new record
 }
 
 // begin gives the browser's session a new id, lists it and writes its record.
-func (s *signIn) begin(u provider.User) (err error) {
-	m := s.m
-	s.ctx = context.WithoutCancel(s.r.Context())
+func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 	if u.Provider == "" || u.ID == "" {
 		return errors.New("the user has no provider or no id")
 	}
-	if s.joined {
-		s.oldToken = m.sm.Token(s.ctx)
-	} else if s.oldToken, err = m.token(s.ctx, s.r); err == nil {
-		s.ctx, err = m.sm.Load(s.ctx, s.oldToken)
-	}
+	s.ctx, s.oldToken, err = s.load(context.WithoutCancel(r.Context()), s.sm, r)
 	if err != nil {
 		return err
 	}
 	if s.oldToken != "" {
-		s.old = record{identity: m.identityIn(s.ctx), deadline: m.sm.Deadline(s.ctx)}
+		s.old = record{identity: s.identityIn(s.ctx), deadline: s.sm.Deadline(s.ctx)}
 	}
-	if err := m.sm.RenewToken(with(s.ctx, keep)); err != nil {
+	if err := s.sm.RenewToken(with(s.ctx, keep)); err != nil {
 		return err
 	}
 	if s.old.signedIn() && s.old.user.ID != u.ID {
-		_ = m.sm.Clear(s.ctx) // never fails
+		_ = s.sm.Clear(s.ctx) // never fails
 	}
-	s.key, s.new.deadline = keyOf(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
+	s.key, s.new.deadline = keyOf(s.sm.Token(s.ctx)), s.sm.Deadline(s.ctx)
 	s.new.identity = identity{user: u, id: idOf(s.key), key: s.key[:keyPrefix]}
-	if err := m.store.users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
+	if err := s.store.users.add(s.ctx, s.key, &s.new, r.UserAgent()); err != nil {
 		return err
 	}
-	m.sm.Put(s.ctx, identityKey, m.store.identityValue(s.new.identity))
+	s.sm.Put(s.ctx, identityKey, s.store.identityValue(s.new.identity))
 	// A sign-out everywhere that comes in between wins.
-	s.token, _, err = m.sm.Commit(with(s.ctx, reportEnded))
+	_, _, err = s.sm.Commit(with(s.ctx, reportEnded))
 	return err
 }
 
@@ -109,14 +101,13 @@ func (s *signIn) undo(saved bool) error {
 	if saved || s.key == "" {
 		return nil
 	}
-	m := s.m
 	ctx, cancel := context.WithTimeout(s.ctx, finishTime)
 	defer cancel()
-	err := m.store.erase(ctx, s.key, s.new.deadline)
+	err := s.store.erase(ctx, s.key, s.new.deadline)
 	if s.joined {
-		err = errors.Join(err, m.store.DeleteCtx(ctx, keyOf(s.oldToken)), m.sm.Clear(ctx), m.sm.Destroy(with(ctx, keep)))
+		err = errors.Join(err, s.store.DeleteCtx(ctx, keyOf(s.oldToken)), s.sm.Destroy(with(ctx, keep)))
 	}
-	m.store.users.mark(ctx, s.new)
+	s.store.users.mark(ctx, s.new)
 	return err
 }
 
@@ -154,7 +145,7 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 		m.store.users.mark(ctx, rec)
 	}
 	if sent && r.Context().Err() == nil {
-		m.clearCookies(w, r)
+		m.clearCookies(w, r, len(tokens) > 1)
 	}
 	return nil
 }

@@ -23,7 +23,6 @@ const (
 	finishTime = 10 * time.Second // for the end of a session, also after its request
 	tryTime    = 2 * time.Second  // for one call of it, so that there is time to try again
 	touchShare = 16               // the part of the idle timeout between two records of use
-	maxTouched = 100_000          // touches that a process remembers, at least
 )
 
 // tombstone is the record of a session that has ended. No codec begins a record like this.
@@ -63,8 +62,7 @@ var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 // In every order, the second look comes after the tombstone, or the deletion after the write.
 type store struct {
 	base   scs.CtxStore
-	list   scs.Store          // the store that base calls
-	memory *memstore.MemStore // the base, if it is that
+	list   scs.Store // the store that base calls
 	sm     *scs.SessionManager
 	logger *slog.Logger
 	// box seals the identity for a codec of the application. Nil means our codec.
@@ -72,24 +70,6 @@ type store struct {
 	users   *UserSessions // nil without a vault
 	later   background
 	touched recent[string] // keys touched for the idle timeout, ids for the lists
-}
-
-// wrapStore puts a store around sm's, once.
-func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
-	if s, ok := sm.Store.(*store); ok {
-		return s
-	}
-	s := &store{
-		base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger,
-		later:   background{waiting: make(map[*time.Timer]bool), slots: make(chan struct{}, atOnce)},
-		touched: recent[string]{max: maxTouched},
-	}
-	if base, ok := sm.Store.(scs.CtxStore); ok {
-		s.base = base
-	}
-	s.memory, _ = sm.Store.(*memstore.MemStore)
-	sm.Store = s
-	return s
 }
 
 // withContext is a store that takes no contexts.
@@ -129,14 +109,12 @@ func tombstoneKey(key string) string {
 	return string(stone[:])
 }
 
-func isTombstone(b []byte) bool { return string(b) == tombstone }
-
-// open reads a session, and records that it is used. ok is false without a readable record.
+// open reads a session, and records its use. ok is false without a readable record.
 func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err error) {
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	b, found, err := s.base.FindCtx(bounded, key)
-	if err != nil || !found || isTombstone(b) {
+	if err != nil || !found || string(b) == tombstone {
 		return record{}, false, err
 	}
 	if !s.decode(b, &rec) {
@@ -150,9 +128,9 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 // openID is open for a session id. In memory it allocates for the user only.
 func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, err error) {
 	key := hashKey("", token)
-	if s.memory != nil {
+	if memory, ok := s.list.(*memstore.MemStore); ok {
 		// Nothing changes the array, so the string may share it.
-		b, found, _ := s.memory.Find(unsafe.String(&key[0], len(key)))
+		b, found, _ := memory.Find(unsafe.String(&key[0], len(key)))
 		if !found || s.decode(b, &rec) && !s.due(&rec) {
 			return rec, found, nil
 		}
@@ -207,21 +185,20 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 
 // CommitCtx implements [scs.CtxStore], see [store].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	detached := context.WithoutCancel(ctx)
-	ctx, cancel := s.bound(ctx)
+	bounded, cancel := s.bound(ctx)
 	defer cancel()
-	ended, err := s.sweep(ctx, key)
+	ended, err := s.sweep(bounded, key)
 	if err == nil && !ended {
-		b, ended = s.users.renewed(ctx, key, b)
+		b, ended = s.users.renewed(bounded, key, b)
 	}
 	if err == nil && !ended {
-		err = s.base.CommitCtx(ctx, key, b, s.expiry(expiry))
+		err = s.base.CommitCtx(bounded, key, b, s.expiry(expiry))
 		// The second look must not be lost with a request that ends in between. It is needed
 		// after a failure too, as the write may have happened all the same.
-		ctx, cancel := s.bound(detached)
+		detached, cancel := s.bound(context.WithoutCancel(ctx))
 		defer cancel()
 		var lookErr error
-		ended, lookErr = s.sweep(ctx, key)
+		ended, lookErr = s.sweep(detached, key)
 		err = cmp.Or(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEnded) != nil {
@@ -233,7 +210,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 // sweep reports whether the session has its tombstone, and then deletes what is left of it.
 func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
 	b, found, err := s.base.FindCtx(ctx, tombstoneKey(key))
-	if err != nil || !found || !isTombstone(b) {
+	if err != nil || !found || string(b) != tombstone {
 		return false, err
 	}
 	return true, s.base.DeleteCtx(ctx, key)
@@ -259,15 +236,14 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 		b, found, err = s.base.FindCtx(ctx, key)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		_ = s.delete(ctx, key)
-		return record{}, err
+	case found && string(b) != tombstone:
+		s.decode(b, &rec)
+		err = s.erase(ctx, key, rec.deadline)
 	}
-	if !found || isTombstone(b) {
-		return record{}, nil
-	}
-	s.decode(b, &rec)
-	return rec, s.erase(ctx, key, rec.deadline)
+	return rec, err
 }
 
 // erase ends the session of key, whether or not there is a record: the write of the record
@@ -302,20 +278,14 @@ func twice(ctx context.Context, f func(context.Context) error) (err error) {
 	return err
 }
 
-// Find implements [scs.Store].
+// Find, Commit, Delete and All implement [scs.Store] and [scs.IterableStore].
 func (s *store) Find(key string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), key)
 }
-
-// Commit implements [scs.Store].
 func (s *store) Commit(key string, b []byte, expiry time.Time) error {
 	return s.CommitCtx(context.Background(), key, b, expiry)
 }
-
-// Delete implements [scs.Store].
-func (s *store) Delete(key string) error { return s.DeleteCtx(context.Background(), key) }
-
-// All implements [scs.IterableStore].
+func (s *store) Delete(key string) error         { return s.DeleteCtx(context.Background(), key) }
 func (s *store) All() (map[string][]byte, error) { return s.AllCtx(context.Background()) }
 
 // AllCtx implements [scs.IterableCtxStore]. It leaves out tombstones.
@@ -329,6 +299,6 @@ func (s *store) AllCtx(ctx context.Context) (all map[string][]byte, err error) {
 		err = fmt.Errorf("session: a %T cannot list its records", base)
 	}
 	all = maps.Clone(all) // the base may keep its map
-	maps.DeleteFunc(all, func(_ string, b []byte) bool { return isTombstone(b) })
+	maps.DeleteFunc(all, func(_ string, b []byte) bool { return string(b) == tombstone })
 	return all, err
 }

@@ -87,22 +87,28 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 		defer cancel()
 		var mu sync.Mutex // guards done and first
 		done := make(map[string]bool)
-		var running sync.WaitGroup
-		slots := make(chan struct{}, erasesAtOnce)
-		for _, s := range left {
-			slots <- struct{}{}
-			running.Go(func() {
-				err := u.store.erase(ctx, s.key, s.deadline)
-				mu.Lock()
-				defer mu.Unlock()
-				done[s.key], first = err == nil, cmp.Or(first, err)
-				<-slots
-			})
+		for some := range slices.Chunk(left, erasesAtOnce) {
+			var running sync.WaitGroup
+			for _, s := range some {
+				running.Go(func() {
+					err := u.store.erase(ctx, s.key, s.deadline)
+					mu.Lock()
+					defer mu.Unlock()
+					done[s.key], first = err == nil, cmp.Or(first, err)
+				})
+			}
+			running.Wait()
 		}
-		running.Wait()
 		left = slices.DeleteFunc(left, func(s ended) bool { return done[s.key] })
 		u.store.later.after(0, func(ctx context.Context) {
-			_, _ = u.update(ctx, userID, false, func(e *entry) bool { return e.forget(done) })
+			_, _ = u.update(ctx, userID, false, func(e *entry) (changed bool) {
+				for i, s := range e.ended {
+					if done[s.key] {
+						e.ended[i].key, changed = "", true
+					}
+				}
+				return changed
+			})
 		})
 		return first
 	})
@@ -296,7 +302,7 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			if dropped > 0 {
 				u.store.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
 			}
-			return e.unfinished(), nil
+			return slices.DeleteFunc(e.ended, func(s ended) bool { return s.key == "" }), nil
 		case !errors.Is(err, tokenstore.ErrConflict):
 			return nil, err
 		}

@@ -96,21 +96,6 @@ func (e *entry) end(match func(UserSession) bool) {
 	})
 }
 
-// unfinished returns the sessions that have ended, and whose record is still to be deleted.
-func (e *entry) unfinished() []ended {
-	return slices.DeleteFunc(slices.Clone(e.ended), func(s ended) bool { return s.key == "" })
-}
-
-// forget removes the keys whose record was deleted. It reports whether there were any.
-func (e *entry) forget(keys map[string]bool) (changed bool) {
-	for i, s := range e.ended {
-		if keys[s.key] {
-			e.ended[i].key, changed = "", true
-		}
-	}
-	return changed
-}
-
 // trim removes what has expired, and sorts the sessions, the most recently used first. It ends
 // those above the limits, and returns how many.
 func (e *entry) trim(now time.Time) (dropped int) {
