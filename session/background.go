@@ -8,11 +8,9 @@ import (
 )
 
 const (
-	// maxWaiting bounds the functions that wait. The next touch replaces a dropped deletion.
-	maxWaiting = 100_000
-	maxRecent  = 100_000
-	// atOnce is how many functions run at the same time.
-	atOnce = 16
+	maxWaiting = 100_000 // functions; the next touch replaces a dropped deletion
+	atOnce     = 16      // functions that run at the same time
+	maxRecent  = 100_000 // keys
 )
 
 // background runs functions later, and at once when it is closed. No goroutine waits for a
@@ -24,9 +22,6 @@ type background struct {
 	pending sync.WaitGroup  // functions that wait or run
 	slots   chan struct{}   // full while atOnce functions run
 }
-
-// busy reports whether another function would have to wait.
-func (b *background) busy() bool { return len(b.slots) == cap(b.slots) }
 
 // after calls f when d has passed, or when the process closes. If too many functions wait, it
 // drops f, unless d is 0.
@@ -76,8 +71,7 @@ func (b *background) close(ctx context.Context) error {
 	}
 }
 
-// recent remembers the keys that were claimed lately: at least maxRecent, and at most twice as
-// many.
+// recent remembers the keys claimed last: at least maxRecent, and at most twice as many.
 type recent[K comparable] struct {
 	mu       sync.Mutex // guards the maps
 	now, old map[K]time.Time
@@ -88,11 +82,7 @@ type recent[K comparable] struct {
 func (r *recent[K]) due(key K, now time.Time, interval time.Duration, claim bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, ok := r.now[key]
-	if !ok {
-		last, ok = r.old[key]
-	}
-	if ok && now.Sub(last) < interval {
+	if now.Sub(cmp.Or(r.now[key], r.old[key])) < interval {
 		return false
 	}
 	if claim {

@@ -67,8 +67,7 @@ func withinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
-// cookies returns the cookies of the request. It allocates nothing, because it runs at every
-// request.
+// cookies returns the cookies of r. It runs at every request, and allocates nothing.
 func cookies(r *http.Request) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for _, line := range r.Header["Cookie"] {
@@ -138,8 +137,7 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 	}
 }
 
-// dropCookie removes an earlier cookie of the name from the answer: RFC 6265 section 4.1.1
-// allows one.
+// dropCookie removes an earlier cookie of the name: RFC 6265 section 4.1.1 allows one.
 func dropCookie(h http.Header, name string) {
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
 		return strings.HasPrefix(line, name+"=")

@@ -22,8 +22,7 @@ import (
 
 const (
 	defaultLifetime = 14 * 24 * time.Hour
-	// maxLifetime keeps times where nanoseconds fit: programs write 292 years for "never".
-	maxLifetime = 100 * 365 * 24 * time.Hour
+	maxLifetime     = 100 * 365 * 24 * time.Hour // in nanoseconds; programs write 292 years for "never"
 )
 
 // Config says how [New] keeps sessions. The zero value works, for plain http on one process.
@@ -71,9 +70,8 @@ type FromSCSConfig struct {
 	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
 	// request. Then FromSCS does not check the settings that need Secure.
 	SecurePerRequest bool
-	// Vault is as [Config.Vault].
-	Vault *tokenstore.Vault
-	// Logger is as [Config.Logger].
+	// Vault and Logger are as in [Config].
+	Vault  *tokenstore.Vault
 	Logger *slog.Logger
 }
 
@@ -128,11 +126,9 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Store != nil {
 		sm.Store = cfg.Store
 	}
-	sm.Codec = codec{}
-	sm.HashTokenInStore = true
+	sm.Codec, sm.HashTokenInStore, sm.ErrorFunc = codec{}, true, nil
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
-	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure // and HttpOnly, Path=/, SameSite=Lax by default
-	sm.ErrorFunc = nil
+	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure // scs adds HttpOnly, Path=/, SameSite=Lax
 	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
 
@@ -165,7 +161,6 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	return newManager(sm, cfg.Vault, cfg.Logger, box)
 }
 
-// newManager makes the Manager of a session manager.
 func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
 	s, wrapped := sm.Store.(*store)
 	if !wrapped {
@@ -195,16 +190,12 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	return m, nil
 }
 
-// keyProbe keeps the key that it is asked for.
 type keyProbe struct {
 	context.Context
 	key any
 }
 
-func (p *keyProbe) Value(key any) any {
-	p.key = key
-	return nil
-}
+func (p *keyProbe) Value(key any) any { p.key = key; return nil }
 
 // loaded reports whether a middleware has put the session into ctx.
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
@@ -244,8 +235,7 @@ func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec 
 	if m.loaded(ctx) {
 		return "", record{identity: m.identityIn(ctx)}, nil
 	}
-	var list [maxTokens]string
-	all, _ := m.tokens(r, list[:0])
+	all, _ := m.tokens(r, make([]string, 0, maxTokens))
 	for _, t := range all {
 		found, ok, err := m.store.openID(ctx, t)
 		if err != nil {

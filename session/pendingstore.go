@@ -136,9 +136,7 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	case len(p.ReturnTo) > visitorpath.MaxReturnTo:
 		p.ReturnTo = ""
 	}
-	if p.At.IsZero() {
-		p.At = s.now()
-	}
+	p.At = cmp.Or(p.At, s.now())
 	value, whole := s.encode(p)
 	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d (ask for fewer scopes, or pass them as PendingStoreConfig.Scopes)",
@@ -156,7 +154,6 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 // visitor's. A sign-in that the visitor starts by a link on this site succeeds.
 func (s *PendingStore) Full(r *http.Request) bool { return s.slot(r, foreign(r)) == "" }
 
-// foreign reports whether another site has started r.
 func foreign(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "cross-site" || site == "same-site"
@@ -190,8 +187,7 @@ func (s *PendingStore) slot(r *http.Request, foreign bool) string {
 // Of several cookies of one name, which another host of the site may have planted, the first
 // of eight that is good counts.
 func (s *PendingStore) Find(r *http.Request, state string) (PendingSignIn, error) {
-	var cause error
-	expired := ""
+	kind, from, cause := provider.ErrOtherBrowser, "", error(nil)
 	for _, p := range s.open(r) {
 		same := state != "" && subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1
 		switch {
@@ -202,13 +198,10 @@ func (s *PendingStore) Find(r *http.Request, state string) (PendingSignIn, error
 		case errors.As(p.err, new(*seal.UnknownKeyError)):
 			cause = cmp.Or(cause, p.err)
 		case same:
-			expired = p.Pending.Provider
+			kind, from = provider.ErrExpired, p.Pending.Provider
 		}
 	}
-	if expired != "" {
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
-	}
-	return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
+	return PendingSignIn{}, &provider.Error{Kind: kind, Provider: from, Op: "callback", Err: cause}
 }
 
 // findPath reads the return path of p, if it is in the shared cookie.
@@ -265,10 +258,9 @@ func (s *PendingStore) open(r *http.Request) (all []PendingSignIn) {
 		var plain []byte
 		plain, p.err = openText(s.box, name, value)
 		c := &wire.Coder{B: plain, Reading: true}
-		if s.code(c, &p); p.err == nil && !c.Done() {
-			p.err = errMalformed
-		}
-		if age := s.now().Sub(p.At); p.err == nil && (age > pendingLifetime || age < -pendingSkew) {
+		s.code(c, &p)
+		age := s.now().Sub(p.At)
+		if p.err == nil && (!c.Done() || age > pendingLifetime || age < -pendingSkew) {
 			p.err = provider.ErrExpired
 		}
 		all = append(all, p)

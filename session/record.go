@@ -21,10 +21,8 @@ import (
 const identityKey = "xsignin"
 
 const (
-	// idLength is the length of an identity's id: 72 bits of the hash of the first session id.
-	idLength = 12
-	// keyPrefix is how much of a key an identity has: 48 bits of a hash.
-	keyPrefix = 8
+	idLength  = 12 // of an identity's id: 72 bits of the hash of the first session id
+	keyPrefix = 8  // how much of a key an identity has: 48 bits of a hash
 )
 
 // identity is the user of a session, as its record holds it.
@@ -72,7 +70,6 @@ type record struct {
 // another version does not decode: the user has to sign in again.
 type codec struct{}
 
-// errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
 
 const recordVersion = 0xb3
@@ -137,13 +134,10 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	return gobbed.Deadline, gobbed.Values, nil
 }
 
-// decode reads the identity, and nothing else where the record has our codec. It reports
-// whether the record is readable.
+// decode reads a record. With our codec it does not read the application's values.
 func (s *store) decode(b []byte, rec *record) bool {
-	if s.box == nil {
-		if _, ok := decodeHeader(b, rec); ok {
-			return true
-		}
+	if _, ok := decodeHeader(b, rec); ok && s.box == nil {
+		return true
 	}
 	deadline, values, err := s.sm.Codec.Decode(b)
 	*rec = record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}
@@ -204,7 +198,6 @@ func openText(box *seal.Box, place, text string) ([]byte, error) {
 	return box.Open(sealed, place)
 }
 
-// identityIn returns the identity in the session that ctx holds.
 func (m *Manager) identityIn(ctx context.Context) identity {
 	return m.store.identityOf(m.sm.Get(ctx, identityKey))
 }

@@ -56,7 +56,6 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	return all.end(true)
 }
 
-// signIn is a sign-in that begins.
 type signIn struct {
 	*Manager
 	joined   bool            // a middleware has put the session into the request's context
@@ -95,8 +94,7 @@ func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 	return err
 }
 
-// undo removes a sign-in that is not saved, and a session that a middleware loaded, whose id
-// was renewed.
+// undo removes a sign-in that is not saved, and the session that a middleware loaded.
 func (s *signIn) undo(saved bool) error {
 	if saved || s.key == "" {
 		return nil
@@ -125,11 +123,11 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	if loaded && m.sm.Token(ctx) != "" && !slices.Contains(tokens, m.sm.Token(ctx)) {
 		tokens = append(tokens, m.sm.Token(ctx))
 	}
-	var ended []record
 	for _, token := range tokens {
 		rec, removeErr := m.store.remove(ctx, keyOf(token))
-		err = cmp.Or(err, removeErr)
-		ended = append(ended, rec)
+		if err = cmp.Or(err, removeErr); removeErr == nil {
+			m.store.users.mark(ctx, rec)
+		}
 	}
 	switch {
 	case err != nil:
@@ -137,15 +135,68 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	case loaded && (sent || len(tokens) > 0):
 		_ = m.sm.Destroy(with(ctx, keep)) // never fails
 	case loaded:
-		// A destroyed session makes the middleware clear the cookie, even of a browser that has
-		// none.
+		// After Destroy the middleware clears the cookie, even of a browser that has none.
 		_ = m.sm.Clear(ctx)
-	}
-	for _, rec := range ended {
-		m.store.users.mark(ctx, rec)
 	}
 	if sent && r.Context().Err() == nil {
 		m.clearCookies(w, r, len(tokens) > 1)
 	}
 	return nil
+}
+
+// LoadAndSave is scs's middleware of that name, for applications that keep values in the
+// session. It may wrap the whole application. If the session cannot be saved after a sign-in in
+// the same request, the sign-in is undone, and scs's ErrorFunc answers. A Flush before the
+// first Write loses the cookie. Behind another LoadAndSave of the sessions it does nothing.
+func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.loaded(r.Context()) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		commit := new(steps)
+		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommit, commit)
+		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
+		sm := *m.sm
+		sm.IdleTimeout = 0
+		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+			// The session ended while the request ran. The browser has a newer cookie, or none.
+			if undone := commit.end(false); !errors.Is(err, errEnded) {
+				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
+			}
+		}
+		ctx, _, err := m.load(ctx, &sm, r)
+		if err != nil {
+			m.sm.ErrorFunc(w, r, err)
+			return
+		}
+		saved := false // also if next panics
+		defer func() { _ = commit.end(saved) }()
+		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
+		saved = true
+	})
+}
+
+// unavailable answers a request whose session could not be read or saved.
+func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	m.store.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
+		w.Header().Del(name)
+	}
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
+}
+
+// steps wait until the session is saved for good, or is known to be lost.
+type steps []func(saved bool) error
+
+// end takes the steps, once.
+func (s *steps) end(saved bool) (err error) {
+	all := *s
+	*s = nil
+	for _, then := range all {
+		err = errors.Join(err, then(saved))
+	}
+	return err
 }

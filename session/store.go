@@ -28,16 +28,14 @@ const (
 // tombstone is the record of a session that has ended. No codec begins a record like this.
 const tombstone = "\xb0xsignin: ended"
 
-// errEnded says that the session to be written has been ended.
 var errEnded = errors.New("session: the session has ended")
 
 // contextKey is the key of a value in a context.
 type contextKey int
 
 const (
-	// reportEnded makes commits fail with [errEnded] for a session that has ended. Without
-	// it they succeed without effect, since scs's middleware would answer a mere logout in
-	// another tab with an error page.
+	// reportEnded makes commits fail with [errEnded] for a session that has ended. Otherwise
+	// scs's middleware would answer a mere logout in another tab with an error page.
 	reportEnded contextKey = iota
 	// keep makes deletions do nothing. scs's RenewToken deletes the old record before the
 	// new one is written; a sign-in deletes it afterwards.
@@ -54,12 +52,9 @@ func with(ctx context.Context, key contextKey) context.Context {
 // A driver may repeat a write that arrives late, and no reader looks for the tombstone.
 var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 
-// store wraps the store of an [scs.SessionManager] so that an ended session stays
-// ended. Keys are hashes of session ids.
-//
-// Ending a session writes the tombstone, then deletes the record. Writing a record looks
-// for the tombstone, writes, looks again, and deletes the record if the tombstone is there.
-// In every order, the second look comes after the tombstone, or the deletion after the write.
+// store wraps the store of an [scs.SessionManager] so that an ended session stays ended, as the
+// package's documentation says. In every order, the second look comes after the tombstone, or
+// the deletion after the write. Keys are hashes of session ids.
 type store struct {
 	base   scs.CtxStore
 	list   scs.Store // the store that base calls
@@ -141,15 +136,13 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 // due reports whether the use of the session has to be recorded.
 func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec, false) }
 
-// idleDue reports whether the idle timeout needs a new record.
 func (s *store) idleDue(rec *record) bool {
 	idle := s.sm.IdleTimeout
 	return idle > 0 && time.Since(rec.touched) >= idle/touchShare
 }
 
 // use records that the session is used, unless another request has just done so. It reports
-// false if the session has ended. If the store cannot write, the user stays signed in: that
-// is logged, and tried again later.
+// false if the session has ended. A store that cannot write signs nobody out.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	s.users.touch(key, rec)
 	if !s.idleDue(&rec) || !s.touched.due(key, time.Now(), s.sm.IdleTimeout/touchShare, true) {
@@ -165,14 +158,6 @@ func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	return !errors.Is(err, errEnded)
 }
 
-// expiry is when a session that is used now ends, unless it is used again.
-func (s *store) expiry(deadline time.Time) time.Time {
-	if idle := s.sm.IdleTimeout; idle > 0 && time.Until(deadline) > idle {
-		return time.Now().Add(idle)
-	}
-	return deadline
-}
-
 // FindCtx implements [scs.CtxStore]. It finds no record that does not decode, or has no values.
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	rec, ok, err := s.open(ctx, key)
@@ -185,6 +170,9 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 
 // CommitCtx implements [scs.CtxStore], see [store].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
+	if idle := s.sm.IdleTimeout; idle > 0 && time.Until(expiry) > idle {
+		expiry = time.Now().Add(idle) // unless it is used again
+	}
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	ended, err := s.sweep(bounded, key)
@@ -192,14 +180,13 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 		b, ended = s.users.renewed(bounded, key, b)
 	}
 	if err == nil && !ended {
-		err = s.base.CommitCtx(bounded, key, b, s.expiry(expiry))
+		err = s.base.CommitCtx(bounded, key, b, expiry)
 		// The second look must not be lost with a request that ends in between. It is needed
 		// after a failure too, as the write may have happened all the same.
 		detached, cancel := s.bound(context.WithoutCancel(ctx))
 		defer cancel()
-		var lookErr error
-		ended, lookErr = s.sweep(detached, key)
-		err = cmp.Or(err, lookErr)
+		found, lookErr := s.sweep(detached, key)
+		ended, err = found, cmp.Or(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEnded) != nil {
 		return errEnded
@@ -265,7 +252,6 @@ func (s *store) delete(ctx context.Context, key string) error {
 	return twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
 }
 
-// twice calls f, and once more if that fails.
 func twice(ctx context.Context, f func(context.Context) error) (err error) {
 	for range 2 {
 		try, cancel := context.WithTimeout(ctx, tryTime)

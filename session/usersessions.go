@@ -24,6 +24,13 @@ const (
 	maxRetries    = 120                    // of an end that failed: for about two hours
 	touchEvery    = 10 * time.Minute       // how often a session is touched
 	erasesAtOnce  = 8                      // by one end
+
+	maxListed     = 200
+	maxListedSize = 48 << 10
+	maxEnded      = 500
+	maxUserAgent  = 160
+	maxEntry      = 63 << 10 // fits into every token store when it is sealed
+	entryVersion  = 2
 )
 
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
@@ -42,8 +49,7 @@ type UserSessions struct {
 	vault *tokenstore.Vault
 }
 
-// List returns the sessions of a user, the most recently used first. userID is
-// [provider.User].ID.
+// List returns the sessions of a user ([provider.User].ID), the most recently used first.
 func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, error) {
 	e, _, err := u.read(ctx, userID)
 	if err != nil {
@@ -79,8 +85,8 @@ func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSe
 	return nil
 }
 
-// finish deletes the records of sessions that have ended, and then says so in the entry. It
-// tries again in the background what fails.
+// finish deletes the records of ended sessions, and then says so in the entry. It tries again in
+// the background what fails.
 func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) error {
 	return u.persist(ctx, 0, func(ctx context.Context) (first error) {
 		ctx, cancel := context.WithTimeout(ctx, endTime)
@@ -125,8 +131,7 @@ func (u *UserSessions) resume(userID string, left []ended) {
 func (u *UserSessions) persist(ctx context.Context, tries int, f func(context.Context) error) error {
 	err := f(ctx)
 	if err != nil && tries < maxRetries {
-		wait := time.Second << min(tries, 6)
-		u.store.later.after(wait, func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
+		u.store.later.after(time.Second<<min(tries, 6), func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
 	}
 	return err
 }
@@ -154,7 +159,6 @@ func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent s
 	return err
 }
 
-// listed returns rec as a session in the list.
 func (rec *record) listed() UserSession {
 	return UserSession{
 		ID: rec.id, Provider: rec.user.Provider, AccountID: rec.user.AccountID,
@@ -162,8 +166,7 @@ func (rec *record) listed() UserSession {
 	}
 }
 
-// mark marks a session as ended whose record was deleted. It waits for a short time, and
-// tries again in the background.
+// mark marks a session as ended whose record was deleted. It tries again in the background.
 func (u *UserSessions) mark(ctx context.Context, rec record) {
 	if u == nil || !rec.signedIn() {
 		return
@@ -186,7 +189,8 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 // due reports whether a touch of the session is due, and claims it if claim is set. Touches
 // are skipped where the stores are slow.
 func (u *UserSessions) due(rec *record, claim bool) bool {
-	return u != nil && rec.signedIn() && !u.store.later.busy() && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
+	return u != nil && rec.signedIn() && len(u.store.later.slots) < atOnce &&
+		u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
@@ -267,15 +271,12 @@ func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokensto
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return entry{}, "", nil
 	}
-	if err != nil {
-		return entry{}, v, err
-	}
 	var e entry
 	c := &wire.Coder{B: b, Reading: true}
-	if e.code(c); !c.Done() {
-		return entry{}, v, tokenstore.ErrUnreadable
+	if e.code(c); err == nil && !c.Done() {
+		err = tokenstore.ErrUnreadable
 	}
-	return e, v, nil
+	return e, v, err
 }
 
 // update changes the entry of a user by a conditional write, until no other write comes in
@@ -312,4 +313,118 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// UserSession is one session in the list of a user's sessions.
+type UserSession struct {
+	// ID names the session in the list. It is not the session id and opens nothing.
+	ID string
+	// Provider and AccountID say how the user signed in.
+	Provider, AccountID string
+	// UserAgent is the beginning of the browser's User-Agent at the sign-in.
+	UserAgent string
+	Created   time.Time
+	// LastUsed is up to ten minutes old.
+	LastUsed time.Time
+	Deadline time.Time
+
+	key   string // of its record in the session store
+	stamp int64
+}
+
+// ended is a session that has ended.
+type ended struct {
+	id       string
+	key      string // of the record that is still to be deleted, or ""
+	deadline time.Time
+}
+
+// entry is what the token store holds about the sessions of one user.
+//
+// A stamp is a time in milliseconds, but always later than every stamp that the entry has
+// seen. So the order of sign-ins and sign-outs does not depend on clocks.
+type entry struct {
+	last      int64 // the latest stamp that the entry has seen
+	notBefore int64 // sessions with an earlier stamp have ended
+	sessions  []UserSession
+	ended     []ended
+}
+
+func (s *UserSession) size() int {
+	return len(s.key) + len(s.Provider) + len(s.AccountID) + len(s.UserAgent) + 60
+}
+
+// nextStamp returns a stamp that is later than all others.
+func (e *entry) nextStamp(now time.Time) int64 {
+	e.last = max(e.last+1, now.UnixMilli())
+	return e.last
+}
+
+// refuses reports whether the session has ended.
+func (e *entry) refuses(i *identity) bool {
+	return i.stamp < e.notBefore || slices.ContainsFunc(e.ended, func(s ended) bool { return s.id == i.id })
+}
+
+func (e *entry) find(id string) *UserSession {
+	if i := slices.IndexFunc(e.sessions, func(s UserSession) bool { return s.ID == id }); i >= 0 {
+		return &e.sessions[i]
+	}
+	return nil
+}
+
+// put adds s, or replaces the session with its id.
+func (e *entry) put(s UserSession) {
+	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
+	e.last = max(e.last, s.stamp)
+	if old := e.find(s.ID); old != nil {
+		*old = s
+		return
+	}
+	e.sessions = append(e.sessions, s)
+}
+
+// end ends the sessions that match, or all with a nil match.
+func (e *entry) end(match func(UserSession) bool) {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool {
+		if match != nil && !match(s) {
+			return false
+		}
+		e.ended = append(e.ended, ended{s.ID, s.key, s.Deadline})
+		return true
+	})
+}
+
+// trim removes what has expired, and sorts the sessions, the most recently used first. It ends
+// those above the limits, and returns how many.
+func (e *entry) trim(now time.Time) (dropped int) {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.Deadline.Before(now) })
+	e.ended = slices.DeleteFunc(e.ended, func(s ended) bool { return s.deadline.Before(now) })
+	slices.SortStableFunc(e.sessions, func(a, b UserSession) int { return b.LastUsed.Compare(a.LastUsed) })
+	before, place, size := len(e.sessions), 0, 0
+	e.end(func(s UserSession) bool {
+		place++
+		size += s.size()
+		return place > maxListed || size > maxListedSize
+	})
+	// A session whose end is dropped here was deleted, or not before catches it.
+	most := min(maxEnded, (maxEntry-min(size, maxListedSize))/66)
+	e.ended = e.ended[max(0, len(e.ended)-most):]
+	return before - len(e.sessions)
+}
+
+func (e *entry) code(c *wire.Coder) {
+	version := int64(entryVersion)
+	c.Number(&version)
+	c.Bad = c.Bad || version != entryVersion
+	c.Number(&e.last)
+	c.Number(&e.notBefore)
+	wire.List(c, &e.sessions, func(s *UserSession) {
+		c.Text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
+		c.Number(&s.stamp)
+		c.Time(&s.Created, &s.LastUsed, &s.Deadline)
+	})
+	wire.List(c, &e.ended, func(s *ended) {
+		c.Text(&s.id, &s.key)
+		c.Time(&s.deadline)
+	})
 }
