@@ -142,7 +142,7 @@ func (s *store) idleDue(rec *record) bool {
 }
 
 // use records that the session is used, unless another request has just done so. It reports
-// false if the session has ended. A store that cannot write signs nobody out.
+// false if the session has ended. If the store cannot write, the user stays signed in.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	s.users.touch(key, rec)
 	if !s.idleDue(&rec) || !s.touched.due(key, time.Now(), s.sm.IdleTimeout/touchShare, true) {

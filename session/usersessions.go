@@ -235,7 +235,7 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved
 // than ten minutes. It reports whether the session has ended instead.
 //
 // Requests that renew one id at the same time leave several records. The first of them keeps
-// the id in the list. With renews, each other gets an id of its own, so that all can be ended.
+// the id in the list. With renews, each other record gets a new id, so that all can be ended.
 func (u *UserSessions) register(ctx context.Context, key string, rec *record, renews bool) (refused bool, err error) {
 	before := rec.identity
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
