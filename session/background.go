@@ -9,7 +9,7 @@ import (
 
 const (
 	maxWaiting = 100_000 // functions; the next touch replaces a dropped deletion
-	atOnce     = 16      // functions that run at the same time
+	atOnce     = 64      // functions that run at the same time
 	maxRecent  = 100_000 // keys
 )
 

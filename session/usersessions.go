@@ -23,6 +23,7 @@ const (
 	maxPause      = 250 * time.Millisecond // after a conflict
 	maxRetries    = 120                    // of an end that failed: for about two hours
 	touchEvery    = 10 * time.Minute       // how often a session is touched
+	touchesAtOnce = 16                     // with other work in the background
 	erasesAtOnce  = 8                      // by one end
 
 	maxListed     = 200
@@ -189,7 +190,7 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 // due reports whether a touch of the session is due, and claims it if claim is set. Touches
 // are skipped where the stores are slow.
 func (u *UserSessions) due(rec *record, claim bool) bool {
-	return u != nil && rec.signedIn() && len(u.store.later.slots) < atOnce &&
+	return u != nil && rec.signedIn() && len(u.store.later.slots) < touchesAtOnce &&
 		u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
