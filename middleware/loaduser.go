@@ -33,7 +33,7 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 // load returns r with the user, if there is one, in its context. An error is an error of the
 // session store.
 func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	if req := requestctx.From(r.Context()); req != nil && (req.Sessions == m.cfg.Sessions || req.Sessions == nil) {
+	if req := requestctx.From(r.Context()); req != nil && (req.Sessions == m.cfg.Sessions || requestctx.TestFrom(r.Context()) != nil) {
 		return r, nil
 	}
 	u, found, err := m.cfg.Sessions.Load(w, r) // the zero User if no user is signed in
@@ -62,7 +62,7 @@ func User(ctx context.Context) (provider.User, bool) {
 // end with ctx: see [client.Manager.Client].
 func Client(ctx context.Context) *http.Client {
 	if req := requestctx.From(ctx); req != nil && req.SignedIn() {
-		if req.Sessions != nil {
+		if req.Clients != nil {
 			return req.Clients.Client(ctx, req.User.Key())
 		}
 		if test := requestctx.TestFrom(ctx); test != nil && test.Client != nil {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,11 +32,6 @@ const (
 	hostPrefix   = "__Host-"
 	securePrefix = "__Secure-"
 )
-
-// setCookie sets what the cookie of [New] is like. scs's defaults are HttpOnly and Path=/.
-func setCookie(c *scs.SessionCookie, name string, secure bool) {
-	c.Name, c.Secure, c.SameSite = name, secure, http.SameSiteLaxMode
-}
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -71,81 +67,77 @@ func withinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && strings.Contains(domain, ".") && net.ParseIP(host) == nil
 }
 
-// eachCookie calls yield with each cookie of the request, until it returns false. It allocates
-// nothing, because it runs at every request.
-func eachCookie(r *http.Request, yield func(name, value string) bool) {
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-				value = value[1 : len(value)-1]
-			}
-			if ok && !yield(name, value) {
-				return
+// cookies returns the cookies of r. It runs at every request, and allocates nothing.
+func cookies(r *http.Request) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for line != "" {
+				var part string
+				part, line, _ = strings.Cut(line, ";")
+				name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
+				if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+					value = value[1 : len(value)-1]
+				}
+				if ok && !yield(name, value) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// eachToken calls yield with each session id that the browser sent and that scs may have made,
-// until it returns false. It returns how many it tried, and whether the browser sent any
-// cookie of the name.
-func (m *Manager) eachToken(r *http.Request, yield func(token string) bool) (tried int, sent bool) {
-	eachCookie(r, func(name, value string) bool {
-		if name != m.sm.Cookie.Name {
-			return true
+// tokens returns the session ids that the browser sent and that scs may have made, at most
+// eight, in list. sent is whether the browser sent any cookie of the name.
+func (m *Manager) tokens(r *http.Request, list []string) (tokens []string, sent bool) {
+	for name, value := range cookies(r) {
+		if name == m.sm.Cookie.Name {
+			sent = true
+			made := value != "" && len(value) <= maxToken && (m.store.box != nil || len(value) == tokenLength)
+			if made && len(list) < maxTokens {
+				list = append(list, value)
+			}
 		}
-		sent = true
-		if value == "" || len(value) > maxToken || m.store.box == nil && len(value) != tokenLength {
-			return true
-		}
-		tried++
-		return yield(value) && tried < maxTokens
-	})
-	return tried, sent
-}
-
-// token returns the session id of r, as find does. It reads no record if there is one id.
-func (m *Manager) token(ctx context.Context, r *http.Request) (string, error) {
-	only := ""
-	if n, _ := m.eachToken(r, func(token string) bool { only = token; return true }); n < 2 {
-		return only, nil
 	}
-	token, _, err := m.find(ctx, r)
-	return token, err
+	return list, sent
 }
 
-// writeCookie sends the session id to the browser, or clears it if the token is "".
-func (m *Manager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
+// load puts the session of r into ctx, unless a middleware has, and returns its id. It reads
+// one record. Of several cookies the same counts as in find.
+func (m *Manager) load(ctx context.Context, sm *scs.SessionManager, r *http.Request) (_ context.Context, token string, err error) {
+	switch all, _ := m.tokens(r, nil); {
+	case m.loaded(ctx):
+		return ctx, m.sm.Token(ctx), nil
+	case len(all) > 1:
+		token, _, err = m.find(ctx, r)
+	case len(all) == 1:
+		token = all[0]
+	}
+	if err == nil {
+		ctx, err = sm.Load(ctx, token)
+	}
+	return ctx, token, err
+}
+
+// clearCookies makes the browser forget the session id. If it sent several, the paths above the
+// request's own and the domains above the host are cleared, too.
+func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several bool) {
 	dropCookie(w.Header(), m.sm.Cookie.Name)
-	m.sm.WriteSessionCookie(ctx, w, token, expiry)
-}
-
-// clearCookies makes the browser forget the session id. Where the browser sent several, it
-// clears the paths above the request's own and the domains above the host, too.
-func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
-	m.writeCookie(r.Context(), w, "", time.Time{})
-	if n, _ := m.eachToken(r, func(string) bool { return true }); n < 2 {
-		return
-	}
+	m.sm.WriteSessionCookie(r.Context(), w, "", time.Time{})
 	other := *m.sm
 	other.Cookie.Path = r.URL.Path
-	for i := 0; i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+	for i := 0; several && i < maxCleared && len(other.Cookie.Path) > 1; i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
 	other.Cookie = m.sm.Cookie
 	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
-	for i := 0; i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}
 }
 
-// dropCookie removes an earlier cookie of the name from the answer: RFC 6265 section 4.1.1
-// allows one.
+// dropCookie removes an earlier cookie of the name: RFC 6265 section 4.1.1 allows one.
 func dropCookie(h http.Header, name string) {
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
 		return strings.HasPrefix(line, name+"=")

@@ -1,9 +1,8 @@
 // Package session keeps who is signed in, over [github.com/alexedwards/scs/v2], and the
 // pending sign-ins of a browser.
 //
-// [New] makes a [Manager] with its own store, cookie and codec. [FromSCS] joins the session
-// manager of an application. An application that keeps values in the session mounts
-// [Manager.LoadAndSave] and uses [Manager.SCS].
+// [New] makes a [Manager] with its own store, cookie and codec. [FromSCS] joins an application's.
+// An application that keeps values in the session mounts [Manager.LoadAndSave].
 //
 // # Differences from scs
 //

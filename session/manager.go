@@ -22,8 +22,7 @@ import (
 
 const (
 	defaultLifetime = 14 * 24 * time.Hour
-	// maxLifetime keeps times where nanoseconds fit: programs write 292 years for "never".
-	maxLifetime = 100 * 365 * 24 * time.Hour
+	maxLifetime     = 100 * 365 * 24 * time.Hour // in nanoseconds; programs write 292 years for "never"
 )
 
 // Config says how [New] keeps sessions. The zero value works, for plain http on one process.
@@ -71,9 +70,8 @@ type FromSCSConfig struct {
 	// SecurePerRequest says that the application sets the cookie's Secure attribute for each
 	// request. Then FromSCS does not check the settings that need Secure.
 	SecurePerRequest bool
-	// Vault is as [Config.Vault].
-	Vault *tokenstore.Vault
-	// Logger is as [Config.Logger].
+	// Vault and Logger are as in [Config].
+	Vault  *tokenstore.Vault
 	Logger *slog.Logger
 }
 
@@ -128,11 +126,9 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Store != nil {
 		sm.Store = cfg.Store
 	}
-	sm.Codec = codec{}
-	sm.HashTokenInStore = true
+	sm.Codec, sm.HashTokenInStore, sm.ErrorFunc = codec{}, true, nil
 	sm.Lifetime, sm.IdleTimeout = min(lifetime, maxLifetime), cfg.IdleTimeout
-	setCookie(&sm.Cookie, name, cfg.Secure)
-	sm.ErrorFunc = nil
+	sm.Cookie.Name, sm.Cookie.Secure = name, cfg.Secure // scs adds HttpOnly, Path=/, SameSite=Lax
 	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
 
@@ -154,25 +150,33 @@ func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	faults.AddIf(!sm.HashTokenInStore, "Manager.HashTokenInStore",
 		"is false: set it, so that the store keeps no session ids in clear. That ends the sessions so far")
 	checkCookie(faults, sm.Cookie, cfg)
-	var box *seal.Box
-	if _, own := sm.Codec.(codec); !own {
-		var err error
-		box, err = seal.New(cfg.Secrets, "xsignin session")
-		faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
+	box, err := seal.New(cfg.Secrets, "xsignin session")
+	if _, own := sm.Codec.(codec); own {
+		box, err = nil, nil
 	}
+	faults.AddIf(err != nil, "FromSCSConfig.Secrets", "cannot seal: %v", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return newManager(sm, cfg.Vault, cfg.Logger, box)
 }
 
-// newManager makes the Manager of a session manager.
 func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Logger, box *seal.Box) (*Manager, error) {
-	logger = cmp.Or(logger, slog.Default())
-	s := wrapStore(sm, logger)
+	s, wrapped := sm.Store.(*store)
+	if !wrapped {
+		base, ok := sm.Store.(scs.CtxStore)
+		if !ok {
+			base = withContext{sm.Store}
+		}
+		s = &store{
+			base: base, list: sm.Store, sm: sm, logger: cmp.Or(logger, slog.Default()),
+			later: background{waiting: make(map[*time.Timer]bool), slots: make(chan struct{}, atOnce)},
+		}
+		sm.Store = s
+	}
 	s.box = cmp.Or(box, s.box)
 	if vault != nil && s.users == nil {
-		s.users = &UserSessions{store: s, vault: vault, slots: make(chan struct{}, touchesAtOnce)}
+		s.users = &UserSessions{store: s, vault: vault}
 	}
 	// Only scs's key tells whether a context holds a session. The probe learns the key.
 	probe := &keyProbe{Context: context.Background()}
@@ -186,16 +190,12 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 	return m, nil
 }
 
-// keyProbe keeps the key that it is asked for.
 type keyProbe struct {
 	context.Context
 	key any
 }
 
-func (p *keyProbe) Value(key any) any {
-	p.key = key
-	return nil
-}
+func (p *keyProbe) Value(key any) any { p.key = key; return nil }
 
 // loaded reports whether a middleware has put the session into ctx.
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
@@ -208,8 +208,8 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
 // that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
-	i, err := m.current(ctx, r)
-	return i.user, i.signedIn(), err
+	_, rec, err := m.find(ctx, r)
+	return rec.user, rec.signedIn(), err
 }
 
 // Load is [Manager.Get] for the answer to a visitor's request. It adds Vary: Cookie to the
@@ -224,33 +224,29 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
 // user is signed in.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
-	i, err := m.current(ctx, r)
-	return i.id, i.signedIn(), err
-}
-
-// current returns the identity of the session of r.
-func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error) {
-	if m.loaded(ctx) {
-		return m.identityIn(ctx), nil
-	}
 	_, rec, err := m.find(ctx, r)
-	return rec.identity, err
+	return rec.id, rec.signedIn(), err
 }
 
-// find finds the session that r's cookies name: the first whose record has a user, or else the
-// first whose record opens. Another host of the site, or an older cookie at a longer path, may
-// put a cookie of the same name in front.
+// find finds the session in ctx, or else the one that r's cookies name: the first whose record
+// has a user, or else the first whose record opens. Another host of the site, or an older
+// cookie at a longer path, may put a cookie of the same name in front.
 func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
-	m.eachToken(r, func(t string) bool {
-		found, ok, openErr := m.store.openID(ctx, t)
+	if m.loaded(ctx) {
+		return "", record{identity: m.identityIn(ctx)}, nil
+	}
+	all, _ := m.tokens(r, make([]string, 0, maxTokens))
+	for _, t := range all {
+		found, ok, err := m.store.openID(ctx, t)
+		if err != nil {
+			return "", record{}, fmt.Errorf("session: reading: %w", err)
+		}
 		if ok && (token == "" || found.signedIn()) {
 			token, rec = t, found
 		}
-		err = openErr
-		return err == nil && !rec.signedIn()
-	})
-	if err != nil {
-		return "", record{}, fmt.Errorf("session: reading: %w", err)
+		if rec.signedIn() {
+			break
+		}
 	}
 	return token, rec, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +25,6 @@ const (
 	pendingLifetime = 10 * time.Minute // from Begin to the callback
 	pendingSkew     = time.Minute      // how far the clock of the replica that began may be ahead
 	maxPending      = 5                // sign-ins that a browser may have begun
-	maxSpent        = 1 << 16          // used sign-ins that a process remembers, at least
 	// maxPendingCookie is what the name and value of one sign-in take. With the shared
 	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
@@ -52,7 +50,7 @@ type PendingSignIn struct {
 
 	name    string // of its cookie
 	foreign bool   // another site has started it
-	path    bool   // the return path is in the shared cookie
+	err     error  // why it cannot be used
 }
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
@@ -90,7 +88,7 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
 // sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
 //
-// This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
+// This process remembers at least the last 100,000 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
 type PendingStore struct {
 	box     *seal.Box
@@ -117,7 +115,7 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		prefix = hostPrefix + prefix
 	}
 	s := &PendingStore{
-		box: box, secure: cfg.Secure, now: time.Now, spent: recent[[43]byte]{max: maxSpent},
+		box: box, secure: cfg.Secure, now: time.Now,
 		path: prefix + "path", scopes: make(map[string]string),
 	}
 	for i := range s.names {
@@ -148,21 +146,15 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	case len(p.ReturnTo) > visitorpath.MaxReturnTo:
 		return fmt.Errorf("session: the return path has %d bytes, and the limit is %d", len(p.ReturnTo), visitorpath.MaxReturnTo)
 	}
-	if p.At.IsZero() {
-		p.At = s.now()
-	}
-	path, value := p.ReturnTo, s.encode(p)
-	if path != "" && len(p.name)+1+len(value) > maxPendingCookie {
-		// Another site must not replace the path of the visitor's own sign-in.
-		p.path, p.ReturnTo = !p.foreign, ""
-		value = s.encode(p)
-	}
+	p.At = cmp.Or(p.At, s.now())
+	value, whole := s.encode(p)
 	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {
 		return fmt.Errorf("session: a pending sign-in with %s is too long for a cookie: %d bytes of %d (ask for fewer scopes, or pass them as PendingStoreConfig.Scopes)",
 			p.Pending.Provider, n, maxPendingCookie)
 	}
-	if p.path {
-		s.set(w, s.path, s.seal(s.pathPlace(p), []byte(path)), pendingLifetime)
+	// Another site must not replace the path of the visitor's own sign-in.
+	if !whole && !p.foreign {
+		s.set(w, s.path, sealText(s.box, s.pathPlace(p), []byte(p.ReturnTo)), pendingLifetime)
 	}
 	s.set(w, p.name, value, pendingLifetime)
 	return nil
@@ -172,7 +164,6 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 // visitor's. A sign-in that the visitor starts by a link on this site succeeds.
 func (s *PendingStore) Full(r *http.Request) bool { return s.slot(r, foreign(r)) == "" }
 
-// foreign reports whether another site has started r.
 func foreign(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "cross-site" || site == "same-site"
@@ -180,29 +171,23 @@ func foreign(r *http.Request) bool {
 
 // slot chooses the cookie for a new sign-in, or "" if it may replace none.
 func (s *PendingStore) slot(r *http.Request, foreign bool) string {
-	sent := make(map[string]PendingSignIn)
-	s.each(r, func(p PendingSignIn, err error) bool {
-		if _, known := sent[p.name]; err == nil && !known {
-			sent[p.name] = p
-		}
-		return true
-	})
+	sent := s.open(r)
 	// Simultaneous tabs send the same cookies. The counter gives them different ones.
 	first := s.counter.Add(1)
-	best := ""
+	var best PendingSignIn
 	for i := range uint32(maxPending) {
 		name := s.names[(first+i)%maxPending]
-		p, used := sent[name]
-		old := sent[best]
-		switch {
-		case !used:
+		at := slices.IndexFunc(sent, func(p PendingSignIn) bool { return p.name == name && p.err == nil })
+		if at < 0 {
 			return name
+		}
+		switch p := sent[at]; {
 		case foreign && !p.foreign && !p.Ended:
-		case best == "" || p.Ended && !old.Ended || p.Ended == old.Ended && p.At.Before(old.At):
-			best = name
+		case best.name == "" || p.Ended && !best.Ended || p.Ended == best.Ended && p.At.Before(best.At):
+			best = p
 		}
 	}
-	return best
+	return best.name
 }
 
 // Find returns the pending sign-in, or the outcome, that the browser has for state. It
@@ -211,37 +196,34 @@ func (s *PendingStore) slot(r *http.Request, foreign bool) string {
 //
 // Of several cookies of one name, which another host of the site may have planted, the first
 // of eight that is good counts.
-func (s *PendingStore) Find(r *http.Request, state string) (found PendingSignIn, err error) {
-	var cause error
-	expired := ""
-	s.each(r, func(p PendingSignIn, err error) bool {
-		switch same := subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1; {
-		case err != nil && errors.As(err, new(*seal.UnknownKeyError)):
-			cause = cmp.Or(cause, err)
-		case state == "" || !same:
-		case err != nil:
-			expired = p.Pending.Provider
-		default:
-			found = p
+func (s *PendingStore) Find(r *http.Request, state string) (PendingSignIn, error) {
+	kind, from, cause := provider.ErrOtherBrowser, "", error(nil)
+	for _, p := range s.open(r) {
+		same := state != "" && subtle.ConstantTimeCompare([]byte(p.Pending.State), []byte(state)) == 1
+		switch {
+		case p.err == nil && same:
+			s.findPath(r, &p)
+			return p, nil
+		case p.err == nil:
+		case errors.As(p.err, new(*seal.UnknownKeyError)):
+			cause = cmp.Or(cause, p.err)
+		case same:
+			kind, from = provider.ErrExpired, p.Pending.Provider
 		}
-		return found.name == ""
-	})
-	switch {
-	case found.name == "" && expired != "":
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrExpired, Provider: expired, Op: "callback"}
-	case found.name == "":
-		return PendingSignIn{}, &provider.Error{Kind: provider.ErrOtherBrowser, Op: "callback", Err: cause}
 	}
+	return PendingSignIn{}, &provider.Error{Kind: kind, Provider: from, Op: "callback", Err: cause}
+}
+
+// findPath reads the return path of p, if it is in the shared cookie.
+func (s *PendingStore) findPath(r *http.Request, p *PendingSignIn) {
 	tried := 0
-	eachCookie(r, func(name, value string) bool {
-		if name != s.path || !found.path {
-			return true
+	for name, value := range cookies(r) {
+		if p.ReturnTo == "" && name == s.path && tried < maxTokens {
+			tried++
+			path, _ := openText(s.box, s.pathPlace(*p), value)
+			p.ReturnTo = string(path)
 		}
-		path, err := s.unseal(s.pathPlace(found), value)
-		found.ReturnTo, tried = string(path), tried+1
-		return err != nil && tried < maxTokens
-	})
-	return found, nil
+	}
 }
 
 // Spend reports whether the sign-in with the state was not used before in this process.
@@ -254,46 +236,47 @@ func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code strin
 	p.Ended, p.Code, p.At = true, code, s.now()
 	p.Pending = provider.Pending{Provider: p.Pending.Provider, State: p.Pending.State}
 	p.SessionID = ""
-	if p.path {
-		p.ReturnTo = ""
-	}
-	s.set(w, p.name, s.encode(p), pendingLifetime)
+	value, _ := s.encode(p)
+	s.set(w, p.name, value, pendingLifetime)
 }
 
 // Clear removes the browser's pending sign-ins and outcomes. Call it before the answer
 // begins. With spend, this process refuses a copy of such a cookie, too: no sign-in from
 // before a sign-out completes after it.
 func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool) {
-	s.each(r, func(p PendingSignIn, err error) bool {
-		if spend && err == nil && !p.Ended {
+	for _, p := range s.open(r) {
+		if spend && p.err == nil && !p.Ended {
 			s.Spend(p.Pending.State)
 		}
-		return true
-	})
-	eachCookie(r, func(name, _ string) bool {
+	}
+	for name := range cookies(r) {
 		if name == s.path || slices.Contains(s.names[:], name) {
 			s.set(w, name, "", -time.Second)
 		}
-		return true
-	})
+	}
 }
 
-// each calls yield with the first eight cookies of each of the five names. The error is
-// [provider.ErrExpired] or says why a cookie does not open. p has a name in each case.
-func (s *PendingStore) each(r *http.Request, yield func(p PendingSignIn, err error) bool) {
+// open opens the first eight cookies of each of the five names.
+func (s *PendingStore) open(r *http.Request) (all []PendingSignIn) {
 	var tried [maxPending]int
-	eachCookie(r, func(name, value string) bool {
+	for name, value := range cookies(r) {
 		i := slices.Index(s.names[:], name)
 		if i < 0 || tried[i] == maxTokens {
-			return true
+			continue
 		}
 		tried[i]++
-		p, err := s.decode(s.names[i], value)
-		if age := s.now().Sub(p.At); err == nil && (age > pendingLifetime || age < -pendingSkew) {
-			err = provider.ErrExpired
+		p := PendingSignIn{name: name}
+		var plain []byte
+		plain, p.err = openText(s.box, name, value)
+		c := &wire.Coder{B: plain, Reading: true}
+		s.code(c, &p)
+		age := s.now().Sub(p.At)
+		if p.err == nil && (!c.Done() || age > pendingLifetime || age < -pendingSkew) {
+			p.err = provider.ErrExpired
 		}
-		return yield(p, err)
-	})
+		all = append(all, p)
+	}
+	return all
 }
 
 // code codes the inside of a cookie.
@@ -301,7 +284,7 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	at := p.At.UnixMicro() // microseconds keep the order of tabs that were opened together
 	c.Number(&at)
 	p.At = time.UnixMicro(at).UTC()
-	c.Flag(&p.Ended, &p.foreign, &p.path)
+	c.Flag(&p.Ended, &p.foreign)
 	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
 		wire.List(c, list, func(scope *string) {
@@ -318,41 +301,21 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	}
 }
 
-func (s *PendingStore) encode(p PendingSignIn) string {
+// encode returns the value of p's cookie, without a return path that does not fit.
+func (s *PendingStore) encode(p PendingSignIn) (value string, whole bool) {
 	c := &wire.Coder{B: make([]byte, 0, 512)}
 	s.code(c, &p)
-	return s.seal(p.name, c.B)
-}
-
-func (s *PendingStore) decode(name, value string) (PendingSignIn, error) {
-	p := PendingSignIn{name: name}
-	plain, err := s.unseal(name, value)
-	if err != nil {
-		return p, err
+	value = sealText(s.box, p.name, c.B)
+	if p.ReturnTo == "" || len(p.name)+1+len(value) <= maxPendingCookie {
+		return value, true
 	}
-	c := &wire.Coder{B: plain, Reading: true}
-	if s.code(c, &p); !c.Done() {
-		return PendingSignIn{name: name}, errMalformed
-	}
-	return p, nil
+	p.ReturnTo = ""
+	value, _ = s.encode(p)
+	return value, false
 }
 
 // pathPlace is where the return path of p is sealed: no other sign-in opens it.
 func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" + p.Pending.State }
-
-// seal seals plain for one place: a cookie's name.
-func (s *PendingStore) seal(place string, plain []byte) string {
-	var text [maxPendingCookie]byte // enough for most
-	return string(base64.RawURLEncoding.AppendEncode(text[:0], s.box.Seal(plain, place)))
-}
-
-func (s *PendingStore) unseal(place, value string) ([]byte, error) {
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return nil, err
-	}
-	return s.box.Open(sealed, place)
-}
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {
 	dropCookie(w.Header(), name)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/gob"
@@ -9,6 +10,9 @@ import (
 	"maps"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/xsignin/xsignin/internal/seal"
 	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -17,10 +21,8 @@ import (
 const identityKey = "xsignin"
 
 const (
-	// idLength is the length of an identity's id: 72 bits of the hash of the first session id.
-	idLength = 12
-	// keyPrefix is how much of a key an identity has: 48 bits of a hash.
-	keyPrefix = 8
+	idLength  = 12 // of an identity's id: 72 bits of the hash of the first session id
+	keyPrefix = 8  // how much of a key an identity has: 48 bits of a hash
 )
 
 // identity is the user of a session, as its record holds it.
@@ -62,13 +64,12 @@ type record struct {
 //	recordVersion, one byte
 //	the deadline
 //	the identity
-//	the application's values in gob, absent without values
+//	the application's values in scs's default codec, absent without values
 //
 // The first byte of a gob stream or of JSON never lies between 0x80 and 0xf7. A record of
 // another version does not decode: the user has to sign in again.
 type codec struct{}
 
-// errMalformed says that bytes are not what this package writes.
 var errMalformed = errors.New("session: malformed record")
 
 const recordVersion = 0xb3
@@ -87,15 +88,14 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	// The caller's map is the live session, which keeps the identity.
 	values = maps.Clone(values)
 	delete(values, identityKey)
-	buf := bytes.NewBuffer(c.B)
-	err := gob.NewEncoder(buf).Encode(values)
-	return buf.Bytes(), err
+	rest, err := scs.GobCodec{}.Encode(time.Time{}, values)
+	return append(c.B, rest...), err
 }
 
 // decodeHeader reads all but the application's values, which are the rest, into rec. It makes one
 // allocation. Every request calls it, and a record is long, so it is not returned.
 func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
-	if !ownRecord(b) {
+	if len(b) == 0 || b[0] != recordVersion {
 		return nil, false
 	}
 	c := wire.Coder{B: b[1:], Reading: true}
@@ -105,54 +105,43 @@ func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
 	return c.B, !c.Bad
 }
 
-func ownRecord(b []byte) bool { return len(b) > 0 && b[0] == recordVersion }
-
 // Decode implements scs.Codec.
 func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var rec record
+	rest, own := decodeHeader(b, &rec)
+	if !own {
+		rest = b
+	}
 	// Decoding into a nil map, gob would make one of the size that a damaged record tells.
 	gobbed := struct {
 		Deadline time.Time
 		Values   map[string]any
-	}{Values: make(map[string]any)}
-	if !ownRecord(b) {
-		err := gob.NewDecoder(bytes.NewReader(b)).Decode(&gobbed)
+	}{rec.deadline, make(map[string]any)}
+	if !own || len(rest) > 0 {
+		err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&gobbed)
 		if y := gobbed.Deadline.Year(); err == nil && (y < 1 || y > 9999) {
 			err = errMalformed // milliseconds would overflow
 		}
-		// An identity in gob was sealed for another configuration.
-		delete(gobbed.Values, identityKey)
-		return gobbed.Deadline, gobbed.Values, err
-	}
-	var rec record
-	rest, ok := decodeHeader(b, &rec)
-	if !ok {
-		return time.Time{}, nil, errMalformed
-	}
-	values := gobbed.Values
-	if len(rest) > 0 {
-		if err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&values); err != nil {
+		if err != nil {
 			return time.Time{}, nil, err
 		}
 	}
-	delete(values, identityKey)
+	// An identity in gob was sealed for another configuration.
+	delete(gobbed.Values, identityKey)
 	if rec.signedIn() {
-		values[identityKey] = rec.identity
+		gobbed.Values[identityKey] = rec.identity
 	}
-	return rec.deadline, values, nil
+	return gobbed.Deadline, gobbed.Values, nil
 }
 
-// decode reads the identity, and nothing else where the record has our codec. It reports
-// whether the record is readable.
-func (s *store) decode(b []byte) (rec record, ok bool) {
-	if s.box == nil && ownRecord(b) {
-		_, ok := decodeHeader(b, &rec)
-		return rec, ok
+// decode reads a record. With our codec it does not read the application's values.
+func (s *store) decode(b []byte, rec *record) bool {
+	if _, ok := decodeHeader(b, rec); ok && s.box == nil {
+		return true
 	}
 	deadline, values, err := s.sm.Codec.Decode(b)
-	if err != nil {
-		return record{}, false
-	}
-	return record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}, true
+	*rec = record{identity: s.identityOf(values[identityKey]), deadline: deadline, raw: b}
+	return err == nil
 }
 
 // encode returns the record with its identity as it is now, used now.
@@ -161,7 +150,6 @@ func (s *store) encode(rec record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	delete(values, identityKey)
 	if rec.signedIn() {
 		values[identityKey] = s.identityValue(rec.identity)
 	}
@@ -177,31 +165,39 @@ func (s *store) identityValue(i identity) any {
 	i.touched = time.Now()
 	c := &wire.Coder{B: make([]byte, 0, 256)}
 	i.code(c)
-	return base64.RawStdEncoding.EncodeToString(s.box.Seal(c.B))
+	return sealText(s.box, "", c.B)
 }
 
 // identityOf reads the identity from a session's value.
 func (s *store) identityOf(value any) (i identity) {
-	if i, ok := value.(identity); ok {
-		return i
+	switch value := value.(type) {
+	case identity:
+		return value
+	case string:
+		plain, err := openText(s.box, "", value)
+		c := &wire.Coder{B: plain, Reading: true}
+		if i.code(c); err == nil && c.Done() {
+			return i
+		}
 	}
-	text, _ := value.(string)
-	sealed, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil || s.box == nil {
-		return identity{}
-	}
-	plain, err := s.box.Open(sealed)
-	if err != nil {
-		return identity{}
-	}
-	c := &wire.Coder{B: plain, Reading: true}
-	if i.code(c); !c.Done() {
-		return identity{}
-	}
-	return i
+	return identity{}
 }
 
-// identityIn returns the identity in the session that ctx holds.
+// sealText seals plain for one place. The result is text.
+func sealText(box *seal.Box, place string, plain []byte) string {
+	var text [maxPendingCookie]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], box.Seal(plain, place)))
+}
+
+// openText returns what was sealed for the place. Without a box nothing opens.
+func openText(box *seal.Box, place, text string) ([]byte, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || box == nil {
+		return nil, cmp.Or(err, seal.ErrOpen)
+	}
+	return box.Open(sealed, place)
+}
+
 func (m *Manager) identityIn(ctx context.Context) identity {
 	return m.store.identityOf(m.sm.Get(ctx, identityKey))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/xsignin/xsignin/provider"
 )
@@ -24,14 +25,15 @@ import (
 // SignIn calls each of then once, when it is known whether the session is saved for good:
 // behind [Manager.LoadAndSave] that is after the answer.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
-	s := &signIn{m: m, r: r, then: then, joined: m.loaded(r.Context())}
-	err := s.begin(u)
+	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
+	err := s.begin(r, u)
 	if err == nil {
 		err = r.Context().Err()
 	}
 	if err != nil {
 		// A store that is away says so at every step, and once is enough.
-		if undone := s.end(false); undone != nil && undone.Error() != err.Error() {
+		all := append(steps{s.undo}, then...)
+		if undone := all.end(false); undone != nil && undone.Error() != err.Error() {
 			err = errors.Join(err, undone)
 		}
 		return fmt.Errorf("session: signing in: %w", err)
@@ -43,87 +45,67 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		m.store.users.mark(s.ctx, s.old)
 	}
 	if !s.joined {
-		m.writeCookie(s.ctx, w, s.token, s.new.deadline)
+		dropCookie(w.Header(), m.sm.Cookie.Name)
+		m.sm.WriteSessionCookie(s.ctx, w, m.sm.Token(s.ctx), s.new.deadline)
 	}
-	if commit, ok := r.Context().Value(lastCommitKey{}).(*lastCommit); ok {
-		commit.add(s.end)
+	if commit, ok := r.Context().Value(lastCommit).(*steps); ok {
+		*commit = append(append(*commit, s.undo), then...)
 		return nil
 	}
-	return s.end(true)
+	all := steps(then)
+	return all.end(true)
 }
 
-// signIn is a sign-in that begins.
 type signIn struct {
-	m      *Manager
-	r      *http.Request
-	then   []func(saved bool) error
-	joined bool // a middleware has put the session into r's context
-
+	*Manager
+	joined   bool            // a middleware has put the session into the request's context
 	ctx      context.Context // holds the session, and does not end with the request
 	oldToken string
-	old      record
-	token    string
-	new      record
+	old, new record
 	key      string // of the new record
 }
 
 // begin gives the browser's session a new id, lists it and writes its record.
-func (s *signIn) begin(u provider.User) (err error) {
-	m := s.m
-	s.ctx = context.WithoutCancel(s.r.Context())
+func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 	if u.Provider == "" || u.ID == "" {
 		return errors.New("the user has no provider or no id")
 	}
-	if s.joined {
-		s.oldToken = m.sm.Token(s.ctx)
-	} else if s.oldToken, err = m.token(s.ctx, s.r); err == nil {
-		s.ctx, err = m.sm.Load(s.ctx, s.oldToken)
-	}
+	s.ctx, s.oldToken, err = s.load(context.WithoutCancel(r.Context()), s.sm, r)
 	if err != nil {
 		return err
 	}
 	if s.oldToken != "" {
-		s.old = record{identity: m.identityIn(s.ctx), deadline: m.sm.Deadline(s.ctx)}
+		s.old = record{identity: s.identityIn(s.ctx), deadline: s.sm.Deadline(s.ctx)}
 	}
-	if err := m.sm.RenewToken(with(s.ctx, keep)); err != nil {
+	if err := s.sm.RenewToken(with(s.ctx, keep)); err != nil {
 		return err
 	}
 	if s.old.signedIn() && s.old.user.ID != u.ID {
-		_ = m.sm.Clear(s.ctx) // never fails
+		_ = s.sm.Clear(s.ctx) // never fails
 	}
-	s.key, s.new.deadline = keyOf(m.sm.Token(s.ctx)), m.sm.Deadline(s.ctx)
+	s.key, s.new.deadline = keyOf(s.sm.Token(s.ctx)), s.sm.Deadline(s.ctx)
 	s.new.identity = identity{user: u, id: idOf(s.key), key: s.key[:keyPrefix]}
-	if err := m.store.users.add(s.ctx, s.key, &s.new, s.r.UserAgent()); err != nil {
+	if err := s.store.users.add(s.ctx, s.key, &s.new, r.UserAgent()); err != nil {
 		return err
 	}
-	m.sm.Put(s.ctx, identityKey, m.store.identityValue(s.new.identity))
+	s.sm.Put(s.ctx, identityKey, s.store.identityValue(s.new.identity))
 	// A sign-out everywhere that comes in between wins.
-	s.token, _, err = m.sm.Commit(with(s.ctx, reportEnded))
+	_, _, err = s.sm.Commit(with(s.ctx, reportEnded))
 	return err
 }
 
-// end tells whether the sign-in stands. If it does not, end removes it.
-func (s *signIn) end(saved bool) error {
-	var err error
-	if !saved && s.key != "" {
-		err = s.undo()
+// undo removes a sign-in that is not saved, and the session that a middleware loaded.
+func (s *signIn) undo(saved bool) error {
+	if saved || s.key == "" {
+		return nil
 	}
-	for _, then := range s.then {
-		err = errors.Join(err, then(saved))
-	}
-	return err
-}
-
-// undo removes the sign-in, and a session that a middleware loaded, whose id was renewed.
-func (s *signIn) undo() (err error) {
-	m := s.m
 	ctx, cancel := context.WithTimeout(s.ctx, finishTime)
 	defer cancel()
-	err = m.store.erase(ctx, s.key, s.new.deadline)
+	err := s.store.erase(ctx, s.key, s.new.deadline)
 	if s.joined {
-		err = errors.Join(err, m.store.DeleteCtx(ctx, keyOf(s.oldToken)), m.sm.Clear(ctx), m.sm.Destroy(with(ctx, keep)))
+		err = errors.Join(err, s.store.DeleteCtx(ctx, keyOf(s.oldToken)), s.sm.Destroy(with(ctx, keep)))
 	}
-	m.store.users.mark(ctx, s.new)
+	s.store.users.mark(ctx, s.new)
 	return err
 }
 
@@ -136,37 +118,85 @@ func (s *signIn) undo() (err error) {
 // signed out all the same.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	ctx := context.WithoutCancel(r.Context())
-	loaded, token := m.loaded(ctx), ""
-	var ended []record
-	if loaded {
-		token = m.sm.Token(ctx)
-		ended = append(ended, record{identity: m.identityIn(ctx), deadline: m.sm.Deadline(ctx)})
+	tokens, sent := m.tokens(r, nil)
+	loaded := m.loaded(ctx)
+	if loaded && m.sm.Token(ctx) != "" && !slices.Contains(tokens, m.sm.Token(ctx)) {
+		tokens = append(tokens, m.sm.Token(ctx))
 	}
-	_, sent := m.eachToken(r, func(t string) bool {
-		if t != token {
-			rec, removeErr := m.store.remove(ctx, keyOf(t))
-			err = cmp.Or(err, removeErr)
-			ended = append(ended, rec)
+	for _, token := range tokens {
+		rec, removeErr := m.store.remove(ctx, keyOf(token))
+		if err = cmp.Or(err, removeErr); removeErr == nil {
+			m.store.users.mark(ctx, rec)
 		}
-		return true
-	})
+	}
 	switch {
-	case !loaded || err != nil:
-	case token == "" && !sent:
-		// A destroyed session makes the middleware clear the cookie, even of a browser that has
-		// none.
-		err = m.sm.Clear(ctx)
-	default:
-		err = m.sm.Destroy(ctx)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("session: signing out: %w", err)
-	}
-	for _, rec := range ended {
-		m.store.users.mark(ctx, rec)
+	case loaded && (sent || len(tokens) > 0):
+		_ = m.sm.Destroy(with(ctx, keep)) // never fails
+	case loaded:
+		// After Destroy the middleware clears the cookie, even of a browser that has none.
+		_ = m.sm.Clear(ctx)
 	}
 	if sent && r.Context().Err() == nil {
-		m.clearCookies(w, r)
+		m.clearCookies(w, r, len(tokens) > 1)
 	}
 	return nil
+}
+
+// LoadAndSave is scs's middleware of that name, for applications that keep values in the
+// session. It may wrap the whole application. If the session cannot be saved after a sign-in in
+// the same request, the sign-in is undone, and scs's ErrorFunc answers. A Flush before the
+// first Write loses the cookie. Behind another LoadAndSave of the sessions it does nothing.
+func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.loaded(r.Context()) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		commit := new(steps)
+		ctx := context.WithValue(with(r.Context(), reportEnded), lastCommit, commit)
+		// The cookie of this copy lasts until the deadline. The store knows the idle timeout.
+		sm := *m.sm
+		sm.IdleTimeout = 0
+		sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+			// The session ended while the request ran. The browser has a newer cookie, or none.
+			if undone := commit.end(false); !errors.Is(err, errEnded) {
+				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
+			}
+		}
+		ctx, _, err := m.load(ctx, &sm, r)
+		if err != nil {
+			m.sm.ErrorFunc(w, r, err)
+			return
+		}
+		saved := false // also if next panics
+		defer func() { _ = commit.end(saved) }()
+		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
+		saved = true
+	})
+}
+
+// unavailable answers a request whose session could not be read or saved.
+func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	m.store.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
+		w.Header().Del(name)
+	}
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
+}
+
+// steps wait until the session is saved for good, or is known to be lost.
+type steps []func(saved bool) error
+
+// end takes the steps, once.
+func (s *steps) end(saved bool) (err error) {
+	all := *s
+	*s = nil
+	for _, then := range all {
+		err = errors.Join(err, then(saved))
+	}
+	return err
 }

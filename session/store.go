@@ -23,26 +23,25 @@ const (
 	finishTime = 10 * time.Second // for the end of a session, also after its request
 	tryTime    = 2 * time.Second  // for one call of it, so that there is time to try again
 	touchShare = 16               // the part of the idle timeout between two records of use
-	maxTouched = 100_000          // touches that a process remembers, at least
 )
 
 // tombstone is the record of a session that has ended. No codec begins a record like this.
 const tombstone = "\xb0xsignin: ended"
 
-// errEnded says that the session to be written has been ended.
 var errEnded = errors.New("session: the session has ended")
 
-// contextKey is the key of a true value in a context.
+// contextKey is the key of a value in a context.
 type contextKey int
 
 const (
-	// reportEnded makes commits fail with [errEnded] for a session that has ended. Without
-	// it they succeed without effect, since scs's middleware would answer a mere logout in
-	// another tab with an error page.
+	// reportEnded makes commits fail with [errEnded] for a session that has ended. Otherwise
+	// scs's middleware would answer a mere logout in another tab with an error page.
 	reportEnded contextKey = iota
 	// keep makes deletions do nothing. scs's RenewToken deletes the old record before the
 	// new one is written; a sign-in deletes it afterwards.
 	keep
+	// lastCommit is the key of the [steps] that wait for LoadAndSave.
+	lastCommit
 )
 
 func with(ctx context.Context, key contextKey) context.Context {
@@ -53,16 +52,12 @@ func with(ctx context.Context, key contextKey) context.Context {
 // A driver may repeat a write that arrives late, and no reader looks for the tombstone.
 var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 
-// store wraps the store of an [scs.SessionManager] so that an ended session stays
-// ended. Keys are hashes of session ids.
-//
-// Ending a session writes the tombstone, then deletes the record. Writing a record looks
-// for the tombstone, writes, looks again, and deletes the record if the tombstone is there.
-// In every order, the second look comes after the tombstone, or the deletion after the write.
+// store wraps the store of an [scs.SessionManager] so that an ended session stays ended, as the
+// package's documentation says. In every order, the second look comes after the tombstone, or
+// the deletion after the write. Keys are hashes of session ids.
 type store struct {
 	base   scs.CtxStore
-	list   scs.Store          // the store that base calls
-	memory *memstore.MemStore // the base, if it is that
+	list   scs.Store // the store that base calls
 	sm     *scs.SessionManager
 	logger *slog.Logger
 	// box seals the identity for a codec of the application. Nil means our codec.
@@ -70,20 +65,6 @@ type store struct {
 	users   *UserSessions // nil without a vault
 	later   background
 	touched recent[string] // keys touched for the idle timeout, ids for the lists
-}
-
-// wrapStore puts a store around sm's, once.
-func wrapStore(sm *scs.SessionManager, logger *slog.Logger) *store {
-	if s, ok := sm.Store.(*store); ok {
-		return s
-	}
-	s := &store{base: withContext{sm.Store}, list: sm.Store, sm: sm, logger: logger, touched: recent[string]{max: maxTouched}}
-	if base, ok := sm.Store.(scs.CtxStore); ok {
-		s.base = base
-	}
-	s.memory, _ = sm.Store.(*memstore.MemStore)
-	sm.Store = s
-	return s
 }
 
 // withContext is a store that takes no contexts.
@@ -123,17 +104,15 @@ func tombstoneKey(key string) string {
 	return string(stone[:])
 }
 
-func isTombstone(b []byte) bool { return string(b) == tombstone }
-
-// open reads a session, and records that it is used. ok is false without a readable record.
+// open reads a session, and records its use. ok is false without a readable record.
 func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err error) {
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	b, found, err := s.base.FindCtx(bounded, key)
-	if err != nil || !found || isTombstone(b) {
+	if err != nil || !found || string(b) == tombstone {
 		return record{}, false, err
 	}
-	if rec, ok = s.decode(b); !ok {
+	if !s.decode(b, &rec) {
 		// The codec's error may quote the record.
 		s.logger.DebugContext(ctx, "session: a record does not decode; its user has to sign in again")
 		return record{}, false, nil
@@ -144,19 +123,11 @@ func (s *store) open(ctx context.Context, key string) (rec record, ok bool, err 
 // openID is open for a session id. In memory it allocates for the user only.
 func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, err error) {
 	key := hashKey("", token)
-	if s.memory != nil {
+	if memory, ok := s.list.(*memstore.MemStore); ok {
 		// Nothing changes the array, so the string may share it.
-		b, found, _ := s.memory.Find(unsafe.String(&key[0], len(key)))
-		if !found {
-			return record{}, false, nil
-		}
-		if s.box == nil { // without copies of the record
-			_, ok = decodeHeader(b, &rec)
-		} else {
-			rec, ok = s.decode(b)
-		}
-		if ok && !s.due(&rec) {
-			return rec, true, nil
+		b, found, _ := memory.Find(unsafe.String(&key[0], len(key)))
+		if !found || s.decode(b, &rec) && !s.due(&rec) {
+			return rec, found, nil
 		}
 	}
 	return s.open(ctx, string(key[:]))
@@ -165,15 +136,13 @@ func (s *store) openID(ctx context.Context, token string) (rec record, ok bool, 
 // due reports whether the use of the session has to be recorded.
 func (s *store) due(rec *record) bool { return s.idleDue(rec) || s.users.due(rec, false) }
 
-// idleDue reports whether the idle timeout needs a new record.
 func (s *store) idleDue(rec *record) bool {
 	idle := s.sm.IdleTimeout
 	return idle > 0 && time.Since(rec.touched) >= idle/touchShare
 }
 
 // use records that the session is used, unless another request has just done so. It reports
-// false if the session has ended. If the store cannot write, the user stays signed in: that
-// is logged, and tried again later.
+// false if the session has ended. If the store cannot write, the user stays signed in.
 func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	s.users.touch(key, rec)
 	if !s.idleDue(&rec) || !s.touched.due(key, time.Now(), s.sm.IdleTimeout/touchShare, true) {
@@ -189,14 +158,6 @@ func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	return !errors.Is(err, errEnded)
 }
 
-// expiry is when a session that is used now ends, unless it is used again.
-func (s *store) expiry(deadline time.Time) time.Time {
-	if idle := s.sm.IdleTimeout; idle > 0 && time.Until(deadline) > idle {
-		return time.Now().Add(idle)
-	}
-	return deadline
-}
-
 // FindCtx implements [scs.CtxStore]. It finds no record that does not decode, or has no values.
 func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	rec, ok, err := s.open(ctx, key)
@@ -209,23 +170,23 @@ func (s *store) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 
 // CommitCtx implements [scs.CtxStore], see [store].
 func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time.Time) error {
-	detached := context.WithoutCancel(ctx)
-	ctx, cancel := s.bound(ctx)
+	if idle := s.sm.IdleTimeout; idle > 0 && time.Until(expiry) > idle {
+		expiry = time.Now().Add(idle) // unless it is used again
+	}
+	bounded, cancel := s.bound(ctx)
 	defer cancel()
-	stone := tombstoneKey(key)
-	ended, err := s.sweep(ctx, key, stone)
+	ended, err := s.sweep(bounded, key)
 	if err == nil && !ended {
-		b, ended = s.users.renewed(ctx, key, b)
+		b, ended = s.users.renewed(bounded, key, b)
 	}
 	if err == nil && !ended {
-		err = s.base.CommitCtx(ctx, key, b, s.expiry(expiry))
+		err = s.base.CommitCtx(bounded, key, b, expiry)
 		// The second look must not be lost with a request that ends in between. It is needed
 		// after a failure too, as the write may have happened all the same.
-		ctx, cancel := s.bound(detached)
+		detached, cancel := s.bound(context.WithoutCancel(ctx))
 		defer cancel()
-		var lookErr error
-		ended, lookErr = s.sweep(ctx, key, stone)
-		err = cmp.Or(err, lookErr)
+		found, lookErr := s.sweep(detached, key)
+		ended, err = found, cmp.Or(err, lookErr)
 	}
 	if err == nil && ended && ctx.Value(reportEnded) != nil {
 		return errEnded
@@ -234,9 +195,9 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 }
 
 // sweep reports whether the session has its tombstone, and then deletes what is left of it.
-func (s *store) sweep(ctx context.Context, key, stone string) (ended bool, err error) {
-	b, found, err := s.base.FindCtx(ctx, stone)
-	if err != nil || !found || !isTombstone(b) {
+func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
+	b, found, err := s.base.FindCtx(ctx, tombstoneKey(key))
+	if err != nil || !found || string(b) != tombstone {
 		return false, err
 	}
 	return true, s.base.DeleteCtx(ctx, key)
@@ -262,15 +223,14 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 		b, found, err = s.base.FindCtx(ctx, key)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		_ = s.delete(ctx, key)
-		return record{}, err
+	case found && string(b) != tombstone:
+		s.decode(b, &rec)
+		err = s.erase(ctx, key, rec.deadline)
 	}
-	if !found || isTombstone(b) {
-		return record{}, nil
-	}
-	rec, _ = s.decode(b)
-	return rec, s.erase(ctx, key, rec.deadline)
+	return rec, err
 }
 
 // erase ends the session of key, whether or not there is a record: the write of the record
@@ -292,7 +252,6 @@ func (s *store) delete(ctx context.Context, key string) error {
 	return twice(ctx, func(ctx context.Context) error { return s.base.DeleteCtx(ctx, key) })
 }
 
-// twice calls f, and once more if that fails.
 func twice(ctx context.Context, f func(context.Context) error) (err error) {
 	for range 2 {
 		try, cancel := context.WithTimeout(ctx, tryTime)
@@ -305,20 +264,14 @@ func twice(ctx context.Context, f func(context.Context) error) (err error) {
 	return err
 }
 
-// Find implements [scs.Store].
+// Find, Commit, Delete and All implement [scs.Store] and [scs.IterableStore].
 func (s *store) Find(key string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), key)
 }
-
-// Commit implements [scs.Store].
 func (s *store) Commit(key string, b []byte, expiry time.Time) error {
 	return s.CommitCtx(context.Background(), key, b, expiry)
 }
-
-// Delete implements [scs.Store].
-func (s *store) Delete(key string) error { return s.DeleteCtx(context.Background(), key) }
-
-// All implements [scs.IterableStore].
+func (s *store) Delete(key string) error         { return s.DeleteCtx(context.Background(), key) }
 func (s *store) All() (map[string][]byte, error) { return s.AllCtx(context.Background()) }
 
 // AllCtx implements [scs.IterableCtxStore]. It leaves out tombstones.
@@ -332,6 +285,6 @@ func (s *store) AllCtx(ctx context.Context) (all map[string][]byte, err error) {
 		err = fmt.Errorf("session: a %T cannot list its records", base)
 	}
 	all = maps.Clone(all) // the base may keep its map
-	maps.DeleteFunc(all, func(_ string, b []byte) bool { return isTombstone(b) })
+	maps.DeleteFunc(all, func(_ string, b []byte) bool { return string(b) == tombstone })
 	return all, err
 }

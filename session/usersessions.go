@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/wire"
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
@@ -21,7 +23,15 @@ const (
 	maxPause      = 250 * time.Millisecond // after a conflict
 	maxRetries    = 120                    // of an end that failed: for about two hours
 	touchEvery    = 10 * time.Minute       // how often a session is touched
-	touchesAtOnce = 16
+	touchesAtOnce = 16                     // with other work in the background
+	erasesAtOnce  = 8                      // by one end
+
+	maxListed     = 200
+	maxListedSize = 48 << 10
+	maxEnded      = 500
+	maxUserAgent  = 160
+	maxEntry      = 63 << 10 // fits into every token store when it is sealed
+	entryVersion  = 2
 )
 
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
@@ -38,18 +48,15 @@ const (
 type UserSessions struct {
 	store *store
 	vault *tokenstore.Vault
-	slots chan struct{} // full when enough touches run
 }
 
-// List returns the sessions of a user, the most recently used first. userID is
-// [provider.User].ID.
+// List returns the sessions of a user ([provider.User].ID), the most recently used first.
 func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, error) {
 	e, _, err := u.read(ctx, userID)
 	if err != nil {
 		return nil, fmt.Errorf("session: listing sessions: %w", err)
 	}
 	e.trim(time.Now())
-	slices.SortFunc(e.sessions, func(a, b UserSession) int { return b.LastUsed.Compare(a.LastUsed) })
 	return e.sessions, nil
 }
 
@@ -79,25 +86,36 @@ func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSe
 	return nil
 }
 
-// finish deletes the records of sessions that have ended, and then says so in the entry. It
-// tries again in the background what fails.
+// finish deletes the records of ended sessions, and then says so in the entry. It tries again in
+// the background what fails.
 func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) error {
 	return u.persist(ctx, 0, func(ctx context.Context) (first error) {
 		ctx, cancel := context.WithTimeout(ctx, endTime)
 		defer cancel()
-		var mu sync.Mutex
+		var mu sync.Mutex // guards done and first
 		done := make(map[string]bool)
-		forEach(left, func(s ended) {
-			err := u.store.erase(ctx, s.key, s.deadline)
-			mu.Lock()
-			defer mu.Unlock()
-			if done[s.key] = err == nil; first == nil {
-				first = err
+		for some := range slices.Chunk(left, erasesAtOnce) {
+			var running sync.WaitGroup
+			for _, s := range some {
+				running.Go(func() {
+					err := u.store.erase(ctx, s.key, s.deadline)
+					mu.Lock()
+					defer mu.Unlock()
+					done[s.key], first = err == nil, cmp.Or(first, err)
+				})
 			}
-		})
+			running.Wait()
+		}
 		left = slices.DeleteFunc(left, func(s ended) bool { return done[s.key] })
 		u.store.later.after(0, func(ctx context.Context) {
-			_, _ = u.update(ctx, userID, false, func(e *entry) bool { return e.forget(done) })
+			_, _ = u.update(ctx, userID, false, func(e *entry) (changed bool) {
+				for i, s := range e.ended {
+					if done[s.key] {
+						e.ended[i].key, changed = "", true
+					}
+				}
+				return changed
+			})
 		})
 		return first
 	})
@@ -114,8 +132,7 @@ func (u *UserSessions) resume(userID string, left []ended) {
 func (u *UserSessions) persist(ctx context.Context, tries int, f func(context.Context) error) error {
 	err := f(ctx)
 	if err != nil && tries < maxRetries {
-		wait := time.Second << min(tries, 6)
-		u.store.later.after(wait, func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
+		u.store.later.after(time.Second<<min(tries, 6), func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
 	}
 	return err
 }
@@ -143,7 +160,6 @@ func (u *UserSessions) add(ctx context.Context, key string, rec *record, agent s
 	return err
 }
 
-// listed returns rec as a session in the list.
 func (rec *record) listed() UserSession {
 	return UserSession{
 		ID: rec.id, Provider: rec.user.Provider, AccountID: rec.user.AccountID,
@@ -151,8 +167,7 @@ func (rec *record) listed() UserSession {
 	}
 }
 
-// mark marks a session as ended whose record was deleted. It waits for a short time, and
-// tries again in the background.
+// mark marks a session as ended whose record was deleted. It tries again in the background.
 func (u *UserSessions) mark(ctx context.Context, rec record) {
 	if u == nil || !rec.signedIn() {
 		return
@@ -172,9 +187,11 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 	})
 }
 
-// due reports whether a touch of the session is due, and claims it if claim is set.
+// due reports whether a touch of the session is due, and claims it if claim is set. Touches
+// are skipped where the stores are slow.
 func (u *UserSessions) due(rec *record, claim bool) bool {
-	return u != nil && rec.signedIn() && len(u.slots) < cap(u.slots) && u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
+	return u != nil && rec.signedIn() && len(u.store.later.slots) < touchesAtOnce &&
+		u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
 // touch checks a session in the background, at most once in ten minutes.
@@ -182,51 +199,73 @@ func (u *UserSessions) touch(key string, rec record) {
 	if !u.due(&rec, true) {
 		return
 	}
-	select {
-	case u.slots <- struct{}{}:
-	default:
-		return
-	}
 	u.store.later.after(0, func(ctx context.Context) {
-		defer func() { <-u.slots }()
 		ctx, cancel := context.WithTimeout(ctx, entryTime)
 		defer cancel()
 		// A write that came after the sign-out may have brought the record back.
-		if ended, err := u.store.sweep(ctx, key, tombstoneKey(key)); ended || err != nil {
+		if ended, err := u.store.sweep(ctx, key); ended || err != nil {
 			return
 		}
-		refused, made, err := u.check(ctx, key, rec, touchEvery)
-		if refused && err == nil {
+		refused, made, _ := u.register(ctx, key, &rec, false)
+		if refused {
 			_ = u.store.erase(ctx, key, rec.deadline)
 		}
 		if !made {
 			return
 		}
 		// If the user was deleted since the look above, the entry must not come back.
-		if ended, err := u.store.sweep(ctx, key, tombstoneKey(key)); ended && err == nil {
+		if ended, err := u.store.sweep(ctx, key); ended && err == nil {
 			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool { return e.unlist(rec.id) })
 		}
 	})
 }
 
-// check reports whether the entry says that the session has ended. Otherwise it lists the
-// session if it is missing, and records its use if the last record is older than stale. made
-// says that the store had no entry.
-func (u *UserSessions) check(ctx context.Context, key string, rec record, stale time.Duration) (refused, made bool, err error) {
+// renewed registers a session whose record is about to be written under another key, because
+// the application has renewed the session id by scs. It returns the record with that key. If
+// the token store is away, the next touch lists the key.
+func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved []byte, refused bool) {
+	var rec record
+	if u == nil || !u.store.decode(b, &rec) || !rec.signedIn() || strings.HasPrefix(key, rec.key) {
+		return b, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, markTime)
+	defer cancel()
+	refused, _, err := u.register(ctx, key, &rec, true)
+	if rec.key = key[:keyPrefix]; err == nil && !refused {
+		moved, err = u.store.encode(rec)
+	}
+	if err != nil || refused {
+		return b, refused
+	}
+	return moved, false
+}
+
+// register lists a session under the key of its record, and its use if the last one is older
+// than ten minutes. It reports whether the session has ended instead, and whether it has made
+// the entry.
+//
+// Requests that renew one id at the same time leave several records. The first of them keeps
+// the id in the list. With renews, each other record gets a new id, so that all can be ended.
+func (u *UserSessions) register(ctx context.Context, key string, rec *record, renews bool) (refused, made bool, err error) {
+	before := rec.identity
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
-		if refused = e.refuses(&rec.identity); refused {
+		rec.identity = before
+		if refused = e.refuses(&before); refused {
 			return false
 		}
 		made = e.missing()
-		now := time.Now()
-		s := rec.listed()
-		if there := e.find(rec.id); there != nil {
-			if there.key != key && !strings.HasPrefix(there.key, rec.key) {
-				return false // its id was renewed, and the list has the later record
-			}
+		s, now := rec.listed(), time.Now()
+		switch there := e.find(rec.id); {
+		case there == nil:
+		case there.key == key || strings.HasPrefix(there.key, rec.key):
 			s = *there
+		case !renews:
+			return false
+		default:
+			s, rec.id = *there, idOf(key)
+			s.ID = rec.id
 		}
-		if s.key == key && s.Deadline.Equal(rec.deadline) && now.Sub(s.LastUsed) < stale {
+		if s.key == key && s.Deadline.Equal(rec.deadline) && now.Sub(s.LastUsed) < touchEvery {
 			return false
 		}
 		s.key, s.Deadline, s.LastUsed = key, rec.deadline, now
@@ -237,65 +276,17 @@ func (u *UserSessions) check(ctx context.Context, key string, rec record, stale 
 	return refused, made, err
 }
 
-// renewed lists a session under the key that its record is about to be written under, if the
-// application has renewed the session id by scs. It returns the record with that key. If the
-// token store is away, the next touch lists the key.
-//
-// Requests that renew one id at the same time leave several records. The first of them keeps
-// the id in the list, and each other is a new session there, so that all of them can be ended.
-func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (record []byte, refused bool) {
-	if u == nil {
-		return b, false
-	}
-	rec, ok := u.store.decode(b)
-	if !ok || !rec.signedIn() || strings.HasPrefix(key, rec.key) {
-		return b, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, markTime)
-	defer cancel()
-	before := rec.identity
-	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
-		rec.identity = before
-		if refused = e.refuses(&before); refused {
-			return false
-		}
-		there := e.find(before.id)
-		switch {
-		case there == nil:
-			s := rec.listed()
-			s.key, s.LastUsed = key, time.Now()
-			e.put(s)
-		case there.key == key || strings.HasPrefix(there.key, before.key):
-			there.key, there.Deadline, there.LastUsed = key, rec.deadline, time.Now()
-		default:
-			rec.id = idOf(key)
-			also := *there
-			also.ID, also.key, also.Deadline, also.LastUsed = rec.id, key, rec.deadline, time.Now()
-			e.put(also)
-		}
-		return true
-	})
-	u.resume(rec.user.ID, left)
-	if err != nil || refused {
-		return b, refused
-	}
-	rec.key = key[:keyPrefix]
-	if moved, err := u.store.encode(rec); err == nil {
-		b = moved
-	}
-	return b, false
-}
-
 // read returns the entry of a user, which is empty if the store has none.
 func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokenstore.Version, error) {
 	b, v, err := u.vault.GetRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID})
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return entry{}, "", nil
 	}
-	if err != nil {
-		return entry{}, v, err
+	var e entry
+	c := &wire.Coder{B: b, Reading: true}
+	if e.code(c); err == nil && !c.Done() {
+		err = tokenstore.ErrUnreadable
 	}
-	e, err := decodeEntry(b)
 	return e, v, err
 }
 
@@ -315,17 +306,18 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			return nil, err
 		}
 		dropped := e.trim(time.Now())
-		var plain []byte // deletes the entry
+		c := new(wire.Coder) // its nil B deletes the entry
 		if !e.missing() {
-			plain = e.encode()
+			c.B = make([]byte, 0, 1024)
+			e.code(c)
 		}
-		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, plain)
+		_, err = u.vault.ReplaceRecord(ctx, tokenstore.Key{Provider: entryProvider, UserID: userID}, v, c.B)
 		switch {
 		case err == nil:
 			if dropped > 0 {
 				u.store.logger.InfoContext(ctx, "session: a user has too many sessions; the least recently used ended", "user_id", userID, "ended", dropped)
 			}
-			return e.unfinished(), nil
+			return slices.DeleteFunc(e.ended, func(s ended) bool { return s.key == "" }), nil
 		case !errors.Is(err, tokenstore.ErrConflict):
 			return nil, err
 		}
@@ -335,4 +327,130 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// UserSession is one session in the list of a user's sessions.
+type UserSession struct {
+	// ID names the session in the list. It is not the session id and opens nothing.
+	ID string
+	// Provider and AccountID say how the user signed in.
+	Provider, AccountID string
+	// UserAgent is the beginning of the browser's User-Agent at the sign-in.
+	UserAgent string
+	Created   time.Time
+	// LastUsed is up to ten minutes old.
+	LastUsed time.Time
+	Deadline time.Time
+
+	key   string // of its record in the session store
+	stamp int64
+}
+
+// ended is a session that has ended.
+type ended struct {
+	id       string
+	key      string // of the record that is still to be deleted, or ""
+	deadline time.Time
+}
+
+// entry is what the token store holds about the sessions of one user.
+//
+// A stamp is a time in milliseconds, but always later than every stamp that the entry has
+// seen. So the order of sign-ins and sign-outs does not depend on clocks.
+type entry struct {
+	last      int64 // the latest stamp that the entry has seen
+	notBefore int64 // sessions with an earlier stamp have ended
+	sessions  []UserSession
+	ended     []ended
+}
+
+func (s *UserSession) size() int {
+	return len(s.key) + len(s.Provider) + len(s.AccountID) + len(s.UserAgent) + 60
+}
+
+// nextStamp returns a stamp that is later than all others.
+func (e *entry) nextStamp(now time.Time) int64 {
+	e.last = max(e.last+1, now.UnixMilli())
+	return e.last
+}
+
+// missing reports whether the store has no such entry: each entry there has seen a stamp.
+func (e *entry) missing() bool { return e.last == 0 }
+
+// unlist removes the session with the id. An entry with nothing else is to be deleted.
+func (e *entry) unlist(id string) bool {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == id })
+	if len(e.sessions)+len(e.ended) == 0 && e.notBefore == 0 {
+		e.last = 0
+	}
+	return true
+}
+
+// refuses reports whether the session has ended.
+func (e *entry) refuses(i *identity) bool {
+	return i.stamp < e.notBefore || slices.ContainsFunc(e.ended, func(s ended) bool { return s.id == i.id })
+}
+
+func (e *entry) find(id string) *UserSession {
+	if i := slices.IndexFunc(e.sessions, func(s UserSession) bool { return s.ID == id }); i >= 0 {
+		return &e.sessions[i]
+	}
+	return nil
+}
+
+// put adds s, or replaces the session with its id.
+func (e *entry) put(s UserSession) {
+	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
+	e.last = max(e.last, s.stamp)
+	if old := e.find(s.ID); old != nil {
+		*old = s
+		return
+	}
+	e.sessions = append(e.sessions, s)
+}
+
+// end ends the sessions that match, or all with a nil match.
+func (e *entry) end(match func(UserSession) bool) {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool {
+		if match != nil && !match(s) {
+			return false
+		}
+		e.ended = append(e.ended, ended{s.ID, s.key, s.Deadline})
+		return true
+	})
+}
+
+// trim removes what has expired, and sorts the sessions, the most recently used first. It ends
+// those above the limits, and returns how many.
+func (e *entry) trim(now time.Time) (dropped int) {
+	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.Deadline.Before(now) })
+	e.ended = slices.DeleteFunc(e.ended, func(s ended) bool { return s.deadline.Before(now) })
+	slices.SortStableFunc(e.sessions, func(a, b UserSession) int { return b.LastUsed.Compare(a.LastUsed) })
+	before, place, size := len(e.sessions), 0, 0
+	e.end(func(s UserSession) bool {
+		place++
+		size += s.size()
+		return place > maxListed || size > maxListedSize
+	})
+	// A session whose end is dropped here was deleted, or not before catches it.
+	most := min(maxEnded, (maxEntry-min(size, maxListedSize))/66)
+	e.ended = e.ended[max(0, len(e.ended)-most):]
+	return before - len(e.sessions)
+}
+
+func (e *entry) code(c *wire.Coder) {
+	version := int64(entryVersion)
+	c.Number(&version)
+	c.Bad = c.Bad || version != entryVersion
+	c.Number(&e.last)
+	c.Number(&e.notBefore)
+	wire.List(c, &e.sessions, func(s *UserSession) {
+		c.Text(&s.ID, &s.key, &s.Provider, &s.AccountID, &s.UserAgent)
+		c.Number(&s.stamp)
+		c.Time(&s.Created, &s.LastUsed, &s.Deadline)
+	})
+	wire.List(c, &e.ended, func(s *ended) {
+		c.Text(&s.id, &s.key)
+		c.Time(&s.deadline)
+	})
 }

@@ -609,6 +609,65 @@ func TestSeveralRenewalsOfOneSessionEndEverywhere(t *testing.T) {
 	})
 }
 
+// A touch of the record from before a renewal does not replace the renewed one in the list.
+func TestATouchOfAnOldRecordLeavesTheRenewedOneListed(t *testing.T) {
+	l := newListed(t)
+	l.bubble(t, func(t *testing.T) {
+		token := signIn(t, l.a, "ann")
+		old, _ := l.spy.MemStore.All()
+		w, r := request(l.a, token)
+		l.a.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if err := l.a.SCS().RenewToken(r.Context()); err != nil {
+				t.Error(err)
+			}
+		})).ServeHTTP(w, r)
+		time.Sleep(2 * time.Minute) // the later deletions
+		// The store loses the tombstone, and a late write brings the record back.
+		all, _ := l.spy.MemStore.All()
+		for key, b := range all {
+			if b[0] == 0xb0 {
+				_ = l.spy.MemStore.Delete(key)
+			}
+		}
+		for key, b := range old {
+			_ = l.spy.MemStore.Commit(key, b, time.Now().Add(time.Hour))
+		}
+		wantUser(t, l.b, token, "ann")
+		synctest.Wait()
+		endAll(t, l.a, "ann")
+		wantUser(t, l.b, sent(t, w).Value, "")
+	})
+}
+
+// A mark ends a session that no deletion reached: its record was written after the last one,
+// and the tombstone is lost.
+func TestAMarkEndsWhatNoDeletionReached(t *testing.T) {
+	for _, everywhere := range []bool{false, true} {
+		l := newListed(t)
+		l.bubble(t, func(t *testing.T) {
+			token := signIn(t, l.a, "ann")
+			old, _ := l.spy.MemStore.All()
+			if everywhere {
+				endAll(t, l.a, "ann")
+			} else if w, r := request(l.a, token); l.a.SignOut(w, r) != nil {
+				t.Error("the sign-out has failed")
+			}
+			time.Sleep(2 * time.Minute)
+			all, _ := l.spy.MemStore.All()
+			for key := range all {
+				_ = l.spy.MemStore.Delete(key)
+			}
+			for key, b := range old {
+				_ = l.spy.MemStore.Commit(key, b, time.Now().Add(time.Hour))
+			}
+			_, r := request(l.b, token)
+			_, _, _ = l.b.Get(t.Context(), r) // one touch
+			synctest.Wait()
+			wantUser(t, l.b, token, "")
+		})
+	}
+}
+
 // A handler that panics behind LoadAndSave after a sign-in leaves no session.
 func TestASignInWhoseHandlerPanicsIsUndone(t *testing.T) {
 	l := newListed(t)

@@ -17,7 +17,7 @@ type key struct{}
 // Request is what the kit knows about a request.
 type Request struct {
 	// Sessions is the manager that was asked. Another manager may know another user. It is
-	// nil in a [Test].
+	// nil in a [Test], and if the application keeps its own sessions.
 	Sessions *session.Manager
 	// User is the signed-in user, or the zero User.
 	User provider.User
