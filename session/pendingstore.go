@@ -285,7 +285,7 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 	c.Number(&at)
 	p.At = time.UnixMicro(at).UTC()
 	c.Flag(&p.Ended, &p.foreign)
-	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code)
+	c.Text(&p.Pending.Provider, &p.Pending.State, &p.Pending.Secret, &p.ReturnTo, &p.Code, &p.SessionID)
 	for _, list := range [...]*[]string{&p.Wanted, &p.Pending.Scopes} {
 		wire.List(c, list, func(scope *string) {
 			text := cmp.Or(s.scopes[*scope], *scope)
@@ -295,9 +295,6 @@ func (s *PendingStore) code(c *wire.Coder, p *PendingSignIn) {
 				c.Bad = c.Bad || strings.HasPrefix(*scope, "\x00")
 			}
 		})
-	}
-	if p.SessionID != "" || c.Reading && len(c.B) > 0 {
-		c.Text(&p.SessionID)
 	}
 }
 

@@ -176,7 +176,7 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 		ctx, cancel := context.WithTimeout(ctx, markTime)
 		defer cancel()
 		_, err := u.update(ctx, rec.user.ID, true, func(e *entry) bool {
-			if e.missing() || e.refuses(&rec.identity) { // missing: the user was deleted
+			if e.last == 0 || e.refuses(&rec.identity) { // 0: the user was deleted
 				return false
 			}
 			e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == rec.id })
@@ -215,7 +215,13 @@ func (u *UserSessions) touch(key string, rec record) {
 		}
 		// If the user was deleted since the look above, the entry must not come back.
 		if ended, err := u.store.sweep(ctx, key); ended && err == nil {
-			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool { return e.unlist(rec.id) })
+			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool {
+				e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == rec.id })
+				if len(e.sessions)+len(e.ended) == 0 && e.notBefore == 0 {
+					e.last = 0
+				}
+				return true
+			})
 		}
 	})
 }
@@ -253,7 +259,7 @@ func (u *UserSessions) register(ctx context.Context, key string, rec *record, re
 		if refused = e.refuses(&before); refused {
 			return false
 		}
-		made = e.missing()
+		made = e.last == 0
 		s, now := rec.listed(), time.Now()
 		switch there := e.find(rec.id); {
 		case there == nil:
@@ -300,14 +306,14 @@ func (u *UserSessions) update(ctx context.Context, userID string, replace bool, 
 		e, v, err := u.read(ctx, userID)
 		if replace && err != nil && (errors.Is(err, tokenstore.ErrUnreadable) || errors.As(err, new(*tokenstore.UnknownKeyError))) {
 			u.store.logger.ErrorContext(ctx, "session: the list of a user's sessions cannot be opened; it is replaced", "user_id", userID, "err", err)
-			e, err = entry{last: 1}, nil // not missing
+			e, err = entry{last: 1}, nil
 		}
 		if err != nil || !change(&e) {
 			return nil, err
 		}
 		dropped := e.trim(time.Now())
 		c := new(wire.Coder) // its nil B deletes the entry
-		if !e.missing() {
+		if e.last != 0 {
 			c.B = make([]byte, 0, 1024)
 			e.code(c)
 		}
@@ -358,7 +364,7 @@ type ended struct {
 // A stamp is a time in milliseconds, but always later than every stamp that the entry has
 // seen. So the order of sign-ins and sign-outs does not depend on clocks.
 type entry struct {
-	last      int64 // the latest stamp that the entry has seen
+	last      int64 // the latest stamp that the entry has seen; 0 if the store has no entry
 	notBefore int64 // sessions with an earlier stamp have ended
 	sessions  []UserSession
 	ended     []ended
@@ -372,18 +378,6 @@ func (s *UserSession) size() int {
 func (e *entry) nextStamp(now time.Time) int64 {
 	e.last = max(e.last+1, now.UnixMilli())
 	return e.last
-}
-
-// missing reports whether the store has no such entry: each entry there has seen a stamp.
-func (e *entry) missing() bool { return e.last == 0 }
-
-// unlist removes the session with the id. An entry with nothing else is to be deleted.
-func (e *entry) unlist(id string) bool {
-	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == id })
-	if len(e.sessions)+len(e.ended) == 0 && e.notBefore == 0 {
-		e.last = 0
-	}
-	return true
 }
 
 // refuses reports whether the session has ended.

@@ -66,7 +66,7 @@ func TestACookieThatIsNotOurs(t *testing.T) {
 // TestTheCookieOverHTTPS: no other host can plant it, and it is never sent in clear.
 func TestTheCookieOverHTTPS(t *testing.T) {
 	h, err := site(xsignin.Config{
-		PublicURL: "https://site.example", ClientID: xtest.DefaultClientID, Secrets: []string{string(secret)},
+		PublicURL: "https://site.example", ClientID: xtest.DefaultClientID, ClientSecret: xtest.DefaultClientSecret, Secrets: []string{string(secret)},
 	}, secret)
 	if err != nil {
 		t.Fatal(err)
