@@ -239,9 +239,6 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 		}
 		write, cancel := m.bound(ctx)
 		defer cancel()
-		if next.UserID == "" {
-			return m.cfg.Vault.DeleteOwner(write, space, key.AccountID, v)
-		}
 		_, err = m.cfg.Vault.ReplaceOwner(write, space, key.AccountID, v, *next)
 		return err
 	})

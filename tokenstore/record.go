@@ -122,11 +122,15 @@ func (v *Vault) Owner(ctx context.Context, space, accountID string) (Owner, Vers
 
 // ReplaceOwner makes o the owner of an account if its entry has version old, and returns the
 // new version, like [Store.Replace]. The zero Version means an account without an owner. Of
-// many users who take one account at once one succeeds.
+// many users who take one account at once one succeeds. An Owner without UserID deletes the
+// entry, like [Store.Delete], so that the account is free.
 func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old Version, o Owner) (Version, error) {
 	key, err := ownerKey(space, accountID)
 	if err != nil {
 		return "", err
+	}
+	if o.UserID == "" {
+		return "", v.store.Delete(ctx, key, old)
 	}
 	// The value is each id with its length in front, the owner's first.
 	var value []byte
@@ -137,16 +141,6 @@ func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old V
 		value = fmt.Appendf(value, "%d:%s", len(id), id)
 	}
 	return v.store.Replace(ctx, key, old, value)
-}
-
-// DeleteOwner makes an account free if its entry has the given version, like
-// [Store.Delete].
-func (v *Vault) DeleteOwner(ctx context.Context, space, accountID string, version Version) error {
-	key, err := ownerKey(space, accountID)
-	if err != nil {
-		return err
-	}
-	return v.store.Delete(ctx, key, version)
 }
 
 // ownerKey returns the key of the entry that names an account's owner. A space has no

@@ -140,14 +140,14 @@ func TestVaultOwners(t *testing.T) {
 			t.Errorf("the value %q names %q", value, o)
 		}
 	}
-	if err := v.DeleteOwner(t.Context(), "x", "7", v1); !errors.Is(err, ErrConflict) {
-		t.Errorf("DeleteOwner of an old version: %v", err)
+	if _, err := v.ReplaceOwner(t.Context(), "x", "7", v1, Owner{}); !errors.Is(err, ErrConflict) {
+		t.Errorf("ReplaceOwner by none, of an old version: %v", err)
 	}
-	if err := v.DeleteOwner(t.Context(), "x", "7", v2); err != nil {
+	if _, err := v.ReplaceOwner(t.Context(), "x", "7", v2, Owner{}); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := v.Owner(t.Context(), "x", "7"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("Owner after DeleteOwner: %v", err)
+		t.Errorf("Owner after ReplaceOwner by none: %v", err)
 	}
 	for _, account := range [][2]string{{"", "7"}, {"x", ""}, {"x:1", "7"}, {strings.Repeat("p", 257), "7"}, {"x", strings.Repeat("7", 257)}} {
 		if _, err := v.ReplaceOwner(t.Context(), account[0], account[1], "", Owner{UserID: "alice"}); err == nil {

@@ -100,8 +100,8 @@ func raceRules() []rule {
 				got, v, err := s.vault().Owner(s.ctx, "x", "2244994945")
 				s.must(err == nil && got.UserID == users[winner], "Owner = %q, error %v, want %q", got.UserID, err, users[winner])
 				s.lists(got.UserID)
-				err = s.vault().DeleteOwner(s.ctx, "x", "2244994945", v)
-				s.must(err == nil, "DeleteOwner: %v", err)
+				_, err = s.vault().ReplaceOwner(s.ctx, "x", "2244994945", v, tokenstore.Owner{})
+				s.must(err == nil, "ReplaceOwner by none: %v", err)
 				_, _, err = s.vault().Owner(s.ctx, "x", "2244994945")
 				s.is("Owner of an account that is free again", err, tokenstore.ErrNotFound)
 			},
