@@ -177,6 +177,38 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// A provider may answer a refresh with the same access token and a new expiry.
+func TestRefreshGivesTheSameAccessToken(t *testing.T) {
+	for name, act := range map[string]func(w *world) error{
+		"Refresh": func(w *world) error { return w.pool.Refresh(w.Context(), user) },
+		"a 401": func(w *world) error {
+			w.x.set(func(s *service) { delete(s.access, "access-1") })
+			_, err := w.do()
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.x.keeps = true
+				w.x.during = func(context.Context) error {
+					if asked, _, _ := w.x.count(); asked > 3 {
+						return errRefused // otherwise a loop would not end
+					}
+					return nil
+				}
+				w.signIn()
+				if err := act(w); err != nil {
+					w.Error(err)
+				}
+				w.wantAsked(1)
+				if got := w.stored(); got.AccessToken != "access-1" || got.RefreshToken != "refresh-2" {
+					w.Errorf("stored %q and %q", got.AccessToken, got.RefreshToken)
+				}
+			})
+		})
+	}
+}
+
 // A process that has not seen the user yet: the stored token works while the forced
 // refresh is under way, and when it has failed.
 func TestRefreshUnseen(t *testing.T) {

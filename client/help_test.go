@@ -38,6 +38,7 @@ type service struct {
 	calls     []string // "GET /path token"
 	down      error    // what Refresh fails with before it does anything
 	revokeErr error
+	keeps     bool // Refresh returns the access token that it was given
 	// during runs in Refresh before the token is spent, after after.
 	during, after func(ctx context.Context) error
 	// answer replaces the API's answer.
@@ -111,6 +112,9 @@ func (s *service) Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.T
 	}
 	delete(s.refresh, t.RefreshToken)
 	fresh := s.issue()
+	if s.keeps {
+		fresh.AccessToken = t.AccessToken
+	}
 	s.mu.Unlock()
 	if after != nil {
 		if err := after(ctx); err != nil {

@@ -102,8 +102,9 @@ type refresh struct {
 	req   refreshRequest
 	began time.Time
 
-	done chan struct{} // closed when memory has the result, and err is set
-	err  error
+	done   chan struct{} // closed when result or err is set
+	result *cached       // what memory has got
+	err    error
 
 	gen     uint64 // the slot's before read
 	found   *cached
@@ -142,6 +143,9 @@ func (m *Manager) acquire(ctx context.Context, s *slot, req refreshRequest) (*ca
 		case <-call.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		}
+		if call.err == nil && call.req == req {
+			return call.result, nil // even if the provider has given bad again
 		}
 		// A call for another request may not have done what req needs.
 		again := call.req != req && (errors.Is(call.err, ErrNotRefreshable) || req.explicit && !call.asked)
@@ -199,6 +203,7 @@ func (r *refresh) publish(c *cached) error {
 		return errChanged
 	}
 	r.s.cur.Store(c)
+	r.result = c
 	return c.again
 }
 
