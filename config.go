@@ -93,7 +93,8 @@ type SessionConfig struct {
 	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken].
 	//
 	// The tokens are kept in Config.TokenStore, also if Success fails. If that is not set, a
-	// token is deleted when Success has returned, and is not revoked.
+	// token is deleted when Success has returned, and is not revoked. At the user's next
+	// sign-in, a token of [Kit.PutToken] is deleted too.
 	Disabled bool
 	// Store is any session store of scs, not shared by kits with different users. The default
 	// is memory, for one process.

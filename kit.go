@@ -387,10 +387,13 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // After an error, call it again: the steps that are done stay done, and all sessions end
 // before any token does. Delete the user in the application first, so that Config.OnSignIn
 // refuses a sign-in that is under way. A session that is not in the list, or is in the memory
-// of another process, stays open: nothing remains to end it. See [session.UserSessions].
+// of another process, stays open: nothing remains to end it. See [session.UserSessions]. With
+// Config.Session.Disabled, the application ends its own sessions first.
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
-	if err := k.handlers.SignOutEverywhere(ctx, userID); err != nil {
-		return err
+	if k.sessions != nil {
+		if err := k.handlers.SignOutEverywhere(ctx, userID); err != nil {
+			return err
+		}
 	}
 	return k.clients.DeleteUser(ctx, userID)
 }

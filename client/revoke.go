@@ -72,7 +72,7 @@ func (m *Manager) DeleteUser(ctx context.Context, userID string) error {
 			return m.forget(ctx, tokenstore.Key{Provider: space, UserID: userID, AccountID: accountID})
 		})
 	}
-	return unavailable("client: deleting a user: ", err)
+	return unavailable("deleting a user: ", err)
 }
 
 // revoke removes the tokens of keys, and then calls release with next.

@@ -237,3 +237,25 @@ func TestDeleteUserEndsWithItsContext(t *testing.T) {
 		t.Errorf("error %v, left %v, signed in as %q", err, s.leftOf("user-1"), first.Who())
 	}
 }
+
+// TestDeleteUserOfAnApplicationWithItsOwnSession: the kit has no session to end, and deletes the
+// rest.
+func TestDeleteUserOfAnApplicationWithItsOwnSession(t *testing.T) {
+	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+			s.User.ID = "user-1"
+			return nil
+		}
+	})
+	b := s.browser()
+	b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+	if left := s.leftOf("user-1"); len(left) != 2 {
+		t.Fatalf("before: entries %v", left)
+	}
+	if err := s.Kit.DeleteUser(t.Context(), "user-1"); err != nil || len(s.leftOf("user-1")) != 0 {
+		t.Errorf("after: entries %v, %v", s.leftOf("user-1"), err)
+	}
+	if s.X.Count(http.MethodPost, "/2/oauth2/revoke") == 0 {
+		t.Error("X was not asked to end the token")
+	}
+}
