@@ -255,11 +255,10 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved
 func (u *UserSessions) register(ctx context.Context, key string, rec *record, renews bool) (refused, made bool, err error) {
 	before := rec.identity
 	left, err := u.update(ctx, rec.user.ID, false, func(e *entry) bool {
-		rec.identity = before
+		rec.identity, made = before, e.last == 0
 		if refused = e.refuses(&before); refused {
 			return false
 		}
-		made = e.last == 0
 		s, now := rec.listed(), time.Now()
 		switch there := e.find(rec.id); {
 		case there == nil:
@@ -395,7 +394,7 @@ func (e *entry) find(id string) *UserSession {
 // put adds s, or replaces the session with its id.
 func (e *entry) put(s UserSession) {
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
-	e.last = max(e.last, s.stamp)
+	e.last = max(e.last, s.stamp, 1) // 0 is the stamp of a session that began without a vault
 	if old := e.find(s.ID); old != nil {
 		*old = s
 		return

@@ -364,6 +364,23 @@ func TestALostEntrySignsNobodyOut(t *testing.T) {
 	})
 }
 
+// TestASessionFromBeforeTheVaultIsListed: an application may set a vault later.
+func TestASessionFromBeforeTheVaultIsListed(t *testing.T) {
+	l := newListed(t)
+	without := newManager(t, session.Config{Store: l.spy})
+	l.bubble(t, func(t *testing.T) {
+		token := signIn(t, without, "ann")
+		time.Sleep(11 * time.Minute)
+		wantUser(t, l.a, token, "ann")
+		synctest.Wait()
+		if n := len(listOf(t, l.b, "ann")); n != 1 {
+			t.Errorf("%d sessions are listed", n)
+		}
+		endAll(t, l.b, "ann")
+		wantUser(t, l.a, token, "")
+	})
+}
+
 // TestAnEntryOfAnUnknownSecret: touches leave it alone, and a sign-in or an ending replaces it.
 func TestAnEntryOfAnUnknownSecret(t *testing.T) {
 	l := newListed(t)
