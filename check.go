@@ -114,7 +114,7 @@ func (c *checks) checkConfig() {
 	c.add(!c.secure() && !local, "plain_http")
 	c.add(c.atX() && c.ClientID != "" && xplatform.TypeOf(c.ClientID) == "", "client_id_shape")
 	if c.ClientID != "" && len(c.Scopes) > 0 {
-		c.add(!slices.Contains(c.Scopes, "offline.access"), "offline_access")
+		c.add(!slices.Contains(c.Scopes, "offline.access") && !c.discards(), "offline_access")
 		for _, s := range c.Scopes {
 			c.add(!slices.Contains(xplatform.Scopes(), s), "scope_of_x", s)
 		}

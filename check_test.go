@@ -86,6 +86,10 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"a scope that X does not have", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read", "users.read", "tweets.write"} }, nil, nil, []string{"scope_of_x", "tweet.write,"}},
 		{"sessions in memory", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "https://site.example", nil }, nil, nil, []string{"memory_stores", "Session.Store"}},
 		{"tokens in memory", func(c *xsignin.Config) { c.PublicURL, c.TokenStore = "https://site.example", tokenstore.NewMemory() }, nil, nil, []string{"memory_stores", "TokenStore"}},
+		{"tokens of an application with its own session in memory", func(c *xsignin.Config) {
+			c.PublicURL, c.TokenStore = "https://site.example", tokenstore.NewMemory()
+			c.Session, c.Success = xsignin.SessionConfig{Disabled: true}, http.NotFoundHandler()
+		}, nil, nil, []string{"memory_stores", "TokenStore"}},
 		{"an application's sessions in memory", func(c *xsignin.Config) {
 			c.PublicURL, c.Session.Store, c.Session.Manager = "https://site.example", nil, hashing()
 		}, nil, nil, []string{"memory_stores", "Session.Store"}},
@@ -141,8 +145,12 @@ func answering(h http.Handler) http.RoundTripper { return testkit.InProcess{Hand
 
 func TestCheckFindsNothingInRightSettings(t *testing.T) {
 	for name, edit := range map[string]func(*xsignin.Config){
-		"all documented scopes":         func(c *xsignin.Config) { c.Scopes = xplatform.Scopes() },
-		"stores behind https":           func(c *xsignin.Config) { c.PublicURL = "https://site.example" },
+		"all documented scopes": func(c *xsignin.Config) { c.Scopes = xplatform.Scopes() },
+		"stores behind https":   func(c *xsignin.Config) { c.PublicURL = "https://site.example" },
+		"tokens that are not kept": func(c *xsignin.Config) {
+			c.PublicURL, c.Session, c.TokenStore = "https://site.example", xsignin.SessionConfig{Disabled: true}, nil
+			c.Success, c.Scopes = http.NotFoundHandler(), []string{"tweet.read", "users.read"}
+		},
 		"memory on loopback":            func(c *xsignin.Config) { c.TokenStore, c.Session.Store = nil, nil },
 		"Redis that does not evict":     func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "noeviction", nil} },
 		"Redis that hides its settings": func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "", errors.New("NOPERM")} },

@@ -286,6 +286,10 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokensOfOnesOwn{} }, "Set Session.Store too"},
 		{"both", both, ""},
 		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
+		{"an application with its own session", func(c *xsignin.Config) { c.Session.Disabled, c.Success = true, http.NotFoundHandler() }, ""},
+		{"an application with its own session, on loopback", func(c *xsignin.Config) {
+			c.PublicURL, c.Secrets, c.Session.Disabled, c.Success = "http://localhost:8080", nil, true, http.NotFoundHandler()
+		}, ""},
 		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore too"},
 		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = hashing() }, "in memory"},
 		{"memory that is named", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = memstore.New(), tokenstore.NewMemory() }, "in memory"},

@@ -130,8 +130,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	pages := page.Pages{Render: c.Pages.Render, Translate: c.Pages.Translate, SiteName: c.Pages.SiteName, Accent: c.Pages.Accent}
 	k.handlers, err = handlers.New(handlers.Config{
 		Providers: k.providers, Sessions: k.sessions, Pending: pending, Clients: k.clients,
-		DiscardTokens: c.Session.Disabled && c.TokenStore == nil,
-		OnSignIn:      c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
+		DiscardTokens: c.discards(), OnSignIn: c.OnSignIn, Scopes: c.Scopes, LoginOptions: c.LoginOptions,
 		Interstitial: c.Pages.Interstitial, Native: c.Advanced.Native, KeepTokensOnLogout: c.Advanced.KeepTokensOnLogout,
 		AllowAccountTransfer: c.Advanced.AllowAccountTransfer, RevokeReplaced: c.Advanced.RevokeReplaced,
 		PublicPath: public, Path: public + c.Paths.Base, DefaultReturnTo: c.Paths.DefaultReturnTo, Origin: c.origin(),

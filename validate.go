@@ -198,11 +198,14 @@ func (c Config) inMemory() (kept []string) {
 	if _, ok := sessions.(*memstore.MemStore); (ok || sessions == nil) && !c.Session.Disabled {
 		kept = append(kept, "sessions")
 	}
-	if c.TokenStore == nil || reflect.TypeOf(c.TokenStore) == reflect.TypeOf(tokenstore.NewMemory()) {
+	if c.TokenStore == nil && !c.discards() || reflect.TypeOf(c.TokenStore) == reflect.TypeOf(tokenstore.NewMemory()) {
 		kept = append(kept, "tokens")
 	}
 	return kept
 }
+
+// discards reports whether the tokens serve Success only.
+func (c Config) discards() bool { return c.Session.Disabled && c.TokenStore == nil }
 
 // warnings are about settings that work, but not as most applications need.
 func (s settings) warnings() (found []string) {
@@ -218,7 +221,7 @@ func (s settings) warnings() (found []string) {
 	sessions, tokens := !slices.Contains(s.memory, "sessions"), !slices.Contains(s.memory, "tokens")
 	away := !loopback.Is(s.public.Hostname())
 	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
-	warn(len(s.Secrets) == 0, "Config.Secrets is empty: a random secret is used until this process ends, "+
+	warn(len(s.Secrets) == 0 && !s.Session.Disabled, "Config.Secrets is empty: a random secret is used until this process ends, "+
 		"and then all users have to sign in again")
 	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
 	warn(away && sessions && !tokens && !s.Session.Disabled, "sessions are stored and tokens are not: after a restart, and on another "+
