@@ -52,10 +52,9 @@ type checks struct {
 
 // add adds a finding of findings.json if it applies. args are those of its problem.
 func (c *checks) add(applies bool, name string, args ...any) {
-	if !applies {
-		return
+	if applies {
+		c.found = append(c.found, finding(name, args...))
 	}
-	c.found = append(c.found, finding(name, args...))
 }
 
 // finding returns a finding of findings.json. args are those of its problem.
@@ -89,9 +88,9 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 		if err == nil {
 			continue
 		}
-		problem := page.ProblemFor(err)
+		problem := page.ProblemFor(page.WithProvider(err, provider.DisplayName(p)))
 		if problem.Reason == "callback" {
-			problem.Fix += ": " + c.callback()
+			problem.Fix += ": " + p.CallbackURL()
 		}
 		fix := cmp.Or(problem.Fix, "see the log")
 		f := Finding{

@@ -189,6 +189,24 @@ func TestCheckLeavesOtherProvidersAlone(t *testing.T) {
 	}
 }
 
+// TestCheckNamesTheCallbackOfAnotherApplication: an application may sign in by two of X's apps.
+func TestCheckNamesTheCallbackOfAnotherApplication(t *testing.T) {
+	s := testkit.NewSite(t, func(c *xsignin.Config) {
+		x, err := provider.NewXOAuth1(provider.OAuth1Config{
+			Name: "second", ConsumerKey: c.OAuth1.ConsumerKey, ConsumerSecret: c.OAuth1.ConsumerSecret,
+			CallbackURL: c.PublicURL + "/auth/callback/second", APIURL: c.X.APIURL, Transport: c.X.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Providers = []provider.Provider{x}
+	})
+	found := s.Kit.Check(t.Context(), nil)
+	if len(found) != 1 || found[0].Provider != "second" || !strings.HasSuffix(found[0].Fix, "at X, to the letter: "+s.Public+"/auth/callback/second.") {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestCheckAsksXOnlyWhereXIsAWayToSignIn(t *testing.T) {
 	s := testkit.NewSite(t, func(c *xsignin.Config) {
 		c.ClientID, c.ClientSecret, c.OAuth1.ConsumerKey, c.OAuth1.ConsumerSecret = "", "", "", ""

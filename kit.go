@@ -43,8 +43,8 @@ type Kit struct {
 
 // New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
 // callback to register at X, and warnings for settings that work but not as most applications
-// need, such as stored sessions without stored tokens. If PublicURL is a loopback address, it
-// also logs what [Kit.Check] finds without the network.
+// need, such as stored sessions without stored tokens, or a machine without CA certificates. If
+// PublicURL is a loopback address, it also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {
@@ -151,7 +151,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.gate, err = middleware.New(middleware.Config{
 			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
 			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
-			ProviderName: k.providerName, OnRedirect: k.onRedirect,
+			ProviderName: func(name string) string { return provider.DisplayName(k.named(name)) }, OnRedirect: k.onRedirect,
 		})
 		if err != nil {
 			return err
@@ -190,10 +190,10 @@ func (k *Kit) needSessions(method string) {
 	}
 }
 
-// providerName returns the name for people of the named provider, or of the first.
-func (k *Kit) providerName(name string) string {
+// named returns the named provider, or else the first.
+func (k *Kit) named(name string) provider.Provider {
 	i := slices.IndexFunc(k.providers, func(p provider.Provider) bool { return p.Name() == name })
-	return provider.DisplayName(k.providers[max(i, 0)])
+	return k.providers[max(i, 0)]
 }
 
 // origin is PublicURL's origin as browsers write it: in lower case, without default port.

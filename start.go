@@ -98,7 +98,7 @@ func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 			least, age = 3, 15*time.Second
 		}
 		if n := k.watch.begun.add(least, age); n > 0 {
-			k.tell(ctx, finding("none_came_back", n), "callback", k.cfg.callback(), "public_url", k.cfg.PublicURL)
+			k.tell(ctx, finding("none_came_back", n), "callback", k.named(e.Provider).CallbackURL(), "public_url", k.cfg.PublicURL)
 		}
 	}
 	k.cfg.OnEvent.Tell(ctx, e)

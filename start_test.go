@@ -2,6 +2,7 @@ package xsignin_test
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -72,6 +74,12 @@ func TestSignInsThatDoNotComeBackAreToldOnce(t *testing.T) {
 			s.Browser().SignIn("/auth/login/x-oauth1", xtest.DefaultUserID)
 			begin(s, 5, time.Minute)
 		}, ""},
+		"by a provider with its own callback": {func(c *xsignin.Config) { c.Providers = []provider.Provider{beginning{}} }, func(s *testkit.Site) {
+			for range 3 {
+				s.Browser().Get("/auth/login/other")
+				time.Sleep(10 * time.Second)
+			}
+		}, "callback=https://site.example/auth/callback/other "},
 		"a robot at the callback": {nil, func(s *testkit.Site) {
 			s.Browser().Get("/auth/callback")
 			begin(s, 3, time.Minute)
@@ -87,6 +95,15 @@ func TestSignInsThatDoNotComeBackAreToldOnce(t *testing.T) {
 			wantOnce(t, s.Log.String(), "none_came_back", tt.want)
 		})
 	}
+}
+
+// beginning is a provider that does not send its visitors back.
+type beginning struct{ other }
+
+func (beginning) CallbackURL() string { return "https://site.example/auth/callback/other" }
+
+func (beginning) Begin(context.Context, provider.Options) (string, provider.Pending, error) {
+	return "https://other.example/", provider.Pending{Provider: "other", State: rand.Text()}, nil
 }
 
 // wantOnce checks that the log has one line with a cause, or none if want is "".

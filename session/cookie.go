@@ -101,8 +101,8 @@ func (m *Manager) tokens(r *http.Request, list []string) (tokens []string, sent 
 	return list, sent
 }
 
-// load puts the session of r into ctx, unless a middleware has, and returns its id. It reads
-// one record. Of several cookies the same counts as in find.
+// load puts the session of r into ctx, unless a middleware has, and returns its id. Of several
+// cookies the same counts as in find.
 func (m *Manager) load(ctx context.Context, sm *scs.SessionManager, r *http.Request) (_ context.Context, token string, err error) {
 	switch all, _ := m.tokens(r, nil); {
 	case m.loaded(ctx):
