@@ -86,6 +86,10 @@ func TestNewTellsEveryFault(t *testing.T) {
 			c.Session.Manager = hashing()
 			c.Session.Manager.Lifetime = 0
 		}, []string{"xsignin: Config.Session.Manager.Lifetime is 0s"}},
+		{"the login as the home", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "/auth/login" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path", "not one of the sign-in itself"}},
+		{"the login below a path as the home", func(c *xsignin.Config) {
+			c.PublicURL, c.Paths.DefaultReturnTo = "https://site.example/app", "/app/auth/login/x?a"
+		}, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path"}},
 		{"a home elsewhere", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path on this site", `"//evil.example"`}},
 		{"an API with a version", func(c *xsignin.Config) { c.X.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.X.APIURL has a path", "write https://api.x.com"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager has its own"}},
@@ -137,6 +141,74 @@ func TestNewTellsEveryFault(t *testing.T) {
 	}
 	if _, err := xsignin.New(good()); err != nil {
 		t.Errorf("the good one: %v", err)
+	}
+}
+
+// TestAPublicURLIsWrittenAsBrowsersWriteIt: browsers and X compare addresses to the letter.
+func TestAPublicURLIsWrittenAsBrowsersWriteIt(t *testing.T) {
+	const host, path, port, shape = "has the host", "has the path", "write a port", "must be"
+	for _, tt := range []struct{ public, want string }{
+		{"https://site.example", ""},
+		{"HTTPS://site.example", ""},
+		{"https://site.example.", ""},
+		{"https://my_site.example:8443/", ""},
+		{"https://site.example:443", ""},
+		{"https://xn--bcher-kva.example", ""},
+		{"https://1st.example", ""},
+		{"https://site.example/@acme", ""},
+		{"https://site.example/%40acme/", ""},
+		{"https://site.example/caf\u00e9", ""},
+		{"https://site.example/a;b=c,d", ""},
+		{"https://192.0.2.1", ""},
+		{"https://[2001:db8::1]:8443", ""},
+		{"https://b\u00fccher.example", host},
+		{"https://b%C3%BCcher.example", host},
+		{"https://site\u3002example", host},
+		{"https://\uff53ite.example", host},
+		{"https://$HOST", host},
+		{"https://*.site.example", host},
+		{"https://a.example,b.example", host},
+		{"https://site..example", host},
+		{"https://.site.example", host},
+		{"https://" + strings.Repeat("a", 64) + ".example", host},
+		{"https://127.1", host},
+		{"https://2130706433", host},
+		{"https://0x7f000001", host},
+		{"https://0177.0.0.1", host},
+		{"https://256.0.0.1", host},
+		{"https://[fe80::1%25eth0]:8080", "write fe80::1"},
+		{"https://[0:0:0:0:0:0:0:1]", "write ::1"},
+		{"https://[2001:DB8::1]", ""},
+		{"https://[::ffff:127.0.0.1]", "write 127.0.0.1"},
+		{"https://site.example:", port},
+		{"https://site.example:0", port},
+		{"https://site.example:65536", port},
+		{"https://site.example?", shape},
+		{"https://site.example/?", shape},
+		{"https://site.example/#top", shape},
+		{"https:site.example", shape},
+		{"https:/site.example", shape},
+		{" https://site.example", shape},
+		{"https://site.example\n", shape},
+		{`"https://site.example"`, shape},
+		{"https://site.example/a ", path},
+		{"https://site.example/a b", path},
+		{"https://site.example/a%2Fb", path},
+		{"https://site.example/a%3Fb", path},
+		{"https://site.example/a%25b", path},
+		{"https://site.example//a", path},
+		{"https://site.example/a/../b", path},
+		{"https://site.example/a/%2e%2e/b", path},
+		{"https://site.example/./", path},
+		{"https://site.example/${PREFIX}", path},
+		{`https://site.example/a\b`, path},
+	} {
+		_, err := xsignin.New(xsignin.Config{
+			PublicURL: tt.public, ClientID: "id", Secrets: []string{strings.Repeat("k", 32)}, Logger: slog.New(slog.DiscardHandler),
+		})
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), "Config.PublicURL") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: %v, want %q", tt.public, err, tt.want)
+		}
 	}
 }
 
@@ -343,6 +415,27 @@ func TestParseSecrets(t *testing.T) {
 		{`"` + a + `"`, nil, "without quotation marks"},
 		{a + " short", nil, "secret 2 has 5 bytes and needs at least 32"},
 		{" \n", nil, "the value has no secret in it"},
+		{a + "\r\n" + b, []string{a, b}, ""},
+		{a + "\u00a0" + b, []string{a, b}, ""},
+		{a + ";" + b, nil, "secret 1 has a semicolon or a bar"},
+		{a + "|" + b, nil, "secret 1 has a semicolon or a bar"},
+		{a + `\n` + b, nil, "written with a backslash"},
+		{a + `\t`, nil, "written with a backslash"},
+		{`["` + a + `","` + b + `"]`, nil, "secret 1 has a comma"},
+		{"'" + a + "'", nil, "without quotation marks"},
+		{"`" + a + "`", nil, "without quotation marks"},
+		{"\u201c" + a + "\u201d", nil, "not printable ASCII"},
+		{"\ufeff" + a, nil, "not printable ASCII"},
+		{a + "\u200b" + b, nil, "not printable ASCII"},
+		{a + "\x00" + b, nil, "not printable ASCII"},
+		{strings.Repeat("\xff", 32), nil, "not printable ASCII"},
+		{"${SECRETS_OF_THE_APPLICATION_FROM_THE_VAULT}", nil, "name of a variable"},
+		{"$SECRETS_OF_THE_APPLICATION_FROM_THE_VAULT", nil, "name of a variable"},
+		{"$(openssl-rand-base64-32-of-the-shell)", nil, "name of a variable"},
+		{"<the-output-of-openssl-rand-base64-32>", nil, "name of a variable"},
+		{"{{secrets.of.the.application.from.vault}}", nil, "name of a variable"},
+		{"$" + a, []string{"$" + a}, ""},
+		{a[1:] + "=", []string{a[1:] + "="}, ""},
 	} {
 		got, err := xsignin.ParseSecrets(tt.value)
 		if !slices.Equal(got, tt.want) || (err == nil) != (tt.err == "") {
