@@ -26,11 +26,17 @@ const (
 	defaultName = "xsignin"
 	// pendingInfix is only in the names of pending sign-ins.
 	pendingInfix = "-pending-"
-	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/",
-	// and securePrefix to https.
-	hostPrefix   = "__Host-"
-	securePrefix = "__Secure-"
+	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/".
+	hostPrefix = "__Host-"
 )
+
+// prefixed reports whether a cookie of the name must be Secure, and whether it must have no
+// domain. Browsers ignore the case of these prefixes.
+func prefixed(name string) (secure, host bool) {
+	prefix, _, ok := strings.Cut(strings.ToLower(name), "-")
+	host = ok && prefix == "__host"
+	return host || ok && (prefix == "__secure" || prefix == "__http"), host
+}
 
 // setCookie sets what the cookie of [New] is like. scs's defaults are HttpOnly and Path=/.
 func setCookie(c *scs.SessionCookie, name string, secure bool) {
@@ -46,10 +52,11 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 		return
 	}
 	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix)
+	needsSecure, host := prefixed(c.Name)
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+	l.AddIf(needsSecure && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.AddIf(c.Partitioned && !secure, field+"Partitioned", "is true, which browsers refuse without Secure: set it to false")
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
 	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)

@@ -118,8 +118,8 @@ func New(cfg Config) (*Manager, error) {
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
 	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.AddIf(!cfg.Secure && (strings.HasPrefix(name, hostPrefix) || strings.HasPrefix(name, securePrefix)), "Config.CookieName",
-		"is %q, which browsers refuse without Secure", cfg.CookieName)
+	needsSecure, _ := prefixed(name)
+	faults.AddIf(!cfg.Secure && needsSecure, "Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -107,6 +107,10 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
 	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
+	needsSecure, _ := prefixed(prefix)
+	if (&http.Cookie{Name: prefix}).Valid() != nil || needsSecure && !cfg.Secure {
+		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which browsers refuse as the name of a cookie", cfg.Name)}
+	}
 	if cfg.Secure {
 		prefix = hostPrefix + prefix
 	}
