@@ -144,7 +144,9 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request) {
 		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
 	other.Cookie = m.sm.Cookie
-	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
+	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an address has no parents
+		other.Cookie.Domain = host
+	}
 	for i := 0; i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")

@@ -204,7 +204,7 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // is one store read, and none with a cookie that scs never made. An error means that the store
 // did not answer.
 //
-// If a middleware has put the session into ctx, Get looks only there, and sees a sign-in or
+// If a middleware has put the session into ctx, Get looks there, and sees a sign-in or
 // sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
 // that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
@@ -231,7 +231,13 @@ func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok
 // current returns the identity of the session of r.
 func (m *Manager) current(ctx context.Context, r *http.Request) (identity, error) {
 	if m.loaded(ctx) {
-		return m.identityIn(ctx), nil
+		i, token, other := m.identityIn(ctx), m.sm.Token(ctx), false
+		if !i.signedIn() { // scs's own middleware loads the first of several cookies
+			m.eachToken(r, func(t string) bool { other = t != token; return !other })
+		}
+		if !other {
+			return i, nil
+		}
 	}
 	_, rec, err := m.find(ctx, r)
 	return rec.identity, err
