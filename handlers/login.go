@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,6 +72,9 @@ func (c *call) login(p provider.Provider, test string) {
 		return
 	}
 	redirect, err := c.begin(p)
+	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		err = r.Context().Err() // a store reports that in its own words
+	}
 	if err != nil {
 		c.fail(err)
 		return

@@ -46,11 +46,12 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			c.problem("not_everywhere", logout)
 			return
 		}
-		err = c.signOut(everywhere)
+		if err = c.signOut(everywhere); err != nil {
+			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
+		}
 		switch {
 		case r.Context().Err() != nil: // w may belong to another request already
 		case err != nil:
-			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 			if failure == nil {
 				c.problem("sign_out_failed", logout)
 				return
@@ -73,7 +74,11 @@ func (c *call) askToSignOut(logout string) {
 	if sessions.UserSessions() != nil {
 		texts = page.ProblemFor(page.Kind("sign_out_or_everywhere"))
 	}
-	if _, ok, err := sessions.Get(c.r.Context(), c.r); err == nil && !ok {
+	_, ok, err := sessions.Get(c.r.Context(), c.r)
+	if c.r.Context().Err() != nil {
+		return // c.w may belong to another request already
+	}
+	if err == nil && !ok {
 		texts = page.ProblemFor(page.Kind("signed_out"))
 		logout, home = home, ""
 	}
