@@ -36,11 +36,17 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		panic("handlers: Login: no provider is called " + name)
 	}
 	return h.handler(func(c *call) {
-		query := c.r.URL.Query()
+		// A semicolon is a character like others (WHATWG URL). url.ParseQuery drops it.
+		query, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 		c.provider, c.failure = name, failure
-		c.returnTo = localPath(query.Get("return_to"), h.cfg.Path, h.cfg.DefaultReturnTo)
-		if n := len(query.Get("return_to")); n > visitorpath.MaxReturnTo {
-			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", visitorpath.MaxReturnTo)
+		raw := query.Get("return_to")
+		c.returnTo = localPath(raw, h.cfg.Path, h.cfg.DefaultReturnTo)
+		if len(c.returnTo) > visitorpath.MaxReturnTo { // encoding makes it longer
+			c.returnTo = h.cfg.DefaultReturnTo
+		}
+		if raw != c.returnTo && c.returnTo == h.cfg.DefaultReturnTo && (raw != "" || err != nil) {
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads to another site or to the sign-in itself",
+				"provider", name, "bytes", len(raw), "limit", visitorpath.MaxReturnTo)
 		}
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
