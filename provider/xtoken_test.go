@@ -107,6 +107,8 @@ var anywhere = []refusal{
 	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
 	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
 	{"a spending limit", 403, `{"title":"UsageCapExceeded","detail":"x","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRefused, provider.ReasonCredits, "usage-capped"},
+	{"a spent cap", 429, `{"title":"UsageCapExceeded"}`, provider.ErrRefused, provider.ReasonUsageCap, ""},
+	{"credits that are spent, with status 403", 403, `{"title":"CreditsDepleted"}`, provider.ErrRefused, provider.ReasonCredits, ""},
 	{"too many calls", 429, tooMany, provider.ErrRateLimited, "", ""},
 	{"too many calls in old words", 429, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`, provider.ErrRateLimited, "", "88"},
 	{"too many calls at the edge", 429, page, provider.ErrRateLimited, "", ""},
