@@ -113,8 +113,9 @@ var (
 	// address, and write it in another way.
 	nameShape   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$`)
 	numberShape = regexp.MustCompile(`(?i)(^|\.)([0-9]+|0x[0-9a-f]*)\.?$`)
-	// sitePath matches decoded paths that all browsers, proxies and servers read alike.
-	sitePath = regexp.MustCompile("^(/[^\\x00-\\x20\"#%/<>?\\\\^`{|}\\x7f]+)*/*$")
+	// sitePath matches decoded paths that all browsers, proxies and servers read alike. The path
+	// of a cookie has no semicolon.
+	sitePath = regexp.MustCompile("^(/[^\\x00-\\x20\"#%/;<>?\\\\^`{|}\\x7f]+)*/*$")
 )
 
 // addressFault says why browsers or X do not have u as it is written, or returns "".

@@ -172,6 +172,7 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 func TestEveryAnswerToACodeHasOneMeaning(t *testing.T) {
 	for _, c := range append([]refusal{
 		{"X's word for a bad code", 400, badCode, provider.ErrExpired, "", "invalid_request"},
+		{"a suspended user", 403, `{"title":"Forbidden","type":"https://api.x.com/2/problems/user-suspended"}`, provider.ErrAccountRefused, "", "user-suspended"},
 		{"another verifier", 400, badVerifier, provider.ErrExpired, "", "invalid_request"},
 		{"the RFC's word for a bad code", 400, `{"error":"invalid_grant"}`, provider.ErrExpired, "", "invalid_grant"},
 		{"another redirect_uri", 400, `{"error":"invalid_request","error_description":"Value passed for the redirect uri did not match."}`, provider.ErrRefused, provider.ReasonCallback, "invalid_request"},
