@@ -211,9 +211,18 @@ func private(w http.ResponseWriter) {
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// detached returns a context that ends after Config.Timeout, and not with ctx.
+// detached returns a context that ends after the time for one step, and not with ctx.
 func (h *Handlers) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
+}
+
+// stepTime is Config.Timeout, or less if the server would cut the answer off before: what
+// cannot be answered is not saved. A callback has two steps, the provider and the stores.
+func (h *Handlers) stepTime(ctx context.Context) time.Duration {
+	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
+		return min(h.cfg.Timeout, s.WriteTimeout*2/5)
+	}
+	return h.cfg.Timeout
 }
 
 // tell sends an event about what has begun at begun.

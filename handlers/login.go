@@ -135,7 +135,7 @@ func (c *call) testCookies(step string) bool {
 // begin keeps the pending sign-in, and returns the address of the consent page.
 func (c *call) begin(p provider.Provider) (string, error) {
 	h := c.h
-	ctx, cancel := context.WithTimeout(c.r.Context(), h.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(c.r.Context(), h.stepTime(c.r.Context()))
 	defer cancel()
 	var opt provider.Options
 	if h.cfg.LoginOptions != nil {
