@@ -131,7 +131,7 @@ func addressFault(u *url.URL) string {
 	case err != nil && (!nameShape.MatchString(host) || numberShape.MatchString(host)):
 		return fmt.Sprintf("has the host %q, which is neither a name nor an address that browsers keep as it is: write the name of the site", host)
 	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (portErr != nil || port == 0):
-		return fmt.Sprintf("has the host %q, whose port is none: write a port from 1 to 65535, or none", u.Host)
+		return fmt.Sprintf("has the host %q, whose port is not valid: write a port from 1 to 65535, or leave it out", u.Host)
 	case !sitePath.MatchString(u.Path) || strings.Contains(strings.ToLower(u.RawPath), "%2f"),
 		trimmed != "" && path.Clean(trimmed) != trimmed:
 		return fmt.Sprintf("has the path %q, which not all browsers and servers read alike: write names between single slashes", u.Path)

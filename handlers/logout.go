@@ -7,7 +7,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dghubble/gologin/v2"
@@ -92,6 +94,9 @@ func (c *call) askToSignOut(logout string) {
 func everywhere(r *http.Request) (bool, error) {
 	// FormValue alone takes a form that broke off, or is too large, for an empty one.
 	err := r.ParseForm()
+	if _, query := url.ParseQuery(r.URL.RawQuery); query != nil && err != nil && err.Error() == query.Error() && !strings.Contains(r.URL.RawQuery, "everywhere") {
+		err = nil // a fault in what does not matter
+	}
 	if err == nil {
 		err = r.ParseMultipartForm(64 << 10)
 	}

@@ -85,7 +85,8 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // has started replaces no sign-in of the visitor.
 //
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
-// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
+// sixth cookie, which serves one sign-in: the latest that the visitor has started, or the first
+// of another site. The others return to the default. So a browser never sends more than 6 KB.
 //
 // This process remembers at least the last 65,536 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
@@ -148,7 +149,8 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 	path, value := p.ReturnTo, s.encode(p)
 	if path != "" && len(p.name)+1+len(value) > maxPendingCookie {
 		// Another site must not replace the path of the visitor's own sign-in.
-		p.path, p.ReturnTo = !p.foreign, ""
+		_, err := r.Cookie(s.path)
+		p.path, p.ReturnTo = !p.foreign || err != nil, ""
 		value = s.encode(p)
 	}
 	if n := len(p.name) + 1 + len(value); n > maxPendingCookie {

@@ -178,8 +178,8 @@ func TestASuccessHandlerCannotMakeTheCookieCacheable(t *testing.T) {
 	}
 }
 
-// TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable: shared caches have headers of their
-// own, and handlers begin an answer in several ways.
+// TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable: some headers are for shared caches
+// only, and handlers begin an answer in several ways.
 func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
 	long := http.Header{
 		"Cache-Control": {"public, max-age=60", "s-maxage=600"}, "Cdn-Cache-Control": {"max-age=600"}, "Expires": {"Thu, 31 Dec 2099 00:00:00 GMT"},

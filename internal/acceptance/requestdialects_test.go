@@ -255,3 +255,87 @@ func TestCallbacksWithFaultsThatDoNotMatter(t *testing.T) {
 		}
 	}
 }
+
+// TestALinkOfAnotherSiteKeepsALongReturnPath: most links to a page are on other sites. They
+// replace no path of a sign-in that the visitor began on this site.
+func TestALinkOfAnotherSiteKeepsALongReturnPath(t *testing.T) {
+	page := func(name string, n int) string { return "/" + name + "?" + strings.Repeat("q", n-2-len(name)) }
+	for _, n := range []int{100, 520, 900, 1500} {
+		for _, site := range []string{"none", "same-origin", "same-site", "cross-site"} {
+			for _, p := range flows {
+				s := newSite(t)
+				b := s.browser()
+				s.Mux.Handle("/page", s.Kit.RequireUser(http.NotFoundHandler()))
+				want := page("page", n)
+				a := b.Get(want, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", site)
+				login := strings.Replace(a.Redirect(), "/auth/login", p.login, 1)
+				a = b.Get(login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", site)
+				if a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID)); a.Redirect() != want {
+					t.Errorf("%s, %s: %d bytes: back to %.40q", p.name, site, n, a.Redirect())
+				}
+			}
+		}
+	}
+	s := newSite(t)
+	b := s.browser()
+	begin := func(path, site string) string {
+		a := b.Get("/auth/login?"+url.Values{"return_to": {path}}.Encode(), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", site)
+		return b.Approve(a.Redirect(), xtest.DefaultUserID)
+	}
+	own := begin(page("own", 900), "same-origin")
+	foreign := begin(page("foreign", 900), "cross-site")
+	if a := b.Get(own); a.Redirect() != page("own", 900) {
+		t.Errorf("the visitor's own: back to %.40q", a.Redirect())
+	}
+	if a := b.Get(foreign); a.Redirect() != "/" {
+		t.Errorf("another site's: back to %.40q", a.Redirect())
+	}
+}
+
+// TestASignOutWithFaultsThatDoNotMatter: only what may mean "everywhere" is judged.
+func TestASignOutWithFaultsThatDoNotMatter(t *testing.T) {
+	for _, tt := range []struct {
+		query, contentType, body string
+		want                     int
+	}{
+		{"", "", "", 303},
+		{"utm=50%", "", "", 303},
+		{"a;b", "", "", 303},
+		{"%zz=x&b", "application/x-www-form-urlencoded", "", 303},
+		{"utm=50%", "application/x-www-form-urlencoded", "everywhere=0", 303},
+		{"", "application/x-www-form-urlencoded", "csrf=token&a=b", 303},
+		{"", "text/plain", "everywhere", 303},
+		{"", "application/x-www-form-urlencoded; charset=utf-8", "", 303},
+		{"everywhere=0", "", "", 303},
+		{"everywhere=50%", "", "", 400},
+		{"everywhere=1;a", "", "", 400},
+		{"everywhere=perhaps", "", "", 400},
+		{"", "application/x-www-form-urlencoded", "everywhere=50%", 400},
+		{"", "application/x-www-form-urlencoded", "a=50%", 400},
+		{"utm=50%", "application/x-www-form-urlencoded", "a=%zz", 400},
+		{"", "multipart/form-data; boundary=x", "--x\r\nbroken", 400},
+		{"", "application/json", `{"everywhere":`, 400},
+	} {
+		for _, parsed := range []bool{false, true} {
+			if parsed && tt.want != http.StatusSeeOther {
+				continue
+			}
+			s := newSite(t)
+			b := s.browser()
+			b.SignIn("/auth/login", xtest.DefaultUserID)
+			r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/auth/logout", strings.NewReader(tt.body))
+			r.URL.RawQuery = tt.query
+			r.Header.Set("Content-Type", tt.contentType)
+			r.Header.Set("Accept", "text/html")
+			r.AddCookie(&http.Cookie{Name: "xsignin", Value: b.cookieValue("xsignin")})
+			if parsed {
+				_ = r.ParseForm() // as a middleware may have done
+			}
+			w := httptest.NewRecorder()
+			s.Mux.ServeHTTP(w, r)
+			if w.Code != tt.want || (b.Who() == "") != (tt.want == http.StatusSeeOther) {
+				t.Errorf("?%s, %s, parsed %t: status %d, signed in as %q", tt.query, tt.body, parsed, w.Code, b.Who())
+			}
+		}
+	}
+}

@@ -32,7 +32,7 @@ func (w *Writer) WriteHeader(status int) {
 	// Informational responses come before the final response.
 	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
 	if h := w.Header(); w.NoStore {
-		// Shared caches obey headers of their own first (RFC 9213).
+		// Other headers are for shared caches, which obey them first (RFC 9213).
 		maps.DeleteFunc(h, func(name string, _ []string) bool {
 			return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" || name == "Expires"
 		})
