@@ -187,10 +187,8 @@ func secretProblem(s string) string {
 	switch {
 	case s == "":
 		return "is empty (is its environment variable set? `openssl rand -base64 32` makes a secret)"
-	case strings.Contains(s, ","):
-		return "has a comma in it (separate secrets by spaces)"
-	case strings.ContainsAny(s, ";|"):
-		return "has a semicolon or a bar in it (separate secrets by spaces)"
+	case strings.ContainsAny(s, ",;|"):
+		return "has a comma, a semicolon or a bar in it (separate secrets by spaces)"
 	case placeholder.MatchString(s):
 		return "is the name of a variable or a placeholder, and not its value (`openssl rand -base64 32` makes a secret)"
 	case escape.MatchString(s):

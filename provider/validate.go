@@ -57,6 +57,8 @@ func (c *checker) credential(field, value string, required bool) {
 		c.fault(field, "is missing: copy it from %s", c.keys)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
 		c.fault(field, "has blanks or other characters that no key has: copy it again from %s", c.keys)
+	case len(value) > 1 && strings.ContainsAny(value[:1], "\"'`") && value[0] == value[len(value)-1]:
+		c.fault(field, "has quotation marks around it: leave them out")
 	}
 }
 

@@ -86,3 +86,35 @@ func TestRepeatedCallbacks(t *testing.T) {
 		}
 	}
 }
+
+// TestAReloadShowsTheSameFailure: each failure of a callback has the same page again, and X is
+// not asked twice.
+func TestAReloadShowsTheSameFailure(t *testing.T) {
+	reloaded := 0
+	for _, way := range everyPage {
+		s := pageSite(t, nil)
+		b := s.browser()
+		if way.in {
+			b.SignIn("/auth/login", xtest.DefaultUserID)
+		}
+		first := way.see(s, b)
+		address := first.Request.URL
+		if address.Path != "/auth/callback" || way.kind == "other_browser" {
+			continue
+		}
+		reloaded++
+		asked, told, who := len(s.X.Requests()), len(s.Told()), b.Who()
+		for range 2 {
+			a := b.Get(address.String())
+			if a.StatusCode != first.StatusCode || a.Text != first.Text {
+				t.Errorf("%s: status %d, first %d: %s", way.kind, a.StatusCode, first.StatusCode, a.Text)
+			}
+		}
+		if len(s.X.Requests()) != asked || len(s.Told()) != told || b.Who() != who {
+			t.Errorf("%s: %d requests to X, %d events, signed in as %q", way.kind, len(s.X.Requests())-asked, len(s.Told())-told, b.Who())
+		}
+	}
+	if reloaded < 7 {
+		t.Errorf("only %d failures of a callback", reloaded)
+	}
+}
