@@ -143,6 +143,13 @@ func TestAWebSocketOfAnotherOriginIsRefused(t *testing.T) {
 	if a := b.Get("/me", "Upgrade", "h2c, WebSocket", "Origin", "https://evil.example"); a.StatusCode != http.StatusForbidden {
 		t.Errorf("a WebSocket among other protocols: status %d", a.StatusCode)
 	}
+	over2 := httptest.NewRequest(http.MethodConnect, "http://127.0.0.1:8080/me", http.NoBody) // RFC 8441
+	over2.Header.Set("Origin", "https://evil.example")
+	over2.AddCookie(&http.Cookie{Name: "xsignin", Value: b.cookieValue("xsignin")})
+	w := httptest.NewRecorder()
+	if s.Kit.RequireUser(http.NotFoundHandler()).ServeHTTP(w, over2); w.Code != http.StatusForbidden {
+		t.Errorf("a WebSocket over HTTP/2: status %d", w.Code)
+	}
 	for _, upgrade := range []string{"", "h2c"} {
 		if a := b.Get("/me", "Upgrade", upgrade, "Origin", "https://evil.example"); a.StatusCode != http.StatusOK {
 			t.Errorf("Upgrade %q: status %d", upgrade, a.StatusCode)

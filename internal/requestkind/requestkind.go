@@ -116,10 +116,10 @@ func JSON(r *http.Request) bool {
 	return !accepts(r, "text/html") && (script || accepts(r, "application/json") || accepts(r, "+json"))
 }
 
-// IsWebSocket reports whether r asks for a WebSocket. Other protocols in Upgrade, such as
-// curl's h2c, come with a page load.
+// IsWebSocket reports whether r asks for a WebSocket, over HTTP/2 by CONNECT (RFC 8441). Other
+// protocols in Upgrade, such as curl's h2c, come with a page load.
 func IsWebSocket(r *http.Request) bool {
-	return strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "websocket")
+	return r.Method == http.MethodConnect || strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "websocket")
 }
 
 // isXHR reports whether a script says so. Android's WebView sends the name of its

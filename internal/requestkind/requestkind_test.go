@@ -50,6 +50,7 @@ func TestOf(t *testing.T) {
 		{"a page load of curl over HTTP/2", "GET", map[string]string{"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"a page load that offers TLS", "GET", map[string]string{"Upgrade": "TLS/1.3", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"a websocket among other protocols", "GET", map[string]string{"Upgrade": "h2c, WebSocket", "Accept": browserAccept}, requestkind.Script, false},
+		{"a websocket over HTTP/2", "CONNECT", map[string]string{"Accept": browserAccept}, requestkind.Script, false},
 		{"a page load that wants https", "GET", map[string]string{"Upgrade-Insecure-Requests": "1", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"a page load of a browser application", "GET", map[string]string{"X-Requested-With": "org.mozilla.focus", "Sec-Fetch-Mode": "navigate", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"a page load with an empty X-Requested-With", "GET", map[string]string{"X-Requested-With": "", "Accept": browserAccept}, requestkind.PageLoad, false},
