@@ -30,9 +30,8 @@ var layout = sync.OnceValue(func() *template.Template {
 // stay in the browser's history.
 const follow = `location.replace(document.getElementById("follow").href)`
 
-// policy allows the page's own style, forms to its own site, and over https to others that
-// it redirects to, and, if p.Follow is set, the
-// script that follows the link.
+// policy allows the page's own style, forms to its own site, which may redirect to others by
+// https, and the script that follows the link if p.Follow is set.
 func policy(p Page, style string) string {
 	policy := "default-src 'none'; style-src " + hash(style)
 	if p.Follow {
