@@ -223,6 +223,10 @@ func TestEverySpellingOfAPathOfTheKit(t *testing.T) {
 	for path, want := range map[string]int{
 		"/@acme/auth/session": 200, "/%40acme/auth/session": 200, "/@acme/auth/session/": 200, "/@acme//auth//session": 200,
 		"/auth/session": 200, "/auth/session/": 200, "/auth/%73ession": 200, "/auth%2fsession": 404, "/other/auth/session": 404,
+		"/%61uth/session": 200, "/auth/./session": 200, "/auth/x/../session": 200, "/auth/session//": 200, "//auth/session": 200, "/auth/session?": 200,
+		"/%40acme/%61uth/%73ession/": 200, "/auth/login/%78": 303, "/auth/login/x/": 303, "/auth/%6Cogin": 303,
+		"/auth/Session": 404, "/AUTH/session": 404, "/auth/session;a": 404, "/auth/session%20": 404, "/auth/session%00": 404,
+		"/auth/session%2F": 404, "/auth%2Fsession/": 404, "/auth%5Csession": 404, "/auth/session/x": 404, "/auth/login/x/y": 404, "/auth/login%2Fx": 404,
 	} {
 		w := httptest.NewRecorder()
 		s.Kit.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080"+path, http.NoBody))
