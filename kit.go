@@ -276,10 +276,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
 // and an empty returnTo what Config.Paths.DefaultReturnTo says. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
-	login := k.cfg.public.EscapedPath() + k.cfg.Paths.Base + "/login"
-	if name != "" && name != k.providers[0].Name() {
-		login += "/" + name
-	}
+	login := k.handlers.LoginPath(cmp.Or(name, k.providers[0].Name()))
 	if returnTo == "" {
 		return login
 	}

@@ -40,11 +40,7 @@ func (c Config) validate() (settings, error) {
 	s.memory = c.inMemory() // before session.FromSCS wraps the store
 	s.validatePublicURL(faults)
 	s.validateSecrets(faults)
-	refuse := func(broken bool, field, problem string) {
-		if broken {
-			faults.Add(field, "%s", problem)
-		}
-	}
+	refuse := func(broken bool, field, problem string) { faults.AddIf(broken, field, "%s", problem) }
 	x1, transport := c.OAuth1, reflect.ValueOf(c.X.Transport)
 	refuse(c.ClientID == "" && x1.ConsumerKey == "" && len(c.Providers) == 0, "Config", "has no way to sign in: set ClientID "+
 		"(OAuth 2.0) or OAuth1.ConsumerKey and OAuth1.ConsumerSecret (OAuth 1.0a). Is the environment variable set?")

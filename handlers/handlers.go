@@ -155,15 +155,11 @@ func (h *Handlers) validate() error {
 			continue
 		}
 		faults.CheckProviderName(field, p.Name())
-		if h.byName[p.Name()] != nil {
-			faults.Add(field, "has the name %q of another provider: set another Name", p.Name())
-		}
+		faults.AddIf(h.byName[p.Name()] != nil, field, "has the name %q of another provider: set another Name", p.Name())
 		h.byName[p.Name()] = p
 	}
 	refuse := func(broken bool, field, format string, args ...any) {
-		if broken {
-			faults.Add("Config."+field, format, args...)
-		}
+		faults.AddIf(broken, "Config."+field, format, args...)
 	}
 	refuse(len(c.Providers) == 0, "Providers", "is empty: pass provider.NewX or provider.NewXOAuth1")
 	refuse(c.DiscardTokens && c.Sessions != nil, "DiscardTokens", "is set with Sessions: the clients of signed-in users need the tokens")

@@ -69,20 +69,14 @@ type Middleware struct {
 // New validates cfg and returns the middleware. It reports all configuration errors at once.
 func New(cfg Config) (*Middleware, error) {
 	faults := configerr.For("middleware")
-	if cfg.Sessions == nil {
-		faults.Add("Config.Sessions", "is missing: pass session.New or session.FromSCS")
-	}
-	if cfg.Clients == nil {
-		faults.Add("Config.Clients", "is missing: pass client.New")
-	}
+	faults.AddIf(cfg.Sessions == nil, "Config.Sessions", "is missing: pass session.New or session.FromSCS")
+	faults.AddIf(cfg.Clients == nil, "Config.Clients", "is missing: pass client.New")
 	cfg.LoginPath = cmp.Or(cfg.LoginPath, "/auth/login")
-	if !strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#") {
-		faults.Add("Config.LoginPath", "must be a path that begins with a slash")
-	}
+	faults.AddIf(!strings.HasPrefix(cfg.LoginPath, "/") || strings.ContainsAny(cfg.LoginPath, "?#"),
+		"Config.LoginPath", "must be a path that begins with a slash")
 	cfg.PublicPath = strings.TrimRight(cfg.PublicPath, "/")
-	if cfg.PublicPath != "" && !strings.HasPrefix(cfg.PublicPath, "/") {
-		faults.Add("Config.PublicPath", "must be a path that begins with a slash")
-	}
+	faults.AddIf(cfg.PublicPath != "" && !strings.HasPrefix(cfg.PublicPath, "/"),
+		"Config.PublicPath", "must be a path that begins with a slash")
 	cfg.Pages.Validate(faults, "Config.Pages")
 	if err := faults.Err(); err != nil {
 		return nil, err
