@@ -75,7 +75,7 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c := checks{settings: k.cfg}
-	c.checkConfig()
+	c.checkConfig(true)
 	if r != nil {
 		c.checkRequest(r)
 	}
@@ -107,18 +107,21 @@ func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	return c.found
 }
 
-// checkConfig checks what needs no network.
-func (c *checks) checkConfig() {
-	local := loopback.Is(c.public.Hostname())
-	c.add(!c.secure() && !local, "plain_http")
-	c.add(c.atX() && c.ClientID != "" && xplatform.TypeOf(c.ClientID) == "", "client_id_shape")
-	if c.ClientID != "" && len(c.Scopes) > 0 {
-		c.add(!slices.Contains(c.Scopes, "offline.access") && !c.discards(), "offline_access")
-		for _, s := range c.Scopes {
-			c.add(!slices.Contains(xplatform.Scopes(), s), "scope_of_x", s)
-		}
+// checkConfig checks what needs no network. At the start of a public site, all is false.
+func (c *checks) checkConfig(all bool) {
+	away, memory := !loopback.Is(c.public.Hostname()), strings.Join(c.memory, " and ")
+	c.add(!c.secure() && away, "plain_http")
+	c.add(away && (c.secure() && memory != "" || len(c.memory) == 1), memory+" in memory")
+	stored := c.TokenStore != nil || c.Advanced.KeepTokensOnLogout
+	ownScopes := c.ClientID != "" && len(c.Scopes) > 0
+	c.add(ownScopes && !slices.Contains(c.Scopes, "offline.access") && (stored || all && !c.discards()), "offline_access")
+	if !all {
+		return
 	}
-	c.add(c.secure() && !local && len(c.memory) > 0, "memory_stores", strings.Join(c.memory, " and "))
+	c.add(c.atX() && c.ClientID != "" && xplatform.TypeOf(c.ClientID) == "", "client_id_shape")
+	for _, s := range c.Scopes {
+		c.add(ownScopes && !slices.Contains(xplatform.Scopes(), s), "scope_of_x", s)
+	}
 }
 
 // noCertificates reports whether this machine has no certificates of authorities.

@@ -363,18 +363,18 @@ func TestAHalfConfigurationIsSaidAloud(t *testing.T) {
 		want string // in the one warning; "" for none
 	}{
 		{"the quick start, deployed", func(*xsignin.Config) {}, "in memory"},
-		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set TokenStore too"},
-		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokensOfOnesOwn{} }, "Set Session.Store too"},
+		{"sessions alone", func(c *xsignin.Config) { c.Session.Store = storeOfOnesOwn{} }, "Set TokenStore to a store"},
+		{"tokens alone", func(c *xsignin.Config) { c.TokenStore = tokensOfOnesOwn{} }, "Set Session.Store, or"},
 		{"both", both, ""},
 		{"sessions alone, on loopback", func(c *xsignin.Config) { c.PublicURL, c.Session.Store = "http://localhost:8080", storeOfOnesOwn{} }, ""},
 		{"an application with its own session", func(c *xsignin.Config) { c.Session.Disabled, c.Success = true, http.NotFoundHandler() }, ""},
 		{"an application with its own session, on loopback", func(c *xsignin.Config) {
 			c.PublicURL, c.Secrets, c.Session.Disabled, c.Success = "http://localhost:8080", nil, true, http.NotFoundHandler()
 		}, ""},
-		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore too"},
+		{"an application's sessions alone", func(c *xsignin.Config) { c.Session.Manager = over }, "Set TokenStore to a store"},
 		{"an application's sessions in memory", func(c *xsignin.Config) { c.Session.Manager = hashing() }, "in memory"},
 		{"memory that is named", func(c *xsignin.Config) { c.Session.Store, c.TokenStore = memstore.New(), tokenstore.NewMemory() }, "in memory"},
-		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = hashing(), tokensOfOnesOwn{} }, "Give Session.Manager a Store"},
+		{"an application's sessions in memory, with tokens", func(c *xsignin.Config) { c.Session.Manager, c.TokenStore = hashing(), tokensOfOnesOwn{} }, "the Store of Session.Manager, to a store"},
 		{"kept tokens that nothing renews", func(c *xsignin.Config) {
 			both(c)
 			c.Advanced.KeepTokensOnLogout, c.Scopes = true, []string{"tweet.read", "users.read"}

@@ -42,9 +42,9 @@ type Kit struct {
 }
 
 // New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
-// callback to register at X, and warnings for settings that work but not as most applications
-// need, such as stored sessions without stored tokens, or a machine without CA certificates. If
-// PublicURL is a loopback address, it also logs what [Kit.Check] finds without the network.
+// callback to register at X, and warnings: for settings that work but not as most applications
+// need, such as stores in memory, and for a machine without CA certificates. If PublicURL is a
+// loopback address, it also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {

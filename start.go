@@ -19,8 +19,8 @@ import (
 
 // This file has what the log says at the start, and about mistakes that leave no other trace.
 
-// announce logs the callback to register, the warnings, and on loopback what Check finds
-// without the network.
+// announce logs the callback to register, and on loopback what Check finds without the network.
+// In public it logs what most applications need.
 func (k *Kit) announce() {
 	c := k.cfg
 	first, where := k.providers[0], "console.x.com, the app, User authentication settings"
@@ -31,13 +31,9 @@ func (k *Kit) announce() {
 	}
 	c.Logger.Info("xsignin: register this callback at the provider", "provider", first.Name(),
 		"login", k.LoginURL("", ""), "callback", first.CallbackURL(), "where", where)
-	for _, warning := range c.warnings() {
-		c.Logger.Warn(warning, "public_url", c.PublicURL)
-	}
 	found, api := checks{settings: c}, cmp.Or(c.X.APIURL, xplatform.APIURL)
-	if loopback.Is(c.public.Hostname()) {
-		found.checkConfig()
-	}
+	found.checkConfig(loopback.Is(c.public.Hostname()))
+	found.add(len(c.Secrets) == 0 && !c.Session.Disabled, "random_secret")
 	found.add(c.X.Transport == nil && strings.HasPrefix(api, "https:") && noCertificates(), "no_ca_certificates")
 	for _, f := range found.found {
 		k.tell(context.Background(), f)

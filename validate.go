@@ -242,34 +242,6 @@ func (c Config) inMemory() (kept []string) {
 // discards reports whether the tokens serve Success only.
 func (c Config) discards() bool { return c.Session.Disabled && c.TokenStore == nil }
 
-// warnings are about settings that work, but not as most applications need.
-func (s settings) warnings() (found []string) {
-	warn := func(applies bool, text string) {
-		if applies {
-			found = append(found, "xsignin: "+text)
-		}
-	}
-	advice := "Set Session.Store too"
-	if s.Session.Manager != nil {
-		advice = "Give Session.Manager a Store that all replicas share"
-	}
-	sessions, tokens := !slices.Contains(s.memory, "sessions"), !slices.Contains(s.memory, "tokens")
-	away := !loopback.Is(s.public.Hostname())
-	kept := s.Advanced.KeepTokensOnLogout || s.TokenStore != nil
-	warn(len(s.Secrets) == 0 && !s.Session.Disabled, "Config.Secrets is empty: a random secret is used until this process ends, "+
-		"and then all users have to sign in again")
-	warn(s.public.Scheme == "http" && away, "PublicURL is plain http: sessions and sign-ins are sent unencrypted. Use https")
-	warn(away && sessions && !tokens && !s.Session.Disabled, "sessions are stored and tokens are not: after a restart, and on another "+
-		"replica, signed-in users cannot call X and have to sign in again. Set TokenStore too")
-	warn(away && !sessions && tokens, "tokens are stored and sessions are not: after a restart, "+
-		"and on another replica, no user is signed in. "+advice)
-	warn(away && s.secure() && !sessions && !tokens, "sessions and tokens are in memory: a restart signs all users out, "+
-		"and replicas do not know each other's users. Set TokenStore and Session.Store, see docs/stores.md")
-	warn(away && s.ClientID != "" && kept && len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "offline.access"),
-		"tokens are kept and Scopes lacks offline.access: X issues no refresh token, and users have to sign in again after two hours")
-	return found
-}
-
 // parts has the part of [Config] with a setting that another package validates.
 var parts = map[string]string{
 	"APIURL": "X.", "AuthorizeURL": "X.", "Transport": "X.",
