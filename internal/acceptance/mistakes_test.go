@@ -130,7 +130,7 @@ func TestCommonMistakesAreNamed(t *testing.T) {
 		}, []string{"level=ERROR", "the kit has received no request there", "A proxy must pass the whole path"}},
 		{"memory on https", func(t *testing.T) string {
 			return ofNew(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
-		}, []string{"level=WARN", "sessions and tokens are in memory", "Set TokenStore and Session.Store"}},
+		}, []string{"level=WARN", "sessions and tokens are in memory", "Set TokenStore, and Session.Store or"}},
 		{"no offline.access", func(t *testing.T) string {
 			return ofCheck(t, func(c *xsignin.Config) {
 				c.PublicURL, c.Scopes = "https://site.example", []string{"tweet.read", "users.read"}
