@@ -162,13 +162,17 @@ func (c *checks) checkStores(ctx context.Context) {
 	}
 	if s := c.TokenStore; s != nil {
 		missing := Key{Provider: ".check", UserID: missing}
-		check("token_store", func(ctx context.Context) error { _, err := s.Get(ctx, missing); return err })
-	}
-	if s, ok := c.TokenStore.(interface {
-		EvictionPolicy(ctx context.Context) (string, error)
-	}); ok {
-		policy, err := s.EvictionPolicy(ctx) // an error may mean that Redis forbids the question
-		c.add(err == nil && policy != "noeviction", "redis_evicts", policy)
+		check("token_store", func(ctx context.Context) error {
+			_, err := s.Get(ctx, missing)
+			redis, ok := s.(interface {
+				EvictionPolicy(ctx context.Context) (string, error)
+			})
+			if ok && errors.Is(err, tokenstore.ErrNotFound) {
+				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid the question
+				c.add(refused == nil && policy != "noeviction", "redis_evicts", policy)
+			}
+			return err
+		})
 	}
 }
 

@@ -166,6 +166,23 @@ func TestCheckFindsNothingInRightSettings(t *testing.T) {
 	}
 }
 
+// silent is a token store that does not answer what its eviction policy is.
+type silent struct{ tokenstore.Store }
+
+func (silent) EvictionPolicy(ctx context.Context) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+func TestCheckLeavesTimeForX(t *testing.T) {
+	s := testkit.NewSite(t, func(c *xsignin.Config) { c.TokenStore = silent{c.TokenStore} })
+	s.Bubble(func() {
+		if found := s.Kit.Check(context.Background(), nil); len(found) != 0 {
+			t.Errorf("%v", found)
+		}
+	})
+}
+
 func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
 	s := testkit.NewSite(t, func(c *xsignin.Config) { c.PublicURL = "https://site.example" })
 	r := httptest.NewRequest(http.MethodGet, "https://SITE.example/", http.NoBody)

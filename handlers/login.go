@@ -47,7 +47,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		if len(c.returnTo) > visitorpath.MaxReturnTo { // encoding makes it longer
 			c.returnTo = h.cfg.DefaultReturnTo
 		}
-		// A Referer that is one of the kit's own pages is no loss.
+		// A Referer that names a page of the kit does not count.
 		lost := query.Get("return_to") != "" || err != nil || len(back) > visitorpath.MaxReturnTo
 		if lost && back != c.returnTo && c.returnTo == h.cfg.DefaultReturnTo {
 			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads to another site or to the sign-in itself",
