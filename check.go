@@ -62,6 +62,7 @@ func finding(name string, args ...any) Finding {
 	var all map[string]Finding
 	_ = json.Unmarshal(findingsFile, &all)
 	f := all[name]
+	f.Fix = strings.Replace(f.Fix, "{scopes}", strings.Join(xplatform.Scopes(), ", "), 1)
 	f.Problem, f.Help = fmt.Sprintf(f.Problem, args...), troubleshooting.URL(f.Code)
 	return f
 }
