@@ -49,7 +49,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 			c.fail(err)
 		case c.found.Ended && c.found.Code == string(page.Denied) && c.query.Get("code")+c.query.Get("oauth_verifier") != "":
 			// The visitor said no, went back to the provider, and agreed.
-			c.fail(c.refused(provider.ErrExpired, "the visitor declined at first"))
+			c.fail(c.refused(provider.ErrExpired, errors.New("the visitor declined at first")))
 		case c.found.Ended:
 			c.answerAgain(c.outcome())
 		default:
@@ -62,7 +62,7 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 func (c *call) find() (provider.Provider, error) {
 	h := c.h
 	if c.state == "" {
-		return nil, c.refused(provider.ErrOtherBrowser, "")
+		return nil, c.refused(provider.ErrOtherBrowser, nil)
 	}
 	var err error
 	if c.found, err = h.cfg.Pending.Find(c.r, c.state); err != nil {
@@ -73,7 +73,7 @@ func (c *call) find() (provider.Provider, error) {
 	if !ok {
 		// The sign-in began before a deployment that dropped this provider.
 		c.provider = ""
-		return nil, c.refused(provider.ErrExpired, "")
+		return nil, c.refused(provider.ErrExpired, nil)
 	}
 	c.returnTo = h.local(c.found.ReturnTo)
 	u, err := url.Parse(p.CallbackURL())
@@ -82,13 +82,13 @@ func (c *call) find() (provider.Provider, error) {
 		// The code, if there is one, is another provider's.
 		h.cfg.Pending.Spend(c.state)
 		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
-		return nil, c.refused(provider.ErrOtherBrowser, "the provider answered at the callback of another one")
+		return nil, c.refused(provider.ErrOtherBrowser, errors.New("the provider answered at the callback of another one"))
 	}
 	return p, nil
 }
 
-func (c *call) refused(kind error, detail string) error {
-	return &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback", Detail: detail}
+func (c *call) refused(kind, why error) error {
+	return &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback", Err: why}
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
@@ -97,7 +97,7 @@ func (c *call) finish(p provider.Provider) {
 	h, ctx := c.h, c.r.Context()
 	e := c.exchange(p)
 	if e == nil {
-		c.fail(c.refused(provider.ErrExpired, ""))
+		c.fail(c.refused(provider.ErrExpired, nil))
 		return
 	}
 	defer h.leave(c.state, e)
@@ -123,7 +123,7 @@ func (c *call) finish(p provider.Provider) {
 	}
 	if ctx.Err() != nil { // another callback may take the result over
 		if err != nil && e.err == nil {
-			e.err = c.refused(provider.ErrExpired, "") // undoing the sign-in has revoked the token
+			e.err = c.refused(provider.ErrExpired, nil) // undoing the sign-in has revoked the token
 		}
 		return
 	}

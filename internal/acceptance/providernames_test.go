@@ -206,6 +206,13 @@ func TestAProvidersMessageIsShownWhereTheApplicationAllowsIt(t *testing.T) {
 					t.Errorf("the message is %q; the page: %s", got, a.Text)
 				}
 			}
+			b := s.browser()
+			state := testkit.Param(t, b.Begin("/auth/login"), "state")
+			refused(b, state)
+			got = "none"
+			if a := b.Get("/auth/callback?code=late&state=" + state); a.StatusCode != http.StatusBadRequest || got != "" {
+				t.Errorf("after a refusal the kit's own reason is the message %q: status %d", got, a.StatusCode)
+			}
 			got = "none"
 			if a := refused(s.browser(), "made-up"); got != "" || tt.want != "" && strings.Contains(a.Text, html.EscapeString(tt.want)) {
 				t.Errorf("a stranger's message %q: %s", got, a.Text)
