@@ -151,7 +151,7 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 		k.gate, err = middleware.New(middleware.Config{
 			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
 			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
-			ProviderName: func(name string) string { return provider.DisplayName(k.named(name)) }, OnRedirect: k.onRedirect,
+			ProviderName: func(name string) string { return provider.DisplayName(k.providerNamed(name)) }, OnRedirect: k.onRedirect,
 		})
 		if err != nil {
 			return err
@@ -190,8 +190,8 @@ func (k *Kit) needSessions(method string) {
 	}
 }
 
-// named returns the named provider, or else the first.
-func (k *Kit) named(name string) provider.Provider {
+// providerNamed returns the named provider, or else the first.
+func (k *Kit) providerNamed(name string) provider.Provider {
 	i := slices.IndexFunc(k.providers, func(p provider.Provider) bool { return p.Name() == name })
 	return k.providers[max(i, 0)]
 }

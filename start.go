@@ -20,7 +20,7 @@ import (
 // This file has what the log says at the start, and about mistakes that leave no other trace.
 
 // announce logs the callback to register, and on loopback what Check finds without the network.
-// In public it logs what most applications need.
+// In public it leaves out findings that may be intended.
 func (k *Kit) announce() {
 	c := k.cfg
 	first, where := k.providers[0], "console.x.com, the app, User authentication settings"
@@ -94,7 +94,7 @@ func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 			least, age = 3, 15*time.Second
 		}
 		if n := k.watch.begun.add(least, age); n > 0 {
-			k.tell(ctx, finding("none_came_back", n), "callback", k.named(e.Provider).CallbackURL(), "public_url", k.cfg.PublicURL)
+			k.tell(ctx, finding("none_came_back", n), "callback", k.providerNamed(e.Provider).CallbackURL(), "public_url", k.cfg.PublicURL)
 		}
 	}
 	k.cfg.OnEvent.Tell(ctx, e)

@@ -94,12 +94,11 @@ func (h *Handlers) ownPath(raw string) string {
 	if origin == "" || len(raw) < len(origin) || !strings.EqualFold(raw[:len(origin)], origin) {
 		return raw
 	}
-	rest := raw[len(origin):]
-	for scheme, port := range map[string]string{"http:": ":80", "https:": ":443"} {
-		if after, ok := strings.CutPrefix(rest, port); ok && strings.HasPrefix(origin, scheme) {
-			rest = after
-		}
+	port := ":80"
+	if strings.HasPrefix(origin, "https:") {
+		port = ":443"
 	}
+	rest := strings.TrimPrefix(raw[len(origin):], port)
 	if rest == "" || rest[0] == '?' || rest[0] == '#' {
 		rest = "/" + rest
 	}
