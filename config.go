@@ -85,6 +85,7 @@ type OAuth1Config struct {
 }
 
 // SessionConfig configures the sessions: set Disabled, or Manager, or the others, or none.
+// CookieName may be set with Disabled.
 type SessionConfig struct {
 	// Disabled is for applications that have their own sessions. The kit signs the user in at X
 	// and keeps no session. Success is required, and starts the application's: see [Config].
@@ -100,7 +101,8 @@ type SessionConfig struct {
 	// is memory, for one process.
 	Store scs.Store
 	// CookieName is the name of the session cookie. The default is __Host-xsignin if
-	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names.
+	// PublicURL is https, and xsignin otherwise. Two kits on one host need two names. The
+	// cookies of pending sign-ins begin with it, also with Disabled.
 	CookieName string
 	// Lifetime is the longest time that a new session lasts. The default is 14 days.
 	Lifetime time.Duration

@@ -65,14 +65,14 @@ func (c Config) validateSession(refuse func(broken bool, field, problem string))
 	own := c.Session
 	refuse(own.Manager == nil && own.SecurePerRequest, "Config.Session.SecurePerRequest",
 		"is set without Manager: PublicURL decides whether the kit's own cookie is Secure")
-	settings := own.Store != nil || own.CookieName != "" || own.Lifetime != 0 || own.IdleTimeout != 0
-	refuse(own.Manager != nil && settings,
+	settings := own.Store != nil || own.Lifetime != 0 || own.IdleTimeout != 0
+	refuse(own.Manager != nil && (settings || own.CookieName != ""),
 		"Config.Session.Manager", "has its own store, cookie and lifetimes: do not set the other fields of Config.Session")
 	if !own.Disabled {
 		return
 	}
 	refuse(own.Manager != nil || settings || own.SecurePerRequest, "Config.Session.Disabled",
-		"means that the kit keeps no session: do not set the other fields of Config.Session")
+		"means that the kit keeps no session: of the other fields of Config.Session, set only CookieName")
 	refuse(c.Success == nil, "Config.Success", "is missing: with Session.Disabled it starts the application's own session")
 	refuse(c.Pages.LoggedOut != nil, "Config.Pages.LoggedOut", "is set with Session.Disabled: the kit has no logout")
 	refuse(c.Advanced.KeepTokensOnLogout, "Config.Advanced.KeepTokensOnLogout", "is set with Session.Disabled: the kit has no logout")
@@ -247,6 +247,7 @@ var parts = map[string]string{
 	"APIURL": "X.", "AuthorizeURL": "X.", "Transport": "X.",
 	"ConsumerKey": "OAuth1.", "ConsumerSecret": "OAuth1.", "AccessType": "OAuth1.", "FetchProfile": "OAuth1.",
 	"Store": "Session.", "CookieName": "Session.", "Lifetime": "Session.", "IdleTimeout": "Session.",
+	"Name":            "Session.Cookie", // of pending sign-ins
 	"DefaultReturnTo": "Paths.",
 	"Native":          "Advanced.", "RefreshBefore": "Advanced.", "Timeout": "Advanced.",
 }

@@ -363,10 +363,26 @@ func TestWhatNeedsSessionsSaysSo(t *testing.T) {
 	}
 }
 
+// TestTwoKitsWithoutSessionsOnOneHost: browsers send the cookies of both to each.
+func TestTwoKitsWithoutSessionsOnOneHost(t *testing.T) {
+	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) { c.Session.CookieName = "admin" })
+	b := s.browser()
+	b.Begin("/auth/login")
+	for _, name := range b.Cookies() {
+		if !strings.HasPrefix(name, "admin-pending-") {
+			t.Errorf("the cookie %s", name)
+		}
+	}
+	if len(b.Cookies()) != 1 {
+		t.Errorf("cookies %v", b.Cookies())
+	}
+}
+
 func TestSettingsThatContradictAnOwnSession(t *testing.T) {
 	for field, edit := range map[string]func(*xsignin.Config){
-		"Config.Success":          func(c *xsignin.Config) { c.Success = nil },
-		"Config.Session.Disabled": func(c *xsignin.Config) { c.Session.CookieName = "other" },
+		"Config.Success":            func(c *xsignin.Config) { c.Success = nil },
+		"Config.Session.Disabled":   func(c *xsignin.Config) { c.Session.IdleTimeout = time.Hour },
+		"Config.Session.CookieName": func(c *xsignin.Config) { c.Session.CookieName = "two words" },
 		"Config.Session.Disabled ": func(c *xsignin.Config) {
 			c.Session.Manager = scs.New()
 		},
