@@ -164,7 +164,8 @@ type Advanced struct {
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account that another user of the
 	// application has connected, whose tokens and sessions for the account end. It needs
-	// OnSignIn. By default such a sign-in fails with [ErrAccountTaken].
+	// OnSignIn. By default such a sign-in fails with [ErrAccountTaken]. With Session.Disabled
+	// the former user's sessions do not end.
 	AllowAccountTransfer bool
 	// RevokeReplaced revokes the token that a sign-in or consent replaces. Try it first: X may
 	// end the new token too. By default the token stays valid until it expires.

@@ -340,7 +340,7 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // it at its next request. A replica with an older token uses that one until X refuses it,
 // until it is due for a refresh, or for five minutes if it does not expire.
 func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
-	options := client.PutOptions{Own: k.cfg.OnSignIn != nil, Imported: true}
+	options := client.PutOptions{Own: k.cfg.OnSignIn != nil && !k.cfg.discards(), Imported: true}
 	_, err := k.clients.PutWithRollback(ctx, key, token, options)
 	return err
 }

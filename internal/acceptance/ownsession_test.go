@@ -363,6 +363,28 @@ func TestWhatNeedsSessionsSaysSo(t *testing.T) {
 	}
 }
 
+// TestATokenThatIsNotKeptHasNoOwner: a token that was put goes with the next sign-in.
+func TestATokenThatIsNotKeptHasNoOwner(t *testing.T) {
+	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
+		c.TokenStore = nil
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+			s.User.ID = "user-1"
+			return nil
+		}
+	})
+	for _, user := range []string{"user-1", "user-2"} {
+		key := xsignin.Key{Provider: "x", UserID: user, AccountID: xtest.DefaultUserID}
+		if err := s.Kit.PutToken(t.Context(), key, tokenstore.Token{AccessToken: "put"}); err != nil {
+			t.Errorf("%s: %v", user, err)
+		}
+		b := s.browser()
+		b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+	}
+	if accounts, err := s.Kit.Accounts(t.Context(), "user-1"); err != nil || len(accounts) != 0 {
+		t.Errorf("tokens %v, %v", accounts, err)
+	}
+}
+
 // TestTwoKitsWithoutSessionsOnOneHost: browsers send the cookies of both to each.
 func TestTwoKitsWithoutSessionsOnOneHost(t *testing.T) {
 	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) { c.Session.CookieName = "admin" })
