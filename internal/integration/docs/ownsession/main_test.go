@@ -31,7 +31,7 @@ func TestTheApplicationsOwnCookie(t *testing.T) {
 	}
 }
 
-// TestACookieThatIsNotOurs: nobody can write a cookie, or make one last longer.
+// TestACookieThatIsNotOurs: a visitor can neither write a cookie nor prolong one.
 func TestACookieThatIsNotOurs(t *testing.T) {
 	a := &app{secret: secret, cookie: http.Cookie{Name: "own"}}
 	value := func(key []byte, text string) string {
