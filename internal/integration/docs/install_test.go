@@ -12,6 +12,9 @@ import (
 // TestACheckoutCanBeUsed follows docs/install.md with two programs: that of README.md by the
 // two commands, and that of docs/stores.md by the block for SQLite. No module is downloaded.
 func TestACheckoutCanBeUsed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs the go command for many seconds")
+	}
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +53,7 @@ func TestACheckoutCanBeUsed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for line := range strings.Lines(c.commands + "\ngo build -o " + os.DevNull + " .\n") {
+			for line := range strings.Lines(c.commands + "\ngo vet .\n") { // it compiles, and does not link
 				line, _, _ = strings.Cut(line, "#")
 				words := strings.Fields(line)
 				if len(words) == 0 {
