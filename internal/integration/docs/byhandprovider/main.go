@@ -105,13 +105,13 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	a.pending.Finish(w, found, "")
 	c := a.cookie
-	c.Value = rand.Text() // a new id, so that nobody knows it from before
+	c.Value = rand.Text() // a new id, so that an id from before is useless
 	a.users.Store(c.Value, user)
 	http.SetCookie(w, &c)
 	handlers.RedirectAfterSignIn(w, r, found.ReturnTo)
 }
 
-// fail tells the visitor what went wrong, and logs it.
+// fail shows the visitor what went wrong, and logs the error.
 func fail(w http.ResponseWriter, err error) {
 	p := page.ProblemFor(err)
 	log.Printf("sign-in: %v", err)

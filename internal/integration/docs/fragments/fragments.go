@@ -85,12 +85,15 @@ func HashedUsers() xsignin.Config {
 	}
 }
 
-// SignIn is in README.md.
-func SignIn(cfg *xsignin.Config, browser *http.Client, site *httptest.Server) (*http.Response, error) {
+// Tests is in README.md.
+func Tests(w http.ResponseWriter, r *http.Request, handler http.Handler, user provider.User, client *http.Client, cfg *xsignin.Config, site *httptest.Server) (*http.Client, error) {
+	ctx := xsignin.NewContext(r.Context(), user, client) // one handler, for a user who never signed in
+	handler.ServeHTTP(w, r.WithContext(ctx))
+
 	x := xtest.New(xtest.Config{})
-	cfg.X.Transport = x.Transport() // the local X answers the kit in process
-	resp, err := x.SignIn(browser, site.URL+"/auth/login", xtest.DefaultUserID)
-	return resp, err
+	cfg.X.Transport = x.Transport() // the whole application: the local X answers the kit in process
+	browser, err := x.SignedIn(site.Client(), site.URL+"/auth/login", xtest.DefaultUserID)
+	return browser, err
 }
 
 // Compose is in guide.md.
@@ -160,4 +163,16 @@ func Gologin(mux *http.ServeMux, public string, p provider.Provider, cookie golo
 	mux.Handle("/github/login", github.StateHandler(cookie, github.LoginHandler(config, nil)))
 	mux.Handle("/github/callback", github.StateHandler(cookie, github.CallbackHandler(config, success, nil)))
 	return err
+}
+
+// Logout is in own-session.md.
+func Logout(mux *http.ServeMux, kit *xsignin.Kit, endOwnSession http.HandlerFunc) {
+	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := kit.SignOut(w, r); err != nil { // the kit's session, and the tokens at X
+			http.Error(w, "You are still signed in. Try again in a moment.", http.StatusServiceUnavailable)
+			return
+		}
+		endOwnSession(w, r)
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})))
 }

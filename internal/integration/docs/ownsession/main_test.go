@@ -10,6 +10,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/integration/docs/visit"
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -31,7 +32,27 @@ func TestTheApplicationsOwnCookie(t *testing.T) {
 	}
 }
 
-// TestACookieThatIsNotOurs: nobody can write a cookie, or make one last longer.
+// TestMoreScopesAreThoseOfOneSignIn: a login does not add the scopes that the user already has.
+func TestMoreScopesAreThoseOfOneSignIn(t *testing.T) {
+	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
+		cfg.LoginOptions = func(r *http.Request) (opt provider.Options) {
+			if r.FormValue("more") != "" {
+				opt.MoreScopes = []string{"tweet.write"}
+			}
+			return opt
+		}
+		return site(cfg, secret)
+	})
+	b := s.Browser()
+	b.SignIn("/auth/login?more=1&return_to=/photos", xtest.DefaultUserID, "/photos")
+	for login, want := range map[string]bool{"/auth/login?more=1": true, "/auth/login": false} {
+		if to := b.Redirect(login); strings.Contains(to, "tweet.write") != want {
+			t.Errorf("%s leads to %s", login, to)
+		}
+	}
+}
+
+// TestACookieThatIsNotOurs: a visitor can neither write a cookie nor prolong one.
 func TestACookieThatIsNotOurs(t *testing.T) {
 	a := &app{secret: secret, cookie: http.Cookie{Name: "own"}}
 	value := func(key []byte, text string) string {

@@ -49,11 +49,10 @@ func site(cfg xsignin.Config, configs ...provider.OAuth2Config) (http.Handler, e
 	return mux, nil
 }
 
-// render shows the provider's own text for a refusal. The kit has checked that the refusal
-// belongs to a sign-in of this browser, but has not checked the text.
+// render adds the provider's own text for a refusal, which the default page does not show.
 func render(w http.ResponseWriter, r *http.Request, p page.Page) {
-	if p.Kind == page.Denied {
-		p.Text = fmt.Sprintf("Access denied: reason=%s error=%s", r.FormValue("error_description"), r.FormValue("error"))
+	if p.Kind == page.Denied && p.ProviderMessage != "" {
+		p.Text += fmt.Sprintf(" %s says: %s", p.Provider, p.ProviderMessage)
 	}
 	p.Render(w, r)
 }

@@ -106,7 +106,7 @@ func TestTheProvidersOwnWords(t *testing.T) {
 	b := s.Browser()
 	denied := url.Values{"error": {"access_denied"}, "error_description": {"<b>user refused</b>"}}
 	path := signIn(t, b, "github", denied)
-	b.Get(path, http.StatusForbidden, "Access denied: reason=&lt;b&gt;user refused&lt;/b&gt; error=access_denied")
+	b.Get(path, http.StatusForbidden, "GitHub says: &lt;b&gt;user refused&lt;/b&gt;")
 	// Nothing is shown for a callback that this browser did not begin.
 	other := s.Browser()
 	other.Get(strings.Replace(path, "state=", "state=x", 1), http.StatusBadRequest, "")

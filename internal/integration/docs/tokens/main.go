@@ -11,10 +11,12 @@ import (
 	"io"
 	"log"
 	"os"
+	"slices"
 
 	_ "modernc.org/sqlite" // the driver "sqlite", which needs no cgo
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/tokenstore/sqlstore"
 )
@@ -36,7 +38,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(move(ctx, store, secrets, tokens), db.Close()); err != nil {
+	kit, err := xsignin.New(xsignin.Config{ // the site's own Config, with OnSignIn if it has that
+		PublicURL: "http://127.0.0.1:8080",
+		OAuth1: xsignin.OAuth1Config{
+			ConsumerKey: os.Getenv("X_CONSUMER_KEY"), ConsumerSecret: os.Getenv("X_CONSUMER_SECRET"),
+		},
+		Secrets: secrets, TokenStore: store,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(move(ctx, kit, tokens), kit.Close(ctx), db.Close()); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -73,27 +85,19 @@ func open(ctx context.Context, file string) (sqlstore.Store, *sql.DB, error) {
 	return store, db, nil
 }
 
-// move seals tokens into store with the first of secrets, which are Config.Secrets. It keeps a
-// token that is already stored, from a sign-in with the kit. Run it before the kit serves
-// visitors: move may overwrite the token of a concurrent sign-in.
-func move(ctx context.Context, store tokenstore.Store, secrets []string, tokens []old) error {
-	var list [][]byte
-	for _, secret := range secrets {
-		list = append(list, []byte(secret))
-	}
-	vault, err := tokenstore.NewVault(store, list...)
-	if err != nil {
-		return err
-	}
+// move stores the tokens. It keeps a token that the kit already has, such as from a sign-in.
+func move(ctx context.Context, kit *xsignin.Kit, tokens []old) error {
 	for _, t := range tokens {
 		// If OnSignIn sets the ID, UserID must be that ID.
-		k := tokenstore.Key{Provider: "x-oauth1", UserID: t.ID, AccountID: t.ID}
-		if _, _, err := vault.Get(ctx, k); err == nil {
-			continue
-		} else if !errors.Is(err, tokenstore.ErrNotFound) {
+		key := xsignin.Key{Provider: "x-oauth1", UserID: t.ID, AccountID: t.ID}
+		accounts, err := kit.Accounts(ctx, key.UserID)
+		if err != nil {
 			return err
 		}
-		if _, err := vault.Put(ctx, k, tokenstore.Token{AccessToken: t.Token, TokenSecret: t.Secret, AccountID: t.ID}); err != nil {
+		if slices.ContainsFunc(accounts, func(a client.Account) bool { return a.Key == key }) {
+			continue
+		}
+		if err := kit.PutToken(ctx, key, tokenstore.Token{AccessToken: t.Token, TokenSecret: t.Secret}); err != nil {
 			return err
 		}
 	}

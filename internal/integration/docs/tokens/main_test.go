@@ -13,7 +13,6 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/integration/docs/visit"
-	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -53,14 +52,21 @@ func TestMovedTokensWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kit.Close(context.Background()) })
-	// The program opens the file in its own way.
+	// The program opens the file in its own way, in another process.
 	moving := func(tokens []old) {
 		t.Helper()
 		store, db, err := open(t.Context(), file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(move(t.Context(), store, []string{key}, tokens), db.Close()); err != nil {
+		other, err := xsignin.New(xsignin.Config{
+			PublicURL: "http://127.0.0.1:8080", Secrets: []string{key}, TokenStore: store,
+			OAuth1: xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(move(t.Context(), other, tokens), other.Close(t.Context()), db.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,9 +105,16 @@ func TestRowsThatLackSomethingAreNamed(t *testing.T) {
 	}
 }
 
-// TestWithoutASecretNothingIsMoved checks an unset variable.
-func TestWithoutASecretNothingIsMoved(t *testing.T) {
-	if err := move(t.Context(), tokenstore.NewMemory(), nil, []old{{"1", "t", "s"}}); err == nil {
+// TestATokenOfTheWrongProtocolIsRefused checks that the error of PutToken ends the program.
+func TestATokenOfTheWrongProtocolIsRefused(t *testing.T) {
+	kit, err := xsignin.New(xsignin.Config{
+		PublicURL: "http://127.0.0.1:8080",
+		OAuth1:    xsignin.OAuth1Config{ConsumerKey: xtest.DefaultConsumerKey, ConsumerSecret: xtest.DefaultConsumerSecret},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := move(t.Context(), kit, []old{{ID: "1", Token: "t"}}); err == nil {
 		t.Error("no error")
 	}
 }

@@ -85,7 +85,8 @@ func site(cfg xsignin.Config) (*app, error) {
 func (a *app) refreshAll(ctx context.Context) (failed error) {
 	err := a.store.Walk(ctx, func(key xsignin.Key) error {
 		if key.Provider == "x" {
-			// Of several processes, only one calls X. The new tokens are stored before any use.
+			// Of several processes, only one calls X. The new tokens are stored before any use,
+			// unless the store is unavailable: see the documentation of package client.
 			failed = errors.Join(failed, a.kit.RefreshToken(ctx, key))
 		}
 		return nil
