@@ -222,9 +222,18 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 }
 
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
-// user is signed in.
+// user is signed in, and if the browser sends sessions of several users: another host of the
+// site may have planted one of them.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
 	_, rec, err := m.find(ctx, r)
+	all, _ := m.tokens(r, nil)
+	for i := 0; err == nil && len(all) > 1 && i < len(all); i++ {
+		var other record
+		other, _, err = m.store.openID(ctx, all[i])
+		if other.signedIn() && other.user.ID != rec.user.ID {
+			return "", false, nil
+		}
+	}
 	return rec.id, rec.signedIn(), err
 }
 
