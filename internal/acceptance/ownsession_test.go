@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -389,5 +393,84 @@ func TestSettingsThatContradictAnOwnSession(t *testing.T) {
 		if _, err := xsignin.New(cfg); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// TestManyCallbacksAtOnceStartOneSession: a browser sends its callback many times at once.
+func TestManyCallbacksAtOnceStartOneSession(t *testing.T) {
+	for _, p := range flows {
+		for _, panics := range []bool{false, true} {
+			t.Run(fmt.Sprint(p.name, ", panics ", panics), func(t *testing.T) {
+				var started, asked atomic.Int32
+				s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
+					started.Add(1)
+					if panics {
+						panic(http.ErrAbortHandler)
+					}
+					startOwn(w, r)
+				}), func(c *xsignin.Config) {
+					c.OnSignIn = func(context.Context, *xsignin.SignIn) error { asked.Add(1); return nil }
+				})
+				b := s.browser()
+				callback := b.Approve(b.Begin(p.login+"?return_to=/photos"), xtest.DefaultUserID)
+				u, err := url.Parse(callback)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cookies := b.Jar.Cookies(u)
+				var all sync.WaitGroup
+				var sessions atomic.Int32
+				for range 40 {
+					all.Go(func() {
+						defer func() { _ = recover() }()
+						r := httptest.NewRequest(http.MethodGet, callback, http.NoBody)
+						for _, c := range cookies {
+							r.AddCookie(c)
+						}
+						w := httptest.NewRecorder()
+						s.Mux.ServeHTTP(w, r)
+						for _, c := range w.Result().Cookies() {
+							if c.Name == ownCookie {
+								sessions.Add(1)
+							}
+						}
+					})
+				}
+				all.Wait()
+				want := int32(1)
+				if panics {
+					want = 0
+				}
+				calls := s.X.Count(http.MethodPost, "/2/oauth2/token") + s.X.Count(http.MethodPost, "/oauth/access_token")
+				if started.Load() != 1 || asked.Load() != 1 || calls != 1 || sessions.Load() != want {
+					t.Errorf("Success was called %d times, OnSignIn %d times, X %d times, %d sessions", started.Load(), asked.Load(), calls, sessions.Load())
+				}
+			})
+		}
+	}
+}
+
+// TestATokenThatIsNotKeptServesManySignInsAtOnce: none takes the token away from another.
+func TestATokenThatIsNotKeptServesManySignInsAtOnce(t *testing.T) {
+	var s *site
+	s = newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := xsignin.User(r.Context())
+		if accounts, err := s.Kit.Accounts(r.Context(), user.ID); err != nil || len(accounts) != 1 {
+			t.Errorf("tokens %v, %v", accounts, err)
+		}
+		startOwn(w, r)
+	}), func(c *xsignin.Config) { c.TokenStore = nil })
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 30 {
+				b := s.browser()
+				b.Get(b.Approve(b.Begin("/auth/login/x-oauth1"), xtest.DefaultUserID))
+			}
+		})
+	}
+	all.Wait()
+	if accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(accounts) != 0 {
+		t.Errorf("tokens %v, %v", accounts, err)
 	}
 }
