@@ -169,8 +169,8 @@ type Advanced struct {
 	// RefreshBefore is how long before its expiry a token is refreshed, by default 5 minutes.
 	RefreshBefore time.Duration
 	// Timeout limits one login, callback or logout, by default to 10 seconds. Undoing what a
-	// failed one has saved takes up to 5 seconds more. The WriteTimeout of the http.Server
-	// and the timeouts of proxies must be longer.
+	// failed one has saved takes up to 5 seconds more. The timeouts of proxies must be longer.
+	// If the http.Server has a WriteTimeout, X gets at most two fifths of it.
 	Timeout time.Duration
 }
 

@@ -51,14 +51,22 @@ func TestNewTellsEveryFault(t *testing.T) {
 		{"a secret without its id", func(c *xsignin.Config) { c.ClientID, c.ClientSecret = "", "s" }, []string{"ClientSecret is set without ClientID", "no way to sign in"}},
 		{"a secret with a comma", func(c *xsignin.Config) { c.Secrets[0] += "," + c.Secrets[0] }, []string{"Config.Secrets[0] has a comma", "separate secrets by spaces"}},
 		{"a secret with its quotation marks", func(c *xsignin.Config) { c.Secrets[0] = `"` + c.Secrets[0] + `"` }, []string{"Config.Secrets[0] has a quotation mark"}},
+		{"a client id in quotation marks", func(c *xsignin.Config) { c.ClientID = `"id"` }, []string{"xsignin: Config.ClientID has quotation marks"}},
+		{"a client secret in quotation marks", func(c *xsignin.Config) { c.ClientSecret = "'secret'" }, []string{"xsignin: Config.ClientSecret has quotation marks"}},
+		{"a client secret with a line break", func(c *xsignin.Config) { c.ClientSecret = "secret\n" }, []string{"xsignin: Config.ClientSecret has blanks"}},
+		{"a client secret with a byte order mark", func(c *xsignin.Config) { c.ClientSecret = "\ufeffsecret" }, []string{"xsignin: Config.ClientSecret has blanks or other characters"}},
+		{"a consumer key in quotation marks", func(c *xsignin.Config) {
+			c.OAuth1 = xsignin.OAuth1Config{ConsumerKey: "`key`", ConsumerSecret: `"secret"`}
+		}, []string{"xsignin: Config.OAuth1.ConsumerKey has quotation marks", "xsignin: Config.OAuth1.ConsumerSecret has quotation marks"}},
+		{"the scopes in one element", func(c *xsignin.Config) { c.Scopes = []string{"tweet.read users.read"} }, []string{"xsignin: Config.Scopes[0] is not one scope"}},
 		{"two secrets in one", func(c *xsignin.Config) { c.Secrets[0] += " " + c.Secrets[0] }, []string{"Config.Secrets[0] has a space", "xsignin.ParseSecrets"}},
 		{"a host that is not ASCII", func(c *xsignin.Config) { c.PublicURL = "https://b\u00fccher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
 		{"a host that is not ASCII, escaped", func(c *xsignin.Config) { c.PublicURL = "https://b%C3%BCcher.example" }, []string{"Config.PublicURL has the host", "xn--"}},
-		{"any host", func(c *xsignin.Config) { c.PublicURL = "https://*.site.example" }, []string{`Config.PublicURL has the host "*.site.example"`, "write one host"}},
-		{"two hosts", func(c *xsignin.Config) { c.PublicURL = "https://site.example,www.site.example" }, []string{"write one host"}},
-		{"a port that is none", func(c *xsignin.Config) { c.PublicURL = "https://site.example:65536" }, []string{"write one host"}},
-		{"a port that is missing", func(c *xsignin.Config) { c.PublicURL = "https://site.example:" }, []string{"write one host"}},
-		{"an interface of IPv6", func(c *xsignin.Config) { c.PublicURL = "https://[fe80::1%25eth0]" }, []string{"write one host"}},
+		{"any host", func(c *xsignin.Config) { c.PublicURL = "https://*.site.example" }, []string{`Config.PublicURL has the host "*.site.example"`, "write the name of the site"}},
+		{"two hosts", func(c *xsignin.Config) { c.PublicURL = "https://site.example,www.site.example" }, []string{"write the name of the site"}},
+		{"a port that is none", func(c *xsignin.Config) { c.PublicURL = "https://site.example:65536" }, []string{"write a port"}},
+		{"a port that is missing", func(c *xsignin.Config) { c.PublicURL = "https://site.example:" }, []string{"write a port"}},
+		{"an interface of IPv6", func(c *xsignin.Config) { c.PublicURL = "https://[fe80::1%25eth0]" }, []string{"write fe80::1"}},
 		{"an access type that X does not have", func(c *xsignin.Config) {
 			c.OAuth1 = xsignin.OAuth1Config{ConsumerKey: "k", ConsumerSecret: "s", AccessType: "all"}
 		}, []string{"xsignin: Config.OAuth1.AccessType"}},
@@ -92,6 +100,10 @@ func TestNewTellsEveryFault(t *testing.T) {
 			c.Session.Manager = hashing()
 			c.Session.Manager.Lifetime = 0
 		}, []string{"xsignin: Config.Session.Manager.Lifetime is 0s"}},
+		{"the login as the home", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "/auth/login" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path", "not one of the sign-in itself"}},
+		{"the login below a path as the home", func(c *xsignin.Config) {
+			c.PublicURL, c.Paths.DefaultReturnTo = "https://site.example/app", "/app/auth/login/x?a"
+		}, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path"}},
 		{"a home elsewhere", func(c *xsignin.Config) { c.Paths.DefaultReturnTo = "//evil.example" }, []string{"xsignin: Config.Paths.DefaultReturnTo must be a path on this site", `"//evil.example"`}},
 		{"an API with a version", func(c *xsignin.Config) { c.X.APIURL = "https://api.x.com/2" }, []string{"xsignin: Config.X.APIURL has a path", "write https://api.x.com"}},
 		{"two kinds of sessions", func(c *xsignin.Config) { c.Session.Manager, c.Session.Store = scs.New(), memstore.New() }, []string{"Config.Session.Manager has its own"}},
@@ -144,6 +156,75 @@ func TestNewTellsEveryFault(t *testing.T) {
 	}
 	if _, err := xsignin.New(good()); err != nil {
 		t.Errorf("the good one: %v", err)
+	}
+}
+
+// TestAPublicURLIsWrittenAsBrowsersWriteIt: browsers and X compare addresses to the letter.
+func TestAPublicURLIsWrittenAsBrowsersWriteIt(t *testing.T) {
+	const host, path, port, shape = "has the host", "has the path", "write a port", "must be"
+	for _, tt := range []struct{ public, want string }{
+		{"https://site.example", ""},
+		{"HTTPS://site.example", ""},
+		{"https://site.example.", ""},
+		{"https://my_site.example:8443/", ""},
+		{"https://site.example:443", ""},
+		{"https://xn--bcher-kva.example", ""},
+		{"https://1st.example", ""},
+		{"https://site.example/@acme", ""},
+		{"https://site.example/%40acme/", ""},
+		{"https://site.example/caf\u00e9", ""},
+		{"https://site.example/a=b,c", ""},
+		{"https://site.example/a;b", path},
+		{"https://192.0.2.1", ""},
+		{"https://[2001:db8::1]:8443", ""},
+		{"https://b\u00fccher.example", host},
+		{"https://b%C3%BCcher.example", host},
+		{"https://site\u3002example", host},
+		{"https://\uff53ite.example", host},
+		{"https://$HOST", host},
+		{"https://*.site.example", host},
+		{"https://a.example,b.example", host},
+		{"https://site..example", host},
+		{"https://.site.example", host},
+		{"https://" + strings.Repeat("a", 64) + ".example", host},
+		{"https://127.1", host},
+		{"https://2130706433", host},
+		{"https://0x7f000001", host},
+		{"https://0177.0.0.1", host},
+		{"https://256.0.0.1", host},
+		{"https://[fe80::1%25eth0]:8080", "write fe80::1"},
+		{"https://[0:0:0:0:0:0:0:1]", "write ::1"},
+		{"https://[2001:DB8::1]", ""},
+		{"https://[::ffff:127.0.0.1]", "write 127.0.0.1"},
+		{"https://site.example:", port},
+		{"https://site.example:0", port},
+		{"https://site.example:65536", port},
+		{"https://site.example?", shape},
+		{"https://site.example/?", shape},
+		{"https://site.example/#top", shape},
+		{"https:site.example", shape},
+		{"https:/site.example", shape},
+		{" https://site.example", shape},
+		{"https://site.example\n", shape},
+		{`"https://site.example"`, "quotation marks"},
+		{"https://site.example/a ", path},
+		{"https://site.example/a b", path},
+		{"https://site.example/a%2Fb", path},
+		{"https://site.example/a%3Fb", path},
+		{"https://site.example/a%25b", path},
+		{"https://site.example//a", path},
+		{"https://site.example/a/../b", path},
+		{"https://site.example/a/%2e%2e/b", path},
+		{"https://site.example/./", path},
+		{"https://site.example/${PREFIX}", path},
+		{`https://site.example/a\b`, path},
+	} {
+		_, err := xsignin.New(xsignin.Config{
+			PublicURL: tt.public, ClientID: "id", Secrets: []string{strings.Repeat("k", 32)}, Logger: slog.New(slog.DiscardHandler),
+		})
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), "Config.PublicURL") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: %v, want %q", tt.public, err, tt.want)
+		}
 	}
 }
 
@@ -352,11 +433,32 @@ func TestParseSecrets(t *testing.T) {
 		{"", nil, ""},
 		{a, []string{a}, ""},
 		{" " + a + "\n\t" + b + "\n", []string{a, b}, ""},
-		{a + "," + b, nil, "secret 1 has a comma in it (separate secrets by spaces)"},
+		{a + "," + b, nil, "secret 1 has a comma, a semicolon or a bar in it (separate secrets by spaces)"},
 		{a + ", " + b, nil, "secret 1 has a comma"},
 		{`"` + a + `"`, nil, "without quotation marks"},
 		{a + " short", nil, "secret 2 has 5 bytes and needs at least 32"},
 		{" \n", nil, "the value has no secret in it"},
+		{a + "\r\n" + b, []string{a, b}, ""},
+		{a + "\u00a0" + b, []string{a, b}, ""},
+		{a + ";" + b, nil, "secret 1 has a comma, a semicolon or a bar"},
+		{a + "|" + b, nil, "secret 1 has a comma, a semicolon or a bar"},
+		{a + `\n` + b, nil, "written with a backslash"},
+		{a + `\t`, nil, "written with a backslash"},
+		{`["` + a + `","` + b + `"]`, nil, "secret 1 has a comma"},
+		{"'" + a + "'", nil, "without quotation marks"},
+		{"`" + a + "`", nil, "without quotation marks"},
+		{"\u201c" + a + "\u201d", nil, "not printable ASCII"},
+		{"\ufeff" + a, nil, "not printable ASCII"},
+		{a + "\u200b" + b, nil, "not printable ASCII"},
+		{a + "\x00" + b, nil, "not printable ASCII"},
+		{strings.Repeat("\xff", 32), nil, "not printable ASCII"},
+		{"${SECRETS_OF_THE_APPLICATION_FROM_THE_VAULT}", nil, "name of a variable"},
+		{"$SECRETS_OF_THE_APPLICATION_FROM_THE_VAULT", nil, "name of a variable"},
+		{"$(openssl-rand-base64-32-of-the-shell)", nil, "name of a variable"},
+		{"<the-output-of-openssl-rand-base64-32>", nil, "name of a variable"},
+		{"{{secrets.of.the.application.from.vault}}", nil, "name of a variable"},
+		{"$" + a, []string{"$" + a}, ""},
+		{a[1:] + "=", []string{a[1:] + "="}, ""},
 	} {
 		got, err := xsignin.ParseSecrets(tt.value)
 		if !slices.Equal(got, tt.want) || (err == nil) != (tt.err == "") {

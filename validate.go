@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alexedwards/scs/v2/memstore"
@@ -86,8 +87,6 @@ func (c Config) validateSession(refuse func(broken bool, field, problem string))
 var (
 	// hostShape matches a host without a scheme, perhaps with a port and a path.
 	hostShape = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?(/[A-Za-z0-9/._-]*)?$`)
-	// publicHost matches the hosts that browsers open, perhaps with a port.
-	publicHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 	// pathShape matches paths without characters that have a meaning in a ServeMux pattern.
 	pathShape = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 )
@@ -119,12 +118,10 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 	case u.Hostname() == "" || ip.Unmap().IsUnspecified():
 		add("names no host that a browser can open: %q is the address that a server listens on. "+
 			"Write http://localhost:%s during development, and otherwise the name of the site, such as https://example.com", u.Host, port(u))
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		add("must be a scheme, a host and perhaps a path, and nothing else")
-	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
-		add("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
-	case !publicHost.MatchString(u.Host):
-		add("has the host %q, which no browser opens: write one host, such as example.com or example.com:8443", u.Host)
+	case addressFault(u) != "":
+		add("%s", addressFault(u))
 	default:
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 		s.public = u
@@ -132,6 +129,37 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 			add("is the callback and must be the site: write %s", &url.URL{Scheme: u.Scheme, Host: u.Host, Path: site})
 		}
 	}
+}
+
+var (
+	// nameShape matches host names. Browsers take a name that matches numberShape for an IPv4
+	// address, and write it in another way.
+	nameShape   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$`)
+	numberShape = regexp.MustCompile(`(?i)(^|\.)([0-9]+|0x[0-9a-f]*)\.?$`)
+	// sitePath matches decoded paths that all browsers, proxies and servers read alike. The path
+	// of a cookie has no semicolon.
+	sitePath = regexp.MustCompile("^(/[^\\x00-\\x20\"#%/;<>?\\\\^`{|}\\x7f]+)*/*$")
+)
+
+// addressFault says why browsers or X do not have u as it is written, or returns "".
+func addressFault(u *url.URL) string {
+	host, trimmed := u.Hostname(), strings.TrimRight(u.Path, "/")
+	ip, err := netip.ParseAddr(host)
+	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case strings.ContainsFunc(host, func(r rune) bool { return r > '~' }):
+		return fmt.Sprintf("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
+	case err == nil && (ip.Zone() != "" || ip.Is4In6() || ip.String() != strings.ToLower(host)):
+		return fmt.Sprintf("has the address %q, which browsers write in another way: write %s", host, ip.WithZone("").Unmap())
+	case err != nil && (!nameShape.MatchString(host) || numberShape.MatchString(host)):
+		return fmt.Sprintf("has the host %q, which is neither a name nor an address that browsers keep as it is: write the name of the site", host)
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (portErr != nil || port == 0):
+		return fmt.Sprintf("has the host %q, whose port is not valid: write a port from 1 to 65535, or leave it out", u.Host)
+	case !sitePath.MatchString(u.Path) || strings.Contains(strings.ToLower(u.RawPath), "%2f"),
+		trimmed != "" && path.Clean(trimmed) != trimmed:
+		return fmt.Sprintf("has the path %q, which not all browsers and servers read alike: write names between single slashes", u.Path)
+	}
+	return ""
 }
 
 func (s *settings) validateSecrets(faults *configerr.List) {
@@ -172,17 +200,28 @@ func ParseSecrets(value string) ([]string, error) {
 	return secrets, nil
 }
 
+var (
+	placeholder = regexp.MustCompile(`^\$([{(].*|[A-Z_][A-Z0-9_]*)$|^<.*>$|^\{\{.*\}\}$`)
+	escape      = regexp.MustCompile(`\\[nrt]`)
+)
+
 // secretProblem returns what is wrong with a secret, or "".
 func secretProblem(s string) string {
 	switch {
 	case s == "":
 		return "is empty (is its environment variable set? `openssl rand -base64 32` makes a secret)"
-	case strings.Contains(s, ","):
-		return "has a comma in it (separate secrets by spaces)"
+	case strings.ContainsAny(s, ",;|"):
+		return "has a comma, a semicolon or a bar in it (separate secrets by spaces)"
+	case placeholder.MatchString(s):
+		return "is the name of a variable or a placeholder, and not its value (`openssl rand -base64 32` makes a secret)"
+	case escape.MatchString(s):
+		return "has a line break or a tab in it that is written with a backslash (separate secrets by spaces)"
 	case strings.ContainsAny(s, "\"'`"):
 		return "has a quotation mark in it (write the secret without quotation marks)"
 	case strings.ContainsAny(s, " \t\r\n"):
 		return "has a space or a line break in it (split the variable by xsignin.ParseSecrets)"
+	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "has a character in it that is not printable ASCII (write random bytes in base64 or hexadecimal)"
 	case len(s) < seal.MinSecret:
 		return fmt.Sprintf("has %d bytes and needs at least %d (`openssl rand -base64 32` makes a secret)", len(s), seal.MinSecret)
 	}

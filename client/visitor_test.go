@@ -28,7 +28,7 @@ func silent(head string) *http.Transport {
 			b := bufio.NewReader(there)
 			if _, err := http.ReadRequest(b); err == nil {
 				_, _ = io.WriteString(there, head)
-				_, _ = b.ReadByte() // until the client closes the connection
+				_, _ = io.Copy(io.Discard, b) // until the client closes the connection
 			}
 		}()
 		return here, nil
@@ -209,4 +209,46 @@ func TestAnAuthorizationHeaderInAnyCaseIsReplaced(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheVisitorsContextEndsEveryMethod: helpers of http.Client take no context.
+func TestTheVisitorsContextEndsEveryMethod(t *testing.T) {
+	const url = "https://api.test/2/users/me"
+	read := func(resp *http.Response, err error) error {
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		_, err = io.ReadAll(resp.Body)
+		return err
+	}
+	for _, head := range []string{"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nX-"} {
+		for name, call := range map[string]func(c *http.Client) error{
+			"Get":      func(c *http.Client) error { return read(c.Get(url)) },
+			"Post":     func(c *http.Client) error { return read(c.Post(url, "text/plain", strings.NewReader("body"))) },
+			"PostForm": func(c *http.Client) error { return read(c.PostForm(url, map[string][]string{"a": {"b"}})) },
+			"a copy of the client": func(c *http.Client) error {
+				other := &http.Client{Transport: c.Transport}
+				return read(other.Get(url))
+			},
+			"RoundTrip": func(c *http.Client) error {
+				r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, url, http.NoBody)
+				if err != nil {
+					return err
+				}
+				return read(c.Transport.RoundTrip(r))
+			},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				m := silentManager(t, head)
+				visitor, leave := context.WithTimeout(t.Context(), 5*time.Second)
+				defer leave()
+				began := time.Now()
+				err := call(m.Client(visitor, user))
+				if took := time.Since(began); err == nil || took != 5*time.Second {
+					t.Errorf("%s after %.20q: %v after %v", name, head, err, took)
+				}
+			})
+		}
+	}
 }

@@ -47,6 +47,9 @@ func (h *Handlers) Callback(success, failure http.Handler) http.Handler {
 		switch {
 		case err != nil:
 			c.fail(err)
+		case c.found.Ended && c.found.Code == string(page.Denied) && c.query.Get("code")+c.query.Get("oauth_verifier") != "":
+			// The visitor said no, went back to the provider, and agreed.
+			c.fail(c.refused(provider.ErrExpired, "the visitor declined at first"))
 		case c.found.Ended:
 			c.answerAgain(c.outcome())
 		default:
@@ -227,7 +230,7 @@ func parseCallback(r *http.Request) (query url.Values, state string) {
 		}
 		// RFC 6749 section 3.1: no parameter more than once. Some servers name the request token
 		// in two parameters of a denial.
-		if len(query[name]) > 1 || i < 3 && value != "" && value != state {
+		if len(query[name]) > 1 && name != "error_description" || i < 3 && value != "" && value != state {
 			return nil, ""
 		}
 	}

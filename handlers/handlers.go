@@ -172,8 +172,8 @@ func (h *Handlers) validate() error {
 	refuse(c.Pending == nil, "Pending", "is missing: pass session.NewPendingStore")
 	refuse(c.Clients == nil, "Clients", "is missing: pass client.New")
 	refuse(!strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\"), "Path", "must be a path that begins with a slash")
-	refuse(localPath(c.DefaultReturnTo, "", "") == "", "DefaultReturnTo",
-		"must be a path on this site that begins with one slash, such as /start, and is %.200q", c.DefaultReturnTo)
+	refuse(localPath(c.DefaultReturnTo, c.Path, "") == "", "DefaultReturnTo",
+		"must be a path on this site that begins with one slash, such as /start, and not one of the sign-in itself: it is %.200q", c.DefaultReturnTo)
 	public, err := url.PathUnescape(c.PublicPath)
 	refuse(err != nil || public != "" && !strings.HasPrefix(public, "/"), "PublicPath", "must be an escaped path that begins with a slash")
 	refuse(c.Timeout < 0, "Timeout", "must not be negative")
@@ -242,9 +242,18 @@ func private(w http.ResponseWriter) {
 	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
 }
 
-// detached returns a context that ends after Config.Timeout, and not with ctx.
+// detached returns a context that ends after the time for one step, and not with ctx.
 func (h *Handlers) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
+}
+
+// stepTime is Config.Timeout, or less if the server would cut the answer off before: what
+// cannot be answered is not saved. A callback has two steps, the provider and the stores.
+func (h *Handlers) stepTime(ctx context.Context) time.Duration {
+	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
+		return min(h.cfg.Timeout, s.WriteTimeout*2/5)
+	}
+	return h.cfg.Timeout
 }
 
 // tell sends an event about what has begun at begun.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -38,13 +39,19 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		panic("handlers: Login: no provider is called " + name)
 	}
 	return h.handler(func(c *call) {
-		query := c.r.URL.Query()
+		// A semicolon is a character like others (WHATWG URL). url.ParseQuery drops it.
+		query, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 		c.provider, c.failure = name, failure
-		back := c.wayBack(query)
+		back := h.ownPath(c.wayBack(query))
 		c.returnTo = h.local(back)
-		if n := max(len(back), len(c.returnTo)); n > visitorpath.MaxReturnTo {
+		if len(c.returnTo) > visitorpath.MaxReturnTo { // encoding makes it longer
 			c.returnTo = h.cfg.DefaultReturnTo
-			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path is too long and was dropped", "provider", name, "bytes", n, "limit", visitorpath.MaxReturnTo)
+		}
+		// A Referer that is one of the kit's own pages is no loss.
+		lost := query.Get("return_to") != "" || err != nil || len(back) > visitorpath.MaxReturnTo
+		if lost && back != c.returnTo && c.returnTo == h.cfg.DefaultReturnTo {
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads to another site or to the sign-in itself",
+				"provider", name, "bytes", len(back), "limit", visitorpath.MaxReturnTo)
 		}
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
@@ -76,6 +83,9 @@ func (c *call) login(p provider.Provider, test string) {
 		return
 	}
 	redirect, err := c.begin(p)
+	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		err = r.Context().Err() // a store reports that in its own words
+	}
 	if err != nil {
 		c.fail(err)
 		return
@@ -130,7 +140,7 @@ func (c *call) testCookies(step string) bool {
 // begin keeps the pending sign-in, and returns the address of the consent page.
 func (c *call) begin(p provider.Provider) (string, error) {
 	h := c.h
-	ctx, cancel := context.WithTimeout(c.r.Context(), h.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(c.r.Context(), h.stepTime(c.r.Context()))
 	defer cancel()
 	var opt provider.Options
 	if h.cfg.LoginOptions != nil {

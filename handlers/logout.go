@@ -7,7 +7,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dghubble/gologin/v2"
@@ -52,11 +54,12 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			return
 		}
 		back := h.local(r.PostFormValue("return_to"))
-		err = c.signOut(everywhere)
+		if err = c.signOut(everywhere); err != nil {
+			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
+		}
 		switch {
 		case r.Context().Err() != nil: // w may belong to another request already
 		case err != nil:
-			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 			if failure == nil {
 				c.problem("sign_out_failed", logout)
 				return
@@ -82,6 +85,9 @@ func (c *call) askToSignOut(logout string) {
 	if sessions.UserSessions() != nil {
 		texts = page.ProblemFor(c.named(page.Kind("sign_out_or_everywhere")))
 	}
+	if c.r.Context().Err() != nil {
+		return // c.w may belong to another request already
+	}
 	if err == nil && !ok {
 		texts = page.ProblemFor(page.Kind("signed_out"))
 		logout, home = home, ""
@@ -96,6 +102,9 @@ func (c *call) askToSignOut(logout string) {
 func everywhere(r *http.Request) (bool, error) {
 	// FormValue alone takes a form that broke off, or is too large, for an empty one.
 	err := r.ParseForm()
+	if _, query := url.ParseQuery(r.URL.RawQuery); query != nil && err != nil && err.Error() == query.Error() && !strings.Contains(r.URL.RawQuery, "everywhere") {
+		err = nil // a fault in what does not matter
+	}
 	if err == nil {
 		err = r.ParseMultipartForm(64 << 10)
 	}

@@ -23,12 +23,14 @@ func (h *Handlers) Session() http.Handler {
 	h.needSessions("Session")
 	return h.handler(func(c *call) {
 		user, ok, err := h.cfg.Sessions.Load(c.w, c.r)
-		if err != nil {
+		switch {
+		case c.r.Context().Err() != nil: // c.w may belong to another request already
+		case err != nil:
 			h.cfg.Logger.ErrorContext(c.r.Context(), "xsignin: session not read", "err", err)
 			h.cfg.Pages.Write(c.w, c.r, page.ProblemFor(page.Kind("temporary")))
-			return
+		default:
+			c.sessionIs(user, ok)
 		}
-		c.sessionIs(user, ok)
 	}, http.MethodGet, http.MethodHead)
 }
 

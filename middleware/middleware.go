@@ -107,10 +107,11 @@ func New(cfg Config) (*Middleware, error) {
 	return &Middleware{cfg: cfg}, nil
 }
 
-// logStoreError logs an error of a store. If the visitor left, that is not an error.
+// logStoreError logs an error of a store. If the visitor left, that is not an error, in
+// whatever words the store reports it.
 func (m *Middleware) logStoreError(r *http.Request, message string, err error) {
 	level := slog.LevelError
-	if errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled) {
+	if errors.Is(r.Context().Err(), context.Canceled) {
 		level = slog.LevelDebug
 	}
 	m.cfg.Logger.Log(r.Context(), level, "xsignin: "+message, "err", err)

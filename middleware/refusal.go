@@ -55,7 +55,9 @@ func (m *Middleware) problemAt(provider string, kind page.Kind) page.Problem {
 func (m *Middleware) refuse(r *http.Request, p page.Problem) *refusal {
 	f := &refusal{status: p.Status, header: http.Header{"Cache-Control": {"no-store"}}, problem: p, pages: m.cfg.Pages}
 	switch requestkind.Of(r) {
-	case requestkind.PageLoad, requestkind.Form, requestkind.Frame, requestkind.Office:
+	case requestkind.Frame:
+		f.target, f.person = "_top", true // any other page refuses frames
+	case requestkind.PageLoad, requestkind.Form, requestkind.Office:
 		f.person = true
 	}
 	return f
@@ -80,7 +82,6 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 		m.cfg.OnRedirect(r)
 	case requestkind.Frame:
 		returnTo = m.referer(r, returnTo)
-		f.target = "_top"
 	case requestkind.Office:
 		// With any other status the program shows an error. With 200 it opens the address in
 		// the browser.
@@ -99,6 +100,10 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	case requestkind.Boosted:
 		redirect = "HX-Redirect"
 	default:
+		returnTo = ""
+	}
+	if n := len(returnTo); n > visitorpath.MaxReturnTo {
+		m.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "bytes", n, "limit", visitorpath.MaxReturnTo)
 		returnTo = ""
 	}
 	f.problem.LoginURL = loginURL(login, returnTo, scopes)
@@ -128,11 +133,10 @@ func (m *Middleware) loginLoop(r *http.Request) *refusal {
 	return f
 }
 
-// loginURL returns login with the parameters return_to and scope. The login checks returnTo,
-// and drops one that is too long.
+// loginURL returns login with the parameters return_to and scope. The login checks returnTo.
 func loginURL(login, returnTo string, scopes []string) string {
 	q := url.Values{}
-	if returnTo != "" && len(returnTo) <= visitorpath.MaxReturnTo {
+	if returnTo != "" {
 		q.Set("return_to", returnTo)
 	}
 	if len(scopes) > 0 {

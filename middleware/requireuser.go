@@ -8,6 +8,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/internal/requestctx"
+	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
 )
 
@@ -89,7 +90,7 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 
 // isForeignSocket reports whether a page of another origin sent the WebSocket handshake r.
 func (m *Middleware) isForeignSocket(r *http.Request) bool {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	if !requestkind.IsWebSocket(r) {
 		return false
 	}
 	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")

@@ -32,8 +32,8 @@ var layout = sync.OnceValue(func() *template.Template {
 // stay in the browser's history.
 const follow = `location.replace(document.getElementById("follow").href)`
 
-// policy allows the page's own style, forms to its own site and, if p.Follow is set, the
-// script that follows the link.
+// policy allows the page's own style, forms to its own site, which may redirect to others by
+// https, and the script that follows the link if p.Follow is set.
 func policy(p Page, style string) string {
 	policy := "default-src 'none'; style-src " + hash(style)
 	if p.Follow {
@@ -43,7 +43,11 @@ func policy(p Page, style string) string {
 	if p.Target == "_top" {
 		ancestors = "'self'"
 	}
-	return policy + "; form-action 'self'; base-uri 'none'; frame-ancestors " + ancestors
+	action := "'self'"
+	if p.Post { // Chromium applies it to the redirect after the form, such as that of LoggedOut
+		action = "'self' https:"
+	}
+	return policy + "; form-action " + action + "; base-uri 'none'; frame-ancestors " + ancestors
 }
 
 // hash is the name of a text in a policy.

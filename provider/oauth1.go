@@ -67,6 +67,9 @@ func NewOAuth1(cfg OAuth1Config) (Provider, error) {
 func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.credential("ConsumerKey", cfg.ConsumerKey, true)
 	c.credential("ConsumerSecret", cfg.ConsumerSecret, true)
+	if !canSign() {
+		c.fault("ConsumerKey", "cannot be used: OAuth 1.0a signs with HMAC-SHA1, which GODEBUG=fips140=only forbids: use OAuth 2.0, or GODEBUG=fips140=on")
+	}
 	if cfg.CallbackURL != "oob" {
 		c.address("CallbackURL", cfg.CallbackURL)
 	}
@@ -95,6 +98,13 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	}}
 	s.send = o.sign
 	return o, nil
+}
+
+// canSign reports whether this process allows HMAC-SHA1. crypto/hmac panics otherwise.
+func canSign() (ok bool) {
+	defer func() { ok = recover() == nil }()
+	_, err := (&oauth1.HMACSigner{}).Sign("", "")
+	return err == nil
 }
 
 // Begin implements [Provider]. It makes one call, for a request token (RFC 5849, section

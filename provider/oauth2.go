@@ -108,7 +108,7 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 		endpoints, user, dead = rows("X, tokens by OAuth 2.0"), rows("X, the user by OAuth 2.0"), nil
 	}
 	cfg.Scopes, cfg.IdentityScopes = unique(cfg.Scopes), unique(cfg.IdentityScopes)
-	s := c.service(cfg, slices.Concat(meanings(cfg.Codes), endpoints), user, dead...)
+	s := c.service(cfg, slices.Concat(c.codes(cfg.Codes), endpoints), user, dead...)
 	if s == nil {
 		return nil, c.Err()
 	}

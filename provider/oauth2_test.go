@@ -540,6 +540,8 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 	who := func(context.Context, *http.Client) (provider.User, error) { return provider.User{}, nil }
 	for field, change := range map[string]func(*provider.OAuth2Config){
 		"Name":           func(c *provider.OAuth2Config) { c.Name = ".reserved" },
+		"FetchUser":      func(c *provider.OAuth2Config) { c.FetchUser = who },
+		"Codes":          func(c *provider.OAuth2Config) { c.Codes = map[string]error{"1": errors.New("mine")} },
 		"APIURL":         func(c *provider.OAuth2Config) { c.FetchUser, c.UserURL, c.User = who, "", nil },
 		"UserURL":        func(c *provider.OAuth2Config) { c.UserURL = "http://api.example/user" },
 		"AuthorizeURL":   func(c *provider.OAuth2Config) { c.AuthorizeURL += "?state=1" },
@@ -556,16 +558,5 @@ func TestOAuth2ConfigurationFaults(t *testing.T) {
 		if _, err := newOAuth2(cfg); err == nil || !strings.HasPrefix(err.Error(), "provider: OAuth2Config."+field) {
 			t.Errorf("%s: %v", field, err)
 		}
-	}
-}
-
-// TestACodeWithoutAMeaningIsARefusal: it must never pass for a success.
-func TestACodeWithoutAMeaningIsARefusal(t *testing.T) {
-	s := newServer(t)
-	o := s.oauth2(t, func(c *provider.OAuth2Config) { c.Codes = map[string]error{"odd": nil} })
-	s.reply("/2/oauth2/token", 400, `{"error":"odd"}`)
-	_, _, err := signIn2(t, o)
-	if e := failed(t, err, provider.ErrRefused); e.Reason != provider.ReasonOther {
-		t.Errorf("error is %v", err)
 	}
 }

@@ -132,15 +132,23 @@ func (c *checker) scopes(field string, scopes []string) {
 	}
 }
 
-// meanings returns the rules for the configured codes.
-func meanings(codes map[string]error) (rules []rule) {
+// kinds are the errors that a configured code may mean.
+var kinds = []error{
+	ErrDenied, ErrExpired, ErrNotAllowed, ErrAccountRefused, ErrRateLimited, ErrRefused, ErrTokenRefused, ErrUnavailable,
+}
+
+// codes returns the rules for the configured codes.
+func (c *checker) codes(codes map[string]error) (rules []rule) {
 	for code, means := range codes {
 		v := verdict{kind: means}
 		if e := (*Error)(nil); errors.As(means, &e) {
 			v = verdict{e.Kind, e.Reason}
 		}
-		if v.kind = cmp.Or(v.kind, ErrRefused); v.kind == ErrRefused {
+		if v.kind == ErrRefused {
 			v.reason = cmp.Or(v.reason, ReasonOther)
+		}
+		if !slices.Contains(kinds, v.kind) {
+			c.fault("Codes", "maps %q to an error that is not one of this package's kinds", code)
 		}
 		rules = append(rules, rule{Ops: words{"token", "refresh"}, Codes: words{code}, Means: v})
 	}
@@ -177,9 +185,12 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...stri
 func (c *checker) api(cfg OAuth2Config) (*url.URL, map[origin]bool) {
 	var api *url.URL
 	hosts := make(map[origin]bool)
-	if cfg.FetchUser == nil && (cfg.UserURL == "" || cfg.User == nil) {
+	switch {
+	case cfg.FetchUser != nil && (cfg.UserURL != "" || cfg.User != nil):
+		c.fault("FetchUser", "is set beside UserURL or User: leave those out, or FetchUser")
+	case cfg.FetchUser == nil && (cfg.UserURL == "" || cfg.User == nil):
 		c.fault("UserURL", "and User, or FetchUser, are missing: they find the signed-in user")
-	} else if cfg.FetchUser == nil {
+	case cfg.FetchUser == nil:
 		if at := c.address("UserURL", cfg.UserURL); at != nil {
 			hosts[originOf(at)] = true
 			api = &url.URL{Scheme: at.Scheme, Host: at.Host}

@@ -107,6 +107,8 @@ var anywhere = []refusal{
 	{"an app without a project", 403, notEnrolled, provider.ErrRefused, provider.ReasonNotEnrolled, "client-forbidden"},
 	{"no credits", 402, noCredits, provider.ErrRefused, provider.ReasonCredits, "credits"},
 	{"a spending limit", 403, `{"title":"UsageCapExceeded","detail":"x","type":"https://api.x.com/2/problems/usage-capped"}`, provider.ErrRefused, provider.ReasonCredits, "usage-capped"},
+	{"a spent cap", 429, `{"title":"UsageCapExceeded"}`, provider.ErrRefused, provider.ReasonUsageCap, ""},
+	{"credits that are spent, with status 403", 403, `{"title":"CreditsDepleted"}`, provider.ErrRefused, provider.ReasonCredits, ""},
 	{"too many calls", 429, tooMany, provider.ErrRateLimited, "", ""},
 	{"too many calls in old words", 429, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`, provider.ErrRateLimited, "", "88"},
 	{"too many calls at the edge", 429, page, provider.ErrRateLimited, "", ""},
@@ -170,6 +172,7 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 func TestEveryAnswerToACodeHasOneMeaning(t *testing.T) {
 	for _, c := range append([]refusal{
 		{"X's word for a bad code", 400, badCode, provider.ErrExpired, "", "invalid_request"},
+		{"a suspended user", 403, `{"title":"Forbidden","type":"https://api.x.com/2/problems/user-suspended"}`, provider.ErrAccountRefused, "", "user-suspended"},
 		{"another verifier", 400, badVerifier, provider.ErrExpired, "", "invalid_request"},
 		{"the RFC's word for a bad code", 400, `{"error":"invalid_grant"}`, provider.ErrExpired, "", "invalid_grant"},
 		{"another redirect_uri", 400, `{"error":"invalid_request","error_description":"Value passed for the redirect uri did not match."}`, provider.ErrRefused, provider.ReasonCallback, "invalid_request"},

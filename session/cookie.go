@@ -27,11 +27,17 @@ const (
 	defaultName = "xsignin"
 	// pendingInfix is only in the names of pending sign-ins.
 	pendingInfix = "-pending-"
-	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/",
-	// and securePrefix to https.
-	hostPrefix   = "__Host-"
-	securePrefix = "__Secure-"
+	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/".
+	hostPrefix = "__Host-"
 )
+
+// prefixed reports whether a cookie of the name must be Secure, and whether it must have no
+// domain. Browsers ignore the case of these prefixes.
+func prefixed(name string) (secure, host bool) {
+	prefix, _, ok := strings.Cut(strings.ToLower(name), "-")
+	host = ok && prefix == "__host"
+	return host || ok && (prefix == "__secure" || prefix == "__http"), host
+}
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -42,10 +48,11 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 		return
 	}
 	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix)
+	needsSecure, host := prefixed(c.Name)
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+	l.AddIf(needsSecure && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.AddIf(c.Partitioned && !secure, field+"Partitioned", "is true, which browsers refuse without Secure: set it to false")
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
 	l.AddIf(c.Path != "/", field+"Path", "is %q, where the rest of the site does not see the cookie: set it to \"/\"", c.Path)
@@ -130,7 +137,9 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
 	other.Cookie = m.sm.Cookie
-	other.Cookie.Domain = (&url.URL{Host: r.Host}).Hostname()
+	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an address has no parents
+		other.Cookie.Domain = host
+	}
 	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")

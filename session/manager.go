@@ -116,8 +116,8 @@ func New(cfg Config) (*Manager, error) {
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
 	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.AddIf(!cfg.Secure && (strings.HasPrefix(name, hostPrefix) || strings.HasPrefix(name, securePrefix)), "Config.CookieName",
-		"is %q, which browsers refuse without Secure", cfg.CookieName)
+	needsSecure, _ := prefixed(name)
+	faults.AddIf(!cfg.Secure && needsSecure, "Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) 
 // is one store read, and none with a cookie that scs never made. An error means that the store
 // did not answer.
 //
-// If a middleware has put the session into ctx, Get looks only there, and sees a sign-in or
+// If a middleware has put the session into ctx, Get looks there, and sees a sign-in or
 // sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
 // that another request of the session saves within that moment are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
@@ -241,10 +241,13 @@ func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok
 // has a user, or else the first whose record opens. Another host of the site, or an older
 // cookie at a longer path, may put a cookie of the same name in front.
 func (m *Manager) find(ctx context.Context, r *http.Request) (token string, rec record, err error) {
-	if m.loaded(ctx) {
-		return "", record{identity: m.identityIn(ctx)}, nil
-	}
 	all, _ := m.tokens(r, make([]string, 0, maxTokens))
+	if m.loaded(ctx) {
+		i, first := m.identityIn(ctx), m.sm.Token(ctx) // scs's own middleware loads the first of several cookies
+		if i.signedIn() || !slices.ContainsFunc(all, func(t string) bool { return t != first }) {
+			return "", record{identity: i}, nil
+		}
+	}
 	for _, t := range all {
 		found, ok, err := m.store.openID(ctx, t)
 		if err != nil {

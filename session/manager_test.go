@@ -221,6 +221,50 @@ func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
 		"None without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
 			sm.Cookie.SameSite, sm.Cookie.Secure, cfg.PublicURL = http.SameSiteNoneMode, false, ""
 		}, false},
+		"__Host- in lower case": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__host-a", false, ""
+		}, false},
+		"__Host- in lower case with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Domain = "__host-a", "site.example"
+		}, false},
+		"__Secure- in capitals": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__SECURE-a", false, ""
+		}, false},
+		"__Secure- with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Domain = "__Secure-a", "site.example"
+		}, true},
+		"__Http- without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__Http-a", false, ""
+		}, false},
+		"a name that only begins alike": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__Hostess", false, ""
+		}, true},
+		"__Host- and Secure per request over http": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Secure, cfg.SecurePerRequest, cfg.PublicURL = "__Host-a", false, true, "http://site.example"
+		}, false},
+		"Partitioned without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Partitioned, sm.Cookie.Secure, cfg.PublicURL = true, false, ""
+		}, false},
+		"Partitioned":               {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Partitioned = true }, true},
+		"no name":                   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "" }, false},
+		"a name with a semicolon":   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "a;b" }, false},
+		"a name that is not ASCII":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "s\u00e9ance" }, false},
+		"a domain with a dot":       {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = ".site.example" }, true},
+		"a domain in capitals":      {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "SITE.Example" }, true},
+		"a domain with a port":      {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example:8443" }, false},
+		"an address as the domain":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "https://site.example" }, false},
+		"a domain with a dot after": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example." }, false},
+		"a neighbour's domain":      {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "app.site.example" }, false},
+		"a domain that ends alike":  {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "te.example" }, false},
+		"a part of an address": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
+			sm.Cookie.Domain, cfg.PublicURL = "0.2.1", "https://192.0.2.1"
+		}, false},
+		"no path":            {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "" }, false},
+		"a relative path":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "app" }, false},
+		"Strict":             {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = http.SameSiteStrictMode }, false},
+		"None":               {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = http.SameSiteNoneMode }, true},
+		"no SameSite":        {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.SameSite = 0 }, true},
+		"a session cookie":   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Persist = false }, true},
 		"another path":       {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Path = "/app" }, false},
 		"a parent domain":    {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "site.example" }, true},
 		"a foreign domain":   {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Domain = "other.example" }, false},
@@ -241,6 +285,38 @@ func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
 		c.edit(sm, &cfg)
 		if _, err := session.FromSCS(sm, cfg); (err == nil) != c.taken {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNamesOfCookiesThatBrowsersRefuse: prefixes count in any case.
+func TestNamesOfCookiesThatBrowsersRefuse(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		plain, secure bool // taken over http, and over https
+	}{
+		{"", true, true},
+		{"app", true, true},
+		{"__Host-app", false, true},
+		{"__host-app", false, true},
+		{"__Secure-app", false, true},
+		{"__SECURE-app", false, true},
+		{"__Http-app", false, true},
+		{"__Hostess", true, true},
+		{"a b", false, false},
+		{"a=b", false, false},
+		{"a;b", false, false},
+		{"s\u00e9ance", false, false},
+	} {
+		for secure, taken := range map[bool]bool{false: tt.plain, true: tt.secure} {
+			if _, err := session.New(session.Config{CookieName: tt.name, Secure: secure, Logger: quiet()}); (err == nil) != taken {
+				t.Errorf("a session %q, Secure %t: %v", tt.name, secure, err)
+			}
+			_, err := session.NewPendingStore(session.PendingStoreConfig{Name: tt.name, Secure: secure, Secrets: secrets})
+			if (err == nil) != taken {
+				t.Errorf("a pending sign-in %q, Secure %t: %v", tt.name, secure, err)
+			}
 		}
 	}
 }

@@ -86,7 +86,8 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // has started replaces no sign-in of the visitor.
 //
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
-// sixth cookie, which serves one sign-in. So a browser never sends more than 6 KB.
+// sixth cookie, which serves one sign-in: the latest that the visitor has started, or the first
+// of another site. The others return to the default. So a browser never sends more than 6 KB.
 //
 // This process remembers at least the last 100,000 used sign-ins. Another replica, or this one
 // after a restart, may take a saved cookie again. X then refuses its code.
@@ -107,10 +108,11 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	if err != nil {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
-	if cfg.Name != "" && (&http.Cookie{Name: cfg.Name}).Valid() != nil {
-		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which cannot be the name of a cookie", cfg.Name)}
-	}
 	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
+	needsSecure, _ := prefixed(prefix)
+	if (&http.Cookie{Name: prefix}).Valid() != nil || needsSecure && !cfg.Secure {
+		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which browsers refuse as the name of a cookie", cfg.Name)}
+	}
 	if cfg.Secure {
 		prefix = hostPrefix + prefix
 	}
@@ -153,7 +155,7 @@ func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSign
 			p.Pending.Provider, n, maxPendingCookie)
 	}
 	// Another site must not replace the path of the visitor's own sign-in.
-	if !whole && !p.foreign {
+	if _, none := r.Cookie(s.path); !whole && (!p.foreign || none != nil) {
 		s.set(w, s.path, sealText(s.box, s.pathPlace(p), []byte(p.ReturnTo)), pendingLifetime)
 	}
 	s.set(w, p.name, value, pendingLifetime)

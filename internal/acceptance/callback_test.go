@@ -234,3 +234,49 @@ func TestABareEscapeInADenialIsADenial(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsSavedThatTheServerCannotAnswer: after its WriteTimeout an http.Server sends
+// nothing.
+func TestNothingIsSavedThatTheServerCannotAnswer(t *testing.T) {
+	for _, p := range flows {
+		for _, step := range []string{p.first, p.last} {
+			for limit, inTime := range map[time.Duration]bool{0: true, 2 * time.Second: false, 5 * time.Second: false, 15 * time.Second: true} {
+				if step == "" {
+					continue // the login of OAuth 2.0 asks nobody
+				}
+				s := newSite(t)
+				s.Bubble(func() {
+					b := s.browser()
+					b.Client.Transport = served{b.Client.Transport, limit}
+					s.X.Fail(xtest.Fault{Path: step, Delay: 4 * time.Second, Times: 1})
+					began := time.Now()
+					a := b.Get(p.login)
+					if step == p.last {
+						a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID))
+					}
+					if inTime != (a.StatusCode == http.StatusSeeOther) {
+						t.Errorf("%s, WriteTimeout %v: status %d", step, limit, a.StatusCode)
+					}
+					if took := time.Since(began); !inTime && (took >= limit || !strings.Contains(a.Text, "<code>unavailable</code>")) {
+						t.Errorf("%s, WriteTimeout %v: an answer after %v: %s", step, limit, took, a.Text)
+					}
+					time.Sleep(time.Minute)
+					if n := s.SessionCount(); !inTime && (n != 0 || len(s.Tokens.Keys()) != 0) {
+						t.Errorf("%s, WriteTimeout %v: %d sessions, tokens %v", step, limit, n, s.Tokens.Keys())
+					}
+				})
+			}
+		}
+	}
+}
+
+// served gives requests the context of a server with a WriteTimeout.
+type served struct {
+	http.RoundTripper
+	writeTimeout time.Duration
+}
+
+func (s served) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: s.writeTimeout})
+	return s.RoundTripper.RoundTrip(r.WithContext(ctx))
+}

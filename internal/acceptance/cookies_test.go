@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,4 +73,46 @@ func TestTheCookieTestLeavesNoCookie(t *testing.T) {
 	if a := b.Get("/auth/login?cookie_test=2"); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("the cookie is still there: status %d", a.StatusCode)
 	}
+}
+
+// TestTheWayBackSurvivesBlockedCookies: the return path, the scopes and the provider stay. A
+// client that shows no pages gets no test of cookies.
+func TestTheWayBackSurvivesBlockedCookies(t *testing.T) {
+	again := regexp.MustCompile(`<a class="key" href="([^"]*)"`)
+	for _, login := range []string{
+		"/auth/login?cookie_test=2&return_to=/deep?a%3Db", "/auth/login/x-oauth1?cookie_test=2&return_to=/deep",
+		"/auth/login?cookie_test=2&return_to=/deep&scope=tweet.write", "/auth/login?cookie_test=2&return_to=//evil.example", "/auth/login/x-oauth1?cookie_test=2",
+	} {
+		s := newSite(t)
+		s.Kit.RequireScopes("tweet.write")
+		b := s.browser()
+		a := b.Get(login)
+		s.isFailurePage(a, http.StatusBadRequest, "cookies_blocked")
+		m := again.FindStringSubmatch(a.Text)
+		if m == nil {
+			t.Fatalf("%s: no link in %s", login, a.Text)
+		}
+		back, first := html.UnescapeString(m[1]), strings.Replace(login, "cookie_test=2", "cookie_test=1", 1)
+		first = strings.Replace(first, "&return_to=//evil.example", "", 1)
+		got, err1 := url.Parse(back)
+		want, err2 := url.Parse(first)
+		if err1 != nil || err2 != nil || got.Path != want.Path || got.Query().Encode() != want.Query().Encode() {
+			t.Errorf("%s: the link is %s, want %s", login, back, first)
+		}
+		a = b.Get(b.Get(back).Redirect())
+		if a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID)); b.Who() == "" || a.Redirect() != localOf(want) {
+			t.Errorf("%s: status %d to %q", login, a.StatusCode, a.Redirect())
+		}
+		if a = b.Get(login, "Accept", "application/json"); strings.Contains(a.Text, "cookie_test") {
+			t.Errorf("%s: JSON names the test: %s", login, a.Text)
+		}
+	}
+}
+
+// localOf is where a sign-in leads back to.
+func localOf(login *url.URL) string {
+	if to := login.Query().Get("return_to"); to != "" {
+		return to
+	}
+	return "/"
 }

@@ -2,6 +2,8 @@ package acceptance_test
 
 import (
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -172,6 +174,46 @@ func TestASuccessHandlerCannotMakeTheCookieCacheable(t *testing.T) {
 		}
 		if len(a.Cookies()) == 0 || mayBeReused(a.Header) {
 			t.Errorf("LoadAndSave %t: %d cookies with Cache-Control %q", around, len(a.Cookies()), a.Header.Values("Cache-Control"))
+		}
+	}
+}
+
+// TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable: some headers are for shared caches
+// only, and handlers begin an answer in several ways.
+func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
+	long := http.Header{
+		"Cache-Control": {"public, max-age=60", "s-maxage=600"}, "Cdn-Cache-Control": {"max-age=600"}, "Expires": {"Thu, 31 Dec 2099 00:00:00 GMT"},
+		"Surrogate-Control": {"max-age=600"}, "X-Accel-Expires": {"600"}, "Cloudflare-Cdn-Cache-Control": {"max-age=600"}, "Vary": {"Accept"},
+		"X-Dns-Prefetch-Control": {"off"},
+	}
+	for name, begin := range map[string]func(w http.ResponseWriter){
+		"a status":            func(w http.ResponseWriter) { w.WriteHeader(http.StatusCreated) },
+		"a body":              func(w http.ResponseWriter) { _, _ = w.Write([]byte("news")) },
+		"nothing":             func(http.ResponseWriter) {},
+		"a flush":             func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+		"early hints":         func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(http.StatusOK) },
+		"a copy":              func(w http.ResponseWriter) { _, _ = io.Copy(w, strings.NewReader("news")) },
+		"a redirect":          func(w http.ResponseWriter) { w.Header().Set("Location", "/"); w.WriteHeader(http.StatusSeeOther) },
+		"an answer not found": func(w http.ResponseWriter) { http.Error(w, "none", http.StatusNotFound) },
+	} {
+		s := newSite(t, func(c *xsignin.Config) {
+			c.Success = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				maps.Copy(w.Header(), long)
+				begin(w)
+			})
+		})
+		b := s.browser()
+		a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+		if len(a.Cookies()) == 0 || a.Header.Get("Cache-Control") != "no-store" || len(a.Header.Values("Cache-Control")) != 1 {
+			t.Errorf("%s: %d cookies with Cache-Control %q", name, len(a.Cookies()), a.Header.Values("Cache-Control"))
+		}
+		for _, header := range []string{"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Expires"} {
+			if got := a.Header.Get(header); got != "" && name != "an answer not found" {
+				t.Errorf("%s: %s is %q", name, header, got)
+			}
+		}
+		if a.Header.Get("X-DNS-Prefetch-Control") != "off" {
+			t.Errorf("%s: a header of the handler is missing", name)
 		}
 	}
 }

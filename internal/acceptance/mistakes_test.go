@@ -121,7 +121,7 @@ func TestCommonMistakesAreNamed(t *testing.T) {
 		}, []string{"Config.PublicURL has quotation marks", "Config.ClientSecret has quotation marks: write the value without them", "Config.OAuth1.ConsumerKey has quotation marks", "Config.Secrets[0] has a quotation mark"}},
 		{"comma in secrets", func(t *testing.T) string {
 			return ofNew(t, func(c *xsignin.Config) { c.Secrets = []string{secretA + "," + secretB} })
-		}, []string{"Config.Secrets[0] has a comma in it", "separate secrets by spaces"}},
+		}, []string{"Config.Secrets[0] has a comma, a semicolon or a bar in it", "separate secrets by spaces"}},
 		{"kit mounted at /auth without the slash", func(t *testing.T) string {
 			return ofVisits(t, mounted("/auth"))
 		}, []string{"level=ERROR", "the kit has received no request there", "and a slash", "login=/auth/login help", "#login_not_reached"}},

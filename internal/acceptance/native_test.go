@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,9 +53,9 @@ func (f fields) with(pairs ...string) fields {
 
 // code returns the code for a program that userID has allowed at X. The program creates state
 // and verifier itself, and has not called the site before.
-func (s *site) code(userID string) fields {
+func (s *site) code(userID string, verifiers ...string) fields {
 	s.T.Helper()
-	verifier := oauth2.GenerateVerifier()
+	verifier := cmp.Or(append(verifiers, oauth2.GenerateVerifier())...)
 	cfg := oauth2.Config{
 		ClientID: xtest.DefaultClientID, RedirectURL: nativeURI, Scopes: []string{"tweet.read", "users.read", "offline.access"},
 		Endpoint: oauth2.Endpoint{AuthURL: "https://x.com/i/oauth2/authorize"},
@@ -307,6 +308,27 @@ func TestWhatAProgramMustNotSend(t *testing.T) {
 		b := s.browser()
 		if a := b.native(f, "Sec-Fetch-Site", "none", "Content-Type", "application/json; charset=utf-8"); a.StatusCode != http.StatusOK {
 			t.Errorf("status %d, %s", a.StatusCode, a.Text)
+		}
+	}
+}
+
+// TestVerifiersThatXTakes: RFC 7636 has a maximum of 128 characters, which X and its own SDK
+// ignore.
+func TestVerifiersThatXTakes(t *testing.T) {
+	s := nativeSite(t)
+	for name, verifier := range map[string]string{
+		"the shortest":          strings.Repeat("v", 43),
+		"of golang.org/x":       oauth2.GenerateVerifier(),
+		"the longest":           strings.Repeat("v", 128),
+		"one more":              strings.Repeat("v", 129),
+		"of X's SDK":            strings.Repeat("v", 171),
+		"of 96 bytes in base64": strings.Repeat("aB3-_", 26)[:128],
+		"four kilobytes":        strings.Repeat("v", 4<<10),
+		"all characters":        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~",
+	} {
+		b := s.browser()
+		if a := b.native(s.code(xtest.DefaultUserID, verifier), "Content-Type", "Application/JSON; charset=utf-8"); a.StatusCode != http.StatusOK || b.Who() != xtest.DefaultUserID {
+			t.Errorf("%s: status %d, %s", name, a.StatusCode, a.Text)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func TestRequireScopesAnswersByWhoAsks(t *testing.T) {
 		{"fetch", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, "?" + scope},
 		{"JSON", "GET", []string{"Accept", "application/json"}, "?" + scope},
 		{"a script that posts", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, "?" + scope},
-		{"a form of an old browser", "POST", nil, "?" + scope},
+		{"a script of an old browser that posts", "POST", []string{"Accept", "application/json, text/plain, */*"}, "?" + scope},
 		{"an event stream", "GET", []string{"Accept", "text/event-stream"}, "?" + scope},
 		{"a websocket", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade"}, "?" + scope},
 		{"htmx", "GET", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list?p=2"}, "?return_to=%2Flist%3Fp%3D2&" + scope},

@@ -40,11 +40,14 @@ func TestRequireUserAnswersByWhoAsks(t *testing.T) {
 		{"JSON", "GET", []string{"Accept", "application/json"}, 401, "", "", "/auth/login"},
 		{"an event stream", "GET", []string{"Accept", "text/event-stream"}, 401, "", "", "/auth/login"},
 		{"a websocket", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade"}, 401, "", "", "/auth/login"},
-		{"a form of an old browser", "POST", nil, 401, "", "", "/auth/login"},
+		{"a script of an old browser that posts", "POST", []string{"Accept", "application/json, text/plain, */*"}, 401, "", "", "/auth/login"},
 		{"a script that posts", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, 401, "", "", "/auth/login"},
 		{"htmx", "GET", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list?p=2"}, 401, "", "/auth/login?return_to=%2Flist%3Fp%3D2", "/auth/login?return_to=%2Flist%3Fp%3D2"},
 		{"htmx that posts", "POST", []string{"HX-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login?return_to=%2Flist", "/auth/login?return_to=%2Flist"},
 		{"a boosted link", "GET", []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login" + back, "/auth/login" + back},
+		{"htmx that restores a page of the history", "GET", []string{"HX-Request", "true", "HX-History-Restore-Request", "true", "HX-Current-URL", "http://127.0.0.1:8080/list"}, 401, "", "/auth/login" + back, "/auth/login" + back},
+		{"a page load of curl over HTTP/2", "GET", []string{"Upgrade", "h2c", "Connection", "Upgrade, HTTP2-Settings"}, 303, "/auth/login" + back, "", ""},
+		{"JSON:API", "GET", []string{"Accept", "application/vnd.api+json"}, 401, "", "", "/auth/login"},
 		{"htmx that does not say where it is", "GET", []string{"HX-Request", "true"}, 401, "", "/auth/login", "/auth/login"},
 	}
 	s := newSite(t)
@@ -137,8 +140,20 @@ func TestAWebSocketOfAnotherOriginIsRefused(t *testing.T) {
 			t.Errorf("%s %s: status %d, want %d", tt.name, tt.value, a.StatusCode, tt.status)
 		}
 	}
-	if a := b.Get("/me", "Origin", "https://evil.example"); a.StatusCode != http.StatusOK {
-		t.Errorf("not a WebSocket: status %d", a.StatusCode)
+	if a := b.Get("/me", "Upgrade", "h2c, WebSocket", "Origin", "https://evil.example"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a WebSocket among other protocols: status %d", a.StatusCode)
+	}
+	over2 := httptest.NewRequest(http.MethodConnect, "http://127.0.0.1:8080/me", http.NoBody) // RFC 8441
+	over2.Header.Set("Origin", "https://evil.example")
+	over2.AddCookie(&http.Cookie{Name: "xsignin", Value: b.cookieValue("xsignin")})
+	w := httptest.NewRecorder()
+	if s.Kit.RequireUser(http.NotFoundHandler()).ServeHTTP(w, over2); w.Code != http.StatusForbidden {
+		t.Errorf("a WebSocket over HTTP/2: status %d", w.Code)
+	}
+	for _, upgrade := range []string{"", "h2c"} {
+		if a := b.Get("/me", "Upgrade", upgrade, "Origin", "https://evil.example"); a.StatusCode != http.StatusOK {
+			t.Errorf("Upgrade %q: status %d", upgrade, a.StatusCode)
+		}
 	}
 }
 
@@ -208,6 +223,10 @@ func TestEverySpellingOfAPathOfTheKit(t *testing.T) {
 	for path, want := range map[string]int{
 		"/@acme/auth/session": 200, "/%40acme/auth/session": 200, "/@acme/auth/session/": 200, "/@acme//auth//session": 200,
 		"/auth/session": 200, "/auth/session/": 200, "/auth/%73ession": 200, "/auth%2fsession": 404, "/other/auth/session": 404,
+		"/%61uth/session": 200, "/auth/./session": 200, "/auth/x/../session": 200, "/auth/session//": 200, "//auth/session": 200, "/auth/session?": 200,
+		"/%40acme/%61uth/%73ession/": 200, "/auth/login/%78": 303, "/auth/login/x/": 303, "/auth/%6Cogin": 303,
+		"/auth/Session": 404, "/AUTH/session": 404, "/auth/session;a": 404, "/auth/session%20": 404, "/auth/session%00": 404,
+		"/auth/session%2F": 404, "/auth%2Fsession/": 404, "/auth%5Csession": 404, "/auth/session/x": 404, "/auth/login/x/y": 404, "/auth/login%2Fx": 404,
 	} {
 		w := httptest.NewRecorder()
 		s.Kit.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080"+path, http.NoBody))

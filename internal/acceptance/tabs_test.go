@@ -108,3 +108,52 @@ func sizeOfCookies(t *testing.T, b *testkit.Browser, public string) int {
 	}
 	return len(req.Header.Get("Cookie"))
 }
+
+// TestTheCookiesOfManyTabsAreBounded: nginx and Apache refuse a request with 8 KB of headers.
+func TestTheCookiesOfManyTabsAreBounded(t *testing.T) {
+	scopes := []string{"tweet.read", "users.read", "offline.access", "tweet.write", "follows.read", "list.write", "dm.read", "mute.write"}
+	declared := strings.Join(scopes[3:], " ")
+	long := "/" + strings.Repeat("a", 1499)
+	for _, tt := range []struct {
+		name, login string
+		outcome     bool // a part of the sign-ins ends
+		edit        func(*xsignin.Config)
+	}{
+		{"long return paths", "/auth/login?" + url.Values{"return_to": {long}}.Encode(), false, nil},
+		{"OAuth 1.0a with long return paths", "/auth/login/x-oauth1?" + url.Values{"return_to": {long}}.Encode(), false, nil},
+		{"many scopes", "/auth/login?" + url.Values{"scope": {declared}, "return_to": {long}}.Encode(), false, nil},
+		{"many configured scopes", "/auth/login?" + url.Values{"return_to": {long}}.Encode(), false, func(c *xsignin.Config) { c.Scopes = scopes }},
+		{"denials", "/auth/login?" + url.Values{"return_to": {long[:600]}}.Encode(), true, nil},
+		{"a long name", "/auth/login?" + url.Values{"return_to": {long}}.Encode(), false, func(c *xsignin.Config) { c.Session.CookieName = strings.Repeat("n", 60) }},
+		{"tests of cookies", "/auth/login?cookie_test=2&" + url.Values{"return_to": {long}}.Encode(), false, nil},
+	} {
+		s := newSite(t, func(c *xsignin.Config) {
+			c.PublicURL = "https://site.example"
+			if tt.edit != nil {
+				tt.edit(c)
+			}
+		})
+		s.Kit.RequireScopes(scopes...)
+		b := s.browser()
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		for i := range 24 {
+			a := b.Get(tt.login, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", []string{"none", "same-origin", "cross-site"}[i%3])
+			if tt.outcome && i%2 == 0 {
+				denied, err := s.X.Deny(a.Redirect(), xtest.DefaultUserID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Get(denied)
+			}
+			if size := sizeOfCookies(t, b.Browser, s.Public); size > 6<<10 {
+				t.Fatalf("%s: %d bytes of cookies after %d tabs", tt.name, size, i+1)
+			}
+		}
+		if len(b.Cookies()) > 8 {
+			t.Errorf("%s: %v", tt.name, b.Cookies())
+		}
+		if b.Send(http.MethodPost, "/auth/logout", nil); len(b.Cookies()) != 0 {
+			t.Errorf("%s: after the sign-out: %v", tt.name, b.Cookies())
+		}
+	}
+}

@@ -3,7 +3,9 @@ package answer
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"strings"
 )
 
 // Writer sends Status unless its user sends another.
@@ -29,8 +31,12 @@ func (w *Writer) Begin() {
 func (w *Writer) WriteHeader(status int) {
 	// Informational responses come before the final response.
 	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
-	if w.NoStore {
-		w.Header().Set("Cache-Control", "no-store")
+	if h := w.Header(); w.NoStore {
+		// Other headers are for shared caches, which obey them first (RFC 9213).
+		maps.DeleteFunc(h, func(name string, _ []string) bool {
+			return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" || name == "Expires"
+		})
+		h.Set("Cache-Control", "no-store")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -5,6 +5,7 @@ package requestkind
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,11 +43,15 @@ func Of(r *http.Request) Kind {
 	switch {
 	case mode == "navigate":
 		return navigation(r, reads)
-	case h.Get("Hx-Request") == "true" && h.Get("Hx-Boosted") == "true" && reads:
+	case h.Get("Hx-Request") == "true" && reads && (h.Get("Hx-Boosted") == "true" || h.Get("Hx-History-Restore-Request") == "true"):
 		return Boosted
 	case h.Get("Hx-Request") == "true":
 		return HTMX
-	case mode != "" || h.Get("Upgrade") != "" || isXHR(r) || !reads:
+	case mode != "" || IsWebSocket(r) || isXHR(r):
+		return Script
+	case r.Method == http.MethodPost && accepts(r, "text/html"):
+		return Form
+	case !reads:
 		return Script
 	case office(r):
 		return Office
@@ -76,7 +81,8 @@ func IsHTMX(r *http.Request) bool { return Of(r) == HTMX || Of(r) == Boosted }
 
 // isPrefetch reports whether a browser loads a page that the visitor may never open.
 func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+	// Turbo sends X-Sec-Purpose, since scripts cannot set Sec-Purpose.
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz", "X-Sec-Purpose"} {
 		switch value, _, _ := strings.Cut(strings.ToLower(r.Header.Get(name)), ";"); strings.TrimSpace(value) {
 		case "prefetch", "preview", "prerender", "instant":
 			return true
@@ -90,7 +96,7 @@ func isPrefetch(r *http.Request) bool {
 // and prefetches cannot finish a sign-in, and any site can cause them.
 func MaySignIn(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "" || mode == "navigate") && !framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
+	return (mode == "navigate" || mode == "" && !isXHR(r)) && !framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
 }
 
 // ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
@@ -107,7 +113,13 @@ func ShowsPages(r *http.Request) bool {
 func JSON(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	script := (mode != "" && mode != "navigate") || isXHR(r)
-	return !accepts(r, "text/html") && (script || accepts(r, "application/json") || accepts(r, "application/problem+json"))
+	return !accepts(r, "text/html") && (script || accepts(r, "application/json") || accepts(r, "+json"))
+}
+
+// IsWebSocket reports whether r asks for a WebSocket, over HTTP/2 by CONNECT (RFC 8441). Other
+// protocols in Upgrade, such as curl's h2c, come with a page load.
+func IsWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodConnect || strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "websocket")
 }
 
 // isXHR reports whether a script says so. Android's WebView sends the name of its
@@ -129,14 +141,18 @@ func office(r *http.Request) bool {
 	return strings.Contains(agent, "ms-office") || strings.Contains(agent, "msoffice") || strings.Contains(agent, "microsoft office")
 }
 
-// accepts reports whether the Accept header has mediaType with a quality above 0.
+// zeroQuality matches the parameters of a media type that is not wanted.
+var zeroQuality = regexp.MustCompile(`(?i)(^|;)\s*q=0(\.0*)?\s*(;|$)`)
+
+// accepts reports whether the Accept header has mediaType, or one that ends like it if it
+// begins with a plus, with a quality above 0.
 func accepts(r *http.Request, mediaType string) bool {
 	for _, line := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(item, ";")
-			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
-				q := strings.ReplaceAll(strings.ToLower(params), " ", "")
-				return q != "q=0" && q != "q=0.0"
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name == mediaType || mediaType[0] == '+' && strings.HasSuffix(name, mediaType) {
+				return !zeroQuality.MatchString(params)
 			}
 		}
 	}
