@@ -213,6 +213,53 @@ func TestAnAccountMovesBetweenUsersOfAnOwnSession(t *testing.T) {
 	}
 }
 
+// TestOnlyTheBrowserThatBeganStartsASession: the callback of another browser's sign-in calls no
+// Success, also with the state of another sign-in.
+func TestOnlyTheBrowserThatBeganStartsASession(t *testing.T) {
+	for _, p := range flows {
+		for name, state := range map[string]func(mine, theirs string) string{
+			"its own state":                      func(string, string) string { return "" },
+			"the state of this browser":          func(mine, _ string) string { return mine },
+			"another state of the other browser": func(_, theirs string) string { return theirs },
+		} {
+			s := newSite(t, withOwnSession(func(http.ResponseWriter, *http.Request) { t.Errorf("%s, %s: Success was called", p.name, name) }))
+			stranger, visitor := s.browser(), s.browser()
+			callback := stranger.Approve(stranger.Begin(p.login), xtest.DefaultUserID)
+			mine, theirs := visitor.Begin(p.login), stranger.Begin(p.login)
+			if other := state(mine, theirs); other != "" {
+				for _, param := range []string{"state", "oauth_token"} {
+					if value := testkit.Param(t, other, param); value != "" {
+						callback = testkit.Edited(t, callback, param, value)
+					}
+				}
+			}
+			if a := visitor.Get(callback); a.StatusCode != http.StatusBadRequest || len(s.Tokens.Keys()) != 0 {
+				t.Errorf("%s, %s: status %d, tokens %v, body %s", p.name, name, a.StatusCode, s.Tokens.Keys(), a.Text)
+			}
+		}
+	}
+}
+
+// TestDeleteUserOfAnOwnSession: there is no session of the kit to end first.
+func TestDeleteUserOfAnOwnSession(t *testing.T) {
+	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { return nil } // so accounts have owners
+	})
+	for _, p := range flows {
+		s.browser().SignIn(p.login, xtest.DefaultUserID)
+	}
+	if err := s.Kit.DeleteUser(t.Context(), xtest.DefaultUserID); err != nil {
+		t.Error(err)
+	}
+	err := s.Tokens.Walk(t.Context(), func(key xsignin.Key) error {
+		t.Errorf("%v remains", key)
+		return nil
+	})
+	if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke"); err != nil || n == 0 {
+		t.Errorf("%d revocations, %v", n, err)
+	}
+}
+
 // TestSuccessAlsoStartsASessionWithFewerScopes: no other handler could start it.
 func TestSuccessAlsoStartsASessionWithFewerScopes(t *testing.T) {
 	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
