@@ -87,8 +87,13 @@ func (c *call) find() (provider.Provider, error) {
 	return p, nil
 }
 
+// refused is a refusal of the kit. Its detail is for the log: Error.Detail is the provider's.
 func (c *call) refused(kind error, detail string) error {
-	return &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback", Detail: detail}
+	e := &provider.Error{Kind: kind, Provider: c.found.Pending.Provider, Op: "callback"}
+	if detail != "" {
+		e.Err = errors.New(detail)
+	}
+	return e
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
