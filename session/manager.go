@@ -227,14 +227,14 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
 	_, rec, err := m.find(ctx, r)
 	all, _ := m.tokens(r, nil)
-	for i := 0; err == nil && len(all) > 1 && i < len(all); i++ {
+	for i := 0; err == nil && rec.signedIn() && len(all) > 1 && i < len(all); i++ {
 		var other record
 		other, _, err = m.store.openID(ctx, all[i])
 		if other.signedIn() && other.user.ID != rec.user.ID {
 			return "", false, nil
 		}
 	}
-	return rec.id, rec.signedIn(), err
+	return rec.id, err == nil && rec.signedIn(), err
 }
 
 // find finds the session in ctx, or else the one that r's cookies name: the first whose record
