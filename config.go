@@ -91,7 +91,8 @@ type SessionConfig struct {
 	// and keeps no session. Success is required, and starts the application's: see [Config].
 	// The kit then serves login and callback only, [Kit.SignOut] and [Kit.SignOutEverywhere]
 	// return an error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the
-	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken].
+	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken] or
+	// [Kit.DeleteUser].
 	//
 	// The tokens are kept in Config.TokenStore, also if Success fails. If that is not set, a
 	// token is deleted when Success has returned, and is not revoked. At the user's next

@@ -165,27 +165,24 @@ func (c *call) succeed(user provider.User, token tokenstore.Token) {
 // hold keeps the token of key until each sign-in that needs it has called discard.
 func (c *call) hold(key tokenstore.Key) {
 	c.held = key
-	c.h.mu.Lock()
-	defer c.h.mu.Unlock()
+	c.h.holding.Lock()
+	defer c.h.holding.Unlock()
 	c.h.discards[key]++
 }
 
-// discard deletes the token of the sign-in, unless another sign-in needs it.
+// discard deletes the token of the sign-in, unless another sign-in needs it. A sign-in that
+// begins to need it meanwhile waits, and then stores its own.
 func (c *call) discard() {
 	h, key := c.h, c.held
 	if key.UserID == "" {
 		return // nothing was saved
 	}
-	h.mu.Lock()
-	h.discards[key]--
-	needed := h.discards[key] > 0
-	if !needed {
-		delete(h.discards, key)
-	}
-	h.mu.Unlock()
-	if needed {
+	h.holding.Lock()
+	defer h.holding.Unlock()
+	if h.discards[key]--; h.discards[key] > 0 {
 		return
 	}
+	delete(h.discards, key)
 	ctx, cancel := h.detached(c.r.Context())
 	defer cancel()
 	if err := h.cfg.Clients.Discard(ctx, key); err != nil {

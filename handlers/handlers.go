@@ -116,9 +116,11 @@ type Handlers struct {
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
-	mu        sync.Mutex             // guards all below, and the users of each exchange
-	exchanges map[string]*exchange   // those that run, by state
-	discards  map[tokenstore.Key]int // sign-ins that need a token that is not kept
+	mu        sync.Mutex           // guards exchanges, and the users of each
+	exchanges map[string]*exchange // those that run, by state
+
+	holding  sync.Mutex             // guards discards, also while a token is deleted
+	discards map[tokenstore.Key]int // sign-ins that need a token that is not kept
 }
 
 // New validates cfg and returns the handlers. It reports all configuration errors at once.

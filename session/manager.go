@@ -222,10 +222,19 @@ func (m *Manager) Load(w http.ResponseWriter, r *http.Request) (u provider.User,
 }
 
 // SessionID returns the id in the list ([UserSession].ID) of r's session. ok is false if no
-// user is signed in.
+// user is signed in, and if the browser sends sessions of several users: another host of the
+// site may have planted one of them.
 func (m *Manager) SessionID(ctx context.Context, r *http.Request) (id string, ok bool, err error) {
 	_, rec, err := m.find(ctx, r)
-	return rec.id, rec.signedIn(), err
+	all, _ := m.tokens(r, nil)
+	for i := 0; err == nil && rec.signedIn() && len(all) > 1 && i < len(all); i++ {
+		var other record
+		other, _, err = m.store.openID(ctx, all[i])
+		if other.signedIn() && other.user.ID != rec.user.ID {
+			return "", false, nil
+		}
+	}
+	return rec.id, err == nil && rec.signedIn(), err
 }
 
 // find finds the session in ctx, or else the one that r's cookies name: the first whose record

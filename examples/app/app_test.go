@@ -538,6 +538,10 @@ func TestAFormWhoseSessionHasEnded(t *testing.T) {
 	if n := len(x.Posts(xtest.DefaultUserID)); n != before {
 		t.Error("posted")
 	}
+	long := form.press("Post", map[string]any{"text": strings.Repeat("http://a ", maxText)}).want(http.StatusUnauthorized, "The text is too long")
+	if len(long.body) > 2*maxText {
+		t.Errorf("the page has %d bytes", len(long.body))
+	}
 	// The form that was shown again is sent after the sign-in in another tab.
 	late := form.press("Post", map[string]any{"text": "In the end"})
 	late.click("Sign in again").press("Authorize app", nil).want(http.StatusOK, "You are signed in again")
@@ -559,6 +563,7 @@ func TestFormFaults(t *testing.T) {
 		words  string
 	}{
 		"no text":       {nil, http.StatusUnprocessableEntity, "Write something first."},
+		"a long text":   {map[string]any{"text": strings.Repeat("ä", maxText)}, http.StatusRequestEntityTooLarge, "The text is too long"},
 		"one answer":    {map[string]any{"kind": "poll", "text": "Q", "option": []string{"A"}}, http.StatusUnprocessableEntity, "at least two answers"},
 		"long answer":   {map[string]any{"kind": "poll", "text": "Q", "option": []string{strings.Repeat("ä", 26), "B"}}, http.StatusUnprocessableEntity, "at most 25"},
 		"no picture":    {map[string]any{"kind": "picture", "text": "P"}, http.StatusUnprocessableEntity, "Pick a picture."},

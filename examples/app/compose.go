@@ -19,6 +19,8 @@ const (
 	maxOptions = 4
 	maxOption  = 25
 	maxAltText = 1000
+	// maxText is the limit of a text in bytes. X allows 25,000 characters with a subscription.
+	maxText = 100_000
 	// maxForm is the limit of a picture plus the rest of the form.
 	maxForm = maxPicture + 1<<20
 )
@@ -153,6 +155,11 @@ func (f *postForm) fill(w http.ResponseWriter, r *http.Request) int {
 	f.AltText = strings.TrimSpace(r.PostFormValue("alt"))
 	copy(f.Options, r.PostForm["option"])
 	f.Minutes, _ = strconv.Atoi(r.PostFormValue("minutes"))
+	if len(f.Text) > maxText { // anyone may send this form, and its text is counted
+		f.Text = strings.ToValidUTF8(f.Text[:maxText], "")
+		f.fault("text", "The text is too long, and its end is missing. X allows 25,000 characters at most.")
+		return http.StatusRequestEntityTooLarge
+	}
 	return http.StatusOK
 }
 

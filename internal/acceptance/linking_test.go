@@ -114,6 +114,26 @@ func TestALinkBelongsToTheSessionThatBeganIt(t *testing.T) {
 				}
 				return other.Get(callback)
 			}, ""},
+			"a stranger's session is planted at the kit's path": {func(_ *site, mine, other *browser) answer {
+				at, _ := url.Parse(mine.s.Public + "/auth/login")
+				for _, c := range other.Jar.Cookies(at) {
+					if !strings.Contains(c.Name, "-pending-") {
+						mine.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/auth"}})
+					}
+				}
+				return mine.Get(mine.Approve(mine.Begin(login), third))
+			}, ""},
+			"the user's older session is at the kit's path": {func(s *site, mine, _ *browser) answer {
+				at, _ := url.Parse(mine.s.Public + "/auth/login")
+				older := s.browser()
+				older.SignIn(p.login, xtest.DefaultUserID)
+				for _, c := range older.Jar.Cookies(at) {
+					if !strings.Contains(c.Name, "-pending-") {
+						mine.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/auth"}})
+					}
+				}
+				return mine.Get(mine.Approve(mine.Begin(login), third))
+			}, mine},
 			"another site starts the login": {func(_ *site, mine, _ *browser) answer {
 				a := mine.Get(login, "Sec-Fetch-Site", "cross-site")
 				return mine.Get(mine.Approve(a.Redirect(), third))

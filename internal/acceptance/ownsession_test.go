@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,6 +210,53 @@ func TestAnAccountMovesBetweenUsersOfAnOwnSession(t *testing.T) {
 		if moved := a.StatusCode == http.StatusSeeOther; moved != transfer || len(s.tokensOf("user-2")) != len(s.tokensOf("user-1"))^1 {
 			t.Errorf("transfer %t: status %d, tokens %v and %v", transfer, a.StatusCode, s.tokensOf("user-1"), s.tokensOf("user-2"))
 		}
+	}
+}
+
+// TestOnlyTheBrowserThatBeganStartsASession: the callback of another browser's sign-in calls no
+// Success, also with the state of another sign-in.
+func TestOnlyTheBrowserThatBeganStartsASession(t *testing.T) {
+	for _, p := range flows {
+		for name, state := range map[string]func(mine, theirs string) string{
+			"its own state":                      func(string, string) string { return "" },
+			"the state of this browser":          func(mine, _ string) string { return mine },
+			"another state of the other browser": func(_, theirs string) string { return theirs },
+		} {
+			s := newSite(t, withOwnSession(func(http.ResponseWriter, *http.Request) { t.Errorf("%s, %s: Success was called", p.name, name) }))
+			stranger, visitor := s.browser(), s.browser()
+			callback := stranger.Approve(stranger.Begin(p.login), xtest.DefaultUserID)
+			mine, theirs := visitor.Begin(p.login), stranger.Begin(p.login)
+			if other := state(mine, theirs); other != "" {
+				for _, param := range []string{"state", "oauth_token"} {
+					if value := testkit.Param(t, other, param); value != "" {
+						callback = testkit.Edited(t, callback, param, value)
+					}
+				}
+			}
+			if a := visitor.Get(callback); a.StatusCode != http.StatusBadRequest || len(s.Tokens.Keys()) != 0 {
+				t.Errorf("%s, %s: status %d, tokens %v, body %s", p.name, name, a.StatusCode, s.Tokens.Keys(), a.Text)
+			}
+		}
+	}
+}
+
+// TestDeleteUserOfAnOwnSession: there is no session of the kit to end first.
+func TestDeleteUserOfAnOwnSession(t *testing.T) {
+	s := newSite(t, withOwnSession(startOwn), func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error { return nil } // so accounts have owners
+	})
+	for _, p := range flows {
+		s.browser().SignIn(p.login, xtest.DefaultUserID)
+	}
+	if err := s.Kit.DeleteUser(t.Context(), xtest.DefaultUserID); err != nil {
+		t.Error(err)
+	}
+	err := s.Tokens.Walk(t.Context(), func(key xsignin.Key) error {
+		t.Errorf("%v remains", key)
+		return nil
+	})
+	if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke"); err != nil || n == 0 {
+		t.Errorf("%d revocations, %v", n, err)
 	}
 }
 
@@ -427,5 +478,84 @@ func TestSettingsThatContradictAnOwnSession(t *testing.T) {
 		if _, err := xsignin.New(cfg); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// TestManyCallbacksAtOnceStartOneSession: a browser sends its callback many times at once.
+func TestManyCallbacksAtOnceStartOneSession(t *testing.T) {
+	for _, p := range flows {
+		for _, panics := range []bool{false, true} {
+			t.Run(fmt.Sprint(p.name, ", panics ", panics), func(t *testing.T) {
+				var started, asked atomic.Int32
+				s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
+					started.Add(1)
+					if panics {
+						panic(http.ErrAbortHandler)
+					}
+					startOwn(w, r)
+				}), func(c *xsignin.Config) {
+					c.OnSignIn = func(context.Context, *xsignin.SignIn) error { asked.Add(1); return nil }
+				})
+				b := s.browser()
+				callback := b.Approve(b.Begin(p.login+"?return_to=/photos"), xtest.DefaultUserID)
+				u, err := url.Parse(callback)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cookies := b.Jar.Cookies(u)
+				var all sync.WaitGroup
+				var sessions atomic.Int32
+				for range 40 {
+					all.Go(func() {
+						defer func() { _ = recover() }()
+						r := httptest.NewRequest(http.MethodGet, callback, http.NoBody)
+						for _, c := range cookies {
+							r.AddCookie(c)
+						}
+						w := httptest.NewRecorder()
+						s.Mux.ServeHTTP(w, r)
+						for _, c := range w.Result().Cookies() {
+							if c.Name == ownCookie {
+								sessions.Add(1)
+							}
+						}
+					})
+				}
+				all.Wait()
+				want := int32(1)
+				if panics {
+					want = 0
+				}
+				calls := s.X.Count(http.MethodPost, "/2/oauth2/token") + s.X.Count(http.MethodPost, "/oauth/access_token")
+				if started.Load() != 1 || asked.Load() != 1 || calls != 1 || sessions.Load() != want {
+					t.Errorf("Success was called %d times, OnSignIn %d times, X %d times, %d sessions", started.Load(), asked.Load(), calls, sessions.Load())
+				}
+			})
+		}
+	}
+}
+
+// TestATokenThatIsNotKeptServesManySignInsAtOnce: none takes the token away from another.
+func TestATokenThatIsNotKeptServesManySignInsAtOnce(t *testing.T) {
+	var s *site
+	s = newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := xsignin.User(r.Context())
+		if accounts, err := s.Kit.Accounts(r.Context(), user.ID); err != nil || len(accounts) != 1 {
+			t.Errorf("tokens %v, %v", accounts, err)
+		}
+		startOwn(w, r)
+	}), func(c *xsignin.Config) { c.TokenStore = nil })
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 30 {
+				b := s.browser()
+				b.Get(b.Approve(b.Begin("/auth/login/x-oauth1"), xtest.DefaultUserID))
+			}
+		})
+	}
+	all.Wait()
+	if accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(accounts) != 0 {
+		t.Errorf("tokens %v, %v", accounts, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/xtest"
 )
 
 // tells is a provider's server with one answer.
@@ -167,6 +168,25 @@ func TestPagesForAUserOfAnotherProviderNameIt(t *testing.T) {
 		if !strings.Contains(a.Text, want) || x.MatchString(a.Text) {
 			t.Errorf("no %q, or X, in %s", want, a.Text)
 		}
+	}
+}
+
+// TestTheKitsOwnWordsAreNotTheProvidersMessage: they are for the log.
+func TestTheKitsOwnWordsAreNotTheProvidersMessage(t *testing.T) {
+	got := "none"
+	s := newSite(t, func(c *xsignin.Config) {
+		c.Pages.Translate = func(_ *http.Request, p *xsignin.Page) { got = p.ProviderMessage }
+	})
+	b := s.browser()
+	consent := b.Begin("/auth/login")
+	denial, err := s.X.Deny(consent, xtest.DefaultUserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Get(denial)
+	a := b.Get(b.Approve(consent, xtest.DefaultUserID)) // the visitor went back at X
+	if log := s.Log.String(); got != "" || !strings.Contains(log, "declined at first") {
+		t.Errorf("status %d, message %q, log %s", a.StatusCode, got, log)
 	}
 }
 

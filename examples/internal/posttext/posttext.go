@@ -4,6 +4,7 @@ package posttext
 import (
 	"html"
 	"regexp"
+	"strings"
 )
 
 const (
@@ -34,14 +35,15 @@ var (
 // modifiers 2, and any other character 1 or 2. Package twitter-text of X has the rules; combining marks count as if
 // they were composed.
 func Length(text string) int {
-	n, rest := 0, ""
-	last := 0
+	n, last := 0, 0
+	var others strings.Builder // += would copy a long text for each of its links
 	for _, span := range linkPattern.FindAllStringSubmatchIndex(text, -1) {
 		n += linkLength
-		rest += text[last:span[2]]
+		others.WriteString(text[last:span[2]])
 		last = span[3]
 	}
-	rest = emojiPattern.ReplaceAllStringFunc(rest+text[last:], func(string) string {
+	others.WriteString(text[last:])
+	rest := emojiPattern.ReplaceAllStringFunc(others.String(), func(string) string {
 		n += 2
 		return ""
 	})

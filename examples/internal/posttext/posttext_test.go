@@ -1,6 +1,8 @@
 package posttext_test
 
 import (
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/xsignin/xsignin/examples/internal/posttext"
@@ -16,6 +18,19 @@ func TestLengthIsThatOfTheLocalX(t *testing.T) {
 		if n, x := posttext.Length(text), xapi.Length(text); n != want || n != x {
 			t.Errorf("%q: got %d, want %d, and the local X has %d", text, n, want, x)
 		}
+	}
+}
+
+// TestALongTextIsCountedWithFewCopies: a stranger may send a text that has nothing but links.
+func TestALongTextIsCountedWithFewCopies(t *testing.T) {
+	const links = 10_000
+	text := strings.Repeat("http://a ", links)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := posttext.Length(text)
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; n != 24*links || used > 200*uint64(len(text)) {
+		t.Errorf("length %d, %d bytes for a text of %d", n, used, len(text))
 	}
 }
 
