@@ -72,7 +72,8 @@ type Config struct {
 // OAuth1Config configures OAuth 1.0a.
 type OAuth1Config struct {
 	// ConsumerKey and ConsumerSecret are called API key and secret in X's console.
-	ConsumerKey, ConsumerSecret string
+	ConsumerKey    string
+	ConsumerSecret string `json:"-"`
 	// AccessType requests less access than the application has: "read" or "write".
 	AccessType string
 	// AlwaysAsk shows X's consent page at every sign-in (/oauth/authorize). By default X sends
@@ -184,7 +185,15 @@ type (
 	Key = tokenstore.Key
 )
 
-// Format implements [fmt.Formatter]: a Config prints without its secrets.
+// Format implements [fmt.Formatter]: a configuration prints without its secrets.
+func (c OAuth1Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c OAuth1Config) LogValue() slog.Value {
+	return redact.Value("xsignin.OAuth1Config(ConsumerKey %s)", c.ConsumerKey)
+}
+
+// Format implements [fmt.Formatter], as that of OAuth1Config.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].

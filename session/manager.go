@@ -63,7 +63,7 @@ func (c Config) LogValue() slog.Value {
 type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
 	// the manager has been made by [New].
-	Secrets [][]byte
+	Secrets [][]byte `json:"-"`
 	// PublicURL is the address of the site, or empty. With it, FromSCS checks the cookie's
 	// domain, and that the cookie is Secure if PublicURL is https.
 	PublicURL string

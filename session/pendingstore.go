@@ -53,11 +53,19 @@ type PendingSignIn struct {
 	err     error  // why it cannot be used
 }
 
+// Format implements [fmt.Formatter].
+func (s PendingSignIn) Format(f fmt.State, _ rune) { redact.Format(f, s) }
+
+// LogValue implements [slog.LogValuer].
+func (s PendingSignIn) LogValue() slog.Value {
+	return redact.Value("PendingSignIn(%s, ended %t)", s.Pending.Provider, s.Ended)
+}
+
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
 	// newest seals, all open.
-	Secrets [][]byte
+	Secrets [][]byte `json:"-"`
 	// Secure says that the site is reached over https only. The cookies' names then begin with
 	// "__Host-", so that no other host can plant one.
 	Secure bool
