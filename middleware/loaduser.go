@@ -40,8 +40,10 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	if h := w.Header(); found && len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = []string{"private"}
+	if found && r.Context().Err() == nil { // otherwise w may belong to another request
+		if h := w.Header(); len(h["Cache-Control"]) == 0 {
+			h["Cache-Control"] = []string{"private"}
+		}
 	}
 	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.cfg.Sessions, User: u, Clients: m.cfg.Clients})
 	return r.WithContext(ctx), nil
