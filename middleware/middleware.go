@@ -14,6 +14,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -88,7 +89,10 @@ func New(cfg Config) (*Middleware, error) {
 		return nil, err
 	}
 	if cfg.SignInPath == nil {
-		login := cfg.LoginPath
+		login, err := url.PathUnescape(cfg.LoginPath)
+		if err != nil {
+			login = cfg.LoginPath
+		}
 		cfg.SignInPath = func(path string) bool { return path == login || strings.HasPrefix(path, login+"/") }
 	}
 	if cfg.LoginPathOf == nil {
