@@ -143,7 +143,7 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 				if _, err := callMe(s.Kit.ClientFor(key)); !errors.Is(err, xsignin.ErrReauthRequired) {
 					t.Errorf("after Success: %v", err)
 				}
-				if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token"); n != 0 {
+				if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json"); n != 0 {
 					t.Errorf("%d revocations", n)
 				}
 			})
