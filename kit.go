@@ -73,7 +73,7 @@ func (k *Kit) build() error {
 		return err
 	}
 	k.vault = vault
-	cookie := strings.TrimPrefix(own.CookieName, "__Host-")
+	cookie := own.CookieName
 	switch {
 	case own.Disabled:
 	case own.Manager != nil:

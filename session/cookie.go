@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,11 +28,12 @@ const (
 	defaultName = "xsignin"
 	// pendingInfix is only in the names of pending sign-ins.
 	pendingInfix = "-pending-"
-	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/",
-	// and securePrefix to https.
-	hostPrefix   = "__Host-"
-	securePrefix = "__Secure-"
+	// hostPrefix makes browsers hold a cookie to this host, to https and to the path "/".
+	hostPrefix = "__Host-"
 )
+
+// needsSecure matches the names that browsers, which ignore case here, refuse without Secure.
+var needsSecure = regexp.MustCompile(`(?i)^(__(Host|Secure|Http)-)+`)
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -42,9 +44,9 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 		return
 	}
 	secure := c.Secure || cfg.SecurePerRequest
-	host := strings.HasPrefix(c.Name, hostPrefix)
+	host := len(c.Name) >= len(hostPrefix) && strings.EqualFold(c.Name[:len(hostPrefix)], hostPrefix)
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.AddIf(!secure && (host || strings.HasPrefix(c.Name, securePrefix)), field+"Secure",
+	l.AddIf(!secure && needsSecure.MatchString(c.Name), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)

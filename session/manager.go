@@ -116,7 +116,7 @@ func New(cfg Config) (*Manager, error) {
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
 	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	faults.AddIf(!cfg.Secure && (strings.HasPrefix(name, hostPrefix) || strings.HasPrefix(name, securePrefix)), "Config.CookieName",
+	faults.AddIf(!cfg.Secure && needsSecure.MatchString(name), "Config.CookieName",
 		"is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err

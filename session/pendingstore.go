@@ -69,8 +69,8 @@ type PendingStoreConfig struct {
 	// Secure says that the site is reached over https only. The cookies' names then begin with
 	// "__Host-", so that no other host can plant one.
 	Secure bool
-	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
-	// applications on one host need two names.
+	// Name begins the cookies' names, after "__Host-", and without a prefix of its own that
+	// needs Secure. The default is "xsignin". Two applications on one host need two names.
 	Name string
 	// Scopes are those that the application asks for, on all replicas. A cookie names them in
 	// a short form, and others as text.
@@ -118,7 +118,7 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	if cfg.Name != "" && (&http.Cookie{Name: cfg.Name}).Valid() != nil {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which cannot be the name of a cookie", cfg.Name)}
 	}
-	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
+	prefix := cmp.Or(needsSecure.ReplaceAllString(cfg.Name, ""), defaultName) + pendingInfix
 	if cfg.Secure {
 		prefix = hostPrefix + prefix
 	}
