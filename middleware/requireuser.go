@@ -89,8 +89,9 @@ func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []st
 
 // isForeignSocket reports whether a page of another origin sent the WebSocket handshake r.
 func (m *Middleware) isForeignSocket(r *http.Request) bool {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return false
+	upgrade := r.Header.Get("Upgrade")
+	if _, stream := r.Header[":protocol"]; !stream && (upgrade == "" || !strings.Contains(strings.ToLower(upgrade), "websocket")) {
+		return false // :protocol is that of a WebSocket over HTTP/2 (RFC 8441)
 	}
 	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 	if site != "" || origin == "" { // with neither it is not a browser
