@@ -169,9 +169,10 @@ type Advanced struct {
 	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed, by default 5 minutes.
 	RefreshBefore time.Duration
-	// Timeout limits one login, callback or logout, by default to 10 seconds. Undoing what a
-	// failed one has saved takes up to 5 seconds more. The WriteTimeout of the http.Server
-	// and the timeouts of proxies must be longer.
+	// Timeout limits the calls to X of a login or callback, and then OnSignIn with the stores,
+	// by default to 10 seconds each. Undoing what a failed one has saved takes up to 5 seconds
+	// more. A logout waits for X for at most 2 seconds, and for a store for at most 10. The
+	// WriteTimeout of the http.Server and the timeouts of proxies must be longer than all that.
 	Timeout time.Duration
 }
 

@@ -78,7 +78,7 @@ type Config struct {
 	PublicPath string
 	// The next three are those of xsignin.Advanced.
 	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
-	// Timeout limits one login, callback or logout. The default is 10 seconds.
+	// Timeout is that of xsignin.Advanced. The default is 10 seconds.
 	Timeout time.Duration
 
 	Pages   page.Pages       // the texts and the layout of pages
