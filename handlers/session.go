@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 
 	"github.com/xsignin/xsignin/page"
@@ -24,20 +23,15 @@ func (h *Handlers) Session() http.Handler {
 	h.needSessions("Session")
 	return h.handler(func(c *call) {
 		user, ok, err := h.cfg.Sessions.Load(c.w, c.r)
+		if c.ended() {
+			return
+		}
 		if err != nil {
-			level := slog.LevelError
-			if c.ended() {
-				level = slog.LevelDebug
-			}
-			h.cfg.Logger.Log(c.r.Context(), level, "xsignin: session not read", "err", err)
-		}
-		switch {
-		case c.ended():
-		case err != nil:
+			h.cfg.Logger.ErrorContext(c.r.Context(), "xsignin: session not read", "err", err)
 			h.cfg.Pages.Write(c.w, c.r, page.ProblemFor(page.Kind("temporary")))
-		default:
-			c.sessionIs(user, ok)
+			return
 		}
+		c.sessionIs(user, ok)
 	}, http.MethodGet, http.MethodHead)
 }
 

@@ -25,9 +25,8 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 		loaded, err := m.load(w, r)
 		if err != nil {
 			m.logStoreError(r, "session not read; going on without a user", err)
-			loaded = r
 		}
-		if m.isForeignSocket(r) {
+		if err != nil || m.isForeignSocket(r) {
 			loaded = r
 		}
 		next.ServeHTTP(w, loaded)
@@ -44,10 +43,9 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	if found && r.Context().Err() == nil { // otherwise w may belong to another request
-		if h := w.Header(); len(h["Cache-Control"]) == 0 {
-			h["Cache-Control"] = []string{"private"}
-		}
+	// After its end, w may belong to another request.
+	if found && r.Context().Err() == nil && len(w.Header()["Cache-Control"]) == 0 {
+		w.Header()["Cache-Control"] = []string{"private"}
 	}
 	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.cfg.Sessions, User: u, Clients: m.cfg.Clients})
 	return r.WithContext(ctx), nil

@@ -89,9 +89,9 @@ func New(cfg Config) (*Middleware, error) {
 		return nil, err
 	}
 	if cfg.SignInPath == nil {
-		login, err := url.PathUnescape(cfg.LoginPath)
-		if err != nil {
-			login = cfg.LoginPath
+		login := cfg.LoginPath
+		if decoded, err := url.PathUnescape(login); err == nil {
+			login = decoded
 		}
 		cfg.SignInPath = func(path string) bool { return path == login || strings.HasPrefix(path, login+"/") }
 	}

@@ -54,12 +54,7 @@ type PendingSignIn struct {
 }
 
 // Format implements [fmt.Formatter].
-func (s PendingSignIn) Format(f fmt.State, _ rune) { redact.Format(f, s) }
-
-// LogValue implements [slog.LogValuer].
-func (s PendingSignIn) LogValue() slog.Value {
-	return redact.Value("PendingSignIn(%s, ended %t)", s.Pending.Provider, s.Ended)
-}
+func (s PendingSignIn) Format(f fmt.State, _ rune) { redact.Format(f, s.Pending) }
 
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {

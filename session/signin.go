@@ -149,8 +149,7 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 // the same request, the sign-in is undone, and scs's ErrorFunc answers. A Flush before the
 // first Write loses the cookie. Behind another LoadAndSave of the sessions it does nothing.
 //
-// Unlike scs's, it writes nothing when the request's context has ended: a middleware in front
-// may have given the ResponseWriter to another request.
+// Unlike scs's, it writes nothing after the request's context has ended.
 func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.loaded(r.Context()) {
@@ -181,14 +180,14 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 	})
 }
 
-// endingWriter drops what is written after ctx, of the request, has ended.
+// endingWriter drops what is written after ctx, of the request, has ended. A middleware in front
+// may have given the ResponseWriter to another request.
 type endingWriter struct {
 	http.ResponseWriter
 	ctx  context.Context //nolint:containedctx // it lives as long as the request
 	sent bool
 }
 
-// Header implements [http.ResponseWriter].
 func (w *endingWriter) Header() http.Header {
 	if w.ctx.Err() != nil {
 		return http.Header{}
@@ -196,7 +195,6 @@ func (w *endingWriter) Header() http.Header {
 	return w.ResponseWriter.Header()
 }
 
-// WriteHeader implements [http.ResponseWriter].
 func (w *endingWriter) WriteHeader(status int) {
 	if w.ctx.Err() == nil {
 		w.sent = true
@@ -204,7 +202,6 @@ func (w *endingWriter) WriteHeader(status int) {
 	}
 }
 
-// Write implements [http.ResponseWriter].
 func (w *endingWriter) Write(b []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
