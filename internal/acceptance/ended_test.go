@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,11 +23,13 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
+var errAway = errors.New("away")
+
 // slowly has two stores whose next call may be slow, and may then fail.
 type slowly struct {
 	reads, gets, commits slowStore
-	skip                 int // commits that are not slow
-	fails                error
+	skip                 atomic.Int64 // commits that are not slow
+	fails                atomic.Bool
 }
 
 type slowSessionStore struct {
@@ -36,18 +39,18 @@ type slowSessionStore struct {
 
 func (s slowSessionStore) Find(key string) ([]byte, bool, error) {
 	s.reads.wait()
-	if s.fails != nil {
-		return nil, false, s.fails
+	if s.fails.Load() {
+		return nil, false, errAway
 	}
 	return s.Store.Find(key)
 }
 
 func (s slowSessionStore) Commit(key string, b []byte, expiry time.Time) error {
-	if s.skip--; s.skip < 0 {
+	if s.skip.Add(-1) < 0 {
 		s.commits.wait()
 	}
-	if s.fails != nil {
-		return s.fails
+	if s.fails.Load() {
+		return errAway
 	}
 	return s.Store.Commit(key, b, expiry)
 }
@@ -61,8 +64,8 @@ func (s slowTokenStore) Get(ctx context.Context, key tokenstore.Key) (tokenstore
 	if !strings.HasPrefix(key.Provider, ".") {
 		s.gets.wait()
 	}
-	if s.fails != nil {
-		return tokenstore.Entry{}, s.fails
+	if s.fails.Load() {
+		return tokenstore.Entry{}, errAway
 	}
 	return s.Store.Get(ctx, key)
 }
@@ -155,7 +158,7 @@ func endedRequest(t *testing.T, fails bool, method, path, body, slow string) {
 		case "commits": // a sign-in commits once, and LoadAndSave again
 			stores.commits.set(time.Second)
 			if strings.HasPrefix(path, "/auth/callback") {
-				stores.skip = 1
+				stores.skip.Store(1)
 			}
 		default:
 			s.X.Fail(xtest.Fault{Path: slow, Delay: time.Second, Times: 1})
@@ -174,7 +177,7 @@ func endedRequest(t *testing.T, fails bool, method, path, body, slow string) {
 		default:
 		}
 		if fails {
-			stores.fails = errors.New("away")
+			stores.fails.Store(true)
 		}
 		c.end()
 		time.Sleep(2 * time.Minute)
