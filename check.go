@@ -46,7 +46,7 @@ var findingsFile []byte
 
 // checks collects findings.
 type checks struct {
-	settings
+	*settings
 	found []Finding
 }
 

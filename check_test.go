@@ -43,13 +43,14 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		return r
 	}
 	https := func(c *xsignin.Config) { c.PublicURL = "https://site.example" }
-	tests := []struct {
+	type test struct {
 		name    string
 		edit    func(*xsignin.Config)
 		x       func(*xtest.X)
 		request *http.Request
 		want    []string // code, and a word of the fix
-	}{
+	}
+	tests := []test{
 		{"another host", nil, nil, request("http://localhost:8080/"), []string{"public_url_host", "localhost and 127.0.0.1"}},
 		{"another port", nil, nil, request("http://127.0.0.1:9000/"), []string{"public_url_host", "PublicURL"}},
 		{"another host behind a proxy", https, nil, request("http://10.0.0.1/", "X-Forwarded-Host", "www.site.example", "X-Forwarded-Proto", "https"), []string{"public_url_host", "PublicURL"}},
@@ -93,7 +94,6 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"an application's sessions in memory", func(c *xsignin.Config) {
 			c.PublicURL, c.Session.Store, c.Session.Manager = "https://site.example", nil, hashing()
 		}, nil, nil, []string{"memory_stores", "Session.Store"}},
-		{"Redis as a cache", func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, "allkeys-lru", nil} }, nil, nil, []string{"redis_evicts", "maxmemory-policy noeviction"}},
 		{"another server in place of X", func(c *xsignin.Config) {
 			c.X.APIURL = "https://www.site.example"
 			c.X.Transport = answering(http.NotFoundHandler())
@@ -104,6 +104,10 @@ func TestCheckFindsWhatDeploymentsGetWrong(t *testing.T) {
 		{"a time that X refuses", nil, func(x *xtest.X) {
 			x.Fail(xtest.Fault{Path: "/oauth/request_token", Status: 401, Body: `{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}`})
 		}, nil, []string{"clock_skew", "NTP"}},
+	}
+	// Sessions and marks of ended sessions have an expiry, so volatile-* deletes them, too.
+	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "a new one"} {
+		tests = append(tests, test{"Redis with " + policy, func(c *xsignin.Config) { c.TokenStore = evicting{c.TokenStore, policy, nil} }, nil, nil, []string{"redis_evicts", "maxmemory-policy noeviction"}})
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -72,7 +72,8 @@ type Config struct {
 // OAuth1Config configures OAuth 1.0a.
 type OAuth1Config struct {
 	// ConsumerKey and ConsumerSecret are called API key and secret in X's console.
-	ConsumerKey, ConsumerSecret string
+	ConsumerKey    string
+	ConsumerSecret string `json:"-"`
 	// AccessType requests less access than the application has: "read" or "write".
 	AccessType string
 	// AlwaysAsk shows X's consent page at every sign-in (/oauth/authorize). By default X sends
@@ -173,9 +174,11 @@ type Advanced struct {
 	RevokeReplaced bool
 	// RefreshBefore is how long before its expiry a token is refreshed, by default 5 minutes.
 	RefreshBefore time.Duration
-	// Timeout limits one login, callback or logout, by default to 10 seconds. Undoing what a
-	// failed one has saved takes up to 5 seconds more. The timeouts of proxies must be longer.
-	// If the http.Server has a WriteTimeout, X gets at most two fifths of it.
+	// Timeout limits the calls to X of a login or callback, and then OnSignIn with the stores,
+	// by default to 10 seconds each. Undoing what a failed one has saved takes up to 5 seconds
+	// more. A logout waits for X for at most 2 seconds, and for a store for at most 10. The
+	// timeouts of proxies must be longer than all that. If the http.Server has a WriteTimeout,
+	// X gets at most two fifths of it.
 	Timeout time.Duration
 }
 
@@ -189,7 +192,15 @@ type (
 	Key = tokenstore.Key
 )
 
-// Format implements [fmt.Formatter]: a Config prints without its secrets.
+// Format implements [fmt.Formatter]: a configuration prints without its secrets.
+func (c OAuth1Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer].
+func (c OAuth1Config) LogValue() slog.Value {
+	return redact.Value("xsignin.OAuth1Config(ConsumerKey %s)", c.ConsumerKey)
+}
+
+// Format implements [fmt.Formatter], as that of OAuth1Config.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
 
 // LogValue implements [slog.LogValuer].

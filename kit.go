@@ -28,8 +28,11 @@ import (
 
 // Kit is the http.Handler of the paths under Config.Paths.Base, and makes the middleware.
 // Goroutines may share it.
-type Kit struct {
-	cfg       settings
+type Kit struct{ *inner }
+
+// inner is behind one pointer, and cfg with its secrets behind two: see package redact.
+type inner struct {
+	cfg       *settings
 	routes    map[string]http.Handler // by path, without the path of PublicURL
 	providers []provider.Provider
 	sessions  *session.Manager
@@ -50,7 +53,7 @@ func New(cfg Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kit{cfg: c, misplaced: new(sync.Once), watch: new(watch)}
+	k := &Kit{&inner{cfg: &c, misplaced: new(sync.Once), watch: new(watch)}}
 	if err := k.build(); err != nil {
 		return nil, ownNames(err)
 	}
@@ -70,7 +73,7 @@ func (k *Kit) build() error {
 		return err
 	}
 	k.vault = vault
-	cookie := strings.TrimPrefix(own.CookieName, "__Host-")
+	cookie := own.CookieName
 	switch {
 	case own.Disabled:
 	case own.Manager != nil:

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/xsignin/xsignin/event"
@@ -130,26 +131,42 @@ func TestSignInBesideSignOut(t *testing.T) {
 	t.Logf("%d of %d sign-ins came last", stored, rounds)
 }
 
-// TestATokenThatHasExpiredAlready: X's expires_in is 0. It is not refreshed at each request.
-func TestATokenThatHasExpiredAlready(t *testing.T) {
-	bubble(t, func(w *world) {
-		w.x.life = 0
-		w.signIn()
-		time.Sleep(time.Hour)
-		for range 1000 {
-			if _, err := w.do(); err != nil {
-				w.Error(err)
+// TestShortLivedTokens: whatever lifetime X gives, it is not asked at each request, and no
+// request waits for ever.
+func TestShortLivedTokens(t *testing.T) {
+	for _, tt := range []struct {
+		life           time.Duration
+		fewest, atMost int // refreshes in a minute of one request in a second
+	}{
+		{-time.Hour, 2, 7}, {0, 2, 7}, {time.Millisecond, 2, 7}, {time.Second, 2, 7}, {10 * time.Second, 2, 12},
+		{30 * time.Second, 1, 5}, {time.Minute, 0, 3}, {4 * time.Minute, 0, 1}, {2 * time.Hour, 0, 0},
+	} {
+		bubble(t, func(w *world) {
+			w.x.life = tt.life
+			w.signIn()
+			if tt.life <= time.Second {
+				time.Sleep(time.Hour)
 			}
-		}
-		w.wantAsked(1)
-		for range 60 {
-			time.Sleep(time.Second)
-			if _, err := w.do(); err != nil {
-				w.Error(err)
+			for range 1000 {
+				if _, err := w.do(); err != nil {
+					w.Errorf("%v: %v", tt.life, err)
+				}
 			}
-		}
-		if asked, _, _ := w.x.count(); asked < 3 || asked > 8 {
-			w.Errorf("%d refreshes in a minute", asked)
-		}
-	})
+			synctest.Wait()
+			before, _, _ := w.x.count()
+			if before > 1 {
+				w.Errorf("%v: %d refreshes at once", tt.life, before)
+			}
+			for range 60 {
+				time.Sleep(time.Second)
+				if _, err := w.do(); err != nil {
+					w.Errorf("%v: %v", tt.life, err)
+				}
+			}
+			synctest.Wait()
+			if asked, _, _ := w.x.count(); asked-before < tt.fewest || asked-before > tt.atMost {
+				w.Errorf("%v: %d refreshes in a minute, want %d to %d", tt.life, asked-before, tt.fewest, tt.atMost)
+			}
+		})
+	}
 }

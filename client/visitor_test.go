@@ -198,7 +198,7 @@ func TestAnAuthorizationHeaderInAnyCaseIsReplaced(t *testing.T) {
 			}
 			return nil
 		}
-		for _, name := range []string{"authorization", "AUTHORIZATION", "Authorization"} {
+		for _, name := range []string{"authorization", "AUTHORIZATION", "Authorization", "aUTHORIZATION", "authorizatioN"} {
 			r, _ := http.NewRequestWithContext(w.Context(), "GET", "https://api.test/p", nil)
 			r.Header[name] = []string{"Basic own"}
 			if _, err := w.pool.Client(context.Background(), user).Do(r); err != nil {

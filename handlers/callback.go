@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -382,7 +383,7 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 		defer cancel()
 		err := stored.Rollback(ctx)
 		if c.admitted {
-			_, _ = c.report(internal(errors.New("the middleware has not saved the session")), page.ProblemFor)
+			_, _ = c.report(internal(cmp.Or(r.Context().Err(), errors.New("the middleware has not saved the session"))), page.ProblemFor)
 		}
 		return err
 	}

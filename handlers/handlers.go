@@ -26,6 +26,7 @@ import (
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -77,7 +78,7 @@ type Config struct {
 	PublicPath string
 	// The next three are those of xsignin.Advanced.
 	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
-	// Timeout limits one login, callback or logout. The default is 10 seconds.
+	// Timeout is that of xsignin.Advanced. The default is 10 seconds.
 	Timeout time.Duration
 
 	Pages   page.Pages       // the texts and the layout of pages
@@ -105,6 +106,14 @@ type SignIn struct {
 	// ReturnTo is where the visitor goes next, as the login has sealed it into this sign-in, or
 	// "" in [Handlers.Native]. Any site can link to the login with any return_to.
 	ReturnTo string
+}
+
+// Format implements [fmt.Formatter]. The token and the request have secrets.
+func (s SignIn) Format(f fmt.State, _ rune) { redact.Format(f, s) }
+
+// LogValue implements [slog.LogValuer].
+func (s SignIn) LogValue() slog.Value {
+	return redact.Value("SignIn(%s account %s, user %q)", s.User.Provider, s.User.AccountID, s.User.ID)
 }
 
 // Handlers makes the http.Handlers. Goroutines may share it.

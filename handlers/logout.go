@@ -95,7 +95,9 @@ func (c *call) askToSignOut(logout string) {
 	texts.RetryURL = logout
 	ask := texts.Page()
 	ask.Post, ask.Home = home != "", home
-	c.h.cfg.Pages.Show(c.w, c.r, ask)
+	if !c.ended() {
+		c.h.cfg.Pages.Show(c.w, c.r, ask)
+	}
 }
 
 // everywhere reports whether r asks to end all sessions.

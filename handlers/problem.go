@@ -113,9 +113,15 @@ func (c *call) problem(kind page.Kind, retry string) {
 	c.show(page.ProblemFor(err), retry)
 }
 
+// ended reports whether the request has ended: c.w may belong to another request.
+func (c *call) ended() bool { return c.r.Context().Err() != nil }
+
 // show answers with p, as a page or as JSON. retry is where to try again, or "".
 func (c *call) show(p page.Problem, retry string) {
 	p.RetryURL = retry
+	if c.ended() {
+		return
+	}
 	if requestkind.JSON(c.r) {
 		c.h.cfg.Pages.Write(c.w, c.r, p)
 		return

@@ -158,10 +158,13 @@ var (
 )
 
 // localPath returns raw as a path on this site, encoded again, or def if it is anything else.
-// auth is the path of the handlers: to come back there would sign in once more, or out.
+// auth is the escaped path of the handlers: to come back there would sign in once more, or out.
 func localPath(raw, auth, def string) string {
 	if raw == def {
 		return def
+	}
+	if decoded, err := url.PathUnescape(auth); err == nil {
+		auth = decoded
 	}
 	u, err := url.Parse(raw)
 	if err != nil || len(raw) > visitorpath.MaxReturnTo || !utf8.ValidString(raw) ||

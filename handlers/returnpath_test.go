@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -79,6 +80,34 @@ func TestReturnPathsStayBelowThePublicPath(t *testing.T) {
 	} {
 		if got := below.local(raw); got != want {
 			t.Errorf("local(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}
+
+// TestReturnPathsOfSitesBelowAnyPath: the path of the site may need encoding, and paths have
+// several spellings.
+func TestReturnPathsOfSitesBelowAnyPath(t *testing.T) {
+	for _, public := range []string{"/app", "/@acme", "/caf%C3%A9", "/a%20b", "/a%2Fb", "/a/b", "/~me", "/a.b", "/a;b", "/100%25"} {
+		h := &Handlers{cfg: Config{Origin: "https://site.example", PublicPath: public, Path: public + "/auth", DefaultReturnTo: public + "/home"}}
+		for _, back := range []string{"/photos", "/photos?a=b#c", "/authors", "", "/"} {
+			for _, raw := range []string{public + back, "https://site.example" + public + back} {
+				if got := h.local(raw); got != public+back {
+					t.Errorf("%s: local(%q) = %q", public, raw, got)
+				}
+			}
+		}
+		decoded, _ := url.PathUnescape(public)
+		for _, back := range []string{
+			"/auth", "/auth/", "/auth/login", "/auth/logout?everywhere=1", "/%61uth/login", "/auth%2Flogin", "//auth/login", "/./auth/login", "/x/../auth/login",
+			"/%2e/auth/login", "/x/%2e%2e/auth/login", "/%2E%2e/photos", "/../photos", "/..%2fphotos", "/%252e%252e/photos", "/..;/photos/../..", "/auth;a=b/login",
+		} {
+			for _, base := range []string{public, decoded, "https://site.example" + public, "/%2F" + public[1:], "/x/.." + public, "/." + public} {
+				u, err := url.Parse(h.local(base + back))
+				want, _ := url.PathUnescape(public)
+				if err != nil || !strings.HasPrefix(u.Path, want+"/") || strings.HasPrefix(path.Clean(u.Path)+"/", want+"/auth/") {
+					t.Errorf("%s: local(%q) = %q", public, base+back, u)
+				}
+			}
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (h *Handlers) Session() http.Handler {
 	return h.handler(func(c *call) {
 		user, ok, err := h.cfg.Sessions.Load(c.w, c.r)
 		switch {
-		case c.r.Context().Err() != nil: // c.w may belong to another request already
+		case c.ended():
 		case err != nil:
 			h.cfg.Logger.ErrorContext(c.r.Context(), "xsignin: session not read", "err", err)
 			h.cfg.Pages.Write(c.w, c.r, page.ProblemFor(page.Kind("temporary")))

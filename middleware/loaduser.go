@@ -12,7 +12,8 @@ import (
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
 // may see. With an idle timeout it extends the session, which may set a cookie. If the session
-// store fails, the request goes on without a user, and the error is logged.
+// store fails, the request goes on without a user, and the error is logged. So does a WebSocket
+// handshake from a page of another origin.
 //
 // The response to a signed-in user gets Cache-Control: private, so that a cache never shows
 // it to other visitors. A handler may set another value.
@@ -24,6 +25,8 @@ func (m *Middleware) LoadUser(next http.Handler) http.Handler {
 		loaded, err := m.load(w, r)
 		if err != nil {
 			m.logStoreError(r, "session not read; going on without a user", err)
+		}
+		if err != nil || m.isForeignSocket(r) {
 			loaded = r
 		}
 		next.ServeHTTP(w, loaded)
@@ -40,8 +43,9 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	if h := w.Header(); found && len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = []string{"private"}
+	// After its end, w may belong to another request.
+	if found && r.Context().Err() == nil && len(w.Header()["Cache-Control"]) == 0 {
+		w.Header()["Cache-Control"] = []string{"private"}
 	}
 	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.cfg.Sessions, User: u, Clients: m.cfg.Clients})
 	return r.WithContext(ctx), nil

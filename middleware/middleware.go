@@ -14,6 +14,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -83,6 +84,9 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	if cfg.SignInPath == nil {
 		login := cfg.LoginPath
+		if decoded, err := url.PathUnescape(login); err == nil {
+			login = decoded
+		}
 		cfg.SignInPath = func(path string) bool { return path == login || strings.HasPrefix(path, login+"/") }
 	}
 	if cfg.LoginPathOf == nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -219,13 +220,14 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-// copyOf returns a copy of r and its header.
+// copyOf returns a copy of r and its header, without any Authorization, in whatever case.
 func copyOf(r *http.Request) *http.Request {
 	c := r.WithContext(r.Context())
 	c.Host, c.Header = "", r.Header.Clone()
 	if c.Header == nil {
 		c.Header = make(http.Header, 1)
 	}
+	maps.DeleteFunc(c.Header, func(name string, _ []string) bool { return strings.EqualFold(name, "Authorization") })
 	return c
 }
 

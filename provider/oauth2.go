@@ -240,7 +240,6 @@ func (o *oauth2Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	}
 	signed := copyOf(r)
 	if o.cfg.qq {
-		signed.Header.Del("Authorization")
 		signed.URL = withQuery(r.URL, "access_token", t.AccessToken)
 	} else {
 		signed.Header["Authorization"] = words{"Bearer " + t.AccessToken}

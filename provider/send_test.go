@@ -68,6 +68,38 @@ func TestSendPutsTheTokenOnACopy(t *testing.T) {
 	}
 }
 
+// TestSendReplacesEveryAuthorization: a server may take any of several.
+func TestSendReplacesEveryAuthorization(t *testing.T) {
+	for name, token := range map[string]tokenstore.Token{"OAuth 2.0": stored(), "OAuth 1.0a": oauth1Token} {
+		for _, spellings := range [][]string{{"authorization"}, {"AUTHORIZATION"}, {"Authorization", "authorization"}, {"aUthorization", "AuthorizatioN"}} {
+			s := newServer(t)
+			var p provider.Provider = s.x(t)
+			if name == "OAuth 1.0a" {
+				p = s.xoauth1(t)
+			}
+			r := httptest.NewRequest("GET", s.URL+"/2/users/me", http.NoBody)
+			for _, spelling := range spellings {
+				r.Header[spelling] = []string{"Basic of-its-own", "Bearer of-its-own"}
+			}
+			var sent []string
+			base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+				for name, values := range r.Header {
+					if strings.EqualFold(name, "Authorization") {
+						sent = append(sent, values...)
+					}
+				}
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+			})
+			if _, err := p.RoundTrip(base, token, r); err != nil {
+				t.Fatal(err)
+			}
+			if len(sent) != 1 || strings.Contains(sent[0], "of-its-own") || len(r.Header) != len(spellings) {
+				t.Errorf("%s, %q: sent %q", name, spellings, sent)
+			}
+		}
+	}
+}
+
 func TestSendSignsForms(t *testing.T) {
 	for name, kind := range map[string]string{
 		"with the plain type":     "application/x-www-form-urlencoded",

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,13 +32,8 @@ const (
 	hostPrefix = "__Host-"
 )
 
-// prefixed reports whether a cookie of the name must be Secure, and whether it must have no
-// domain. Browsers ignore the case of these prefixes.
-func prefixed(name string) (secure, host bool) {
-	prefix, _, ok := strings.Cut(strings.ToLower(name), "-")
-	host = ok && prefix == "__host"
-	return host || ok && (prefix == "__secure" || prefix == "__http"), host
-}
+// needsSecure matches the names that browsers, which ignore case here, refuse without Secure.
+var needsSecure = regexp.MustCompile(`(?i)^(__(Host|Secure|Http)-)+`)
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -48,9 +44,9 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 		return
 	}
 	secure := c.Secure || cfg.SecurePerRequest
-	needsSecure, host := prefixed(c.Name)
+	host := len(c.Name) >= len(hostPrefix) && strings.EqualFold(c.Name[:len(hostPrefix)], hostPrefix)
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
-	l.AddIf(needsSecure && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
+	l.AddIf(needsSecure.MatchString(c.Name) && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
 	l.AddIf(c.Partitioned && !secure, field+"Partitioned", "is true, which browsers refuse without Secure: set it to false")
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",

@@ -63,7 +63,7 @@ func (c Config) LogValue() slog.Value {
 type FromSCSConfig struct {
 	// Secrets seal the user in the session, as in [PendingStoreConfig]. Required, unless
 	// the manager has been made by [New].
-	Secrets [][]byte
+	Secrets [][]byte `json:"-"`
 	// PublicURL is the address of the site, or empty. With it, FromSCS checks the cookie's
 	// domain, and that the cookie is Secure if PublicURL is https.
 	PublicURL string
@@ -116,8 +116,8 @@ func New(cfg Config) (*Manager, error) {
 		"is %q, which cannot be the name of a cookie", cfg.CookieName)
 	faults.AddIf(strings.Contains(name, pendingInfix), "Config.CookieName",
 		"is %q, a name of pending sign-ins, which are cleared", cfg.CookieName)
-	needsSecure, _ := prefixed(name)
-	faults.AddIf(!cfg.Secure && needsSecure, "Config.CookieName", "is %q, which browsers refuse without Secure", cfg.CookieName)
+	faults.AddIf(!cfg.Secure && needsSecure.MatchString(name), "Config.CookieName",
+		"is %q, which browsers refuse without Secure", cfg.CookieName)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -2,15 +2,21 @@ package session_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/gob"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
+	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
 )
 
@@ -314,21 +320,107 @@ func TestNamesOfCookiesThatBrowsersRefuse(t *testing.T) {
 				t.Errorf("a session %q, Secure %t: %v", tt.name, secure, err)
 			}
 			_, err := session.NewPendingStore(session.PendingStoreConfig{Name: tt.name, Secure: secure, Secrets: secrets})
-			if (err == nil) != taken {
+			if (err == nil) != tt.secure { // without Secure, a pending sign-in's name has no prefix
 				t.Errorf("a pending sign-in %q, Secure %t: %v", tt.name, secure, err)
 			}
 		}
 	}
 }
 
-// TestAStringOfTheApplicationIsNoIdentity: only a sealed value is.
-func TestAStringOfTheApplicationIsNoIdentity(t *testing.T) {
-	t.Parallel()
-	spy := newSpy()
-	m := newOver(t, spy)
+// TestAValueOfTheApplicationIsNoIdentity: only what a sign-in wrote is, under the same secret.
+func TestAValueOfTheApplicationIsNoIdentity(t *testing.T) {
+	gob.Register(provider.User{})
+	gob.Register(map[string]string{})
+	// values are those that a handler can get hold of.
+	values := func(t *testing.T) map[string]any {
+		other, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: secrets})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		if err := other.Put(pending, r, session.PendingSignIn{Pending: provider.Pending{Provider: "x", State: "s", Secret: "v"}}); err != nil {
+			t.Fatal(err)
+		}
+		sealed := sealedIdentity(t, secrets)
+		return map[string]any{
+			"nothing": nil, "an empty string": "", "a name": "ann", "a number": 7, "a user": user("ann"),
+			"a user's fields": map[string]string{"ID": "ann", "Provider": "x"}, "JSON": `{"ID":"ann","Provider":"x"}`,
+			"an identity that is not sealed": "AgAAAAAAAAAAAAF4AWEBYQAAAAAAAAAAAAAA",
+			"a pending sign-in":              strings.SplitN(pending.Result().Cookies()[0].Value, ".", 2)[0],
+			"bytes":                          []byte(sealed), "a piece": sealed[:len(sealed)-4], "one byte more": sealed + "AAAA",
+			"of another secret": sealedIdentity(t, [][]byte{[]byte(strings.Repeat("o", 32))}),
+		}
+	}
+	eachMode(t, func(t *testing.T, mode mode) {
+		for name, value := range values(t) {
+			m, _ := mode.make(t, newSpy())
+			w, r := request(m, "")
+			m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				m.SCS().Put(r.Context(), "xsignin", value)
+				if u, ok, err := m.Get(r.Context(), r); ok || err != nil {
+					t.Errorf("%s: at once %v, %v", name, u, err)
+				}
+			})).ServeHTTP(w, r)
+			wantUser(t, m, sent(t, w).Value, "")
+		}
+	})
+}
+
+// sealedIdentity is the value of a session of FromSCS in which ann is signed in.
+func sealedIdentity(t *testing.T, secrets [][]byte) (sealed string) {
+	t.Helper()
+	sm := scs.New()
+	sm.HashTokenInStore = true
+	m, err := session.FromSCS(sm, session.FromSCSConfig{Logger: quiet(), Secrets: secrets})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w, r := request(m, "")
-	m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		m.SCS().Put(r.Context(), "xsignin", "AgAAAAAAAAAAAAF4AWEBYQAAAAAAAAAAAAAA")
+	m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := m.SignIn(w, r, user("ann")); err != nil {
+			t.Fatal(err)
+		}
+		sealed = sm.GetString(r.Context(), "xsignin")
 	})).ServeHTTP(w, r)
-	wantUser(t, m, sent(t, w).Value, "")
+	return sealed
+}
+
+// TestACookieDeletesNoOtherRecord signs out with cookies that name other keys of the store.
+func TestACookieDeletesNoOtherRecord(t *testing.T) {
+	t.Parallel()
+	other := strings.Repeat("o", 43)
+	sum := sha256.Sum256([]byte(other))
+	hashed := base64.RawURLEncoding.EncodeToString(sum[:])
+	for _, key := range []string{"stock", "scs:session:1", other, hashed, strings.Repeat("k", 256)} {
+		for name, codec := range map[string]scs.Codec{"scs's": scs.GobCodec{}, "JSON": jsonCodec{}, "ours": nil} {
+			for _, idleTimeout := range []time.Duration{0, time.Hour} {
+				store := memstore.NewWithCleanupInterval(0)
+				sm := scs.New()
+				sm.Store, sm.HashTokenInStore, sm.IdleTimeout = store, true, idleTimeout
+				m := newManager(t, session.Config{Store: store, IdleTimeout: idleTimeout})
+				if codec != nil {
+					sm.Codec = codec
+					var err error
+					if m, err = session.FromSCS(sm, session.FromSCSConfig{Logger: quiet(), Secrets: secrets}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := store.Commit(key, []byte("of the application"), time.Now().Add(time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				for _, use := range []func(http.ResponseWriter, *http.Request){
+					func(w http.ResponseWriter, r *http.Request) { _ = m.SignOut(w, r) },
+					func(w http.ResponseWriter, r *http.Request) { _, _, _ = m.Load(w, r) },
+					func(w http.ResponseWriter, r *http.Request) { _ = m.SignIn(w, r, user("ann")) },
+					m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = m.SCS().Destroy(r.Context()) })).ServeHTTP,
+				} {
+					use(request(m, key))
+				}
+				if b, found, _ := store.Find(key); !found || string(b) != "of the application" {
+					t.Errorf("%s, %s codec, idle timeout %v: %t %q", key, name, idleTimeout, found, b)
+				}
+			}
+		}
+	}
 }

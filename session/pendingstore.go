@@ -53,16 +53,19 @@ type PendingSignIn struct {
 	err     error  // why it cannot be used
 }
 
+// Format implements [fmt.Formatter].
+func (s PendingSignIn) Format(f fmt.State, _ rune) { redact.Format(f, s.Pending) }
+
 // PendingStoreConfig says how [NewPendingStore] keeps pending sign-ins.
 type PendingStoreConfig struct {
 	// Secrets seal the cookies: at least one, each of 32 bytes or more, newest first. The
 	// newest seals, all open.
-	Secrets [][]byte
+	Secrets [][]byte `json:"-"`
 	// Secure says that the site is reached over https only. The cookies' names then begin with
 	// "__Host-", so that no other host can plant one.
 	Secure bool
-	// Name begins the cookies' names, after "__Host-". The default is "xsignin". Two
-	// applications on one host need two names.
+	// Name begins the cookies' names, after "__Host-", and without a prefix of its own that
+	// needs Secure. The default is "xsignin". Two applications on one host need two names.
 	Name string
 	// Scopes are those that the application asks for, on all replicas. A cookie names them in
 	// a short form, and others as text.
@@ -108,11 +111,10 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 	if err != nil {
 		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Secrets", Problem: fmt.Sprintf("cannot seal: %v", err)}
 	}
-	prefix := cmp.Or(cfg.Name, defaultName) + pendingInfix
-	needsSecure, _ := prefixed(prefix)
-	if (&http.Cookie{Name: prefix}).Valid() != nil || needsSecure && !cfg.Secure {
-		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which browsers refuse as the name of a cookie", cfg.Name)}
+	if cfg.Name != "" && (&http.Cookie{Name: cfg.Name}).Valid() != nil {
+		return nil, &configerr.Error{Package: "session", Field: "PendingStoreConfig.Name", Problem: fmt.Sprintf("is %q, which cannot be the name of a cookie", cfg.Name)}
 	}
+	prefix := cmp.Or(needsSecure.ReplaceAllString(cfg.Name, ""), defaultName) + pendingInfix
 	if cfg.Secure {
 		prefix = hostPrefix + prefix
 	}

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -251,6 +254,60 @@ func TestANameThatNoCookieCanHave(t *testing.T) {
 		_, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: [][]byte{secret(1)}, Name: name})
 		if err == nil || !strings.Contains(err.Error(), "PendingStoreConfig.Name") {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestBrowsersKeepEveryCookie: browsers keep a name with such a prefix for https only. The
+// session manager may be of an application that has https elsewhere.
+func TestBrowsersKeepEveryCookie(t *testing.T) {
+	for name, want := range map[string]struct{ session, pending string }{
+		"":                  {"xsignin", "xsignin"},
+		"app":               {"app", "app"},
+		"__Host-app":        {"", "app"},
+		"__host-app":        {"", "app"},
+		"__Secure-a":        {"", "a"},
+		"__SECURE-a":        {"", "a"},
+		"__Http-a":          {"", "a"},
+		"__Host-":           {"", "xsignin"},
+		"__Host-__Secure-a": {"", "a"},
+		"_Host-a":           {"_Host-a", "_Host-a"},
+		"a__Host-app":       {"a__Host-app", "a__Host-app"},
+	} {
+		for _, secure := range []bool{false, true} {
+			_, err := session.New(session.Config{CookieName: name, Secure: secure, Logger: quiet()})
+			if refused := want.session == "" && !secure; refused != (err != nil) {
+				t.Errorf("%q, secure %t: %v", name, secure, err)
+			}
+			if m, err := session.New(session.Config{CookieName: name, Secure: secure, Logger: quiet()}); err == nil {
+				if got := m.SCS().Cookie.Name; strings.HasPrefix(got, "__Host-") != secure || !secure && got != want.session {
+					t.Errorf("%q, secure %t: the session's cookie is %q", name, secure, got)
+				}
+			}
+			sm := scs.New()
+			sm.HashTokenInStore, sm.Cookie.Name, sm.Cookie.Secure = true, cmp.Or(name, "a"), secure
+			_, err = session.FromSCS(sm, session.FromSCSConfig{Secrets: secrets, Logger: quiet()})
+			if refused := want.session == "" && !secure; refused != (err != nil) {
+				t.Errorf("FromSCS: %q, secure %t: %v", name, secure, err)
+			}
+			store, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: secrets, Name: name, Secure: secure})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			p := session.PendingSignIn{Pending: provider.Pending{Provider: "x", State: "s"}, ReturnTo: "/" + strings.Repeat("a", 1400)}
+			if err := store.Put(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), p); err != nil {
+				t.Fatal(err)
+			}
+			prefix := want.pending + "-pending-"
+			if secure {
+				prefix = "__Host-" + prefix
+			}
+			for _, c := range w.Result().Cookies() {
+				if !strings.HasPrefix(c.Name, prefix) || c.Secure != secure || c.Path != "/" || c.Domain != "" {
+					t.Errorf("%q, secure %t: %s", name, secure, c)
+				}
+			}
 		}
 	}
 }

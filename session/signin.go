@@ -148,6 +148,8 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 // session. It may wrap the whole application. If the session cannot be saved after a sign-in in
 // the same request, the sign-in is undone, and scs's ErrorFunc answers. A Flush before the
 // first Write loses the cookie. Behind another LoadAndSave of the sessions it does nothing.
+//
+// Unlike scs's, it writes nothing after the request's context has ended.
 func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.loaded(r.Context()) {
@@ -172,10 +174,44 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		}
 		saved := false // also if next panics
 		defer func() { _ = commit.end(saved) }()
-		sm.LoadAndSave(next).ServeHTTP(w, r.WithContext(ctx))
-		saved = true
+		own := &endingWriter{ResponseWriter: w, ctx: ctx}
+		sm.LoadAndSave(next).ServeHTTP(own, r.WithContext(ctx))
+		saved = own.sent || ctx.Err() == nil
 	})
 }
+
+// endingWriter drops what is written after ctx, of the request, has ended. A middleware in front
+// may have given the ResponseWriter to another request.
+type endingWriter struct {
+	http.ResponseWriter
+	ctx  context.Context //nolint:containedctx // it lives as long as the request
+	sent bool
+}
+
+func (w *endingWriter) Header() http.Header {
+	if w.ctx.Err() != nil {
+		return http.Header{}
+	}
+	return w.ResponseWriter.Header()
+}
+
+func (w *endingWriter) WriteHeader(status int) {
+	if w.ctx.Err() == nil {
+		w.sent = true
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *endingWriter) Write(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	w.sent = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *endingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {

@@ -155,6 +155,41 @@ func TestAWebSocketOfAnotherOriginIsRefused(t *testing.T) {
 			t.Errorf("Upgrade %q: status %d", upgrade, a.StatusCode)
 		}
 	}
+	// Other handshakes, and other middleware.
+	s.Mux.Handle("/scopes", s.Kit.RequireScopes("tweet.read")(http.HandlerFunc(serveHello)))
+	s.Mux.Handle("/all", s.Kit.LoadUser(http.HandlerFunc(serveHello)))
+	s.Mux.Handle("/both", s.Kit.LoadUser(s.Kit.RequireUser(http.HandlerFunc(serveHello))))
+	for _, handshake := range [][]string{
+		{"GET", "Upgrade", "websocket"}, {"GET", "Upgrade", "WebSocket"}, {"GET", "Upgrade", "foo, websocket"}, {"CONNECT", ":protocol", "websocket"},
+	} {
+		for path, refused := range map[string]int{"/scopes": 403, "/both": 403, "/all": 200} {
+			for _, origin := range []string{"http://127.0.0.1:8080", "http://sub.127.0.0.1:8080", "http://127.0.0.1:9090", "null", ""} {
+				r := httptest.NewRequest(handshake[0], s.Public+path, http.NoBody)
+				r.URL.Path = path // of CONNECT, too
+				r.Header[handshake[1]] = handshake[2:]
+				if origin != "" {
+					r.Header.Set("Origin", origin)
+				}
+				at, _ := url.Parse(s.Public)
+				for _, c := range b.Jar.Cookies(at) {
+					r.AddCookie(c)
+				}
+				w := httptest.NewRecorder()
+				s.Mux.ServeHTTP(w, r)
+				own := origin == "" || origin == s.Public
+				if want := map[bool]int{true: 200, false: refused}[own]; w.Code != want || strings.Contains(w.Body.String(), "@") != own {
+					t.Errorf("%v from %q to %s: status %d, %s", handshake, origin, path, w.Code, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// serveHello greets the user, if there is one.
+func serveHello(w http.ResponseWriter, r *http.Request) {
+	if u, ok := xsignin.User(r.Context()); ok {
+		_, _ = io.WriteString(w, "hello @"+u.Username)
+	}
 }
 
 // TestAPageForAllVisitorsIsNotCachedWithAUser: some caches ignore Vary.

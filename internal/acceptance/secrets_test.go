@@ -1,13 +1,25 @@
 package acceptance_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"text/template"
 	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/provider"
+	"github.com/xsignin/xsignin/session"
+	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -85,4 +97,74 @@ func TestNoSecretComesOut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTypesWithSecretsPrintNone prints every type with secrets in every way, alone and in other
+// values. For a value in an unexported field, see SECURITY.md.
+func TestTypesWithSecretsPrintNone(t *testing.T) {
+	const word = "SECRET-SECRET-SECRET-SECRET-SECRET"
+	words := [][]byte{[]byte(word)}
+	cfg := xsignin.Config{
+		PublicURL: "http://localhost:8080", ClientID: "id", ClientSecret: word, Secrets: []string{word},
+		OAuth1: xsignin.OAuth1Config{ConsumerKey: "k", ConsumerSecret: word}, Logger: slog.New(slog.DiscardHandler),
+	}
+	kit, err := xsignin.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := tokenstore.NewVault(tokenstore.NewMemory(), words...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := provider.NewX(provider.OAuth2Config{ClientID: "c", ClientSecret: word, CallbackURL: "https://a/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := tokenstore.Token{AccessToken: word, RefreshToken: word, TokenSecret: word}
+	pending := provider.Pending{Provider: "x", State: word, Secret: word}
+	begun := session.PendingSignIn{Pending: pending}
+	signIn := xsignin.SignIn{Token: token, Request: httptest.NewRequest(http.MethodGet, "/?code="+word, http.NoBody)}
+	withoutJSON := map[string]bool{"pending": true, "*pending": true}
+	// A value of these has no secrets in an unexported field either.
+	handles := map[string]any{"kit": *kit, "*kit": kit, "vault": *vault, "*vault": vault, "provider": x, "pending store": store}
+	values := map[string]any{
+		"config": cfg, "*config": &cfg, "OAuth 1.0a": cfg.OAuth1, "*OAuth 1.0a": &cfg.OAuth1, "token": token, "*token": &token,
+		"pending": pending, "*pending": &pending, "pending sign-in": begun, "*pending sign-in": &begun, "sign-in": signIn, "*sign-in": &signIn,
+		"OAuth2Config": provider.OAuth2Config{ClientSecret: word}, "OAuth1Config": provider.OAuth1Config{ConsumerSecret: word},
+		"PendingStoreConfig": session.PendingStoreConfig{Secrets: words}, "FromSCSConfig": session.FromSCSConfig{Secrets: words},
+		"handlers": handlers.Config{Pending: store, Providers: []provider.Provider{x}},
+	}
+	maps.Copy(values, handles)
+	type exported struct{ V any }
+	type unexported struct{ v any }
+	for name, v := range values {
+		forms := []any{v, []any{v}, map[string]any{"v": v}, exported{v}, &exported{v}}
+		if handles[name] != nil {
+			forms = append(forms, unexported{v}, &unexported{v})
+		}
+		for _, form := range forms {
+			var out bytes.Buffer
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c"} {
+				fmt.Fprintf(&out, verb+"\n", form)
+			}
+			slog.New(slog.NewTextHandler(&out, nil)).Info("m", "v", form, slog.Group("g", "v", form))
+			if err := template.Must(template.New("").Parse("{{.}} {{printf `%+v` .}} {{js .}}")).Execute(&out, form); err != nil {
+				t.Error(err)
+			}
+			if !withoutJSON[name] {
+				slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "v", form)
+				_ = json.NewEncoder(&out).Encode(form) // a type with functions does not encode
+			}
+			for _, secret := range []string{word, hex.EncodeToString(words[0]), base64.StdEncoding.EncodeToString(words[0])[:40], fmt.Sprint(words[0])[1:20], "0x53, 0x45, 0x43"} {
+				if strings.Contains(strings.ToLower(out.String()), strings.ToLower(secret)) {
+					t.Errorf("%s in a %T: %q shows in\n%s", name, form, secret, out.String())
+					break
+				}
+			}
+		}
+	}
 }

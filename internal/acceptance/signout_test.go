@@ -47,7 +47,7 @@ func TestTheApplicationsOwnLogout(t *testing.T) {
 				list, err := s.Kit.Sessions().UserSessions().List(t.Context(), xtest.DefaultUserID)
 				log := strings.Count(s.Log.String(), "xsignin: signed out")
 				e := s.LastEvent()
-				revoked := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token")
+				revoked := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json")
 				results[path] = fmt.Sprint(cookies, s.SessionCount(), b.Who(), len(list), err, len(s.Tokens.Keys()), revoked,
 					b.Get(begun).StatusCode, log, e.Kind, e.Provider, e.UserID, e.Everywhere)
 				if e.Kind != event.SignedOut || (len(s.Tokens.Keys()) == 1) != keep {

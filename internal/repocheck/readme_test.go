@@ -115,7 +115,8 @@ func anchors(t *testing.T, page string) (found []string) {
 // time in which a client sends its headers. net/http's default has no limit.
 func TestListingsBoundTheHeaders(t *testing.T) {
 	t.Parallel()
-	unbounded := regexp.MustCompile(`http\.ListenAndServe(TLS)?\(|http\.Serve\(|\.Run\(addr\)|&http\.Server\{[^}]*\}`)
+	unbounded := regexp.MustCompile(`http\.(ListenAndServe|Serve)(TLS)?\(|\.Run(TLS)?\((addr|":)|new\(http\.Server\)|http\.Server\{[^}]*\}`)
+	framework := regexp.MustCompile(`\.Start(TLS)?\((addr|":)`) // of echo
 	files := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -124,8 +125,8 @@ func TestListingsBoundTheHeaders(t *testing.T) {
 		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
 			return filepath.SkipDir
 		}
-		shown := strings.HasSuffix(path, ".md") || strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") &&
-			(strings.HasPrefix(path, "examples/") || strings.Contains(path, "/integration/docs/"))
+		shown := strings.HasSuffix(path, ".md") || strings.HasSuffix(path, "example_test.go") ||
+			strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go")
 		if d.IsDir() || !shown {
 			return nil
 		}
@@ -133,6 +134,9 @@ func TestListingsBoundTheHeaders(t *testing.T) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		if start := framework.FindString(string(text)); start != "" && !strings.Contains(string(text), "Server.ReadHeaderTimeout = ") {
+			t.Errorf("%s: %s has no ReadHeaderTimeout", path, start)
 		}
 		for _, server := range unbounded.FindAllString(string(text), -1) {
 			if !strings.Contains(server, "ReadHeaderTimeout") {

@@ -60,12 +60,13 @@ type Mounting[App http.Handler, MW any] struct {
 }
 
 // Site returns a site at a real server. The routes mount the kit; path is that of PublicURL.
-func (a Adapter[App, MW]) Site(t *testing.T, path string, routes func(app App, kit *xsignin.Kit)) *Site {
+func (a Adapter[App, MW]) Site(t *testing.T, path string, routes func(app App, kit *xsignin.Kit), edit ...func(*xsignin.Config)) *Site {
 	t.Helper()
 	app := a.New()
 	srv := httptest.NewUnstartedServer(app)
 	t.Cleanup(srv.Close)
-	s := NewSite(t, func(c *xsignin.Config) { c.PublicURL = "http://" + srv.Listener.Addr().String() + path })
+	edit = append(edit, func(c *xsignin.Config) { c.PublicURL = "http://" + srv.Listener.Addr().String() + path })
+	s := NewSite(t, edit...)
 	routes(app, s.Kit)
 	srv.Start()
 	s.transport = srv.Client().Transport

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/middleware/xecho"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -238,4 +240,51 @@ func TestBehindEchosTimeout(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBehindEchosCSRF: the kit checks its own requests, so its paths need no token of echo's.
+// An application that cannot exempt them puts its token into the kit's page.
+func TestBehindEchosCSRF(t *testing.T) {
+	for _, exempt := range []bool{true, false} {
+		s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
+			e.Use(middleware.CSRFWithConfig(middleware.CSRFConfig{
+				TokenLookup: "form:_csrf", CookiePath: "/",
+				Skipper: func(c echo.Context) bool { return exempt && strings.HasPrefix(c.Request().URL.Path, "/auth/") },
+			}))
+			mount(e, kit)
+			e.POST("/own", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+			e.GET("/token", func(c echo.Context) error { return c.String(http.StatusOK, c.Get("csrf").(string)) })
+		}, func(c *xsignin.Config) {
+			c.Pages.Render = func(w http.ResponseWriter, r *http.Request, p xsignin.Page) {
+				if c, err := r.Cookie("_csrf"); err == nil {
+					p.Fields = append(p.Fields, page.Field{Name: "_csrf", Value: c.Value})
+				}
+				p.Render(w, r)
+			}
+		})
+		// Echo's token is its cookie, which a page of the site may show.
+		b := testkit.NewBrowser(t, s.X, s.Public, http.DefaultTransport)
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		token := b.Get("/token").Text
+		if a := b.Send(http.MethodPost, "/own", url.Values{}); a.StatusCode < 400 {
+			t.Errorf("exempt %t: a form of the application without a token: %s", exempt, a.Status)
+		}
+		if a := b.Send(http.MethodPost, "/own", url.Values{"_csrf": {token}}); a.StatusCode != http.StatusNoContent {
+			t.Errorf("exempt %t: a form of the application: %s", exempt, a.Status)
+		}
+		form := url.Values{}
+		ask := b.Get("/auth/logout", "Sec-Fetch-Mode", "navigate").Text
+		if !exempt {
+			form.Set("_csrf", token)
+		}
+		if !strings.Contains(ask, `name="_csrf" value="`+token+`"`) {
+			t.Errorf("the page before the sign-out has no token: %s", ask)
+		}
+		if a := b.Send(http.MethodPost, "/auth/logout", form, "Sec-Fetch-Site", "cross-site"); a.StatusCode != http.StatusForbidden {
+			t.Errorf("exempt %t: another site's form: %s", exempt, a.Status)
+		}
+		if a := b.Send(http.MethodPost, "/auth/logout", form, "Sec-Fetch-Site", "same-origin"); a.StatusCode != http.StatusSeeOther || b.Who() != "" {
+			t.Errorf("exempt %t: the kit's own form: %s, signed in as %q", exempt, a.Status, b.Who())
+		}
+	}
 }

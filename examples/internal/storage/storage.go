@@ -9,9 +9,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -93,13 +94,18 @@ func open(ctx context.Context, at Place) (*Storage, error) {
 	return &Storage{Where: "memory, which ends with this process", close: func() error { return nil }}, nil
 }
 
-// notUp reports whether err means that a server cannot be reached or is starting.
+// notUp reports whether err means that a server cannot be reached or is starting. A name may be
+// unknown until its container runs, and a proxy may close the connections of one that does not.
 func notUp(err error) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, new(*net.OpError)) ||
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &refused) && refused.Code == "57P03" || // cannot_connect_now
-		strings.Contains(err.Error(), "LOADING Redis is loading")
+		starting.MatchString(err.Error())
 }
+
+// starting matches the errors of a Redis, of one without its master, and of Sentinels.
+var starting = regexp.MustCompile(`LOADING Redis is loading|MASTERDOWN |READONLY |all sentinels specified in configuration are unreachable|No such master`)
 
 // Vault opens the entries of Tokens without a kit.
 func (s *Storage) Vault() (*tokenstore.Vault, error) {
