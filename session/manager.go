@@ -13,6 +13,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/xsignin/xsignin/internal/background"
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/seal"
@@ -170,7 +171,7 @@ func newManager(sm *scs.SessionManager, vault *tokenstore.Vault, logger *slog.Lo
 		}
 		s = &store{
 			base: base, list: sm.Store, sm: sm, logger: cmp.Or(logger, slog.Default()),
-			later: background{waiting: make(map[*time.Timer]bool), slots: make(chan struct{}, atOnce)},
+			later: background.New(),
 		}
 		sm.Store = s
 	}
@@ -271,4 +272,4 @@ func (m *Manager) UserSessions() *UserSessions { return m.store.users }
 func (m *Manager) SCS() *scs.SessionManager { return m.sm }
 
 // Close finishes the deletion of ended sessions, until ctx ends. The stores stay open.
-func (m *Manager) Close(ctx context.Context) error { return m.store.later.close(ctx) }
+func (m *Manager) Close(ctx context.Context) error { return m.store.later.Close(ctx) }

@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
 
+	"github.com/xsignin/xsignin/internal/background"
 	"github.com/xsignin/xsignin/internal/seal"
 )
 
@@ -63,7 +64,7 @@ type store struct {
 	// box seals the identity for a codec of the application. Nil means our codec.
 	box     *seal.Box
 	users   *UserSessions // nil without a vault
-	later   background
+	later   *background.Queue
 	touched recent[string] // keys touched for the idle timeout, ids for the lists
 }
 
@@ -243,7 +244,7 @@ func (s *store) erase(ctx context.Context, key string, deadline time.Time) error
 	// Delete the record even if the tombstone could not be written.
 	err = cmp.Or(err, s.delete(ctx, key))
 	for _, d := range deletedAgain {
-		s.later.after(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
+		s.later.After(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
 	}
 	return err
 }

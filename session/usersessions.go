@@ -107,7 +107,7 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 			running.Wait()
 		}
 		left = slices.DeleteFunc(left, func(s ended) bool { return done[s.key] })
-		u.store.later.after(0, func(ctx context.Context) {
+		u.store.later.After(0, func(ctx context.Context) {
 			_, _ = u.update(ctx, userID, false, func(e *entry) (changed bool) {
 				for i, s := range e.ended {
 					if done[s.key] {
@@ -124,7 +124,7 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 // resume finishes in the background what another process left.
 func (u *UserSessions) resume(userID string, left []ended) {
 	if len(left) > 0 {
-		u.store.later.after(0, func(ctx context.Context) { _ = u.finish(ctx, userID, left) })
+		u.store.later.After(0, func(ctx context.Context) { _ = u.finish(ctx, userID, left) })
 	}
 }
 
@@ -132,7 +132,7 @@ func (u *UserSessions) resume(userID string, left []ended) {
 func (u *UserSessions) persist(ctx context.Context, tries int, f func(context.Context) error) error {
 	err := f(ctx)
 	if err != nil && tries < maxRetries {
-		u.store.later.after(time.Second<<min(tries, 6), func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
+		u.store.later.After(time.Second<<min(tries, 6), func(ctx context.Context) { _ = u.persist(ctx, tries+1, f) })
 	}
 	return err
 }
@@ -190,7 +190,7 @@ func (u *UserSessions) mark(ctx context.Context, rec record) {
 // due reports whether a touch of the session is due, and claims it if claim is set. Touches
 // are skipped where the stores are slow.
 func (u *UserSessions) due(rec *record, claim bool) bool {
-	return u != nil && rec.signedIn() && len(u.store.later.slots) < touchesAtOnce &&
+	return u != nil && rec.signedIn() && u.store.later.Running() < touchesAtOnce &&
 		u.store.touched.due(rec.id, time.Now(), touchEvery, claim)
 }
 
@@ -199,7 +199,7 @@ func (u *UserSessions) touch(key string, rec record) {
 	if !u.due(&rec, true) {
 		return
 	}
-	u.store.later.after(0, func(ctx context.Context) {
+	u.store.later.After(0, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, entryTime)
 		defer cancel()
 		// A write that came after the sign-out may have brought the record back.

@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"provider"},
 	{"tokenstore/storetest"},
 	{"tokenstore"},
-	{"event", "internal/answer", "internal/configerr", "internal/loopback", "internal/scope", "internal/seal", "internal/requestkind", "internal/transport", "internal/troubleshooting", "internal/visitorpath", "internal/wire", "internal/xplatform"},
+	{"event", "internal/answer", "internal/background", "internal/configerr", "internal/loopback", "internal/scope", "internal/seal", "internal/requestkind", "internal/transport", "internal/troubleshooting", "internal/visitorpath", "internal/wire", "internal/xplatform"},
 	{"internal/redact"},
 	{"xtest/xapi"},
 	{"xtest"},
