@@ -192,13 +192,15 @@ func (m *Manager) spawn(f func()) bool {
 	if m.stopping.Err() != nil {
 		return false
 	}
-	m.wg.Go(func() {
-		f()
-		if m.base.Err() != nil {
-			m.cut.Store(true)
-		}
-	})
+	m.wg.Go(f)
 	return true
+}
+
+// ended is for the end of work in the background. It notes whether Close has cut that off.
+func (m *Manager) ended() {
+	if m.base.Err() != nil {
+		m.cut.Store(true)
+	}
 }
 
 // pause waits for d. It returns false if the Manager is closed meanwhile.

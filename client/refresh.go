@@ -188,6 +188,7 @@ func (r *refresh) run() {
 	if r.unsaved {
 		r.log(slog.LevelError, "a refreshed token is lost with this process: the store did not accept it", r.err)
 	}
+	r.m.ended() // before callers have the result, and may call Close
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	r.s.call = nil

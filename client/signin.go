@@ -133,7 +133,10 @@ func (s *Stored) write(ctx context.Context) error {
 // deletes and revokes the tokens of FormerOwners. Without Commit the next sign-in does that.
 func (s *Stored) Commit(ctx context.Context) error {
 	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
-		s.m.spawn(func() { s.m.revokeAt(s.m.base, s.key, *old) })
+		s.m.spawn(func() {
+			s.m.revokeAt(s.m.base, s.key, *old)
+			s.m.ended()
+		})
 	}
 	if len(s.FormerOwners) == 0 {
 		return nil

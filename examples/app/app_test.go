@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -721,9 +722,30 @@ func TestGracefulEnd(t *testing.T) {
 // TestReadinessFailsFirst: a load balancer sees the shutdown before connections are refused.
 func TestReadinessFailsFirst(t *testing.T) {
 	t.Parallel()
-	at, stop := startUntil(t, map[string]string{"DRAIN": "2s"})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + l.Addr().String()
+	env := map[string]string{"DRAIN": "1h", "DATABASE_URL": "memory:", "PUBLIC_URL": at, "X_CLIENT_ID": xtest.DefaultPublicClientID}
+	log := slog.New(slog.DiscardHandler)
+	cfg, err := readConfig(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := openStorage(t.Context(), cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	a, err := newApp(cfg, store, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- stop() }()
+	go func() { stopped <- a.serve(ctx, l, stop) }()
+	<-ctx.Done()
 	for unready := false; !unready; {
 		resp, err := http.Get(at + "/readyz")
 		if err != nil {
@@ -735,6 +757,10 @@ func TestReadinessFailsFirst(t *testing.T) {
 	if got := newBrowser(t, at).get("/healthz"); got.status != http.StatusOK {
 		t.Errorf("/healthz: %d", got.status)
 	}
+	if len(stopped) > 0 {
+		t.Error("it has ended before DRAIN")
+	}
+	_ = l.Close() // ends DRAIN
 	if err := <-stopped; err != nil {
 		t.Errorf("run: %v", err)
 	}

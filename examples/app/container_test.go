@@ -9,7 +9,6 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/xsignin/xsignin/internal/testservers"
 )
 
 // TestContainerfiles builds and runs both commands as their Containerfiles say, without a
@@ -31,7 +32,7 @@ func TestContainerfiles(t *testing.T) {
 
 	t.Run("app", func(t *testing.T) {
 		c := readContainerfile(t, "app")
-		addr := freeAddr(t)
+		addr := "127.0.0.1:" + testservers.FreePort(t)
 		x.SetCallbacks("http://" + addr + callbackPath)
 		end := c.run(t, append(credentials(x.URL), "ADDR="+addr, "SECRETS="+replicaKey("c"), "CHECK=off")...)
 		b := newBrowser(t, "http://"+addr)
@@ -44,7 +45,7 @@ func TestContainerfiles(t *testing.T) {
 	})
 	t.Run("xsim", func(t *testing.T) {
 		c := readContainerfile(t, "xsim")
-		addr := freeAddr(t)
+		addr := "127.0.0.1:" + testservers.FreePort(t)
 		end := c.run(t, "ADDR="+addr)
 		newBrowser(t, "http://"+addr).get("/").want(http.StatusOK, "Nora Lindqvist")
 		end()
@@ -174,15 +175,4 @@ func (c *container) run(t *testing.T, env ...string) (end func()) {
 			t.Errorf("the root directory has %q, not %q: %v", left, want, err)
 		}
 	}
-}
-
-// freeAddr is an address that is free at the moment.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

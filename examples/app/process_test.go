@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/xsignin/xsignin/internal/testservers"
 )
 
 // build builds a command of this module.
@@ -109,12 +110,7 @@ func TestAppWithXsimAsAProcess(t *testing.T) {
 	t.Parallel()
 	bin := build(t, "xsim")
 	// The callback is registered before the application runs, so its port is chosen here.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := "127.0.0.1:" + testservers.FreePort(t)
 	cmd, said := process(t, bin, "export X_CLIENT_SECRET=", "ADDR=127.0.0.1:0", "X_CALLBACK_URLS=http://"+addr+callbackPath)
 	env := map[string]string{"ADDR": addr}
 	for _, line := range said {

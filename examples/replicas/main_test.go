@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -82,13 +83,16 @@ func newSite(t *testing.T, at storage.Place) *site {
 	for _, r := range all {
 		urls = append(urls, r.url)
 	}
-	proxy := newProxy(urls)
-	srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxy.ServeHTTP(w, r)
+	proxy := newProxy(urls).(*httputil.ReverseProxy)
+	// This runs before the browser gets the response.
+	proxy.ModifyResponse = func(resp *http.Response) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.by[r.URL.Path] = append(s.by[r.URL.Path], w.Header().Get("X-Replica"))
-	})
+		path := resp.Request.URL.Path
+		s.by[path] = append(s.by[path], resp.Header.Get("X-Replica"))
+		return nil
+	}
+	srv.Config.Handler = proxy
 	srv.Start()
 	t.Cleanup(func() {
 		srv.Close()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -116,17 +117,6 @@ func TestTheFlagsChooseTheToken(t *testing.T) {
 	l.run("-oauth2", "link").want(2, "X_CLIENT_ID is missing")
 }
 
-// closedPort is an address at which no program listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 func TestOffline(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -143,7 +133,7 @@ func TestOffline(t *testing.T) {
 		}
 	}
 	// The tokens come from outside, because those of a sign-in go only to their own X.
-	at := closedPort(t)
+	at := "127.0.0.1:" + testservers.FreePort(t) // where no program listens
 	want := "there is no connection to X at " + at + ": connect: connection refused"
 	l.env["X_API_URL"], l.env["XPOST_DB"] = "http://"+at, t.TempDir()+"/tokens.db"
 	unreached(want, "-auth", l.authFile(two), "text", "x")

@@ -376,9 +376,6 @@ func (w *walk) run(steps []step) {
 	}
 	// The last step may have left background work.
 	time.Sleep(2 * time.Minute)
-	if !w.plan.WasHit() {
-		t.Error("the fault was not met")
-	}
 }
 
 // leaves reports whether st is a sign-out.
@@ -560,12 +557,19 @@ func TestFaultsAtEveryPoint(t *testing.T) {
 							}
 							w := walk{at: p, kind: k, stays: stays}
 							t.Run(w.name(), func(t *testing.T) {
-								var s *site
-								s, w.traveller = j.site(t, slow)
-								s.Bubble(func() {
-									j.link(w.traveller)
-									w.run(j.steps)
-								})
+								// Some runs do without the call, if two writes meet in another way.
+								for range 20 {
+									var s *site
+									s, w.traveller = j.site(t, slow)
+									s.Bubble(func() {
+										j.link(w.traveller)
+										w.run(j.steps)
+									})
+									if w.plan.WasHit() {
+										return
+									}
+								}
+								t.Error("the fault was not met")
 							})
 						}
 					}

@@ -124,7 +124,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	tr.CloseIdleConnections()
 	srv.Close()
 	// Closed connections need a moment to end.
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
 		if open.Load() == 0 && len(goroutines()) <= before {
 			return
 		}

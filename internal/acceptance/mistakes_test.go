@@ -2,7 +2,6 @@ package acceptance_test
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -147,12 +147,8 @@ func TestCommonMistakesAreNamed(t *testing.T) {
 			return s.Log.String()
 		}, []string{"level=WARN", "a browser has opened the login by http", "Open the site at PublicURL", "public_url=https://site.example"}},
 		{"wrong X_API_URL", func(t *testing.T) string {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = l.Close() // the address of no server
-			return ofCheck(t, func(c *xsignin.Config) { c.X.APIURL, c.X.Transport = "http://"+l.Addr().String(), nil })
+			unused := "http://127.0.0.1:" + testservers.FreePort(t)
+			return ofCheck(t, func(c *xsignin.Config) { c.X.APIURL, c.X.Transport = unused, nil })
 		}, []string{"X's API at http://127.0.0.1:", "could not be reached", "Check X.APIURL, which stays unset for X itself"}},
 		{"app not enrolled", func(t *testing.T) string {
 			return ofSignIn(t, xtest.Fault{Status: 403, Body: `{"title":"Client Forbidden","reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`})

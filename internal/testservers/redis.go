@@ -31,10 +31,7 @@ func NewRedisCluster(t T) *Server {
 	t.Helper()
 	return beginRedis(t, "Cluster state changed: ok", func(dir, port string) []string {
 		// The default port of the cluster bus is higher by 10000, and may not exist.
-		bus, err := freePort()
-		if err != nil {
-			t.Fatalf("testservers: %v", err)
-		}
+		bus := FreePort(t)
 		nodes := fmt.Sprintf("%s 127.0.0.1:%s@%s myself,master - 0 0 1 connected 0-16383\nvars currentEpoch 1 lastVoteEpoch 0\n",
 			strings.Repeat("1", 40), port, bus)
 		if err := os.WriteFile(filepath.Join(dir, "nodes.conf"), []byte(nodes), 0o600); err != nil {

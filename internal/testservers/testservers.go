@@ -13,12 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,11 +78,7 @@ func begin(t T, k kind) *Server {
 	var err error
 	// Another program may take the port before the server starts.
 	for range 3 {
-		var port string
-		if port, err = freePort(); err != nil {
-			break
-		}
-		s.Addr = net.JoinHostPort("127.0.0.1", port)
+		s.Addr = net.JoinHostPort("127.0.0.1", FreePort(t))
 		s.URL = fmt.Sprintf(k.url, s.Addr)
 		if err = s.start(); err == nil {
 			return s
@@ -194,13 +192,33 @@ func tempDir(t T, name string) string {
 	return dir
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// FreePort uses these ports. Systems choose ports above 32767 for connections and for listeners
+// on port 0, so no such connection or listener takes one of these.
+const (
+	lowestPort = 10_000
+	ports      = 20_000
+)
+
+// lastPort is a random one at first, because many processes run tests at the same time.
+var lastPort atomic.Uint32
+
+func init() { lastPort.Store(rand.Uint32N(ports)) }
+
+// FreePort returns a port of 127.0.0.1 at which nothing listens, for a program that starts later.
+// Each call returns another one.
+func FreePort(t T) string {
+	t.Helper()
+	var err error
+	for range 100 {
+		port := strconv.Itoa(lowestPort + int(lastPort.Add(1)%ports))
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+	t.Fatalf("testservers: %v", err)
+	return ""
 }
 
 // tail keeps the last lines of a server's output, for the error message.

@@ -48,7 +48,7 @@ func TestAStoppedRedisIsNoAnswer(t *testing.T) {
 			}
 			server.Start()
 			// The client needs a moment to believe it: after failures it dials less often.
-			ctx := soon(t, 20*time.Second)
+			ctx := soon(t, time.Minute)
 			_, err := s.Get(ctx, key())
 			for err != nil && ctx.Err() == nil {
 				_, err = s.Get(ctx, key())
@@ -323,7 +323,7 @@ func TestACallThatHangsEndsWithItsContext(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -376,7 +376,7 @@ func TestACallThatGoesOnHasItsOwnValue(t *testing.T) {
 		value[i] = 'b'
 	}
 	close(goOn)
-	for ctx := soon(t, 20*time.Second); ; {
+	for ctx := soon(t, time.Minute); ; {
 		e := do(other.Get(ctx, key()))(t)
 		if len(e.Value) > 0 {
 			if string(e.Value) != want {

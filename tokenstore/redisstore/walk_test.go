@@ -72,7 +72,7 @@ func join(t *testing.T, first, second string) {
 	}
 	bus := do(b.ConfigGet(t.Context(), "cluster-port").Result())(t)["cluster-port"]
 	order(a, "CLUSTER", "MEET", host, port, bus)
-	ctx := soon(t, 30*time.Second)
+	ctx := soon(t, time.Minute)
 	for _, c := range []*redis.Client{a, b} {
 		for {
 			info := do(c.ClusterInfo(ctx).Result())(t)

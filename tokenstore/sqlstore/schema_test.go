@@ -59,7 +59,7 @@ func TestTheSchemaThatIsPrintedIsTheOneThatIsMade(t *testing.T) {
 		put(t, s, "value")
 		// With nothing to do Migrate takes no lock.
 		defer d.lock(t)()
-		if err := s.Migrate(soon(t, 5*time.Second)); err != nil {
+		if err := s.Migrate(soon(t, 30*time.Second)); err != nil {
 			t.Errorf("Migrate: %v", err)
 		}
 	})

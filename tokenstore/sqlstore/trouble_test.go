@@ -25,7 +25,7 @@ func TestACallThatWaitsForALockEndsWithItsContext(t *testing.T) {
 	unlock := d.lock(t)
 	began := time.Now()
 	_, err := s.Put(soon(t, 50*time.Millisecond), key(), []byte("value"))
-	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 30*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 	// Readers need no lock.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,48 +238,57 @@ func hashVersions(s *store) {
 	}
 }
 
-// signal lets one await of c return, now or later.
-func signal(c chan struct{}) {
+// wait returns when c is closed, or at the end of the rule's time.
+func wait(ctx context.Context, c <-chan struct{}) {
 	select {
-	case c <- struct{}{}:
-	default:
+	case <-c:
+	case <-ctx.Done():
 	}
 }
 
-// await returns after a signal of c, or when none seems to come.
-func await(c chan struct{}) {
-	select {
-	case <-c:
-	case <-time.After(200 * time.Millisecond):
+// signal returns a channel, and a function that closes it at its first call.
+func signal() (c chan struct{}, once func()) {
+	c = make(chan struct{})
+	return c, sync.OnceFunc(func() { close(c) })
+}
+
+// meeting makes the first caller wait for the second. No later caller waits.
+func meeting() func(ctx context.Context) {
+	two, second := signal()
+	var callers atomic.Int32
+	return func(ctx context.Context) {
+		if callers.Add(1) > 1 {
+			second()
+		}
+		wait(ctx, two)
 	}
+}
+
+// racing is together for damage in which callers wait for each other. Only the rule that this
+// breaks gets the damaged store, because other rules make no callers that could meet.
+func racing(name, breaks string, damage func(s *store)) fault {
+	f := together(name, breaks, damage)
+	return fault{name, breaks, func(t *testing.T) storetest.Backend {
+		if !strings.HasSuffix(t.Name(), "/"+strings.ReplaceAll(breaks, " ", "_")) {
+			return together(name, breaks, func(*store) {}).open(t)
+		}
+		return f.open(t)
+	}}
 }
 
 func brokenRaces() []fault {
-	pause := func() { time.Sleep(2 * time.Millisecond) }
-	// meet returns when another caller has checked what this one has just checked, or
-	// when none seems to come.
-	meet := func() func() {
-		checked := make(chan struct{})
-		return func() {
-			select {
-			case checked <- struct{}{}:
-			case <-checked:
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	}
 	checkThenPut := func(s *store) {
-		meet := meet()
+		meet := meeting()
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 			if e, err := s.Store.Get(ctx, k); err != nil || e.Version != v {
 				return "", tokenstore.ErrConflict
 			}
-			meet()
+			meet(ctx)
 			return s.Store.Put(ctx, k, value)
 		}
 	}
 	checkThenCreate := func(s *store) {
-		meet := meet()
+		meet := meeting()
 		s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
 			if v != "" {
 				return s.Store.Replace(ctx, k, v, value)
@@ -285,46 +296,46 @@ func brokenRaces() []fault {
 			if _, err := s.Store.Get(ctx, k); err == nil {
 				return "", tokenstore.ErrConflict
 			}
-			meet()
+			meet(ctx)
 			return s.Store.Put(ctx, k, value)
 		}
 	}
 	return []fault{
-		together("Replace checks, then writes", "one of many conditional writes wins", checkThenPut),
-		together("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
-		together("Replace looks for an entry, then makes one", "one of many makes an entry", checkThenCreate),
-		together("Replace looks for an owner, then makes one", "one of many owns an account", checkThenCreate),
-		together("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
-			checked, written := make(chan struct{}, 1), make(chan struct{}, 1)
+		racing("Replace checks, then writes", "one of many conditional writes wins", checkThenPut),
+		racing("Replace checks, then writes, once more", "no conditional write is lost", checkThenPut),
+		racing("Replace looks for an entry, then makes one", "one of many makes an entry", checkThenCreate),
+		racing("Replace looks for an owner, then makes one", "one of many owns an account", checkThenCreate),
+		racing("Delete checks, then removes", "a delete and a write do not both succeed", func(s *store) {
+			checked, check := signal()
+			written, write := signal()
 			s.remove = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version) error {
 				if e, err := s.Store.Get(ctx, k); err != nil || e.Version != v {
 					return s.Store.Delete(ctx, k, v)
 				}
-				signal(checked)
-				await(written)
+				check()
+				wait(ctx, written)
 				return removeAny(ctx, s.Store, k)
 			}
-			replace := s.Store.Replace
 			s.replace = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, value []byte) (tokenstore.Version, error) {
-				if string(value) == "two" { // what the rule writes beside its deletes
-					await(checked)
-				}
-				v, err := replace(ctx, k, v, value)
-				if err == nil {
-					signal(written)
-				}
-				return v, err
+				wait(ctx, checked)
+				defer write()
+				return s.Store.Replace(ctx, k, v, value)
 			}
 		}),
-		together("Lease checks, then takes", "one of many gets the lease", func(s *store) {
-			meet := meet()
+		racing("Lease checks, then takes", "one of many gets the lease", func(s *store) {
+			meet := meeting()
+			var checking sync.Mutex // no caller sees the lease by which another one checks
 			s.lease = func(ctx context.Context, k tokenstore.Key, v tokenstore.Version, d time.Duration) (tokenstore.LeaseID, error) {
+				checking.Lock()
 				before, err := s.Store.Lease(ctx, k, v, d)
+				if err == nil {
+					_ = s.Store.Release(ctx, k, before)
+				}
+				checking.Unlock()
 				if err != nil {
 					return "", err
 				}
-				_ = s.Store.Release(ctx, k, before)
-				meet()
+				meet(ctx)
 				id, err := s.Store.Lease(ctx, k, v, d)
 				if errors.Is(err, tokenstore.ErrLeased) {
 					return before, nil
@@ -332,21 +343,27 @@ func brokenRaces() []fault {
 				return id, err
 			}
 		}),
-		together("Get reads the version after the value", "no reader sees half of a write", func(s *store) {
+		racing("Get reads the version after the value", "no reader sees half of a write", func(s *store) {
+			begun, begin := signal() // a reader has the value
+			written, write := signal()
+			var writers atomic.Int32
 			s.get = func(ctx context.Context, k tokenstore.Key) (tokenstore.Entry, error) {
 				first, err := s.Store.Get(ctx, k)
 				if err != nil {
 					return first, err
 				}
-				pause()
+				begin()
+				wait(ctx, written)
 				second, err := s.Store.Get(ctx, k)
 				return tokenstore.Entry{Value: first.Value, Version: second.Version}, err
 			}
-			put := s.Store.Put
 			s.put = func(ctx context.Context, k tokenstore.Key, value []byte) (tokenstore.Version, error) {
-				_, _ = put(ctx, k, value)
-				pause()
-				return put(ctx, k, value)
+				if writers.Add(1) == 1 {
+					return s.Store.Put(ctx, k, value)
+				}
+				wait(ctx, begun)
+				defer write()
+				return s.Store.Put(ctx, k, value)
 			}
 		}),
 	}

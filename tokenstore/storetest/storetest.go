@@ -42,7 +42,7 @@ type Backend struct {
 // rule that the store broke. open returns a new, empty backend for the subtest that t belongs
 // to.
 //
-// Each subtest has a minute. Up to 64 goroutines call a store at a time.
+// Each subtest has five minutes. Up to 64 goroutines call a store at a time.
 func Test(t *testing.T, open func(t *testing.T) Backend) {
 	t.Helper()
 	for _, r := range rules() {

@@ -42,7 +42,7 @@ func TestTheSuiteFindsWhatIsBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The stores mostly wait for leases to end.
-	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel=16", "-test.timeout=5m")
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel=16", "-test.timeout=9m")
 	cmd.Env = append(os.Environ(), inside+"=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {

@@ -30,7 +30,7 @@ type subject struct {
 func newSubject(t *testing.T, b Backend) *subject {
 	t.Helper()
 	// A store that hangs until its context ends fails with the name of the rule.
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return &subject{Store: b.Open(t), t: t, ctx: ctx, backend: b}
 }

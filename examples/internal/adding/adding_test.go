@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
@@ -145,12 +146,7 @@ func run(t *testing.T, dir string, env ...string) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	// The port is passed to the program, so it is chosen here.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := "127.0.0.1:" + testservers.FreePort(t)
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), append(env, "ADDR="+addr, "GIN_MODE=release")...)
 	if err := cmd.Start(); err != nil {

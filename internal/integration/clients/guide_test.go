@@ -3,7 +3,6 @@ package clients
 import (
 	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 	"github.com/xsignin/xsignin/xtest/xapi"
 )
@@ -50,13 +50,7 @@ func guideX(t *testing.T, callbacks ...string) (*xtest.Server, []string) {
 func TestTheGuideInNode(t *testing.T) {
 	t.Parallel()
 	node := nodeOrSkip(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	site := "http://localhost:" + port
+	site := "http://localhost:" + testservers.FreePort(t)
 	x, env := guideX(t, site+"/auth/callback/twitter")
 	cmd := exec.CommandContext(t.Context(), node, "guide/server.mjs")
 	cmd.Env = append(env, "SITE_URL="+site)

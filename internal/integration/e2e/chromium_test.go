@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a page may take to show the expected text.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // missing skips the test, or fails it if all tests must run.
 func missing(t *testing.T, what string) {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/xsignin/xsignin/internal/testservers"
 )
 
 // Firefox and WebKit are driven by the W3C's WebDriver commands. Firefox gets them in its
@@ -219,7 +221,7 @@ func newWebKit(t *testing.T, s settings) *remote {
 	if err != nil {
 		t.Fatalf("Xvfb does not start: %v", err)
 	}
-	port := freePort(t)
+	port := testservers.FreePort(t)
 	cmd := exec.Command("WebKitWebDriver", "--port="+port, "--host=127.0.0.1")
 	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_CONFIG_HOME="+home,
 		"DISPLAY=:"+strings.TrimSpace(display), "LIBGL_ALWAYS_SOFTWARE=1", "WEBKIT_DISABLE_COMPOSITING_MODE=1", "NO_AT_BRIDGE=1")
@@ -266,17 +268,6 @@ func waitFor[T any](t *testing.T, otherwise string, f func() (T, error)) T {
 			t.Fatalf("%s: %v", otherwise, err)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // remote is a window of Firefox or WebKit, and the site that it shows.

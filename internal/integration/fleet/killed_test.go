@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	shortTimeout = 2 * time.Second
+	shortTimeout = 4 * time.Second
 	shortLease   = 3 * shortTimeout
 	// overLease is how much longer than the lease the other workers may take on a busy machine.
-	overLease = 30 * time.Second
+	overLease = time.Minute
 )
 
 // TestTheHolderOfARefreshIsKilled sends SIGKILL at each step of a refresh.

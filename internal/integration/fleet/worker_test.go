@@ -95,7 +95,7 @@ func (w *worker) open(s setup) (end func() error, err error) {
 		return nil, err
 	}
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		return errors.Join(w.clients.Close(ctx), closeStore())
 	}, nil

@@ -53,12 +53,12 @@ func (w *watch) until(stopped <-chan struct{}) error {
 	}
 }
 
-// waitIdle waits until the replicas have as many goroutines as before, but at most 20 seconds.
+// waitIdle waits until the replicas have as many goroutines as before, but at most a minute.
 // It calls closeIdle before each poll.
 func (w *watch) waitIdle(ctx context.Context, before int, closeIdle func()) (after int, err error) {
 	for began := time.Now(); ; {
 		closeIdle()
-		if after, err = w.poll(ctx); err != nil || after <= before+2 || time.Since(began) > 20*time.Second {
+		if after, err = w.poll(ctx); err != nil || after <= before+2 || time.Since(began) > time.Minute {
 			return after, err
 		}
 		select {
