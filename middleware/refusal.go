@@ -128,7 +128,7 @@ func (m *Middleware) loginLoop(r *http.Request) *refusal {
 	f := m.refuse(r, page.ProblemFor(page.Kind("login_loop")))
 	m.misplaced.Do(func() {
 		m.cfg.Logger.ErrorContext(r.Context(), "xsignin: no user can sign in: RequireUser protects the login, or the login is not mounted",
-			"login", m.cfg.LoginPath, "fix", f.problem.Fix, "help", troubleshooting.URL("login_loop"))
+			"login", m.cfg.LoginPath, "cause", "login_loop", "fix", f.problem.Fix, "help", troubleshooting.URL("login_loop"))
 	})
 	return f
 }

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -199,18 +198,17 @@ const (
 	ports      = 20_000
 )
 
-// lastPort is a random one at first, because many processes run tests at the same time.
+// lastPort counts the calls of FreePort in this process.
 var lastPort atomic.Uint32
-
-func init() { lastPort.Store(rand.Uint32N(ports)) }
 
 // FreePort returns a port of 127.0.0.1 at which nothing listens, for a program that starts later.
 // Each call returns another one.
 func FreePort(t T) string {
 	t.Helper()
+	first := uint32(os.Getpid()) * 101 // other processes run tests at the same time
 	var err error
 	for range 100 {
-		port := strconv.Itoa(lowestPort + int(lastPort.Add(1)%ports))
+		port := strconv.Itoa(lowestPort + int((first+lastPort.Add(1))%ports))
 		var l net.Listener
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
 			_ = l.Close()

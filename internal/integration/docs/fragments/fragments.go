@@ -92,6 +92,7 @@ func Tests(w http.ResponseWriter, r *http.Request, handler http.Handler, user pr
 
 	x := xtest.New(xtest.Config{})
 	cfg.X.Transport = x.Transport() // the whole application: the local X answers the kit in process
+	x.SetCallbacks(site.URL + "/auth/callback")
 	browser, err := x.SignedIn(site.Client(), site.URL+"/auth/login", xtest.DefaultUserID)
 	return browser, err
 }
