@@ -23,14 +23,9 @@ import (
 // In public it leaves out findings that may be intended.
 func (k *Kit) announce() {
 	c := k.cfg
-	first, where := k.providers[0], "console.x.com, the app, User authentication settings"
-	if !provider.IsX(first) {
-		where = "where the provider lists callbacks"
-	} else if !c.atX() {
-		where = c.X.APIURL
-	}
+	first := k.providers[0]
 	c.Logger.Info("xsignin: register this callback at the provider", "provider", first.Name(),
-		"login", k.LoginURL("", ""), "callback", first.CallbackURL(), "where", where)
+		"login", k.LoginURL("", ""), "callback", first.CallbackURL(), "where", c.where(first))
 	found, api := checks{settings: c}, cmp.Or(c.X.APIURL, xplatform.APIURL)
 	found.checkConfig(loopback.Is(c.public.Hostname()))
 	found.add(len(c.Secrets) == 0 && !c.Session.Disabled, "random_secret")
@@ -38,6 +33,17 @@ func (k *Kit) announce() {
 	for _, f := range found.found {
 		k.tell(context.Background(), f)
 	}
+}
+
+// where says where the callback of p is registered.
+func (s settings) where(p provider.Provider) string {
+	switch {
+	case !provider.IsX(p):
+		return "where the provider lists callbacks"
+	case !s.atX():
+		return s.X.APIURL
+	}
+	return "console.x.com, the app, User authentication settings"
 }
 
 // tell logs a finding.
@@ -94,7 +100,8 @@ func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 			least, age = 3, 15*time.Second
 		}
 		if n := k.watch.begun.add(least, age); n > 0 {
-			k.tell(ctx, finding("none_came_back", n), "callback", k.providerNamed(e.Provider).CallbackURL(), "public_url", k.cfg.PublicURL)
+			p := k.providerNamed(e.Provider)
+			k.tell(ctx, finding("none_came_back", n), "callback", p.CallbackURL(), "where", k.cfg.where(p), "public_url", k.cfg.PublicURL)
 		}
 	}
 	k.cfg.OnEvent.Tell(ctx, e)

@@ -26,6 +26,40 @@ func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 	}
 }
 
+// TestTheKitBesideAHandlerForEveryPath: ServeMux panics for a GET of every path beside the kit at
+// every method, and docs/adding-sign-in.md shows two other ways.
+func TestTheKitBesideAHandlerForEveryPath(t *testing.T) {
+	s := newSite(t)
+	for name, tt := range map[string]struct {
+		kit    []string
+		front  string
+		panics bool
+	}{
+		"every path":      {[]string{"/auth/"}, "GET /", true},
+		"the front alone": {[]string{"/auth/"}, "GET /{$}", false},
+		"two methods":     {[]string{"GET /auth/", "POST /auth/"}, "GET /", false},
+	} {
+		mux := http.NewServeMux()
+		mux.HandleFunc(tt.front, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("front")) })
+		panicked := func() (caught any) {
+			defer func() { caught = recover() }()
+			for _, pattern := range tt.kit {
+				mux.Handle(pattern, s.Kit)
+			}
+			return nil
+		}()
+		if (panicked != nil) != tt.panics {
+			t.Errorf("%s: %v", name, panicked)
+		}
+		for method, want := range map[string]int{http.MethodGet: http.StatusSeeOther, http.MethodPost: http.StatusMethodNotAllowed} {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(method, "http://127.0.0.1:8080/auth/login", http.NoBody)
+			if mux.ServeHTTP(w, r); !tt.panics && w.Code != want {
+				t.Errorf("%s: %s: status %d, want %d", name, method, w.Code, want)
+			}
+		}
+	}
+}
+
 // isNoWayIn checks the page for a site with a wrong setup.
 func (s *site) isNoWayIn(a answer) {
 	s.T.Helper()

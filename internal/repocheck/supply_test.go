@@ -2,6 +2,7 @@ package repocheck_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -249,5 +250,22 @@ func TestDependenciesAreListedWithTheirReasons(t *testing.T) {
 		if !listed[path] {
 			t.Errorf("%v requires %s: add a row to the table of dependencies in CONTRIBUTING.md, with its licence and the reason", dirs, path)
 		}
+	}
+}
+
+// TestTheReadmeCountsTheModulesOfTheFirstStart: the go command prints a line for each.
+func TestTheReadmeCountsTheModulesOfTheFirstStart(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./examples/app").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(out)))))
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("downloads %d modules", len(modules)); !strings.Contains(strings.Join(strings.Fields(string(readme)), " "), want) {
+		t.Errorf("README.md does not say %q: %v", want, modules)
 	}
 }

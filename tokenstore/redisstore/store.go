@@ -43,8 +43,8 @@ var entryScript string
 
 var script = redis.NewScript(entryScript)
 
-// New returns a [tokenstore.Store] in Redis. It makes no network requests. Its error is a
-// mistake in c. Goroutines may share the store, and processes may share its Redis. Its own
+// New returns a [tokenstore.Store] in Redis. It makes no network requests, so Kit.Check, and
+// not New, reports a server that evicts entries. Its error is a mistake in c. Goroutines may share the store, and processes may share its Redis. Its own
 // errors begin with "redisstore:", wrap the client's error and quote no key, value or
 // version. It prints nothing of the client, which may contain a password.
 //

@@ -13,10 +13,15 @@ import (
 	"github.com/xsignin/xsignin/internal/testservers"
 )
 
-// TestARollingRestart restarts three replicas behind nginx one after the other, twice. Meanwhile
+// TestARollingRestart restarts three replicas behind a proxy one after the other, twice. Meanwhile
 // visitors load pages, call X, and sign out and in again. No restart signs a user out, and no
 // answer has a status of 500 or above.
 func TestARollingRestart(t *testing.T) {
+	for _, p := range allProxies[1:3] {
+		t.Run(p.name, func(t *testing.T) {
+			rollingRestart(t, deploy(t, p, "redis://"+testservers.Redis(t)))
+		})
+	}
 	for name, start := range map[string]func(*testing.T) string{
 		"Redis": func(t *testing.T) string { return "redis://" + testservers.Redis(t) },
 		"PostgreSQL": func(t *testing.T) string {
