@@ -106,7 +106,7 @@ func TestCommonMistakesAreNamed(t *testing.T) {
 				}
 			})
 			return s.Log.String()
-		}, []string{"level=WARN", "3 sign-ins have begun, and none has reached the callback", "Register the callback at the provider, to the letter", "callback=http://127.0.0.1:8080/auth/callback public_url", "#none_came_back"}},
+		}, []string{"level=WARN", "3 sign-ins have begun, and none has reached the callback", "Register the callback at the provider, to the letter", "User authentication settings\" public_url", "#none_came_back"}},
 		{"id and secret swapped", func(t *testing.T) string {
 			return ofNew(t, func(c *xsignin.Config) { c.ClientID, c.ClientSecret = c.ClientSecret, c.ClientID })
 		}, []string{"Config.ClientSecret is a client id", "ClientID and ClientSecret are swapped"}},
