@@ -45,8 +45,8 @@ type inner struct {
 }
 
 // New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
-// callback to register at X, and warnings: for settings that work but not as most applications
-// need, such as stores in memory, and for a machine without CA certificates. If PublicURL is a
+// callback to register at X. It also logs warnings for settings that few applications want,
+// such as stores in memory, and for a machine without CA certificates. If PublicURL is a
 // loopback address, it also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
@@ -336,8 +336,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // Token.RefreshToken, and [Kit.RequireScopes] needs Token.Scopes.
 //
 // With Config.OnSignIn, the user becomes the owner of the account. If it is another user's,
-// the error is [ErrAccountTaken], whatever Config.Advanced.AllowAccountTransfer is. After
-// an error, the token before is put back if the store answers. No token is revoked.
+// the error is [ErrAccountTaken], also with Config.Advanced.AllowAccountTransfer. After
+// an error, the former token is restored if the store answers. No token is revoked.
 //
 // This process uses the token at once. Another replica that has no working token of key uses
 // it at its next request. A replica with an older token uses that one until X refuses it,
@@ -385,8 +385,8 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 //
 // After an error, call it again: the steps that are done stay done, and all sessions end
 // before any token does. Delete the user in the application first, so that Config.OnSignIn
-// refuses a sign-in that is under way. A session that is not in the list, or is in the memory
-// of another process, stays open: nothing remains to end it. See [session.UserSessions]. With
+// refuses a pending sign-in. A session that is not in the list, or is in the memory
+// of another process, stays open, and nothing ends it later. See [session.UserSessions]. With
 // Config.Session.Disabled, the application ends its own sessions first.
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
 	if k.sessions != nil {

@@ -42,10 +42,9 @@ const (
 )
 
 // Page is a short text and a link or a form. All fields are plain text: the default layout
-// escapes them, and an application's own template must, as html/template does. Link may
-// have parts of the request's address, such as the path to return to. It is a path on this
-// site, except for [Interstitial]. Of what a provider says, only RetryAt and ProviderMessage
-// are in a page.
+// escapes them, and an application's own template must, as html/template does. Link is a
+// path on this site, except for [Interstitial]. Link may hold parts of the request's address,
+// such as the path to return to. Only RetryAt and ProviderMessage come from a provider.
 type Page struct {
 	// Kind says which page it is. Later versions may add kinds: render unknown kinds too.
 	Kind Kind
