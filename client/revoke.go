@@ -19,8 +19,8 @@ import (
 //
 // A refresh in progress, here or in another process, revokes its result, unless a new sign-in
 // was stored before it ended. The provider is asked for at most two seconds, and a failure is
-// only an [event.RevokeFailed]. An error means that the token may still be stored. If it was
-// known, the provider was asked all the same. Revoke does not stop when ctx ends.
+// only an [event.RevokeFailed]. An error means that the token may still be stored. The
+// provider was asked to revoke the token if it was known. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, &tokenstore.Owner{})
 }
@@ -33,7 +33,7 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
-// [Manager.Revoke] does, or with everywhere those of all accounts of key's user. The user
+// [Manager.Revoke] does, or with everywhere the tokens of all accounts of key's user. The user
 // still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {

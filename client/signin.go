@@ -17,7 +17,7 @@ type PutOptions struct {
 	// Own makes the user the only one in the application who may connect the account.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
-	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
+	// application. Otherwise the error is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
 	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
 	// If X takes user and application as one grant, the new token ends too.
@@ -48,8 +48,8 @@ type Stored struct {
 // sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
-// after ctx has ended. A store that is away for longer, or that executes a write later, may
-// be left with the new owner, and with the token, which is revoked unless it is Imported. If
+// after ctx has ended. A store that is unavailable for longer, or that executes a write
+// later, may keep the new owner and the token. The token is revoked unless it is Imported. If
 // the entry cannot be read first, the token is neither written nor revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
@@ -152,8 +152,8 @@ func (s *Stored) Commit(ctx context.Context) error {
 }
 
 // Rollback undoes the sign-in: it puts back the owner and the token before. If there was
-// none, it deletes the token and revokes one that is not Imported, also while the store is
-// away. After another sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
+// no token, it deletes the new one, and revokes it unless it is Imported, even while the store
+// is unavailable. After another sign-in it does nothing. It does not undo [Stored.Commit].
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
@@ -175,7 +175,7 @@ func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
 	if s.version == "" {
-		// The store answered an error. It may have written the token all the same.
+		// The store returned an error. It may have written the token nevertheless.
 		now, v, err := s.m.cfg.Vault.Get(ctx, s.key)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
@@ -201,8 +201,8 @@ func (s *Stored) putBack(ctx context.Context) error {
 //	unlinking: 1. delete the token  2. read the owner    3. look for tokens
 //	           4. without tokens, delete the owner by the version of step 2
 //
-// An unlinking that looks for tokens after the sign-in's step 2 finds the token. One that
-// has looked before has read the owner before the sign-in's step 3. Then only one of the two
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. An earlier
+// unlinking has read the owner before the sign-in's step 3. Then only one of the two
 // writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
 // again. Then the token may be deleted, too, so a sign-in that has found another owner looks
 // for it in the end (release). There are an owner and a token, or neither.

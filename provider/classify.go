@@ -128,7 +128,7 @@ func (w *condition) UnmarshalText(name []byte) error {
 	return nil
 }
 
-// saysForbidden reports whether f says nothing but "Forbidden", as X does for a missing
+// saysForbidden reports whether the only text of f is "Forbidden", which X sends for a missing
 // scope.
 func saysForbidden(_ *call, f *fault) bool {
 	return f.code() == "" && f.reason == "" &&

@@ -64,7 +64,7 @@ func detailText(text string, secrets []string) string {
 	return clip(mask(oneLine(text), secrets, shortRun), maxDetail)
 }
 
-// codeText returns an untrusted code for [Error.Code], or "" if it is not like a code.
+// codeText returns an untrusted code for [Error.Code], or "" if it does not look like a code.
 func codeText(code string, secrets []string) string {
 	if !codeShape.MatchString(code) || mask(code, secrets, shortRun) != code {
 		return ""

@@ -61,11 +61,11 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one. A nil match ends all sessions, also those that are not in the list. A
-// sign-in that comes later stays.
+// the current one. A nil match ends all sessions, also those that are not in the list. Later
+// sign-ins are not affected.
 //
-// An error means that not all may have ended. If the entry was written, this process goes on
-// in the background.
+// An error means that some may still be open. If the entry was written, this process
+// continues in the background.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
@@ -86,8 +86,8 @@ func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSe
 	return nil
 }
 
-// finish deletes the records of ended sessions, and then says so in the entry. It tries again in
-// the background what fails.
+// finish deletes the records of ended sessions, and then records the deletions in the
+// entry. It retries failed deletions in the background.
 func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) error {
 	return u.persist(ctx, 0, func(ctx context.Context) (first error) {
 		ctx, cancel := context.WithTimeout(ctx, endTime)
@@ -121,7 +121,7 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 	})
 }
 
-// resume finishes in the background what another process left.
+// resume finishes deletions of another process in the background.
 func (u *UserSessions) resume(userID string, left []ended) {
 	if len(left) > 0 {
 		u.store.later.After(0, func(ctx context.Context) { _ = u.finish(ctx, userID, left) })
@@ -167,7 +167,7 @@ func (rec *record) listed() UserSession {
 	}
 }
 
-// mark marks a session as ended whose record was deleted. It tries again in the background.
+// mark marks a session as ended after its record was deleted. It retries in the background.
 func (u *UserSessions) mark(ctx context.Context, rec record) {
 	if u == nil || !rec.signedIn() {
 		return
