@@ -50,14 +50,14 @@ type checks struct {
 	found []Finding
 }
 
-// add adds a finding of findings.json if it applies. args are those of its problem.
+// add adds a finding of findings.json if applies is true. args fill in its problem.
 func (c *checks) add(applies bool, name string, args ...any) {
 	if applies {
 		c.found = append(c.found, finding(name, args...))
 	}
 }
 
-// finding returns a finding of findings.json. args are those of its problem.
+// finding returns a finding of findings.json. args fill in its problem.
 func finding(name string, args ...any) Finding {
 	var all map[string]Finding
 	_ = json.Unmarshal(findingsFile, &all)

@@ -277,7 +277,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 }
 
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
-// and an empty returnTo what Config.Paths.DefaultReturnTo says. The name is not checked.
+// and an empty returnTo means Config.Paths.DefaultReturnTo. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.handlers.LoginPath(cmp.Or(name, k.providers[0].Name()))
 	if returnTo == "" {
@@ -301,7 +301,7 @@ func (k *Kit) Sessions() *session.Manager {
 // Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present, see [Client].
+// ClientFor returns the client of a user, with or without a request of the user. See [Client].
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. For users with several, choose
@@ -348,8 +348,8 @@ func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) err
 	return err
 }
 
-// ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
-// go on. It is a step to replace a secret without signing users out:
+// ReencryptTokens seals every stored token with the first of Config.Secrets. Requests may run
+// meanwhile. It is a step to replace a secret without signing users out:
 //
 //	Secrets: []string{old}        // so far
 //	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals

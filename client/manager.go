@@ -39,7 +39,7 @@ type Config struct {
 	// 30 seconds, is added. It is at most half of the token's life. Default: 5 minutes.
 	RefreshBefore time.Duration
 	// Timeout limits one call to X for a refresh. Calls to the token store have the same
-	// limit, but at most 5 seconds. If a process dies during a refresh, the others wait for
+	// limit, but at most 5 seconds. If a process dies during a refresh, other processes wait for
 	// up to three times as long, and at least two seconds longer. Default: 10 seconds.
 	Timeout time.Duration
 	// OnEvent gets an event for each refresh and revocation. Default: none.

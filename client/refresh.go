@@ -51,7 +51,7 @@ const (
 	minLife = 10 * time.Second
 )
 
-// remember makes a cached of a token that was read or obtained now.
+// remember makes a cached of a token that was just read or obtained.
 func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
 	c, now := &cached{token: t, version: v}, m.cfg.Now()
 	switch {
@@ -76,7 +76,7 @@ type pause struct {
 	err    error
 }
 
-// extend begins the next pause, which is twice as long as the one before.
+// extend begins the next pause, which is twice as long as the previous pause.
 func (p *pause) extend(now time.Time, least, most time.Duration) {
 	p.length = min(max(2*p.length, least), most)
 	p.until = now.Add(p.length)

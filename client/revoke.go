@@ -114,7 +114,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 
 // take deletes the entry of key, from memory and from the store, and returns its tokens, the
 // newest first. It deletes the version that it has read, so each token is stored or returned.
-// unread is why a deleted token could not be read.
+// unread is the reason why a deleted token could not be read.
 func (m *Manager) take(ctx context.Context, key tokenstore.Key) (tokens []tokenstore.Token, unread, err error) {
 	known := map[string]bool{"": true}
 	add := func(t tokenstore.Token) {
@@ -127,7 +127,7 @@ func (m *Manager) take(ctx context.Context, key tokenstore.Key) (tokens []tokens
 	s.mu.Lock()
 	if s.unsaved != nil {
 		add(s.unsaved.token)
-		s.unsaved = nil // a call that stores it meanwhile finds another version
+		s.unsaved = nil // a refresh that stores it meanwhile finds another version
 	}
 	if c := s.cur.Load(); c != nil {
 		add(c.token)

@@ -37,10 +37,10 @@ type Stored struct {
 	token tokenstore.Token
 	opt   PutOptions
 
-	before      *tokenstore.Token // nil if none could be read
+	before      *tokenstore.Token // nil if there was no readable token
 	put         bool              // the store may have the token
 	version     tokenstore.Version
-	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced none
+	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced no owner
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
@@ -151,7 +151,7 @@ func (s *Stored) Commit(ctx context.Context) error {
 	}))
 }
 
-// Rollback undoes the sign-in: it puts back the owner and the token before. If there was
+// Rollback undoes the sign-in: it restores the former owner and token. If there was
 // no token, it deletes the new one, and revokes it unless it is Imported, even while the store
 // is unavailable. After another sign-in it does nothing. It does not undo [Stored.Commit].
 func (s *Stored) Rollback(ctx context.Context) error {
@@ -170,7 +170,7 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	return unavailable("a failed sign-in was not undone: ", errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)))
 }
 
-// putBack puts back the entry before, if the entry has the version that the sign-in wrote.
+// putBack restores the former entry, if the entry still has the sign-in's version.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
@@ -247,7 +247,7 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 	})
 }
 
-// claim makes the user the owner of the account. It writes even if that is so already.
+// claim makes the user the owner of the account. It writes even if the user owns it already.
 func (s *Stored) claim(ctx context.Context) error {
 	if !s.opt.Own {
 		return nil

@@ -201,7 +201,7 @@ func (c *call) answerAgain(outcome error) {
 	c.answer(page.ProblemFor(outcome), outcome)
 }
 
-// outcome is that of a sign-in that has ended.
+// outcome describes how a sign-in ended.
 func (c *call) outcome() error {
 	switch code := c.found.Code; code {
 	case "":

@@ -77,9 +77,9 @@ type Config struct {
 	// PublicPath is the path of the site's address, escaped, such as /app. The default is "".
 	// Paths to return to must be below it, except DefaultReturnTo.
 	PublicPath string
-	// The next three are those of xsignin.Advanced.
+	// The next three fields are described at xsignin.Advanced.
 	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
-	// Timeout is that of xsignin.Advanced. The default is 10 seconds.
+	// Timeout is described at xsignin.Advanced. The default is 10 seconds.
 	Timeout time.Duration
 
 	Pages   page.Pages       // the texts and the layout of pages

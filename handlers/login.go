@@ -21,13 +21,13 @@ import (
 
 // Login begins a sign-in with the named provider. It keeps the pending sign-in in a
 // sealed cookie and sends the browser to the provider, with status 303 or by the page of
-// Config.Interstitial. Requests that are no page loads get 403, and htmx HX-Redirect. If
+// Config.Interstitial. Requests that are not page loads get 403, and htmx gets HX-Redirect. If
 // another site started the login, and the browser has five pending sign-ins of the visitor,
 // Login shows a page with the sign-in button.
 //
 // The parameter return_to is the path to return to afterwards, or its address on this site.
 // Anything else means Config.DefaultReturnTo. Without the parameter, and if DefaultReturnTo is
-// not set, the visitor comes back to the page of this site that led to the login, by Referer.
+// not set, the visitor returns to the page of this site that led to the login, by Referer.
 // The parameter scope, with blanks between scopes, adds scopes to the configured ones and those
 // of the user's token: see [Handlers.AllowScopes].
 //

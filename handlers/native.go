@@ -100,7 +100,7 @@ func (c *call) native() (provider.User, error) {
 	case !pair && !slices.Contains(accepted.RedirectURIs, g["redirect_uri"]):
 		return none, page.Kind("unknown_redirect_uri")
 	}
-	// The first request to X uses up the code, so the sign-in goes on if the program leaves.
+	// The first request to X uses up the code, so the sign-in continues if the program disconnects.
 	ctx, cancel := c.h.detached(c.r.Context())
 	defer cancel()
 	var s SignIn

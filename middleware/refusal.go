@@ -91,7 +91,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 		f.target = "_blank"
 		f.problem.Detail += " What you sent was not saved. Sign in in the new tab, then go back in this one and send it again."
 	case requestkind.HTMX:
-		// The fragment is not a page to return to. The page around the fragment is.
+		// htmx loads a fragment. The visitor returns to the page that contains the fragment.
 		returnTo = ""
 		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
 			returnTo = on.RequestURI()

@@ -57,7 +57,7 @@ type Page struct {
 	Code string
 	// RetryAt is when the visitor can try again. The zero time means that this is not known.
 	RetryAt time.Time
-	// Link and its Label lead on. With Post the link is a form that posts there. With a
+	// Link is the next address, and Label its text. With Post, a form posts to Link. With a
 	// Label and an empty Link it leads to the same page again. Without a Label there is no
 	// link.
 	Link, Label string
@@ -77,7 +77,7 @@ type Page struct {
 	Follow bool
 	// Home leads back to the site. It may be empty.
 	Home string
-	// SiteName and Accent are those of [Pages].
+	// SiteName and Accent are copied from [Pages].
 	SiteName, Accent string
 	// Provider is the name of the sign-in's provider for people, such as "GitHub". It is empty
 	// on pages that are about no provider.

@@ -175,7 +175,7 @@ func ProblemFor(err error) Problem {
 	return p
 }
 
-// problemFor is ProblemFor before the provider's name is in the texts.
+// problemFor is ProblemFor without the provider's name in the texts.
 func problemFor(err error, pe *provider.Error) Problem {
 	name, kind := providerOf(err, pe), Kind("")
 	if errors.As(err, &kind) {

@@ -183,7 +183,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	if err == nil && !ended {
 		err = s.base.CommitCtx(bounded, key, b, expiry)
 		// The second look must not be lost with a request that ends in between. It is needed
-		// after a failure too, as the write may have happened all the same.
+		// after a failure too, as the failed write may have had its effect.
 		detached, cancel := s.bound(context.WithoutCancel(ctx))
 		defer cancel()
 		found, lookErr := s.sweep(detached, key)

@@ -213,7 +213,7 @@ func (u *UserSessions) touch(key string, rec record) {
 		if !made {
 			return
 		}
-		// If the user was deleted since the look above, the entry must not come back.
+		// If the user was deleted since the check above, the entry must not come back.
 		if ended, err := u.store.sweep(ctx, key); ended && err == nil {
 			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool {
 				e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == rec.id })
@@ -228,7 +228,7 @@ func (u *UserSessions) touch(key string, rec record) {
 
 // renewed registers a session whose record is about to be written under another key, because
 // the application has renewed the session id by scs. It returns the record with that key. If
-// the token store is away, the next touch lists the key.
+// the token store is unavailable, the next touch lists the key.
 func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved []byte, refused bool) {
 	var rec record
 	if u == nil || !u.store.decode(b, &rec) || !rec.signedIn() || strings.HasPrefix(key, rec.key) {

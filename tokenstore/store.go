@@ -131,7 +131,7 @@ type Store interface {
 	// lease ran out may still write if no other caller did. Sign-ins and refreshes use it.
 	//
 	// With the zero Version Replace creates an entry, and returns [ErrConflict] if there is
-	// one already. Of many concurrent creators one succeeds.
+	// one already. If many callers create one entry at once, one succeeds.
 	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
 
 	// Delete removes the entry if it has version v, and ends any lease on the key. If the
