@@ -50,14 +50,14 @@ type checks struct {
 	found []Finding
 }
 
-// add adds a finding of findings.json if it applies. args are those of its problem.
+// add adds a finding of findings.json if applies is true. args fill in its problem.
 func (c *checks) add(applies bool, name string, args ...any) {
 	if applies {
 		c.found = append(c.found, finding(name, args...))
 	}
 }
 
-// finding returns a finding of findings.json. args are those of its problem.
+// finding returns a finding of findings.json. args fill in its problem.
 func finding(name string, args ...any) Finding {
 	var all map[string]Finding
 	_ = json.Unmarshal(findingsFile, &all)
@@ -69,7 +69,7 @@ func finding(name string, args ...any) Finding {
 
 // Check looks for common mistakes of deployments, in the Config, the request r, which may be
 // nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
-// to three requests to X, which cost no credits, and one read of each store, and asks Redis for
+// to three requests to X, which cost no credits. It reads each store once, and asks Redis for
 // its settings. Call it at the start or from a page for operators only: findings quote
 // errors.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
@@ -154,7 +154,7 @@ func (c *checks) checkStores(ctx context.Context) {
 		defer cancel()
 		err := find(short)
 		failed := err != nil && !errors.Is(err, tokenstore.ErrNotFound)
-		c.add(failed && ctx.Err() == nil, name, err) // otherwise the caller has gone
+		c.add(failed && ctx.Err() == nil, name, err) // a caller that gave up is no finding
 	}
 	if s, ok := sessions.(scs.CtxStore); ok {
 		check("session_store", func(ctx context.Context) error { _, _, err := s.FindCtx(ctx, missing); return err })
@@ -169,7 +169,7 @@ func (c *checks) checkStores(ctx context.Context) {
 				EvictionPolicy(ctx context.Context) (string, error)
 			})
 			if ok && errors.Is(err, tokenstore.ErrNotFound) {
-				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid the question
+				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid CONFIG
 				c.add(refused == nil && policy != "noeviction", "redis_evicts", policy)
 			}
 			return err

@@ -37,7 +37,7 @@ type Config struct {
 	Providers []provider.Provider
 
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
-	// of pending sign-ins and the stored tokens: the newest seals, all of them open. The
+	// of pending sign-ins and the stored tokens. The newest seals, and every secret opens. The
 	// default, for a loopback PublicURL without TokenStore, is a random one. [ParseSecrets]
 	// reads them from one variable, and [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
@@ -85,14 +85,14 @@ type OAuth1Config struct {
 	FetchProfile bool
 }
 
-// SessionConfig configures the sessions: set Disabled, or Manager, or the others, or none.
+// SessionConfig configures the sessions. Set Disabled, Manager, the other fields, or nothing.
 // CookieName may be set with Disabled.
 type SessionConfig struct {
 	// Disabled is for applications that have their own sessions. The kit signs the user in at X
-	// and keeps no session. Success is required, and starts the application's: see [Config].
-	// The kit then serves login and callback only, [Kit.SignOut] and [Kit.SignOutEverywhere]
-	// return an error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the
-	// user's client, use [Kit.ClientFor], and for the end of the tokens [Kit.RevokeToken] or
+	// and keeps no session. Success is required, and starts the application's session. The kit
+	// then serves login and callback only. [Kit.SignOut] and [Kit.SignOutEverywhere] return an
+	// error, and [Kit.Sessions], [Kit.Middleware] and the middleware panic. For the
+	// user's client, use [Kit.ClientFor]. To end the tokens, use [Kit.RevokeToken] or
 	// [Kit.DeleteUser].
 	//
 	// The tokens are kept in Config.TokenStore, also if Success fails. If that is not set, a
@@ -162,10 +162,10 @@ type Advanced struct {
 	// Native lets the application's programs on phones and desktops sign in, see
 	// [handlers.Handlers.Native]. By default none may.
 	Native handlers.NativeClients
-	// KeepTokensOnLogout keeps the tokens at a sign-out, which otherwise ends them.
+	// KeepTokensOnLogout keeps the tokens at a sign-out. By default a sign-out ends them.
 	KeepTokensOnLogout bool
 	// AllowAccountTransfer lets a user connect an account that another user of the
-	// application has connected, whose tokens and sessions for the account end. It needs
+	// application has connected. The former user's tokens and sessions for it end. It needs
 	// OnSignIn. By default such a sign-in fails with [ErrAccountTaken]. With Session.Disabled
 	// the former user's sessions do not end.
 	AllowAccountTransfer bool
@@ -175,9 +175,9 @@ type Advanced struct {
 	// RefreshBefore is how long before its expiry a token is refreshed, by default 5 minutes.
 	RefreshBefore time.Duration
 	// Timeout limits the calls to X of a login or callback, and then OnSignIn with the stores,
-	// by default to 10 seconds each. Undoing what a failed one has saved takes up to 5 seconds
+	// by default to 10 seconds each. Undoing a failed sign-in takes up to 5 seconds
 	// more. A logout waits for X for at most 2 seconds, and for a store for at most 10. The
-	// timeouts of proxies must be longer than all that. If the http.Server has a WriteTimeout,
+	// timeouts of proxies must be longer than the sum. If the http.Server has a WriteTimeout,
 	// X gets at most two fifths of it.
 	Timeout time.Duration
 }

@@ -45,8 +45,8 @@ type inner struct {
 }
 
 // New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
-// callback to register at X, and warnings: for settings that work but not as most applications
-// need, such as stores in memory, and for a machine without CA certificates. If PublicURL is a
+// callback to register at X. It also logs warnings for settings that few applications want,
+// such as stores in memory, and for a machine without CA certificates. If PublicURL is a
 // loopback address, it also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
@@ -277,7 +277,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 }
 
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
-// and an empty returnTo what Config.Paths.DefaultReturnTo says. The name is not checked.
+// and an empty returnTo means Config.Paths.DefaultReturnTo. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
 	login := k.handlers.LoginPath(cmp.Or(name, k.providers[0].Name()))
 	if returnTo == "" {
@@ -301,7 +301,7 @@ func (k *Kit) Sessions() *session.Manager {
 // Handlers returns the handlers, for [handlers.Handlers.GologinSuccess].
 func (k *Kit) Handlers() *handlers.Handlers { return k.handlers }
 
-// ClientFor returns the client of a user who need not be present, see [Client].
+// ClientFor returns the client of a user, with or without a request of the user. See [Client].
 func (k *Kit) ClientFor(key Key) *http.Client { return k.clients.Client(context.Background(), key) }
 
 // ClientForUser is [Kit.ClientFor] for a user with one account. For users with several, choose
@@ -336,8 +336,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // Token.RefreshToken, and [Kit.RequireScopes] needs Token.Scopes.
 //
 // With Config.OnSignIn, the user becomes the owner of the account. If it is another user's,
-// the error is [ErrAccountTaken], whatever Config.Advanced.AllowAccountTransfer is. After
-// an error, the token before is put back if the store answers. No token is revoked.
+// the error is [ErrAccountTaken], also with Config.Advanced.AllowAccountTransfer. After
+// an error, the former token is restored if the store answers. No token is revoked.
 //
 // This process uses the token at once. Another replica that has no working token of key uses
 // it at its next request. A replica with an older token uses that one until X refuses it,
@@ -348,8 +348,8 @@ func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) err
 	return err
 }
 
-// ReencryptTokens seals every stored token with the first of Config.Secrets, while requests
-// go on. It is a step to replace a secret without signing users out:
+// ReencryptTokens seals every stored token with the first of Config.Secrets. Requests may run
+// meanwhile. It is a step to replace a secret without signing users out:
 //
 //	Secrets: []string{old}        // so far
 //	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals
@@ -385,8 +385,8 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 //
 // After an error, call it again: the steps that are done stay done, and all sessions end
 // before any token does. Delete the user in the application first, so that Config.OnSignIn
-// refuses a sign-in that is under way. A session that is not in the list, or is in the memory
-// of another process, stays open: nothing remains to end it. See [session.UserSessions]. With
+// refuses a pending sign-in. A session that is not in the list, or is in the memory
+// of another process, stays open, and nothing ends it later. See [session.UserSessions]. With
 // Config.Session.Disabled, the application ends its own sessions first.
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
 	if k.sessions != nil {

@@ -20,7 +20,7 @@ import (
 // This file has what the log says at the start, and about mistakes that leave no other trace.
 
 // announce logs the callback to register, and on loopback what Check finds without the network.
-// In public it leaves out findings that may be intended.
+// On a public site it omits findings that may be intended.
 func (k *Kit) announce() {
 	c := k.cfg
 	first := k.providers[0]
@@ -56,7 +56,7 @@ func (k *Kit) tell(ctx context.Context, f Finding, attrs ...any) {
 	k.cfg.Logger.Log(ctx, level, "xsignin: "+f.Problem, append(attrs, "help", f.Help)...)
 }
 
-// watch counts the steps of sign-ins whose next step never comes.
+// watch counts sign-in steps that no next step follows.
 type watch struct {
 	begun  series // sign-ins, until a callback comes
 	sent   series // page loads that RequireUser sends to the login, until the login gets one
@@ -86,9 +86,9 @@ func (s *series) add(least int, age time.Duration) int {
 	return s.n
 }
 
-// onEvent passes events to Config.OnEvent. It logs once that sign-ins begin and none comes
-// back. In public, some visitors leave, robots open the login, and other replicas may finish
-// the sign-ins: more of them must have begun, over a longer time.
+// onEvent passes events to Config.OnEvent. It logs once that sign-ins begin and none reaches
+// the callback. On a public site it waits longer and for more sign-ins: some visitors leave,
+// robots open the login, and other replicas may finish the sign-ins.
 func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 	switch e.Kind {
 	case event.SignInDone:
@@ -108,8 +108,8 @@ func (k *Kit) onEvent(ctx context.Context, e event.Event) {
 }
 
 // onRedirect logs once that RequireUser sends page loads to the login and the kit gets none
-// there. It counts only clients that follow redirects. In public these are browsers that say
-// so, because monitors and robots may not follow redirects.
+// there. It counts only clients that follow redirects. On a public site these are browsers
+// that send Sec-Fetch-Mode, because monitors and robots may not follow redirects.
 func (k *Kit) onRedirect(r *http.Request) {
 	least, age, counts := 10, time.Minute, r.Header.Get("Sec-Fetch-Mode") == "navigate"
 	if loopback.Is(k.cfg.public.Hostname()) {
@@ -123,7 +123,7 @@ func (k *Kit) onRedirect(r *http.Request) {
 	}
 }
 
-// see notes that r, a request for path, has reached the kit.
+// see records that r, a request for path, has reached the kit.
 func (k *Kit) see(r *http.Request, path string) {
 	step, _, _ := strings.Cut(strings.TrimPrefix(path, k.cfg.Paths.Base+"/"), "/")
 	switch q := r.URL.RawQuery; step {

@@ -23,7 +23,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// settings is a Config with valid fields and defaults, but for fields of other packages.
+// settings is a Config with valid fields and defaults. Other packages check their own fields.
 type settings struct {
 	Config
 	public  *url.URL
@@ -137,7 +137,7 @@ var (
 	sitePath = regexp.MustCompile("^(/[^\\x00-\\x20\"#%/;<>?\\\\^`{|}\\x7f]+)*/*$")
 )
 
-// addressFault says why browsers or X do not have u as it is written, or returns "".
+// addressFault says why browsers or X write u in another way, or returns "".
 func addressFault(u *url.URL) string {
 	host, trimmed := u.Hostname(), strings.TrimRight(u.Path, "/")
 	ip, err := netip.ParseAddr(host)
@@ -239,7 +239,7 @@ func (c Config) inMemory() (kept []string) {
 	return kept
 }
 
-// discards reports whether the tokens serve Success only.
+// discards reports whether only Success uses the tokens, so that they are not kept.
 func (c Config) discards() bool { return c.Session.Disabled && c.TokenStore == nil }
 
 // parts has the part of [Config] with a setting that another package validates.

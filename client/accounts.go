@@ -19,9 +19,10 @@ type Account struct {
 	Token tokenstore.Token
 }
 
-// Accounts lists the tokens of a user, who is a [provider.User].ID, by provider and account.
-// An account that is connected by both of X's protocols has two. Tokens of providers that
-// the Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
+// Accounts lists the tokens of a user, by provider and account. userID is
+// [provider.User].ID. An account that is connected by both of X's protocols has two tokens.
+// Tokens of providers that the Manager does not have are omitted. An entry that cannot be
+// read has only NeedsReauth.
 func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -57,9 +58,9 @@ func (m *Manager) keys(ctx context.Context, userID string) ([]tokenstore.Key, er
 	return slices.DeleteFunc(all, func(k tokenstore.Key) bool { return m.providers[k.Provider] == nil }), nil
 }
 
-// ClientForUser is [Manager.Client] for a user with one account. It reads the store. A user
-// without accounts is [ErrReauthRequired], and one with several is an error as well. If the
-// account is connected by both of X's protocols, the client uses OAuth 2.0.
+// ClientForUser is [Manager.Client] for a user with one account. It reads the store. The
+// error is [ErrReauthRequired] for a user without accounts. Several accounts are an error as
+// well. If the account is connected by both of X's protocols, the client uses OAuth 2.0.
 func (m *Manager) ClientForUser(ctx context.Context, userID string) (*http.Client, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -118,9 +119,10 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // level. The error is [ErrReauthRequired] if there is no token or it was refused.
 //
 // It reads the store if the token in memory was refused or lacks a scope: another replica
-// may have stored a sign-in or a consent. A lack counts for three seconds, but not for a
-// later sign-in, by u.SignedInAt. Without a token in memory it reads the store only if there
-// are scopes. While the store does not answer, a token in memory that works counts.
+// may have stored a sign-in or a consent. A missing scope is remembered for three seconds,
+// but not for a later sign-in, by u.SignedInAt. Without a token in memory it reads the store
+// only if there are scopes. While the store does not answer, the token in memory counts if
+// it works.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }

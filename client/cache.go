@@ -13,7 +13,7 @@ import (
 type cached struct {
 	token tokenstore.Token
 	again error // not nil if only a new sign-in helps
-	// version is the entry's. With again, it is empty if the entry has the mark of a refusal.
+	// version is the entry's. If again is set, version is empty if the entry records the refusal.
 	version tokenstore.Version
 	// lookAt is when the token is refreshed or, if it does not expire, read again.
 	lookAt time.Time
@@ -33,10 +33,10 @@ type slot struct {
 	next atomic.Int64
 
 	mu sync.Mutex // guards the fields below, and every write of a cached to cur
-	// gen counts this process's changes of the entry but those of refreshes, see publish.
+	// gen counts this process's changes of the entry, except refreshes: see publish.
 	gen  uint64
 	call *refresh
-	// unsaved is a token that X has given the call and the store does not have yet.
+	// unsaved is a token that X has issued and that the store does not have yet.
 	unsaved *cached
 	// pause follows a failed refresh. quiet follows one that a 401 has triggered.
 	pause, quiet       pause
@@ -53,7 +53,7 @@ func (m *Manager) drop(key tokenstore.Key) {
 	s.pause, s.quiet = pause{}, pause{}
 }
 
-// table holds the slots. Work on a slot that was dropped is like that of another process.
+// table holds the slots. A goroutine with a dropped slot works like another process.
 type table struct {
 	most int // number of slots, set by New
 

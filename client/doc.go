@@ -10,12 +10,13 @@
 //
 // A request fails with [ErrReauthRequired] if only the user can help, with
 // [ErrUnavailable] if trying again later helps, and with [ErrForeignHost] if it was not
-// for the provider's API. Answers of the API, also 401 and 429, are no errors.
+// for the provider's API. Responses of the API are not errors, not even 401 and 429.
 //
 // X accepts each refresh token once. A [Manager] sends it once: by one call for each account
 // in a process, and by a lease in the token store among processes. It stores the new token
-// before any request uses it. Only while the store is away, requests use a new token that is
-// not stored, because X no longer accepts the old one. The log then has "a refreshed token
-// could not be stored", and the Manager tries again every second. If the process dies before,
-// the user has to sign in again. [Manager.Close] tries once more, so call it at the end.
+// before any request uses it. Only while the store is unavailable, requests use a new token
+// that is not stored, because X no longer accepts the old one. The log then has "a refreshed
+// token could not be stored", and the Manager tries again every second. If the process ends
+// before that, the user has to sign in again. [Manager.Close] tries once more, so call it at
+// the end.
 package client

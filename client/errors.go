@@ -31,7 +31,7 @@ var (
 
 func reauthRequired(why error) error { return fmt.Errorf("%w: %w", ErrReauthRequired, why) }
 
-// unavailable says that trying again later helps. Without a reason there is no error.
+// unavailable returns an error that is [ErrUnavailable], or nil if why is nil.
 func unavailable(text string, why error) error {
 	if why == nil {
 		return nil

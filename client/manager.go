@@ -35,11 +35,11 @@ type Config struct {
 	// wait 30 seconds for the headers of an answer. Only the request's context limits its body.
 	Transport http.RoundTripper
 	// RefreshBefore is how long before its expiry a token is refreshed in the background,
-	// while requests use the old token. Up to a tenth, at most 30 seconds, is added by
-	// chance. It is at most half of the token's life. Default: 5 minutes.
+	// while requests use the old token. A random time of up to a tenth of it, at most
+	// 30 seconds, is added. It is at most half of the token's life. Default: 5 minutes.
 	RefreshBefore time.Duration
-	// Timeout bounds one call to X for a refresh. Calls to the token store have the same
-	// bound, but at most 5 seconds. If a process dies during a refresh, the others wait for
+	// Timeout limits one call to X for a refresh. Calls to the token store have the same
+	// limit, but at most 5 seconds. If a process dies during a refresh, other processes wait for
 	// up to three times as long, and at least two seconds longer. Default: 10 seconds.
 	Timeout time.Duration
 	// OnEvent gets an event for each refresh and revocation. Default: none.
@@ -61,8 +61,9 @@ const (
 //
 // A Manager holds the tokens of up to 100,000 accounts in memory. It reads a token from the
 // store again when the token expires or X refuses it, or after five minutes if the token
-// does not expire. While the store is away the token in memory stays in use. A change by
-// another replica is seen at the next read, or in calls whose documentation says so.
+// does not expire. While the store is unavailable, the token in memory stays in use. A
+// change by another replica is seen at the next read, or in calls whose documentation says
+// so.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
@@ -136,10 +137,10 @@ func New(c Config) (*Manager, error) {
 // URL, also of a redirect, fails with [ErrForeignHost]. The Request of an answer is the
 // caller's, without the credentials.
 //
-// A 401 for a token that should be valid makes one refresh, and one retry if the request has
+// A 401 for a token that should be valid causes one refresh, and one retry if the request has
 // no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
-// possible now. If [provider.Provider.RejectsToken] refuses a token that has no refresh
-// token, that is [ErrReauthRequired].
+// possible now. If [provider.Provider.RejectsToken] is true for a token without a
+// refresh token, the error is [ErrReauthRequired].
 //
 // Without key.AccountID every request fails. The requests of a nil Manager's client fail
 // with [ErrNoUser].
@@ -163,8 +164,8 @@ func (m *Manager) check(key tokenstore.Key) error {
 	return nil
 }
 
-// Close stops background work and waits for refreshes in progress, so that none is lost
-// between X and the store. If ctx ends first, Close cancels them and returns ctx's error.
+// Close stops background work and waits for refreshes in progress, so that no new token is
+// lost before it is stored. If ctx ends first, Close cancels them and returns ctx's error.
 // No goroutine of the Manager remains when Close returns. Later requests and calls fail with
 // [ErrClosed]. Closing twice is harmless.
 func (m *Manager) Close(ctx context.Context) error {
@@ -196,7 +197,7 @@ func (m *Manager) spawn(f func()) bool {
 	return true
 }
 
-// ended is for the end of work in the background. It notes whether Close has cut that off.
+// ended is called at the end of background work. It records whether Close has cut it off.
 func (m *Manager) ended() {
 	if m.base.Err() != nil {
 		m.cut.Store(true)

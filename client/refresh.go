@@ -26,9 +26,9 @@ import (
 // that finds a changed entry returns errChanged, and the loop begins again. Memory keeps what
 // was read only if this process has not changed the entry since, see slot.gen.
 //
-// The provider's answer spends the old refresh token. If the store is away then, requests
-// get the new token, and the call goes on until the store has it. So no other call of this
-// process asks before.
+// After the provider's answer, the old refresh token is no longer valid. If the store is
+// unavailable then, requests use the new token, and the call continues until the token is
+// stored. No other call of this process asks the provider before.
 
 const (
 	maxSpread   = 30 * time.Second       // of the times when tokens are refreshed
@@ -51,7 +51,7 @@ const (
 	minLife = 10 * time.Second
 )
 
-// remember makes a cached of a token that was read or obtained now.
+// remember makes a cached of a token that was just read or obtained.
 func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
 	c, now := &cached{token: t, version: v}, m.cfg.Now()
 	switch {
@@ -69,14 +69,14 @@ func (m *Manager) remember(t tokenstore.Token, v tokenstore.Version) *cached {
 	return c
 }
 
-// pause is a time in which the provider is not asked.
+// pause is a time during which the provider is not asked.
 type pause struct {
 	length time.Duration
 	until  time.Time
 	err    error
 }
 
-// extend begins the next pause, which is twice as long as the one before.
+// extend begins the next pause, which is twice as long as the previous pause.
 func (p *pause) extend(now time.Time, least, most time.Duration) {
 	p.length = min(max(2*p.length, least), most)
 	p.until = now.Add(p.length)
@@ -84,7 +84,7 @@ func (p *pause) extend(now time.Time, least, most time.Duration) {
 
 // refreshRequest says what a refresh is for. The zero value needs any token that works.
 type refreshRequest struct {
-	old      *cached // what memory held when cached.lookAt had come
+	old      *cached // what memory held when cached.lookAt had passed
 	bad      string  // an access token that must be replaced although it has not expired
 	dead     error   // not nil if the API has refused bad for good
 	explicit bool    // the application calls Refresh: only a rate limit delays it
@@ -196,7 +196,7 @@ func (r *refresh) run() {
 
 func (r *refresh) log(level slog.Level, text string, err error) { r.m.log(r.s.key, level, text, err) }
 
-// publish gives c to the requests, unless something has changed since read.
+// publish makes requests use c, unless the slot has changed since read.
 func (r *refresh) publish(c *cached) error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -300,7 +300,7 @@ func (r *refresh) ask() error {
 		return ErrClosed
 	}
 	r.asked = true
-	// The provider's answer comes before the lease ends, however slow the store was.
+	// The call to the provider must end before the lease, even after a slow store.
 	ctx, cancel := context.WithTimeout(m.base, min(m.cfg.Timeout, m.lease-leaseMargin-time.Since(asked)))
 	defer cancel()
 	t, err := tokenstore.Token{}, ctx.Err()
@@ -332,7 +332,7 @@ func (r *refresh) ask() error {
 	return r.save()
 }
 
-// refuse stores that only a new sign-in helps, so that no process asks the provider again.
+// refuse stores that the user has to sign in again, so that no process asks the provider again.
 func (r *refresh) refuse(why error) error {
 	c := &cached{token: r.found.token.Redacted(), again: reauthRequired(why)}
 	c.token.NeedsReauth = true

@@ -19,8 +19,8 @@ import (
 //
 // A refresh in progress, here or in another process, revokes its result, unless a new sign-in
 // was stored before it ended. The provider is asked for at most two seconds, and a failure is
-// only an [event.RevokeFailed]. An error means that the token may still be stored. If it was
-// known, the provider was asked all the same. Revoke does not stop when ctx ends.
+// only an [event.RevokeFailed]. An error means that the token may still be stored. The
+// provider was asked to revoke the token if it was known. Revoke does not stop when ctx ends.
 func (m *Manager) Revoke(ctx context.Context, key tokenstore.Key) error {
 	return m.revoke(ctx, key, []tokenstore.Key{key}, &tokenstore.Owner{})
 }
@@ -33,7 +33,7 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
-// [Manager.Revoke] does, or with everywhere those of all accounts of key's user. The user
+// [Manager.Revoke] does, or with everywhere the tokens of all accounts of key's user. The user
 // still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {
@@ -114,7 +114,7 @@ func (m *Manager) remove(ctx context.Context, key tokenstore.Key, keep string) e
 
 // take deletes the entry of key, from memory and from the store, and returns its tokens, the
 // newest first. It deletes the version that it has read, so each token is stored or returned.
-// unread is why a deleted token could not be read.
+// unread is the reason why a deleted token could not be read.
 func (m *Manager) take(ctx context.Context, key tokenstore.Key) (tokens []tokenstore.Token, unread, err error) {
 	known := map[string]bool{"": true}
 	add := func(t tokenstore.Token) {
@@ -127,7 +127,7 @@ func (m *Manager) take(ctx context.Context, key tokenstore.Key) (tokens []tokens
 	s.mu.Lock()
 	if s.unsaved != nil {
 		add(s.unsaved.token)
-		s.unsaved = nil // a call that stores it meanwhile finds another version
+		s.unsaved = nil // a refresh that stores it meanwhile finds another version
 	}
 	if c := s.cur.Load(); c != nil {
 		add(c.token)

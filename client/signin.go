@@ -17,7 +17,7 @@ type PutOptions struct {
 	// Own makes the user the only one in the application who may connect the account.
 	Own bool
 	// AllowTransfer lets the user take the account over from another user of the
-	// application. Otherwise that is [ErrAccountTaken]. It needs Own.
+	// application. Otherwise the error is [ErrAccountTaken]. It needs Own.
 	AllowTransfer bool
 	// RevokeReplaced lets [Stored.Commit] try to revoke the token that this one has replaced.
 	// If X takes user and application as one grant, the new token ends too.
@@ -37,10 +37,10 @@ type Stored struct {
 	token tokenstore.Token
 	opt   PutOptions
 
-	before      *tokenstore.Token // nil if none could be read
+	before      *tokenstore.Token // nil if there was no readable token
 	put         bool              // the store may have the token
 	version     tokenstore.Version
-	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced none
+	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced no owner
 }
 
 // PutWithRollback stores the token of a sign-in. A refresh in progress does not overwrite
@@ -48,8 +48,8 @@ type Stored struct {
 // sessions of Stored.FormerOwners with the account, and call [Stored.Commit].
 //
 // Before an error is returned, what was written is undone, for at most two seconds and also
-// after ctx has ended. A store that is away for longer, or that executes a write later, may
-// be left with the new owner, and with the token, which is revoked unless it is Imported. If
+// after ctx has ended. A store that is unavailable for longer, or that executes a write
+// later, may keep the new owner and the token. The token is revoked unless it is Imported. If
 // the entry cannot be read first, the token is neither written nor revoked.
 func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tokenstore.Token, opt PutOptions) (*Stored, error) {
 	if err := m.check(key); err != nil {
@@ -151,9 +151,9 @@ func (s *Stored) Commit(ctx context.Context) error {
 	}))
 }
 
-// Rollback undoes the sign-in: it puts back the owner and the token before. If there was
-// none, it deletes the token and revokes one that is not Imported, also while the store is
-// away. After another sign-in it does nothing. What [Stored.Commit] has deleted does not come back.
+// Rollback undoes the sign-in: it restores the former owner and token. If there was
+// no token, it deletes the new one, and revokes it unless it is Imported, even while the store
+// is unavailable. After another sign-in it does nothing. It does not undo [Stored.Commit].
 func (s *Stored) Rollback(ctx context.Context) error {
 	var err error
 	if s.put {
@@ -170,12 +170,12 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	return unavailable("a failed sign-in was not undone: ", errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)))
 }
 
-// putBack puts back the entry before, if the entry has the version that the sign-in wrote.
+// putBack restores the former entry, if the entry still has the sign-in's version.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
 	if s.version == "" {
-		// The store answered an error. It may have written the token all the same.
+		// The store returned an error. It may have written the token nevertheless.
 		now, v, err := s.m.cfg.Vault.Get(ctx, s.key)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
@@ -201,8 +201,8 @@ func (s *Stored) putBack(ctx context.Context) error {
 //	unlinking: 1. delete the token  2. read the owner    3. look for tokens
 //	           4. without tokens, delete the owner by the version of step 2
 //
-// An unlinking that looks for tokens after the sign-in's step 2 finds the token. One that
-// has looked before has read the owner before the sign-in's step 3. Then only one of the two
+// An unlinking that looks for tokens after the sign-in's step 2 finds the token. An earlier
+// unlinking has read the owner before the sign-in's step 3. Then only one of the two
 // writes succeeds: the unlinking reads again, or the sign-in finds no owner and writes it
 // again. Then the token may be deleted, too, so a sign-in that has found another owner looks
 // for it in the end (release). There are an owner and a token, or neither.
@@ -247,7 +247,7 @@ func (m *Manager) changeOwner(ctx context.Context, key tokenstore.Key, change fu
 	})
 }
 
-// claim makes the user the owner of the account. It writes even if that is so already.
+// claim makes the user the owner of the account. It writes even if the user owns it already.
 func (s *Stored) claim(ctx context.Context) error {
 	if !s.opt.Own {
 		return nil

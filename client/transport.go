@@ -84,14 +84,14 @@ func (t *sender) send(s *slot, c *cached, r *http.Request) (*http.Response, erro
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		s.mu.Lock()
-		s.quiet = pause{} // the token works, so the one before was dead
+		s.quiet = pause{} // the new token works, so the 401 was right about the old one
 		s.mu.Unlock()
 	}
 	return resp, nil
 }
 
 // outgoing returns the request to send: with ctx, a complete URL and no Authorization
-// header, in whatever case. A provider may add credentials to such a header.
+// header, in any letter case. A provider may add credentials to such a header.
 func (t *sender) outgoing(ctx context.Context, r *http.Request) (*http.Request, error) {
 	if err := t.m.check(t.key); err != nil {
 		return nil, err

@@ -20,10 +20,10 @@ import (
 )
 
 // Callback ends a sign-in of any of the providers. It finds the pending sign-in by the
-// parameter state, or by oauth_token or denied. Without a match in this browser it
-// looks at nothing else. Then it asks the provider and the OnSignIn hook, saves the token
-// and renews the session, in this order. If a step fails, nothing of the sign-in remains
-// but its sealed outcome, which answers the same callback if it arrives again.
+// parameter state, or by oauth_token or denied. Without a match in this browser it stops
+// there. Then it calls the provider and the OnSignIn hook, saves the token and renews the
+// session, in this order. If a step fails, only the sealed outcome of the sign-in remains.
+// The outcome answers the same callback if it arrives again.
 //
 // success answers when the user is signed in, with the user in the request's context. nil
 // means [RedirectAfterSignIn] to the [ReturnPath]. failure answers otherwise; nil means the
@@ -80,7 +80,7 @@ func (c *call) find() (provider.Provider, error) {
 	u, err := url.Parse(p.CallbackURL())
 	path := c.r.URL.Path
 	if err != nil || path != u.Path && (len(path) < 2 || path[0] != '/' || !strings.HasSuffix(u.Path, path)) {
-		// The code, if there is one, is another provider's.
+		// A code in this query belongs to another provider.
 		h.cfg.Pending.Spend(c.state)
 		h.cfg.Pending.Finish(c.w, c.found, string(otherBrowser))
 		return nil, c.refused(provider.ErrOtherBrowser, errors.New("the provider answered at the callback of another one"))
@@ -93,7 +93,7 @@ func (c *call) refused(kind, why error) error {
 }
 
 // finish waits for the provider, saves the result, and answers. If several callbacks with
-// this state wait, the first whose visitor is still there saves the result.
+// this state wait, the first one whose request has not ended saves the result.
 func (c *call) finish(p provider.Provider) {
 	h, ctx := c.h, c.r.Context()
 	e := c.exchange(p)
@@ -163,7 +163,7 @@ func (c *call) succeed(user provider.User, token tokenstore.Token) {
 	w.Begin()
 }
 
-// hold keeps the token of key until each sign-in that needs it has called discard.
+// hold keeps the token of key until every sign-in that needs the token has called discard.
 func (c *call) hold(key tokenstore.Key) {
 	c.held = key
 	c.h.holding.Lock()
@@ -171,8 +171,8 @@ func (c *call) hold(key tokenstore.Key) {
 	c.h.discards[key]++
 }
 
-// discard deletes the token of the sign-in, unless another sign-in needs it. A sign-in that
-// begins to need it meanwhile waits, and then stores its own.
+// discard deletes the token of the sign-in, unless another sign-in needs the token. A sign-in
+// that calls hold meanwhile waits, and then stores its own token.
 func (c *call) discard() {
 	h, key := c.h, c.held
 	if key.UserID == "" {
@@ -201,7 +201,7 @@ func (c *call) answerAgain(outcome error) {
 	c.answer(page.ProblemFor(outcome), outcome)
 }
 
-// outcome is that of a sign-in that has ended.
+// outcome describes how a sign-in ended.
 func (c *call) outcome() error {
 	switch code := c.found.Code; code {
 	case "":
@@ -214,7 +214,7 @@ func (c *call) outcome() error {
 }
 
 // callbackParams are the parameters of a callback that the kit reads (RFC 6749, sections
-// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied). The first three have the state.
+// 4.1.2 and 4.1.2.1; RFC 5849, section 2.2; and X's denied). The first three hold the state.
 var callbackParams = [...]string{"state", "oauth_token", "denied", "code", "error", "error_description", "oauth_verifier"}
 
 // parseCallback reads the callback's query and the state of its sign-in. The state is empty if
@@ -238,8 +238,8 @@ func parseCallback(r *http.Request) (query url.Values, state string) {
 	return query, state
 }
 
-// exchange is one sign-in that a provider finishes. It goes on without the callback that
-// began it: another callback of the same browser, such as a reload, takes the result over.
+// exchange is one sign-in that a provider finishes. It continues if the callback that began it
+// ends. Another callback of the same browser, such as a reload, then uses the result.
 type exchange struct {
 	turn    chan struct{} // empty while the provider, or one callback, works; guards the next five
 	user    provider.User
@@ -292,7 +292,7 @@ func (h *Handlers) leave(state string, e *exchange) {
 	}
 }
 
-// forget removes the exchange of the state, which no other exchange can have after it.
+// forget removes the exchange of the state. No later exchange has the same state.
 func (h *Handlers) forget(state string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -312,18 +312,18 @@ func (c *call) admit(ctx context.Context, p provider.Provider, s SignIn) (provid
 		user.ID = p.Name() + ":" + user.AccountID // ids are unique with their provider only
 	}
 	if user.SignedInAt.IsZero() {
-		user.SignedInAt = h.cfg.Now() // sessions are told apart by it
+		user.SignedInAt = h.cfg.Now() // it distinguishes the user's sessions
 	}
 	s.User = user
 	opt := client.PutOptions{RevokeReplaced: h.cfg.RevokeReplaced}
 	if h.cfg.OnSignIn != nil {
-		asked := s // a copy for the hook alone, which many do without
+		asked := s // &s would move s to the heap even without a hook
 		if err := c.ask(ctx, &asked); err != nil {
 			return none, err
 		}
 		// The application may have its own users: an account belongs to one of them.
 		opt.Own, opt.AllowTransfer = !h.cfg.DiscardTokens, h.cfg.AllowAccountTransfer
-		// The hook chooses the id; what X said is not its to change.
+		// The hook chooses the id. It must not change what X returned.
 		s.User.ID = asked.User.ID
 	}
 	err := c.save(ctx, s, opt)
@@ -350,9 +350,9 @@ func (c *call) ask(ctx context.Context, s *SignIn) (err error) {
 	return nil
 }
 
-// save keeps the token and the session, both or neither. When the session is saved for good, it
-// reports the sign-in, after commit. A middleware that saves the session after the answer may
-// fail: then both are removed, and the failure is reported.
+// save keeps the token and the session, both or neither. When the session is saved, save calls
+// commit and reports the sign-in. If a middleware saves the session after the answer and fails,
+// save removes both and reports the failure.
 func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error {
 	h, user, r := c.h, s.User, c.r
 	if h.cfg.DiscardTokens {
@@ -378,7 +378,7 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 			c.done(s.User)
 			return nil
 		}
-		// The deadline that may have failed the session must not fail this.
+		// The rollback gets its own deadline: the session may have failed because ctx ended.
 		ctx, cancel := h.detached(ctx)
 		defer cancel()
 		err := stored.Rollback(ctx)
@@ -391,17 +391,17 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 		err = r.Context().Err()
 		err = errors.Join(err, then(err == nil))
 	} else {
-		// With its own context, r tells SignIn that the visitor has gone.
+		// r has its own context, so SignIn knows whether the request has ended.
 		err = h.cfg.Sessions.SignIn(c.w, r, user, then)
 	}
 	c.admitted = err == nil
 	return err
 }
 
-// commit ends the sessions and removes the tokens that former owners have with the user's
+// commit ends the sessions and removes the tokens of former owners of the user's
 // account. A failure is logged, and the user's next sign-in tries again.
 func (h *Handlers) commit(parent context.Context, stored *client.Stored, user provider.User) {
-	ctx, cancel := h.detached(parent) // the visitor may have gone
+	ctx, cancel := h.detached(parent) // the request may have ended
 	defer cancel()
 	users := h.userSessions()
 	for _, key := range stored.FormerOwners {

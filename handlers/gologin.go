@@ -20,10 +20,10 @@ import (
 //
 //	github.CallbackHandler(config, h.GologinSuccess("github", user), nil)
 //
-// State and cookie of such a sign-in are gologin's, and it has no PKCE. The rest is that of
-// [Handlers.Callback], with Config.DefaultReturnTo. GologinSuccess panics if no provider has
-// the name, and without Config.Sessions. user maps gologin's user, which it finds in ctx, to a
-// User with AccountID.
+// gologin makes the state and the cookie of such a sign-in, which has no PKCE. Otherwise it
+// works as [Handlers.Callback], with Config.DefaultReturnTo. GologinSuccess panics if no
+// provider has the name, and without Config.Sessions. user maps gologin's user, which it finds
+// in ctx, to a User with AccountID.
 func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (provider.User, error)) http.Handler {
 	h.needSessions("GologinSuccess")
 	p, ok := h.byName[name]

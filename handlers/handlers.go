@@ -47,11 +47,12 @@ type Config struct {
 	DiscardTokens bool
 
 	// OnSignIn is called when the provider has confirmed a user, and before anything is saved.
-	// It may set User.ID to the application's id of the user. It refuses the user by an error:
-	// [provider.ErrNotAllowed] has its page, and all others mean an internal error.
+	// It may set User.ID to the application's id of the user. An error refuses the user:
+	// [provider.ErrNotAllowed] has its own page, and any other error is an internal error.
 	//
-	// A hook that links the account to a user who is signed in must take [SignIn].Current, and
-	// nothing else, for that user. Any other site can make a visitor sign in with any ReturnTo.
+	// A hook that links the account to a signed-in user must take the user from
+	// [SignIn].Current, and from nowhere else. Any site can make a visitor sign in with any
+	// ReturnTo.
 	//
 	// The token of a refused user is not revoked: it may be that of an earlier sign-in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
@@ -76,9 +77,9 @@ type Config struct {
 	// PublicPath is the path of the site's address, escaped, such as /app. The default is "".
 	// Paths to return to must be below it, except DefaultReturnTo.
 	PublicPath string
-	// The next three are those of xsignin.Advanced.
+	// The next three fields are described at xsignin.Advanced.
 	AllowAccountTransfer, RevokeReplaced, KeepTokensOnLogout bool
-	// Timeout is that of xsignin.Advanced. The default is 10 seconds.
+	// Timeout is described at xsignin.Advanced. The default is 10 seconds.
 	Timeout time.Duration
 
 	Pages   page.Pages       // the texts and the layout of pages
@@ -121,7 +122,7 @@ type Handlers struct {
 	cfg       Config
 	byName    map[string]provider.Provider
 	cross     *http.CrossOriginProtection
-	comesBack bool      // a login without return_to comes back by Referer
+	comesBack bool      // without return_to, a login returns to the Referer
 	allowed   sync.Map  // the scopes that the parameter scope may name
 	otherHost sync.Once // logs that a sign-in begins at another host
 
@@ -252,7 +253,7 @@ func (h *Handlers) detached(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
 }
 
-// stepTime is Config.Timeout, or less if the server would cut the answer off before: what
+// stepTime is Config.Timeout, or less if the server's WriteTimeout ends before. A sign-in that
 // cannot be answered is not saved. A callback has two steps, the provider and the stores.
 func (h *Handlers) stepTime(ctx context.Context) time.Duration {
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
@@ -261,7 +262,7 @@ func (h *Handlers) stepTime(ctx context.Context) time.Duration {
 	return h.cfg.Timeout
 }
 
-// tell sends an event about what has begun at begun.
+// tell sends the event e, which began at begun.
 func (h *Handlers) tell(ctx context.Context, begun time.Time, e event.Event) {
 	e.Time = h.cfg.Now()
 	e.Duration = e.Time.Sub(begun)

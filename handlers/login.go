@@ -21,13 +21,13 @@ import (
 
 // Login begins a sign-in with the named provider. It keeps the pending sign-in in a
 // sealed cookie and sends the browser to the provider, with status 303 or by the page of
-// Config.Interstitial. Requests that are no page loads get 403, and htmx HX-Redirect. If
+// Config.Interstitial. Requests that are not page loads get 403, and htmx gets HX-Redirect. If
 // another site started the login, and the browser has five pending sign-ins of the visitor,
 // Login shows a page with the sign-in button.
 //
 // The parameter return_to is the path to return to afterwards, or its address on this site.
 // Anything else means Config.DefaultReturnTo. Without the parameter, and if DefaultReturnTo is
-// not set, the visitor comes back to the page of this site that led to the login, by Referer.
+// not set, the visitor returns to the page of this site that led to the login, by Referer.
 // The parameter scope, with blanks between scopes, adds scopes to the configured ones and those
 // of the user's token: see [Handlers.AllowScopes].
 //
@@ -84,7 +84,7 @@ func (c *call) login(p provider.Provider, test string) {
 	}
 	redirect, err := c.begin(p)
 	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
-		err = r.Context().Err() // a store reports that in its own words
+		err = r.Context().Err() // a store may report the end as another error
 	}
 	if err != nil {
 		c.fail(err)
@@ -117,7 +117,7 @@ func OnPhones(r *http.Request) bool {
 // browser" has it. The value 1 sets the cookie and loads the login again with the value 2.
 const cookieTest = "cookie_test"
 
-// testCookies reports whether it has answered.
+// testCookies tests whether the browser keeps cookies. It reports whether it has answered.
 func (c *call) testCookies(step string) bool {
 	cookie := &http.Cookie{
 		Name: cookieTest, Value: "1", Path: c.h.cfg.Path + "/login", MaxAge: 60, HttpOnly: true,
@@ -170,8 +170,8 @@ func (c *call) begin(p provider.Provider) (string, error) {
 	return redirect, nil
 }
 
-// held are the scopes of the user's token with the named provider, whose place the new token
-// takes. If the session is of another provider, the user's only account there counts.
+// held returns the scopes of the user's token with the named provider. The new token replaces
+// that token. If the session is of another provider, the user's only account there counts.
 func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]string, error) {
 	user, ok, err := h.user(ctx, r)
 	if err != nil || !ok {
@@ -184,12 +184,12 @@ func (h *Handlers) held(ctx context.Context, r *http.Request, name string) ([]st
 	if err != nil || len(accounts) != 1 {
 		return nil, err
 	}
-	// A provider may have answered with words that no request may have.
+	// A provider may have granted scopes that are not valid in a request.
 	return slices.DeleteFunc(slices.Clone(accounts[0].Token.Scopes), func(s string) bool { return !scope.Valid(s) }), nil
 }
 
-// wanted are the scopes that an address names, each once. It reports false at the first that
-// is not allowed: a long address would have very many to compare with each other.
+// wanted returns the scopes that an address names, each once. It returns false at the first
+// scope that is not allowed, so that a long address cannot cause many comparisons.
 func (h *Handlers) wanted(values []string) (scopes []string, ok bool) {
 	for _, value := range values {
 		for s := range strings.FieldsSeq(value) {

@@ -33,7 +33,7 @@ import (
 // and without a session. It gets that request, whose context has no user, and [ReturnPath] is
 // the checked form value return_to. The headers that end the cookies are set. Nil means status
 // 204 for a request for JSON, and otherwise a redirect to the return path.
-// failure answers when a store failed; nil means the default page. The tokens are as they were.
+// failure answers when a store failed; nil means the default page. The tokens are unchanged.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 	h.needSessions("Logout")
@@ -102,10 +102,10 @@ func (c *call) askToSignOut(logout string) {
 
 // everywhere reports whether r asks to end all sessions.
 func everywhere(r *http.Request) (bool, error) {
-	// FormValue alone takes a form that broke off, or is too large, for an empty one.
+	// FormValue alone treats a truncated or too large form as empty.
 	err := r.ParseForm()
 	if _, query := url.ParseQuery(r.URL.RawQuery); query != nil && err != nil && err.Error() == query.Error() && !strings.Contains(r.URL.RawQuery, "everywhere") {
-		err = nil // a fault in what does not matter
+		err = nil // only other fields are malformed
 	}
 	if err == nil {
 		err = r.ParseMultipartForm(64 << 10)
@@ -130,8 +130,8 @@ func everywhere(r *http.Request) (bool, error) {
 // and sends nothing. The cookies that it clears are in w's header, so call it before the answer
 // begins. It does not check who sent r: protect the logout by [http.CrossOriginProtection].
 //
-// An error means that a store failed, and that the session may be open. Then the tokens are as
-// they were. Without Config.Sessions there is no session to end, and SignOut always fails.
+// An error means that a store failed, and that the session may be open. The tokens are then
+// unchanged. Without Config.Sessions there is no session to end, and SignOut always fails.
 func (h *Handlers) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if h.cfg.Sessions == nil {
 		return errNoSessions
@@ -142,7 +142,7 @@ func (h *Handlers) SignOut(w http.ResponseWriter, r *http.Request) error {
 var errNoSessions = errors.New("handlers: there are no sessions of the kit to end " +
 	"(end the application's own session, and the tokens by client.Manager.Revoke, which is Kit.RevokeToken)")
 
-// signOut ends r's session, or all of its user's, then the tokens.
+// signOut ends r's session, or all sessions of the session's user, and then the tokens.
 func (c *call) signOut(everywhere bool) error {
 	h, r := c.h, c.r
 	ctx := context.WithoutCancel(r.Context())
@@ -157,7 +157,7 @@ func (c *call) signOut(everywhere bool) error {
 		return internal(err)
 	}
 	if r.Context().Err() == nil {
-		// A sign-in that was begun before must not end after.
+		// A pending sign-in must not complete after the sign-out.
 		h.cfg.Pending.Clear(c.w, r, ok)
 	}
 	if ok {
@@ -168,8 +168,8 @@ func (c *call) signOut(everywhere bool) error {
 
 // SignOutEverywhere ends every session of a user, see [session.UserSessions.End]. userID is
 // the application's id of the user, [provider.User].ID. Then the tokens of all of the user's
-// accounts are revoked and deleted, unless Config.KeepTokensOnLogout. An error means that not
-// all sessions may have ended. The tokens are as they were.
+// accounts are revoked and deleted, unless Config.KeepTokensOnLogout. An error means that some
+// sessions may still be open. The tokens are then unchanged.
 func (h *Handlers) SignOutEverywhere(ctx context.Context, userID string) error {
 	begun := h.cfg.Now()
 	users := h.userSessions()

@@ -23,8 +23,8 @@ import (
 
 // NativeClients selects what [Handlers.Native] accepts. The zero value accepts nothing.
 type NativeClients struct {
-	// RedirectURIs are those of the application's programs, such as com.example.app:/callback
-	// or http://127.0.0.1:8765/callback, as they are registered at X, to the letter.
+	// RedirectURIs are the redirect URIs of the application's programs, exactly as registered
+	// at X, such as com.example.app:/callback or http://127.0.0.1:8765/callback.
 	RedirectURIs []string
 	// TokenPairs also accepts OAuth 1.0a access tokens with their secrets. The holder of such
 	// a pair can sign in as its user until the pair is revoked: by the user at X, by a
@@ -61,9 +61,10 @@ func (c Config) validateNative(refuse func(broken bool, field, format string, ar
 		"is set, and no provider is a provider.TokenVerifier: pass provider.NewXOAuth1")
 }
 
-// Native signs in the user of the application's program on a phone, a desktop or a command
-// line (RFC 8252), which has asked X itself. docs/native.md describes requests and answers.
-// Pages cannot use Native: such a page could sign visitors in to another account.
+// Native signs in the user of a native program of the application (RFC 8252), on a phone, a
+// desktop or a command line. The program opens X's consent page itself. docs/native.md
+// describes requests and answers. Pages cannot use Native: such a page could sign visitors in
+// to another account.
 //
 // Each well-formed request costs calls to X, which X bills and limits. Limit how often a
 // client may call Native.
@@ -99,7 +100,7 @@ func (c *call) native() (provider.User, error) {
 	case !pair && !slices.Contains(accepted.RedirectURIs, g["redirect_uri"]):
 		return none, page.Kind("unknown_redirect_uri")
 	}
-	// The first request to X uses up the code, so the sign-in goes on if the program leaves.
+	// The first request to X uses up the code, so the sign-in continues if the program disconnects.
 	ctx, cancel := c.h.detached(c.r.Context())
 	defer cancel()
 	var s SignIn

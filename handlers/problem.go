@@ -39,7 +39,7 @@ func (e *notGranted) Unwrap() error { return provider.ErrNotGranted }
 // MissingScopes is for package page.
 func (e *notGranted) MissingScopes() []string { return e.scopes }
 
-// done reports a sign-in that stands.
+// done reports a completed sign-in.
 func (c *call) done(user provider.User) {
 	ctx := c.r.Context()
 	c.h.tell(ctx, c.begun, event.Event{Kind: event.SignInDone, Provider: user.Provider, UserID: user.ID})

@@ -63,8 +63,8 @@ func seeOther(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// wayBack returns where the visitor wants to go after this login, as the browser says it: the
-// parameter return_to or, without one, the page of this site that led here. If another site
+// wayBack returns where the visitor goes after this login: the parameter return_to or, without
+// the parameter, the page of this site that led here. If another site
 // redirects the visitor back to the login, Sec-Fetch-Site says so.
 func (c *call) wayBack(query url.Values) string {
 	r := c.r
@@ -87,7 +87,7 @@ func (h *Handlers) local(raw string) string {
 	return h.cfg.DefaultReturnTo
 }
 
-// ownPath returns the path and what follows of an address on this site, and any other text
+// ownPath returns the path, query and fragment of an address on this site, and any other text
 // unchanged. The caller checks the result.
 func (h *Handlers) ownPath(raw string) string {
 	origin := h.cfg.Origin
@@ -105,8 +105,8 @@ func (h *Handlers) ownPath(raw string) string {
 	return rest
 }
 
-// sender returns the provider of this sign-in. If no sign-in was found, it is the provider
-// that has this callback for itself, or else the first.
+// sender returns the provider of this sign-in. If no sign-in was found, sender returns the
+// only provider with this callback, or else the first provider.
 func (c *call) sender() provider.Provider {
 	if p, ok := c.h.byName[c.provider]; ok {
 		return p
@@ -158,7 +158,7 @@ var (
 )
 
 // localPath returns raw as a path on this site, encoded again, or def if it is anything else.
-// auth is the escaped path of the handlers: to come back there would sign in once more, or out.
+// auth is the escaped path of the handlers: a return there would sign in again, or sign out.
 func localPath(raw, auth, def string) string {
 	if raw == def {
 		return def
@@ -172,8 +172,8 @@ func localPath(raw, auth, def string) string {
 		auth != "" && strings.HasPrefix(path.Clean(u.Path)+"/", auth+"/") {
 		return def
 	}
-	// Those on the way may decode once more than they should. An application may send the path
-	// on by http.Redirect, which takes a fragment for a part of it and cleans both.
+	// A proxy may decode the path once more than it should. An application may pass the path to
+	// http.Redirect, which treats a fragment as part of the path and cleans both.
 	for p, last := u.EscapedPath()+"#"+u.EscapedFragment(), ""; p != last; {
 		if unsafePath.MatchString(p) {
 			return def

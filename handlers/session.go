@@ -10,7 +10,7 @@ import (
 	"github.com/xsignin/xsignin/session"
 )
 
-// NotFound answers for paths under Config.Path that lead nowhere.
+// NotFound answers for paths under Config.Path that have no handler.
 func (h *Handlers) NotFound() http.Handler {
 	return h.handler(func(c *call) { c.problem("not_found", c.loginURL("")) })
 }

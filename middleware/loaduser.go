@@ -12,8 +12,8 @@ import (
 
 // LoadUser puts the signed-in user into the request's context, for pages that all visitors
 // may see. With an idle timeout it extends the session, which may set a cookie. If the session
-// store fails, the request goes on without a user, and the error is logged. So does a WebSocket
-// handshake from a page of another origin.
+// store fails, the request continues without a user, and the error is logged. A WebSocket
+// handshake from a page of another origin also continues without a user.
 //
 // The response to a signed-in user gets Cache-Control: private, so that a cache never shows
 // it to other visitors. A handler may set another value.

@@ -5,7 +5,7 @@
 // The decision is apart from the reply: see [Middleware.Require].
 //
 // The middleware does not wrap the [http.ResponseWriter]: flushing, hijacking, sendfile and
-// [http.ResponseController] work as without it.
+// [http.ResponseController] still work.
 package middleware
 
 import (
@@ -105,8 +105,8 @@ func New(cfg Config) (*Middleware, error) {
 	return &Middleware{cfg: cfg}, nil
 }
 
-// logStoreError logs an error of a store. If the visitor left, that is not an error, in
-// whatever words the store reports it.
+// logStoreError logs an error of a store. If the visitor has left, the level is DEBUG: the
+// store may report the canceled context as an error of its own.
 func (m *Middleware) logStoreError(r *http.Request, message string, err error) {
 	level := slog.LevelError
 	if errors.Is(r.Context().Err(), context.Canceled) {

@@ -38,7 +38,7 @@ func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p := f.problem.Page()
 		p.Status, p.Target = f.status, f.target
 		if p.Label == "" && r.Method == http.MethodGet && f.problem.RetryAfter > 0 {
-			p.Label = "Try again" // an empty link is the same page again
+			p.Label = "Try again" // an empty link reloads the page
 		}
 		f.pages.Show(w, r, p)
 	default:
@@ -51,7 +51,7 @@ func (m *Middleware) problemAt(provider string, kind page.Kind) page.Problem {
 	return page.ProblemFor(page.WithProvider(kind, m.cfg.ProviderName(provider)))
 }
 
-// refuse returns the refusal of a request that a sign-in does not help.
+// refuse returns the refusal of a request that a sign-in would not let pass.
 func (m *Middleware) refuse(r *http.Request, p page.Problem) *refusal {
 	f := &refusal{status: p.Status, header: http.Header{"Cache-Control": {"no-store"}}, problem: p, pages: m.cfg.Pages}
 	switch requestkind.Of(r) {
@@ -63,7 +63,7 @@ func (m *Middleware) refuse(r *http.Request, p page.Problem) *refusal {
 	return f
 }
 
-// signIn returns the refusal of a request that a sign-in at the path login helps.
+// signIn returns the refusal of a request that would pass after a sign-in at the path login.
 func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scopes []string) *refusal {
 	if m.cfg.SignInPath(visitorpath.Path(r, m.cfg.PublicPath)) {
 		return m.loginLoop(r)
@@ -91,7 +91,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 		f.target = "_blank"
 		f.problem.Detail += " What you sent was not saved. Sign in in the new tab, then go back in this one and send it again."
 	case requestkind.HTMX:
-		// The fragment is not a page to return to. The page around the fragment is.
+		// htmx loads a fragment. The visitor returns to the page that contains the fragment.
 		returnTo = ""
 		if on, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && on.Path != "" {
 			returnTo = on.RequestURI()
@@ -113,7 +113,8 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	return f
 }
 
-// referer returns the path of the page that sent r, if it is on this site, or otherwise.
+// referer returns the path of the page that sent r if the page is on this site. If not, it
+// returns otherwise.
 func (m *Middleware) referer(r *http.Request, otherwise string) string {
 	u, err := url.Parse(r.Referer())
 	if err != nil || u.Path == "" || !m.isSameOrigin(r, u) {

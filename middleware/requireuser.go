@@ -27,7 +27,7 @@ func (m *Middleware) RequireUser(next http.Handler) http.Handler { return m.Requ
 
 // Require is the decision of [Middleware.RequireUser] and [Middleware.RequireScopes], for
 // programs that decide within a handler or reply in another way. It returns r with the user in
-// its context. Or it returns the refusal, a handler that answers r; then the request is nil.
+// its context, or a nil request and the refusal, which is a handler that answers r.
 // Require sets headers on w and does not write.
 //
 // The request decides how it is refused:
@@ -40,7 +40,7 @@ func (m *Middleware) RequireUser(next http.Handler) http.Handler { return m.Requ
 //
 // While a store fails, all requests get status 503.
 //
-// A user whose token X refused for good must sign in again, as far as this process knows.
+// A user must sign in again if this process knows that X refused the token for good.
 // Without scopes, Require does not read the token: the first use of the client does.
 func (m *Middleware) Require(w http.ResponseWriter, r *http.Request, scopes ...string) (*http.Request, http.Handler) {
 	loaded, refused := m.require(w, r, scopes)

@@ -49,7 +49,7 @@ func Chip(handle, avatar string, label ...string) template.HTML {
 // ButtonCSS returns the style sheet of [Button] and [Chip], for the site's style sheet or an
 // element <style>, whose content a policy can name by nonce or hash. The button is at least 44
 // pixels high. It is black on light pages and white on dark ones, by the CSS property
-// color-scheme. The classes xsignin-light and xsignin-dark, on any element around, choose.
+// color-scheme. The class xsignin-light or xsignin-dark, on an outer element, overrides this.
 func ButtonCSS() template.CSS {
 	return template.CSS(buttonCSS)
 }

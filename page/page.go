@@ -42,10 +42,9 @@ const (
 )
 
 // Page is a short text and a link or a form. All fields are plain text: the default layout
-// escapes them, and an application's own template must, as html/template does. Link may
-// have parts of the request's address, such as the path to return to. It is a path on this
-// site, except for [Interstitial]. Of what a provider says, only RetryAt and ProviderMessage
-// are in a page.
+// escapes them, and an application's own template must, as html/template does. Link is a
+// path on this site, except for [Interstitial]. Link may hold parts of the request's address,
+// such as the path to return to. Only RetryAt and ProviderMessage come from a provider.
 type Page struct {
 	// Kind says which page it is. Later versions may add kinds: render unknown kinds too.
 	Kind Kind
@@ -58,7 +57,7 @@ type Page struct {
 	Code string
 	// RetryAt is when the visitor can try again. The zero time means that this is not known.
 	RetryAt time.Time
-	// Link and its Label lead on. With Post the link is a form that posts there. With a
+	// Link is the next address, and Label its text. With Post, a form posts to Link. With a
 	// Label and an empty Link it leads to the same page again. Without a Label there is no
 	// link.
 	Link, Label string
@@ -78,7 +77,7 @@ type Page struct {
 	Follow bool
 	// Home leads back to the site. It may be empty.
 	Home string
-	// SiteName and Accent are those of [Pages].
+	// SiteName and Accent are copied from [Pages].
 	SiteName, Accent string
 	// Provider is the name of the sign-in's provider for people, such as "GitHub". It is empty
 	// on pages that are about no provider.

@@ -23,7 +23,8 @@ type Pages struct {
 	Render func(w http.ResponseWriter, r *http.Request, p Page)
 	// Translate replaces the texts of a page or of a problem document by those of the
 	// visitor's language, and sets p.Lang. p.Kind and p.Code say which text it is, and
-	// p.Provider whose. Only Title and Text are used in a problem document. Nil means English.
+	// p.Provider names the provider. Only Title and Text are used in a problem document. Nil
+	// means English.
 	Translate func(r *http.Request, p *Page)
 	// SiteName is shown above the title. It may be empty.
 	SiteName string

@@ -164,7 +164,7 @@ func ProblemFor(err error) Problem {
 	var pe *provider.Error
 	_ = errors.As(err, &pe)
 	p := problemFor(err, pe)
-	// The visitor's own callback has the message. A callback of another sign-in is a stranger's.
+	// Only the callback of a known sign-in may set the message. Anyone can send another one.
 	if pe != nil && pe.Op == "callback" && !errors.Is(pe, provider.ErrOtherBrowser) {
 		p.message = plain(pe.Detail, 300)
 	}
@@ -175,7 +175,7 @@ func ProblemFor(err error) Problem {
 	return p
 }
 
-// problemFor is ProblemFor before the provider's name is in the texts.
+// problemFor is ProblemFor without the provider's name in the texts.
 func problemFor(err error, pe *provider.Error) Problem {
 	name, kind := providerOf(err, pe), Kind("")
 	if errors.As(err, &kind) {

@@ -83,13 +83,13 @@ func rows(table string) (all []rule) {
 
 type words = []string
 
-// verdict is the meaning of an answer. The zero verdict is no error.
+// verdict is the meaning of an answer. The zero verdict means that the call succeeded.
 type verdict struct {
 	kind   error
 	reason Reason
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. A name that is no kind is a reason.
+// UnmarshalText implements [encoding.TextUnmarshaler]. Other names than kinds are reasons.
 func (v *verdict) UnmarshalText(name []byte) error {
 	kinds := map[string]error{
 		"revoked": nil, "denied": ErrDenied, "expired": ErrExpired, "unavailable": ErrUnavailable,
@@ -128,7 +128,7 @@ func (w *condition) UnmarshalText(name []byte) error {
 	return nil
 }
 
-// saysForbidden reports whether f says nothing but "Forbidden", as X does for a missing
+// saysForbidden reports whether the only text of f is "Forbidden", which X sends for a missing
 // scope.
 func saysForbidden(_ *call, f *fault) bool {
 	return f.code() == "" && f.reason == "" &&

@@ -220,7 +220,7 @@ func (c *call) unreached() *Error {
 	return e
 }
 
-// copyOf returns a copy of r and its header, without any Authorization, in whatever case.
+// copyOf returns a copy of r and its header, without any Authorization, in any letter case.
 func copyOf(r *http.Request) *http.Request {
 	c := r.WithContext(r.Context())
 	c.Host, c.Header = "", r.Header.Clone()

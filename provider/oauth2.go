@@ -87,7 +87,7 @@ type oauth2Provider struct {
 // no network requests.
 //
 // If the call for the user fails, [Provider.Finish] returns no token. A 401 is then
-// [ErrUnavailable], since a new token is valid: X has answered so to everyone for days.
+// [ErrUnavailable], since a new token is valid: X once sent 401 to all users for days.
 func NewOAuth2(cfg OAuth2Config) (Provider, error) {
 	return newOAuth2(newChecker("OAuth2Config", ""), cfg)
 }

@@ -190,8 +190,8 @@ func (o *oauth2Provider) granted(c *call, granted *oauth2.Token, err error) (t t
 }
 
 // expiryOf converts expires_in, in seconds. A missing value means that the token does not
-// expire. Zero, less and no integer mean expired, which is no error, since the refresh token
-// beside it may exist nowhere else.
+// expire. Any value that is not a positive integer means expired. That is not an error, since
+// the refresh token of the same answer may exist nowhere else.
 func expiryOf(v any, now time.Time) (at time.Time, integer bool) {
 	if v == nil || v == "" {
 		return time.Time{}, true

@@ -74,8 +74,8 @@ type CodeExchanger interface {
 }
 
 // TokenVerifier is a provider that can tell whether a token was issued to this application,
-// so that its bearer may sign in with it. A token that works is no such proof: another
-// application's operator could sign in as that application's users.
+// so that its bearer may sign in with it. A working token alone proves nothing: the operator
+// of another application could sign in as that application's users.
 type TokenVerifier interface {
 	// VerifyToken asks the provider for the account of t, which has only its credentials,
 	// in a way that fails with another application's token. It returns the token to be

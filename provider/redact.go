@@ -17,7 +17,7 @@ import (
 
 const (
 	maxDetail = 300     // bytes of [Error.Detail]
-	maxText   = 8 << 10 // bytes that are examined: anything longer is no message
+	maxText   = 8 << 10 // bytes that are examined: a longer text is not a message
 	// minSecret is the length of the shortest secret that is looked for. A visitor chooses
 	// the code, and "e" would make messages unreadable. Shorter values are spent PINs.
 	minSecret = 8
@@ -64,7 +64,7 @@ func detailText(text string, secrets []string) string {
 	return clip(mask(oneLine(text), secrets, shortRun), maxDetail)
 }
 
-// codeText returns an untrusted code for [Error.Code], or "" if it is not like a code.
+// codeText returns an untrusted code for [Error.Code], or "" if it does not look like a code.
 func codeText(code string, secrets []string) string {
 	if !codeShape.MatchString(code) || mask(code, secrets, shortRun) != code {
 		return ""

@@ -26,7 +26,7 @@ type User struct {
 	// AccountID. For other providers package handlers sets <name>:<AccountID>. An OnSignIn
 	// hook may set another id.
 	ID string `json:"id"`
-	// Username is the handle without its "@". It can pass to another person: it is no key.
+	// Username is the handle without its "@". It can pass to another person: it is not a key.
 	Username string `json:"username"`
 	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
 	// and ZWJ (U+200C, U+200D).

@@ -179,9 +179,9 @@ func (c *checker) service(cfg OAuth2Config, endpoints, user []rule, dead ...stri
 	return &service{cfg: cfg, x: c.x, api: api, hosts: hosts, endpoints: endpoints, user: user, dead: dead}
 }
 
-// api checks the addresses of the API and of the user. It returns the first and the
-// origins that may receive credentials: any number by https, and those two by http, on a
-// loopback host.
+// api checks the addresses of the API and of the user. It returns the API's address and the
+// origins that may receive credentials. Only the two addresses may be http, on a loopback
+// host. Other origins are https.
 func (c *checker) api(cfg OAuth2Config) (*url.URL, map[origin]bool) {
 	var api *url.URL
 	hosts := make(map[origin]bool)

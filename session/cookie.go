@@ -20,7 +20,7 @@ import (
 
 const (
 	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
-	maxToken    = 256 // of the ids of an application's manager, which need not be scs's
+	maxToken    = 256 // of session ids of an application's manager, in any format
 	maxTokens   = 8   // how many cookies of a name are tried
 	maxCleared  = 4   // how many paths, and how many domains, one answer clears
 
@@ -105,7 +105,7 @@ func (m *Manager) tokens(r *http.Request, list []string) (tokens []string, sent 
 }
 
 // load puts the session of r into ctx, unless a middleware has, and returns its id. Of several
-// cookies the same counts as in find.
+// cookies it chooses the one that find chooses.
 func (m *Manager) load(ctx context.Context, sm *scs.SessionManager, r *http.Request) (_ context.Context, token string, err error) {
 	switch all, _ := m.tokens(r, nil); {
 	case m.loaded(ctx):
@@ -133,7 +133,7 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 		other.Cookie.Path = path.Dir(other.Cookie.Path)
 	}
 	other.Cookie = m.sm.Cookie
-	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an address has no parents
+	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an IP address has no parent domains
 		other.Cookie.Domain = host
 	}
 	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {

@@ -30,8 +30,8 @@ const (
 type Config struct {
 	// Store keeps the records: any of scs's stores. Replicas share it; another application
 	// must not, see [Manager]. Nil means memory, with at most 380 bytes for a session that
-	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) is given
-	// up after 5 seconds; any other store has to bound its calls itself.
+	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) ends
+	// after 5 seconds; any other store must limit its calls itself.
 	Store scs.Store
 	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
 	// years count as 100.
@@ -48,7 +48,7 @@ type Config struct {
 	// Vault keeps the lists of the users' sessions, next to the tokens. Replicas share its
 	// store and its secrets. Without one, [Manager.UserSessions] returns nil.
 	Vault *tokenstore.Vault
-	// Logger gets the errors that no caller gets. Nil means [slog.Default].
+	// Logger logs errors that are not returned. Nil means [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -133,7 +133,7 @@ func New(cfg Config) (*Manager, error) {
 	return newManager(sm, cfg.Vault, cfg.Logger, nil)
 }
 
-// FromSCS joins the session manager that an application already has: its cookie, codec,
+// FromSCS uses the session manager that an application already has. Its cookie, codec,
 // lifetimes and error function stay. The methods here also work without a LoadAndSave.
 //
 // FromSCS puts a wrapper around sm.Store. So call it before sm is used, and do not replace
@@ -201,13 +201,13 @@ func (p *keyProbe) Value(key any) any { p.key = key; return nil }
 // loaded reports whether a middleware has put the session into ctx.
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
 
-// Get returns the user of the session that r's cookie names. ok is false without one. It
-// is one store read, and none with a cookie that scs never made. An error means that the store
-// did not answer.
+// Get returns the user of the session that r's cookie names. ok is false without a user. Get
+// reads the store once, or not at all if scs cannot have made the cookie. An error means that
+// the store did not answer.
 //
 // If a middleware has put the session into ctx, Get looks there, and sees a sign-in or
-// sign-out of the same request. Otherwise, with an idle timeout, it records the use. Values
-// that another request of the session saves within that moment are lost.
+// sign-out of the same request. Otherwise, with an idle timeout, Get records the use. Values
+// that another request of the session saves during that write are lost.
 func (m *Manager) Get(ctx context.Context, r *http.Request) (u provider.User, ok bool, err error) {
 	_, rec, err := m.find(ctx, r)
 	return rec.user, rec.signedIn(), err

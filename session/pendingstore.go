@@ -25,8 +25,8 @@ const (
 	pendingLifetime = 10 * time.Minute // from Begin to the callback
 	pendingSkew     = time.Minute      // how far the clock of the replica that began may be ahead
 	maxPending      = 5                // sign-ins that a browser may have begun
-	// maxPendingCookie is what the name and value of one sign-in take. With the shared
-	// cookie all take less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
+	// maxPendingCookie limits the bytes of one cookie's name and value. All six cookies take
+	// less than 6 KB. nginx and Apache refuse a request with 8 KB of headers.
 	maxPendingCookie = 800
 )
 
@@ -36,7 +36,7 @@ type PendingSignIn struct {
 	Pending provider.Pending `json:"-"`
 	// ReturnTo is the path to return to afterwards, unchecked, of at most 1,500 bytes.
 	ReturnTo string
-	// Wanted are those of Pending.Scopes that the page needs that the visitor came from.
+	// Wanted are the scopes in Pending.Scopes that the visitor's page needs.
 	Wanted []string
 	// SessionID is the id of the session that began the sign-in ([Manager.SessionID]), or "".
 	// If another site started the sign-in, [PendingStore.Put] drops it.
@@ -84,9 +84,9 @@ func (c PendingStoreConfig) LogValue() slog.Value {
 // fixed names, sealed with AES-256-GCM, HttpOnly and SameSite=Lax. Goroutines may share it.
 //
 // A pending sign-in is used once, and at most ten minutes old. When it ends, its cookie
-// holds the outcome for the same time. A new sign-in takes the place of an empty or unusable
-// cookie, else of the oldest outcome, else of the oldest sign-in. A sign-in that another site
-// has started replaces no sign-in of the visitor.
+// holds the outcome for the same time. A new sign-in replaces an empty or unusable cookie,
+// else the oldest outcome, else the oldest sign-in. A sign-in that another site has started
+// replaces no sign-in of the visitor.
 //
 // Each cookie takes at most 800 bytes. A longer return path, of up to 1,500 bytes, is in a
 // sixth cookie, which serves one sign-in: the latest that the visitor has started, or the first
@@ -134,8 +134,8 @@ func NewPendingStore(cfg PendingStoreConfig) (*PendingStore, error) {
 }
 
 // Put gives the browser a cookie for p. Call it before the answer begins. It fails if p has
-// no state or does not fit, and if [PendingStore.Full]. Then the browser gets nothing. But if
-// another site started the sign-in, a path that needs the sixth cookie is dropped.
+// no state or does not fit, and if [PendingStore.Full]. Then Put sets no cookie. If another
+// site started the sign-in, Put may drop a path that needs the sixth cookie.
 func (s *PendingStore) Put(w http.ResponseWriter, r *http.Request, p PendingSignIn) error {
 	p.foreign = foreign(r)
 	if p.foreign {
@@ -245,8 +245,8 @@ func (s *PendingStore) Finish(w http.ResponseWriter, p PendingSignIn, code strin
 }
 
 // Clear removes the browser's pending sign-ins and outcomes. Call it before the answer
-// begins. With spend, this process refuses a copy of such a cookie, too: no sign-in from
-// before a sign-out completes after it.
+// begins. With spend, this process also refuses a copy of such a cookie, so that no pending
+// sign-in completes after a sign-out.
 func (s *PendingStore) Clear(w http.ResponseWriter, r *http.Request, spend bool) {
 	for _, p := range s.open(r) {
 		if spend && p.err == nil && !p.Ended {
@@ -315,7 +315,7 @@ func (s *PendingStore) encode(p PendingSignIn) (value string, whole bool) {
 	return value, false
 }
 
-// pathPlace is where the return path of p is sealed: no other sign-in opens it.
+// pathPlace is the place for which the return path of p is sealed. No other sign-in opens it.
 func (s *PendingStore) pathPlace(p PendingSignIn) string { return s.path + "=" + p.Pending.State }
 
 func (s *PendingStore) set(w http.ResponseWriter, name, value string, life time.Duration) {

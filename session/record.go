@@ -92,8 +92,8 @@ func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	return append(c.B, rest...), err
 }
 
-// decodeHeader reads all but the application's values, which are the rest, into rec. It makes one
-// allocation. Every request calls it, and a record is long, so it is not returned.
+// decodeHeader reads a record without the application's values, which it returns as rest. It
+// makes one allocation. Every request calls it, and a record is large, so rec is a pointer.
 func decodeHeader(b []byte, rec *record) (rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != recordVersion {
 		return nil, false
@@ -112,7 +112,7 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	if !own {
 		rest = b
 	}
-	// Decoding into a nil map, gob would make one of the size that a damaged record tells.
+	// With a nil map, gob would make a map of the size that a damaged record states.
 	gobbed := struct {
 		Deadline time.Time
 		Values   map[string]any
@@ -134,7 +134,7 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	return gobbed.Deadline, gobbed.Values, nil
 }
 
-// decode reads a record. With our codec it does not read the application's values.
+// decode reads a record. With the kit's codec it does not read the application's values.
 func (s *store) decode(b []byte, rec *record) bool {
 	if _, ok := decodeHeader(b, rec); ok && s.box == nil {
 		return true
@@ -156,8 +156,8 @@ func (s *store) encode(rec record) ([]byte, error) {
 	return s.sm.Codec.Encode(rec.deadline, values)
 }
 
-// identityValue returns i as a value of a session. Other codecs than ours carry a string,
-// as every codec does. It is sealed, so that no value of the application passes for an identity.
+// identityValue returns i as a value of a session. For any other codec than the kit's, it is a
+// sealed string, so that no value of the application can be taken for an identity.
 func (s *store) identityValue(i identity) any {
 	if s.box == nil {
 		return i
@@ -189,7 +189,7 @@ func sealText(box *seal.Box, place string, plain []byte) string {
 	return string(base64.RawURLEncoding.AppendEncode(text[:0], box.Seal(plain, place)))
 }
 
-// openText returns what was sealed for the place. Without a box nothing opens.
+// openText opens a text of sealText. Without a box it always fails.
 func openText(box *seal.Box, place, text string) ([]byte, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || box == nil {

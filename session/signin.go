@@ -15,15 +15,15 @@ import (
 //
 // The session gets a new id. Values that the application keeps in it stay, unless a user with
 // another ID was signed in. When SignIn returns, the record is stored, and the session is in
-// the list of the user's sessions. The session that the browser had before has ended; if that
-// fails, it is logged. The cookie is written here, or by the middleware that put the session
+// the list of the user's sessions. The browser's former session has ended; a failure to end it
+// is logged. The cookie is written here, or by the middleware that put the session
 // into r's context.
 //
-// If r's context ends meanwhile, the sign-in is undone, and nothing is written to w. On an
+// If r's context ends meanwhile, the sign-in is undone, and nothing is written to w. After an
 // error nothing of the sign-in remains.
 //
-// SignIn calls each of then once, when it is known whether the session is saved for good:
-// behind [Manager.LoadAndSave] that is after the answer.
+// SignIn calls each function in then once, when the session is saved or the save has failed.
+// Behind [Manager.LoadAndSave] this is after the answer.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
 	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
 	err := s.begin(r, u)
@@ -31,7 +31,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 		err = r.Context().Err()
 	}
 	if err != nil {
-		// A store that is away says so at every step, and once is enough.
+		// An unavailable store returns the same error at every step.
 		all := append(steps{s.undo}, then...)
 		if undone := all.end(false); undone != nil && undone.Error() != err.Error() {
 			err = errors.Join(err, undone)
@@ -89,7 +89,7 @@ func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 		return err
 	}
 	s.sm.Put(s.ctx, identityKey, s.store.identityValue(s.new.identity))
-	// A sign-out everywhere that comes in between wins.
+	// If a sign-out everywhere comes in between, the sign-in fails.
 	_, _, err = s.sm.Commit(with(s.ctx, reportEnded))
 	return err
 }
@@ -114,8 +114,8 @@ func (s *signIn) undo(saved bool) error {
 // the answer begins.
 //
 // An error means that the store failed, and that the session may still be open. The cookie
-// then stays, so that the visitor can try again. If the token store is away, the visitor is
-// signed out all the same.
+// then stays, so that the visitor can try again. If only the token store is unavailable, the
+// visitor is signed out.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) (err error) {
 	ctx := context.WithoutCancel(r.Context())
 	tokens, sent := m.tokens(r, nil)
@@ -180,8 +180,8 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 	})
 }
 
-// endingWriter drops what is written after ctx, of the request, has ended. A middleware in front
-// may have given the ResponseWriter to another request.
+// endingWriter drops writes after ctx, the request's context, has ended. The server or a
+// middleware may already use the ResponseWriter for another request.
 type endingWriter struct {
 	http.ResponseWriter
 	ctx  context.Context //nolint:containedctx // it lives as long as the request
@@ -224,10 +224,10 @@ func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error)
 	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
 }
 
-// steps wait until the session is saved for good, or is known to be lost.
+// steps are functions to call once the session is saved, or the save has failed.
 type steps []func(saved bool) error
 
-// end takes the steps, once.
+// end calls the steps, once.
 func (s *steps) end(saved bool) (err error) {
 	all := *s
 	*s = nil

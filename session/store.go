@@ -26,7 +26,7 @@ const (
 	touchShare = 16               // the part of the idle timeout between two records of use
 )
 
-// tombstone is the record of a session that has ended. No codec begins a record like this.
+// tombstone is the record of a session that has ended. No codec's record begins like this.
 const tombstone = "\xb0xsignin: ended"
 
 var errEnded = errors.New("session: the session has ended")
@@ -54,21 +54,21 @@ func with(ctx context.Context, key contextKey) context.Context {
 var deletedAgain = [...]time.Duration{10 * time.Second, time.Minute}
 
 // store wraps the store of an [scs.SessionManager] so that an ended session stays ended, as the
-// package's documentation says. In every order, the second look comes after the tombstone, or
-// the deletion after the write. Keys are hashes of session ids.
+// package's documentation says. In every order, either the write's second look
+// finds the tombstone, or the deletion follows the write. Keys are hashes of session ids.
 type store struct {
 	base   scs.CtxStore
 	list   scs.Store // the store that base calls
 	sm     *scs.SessionManager
 	logger *slog.Logger
-	// box seals the identity for a codec of the application. Nil means our codec.
+	// box seals the identity for a codec of the application. Nil means the kit's codec.
 	box     *seal.Box
 	users   *UserSessions // nil without a vault
 	later   *background.Queue
 	touched recent[string] // keys touched for the idle timeout, ids for the lists
 }
 
-// withContext is a store that takes no contexts.
+// withContext adapts a store that takes no contexts.
 type withContext struct{ scs.Store }
 
 func (s withContext) FindCtx(_ context.Context, key string) ([]byte, bool, error) { return s.Find(key) }
@@ -183,7 +183,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	if err == nil && !ended {
 		err = s.base.CommitCtx(bounded, key, b, expiry)
 		// The second look must not be lost with a request that ends in between. It is needed
-		// after a failure too, as the write may have happened all the same.
+		// after a failure too, as the failed write may have had its effect.
 		detached, cancel := s.bound(context.WithoutCancel(ctx))
 		defer cancel()
 		found, lookErr := s.sweep(detached, key)
@@ -235,7 +235,7 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 }
 
 // erase ends the session of key, whether or not there is a record: the write of the record
-// may be late. It tries each step twice, because a step that failed may have had its effect.
+// may arrive late. It tries each step twice, because a failed step may have had its effect.
 func (s *store) erase(ctx context.Context, key string, deadline time.Time) error {
 	expiry := time.Now().Add(max(s.sm.Lifetime, time.Until(deadline)))
 	err := twice(ctx, func(ctx context.Context) error {

@@ -61,11 +61,11 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one. A nil match ends all sessions, also those that are not in the list. A
-// sign-in that comes later stays.
+// the current one. A nil match ends all sessions, also those that are not in the list. Later
+// sign-ins are not affected.
 //
-// An error means that not all may have ended. If the entry was written, this process goes on
-// in the background.
+// An error means that some may still be open. If the entry was written, this process
+// continues in the background.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
@@ -86,8 +86,8 @@ func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSe
 	return nil
 }
 
-// finish deletes the records of ended sessions, and then says so in the entry. It tries again in
-// the background what fails.
+// finish deletes the records of ended sessions, and then records the deletions in the
+// entry. It retries failed deletions in the background.
 func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) error {
 	return u.persist(ctx, 0, func(ctx context.Context) (first error) {
 		ctx, cancel := context.WithTimeout(ctx, endTime)
@@ -121,7 +121,7 @@ func (u *UserSessions) finish(ctx context.Context, userID string, left []ended) 
 	})
 }
 
-// resume finishes in the background what another process left.
+// resume finishes deletions of another process in the background.
 func (u *UserSessions) resume(userID string, left []ended) {
 	if len(left) > 0 {
 		u.store.later.After(0, func(ctx context.Context) { _ = u.finish(ctx, userID, left) })
@@ -167,7 +167,7 @@ func (rec *record) listed() UserSession {
 	}
 }
 
-// mark marks a session as ended whose record was deleted. It tries again in the background.
+// mark marks a session as ended after its record was deleted. It retries in the background.
 func (u *UserSessions) mark(ctx context.Context, rec record) {
 	if u == nil || !rec.signedIn() {
 		return
@@ -213,7 +213,7 @@ func (u *UserSessions) touch(key string, rec record) {
 		if !made {
 			return
 		}
-		// If the user was deleted since the look above, the entry must not come back.
+		// If the user was deleted since the check above, the entry must not come back.
 		if ended, err := u.store.sweep(ctx, key); ended && err == nil {
 			_, _ = u.update(ctx, rec.user.ID, false, func(e *entry) bool {
 				e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.ID == rec.id })
@@ -228,7 +228,7 @@ func (u *UserSessions) touch(key string, rec record) {
 
 // renewed registers a session whose record is about to be written under another key, because
 // the application has renewed the session id by scs. It returns the record with that key. If
-// the token store is away, the next touch lists the key.
+// the token store is unavailable, the next touch lists the key.
 func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved []byte, refused bool) {
 	var rec record
 	if u == nil || !u.store.decode(b, &rec) || !rec.signedIn() || strings.HasPrefix(key, rec.key) {

@@ -20,8 +20,8 @@ var (
 // GetRecord returns the record under key and its version. A record is a sealed entry of the
 // kit itself, such as the list of a user's sessions. Its key is reserved, see [Key].
 //
-// GetRecord returns [ErrNotFound], and with the version [ErrUnreadable] and
-// [*UnknownKeyError], so that the caller can replace or delete such a record.
+// The errors are [ErrNotFound], [ErrUnreadable] and [*UnknownKeyError]. The last two come
+// with the version, so that the caller can replace or delete such a record.
 func (v *Vault) GetRecord(ctx context.Context, key Key) ([]byte, Version, error) {
 	if !key.isRecord() {
 		return nil, "", errRecordKey
@@ -121,8 +121,8 @@ func (v *Vault) Owner(ctx context.Context, space, accountID string) (Owner, Vers
 }
 
 // ReplaceOwner makes o the owner of an account if its entry has version old, and returns the
-// new version, like [Store.Replace]. The zero Version means an account without an owner. Of
-// many users who take one account at once one succeeds. An Owner without UserID deletes the
+// new version, like [Store.Replace]. The zero Version means an account without an owner. If
+// many users take one account at once, one of them succeeds. An Owner without UserID deletes the
 // entry, like [Store.Delete], so that the account is free.
 func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old Version, o Owner) (Version, error) {
 	key, err := ownerKey(space, accountID)

@@ -15,7 +15,7 @@ type Reencrypted struct {
 	Reencrypted int
 	// Newest entries were sealed with the newest secret already. They are unchanged.
 	Newest int
-	// Gone entries were deleted meanwhile.
+	// Gone entries were deleted during the run.
 	Gone int
 	// Busy entries were leased or written by other callers for a minute. Reencrypt did not
 	// change them.

@@ -77,11 +77,11 @@ var (
 	// ErrConflict says that the entry has another version, or was deleted. Nothing was
 	// changed.
 	ErrConflict = errors.New("tokenstore: the entry has changed since it was read")
-	// ErrLeased is what every [LeasedError] is.
+	// ErrLeased is the error that every [LeasedError] matches.
 	ErrLeased = errors.New("tokenstore: the entry is leased to another caller")
 )
 
-// LeasedError says that another caller has the lease. It is [ErrLeased].
+// LeasedError says that another caller has the lease. It matches [ErrLeased].
 type LeasedError struct {
 	// Remaining is how long the other lease still runs by the store's clock. A release or
 	// a write ends it earlier.
@@ -131,7 +131,7 @@ type Store interface {
 	// lease ran out may still write if no other caller did. Sign-ins and refreshes use it.
 	//
 	// With the zero Version Replace creates an entry, and returns [ErrConflict] if there is
-	// one already. Of many concurrent creators one succeeds.
+	// one already. If many callers create one entry at once, one succeeds.
 	Replace(ctx context.Context, key Key, v Version, value []byte) (Version, error)
 
 	// Delete removes the entry if it has version v, and ends any lease on the key. If the
