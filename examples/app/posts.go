@@ -185,14 +185,17 @@ func parseTime(s string) time.Time {
 }
 
 // images decides from which hosts pictures may be loaded, for the pages and for their policy.
-type images struct{ origins []string }
+type images struct {
+	origins   []string
+	simulator *url.URL // nil with X itself
+}
 
 func newImages(cfg config, api *url.URL) images {
 	origin := api.Scheme + "://" + api.Host
 	if cfg.simulator != "" {
-		return images{[]string{origin}}
+		return images{[]string{origin}, api}
 	}
-	i := images{[]string{"https://pbs.twimg.com", "https://abs.twimg.com"}}
+	i := images{origins: []string{"https://pbs.twimg.com", "https://abs.twimg.com"}}
 	if cfg.apiURL != defaultAPIURL {
 		i.origins = append(i.origins, origin)
 	}
@@ -205,6 +208,11 @@ func (i images) policy() string { return "'self' " + strings.Join(i.origins, " "
 // allowed returns raw, or "" if the policy would not allow it.
 func (i images) allowed(raw string) string {
 	u, err := url.Parse(raw)
+	if err == nil && i.simulator != nil && loopback(u.Hostname()) {
+		// A session from before a restart has the simulator's former port.
+		u.Scheme, u.Host = i.simulator.Scheme, i.simulator.Host
+		raw = u.String()
+	}
 	if err != nil || !slices.Contains(i.origins, u.Scheme+"://"+u.Host) {
 		return ""
 	}

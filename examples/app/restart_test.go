@@ -100,7 +100,10 @@ func TestTheSimulatorRemembersPeopleAfterARestart(t *testing.T) {
 			if n := strings.Count(text(b.get("/posts").doc), "Before the restart"); n != 1 {
 				t.Errorf("the post is there %d times", n)
 			}
-			b.get("/me").want(http.StatusOK, "Nora Lindqvist", "@nora_lindqvist", protocol)
+			me := b.get("/me").want(http.StatusOK, "Nora Lindqvist", "@nora_lindqvist", protocol)
+			if !strings.Contains(me.body, `<img src="http`) {
+				t.Error("the picture is missing")
+			}
 			b.signedIn(protocol)
 			b.get("/timeline").want(http.StatusOK, "Timeline", "coffee")
 		})
