@@ -169,7 +169,7 @@ func (c *checks) checkStores(ctx context.Context) {
 				EvictionPolicy(ctx context.Context) (string, error)
 			})
 			if ok && errors.Is(err, tokenstore.ErrNotFound) {
-				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid CONFIG
+				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid INFO and CONFIG
 				c.add(refused == nil && policy != "noeviction", "redis_evicts", policy)
 			}
 			return err

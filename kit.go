@@ -383,8 +383,8 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // for each token, and its failures are only events. To find the accounts, DeleteUser reads the
 // owner of every account in the token store. If there are many, call it in the background.
 //
-// After an error, call it again: the steps that are done stay done, and all sessions end
-// before any token does. Delete the user in the application first, so that Config.OnSignIn
+// After an error, call it again: completed steps stay completed, and all sessions end before
+// any token. Delete the user in the application first, so that Config.OnSignIn
 // refuses a pending sign-in. A session that is not in the list, or is in the memory
 // of another process, stays open, and nothing ends it later. See [session.UserSessions]. With
 // Config.Session.Disabled, the application ends its own sessions first.
