@@ -124,7 +124,7 @@ type Paths struct {
 	// Base is where the kit is mounted. The default is "/auth".
 	Base string
 	// DefaultReturnTo is used when a login had no return_to. The default is the page of this
-	// site with the link to the login, as Referer names it, or else the path of PublicURL.
+	// site that led to the login, by Referer. Without such a page it is the path of PublicURL.
 	DefaultReturnTo string
 }
 
@@ -152,8 +152,8 @@ type PagesConfig struct {
 	// Interstitial reports whether a page load is sent to X through a small page, by default
 	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
-	// LoggedOut answers every successful sign-out, such as with "You are signed out", in place
-	// of the redirect to return_to, or of status 204 for scripts. See [handlers.Handlers.Logout].
+	// LoggedOut answers every successful sign-out, such as with "You are signed out". The default
+	// is a redirect to return_to, and status 204 for scripts. See [handlers.Handlers.Logout].
 	LoggedOut http.Handler
 }
 

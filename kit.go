@@ -340,8 +340,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // an error, the former token is restored if the store answers. No token is revoked.
 //
 // This process uses the token at once. Another replica that has no working token of key uses
-// it at its next request. A replica with an older token uses that one until X refuses it,
-// until it is due for a refresh, or for five minutes if it does not expire.
+// it at its next request. A replica with an older token uses the older token until X refuses
+// it or a refresh is due. If the older token does not expire, the limit is five minutes.
 func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
 	options := client.PutOptions{Own: k.cfg.OnSignIn != nil && !k.cfg.discards(), Imported: true}
 	_, err := k.clients.PutWithRollback(ctx, key, token, options)
@@ -378,7 +378,7 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 
 // DeleteUser deletes all that the kit has of a user, a [provider.User].ID. It ends every
 // session as [Kit.SignOutEverywhere] does, if the kit has sessions. Then it deletes and
-// revokes the user's tokens, also with Config.Advanced.KeepTokensOnLogout, and deletes the
+// revokes the user's tokens, also with Config.Advanced.KeepTokensOnLogout. It also deletes the
 // owner entries of the accounts and the list of sessions. X is asked for at most two seconds
 // for each token, and its failures are only events. To find the accounts, DeleteUser reads the
 // owner of every account in the token store. If there are many, call it in the background.
