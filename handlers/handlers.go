@@ -99,8 +99,8 @@ type SignIn struct {
 	// sign-in, if another site started the login (as far as the browser tells), in
 	// [Handlers.Native] and [Handlers.GologinSuccess], and without Config.Sessions.
 	//
-	// Link accounts only if ReturnTo says so, too: another person may use the browser of a user
-	// who is signed in.
+	// Link accounts only if ReturnTo is also the path of the application's linking page: another
+	// person may use the browser of a signed-in user.
 	Current provider.User
 	// Request is the request of the callback, or of [Handlers.Native] without its body.
 	Request *http.Request
