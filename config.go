@@ -37,7 +37,7 @@ type Config struct {
 	Providers []provider.Provider
 
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
-	// of pending sign-ins and the stored tokens. The newest seals, and every secret opens. The
+	// of pending sign-ins and the stored tokens. The newest secret seals, and all of them open. The
 	// default, for a loopback PublicURL without TokenStore, is a random one. [ParseSecrets]
 	// reads them from one variable, and [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string

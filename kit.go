@@ -386,7 +386,7 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 // After an error, call it again: completed steps stay completed, and all sessions end before
 // any token. Delete the user in the application first, so that Config.OnSignIn
 // refuses a pending sign-in. A session that is not in the list, or is in the memory
-// of another process, stays open, and nothing ends it later. See [session.UserSessions]. With
+// of another process, stays open until its deadline. See [session.UserSessions]. With
 // Config.Session.Disabled, the application ends its own sessions first.
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
 	if k.sessions != nil {

@@ -253,7 +253,7 @@ func (h *Handlers) detached(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
 }
 
-// stepTime is Config.Timeout, or less if the server's WriteTimeout ends before. A sign-in that
+// stepTime is Config.Timeout, or less if the server has a short WriteTimeout. A sign-in that
 // cannot be answered is not saved. A callback has two steps, the provider and the stores.
 func (h *Handlers) stepTime(ctx context.Context) time.Duration {
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
