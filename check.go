@@ -67,8 +67,8 @@ func finding(name string, args ...any) Finding {
 	return f
 }
 
-// Check looks for common mistakes of deployments, in the Config, the request r, which may be
-// nil, the clock, the stores, and the credentials and the OAuth 1.0a callback at X. It makes up
+// Check looks for common mistakes of deployments. It checks the Config, the request r, which may
+// be nil, the clock, the stores, the credentials and the OAuth 1.0a callback. It makes up
 // to three requests to X, which cost no credits. It reads each store once, and asks Redis for
 // its settings. Call it at the start or from a page for operators only: findings quote
 // errors.
@@ -169,7 +169,7 @@ func (c *checks) checkStores(ctx context.Context) {
 				EvictionPolicy(ctx context.Context) (string, error)
 			})
 			if ok && errors.Is(err, tokenstore.ErrNotFound) {
-				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid CONFIG
+				policy, refused := redis.EvictionPolicy(ctx) // Redis may forbid INFO and CONFIG
 				c.add(refused == nil && policy != "noeviction", "redis_evicts", policy)
 			}
 			return err

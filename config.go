@@ -37,7 +37,7 @@ type Config struct {
 	Providers []provider.Provider
 
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
-	// of pending sign-ins and the stored tokens. The newest seals, and every secret opens. The
+	// of pending sign-ins and the stored tokens. The newest secret seals, and all of them open. The
 	// default, for a loopback PublicURL without TokenStore, is a random one. [ParseSecrets]
 	// reads them from one variable, and [Kit.ReencryptTokens] describes how to replace one.
 	Secrets []string
@@ -124,7 +124,7 @@ type Paths struct {
 	// Base is where the kit is mounted. The default is "/auth".
 	Base string
 	// DefaultReturnTo is used when a login had no return_to. The default is the page of this
-	// site with the link to the login, as Referer names it, or else the path of PublicURL.
+	// site that led to the login, by Referer. Without such a page it is the path of PublicURL.
 	DefaultReturnTo string
 }
 
@@ -152,8 +152,8 @@ type PagesConfig struct {
 	// Interstitial reports whether a page load is sent to X through a small page, by default
 	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
-	// LoggedOut answers every successful sign-out, such as with "You are signed out", in place
-	// of the redirect to return_to, or of status 204 for scripts. See [handlers.Handlers.Logout].
+	// LoggedOut answers every successful sign-out, such as with "You are signed out". The default
+	// is a redirect to return_to, and status 204 for scripts. See [handlers.Handlers.Logout].
 	LoggedOut http.Handler
 }
 

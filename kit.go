@@ -340,8 +340,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // an error, the former token is restored if the store answers. No token is revoked.
 //
 // This process uses the token at once. Another replica that has no working token of key uses
-// it at its next request. A replica with an older token uses that one until X refuses it,
-// until it is due for a refresh, or for five minutes if it does not expire.
+// it at its next request. A replica with an older token uses the older token until X refuses
+// it or a refresh is due. If the older token does not expire, the limit is five minutes.
 func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
 	options := client.PutOptions{Own: k.cfg.OnSignIn != nil && !k.cfg.discards(), Imported: true}
 	_, err := k.clients.PutWithRollback(ctx, key, token, options)
@@ -378,15 +378,15 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 
 // DeleteUser deletes all that the kit has of a user, a [provider.User].ID. It ends every
 // session as [Kit.SignOutEverywhere] does, if the kit has sessions. Then it deletes and
-// revokes the user's tokens, also with Config.Advanced.KeepTokensOnLogout, and deletes the
+// revokes the user's tokens, also with Config.Advanced.KeepTokensOnLogout. It also deletes the
 // owner entries of the accounts and the list of sessions. X is asked for at most two seconds
 // for each token, and its failures are only events. To find the accounts, DeleteUser reads the
 // owner of every account in the token store. If there are many, call it in the background.
 //
-// After an error, call it again: the steps that are done stay done, and all sessions end
-// before any token does. Delete the user in the application first, so that Config.OnSignIn
+// After an error, call it again: completed steps stay completed, and all sessions end before
+// any token. Delete the user in the application first, so that Config.OnSignIn
 // refuses a pending sign-in. A session that is not in the list, or is in the memory
-// of another process, stays open, and nothing ends it later. See [session.UserSessions]. With
+// of another process, stays open until its deadline. See [session.UserSessions]. With
 // Config.Session.Disabled, the application ends its own sessions first.
 func (k *Kit) DeleteUser(ctx context.Context, userID string) error {
 	if k.sessions != nil {

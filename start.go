@@ -71,8 +71,8 @@ type series struct {
 	first time.Time
 }
 
-// add counts an event. It returns the number of events, and ends the series, if there were at
-// least least, and the first is at least age old. Otherwise it returns 0.
+// add counts an event. If there were at least least events, and the first is at least age
+// old, it ends the series and returns the number of events. Otherwise it returns 0.
 func (s *series) add(least int, age time.Duration) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

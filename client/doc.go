@@ -8,9 +8,9 @@
 // Most programs do not import it: package xsignin makes the [Manager], and
 // xsignin.Client(ctx) returns the client of the request's user.
 //
-// A request fails with [ErrReauthRequired] if only the user can help, with
-// [ErrUnavailable] if trying again later helps, and with [ErrForeignHost] if it was not
-// for the provider's API. Responses of the API are not errors, not even 401 and 429.
+// A request fails with [ErrReauthRequired] if the user has to sign in again, and with
+// [ErrUnavailable] if trying again later helps. It fails with [ErrForeignHost] if its URL is not
+// on the provider's API. Responses of the API are not errors, not even 401 and 429.
 //
 // X accepts each refresh token once. A [Manager] sends it once: by one call for each account
 // in a process, and by a lease in the token store among processes. It stores the new token

@@ -137,8 +137,8 @@ func New(c Config) (*Manager, error) {
 // URL, also of a redirect, fails with [ErrForeignHost]. The Request of an answer is the
 // caller's, without the credentials.
 //
-// A 401 for a token that should be valid causes one refresh, and one retry if the request has
-// no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
+// A 401 for a token that should be valid causes one refresh. The request is retried once if it
+// has no body or a GetBody. Nothing else is retried. The 401 is returned if a refresh is not
 // possible now. If [provider.Provider.RejectsToken] is true for a token without a
 // refresh token, the error is [ErrReauthRequired].
 //

@@ -33,7 +33,7 @@ func (m *Manager) ReleaseAccount(ctx context.Context, key tokenstore.Key) error 
 }
 
 // SignOut deletes and revokes the tokens of key's account, by both of X's protocols, as
-// [Manager.Revoke] does, or with everywhere the tokens of all accounts of key's user. The user
+// [Manager.Revoke] does. With everywhere it does so for all accounts of key's user. The user
 // still owns the accounts. Tokens of providers that the Manager does not have stay.
 func (m *Manager) SignOut(ctx context.Context, key tokenstore.Key, everywhere bool) error {
 	if !everywhere {

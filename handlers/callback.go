@@ -27,8 +27,8 @@ import (
 //
 // success answers when the user is signed in, with the user in the request's context. nil
 // means [RedirectAfterSignIn] to the [ReturnPath]. failure answers otherwise; nil means the
-// default page. If X does not grant all scopes that the login requested, the user is signed in
-// with what X granted, and failure answers with [provider.ErrNotGranted].
+// default page. If X does not grant all scopes that the login requested, the user is signed in,
+// and failure answers with [provider.ErrNotGranted].
 //
 // Without Config.Sessions, success has to start the application's session, and Callback panics
 // if success is nil. It is called once for each sign-in, also if X does not grant all scopes.

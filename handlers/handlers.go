@@ -99,8 +99,8 @@ type SignIn struct {
 	// sign-in, if another site started the login (as far as the browser tells), in
 	// [Handlers.Native] and [Handlers.GologinSuccess], and without Config.Sessions.
 	//
-	// Link accounts only if ReturnTo says so, too: another person may use the browser of a user
-	// who is signed in.
+	// Link accounts only if ReturnTo is also the path of the application's linking page: another
+	// person may use the browser of a signed-in user.
 	Current provider.User
 	// Request is the request of the callback, or of [Handlers.Native] without its body.
 	Request *http.Request
@@ -253,7 +253,7 @@ func (h *Handlers) detached(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
 }
 
-// stepTime is Config.Timeout, or less if the server's WriteTimeout ends before. A sign-in that
+// stepTime is Config.Timeout, or less if the server has a short WriteTimeout. A sign-in that
 // cannot be answered is not saved. A callback has two steps, the provider and the stores.
 func (h *Handlers) stepTime(ctx context.Context) time.Duration {
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {

@@ -19,8 +19,8 @@ import (
 	"github.com/xsignin/xsignin/session"
 )
 
-// Login begins a sign-in with the named provider. It keeps the pending sign-in in a
-// sealed cookie and sends the browser to the provider, with status 303 or by the page of
+// Login begins a sign-in with the named provider. It keeps the pending sign-in in a sealed
+// cookie. Then it sends the browser to the provider, with status 303 or by the page of
 // Config.Interstitial. Requests that are not page loads get 403, and htmx gets HX-Redirect. If
 // another site started the login, and the browser has five pending sign-ins of the visitor,
 // Login shows a page with the sign-in button.
@@ -105,15 +105,15 @@ func (c *call) login(p provider.Provider, test string) {
 // OnPhones reports whether a phone sent r, by Sec-CH-UA-Mobile or by "Mobi" in User-Agent.
 // Many tablets count as desktops. It is for Config.Interstitial.
 //
-// On a phone, X's app may open the address of the consent page, and then the callback in
-// another browser, where the sign-in cannot finish. Phones do not open links in apps when a
+// On a phone, X's app may open the address of the consent page. X's app then opens the callback
+// in another browser, where the sign-in cannot finish. Phones do not open links in apps when a
 // script follows them. That rule may change.
 func OnPhones(r *http.Request) bool {
 	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }
 
-// cookieTest is the parameter of a login that first finds out whether the browser keeps
-// cookies, and the name of the cookie for that. The link of the page "not started in this
+// cookieTest is the name of a login's parameter and of a cookie. With the parameter, the login
+// first tests whether the browser keeps cookies. The link of the page "not started in this
 // browser" has it. The value 1 sets the cookie and loads the login again with the value 2.
 const cookieTest = "cookie_test"
 

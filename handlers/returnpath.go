@@ -39,7 +39,7 @@ var forward string
 // path by "/".
 //
 // A browser that loads a page gets a small document that leads to the path at once, without a
-// script, and other clients get status 303. At the end of redirects from another site, browsers
+// script. Other clients get status 303. At the end of redirects from another site, browsers
 // would keep the page in the back/forward cache and send no SameSite=Strict cookies.
 func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	private(w)

@@ -2,7 +2,7 @@
 // need a signed-in user ([Middleware.RequireUser]), and requests permissions for the pages
 // that need them ([Middleware.RequireScopes]).
 //
-// The decision is apart from the reply: see [Middleware.Require].
+// [Middleware.Require] returns the decision without sending the reply.
 //
 // The middleware does not wrap the [http.ResponseWriter]: flushing, hijacking, sendfile and
 // [http.ResponseController] still work.

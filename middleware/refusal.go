@@ -89,7 +89,7 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 	case requestkind.Form:
 		returnTo = m.referer(r, "")
 		f.target = "_blank"
-		f.problem.Detail += " What you sent was not saved. Sign in in the new tab, then go back in this one and send it again."
+		f.problem.Detail += " What you sent was not saved. Sign in in the new tab. Then return to this tab and send it again."
 	case requestkind.HTMX:
 		// htmx loads a fragment. The visitor returns to the page that contains the fragment.
 		returnTo = ""

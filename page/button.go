@@ -46,8 +46,8 @@ func Chip(handle, avatar string, label ...string) template.HTML {
 	return part("chip", "Signed in as", label, avatar, handle)
 }
 
-// ButtonCSS returns the style sheet of [Button] and [Chip], for the site's style sheet or an
-// element <style>, whose content a policy can name by nonce or hash. The button is at least 44
+// ButtonCSS returns the style sheet of [Button] and [Chip]. Add it to the site's style sheet, or
+// to an element <style>, which a policy can name by nonce or hash. The button is at least 44
 // pixels high. It is black on light pages and white on dark ones, by the CSS property
 // color-scheme. The class xsignin-light or xsignin-dark, on an outer element, overrides this.
 func ButtonCSS() template.CSS {

@@ -62,8 +62,8 @@ type Page struct {
 	// link.
 	Link, Label string
 	Post        bool
-	// Target is where Link opens: "" here, "_top" in the whole window (for pages in frames),
-	// or "_blank" in a new tab (so that a form that was filled in is not lost).
+	// Target is where Link opens: "" means this page, "_top" the whole window (for pages in
+	// frames), and "_blank" a new tab (so that the visitor's form is not lost).
 	Target string
 	// Fields are hidden fields of the form, such as a token against cross-site request
 	// forgery that the application's own middleware requires.

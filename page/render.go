@@ -32,8 +32,8 @@ var layout = sync.OnceValue(func() *template.Template {
 // stay in the browser's history.
 const follow = `location.replace(document.getElementById("follow").href)`
 
-// policy allows the page's own style, forms to its own site, which may redirect to others by
-// https, and the script that follows the link if p.Follow is set.
+// policy allows the page's own style, and the script that follows the link if p.Follow is set.
+// It allows forms to the page's own site, which may redirect to other sites by https.
 func policy(p Page, style string) string {
 	policy := "default-src 'none'; style-src " + hash(style)
 	if p.Follow {

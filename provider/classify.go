@@ -24,9 +24,9 @@ import (
 // This file reads an answer of a provider and decides what it means, by the tables of
 // answers.json. The numbers there are X's error codes. The texts are what X sends without one.
 
-// rule is one row of a table. It matches an answer to one of Ops, with Status, that has
-// one of Codes and one of Texts, and for which When is true. Conditions that are not set
-// do not count. A row with Table is replaced by the rows of that table.
+// rule is one row of a table. It matches an answer to one of Ops, with Status, one of
+// Codes and one of Texts, if When is true. Conditions that are not set do not count. A row with
+// Table is replaced by the rows of that table.
 type rule struct {
 	Ops    []string
 	Status int

@@ -106,9 +106,9 @@ func originOf(u *url.URL) origin {
 // isXAPI reports whether api is X's own API, not another server that speaks X's protocols.
 func isXAPI(api *url.URL) bool { return slices.Contains(xHosts[:2], originOf(api).host) }
 
-// call is one request to the provider and its answer. It is the transport of the
-// libraries' HTTP client, because dghubble/oauth1 takes no context, and because both
-// libraries discard parts of an answer that this package needs.
+// call is one request to the provider and its answer. It is the transport of the libraries'
+// HTTP client for two reasons: dghubble/oauth1 takes no context, and both libraries discard
+// parts of an answer that this package needs.
 type call struct {
 	*service
 	op    string

@@ -46,8 +46,8 @@ type OAuth2Config struct {
 	// Scopes are requested if [Options.Scopes] is empty. IdentityScopes are those that the
 	// provider requires for the user's identity. They are added to [Options.Scopes].
 	Scopes, IdentityScopes []string
-	// Codes maps error codes of TokenURL that RFC 6749 does not define to one of the
-	// kinds, such as [ErrExpired] for a used code, or to an [*Error] with Kind and Reason.
+	// Codes maps error codes of TokenURL that RFC 6749 does not define. A value is one of the
+	// kinds, such as [ErrExpired] for a used code, or an [*Error] with Kind and Reason.
 	Codes map[string]error
 
 	// UserURL is the address of the signed-in user. User makes a [User] of its answer:

@@ -62,8 +62,8 @@ type Refresher interface {
 	Refresh(ctx context.Context, t tokenstore.Token) (tokenstore.Token, error)
 }
 
-// CodeExchanger is a provider that can end a sign-in which a program of the application
-// began, on a phone or a desktop, with an authorization code (RFC 8252).
+// CodeExchanger is a provider that can finish the sign-in of a native program, on a phone or a
+// desktop, with the program's authorization code (RFC 8252).
 type CodeExchanger interface {
 	// ExchangeCode exchanges code, which the provider issued for redirectURI, with the
 	// program's PKCE verifier (RFC 7636). The provider's answer proves the three values.

@@ -139,8 +139,8 @@ func New(cfg Config) (*Manager, error) {
 // FromSCS puts a wrapper around sm.Store. So call it before sm is used, and do not replace
 // sm.Store afterwards. Calling it again for the same sm is harmless.
 //
-// It fails if sm lacks a part, if sm does not hash session ids in the store, or if no browser
-// keeps its cookie, or sends it on the way back from the provider.
+// It fails if sm lacks a part, or if sm does not hash session ids in the store. It also fails if
+// browsers would not keep the cookie, or not send it on the way back from the provider.
 func FromSCS(sm *scs.SessionManager, cfg FromSCSConfig) (*Manager, error) {
 	faults := configerr.For("session")
 	if sm == nil || sm.Store == nil || sm.Codec == nil || sm.Cookie.Name == "" {

@@ -195,7 +195,7 @@ func (s *store) CommitCtx(ctx context.Context, key string, b []byte, expiry time
 	return err
 }
 
-// sweep reports whether the session has its tombstone, and then deletes what is left of it.
+// sweep reports whether the session has its tombstone, and then deletes its record again.
 func (s *store) sweep(ctx context.Context, key string) (ended bool, err error) {
 	b, found, err := s.base.FindCtx(ctx, tombstoneKey(key))
 	if err != nil || !found || string(b) != tombstone {

@@ -37,10 +37,10 @@ const (
 // UserSessions lists the sessions of each user and ends them. The list of a user is one
 // sealed entry of the token store. Goroutines may share a UserSessions.
 //
-// Ending sessions holds at once on all replicas that share the session store. A session stays
-// open until a request next touches it, in the background, at most once in ten minutes, if a
-// write of its record came after the deletion, if its record is in the memory of another
-// process, or if the application renewed its id by scs while the token store was away.
+// Ending sessions takes effect at once on all replicas that share the session store. In three
+// cases a session stays open until a request touches it, at most once in ten minutes: a write
+// of its record came after the deletion, its record is in the memory of another process, or
+// the application renewed its id by scs while the token store was unavailable.
 //
 // The list holds at most 200 sessions of a user, and 48 KiB. Above that the least recently
 // used session ends. If the token store loses an entry, users stay signed in, and sessions are
@@ -246,8 +246,8 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved
 	return moved, false
 }
 
-// register lists a session under the key of its record, and its use if the last one is older
-// than ten minutes. It reports whether the session has ended instead, and whether it has made
+// register lists a session under the key of its record. It records a use if the last use is
+// older than ten minutes. It returns refused if the session has ended, and made if it has made
 // the entry.
 //
 // Requests that renew one id at the same time leave several records. The first of them keeps
@@ -295,9 +295,9 @@ func (u *UserSessions) read(ctx context.Context, userID string) (entry, tokensto
 	return e, v, err
 }
 
-// update changes the entry of a user by a conditional write, until no other write comes in
-// between, and returns whose records are still to be deleted. change returns false if there is
-// nothing to write. With replace, it replaces an entry that cannot be opened.
+// update changes the entry of a user by a conditional write, and repeats it after a conflict.
+// It returns the ended sessions whose records are still to be deleted. change returns false if
+// there is nothing to write. With replace, update replaces an entry that cannot be opened.
 func (u *UserSessions) update(ctx context.Context, userID string, replace bool, change func(*entry) bool) ([]ended, error) {
 	ctx, cancel := context.WithTimeout(ctx, entryTime)
 	defer cancel()
@@ -414,7 +414,7 @@ func (e *entry) end(match func(UserSession) bool) {
 }
 
 // trim removes what has expired, and sorts the sessions, the most recently used first. It ends
-// those above the limits, and returns how many.
+// the sessions above the limits, and returns their number.
 func (e *entry) trim(now time.Time) (dropped int) {
 	e.sessions = slices.DeleteFunc(e.sessions, func(s UserSession) bool { return s.Deadline.Before(now) })
 	e.ended = slices.DeleteFunc(e.ended, func(s ended) bool { return s.deadline.Before(now) })
@@ -425,7 +425,7 @@ func (e *entry) trim(now time.Time) (dropped int) {
 		size += s.size()
 		return place > maxListed || size > maxListedSize
 	})
-	// A session whose end is dropped here was deleted, or not before catches it.
+	// Ends may be dropped here: the record was deleted, or notBefore refuses the session.
 	most := min(maxEnded, (maxEntry-min(size, maxListedSize))/66)
 	e.ended = e.ended[max(0, len(e.ended)-most):]
 	return before - len(e.sessions)

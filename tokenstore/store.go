@@ -103,8 +103,8 @@ func (e *LeasedError) Is(target error) bool { return target == ErrLeased }
 // method is atomic: no caller sees half of another call's effect. A write that returned nil
 // is seen by every read that begins afterwards, on every replica.
 //
-// When a method returns an error that is not one of this package, its change may or may
-// not have happened, or may still happen. The errors of this package are always true. A
+// When a method returns an error that is not one of this package, the result is unknown: its
+// change may have happened, or may still happen. The errors of this package are always true. A
 // driver may send a command twice, and the second copy may arrive late:
 //
 //   - The result is that of the first copy. Replace does not return [ErrConflict] because

@@ -123,7 +123,7 @@ func refusals() map[string]refusal {
 		"refused": {http.StatusBadGateway, "X did not accept this",
 			"X reported an error in this application's request."},
 		"unavailable": {http.StatusServiceUnavailable, "X is not available at the moment",
-			"X could not answer. This is not your doing; try again in a moment."},
+			"X could not answer. You did nothing wrong. Try again in a moment."},
 	}
 }
 
@@ -135,7 +135,7 @@ func (a *app) problemFor(r *http.Request, err error) problem {
 	}
 	if p.Code == "refused" && (r.Method == http.MethodPost || r.URL.Query().Has("page")) {
 		p.Status = http.StatusBadRequest
-		p.Detail = "Something that you sent is not as X expects it. Change it and try again."
+		p.Detail = "X does not accept something that you sent. Change it and try again."
 	}
 	a.logProblem(r, p, err)
 	return p

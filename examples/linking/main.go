@@ -112,7 +112,7 @@ func (a *app) onSignIn(ctx context.Context, s *xsignin.SignIn) (err error) {
 }
 
 // linking is the return path of a sign-in that is to link an account. It is sealed into that
-// sign-in. It says only what is wanted: whose account is linked, the session decides.
+// sign-in. It says that an account is to be linked. The session says to which user.
 const linking = "/?linking"
 
 // isLinking reports whether raw is the address of a login that is to link an account.

@@ -36,7 +36,7 @@ func openUsers(ctx context.Context, db *sql.DB, allow []string, now func() time.
 // Refusals of a sign-in. The log has the reason.
 var (
 	errElsewhere = fmt.Errorf("the X account belongs to another user here: %w", provider.ErrNotAllowed)
-	errLeft      = fmt.Errorf("the session that wanted to link is over: %w", provider.ErrNotAllowed)
+	errLeft      = fmt.Errorf("the session that began the link has ended: %w", provider.ErrNotAllowed)
 	errNotListed = fmt.Errorf("neither the account nor its user is on the list: %w", provider.ErrNotAllowed)
 	// errLast refuses to unlink.
 	errLast = errors.New("this is the only account with which the user can sign in")

@@ -56,7 +56,7 @@ func (q *Queue) After(d time.Duration, f func(context.Context)) {
 	q.waiting[timer] = true
 }
 
-// Close runs what waits, and waits for what runs, until ctx ends.
+// Close runs the waiting functions, and waits for the running ones, until ctx ends.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	q.closing = ctx

@@ -27,14 +27,14 @@ type Request struct {
 	Callback *Callback
 }
 
-// Test is what an application's test says about a request.
+// Test has the values that an application's test sets for a request.
 type Test struct {
 	Request // with User only
 	// Client is the user's client, or nil.
 	Client *http.Client
 }
 
-// Callback is what is known of the end of a sign-in or a sign-out.
+// Callback describes the end of a sign-in or a sign-out.
 type Callback struct {
 	// ReturnTo is where the visitor came from.
 	ReturnTo string
@@ -48,8 +48,8 @@ func With(ctx context.Context, req *Request) context.Context {
 	return context.WithValue(ctx, key{}, req)
 }
 
-// From returns the value that With put into ctx, or nil if no middleware has run. It returns
-// that of a test too, but not for a request that a server has received.
+// From returns the value that With put into ctx, or nil if no middleware has run. It also
+// returns the value of a test, except for a request that a server has received.
 func From(ctx context.Context) *Request {
 	if req, ok := ctx.Value(key{}).(*Request); ok {
 		return req

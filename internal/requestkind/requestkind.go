@@ -144,8 +144,8 @@ func office(r *http.Request) bool {
 // zeroQuality matches the parameters of a media type that is not wanted.
 var zeroQuality = regexp.MustCompile(`(?i)(^|;)\s*q=0(\.0*)?\s*(;|$)`)
 
-// accepts reports whether the Accept header has mediaType, or one that ends like it if it
-// begins with a plus, with a quality above 0.
+// accepts reports whether the Accept header has mediaType with a quality above 0. If mediaType
+// begins with a plus, it is a suffix.
 func accepts(r *http.Request, mediaType string) bool {
 	for _, line := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {

@@ -81,7 +81,7 @@ func (s *TokenStore) Put(ctx context.Context, key tokenstore.Key, value []byte) 
 	return s.hold(key, value)(s.Store.Put(ctx, key, value))
 }
 
-// hold notes what a write without an error has stored.
+// hold records what a write without an error has stored.
 func (s *TokenStore) hold(key tokenstore.Key, value []byte) func(tokenstore.Version, error) (tokenstore.Version, error) {
 	return func(v tokenstore.Version, err error) (tokenstore.Version, error) {
 		s.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// EvictionPolicy returns Redis's maxmemory-policy, in a cluster that of one server. With any
-// but noeviction Redis may delete entries. It needs the right to INFO or to CONFIG GET. The
+// EvictionPolicy returns Redis's maxmemory-policy. In a cluster it asks one server. With any
+// policy but noeviction Redis may delete entries. It needs the right to INFO or to CONFIG GET. The
 // kit's Check calls it.
 func (s *store) EvictionPolicy(ctx context.Context) (string, error) {
 	return ask(ctx, "eviction policy", func() (string, error) {

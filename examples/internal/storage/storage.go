@@ -94,8 +94,8 @@ func open(ctx context.Context, at Place) (*Storage, error) {
 	return &Storage{Where: "memory, which ends with this process", close: func() error { return nil }}, nil
 }
 
-// notUp reports whether err means that a server cannot be reached or is starting. A name may be
-// unknown until its container runs, and a proxy may close the connections of one that does not.
+// notUp reports whether err means that a server cannot be reached or is starting. A host name
+// may be unknown until its container runs. Until then, a proxy may close its connections.
 func notUp(err error) bool {
 	var refused *pgconn.PgError
 	var network net.Error
@@ -104,7 +104,7 @@ func notUp(err error) bool {
 		starting.MatchString(err.Error())
 }
 
-// starting matches the errors of a Redis, of one without its master, and of Sentinels.
+// starting matches errors of a starting Redis, of a replica without its master, and of Sentinels.
 var starting = regexp.MustCompile(`LOADING Redis is loading|MASTERDOWN |READONLY |all sentinels specified in configuration are unreachable|No such master`)
 
 // Vault opens the entries of Tokens without a kit.
