@@ -13,13 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -198,17 +198,14 @@ const (
 	ports      = 20_000
 )
 
-// lastPort counts the calls of FreePort in this process.
-var lastPort atomic.Uint32
-
 // FreePort returns a port of 127.0.0.1 at which nothing listens, for a program that starts later.
-// Each call returns another one.
+// It is a random one, because many processes run tests at the same time, and a server that was
+// stopped gets its port again.
 func FreePort(t T) string {
 	t.Helper()
-	first := uint32(os.Getpid()) * 101 // other processes run tests at the same time
 	var err error
 	for range 100 {
-		port := strconv.Itoa(lowestPort + int((first+lastPort.Add(1))%ports))
+		port := strconv.Itoa(lowestPort + rand.IntN(ports))
 		var l net.Listener
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
 			_ = l.Close()
