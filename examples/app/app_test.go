@@ -354,7 +354,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 	b.get("/timeline").want(http.StatusOK)
 
 	// What the visitor has sent can be changed.
-	b.get("/timeline?page=nonsense").want(http.StatusBadRequest, "Something that you sent", "pagination_token")
+	b.get("/timeline?page=nonsense").want(http.StatusBadRequest, "something that you sent", "pagination_token")
 	b.get("/compose").press("Post", map[string]any{"text": strings.Repeat("ä", 150) + strings.Repeat("日", 70)}).
 		want(http.StatusBadRequest, "X counts 290 characters and allows 280", "290 of 280", "too long")
 
