@@ -38,47 +38,41 @@ type ownProvider struct{ provider.Provider }
 
 func (ownProvider) DisplayName() string { return "Our Intranet" }
 
-// elsewhere are providers beside X, and their names for people.
-var elsewhere = []struct {
-	name, shown string
-	make        func(callback string, tr http.RoundTripper) (provider.Provider, error)
-}{
-	{"github", "GitHub", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.GitHub("id", "secret", callback)
-		cfg.Transport = tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"google", "Google", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.Google("id", "secret", callback)
-		cfg.Transport = tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"discord", "Discord", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
+// namedProvider is a provider beside X. If own is set, it has a method for its name.
+type namedProvider struct {
+	name, shown string // shown is its name for people
+	configure   func(callback string) provider.OAuth2Config
+	own         bool
+}
+
+func (o namedProvider) make(callback string, tr http.RoundTripper) (provider.Provider, error) {
+	cfg := o.configure(callback)
+	cfg.Transport = tr
+	p, err := provider.NewOAuth2(cfg)
+	if o.own {
+		p = ownProvider{p}
+	}
+	return p, err
+}
+
+// discordAs configures a provider with a name of its own.
+func discordAs(name, display string) func(callback string) provider.OAuth2Config {
+	return func(callback string) provider.OAuth2Config {
 		cfg := provider.Discord("id", "secret", callback)
-		cfg.Transport = tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"qq", "QQ", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.QQ("id", "secret", callback)
-		cfg.Transport = tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"acme", "Acme & Sons", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.Discord("id", "secret", callback)
-		cfg.Name, cfg.DisplayName, cfg.Transport = "acme", "Acme & Sons", tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"plain", "plain", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.Discord("id", "secret", callback)
-		cfg.Name, cfg.DisplayName, cfg.Transport = "plain", "", tr
-		return provider.NewOAuth2(cfg)
-	}},
-	{"intranet", "Our Intranet", func(callback string, tr http.RoundTripper) (provider.Provider, error) {
-		cfg := provider.Discord("id", "secret", callback)
-		cfg.Name, cfg.Transport = "intranet", tr
-		p, err := provider.NewOAuth2(cfg)
-		return ownProvider{p}, err
-	}},
+		cfg.Name, cfg.DisplayName = name, display
+		return cfg
+	}
+}
+
+// elsewhere are providers beside X.
+var elsewhere = []namedProvider{
+	{name: "github", shown: "GitHub", configure: func(callback string) provider.OAuth2Config { return provider.GitHub("id", "secret", callback) }},
+	{name: "google", shown: "Google", configure: func(callback string) provider.OAuth2Config { return provider.Google("id", "secret", callback) }},
+	{name: "discord", shown: "Discord", configure: func(callback string) provider.OAuth2Config { return provider.Discord("id", "secret", callback) }},
+	{name: "qq", shown: "QQ", configure: func(callback string) provider.OAuth2Config { return provider.QQ("id", "secret", callback) }},
+	{name: "acme", shown: "Acme & Sons", configure: discordAs("acme", "Acme & Sons")},
+	{name: "plain", shown: "plain", configure: discordAs("plain", "")},
+	{name: "intranet", shown: "Our Intranet", configure: discordAs("intranet", "Discord"), own: true},
 }
 
 // x is X's name as a word.
@@ -143,8 +137,8 @@ func TestAProviderIsCalledByItsName(t *testing.T) {
 	}
 }
 
-// TestPagesForAUserOfAnotherProviderNameIt: the pages of the logout and of the middleware.
-func TestPagesForAUserOfAnotherProviderNameIt(t *testing.T) {
+// TestPagesForAUserOfAnnamedProviderNameIt: the pages of the logout and of the middleware.
+func TestPagesForAUserOfAnnamedProviderNameIt(t *testing.T) {
 	s := newSite(t, func(c *xsignin.Config) {
 		cfg := provider.Discord("id", "secret", c.PublicURL+"/auth/callback/discord")
 		cfg.Transport = tells{200, `{"access_token":"some-token","token_type":"bearer","scope":"identify","id":"7","username":"demo"}`}
