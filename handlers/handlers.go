@@ -178,7 +178,7 @@ func (h *Handlers) validate() error {
 	refuse(c.Pending == nil, "Pending", "is missing: pass session.NewPendingStore")
 	refuse(c.Clients == nil, "Clients", "is missing: pass client.New")
 	refuse(!strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#\\"), "Path", "must be a path that begins with a slash")
-	refuse(localPath(c.DefaultReturnTo, c.Path, "") == "", "DefaultReturnTo",
+	refuse(localPath(c.DefaultReturnTo, "", c.Path, "") == "", "DefaultReturnTo",
 		"must be a path on this site that begins with one slash, such as /start, and not one of the sign-in itself: it is %.200q", c.DefaultReturnTo)
 	public, err := url.PathUnescape(c.PublicPath)
 	refuse(err != nil || public != "" && !strings.HasPrefix(public, "/"), "PublicPath", "must be an escaped path that begins with a slash")

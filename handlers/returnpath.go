@@ -43,7 +43,7 @@ var forward string
 // would keep the page in the back/forward cache and send no SameSite=Strict cookies.
 func RedirectAfterSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	private(w)
-	path = encode(localPath(path, "", "/"))
+	path = encode(localPath(path, "", "", "/"))
 	if !requestkind.ShowsPages(r) {
 		seeOther(w, path)
 		return
@@ -80,11 +80,7 @@ func (c *call) wayBack(query url.Values) string {
 // local returns raw as a path to return to: below Config.PublicPath and not one of the
 // handlers' own. Anything else means Config.DefaultReturnTo.
 func (h *Handlers) local(raw string) string {
-	back := localPath(h.ownPath(raw), h.cfg.Path, h.cfg.DefaultReturnTo)
-	if u, err := url.Parse(back); err == nil && visitorpath.IsBelow(u.EscapedPath(), h.cfg.PublicPath) {
-		return back
-	}
-	return h.cfg.DefaultReturnTo
+	return localPath(h.ownPath(raw), h.cfg.PublicPath, h.cfg.Path, h.cfg.DefaultReturnTo)
 }
 
 // ownPath returns the path, query and fragment of an address on this site, and any other text
@@ -158,8 +154,9 @@ var (
 )
 
 // localPath returns raw as a path on this site, encoded again, or def if it is anything else.
-// auth is the escaped path of the handlers: a return there would sign in again, or sign out.
-func localPath(raw, auth, def string) string {
+// base is the escaped path of the site's address, or "". auth is the escaped path of the
+// handlers: a return there would sign in again, or sign out.
+func localPath(raw, base, auth, def string) string {
 	if raw == def {
 		return def
 	}
@@ -169,6 +166,7 @@ func localPath(raw, auth, def string) string {
 	u, err := url.Parse(raw)
 	if err != nil || len(raw) > visitorpath.MaxReturnTo || !utf8.ValidString(raw) ||
 		!strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
+		base != "" && !visitorpath.IsBelow(u.EscapedPath(), base) ||
 		auth != "" && strings.HasPrefix(path.Clean(u.Path)+"/", auth+"/") {
 		return def
 	}

@@ -117,7 +117,7 @@ func TestHostileReturnPathsLeadHome(t *testing.T) {
 		t.Fatalf("only %d forms", len(hostile))
 	}
 	for _, raw := range hostile {
-		if got := localPath(raw, "/auth", "/home"); got != "/home" {
+		if got := localPath(raw, "", "/auth", "/home"); got != "/home" {
 			t.Errorf("localPath(%q) = %q, want the default", raw, got)
 		}
 	}
@@ -150,7 +150,7 @@ func TestReturnPathsOnThisSiteAreKept(t *testing.T) {
 		"/" + strings.Repeat("a", 500): "/" + strings.Repeat("a", 500),
 	}
 	for raw, want := range tests {
-		if got := localPath(raw, "/auth", "/home"); got != want {
+		if got := localPath(raw, "", "/auth", "/home"); got != want {
 			t.Errorf("localPath(%q) = %q, want %q", raw, got, want)
 		}
 	}
@@ -198,11 +198,11 @@ func FuzzReturnPath(f *testing.F) {
 				t.Fatalf("local(%q) = %q leaves the site's part, or leads to the login", raw, got)
 			}
 		}
-		got := localPath(raw, "/auth", "/home")
+		got := localPath(raw, "", "/auth", "/home")
 		if leaves(got) {
 			t.Fatalf("localPath(%q) = %q leaves the site", raw, got)
 		}
-		if again := localPath(got, "/auth", "/home"); again != got && len(got) <= visitorpath.MaxReturnTo {
+		if again := localPath(got, "", "/auth", "/home"); again != got && len(got) <= visitorpath.MaxReturnTo {
 			t.Fatalf("localPath(%q) = %q, and once more %q", raw, got, again)
 		}
 		// The header as it is sent.
@@ -210,7 +210,7 @@ func FuzzReturnPath(f *testing.F) {
 		http.Redirect(w, httptest.NewRequest(http.MethodGet, "/auth/callback", http.NoBody), got, http.StatusSeeOther)
 		if location := w.Header().Get("Location"); leaves(location) {
 			t.Fatalf("localPath(%q): the Location %q leaves the site", raw, location)
-		} else if got != "/home" && len(location) <= visitorpath.MaxReturnTo && localPath(location, "/auth", "/home") == "/home" {
+		} else if got != "/home" && len(location) <= visitorpath.MaxReturnTo && localPath(location, "", "/auth", "/home") == "/home" {
 			t.Fatalf("localPath(%q) = %q, but the Location %q would be refused", raw, got, location)
 		}
 		u, err := url.Parse(got)
