@@ -18,7 +18,7 @@ var (
 	// ErrAccountTaken: another user has connected the account, see [PutOptions].
 	ErrAccountTaken = errors.New("client: the account is connected to another user")
 	// ErrNoUser: the request has no signed-in user.
-	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API)")
+	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API; in a test, give NewContext a client)")
 	// ErrForeignHost: the request was for a host that gets no credentials. It was not sent.
 	ErrForeignHost = errors.New("client: the URL is not on the provider's API")
 	// ErrNotRefreshable: [Manager.Refresh] was called for a token without a refresh token.

@@ -76,7 +76,9 @@ func (c *call) find() (provider.Provider, error) {
 		c.provider = ""
 		return nil, c.refused(provider.ErrExpired, nil)
 	}
-	c.returnTo = h.local(c.found.ReturnTo)
+	if c.returnTo = h.local(c.found.ReturnTo); c.found.ReturnTo == "" && !c.found.Ended {
+		h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: another sign-in of this browser uses the cookie for long paths", "provider", c.provider)
+	}
 	u, err := url.Parse(p.CallbackURL())
 	path := c.r.URL.Path
 	if err != nil || path != u.Path && (len(path) < 2 || path[0] != '/' || !strings.HasSuffix(u.Path, path)) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/provider"
 )
 
@@ -174,44 +175,11 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		}
 		saved := false // also if next panics
 		defer func() { _ = commit.end(saved) }()
-		own := &endingWriter{ResponseWriter: w, ctx: ctx}
+		own := answer.NewRequestWriter(ctx, w)
 		sm.LoadAndSave(next).ServeHTTP(own, r.WithContext(ctx))
-		saved = own.sent || ctx.Err() == nil
+		saved = own.Begun() || ctx.Err() == nil
 	})
 }
-
-// endingWriter drops writes after ctx, the request's context, has ended. The server or a
-// middleware may already use the ResponseWriter for another request.
-type endingWriter struct {
-	http.ResponseWriter
-	ctx  context.Context //nolint:containedctx // it lives as long as the request
-	sent bool
-}
-
-func (w *endingWriter) Header() http.Header {
-	if w.ctx.Err() != nil {
-		return http.Header{}
-	}
-	return w.ResponseWriter.Header()
-}
-
-func (w *endingWriter) WriteHeader(status int) {
-	if w.ctx.Err() == nil {
-		w.sent = true
-		w.ResponseWriter.WriteHeader(status)
-	}
-}
-
-func (w *endingWriter) Write(b []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	w.sent = true
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap is for [http.ResponseController].
-func (w *endingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {

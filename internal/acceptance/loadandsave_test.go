@@ -90,8 +90,13 @@ func TestNothingRemainsBehindLoadAndSave(t *testing.T) {
 }
 
 // mayBeReused reports whether a shared cache may reuse the cookie of a response: RFC 9111,
-// sections 3 and 5.2.2.
+// sections 3 and 5.2.2, and RFC 9213.
 func mayBeReused(h http.Header) bool {
+	for _, name := range cacheHeaders {
+		if h.Get(name) != "" {
+			return true
+		}
+	}
 	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		switch strings.ToLower(strings.TrimSpace(directive)) {
 		case "no-store", "private", "no-cache", `no-cache="set-cookie"`, `private="set-cookie"`:
@@ -101,9 +106,15 @@ func mayBeReused(h http.Header) bool {
 	return true
 }
 
+// cacheHeaders are headers that shared caches obey before Cache-Control.
+var cacheHeaders = []string{"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Expires"}
+
 // public is a handler that lets every cache store its response.
 func public(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
+	for _, name := range cacheHeaders {
+		w.Header().Set(name, "max-age=600")
+	}
 	_, _ = w.Write([]byte("news"))
 }
 
@@ -207,7 +218,7 @@ func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
 		if len(a.Cookies()) == 0 || a.Header.Get("Cache-Control") != "no-store" || len(a.Header.Values("Cache-Control")) != 1 {
 			t.Errorf("%s: %d cookies with Cache-Control %q", name, len(a.Cookies()), a.Header.Values("Cache-Control"))
 		}
-		for _, header := range []string{"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Expires"} {
+		for _, header := range cacheHeaders {
 			if got := a.Header.Get(header); got != "" && name != "an answer not found" {
 				t.Errorf("%s: %s is %q", name, header, got)
 			}

@@ -197,6 +197,24 @@ func TestNoReturnPathIsLostInSilence(t *testing.T) {
 	}
 }
 
+// TestAReturnPathThatAnotherSignInDisplacesIsLogged: a long path needs a cookie that serves one
+// sign-in.
+func TestAReturnPathThatAnotherSignInDisplacesIsLogged(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	long := "/" + strings.Repeat("a", 1400)
+	first, second := b.Begin("/auth/login?return_to="+long+"1"), b.Begin("/auth/login?return_to="+long+"2")
+	for _, tt := range []struct {
+		consent, want string
+		lost          bool
+	}{{second, long + "2", false}, {first, "/", true}} {
+		to := b.Get(b.Approve(tt.consent, xtest.DefaultUserID)).Redirect()
+		if logged := strings.Contains(s.Log.String(), "a return path was dropped"); to != tt.want || logged != tt.lost {
+			t.Errorf("to %.20q, want %.20q; logged %t, want %t", to, tt.want, logged, tt.lost)
+		}
+	}
+}
+
 // TestCallbacksWithFaultsThatDoNotMatter: parameters that the kit does not need are not judged.
 func TestCallbacksWithFaultsThatDoNotMatter(t *testing.T) {
 	const denied, in, refused = "denied", "", "other_browser"

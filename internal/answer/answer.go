@@ -3,8 +3,10 @@ package answer
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -31,12 +33,9 @@ func (w *Writer) Begin() {
 func (w *Writer) WriteHeader(status int) {
 	// Informational responses come before the final response.
 	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
-	if h := w.Header(); w.NoStore {
-		// Other headers are for shared caches, which obey them first (RFC 9213).
-		maps.DeleteFunc(h, func(name string, _ []string) bool {
-			return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" || name == "Expires"
-		})
-		h.Set("Cache-Control", "no-store")
+	if w.NoStore {
+		dropCacheHeaders(w.Header())
+		w.Header().Set("Cache-Control", "no-store")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -51,4 +50,64 @@ func (w *Writer) Write(b []byte) (int, error) {
 func (w *Writer) FlushError() error {
 	w.Begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// RequestWriter drops writes after its request has ended: the server or a middleware may
+// already use the ResponseWriter for another request. It keeps an answer with a new session
+// cookie out of shared caches.
+type RequestWriter struct {
+	http.ResponseWriter
+	ctx   context.Context //nolint:containedctx // it lives as long as the request
+	begun bool
+}
+
+// NewRequestWriter returns a RequestWriter for the request with the context ctx.
+func NewRequestWriter(ctx context.Context, w http.ResponseWriter) *RequestWriter {
+	return &RequestWriter{ResponseWriter: w, ctx: ctx}
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *RequestWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Begun reports whether an answer began while the request ran.
+func (w *RequestWriter) Begun() bool { return w.begun }
+
+// Header implements [http.ResponseWriter].
+func (w *RequestWriter) Header() http.Header {
+	if w.ctx.Err() != nil {
+		return http.Header{}
+	}
+	return w.ResponseWriter.Header()
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *RequestWriter) WriteHeader(status int) {
+	if w.begin() == nil {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (w *RequestWriter) Write(b []byte) (int, error) {
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *RequestWriter) begin() error {
+	err := w.ctx.Err()
+	w.begun = w.begun || err == nil
+	// scs adds this value to an answer in which it sets or clears the session's cookie.
+	if slices.Contains(w.Header()["Cache-Control"], `no-cache="Set-Cookie"`) {
+		dropCacheHeaders(w.Header())
+	}
+	return err
+}
+
+// dropCacheHeaders removes the headers that caches obey before Cache-Control (RFC 9213).
+func dropCacheHeaders(h http.Header) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" || name == "Expires"
+	})
 }
