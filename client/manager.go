@@ -98,20 +98,12 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		cfg: c, lease: max(3*c.Timeout, c.Timeout+2*leaseMargin),
-		providers: make(map[string]provider.Provider), spaces: make(map[string]string),
+		providers: configerr.Providers(faults, c.Providers), spaces: make(map[string]string),
 		users: table{most: maxAccounts, slots: make(map[tokenstore.Key]*slot)},
 	}
-	for i, p := range c.Providers {
-		field := fmt.Sprintf("Config.Providers[%d]", i)
-		if p == nil {
-			faults.Add(field, "is nil")
-			continue
-		}
-		faults.CheckProviderName(field, p.Name())
-		faults.AddIf(m.providers[p.Name()] != nil, field, "has the name %q of another provider", p.Name())
-		m.providers[p.Name()] = p
+	for name, p := range m.providers {
 		if provider.IsX(p) {
-			m.spaces[p.Name()] = "x"
+			m.spaces[name] = "x"
 		}
 	}
 	if err := faults.Err(); err != nil {

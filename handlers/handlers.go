@@ -145,7 +145,7 @@ func New(cfg Config) (*Handlers, error) {
 		cfg.Now = time.Now
 	}
 	h := &Handlers{
-		cfg: cfg, byName: make(map[string]provider.Provider), cross: http.NewCrossOriginProtection(),
+		cfg: cfg, cross: http.NewCrossOriginProtection(),
 		exchanges: make(map[string]*exchange), discards: make(map[tokenstore.Key]int),
 		comesBack: cfg.DefaultReturnTo == "",
 	}
@@ -160,16 +160,7 @@ func New(cfg Config) (*Handlers, error) {
 // validate reports invalid settings, and adds the providers by their names.
 func (h *Handlers) validate() error {
 	c, faults := h.cfg, configerr.For("handlers")
-	for i, p := range c.Providers {
-		field := fmt.Sprintf("Config.Providers[%d]", i)
-		if p == nil {
-			faults.Add(field, "is nil")
-			continue
-		}
-		faults.CheckProviderName(field, p.Name())
-		faults.AddIf(h.byName[p.Name()] != nil, field, "has the name %q of another provider: set another Name", p.Name())
-		h.byName[p.Name()] = p
-	}
+	h.byName = configerr.Providers(faults, c.Providers)
 	refuse := func(broken bool, field, format string, args ...any) {
 		faults.AddIf(broken, "Config."+field, format, args...)
 	}

@@ -49,16 +49,28 @@ func Quoted(value string) bool {
 	return len(value) > 1 && value[0] == value[len(value)-1] && strings.ContainsAny(value[:1], "\"'`")
 }
 
-// CheckProviderName adds an error if name cannot be the name of a provider.
-func (l *List) CheckProviderName(field, name string) {
-	switch {
-	case name == "":
-		l.Add(field, "has no name")
-	case strings.HasPrefix(name, "."):
-		l.Add(field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", name)
-	case strings.Contains(name, ":"):
-		l.Add(field, "has the name %q: a colon separates the name from an account's id in stores", name)
+// Providers returns Config.Providers by their names. It adds an error for a provider that is nil,
+// or whose name is that of another one or cannot be a provider's.
+func Providers[P interface {
+	comparable
+	Name() string
+}](l *List, all []P) map[string]P {
+	byName := make(map[string]P)
+	for i, p := range all {
+		field := fmt.Sprintf("Config.Providers[%d]", i)
+		if p == *new(P) {
+			l.Add(field, "is nil")
+			continue
+		}
+		name := p.Name()
+		_, taken := byName[name]
+		l.AddIf(name == "", field, "has no name")
+		l.AddIf(strings.HasPrefix(name, "."), field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", name)
+		l.AddIf(strings.Contains(name, ":"), field, "has the name %q: a colon separates the name from an account's id in stores", name)
+		l.AddIf(taken, field, "has the name %q of another provider: set another Name", name)
+		byName[name] = p
 	}
+	return byName
 }
 
 // Join adds err, which another package may have reported. A nil err adds nothing.

@@ -8,13 +8,22 @@ import (
 	"github.com/xsignin/xsignin/internal/configerr"
 )
 
-func TestCheckProviderName(t *testing.T) {
-	for name, good := range map[string]bool{"x": true, "x.y-1": true, "": false, ".x": false, "x:y": false} {
+type named struct{ name string }
+
+func (n *named) Name() string { return n.name }
+
+func TestProviders(t *testing.T) {
+	for name, good := range map[string]bool{"x": true, "x.y-1": true, "": false, ".x": false, "x:y": false, "other": false} {
 		faults := configerr.For("client")
-		faults.CheckProviderName("Config.Providers[0]", name)
-		if err := faults.Err(); (err == nil) != good {
-			t.Errorf("%q: %v", name, err)
+		byName := configerr.Providers(faults, []*named{{"other"}, {name}})
+		if err := faults.Err(); (err == nil) != good || byName[name].Name() != name {
+			t.Errorf("%q: %v, %v", name, err, byName)
 		}
+	}
+	faults := configerr.For("client")
+	byName := configerr.Providers(faults, []*named{nil})
+	if err := faults.Err(); len(byName) > 0 || err == nil || err.Error() != "client: Config.Providers[0] is nil" {
+		t.Errorf("a nil provider: %v, %v", err, byName)
 	}
 }
 
