@@ -32,7 +32,7 @@ func (m *Middleware) RequireScopes(scopes ...string) func(http.Handler) http.Han
 	m.cfg.AllowScopes(scopes...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			loaded, refused := m.require(w, r, scopes)
+			loaded, refused := m.Require(w, r, scopes...)
 			if refused != nil {
 				refused.ServeHTTP(w, r)
 				return

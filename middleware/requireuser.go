@@ -43,15 +43,6 @@ func (m *Middleware) RequireUser(next http.Handler) http.Handler { return m.Requ
 // A user must sign in again if this process knows that X refused the token for good.
 // Without scopes, Require does not read the token: the first use of the client does.
 func (m *Middleware) Require(w http.ResponseWriter, r *http.Request, scopes ...string) (*http.Request, http.Handler) {
-	loaded, refused := m.require(w, r, scopes)
-	if refused != nil {
-		return nil, refused
-	}
-	return loaded, nil
-}
-
-// require is Require. The refusal is nil if the request passes.
-func (m *Middleware) require(w http.ResponseWriter, r *http.Request, scopes []string) (*http.Request, *refusal) {
 	h := w.Header()
 	// One slice for both headers: two calls of Set would take the signed-in request to 6
 	// allocations, and the limit is 5 (internal/bench).
