@@ -174,11 +174,8 @@ func (o *oauth1Provider) Revoke(ctx context.Context, t tokenstore.Token) error {
 	}
 	c := o.begin(ctx, "invalidate_token", t.AccessToken, t.TokenSecret)
 	defer c.stop()
-	address := o.api.JoinPath("/1.1/oauth/invalidate_token.json").String()
-	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, address, nil)
-	if err != nil {
-		return c.unreached()
-	}
+	address := o.cfg.APIURL + "/1.1/oauth/invalidate_token.json" // has been checked
+	r, _ := http.NewRequestWithContext(c.ctx, http.MethodPost, address, nil)
 	if _, err := o.send(c, t, r); err != nil && c.err == nil && c.status == 0 { //nolint:bodyclose // c has closed it
 		return err // The token was not sent.
 	}
