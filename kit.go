@@ -19,6 +19,7 @@ import (
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/troubleshooting"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/middleware"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -279,11 +280,7 @@ func (k *Kit) RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 // LoginURL returns the path of the login, for a link. An empty name means the first provider,
 // and an empty returnTo means Config.Paths.DefaultReturnTo. The name is not checked.
 func (k *Kit) LoginURL(name, returnTo string) string {
-	login := k.handlers.LoginPath(cmp.Or(name, k.providers[0].Name()))
-	if returnTo == "" {
-		return login
-	}
-	return login + "?" + url.Values{"return_to": {returnTo}}.Encode()
+	return visitorpath.WithQuery(k.handlers.LoginPath(cmp.Or(name, k.providers[0].Name())), "return_to", returnTo)
 }
 
 // Middleware returns the middleware, for adapters of frameworks.

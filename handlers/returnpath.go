@@ -127,21 +127,12 @@ func (c *call) named(err error) error {
 
 // loginURL returns the address that begins c's sign-in again, perhaps with a cookieTest.
 func (c *call) loginURL(cookies string) string {
-	q := url.Values{}
-	if c.returnTo != "" && c.returnTo != c.h.cfg.DefaultReturnTo {
-		q.Set("return_to", c.returnTo)
+	returnTo := c.returnTo
+	if returnTo == c.h.cfg.DefaultReturnTo {
+		returnTo = ""
 	}
-	if len(c.wanted) > 0 {
-		q.Set("scope", strings.Join(c.wanted, " "))
-	}
-	if cookies != "" {
-		q.Set(cookieTest, cookies)
-	}
-	login := c.h.LoginPath(c.sender().Name())
-	if len(q) > 0 {
-		login += "?" + q.Encode()
-	}
-	return login
+	return visitorpath.WithQuery(c.h.LoginPath(c.sender().Name()),
+		"return_to", returnTo, "scope", strings.Join(c.wanted, " "), cookieTest, cookies)
 }
 
 var (

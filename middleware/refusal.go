@@ -106,7 +106,8 @@ func (m *Middleware) signIn(r *http.Request, p page.Problem, login string, scope
 		m.cfg.Logger.InfoContext(r.Context(), "xsignin: a return path is too long and was dropped", "bytes", n, "limit", visitorpath.MaxReturnTo)
 		returnTo = ""
 	}
-	f.problem.LoginURL = loginURL(login, returnTo, scopes)
+	// The login checks both values.
+	f.problem.LoginURL = visitorpath.WithQuery(login, "return_to", returnTo, "scope", strings.Join(scopes, " "))
 	if redirect != "" {
 		f.header.Set(redirect, f.problem.LoginURL)
 	}
@@ -132,19 +133,4 @@ func (m *Middleware) loginLoop(r *http.Request) *refusal {
 			"login", m.cfg.LoginPath, "cause", "login_loop", "fix", f.problem.Fix, "help", troubleshooting.URL("login_loop"))
 	})
 	return f
-}
-
-// loginURL returns login with the parameters return_to and scope. The login checks returnTo.
-func loginURL(login, returnTo string, scopes []string) string {
-	q := url.Values{}
-	if returnTo != "" {
-		q.Set("return_to", returnTo)
-	}
-	if len(scopes) > 0 {
-		q.Set("scope", strings.Join(scopes, " "))
-	}
-	if len(q) > 0 {
-		login += "?" + q.Encode()
-	}
-	return login
 }

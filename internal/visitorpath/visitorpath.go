@@ -44,6 +44,20 @@ func Path(r *http.Request, base string) string {
 	return path.Clean(r.URL.Path)
 }
 
+// WithQuery returns path with parameters, given as names and values. It leaves out empty values.
+func WithQuery(path string, parameters ...string) string {
+	q := url.Values{}
+	for p := range slices.Chunk(parameters, 2) {
+		if p[1] != "" {
+			q.Set(p[0], p[1])
+		}
+	}
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return path
+}
+
 // IsBelow reports whether an escaped path is base or below it, segment by segment.
 func IsBelow(escaped, base string) bool {
 	want, got := strings.Split(base, "/"), strings.Split(escaped, "/")

@@ -36,3 +36,15 @@ func TestURI(t *testing.T) {
 		}
 	}
 }
+
+func TestWithQuery(t *testing.T) {
+	for want, parameters := range map[string][]string{
+		"/in":                           nil,
+		"/in?return_to=%2Fa%3Fb%3Dc":    {"return_to", "/a?b=c", "scope", ""},
+		"/in?return_to=%2F&scope=a+b.c": {"scope", "a b.c", "test", "", "return_to", "/"},
+	} {
+		if got := visitorpath.WithQuery("/in", parameters...); got != want {
+			t.Errorf("%q: %s, want %s", parameters, got, want)
+		}
+	}
+}
