@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,17 +36,16 @@ const (
 func NewX(cfg OAuth2Config) (Provider, error) {
 	c := newChecker("OAuth2Config", "the app's OAuth 2.0 keys at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xName)
-	cfg.APIURL = c.xAPI(cfg.APIURL)
-	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
+	api, atX := c.xAPI(cfg.APIURL)
+	cfg.APIURL, cfg.UserURL, cfg.User, cfg.FetchUser = api, api+usersMePath, parseAccount, nil
 	// The page under twitter.com has other cookies, so users would have to sign in again.
 	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, "https://x.com/i/oauth2/authorize")
-	cfg.TokenURL = cmp.Or(cfg.TokenURL, cfg.APIURL+"/2/oauth2/token")
-	cfg.RevokeURL = cmp.Or(cfg.RevokeURL, cfg.APIURL+"/2/oauth2/revoke")
+	cfg.TokenURL = cmp.Or(cfg.TokenURL, api+"/2/oauth2/token")
+	cfg.RevokeURL = cmp.Or(cfg.RevokeURL, api+"/2/oauth2/revoke")
 	if len(cfg.Scopes) == 0 {
 		cfg.Scopes = words{"tweet.read", "users.read", "offline.access"}
 	}
-	api, _ := url.Parse(cfg.APIURL) // c has checked it
-	c.clientKeys(cfg.ClientID, cfg.ClientSecret, isXAPI(api))
+	c.clientKeys(cfg.ClientID, cfg.ClientSecret, atX)
 	for _, s := range []string{"tweet.read", "users.read"} {
 		if slices.Contains(cfg.Scopes, s) {
 			cfg.IdentityScopes = append(slices.Clip(cfg.IdentityScopes), s)
@@ -74,17 +72,16 @@ func NewX(cfg OAuth2Config) (Provider, error) {
 func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	c := newChecker("OAuth1Config", "the app's API key and secret at console.x.com")
 	cfg.Name = cmp.Or(cfg.Name, xOAuth1Name)
-	cfg.APIURL = c.xAPI(cfg.APIURL)
-	api, _ := url.Parse(cfg.APIURL) // c has checked it
-	c.consumerKeys(cfg.ConsumerKey, cfg.ConsumerSecret, isXAPI(api))
-	cfg.UserURL, cfg.User, cfg.FetchUser = cfg.APIURL+usersMePath, parseAccount, nil
+	api, atX := c.xAPI(cfg.APIURL)
+	cfg.APIURL, cfg.UserURL, cfg.User, cfg.FetchUser = api, api+usersMePath, parseAccount, nil
+	c.consumerKeys(cfg.ConsumerKey, cfg.ConsumerSecret, atX)
 	page := "/oauth/authenticate"
 	if cfg.CallbackURL == "oob" || cfg.AlwaysAsk {
 		page = "/oauth/authorize"
 	}
-	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, cfg.APIURL+page)
-	requestToken := cfg.APIURL + "/oauth/request_token"
-	cfg.AccessTokenURL = cmp.Or(cfg.AccessTokenURL, cfg.APIURL+"/oauth/access_token")
+	cfg.AuthorizeURL = cmp.Or(cfg.AuthorizeURL, api+page)
+	requestToken := api + "/oauth/request_token"
+	cfg.AccessTokenURL = cmp.Or(cfg.AccessTokenURL, api+"/oauth/access_token")
 	if cfg.AccessType == "read" || cfg.AccessType == "write" {
 		// dghubble/oauth1 signs the query of this address. X accepts the parameter there.
 		requestToken += "?x_auth_access_type=" + cfg.AccessType
@@ -96,17 +93,18 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 }
 
 // xAPI checks the address of X's API and returns it without a slash at its end, or X's own
-// for a bad one.
-func (c *checker) xAPI(value string) string {
-	value = strings.TrimRight(cmp.Or(value, xplatform.APIURL), "/")
-	u := c.address("APIURL", value)
+// for a bad one. atX is set if the API is X's own.
+func (c *checker) xAPI(value string) (api string, atX bool) {
+	api = strings.TrimRight(cmp.Or(value, xplatform.APIURL), "/")
+	u := c.address("APIURL", api)
 	if u == nil {
-		return xplatform.APIURL
+		return xplatform.APIURL, true
 	}
-	if p := strings.Trim(u.Path, "/"); p == "2" || p == "1.1" || p != "" && isXAPI(u) {
+	atX = isXAPI(u)
+	if p := strings.Trim(u.Path, "/"); p == "2" || p == "1.1" || p != "" && atX {
 		c.fault("APIURL", "has a path, and every call adds another, such as /2/users/me: write %s", u.Scheme+"://"+u.Host)
 	}
-	return value
+	return api, atX
 }
 
 // xAccountID is the shape of ids at servers that speak X's protocol. X's are numbers.
