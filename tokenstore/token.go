@@ -54,12 +54,7 @@ func (t Token) Refreshable() bool { return t.RefreshToken != "" || t.wasRefresha
 
 // HasScopes reports whether all of scopes were granted.
 func (t Token) HasScopes(scopes ...string) bool {
-	for _, s := range scopes {
-		if !slices.Contains(t.Scopes, s) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(t.Scopes, s) })
 }
 
 // Redacted returns t without its secrets, for display and logs. [Token.IsOAuth1] and
