@@ -38,6 +38,8 @@ func (d Dialect) String() string {
 // PostgreSQL cuts names at 63 bytes. The names have up to 23 bytes after the prefix.
 var validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`)
 
+var comment = regexp.MustCompile(`(?m)^--.*\n?`)
+
 // statements reads the statements of the dialect's file, by name. It checks the values that
 // become part of them.
 func (d Dialect) statements(prefix string) (map[string]string, error) {
@@ -54,19 +56,12 @@ func (d Dialect) statements(prefix string) (map[string]string, error) {
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
-	text, err := files.ReadFile(dialects[d].file)
-	if err != nil {
-		return nil, err
-	}
+	text, _ := files.ReadFile(dialects[d].file) // an embedded file
+	sections := strings.Split(strings.ReplaceAll(string(text), "{prefix}", prefix), "\n--: ")
 	all := make(map[string]string)
-	name := ""
-	for line := range strings.Lines(strings.ReplaceAll(string(text), "{prefix}", prefix)) {
-		if next, ok := strings.CutPrefix(line, "--: "); ok {
-			all[name] = strings.TrimSpace(all[name])
-			name = strings.TrimSpace(next)
-		} else if !strings.HasPrefix(line, "--") {
-			all[name] += line
-		}
+	for _, section := range sections[1:] { // the first is a comment on the file
+		name, statement, _ := strings.Cut(section, "\n")
+		all[name] = strings.TrimSpace(comment.ReplaceAllString(statement, ""))
 	}
 	return all, nil
 }
