@@ -61,7 +61,6 @@ type table struct {
 	slots map[tokenstore.Key]*slot
 }
 
-// find returns the slot of key, or nil.
 func (t *table) find(key tokenstore.Key) *slot {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

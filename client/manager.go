@@ -204,7 +204,6 @@ func (m *Manager) pause(d time.Duration) bool {
 	return m.stopping.Err() == nil
 }
 
-// bound bounds calls to the store.
 func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, min(storeTimeout, m.cfg.Timeout))
 }
@@ -224,7 +223,6 @@ func (m *Manager) log(key tokenstore.Key, level slog.Level, text string, err err
 	m.cfg.Logger.Log(m.base, level, "client: "+text, "provider", key.Provider, "user_id", key.UserID, "err", err)
 }
 
-// tell reports an event.
 func (m *Manager) tell(ctx context.Context, key tokenstore.Key, kind event.Kind, began time.Time, err error) {
 	m.cfg.OnEvent.Tell(ctx, event.Event{
 		Kind: kind, Time: m.cfg.Now(), Duration: time.Since(began),

@@ -21,7 +21,6 @@ type sender struct {
 	ctx context.Context //nolint:containedctx // a sender lives as long as the visitor's request
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (t *sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, release := r.Context(), func() {}
 	if t.ctx != ctx && t.ctx.Done() != nil {
@@ -154,7 +153,6 @@ func (t *sender) refused(resp *http.Response) error {
 	return &provider.Error{Kind: provider.ErrTokenRefused, Provider: t.key.Provider, Op: "api", Status: resp.StatusCode}
 }
 
-// token returns the token for a request.
 func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 	c, now := s.cur.Load(), m.cfg.Now()
 	if !c.good(now) {
@@ -181,7 +179,6 @@ func (m *Manager) token(ctx context.Context, s *slot) (*cached, error) {
 	return c, ctx.Err()
 }
 
-// refreshable reports whether the provider can refresh t.
 func (m *Manager) refreshable(key tokenstore.Key, t tokenstore.Token) bool {
 	_, ok := m.providers[key.Provider].(provider.Refresher)
 	return ok && t.RefreshToken != ""

@@ -61,7 +61,6 @@ func (s *service) RoundTrip(base http.RoundTripper, t tokenstore.Token, r *http.
 	return s.send(base, t, r)
 }
 
-// RejectsToken implements [Provider].
 func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
 	if s.cfg.RejectsToken != nil {
 		return s.cfg.RejectsToken(resp, body)
@@ -70,7 +69,6 @@ func (s *service) RejectsToken(resp *http.Response, body []byte) bool {
 	return resp.StatusCode == http.StatusUnauthorized && f.has(s.dead...)
 }
 
-// APIURL implements [Provider].
 func (s *service) APIURL() *url.URL {
 	u := *s.api
 	return &u
@@ -150,7 +148,6 @@ func clientOver(t http.RoundTripper) *http.Client {
 	}
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (c *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Context() != c.ctx {
 		r = r.WithContext(c.ctx)

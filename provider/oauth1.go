@@ -259,5 +259,4 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 // noncer makes nonces of 26 letters and digits, which X and other servers accept.
 type noncer struct{}
 
-// Nonce implements [oauth1.Noncer].
 func (noncer) Nonce() string { return rand.Text() }

@@ -123,10 +123,8 @@ func (c *cause) Timeout() bool {
 
 // The types below hold secrets: see package redact. Providers are pointers.
 
-// Format implements [fmt.Formatter].
 func (s *service) Format(f fmt.State, _ rune) { redact.Format(f, s) }
 
-// LogValue implements [slog.LogValuer].
 func (s *service) LogValue() slog.Value {
 	return redact.Value("Provider(%s, %s)", s.cfg.Name, s.api.Host)
 }
