@@ -296,6 +296,25 @@ func TestOtherAnswersPassThrough(t *testing.T) {
 	})
 }
 
+// TestAnswersWithoutBody: net/http's own client accepts them from a transport, too.
+func TestAnswersWithoutBody(t *testing.T) {
+	for _, status := range []int{http.StatusNoContent, http.StatusUnauthorized} {
+		bubble(t, func(w *world) {
+			w.signInWith(tokenstore.Token{AccessToken: "access-1", TokenSecret: "s"})
+			w.x.answer = func(r *http.Request) *http.Response { return &http.Response{StatusCode: status, Request: r} }
+			ctx, cancel := context.WithCancel(w.Context())
+			defer cancel()
+			resp, err := w.pool.Client(ctx, user).Get("https://api.test/p")
+			if err != nil {
+				w.Fatal(err)
+			}
+			if b, err := io.ReadAll(resp.Body); err != nil || len(b) > 0 || resp.Body.Close() != nil || resp.StatusCode != status {
+				w.Errorf("status %d, body %q, %v", resp.StatusCode, b, err)
+			}
+		})
+	}
+}
+
 func TestForeignHosts(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
