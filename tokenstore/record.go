@@ -12,10 +12,7 @@ import (
 // ownerProvider is the Provider of the keys of owner entries.
 const ownerProvider = ".owner"
 
-var (
-	errOwner     = errors.New("tokenstore: the entry of an account's owner cannot be read")
-	errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
-)
+var errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
 
 // GetRecord returns the record under key and its version. A record is a sealed entry of the
 // kit itself, such as the list of a user's sessions. Its key is reserved, see [Key].
@@ -159,7 +156,7 @@ func parseOwner(value []byte) (Owner, error) {
 		digits, after, _ := strings.Cut(rest, ":")
 		n, err := strconv.ParseUint(digits, 10, 16)
 		if err != nil || n == 0 || n > uint64(len(after)) {
-			return Owner{}, errOwner
+			return Owner{}, errors.New("tokenstore: the entry of an account's owner cannot be read")
 		}
 		ids, rest = append(ids, after[:n]), after[n:]
 	}
