@@ -38,10 +38,7 @@ func URI(r *http.Request, base string) string {
 // Path returns the path of [URI], decoded and cleaned.
 func Path(r *http.Request, base string) string {
 	escaped, _, _ := strings.Cut(URI(r, base), "?")
-	if decoded, err := url.PathUnescape(escaped); err == nil {
-		return path.Clean(decoded)
-	}
-	return path.Clean(r.URL.Path)
+	return path.Clean(decode(escaped))
 }
 
 // WithQuery returns path with parameters, given as names and values. It leaves out empty values.
