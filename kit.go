@@ -45,10 +45,10 @@ type inner struct {
 	watch     *watch
 }
 
-// New validates cfg and makes a Kit. It reports all configuration errors at once. It logs the
-// callback to register at X. It also logs warnings for settings that few applications want,
-// such as stores in memory, and for a machine without CA certificates. If PublicURL is a
-// loopback address, it also logs what [Kit.Check] finds without the network.
+// New validates cfg and makes a Kit. Its error reports several wrong settings, but not always all
+// of them. New logs the callback to register at X, and warnings for settings that few applications
+// want, such as stores in memory, and for a machine without CA certificates. On a loopback
+// PublicURL it also logs what [Kit.Check] finds without the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {
