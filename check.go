@@ -139,7 +139,7 @@ func (c *checks) checkRequest(r *http.Request) {
 	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)
 	c.add(!same, "public_url_host", c.public.Host, host)
 	c.add(!c.secure() && https, "request by https")
-	c.add(c.secure() && !https && (proto != "" || loopback.Is(hostname(host))), "request by http")
+	c.add(c.secure() && !https && (proto != "" || loopback.Is(u.Hostname())), "request by http")
 }
 
 // checkStores reads a missing entry from each store, except for the kit's stores in memory.
@@ -223,19 +223,14 @@ func probe(ctx context.Context, p provider.Provider) (err error) {
 }
 
 // atX reports whether Config.X.APIURL is X's own.
-func (s settings) atX() bool { return s.X.APIURL == "" || hostname(s.X.APIURL) == "api.x.com" }
+func (s settings) atX() bool {
+	u, err := url.Parse(cmp.Or(s.X.APIURL, xplatform.APIURL))
+	return err == nil && (strings.EqualFold(u.Hostname(), "api.x.com") || strings.EqualFold(u.Hostname(), "api.twitter.com"))
+}
 
 func port(u *url.URL) string {
 	if u.Port() == "" && u.Scheme == "https" {
 		return "443"
 	}
 	return cmp.Or(u.Port(), "80")
-}
-
-// hostname returns the host name of a URL or of a Host header.
-func hostname(s string) string {
-	if u, err := url.Parse(s); err == nil && u.Host != "" {
-		return u.Hostname()
-	}
-	return (&url.URL{Host: s}).Hostname()
 }

@@ -238,6 +238,10 @@ func TestNewNamesTheServerWhereTheCallbackBelongs(t *testing.T) {
 	if log := s.Log.String(); !strings.Contains(log, "where=http://127.0.0.1:9000\n") || strings.Contains(log, "x.com") {
 		t.Errorf("the log: %s", log)
 	}
+	s = testkit.NewSite(t, func(c *xsignin.Config) { c.X.APIURL = "https://API.twitter.com" })
+	if log := s.Log.String(); !strings.Contains(log, "where=\"console.x.com,") {
+		t.Errorf("at the old name of X's API, the log: %s", log)
+	}
 }
 
 // TestNoCACertificates runs itself in a process that finds no certificates: a process reads

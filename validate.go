@@ -105,7 +105,7 @@ func (s *settings) validatePublicURL(faults *configerr.List) {
 		hint := ", such as https://example.com"
 		if host, _, _ := strings.Cut(s.PublicURL, "/"); hostShape.MatchString(s.PublicURL) {
 			scheme := "https"
-			if loopback.Is(hostname(host)) {
+			if loopback.Is((&url.URL{Host: host}).Hostname()) {
 				scheme = "http"
 			}
 			hint = fmt.Sprintf(", and %[1]s has no scheme: write %[2]s://%[1]s", s.PublicURL, scheme)
