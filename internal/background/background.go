@@ -31,8 +31,8 @@ func New() *Queue {
 // Running returns how many functions run.
 func (q *Queue) Running() int { return len(q.slots) }
 
-// After calls f when d has passed, or when Close is called. If too many functions wait, it
-// drops f, unless d is 0.
+// After calls f when d has passed, or when Close is called. It drops f after Close and, unless
+// d is 0, if too many functions wait.
 func (q *Queue) After(d time.Duration, f func(context.Context)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
