@@ -101,7 +101,6 @@ func (r *reencryption) visit(ctx context.Context, key Key) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reencryptLease/2)
 	defer cancel()
 	err := r.vault.reencrypt(ctx, key)
-	var unknown *UnknownKeyError
 	switch {
 	case err == nil:
 		r.count.Reencrypted++
@@ -111,7 +110,7 @@ func (r *reencryption) visit(ctx context.Context, key Key) error {
 		r.count.Gone++
 	case errors.Is(err, ErrUnreadable):
 		r.count.Unreadable++
-	case errors.As(err, &unknown):
+	case errors.As(err, new(*UnknownKeyError)):
 		r.count.UnknownKey++
 		named := slices.ContainsFunc(r.missing, func(e error) bool { return e.Error() == err.Error() })
 		if !named && len(r.missing) < maxNamed {
