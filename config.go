@@ -39,7 +39,7 @@ type Config struct {
 	// Secrets are strings of at least 32 random bytes, newest first. They seal the cookies
 	// of pending sign-ins and the stored tokens. The newest secret seals, and all of them open. The
 	// default, for a loopback PublicURL without TokenStore, is a random one. [ParseSecrets]
-	// reads them from one variable, and [Kit.ReencryptTokens] describes how to replace one.
+	// reads them from one variable, and [tokenstore.Vault] describes how to replace one.
 	Secrets []string
 	// TokenStore stores the sealed tokens, the lists of users' sessions and the owners of
 	// accounts. Replicas share it with Session.Store. Kits of different applications at X

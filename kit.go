@@ -346,14 +346,8 @@ func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) err
 }
 
 // ReencryptTokens seals every stored token with the first of Config.Secrets. Requests may run
-// meanwhile. It is a step to replace a secret without signing users out:
-//
-//	Secrets: []string{old}        // so far
-//	Secrets: []string{old, fresh} // 1. everywhere: all replicas can open what fresh seals
-//	Secrets: []string{fresh, old} // 2. everywhere: fresh seals
-//	kit.ReencryptTokens(ctx)      // 3. on one replica, until it returns nil
-//	Secrets: []string{fresh}      // 4. everywhere, ten minutes after step 2 for pending sign-ins
-//
+// meanwhile. It is the third of the four steps that replace a secret without signing users out,
+// see [tokenstore.Vault]. Wait ten minutes between steps 2 and 4, for pending sign-ins.
 // [tokenstore.Vault.Reencrypt] describes the results.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.vault.Reencrypt(ctx)
