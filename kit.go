@@ -368,10 +368,8 @@ func (k *Kit) SignOutEverywhere(ctx context.Context, userID string) error {
 }
 
 // DeleteUser deletes all that the kit has of a user, a [provider.User].ID. It ends every
-// session as [Kit.SignOutEverywhere] does, if the kit has sessions. Then it deletes and
-// revokes the user's tokens, also with Config.Advanced.KeepTokensOnLogout. It also deletes the
-// owner entries of the accounts and the list of sessions. X is asked for at most two seconds
-// for each token, and its failures are only events. To find the accounts, DeleteUser reads the
+// session as [Kit.SignOutEverywhere] does, if the kit has sessions. Then it does what
+// [client.Manager.DeleteUser] does, also with Config.Advanced.KeepTokensOnLogout. It reads the
 // owner of every account in the token store. If there are many, call it in the background.
 //
 // After an error, call it again: completed steps stay completed, and all sessions end before
