@@ -177,7 +177,7 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 		defer func() { _ = commit.end(saved) }()
 		own := answer.NewRequestWriter(ctx, w)
 		sm.LoadAndSave(next).ServeHTTP(own, r.WithContext(ctx))
-		saved = own.Begun() || ctx.Err() == nil
+		saved = own.Begun || ctx.Err() == nil
 	})
 }
 

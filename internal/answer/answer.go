@@ -57,8 +57,8 @@ func (w *Writer) FlushError() error {
 // cookie out of shared caches.
 type RequestWriter struct {
 	http.ResponseWriter
+	Begun bool            // an answer began while the request ran
 	ctx   context.Context //nolint:containedctx // it lives as long as the request
-	begun bool
 }
 
 // NewRequestWriter returns a RequestWriter for the request with the context ctx.
@@ -68,9 +68,6 @@ func NewRequestWriter(ctx context.Context, w http.ResponseWriter) *RequestWriter
 
 // Unwrap is for [http.ResponseController].
 func (w *RequestWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Begun reports whether an answer began while the request ran.
-func (w *RequestWriter) Begun() bool { return w.begun }
 
 // Header implements [http.ResponseWriter].
 func (w *RequestWriter) Header() http.Header {
@@ -97,7 +94,7 @@ func (w *RequestWriter) Write(b []byte) (int, error) {
 
 func (w *RequestWriter) begin() error {
 	err := w.ctx.Err()
-	w.begun = w.begun || err == nil
+	w.Begun = w.Begun || err == nil
 	// scs adds this value to an answer in which it sets or clears the session's cookie.
 	if slices.Contains(w.Header()["Cache-Control"], `no-cache="Set-Cookie"`) {
 		dropCacheHeaders(w.Header())
