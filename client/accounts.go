@@ -19,10 +19,9 @@ type Account struct {
 	Token tokenstore.Token
 }
 
-// Accounts lists the tokens of a user, by provider and account. userID is
-// [provider.User].ID. An account that is connected by both of X's protocols has two tokens.
-// Tokens of providers that the Manager does not have are omitted. An entry that cannot be
-// read has only NeedsReauth.
+// Accounts lists the tokens of a user ([provider.User].ID), by provider and account. An account
+// that is connected by both of X's protocols has two tokens. Tokens of providers that the
+// Manager does not have are omitted. An entry that cannot be read has only NeedsReauth.
 func (m *Manager) Accounts(ctx context.Context, userID string) ([]Account, error) {
 	keys, err := m.keys(ctx, userID)
 	if err != nil {
@@ -121,8 +120,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // It reads the store if the token in memory was refused or lacks a scope: another replica
 // may have stored a sign-in or a consent. A missing scope is remembered for three seconds,
 // but not for a later sign-in, by u.SignedInAt. Without a token in memory it reads the store
-// only if there are scopes. While the store does not answer, the token in memory counts if
-// it works.
+// only if there are scopes. If the store does not answer, a token in memory that works counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }
@@ -153,8 +151,7 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 	return lacking(t), nil
 }
 
-// mayReread reports whether the store is to be read for a visitor who signed in at signedIn
-// and lacks a scope.
+// mayReread reports whether to read the store for a visitor who lacks a scope.
 func (s *slot) mayReread(signedIn, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -40,9 +40,8 @@ const (
 	saveEvery   = time.Second            // while the store does not accept a new token
 	lookPause   = time.Minute            // between attempts in the background
 
-	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
-	// triggered, no 401 triggers another for this time, doubled each time, unless a request
-	// succeeds.
+	// X's API has answered 401 to good tokens for a day. So after a refresh for a 401, no 401
+	// causes another for this time, doubled each time, unless a request succeeds.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
 
