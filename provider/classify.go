@@ -207,9 +207,8 @@ func retryAt(h http.Header, now time.Time) time.Time {
 	return cmp.Or(at, moment("Retry-After", now.Unix()), moment("X-Ratelimit-Reset", 0))
 }
 
-// fault is the content of an error answer. X sends JSON, XML and plain text, and the
-// servers in front of it HTML. Other token endpoints send forms. The content type does
-// not distinguish them.
+// fault is the content of an error answer. X sends JSON, XML and plain text, the servers in
+// front of it HTML, and other token endpoints forms. Content types do not distinguish them.
 type fault struct {
 	page       bool     // the body is HTML
 	structured bool     // the body is JSON, XML or a form with an error
@@ -329,8 +328,7 @@ func stringOf(v any) string {
 	return s
 }
 
-// scalarOf returns v if v is a JSON string, the digits of v if v is a JSON number, and
-// "" otherwise.
+// scalarOf is stringOf, but returns the digits of a JSON number.
 func scalarOf(v any) string {
 	if n, ok := v.(float64); ok {
 		return strconv.FormatFloat(n, 'f', -1, 64)

@@ -89,8 +89,7 @@ func (s *service) now() time.Time { return s.cfg.Now().Round(0) }
 // xHosts are the hosts of X's API. twitter.com is the old name of the same service.
 var xHosts = []string{"api.x.com", "api.twitter.com", "upload.x.com", "upload.twitter.com"}
 
-// origin is a scheme and a host, in lower case. A port that is the scheme's default is
-// left out.
+// origin is a scheme and a host, in lower case, without the scheme's default port.
 type origin struct{ scheme, host string }
 
 func originOf(u *url.URL) origin {
@@ -127,8 +126,7 @@ type served struct{ bytes.Reader }
 
 func (*served) Close() error { return nil }
 
-// begin begins a call with the service's deadline, unless ctx ends sooner. The caller must
-// call stop.
+// begin begins a call, which ends with ctx or the service's timeout. The caller calls stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
 	if end, ok := ctx.Deadline(); !ok || time.Until(end) > s.cfg.Timeout {
@@ -191,8 +189,7 @@ func (c *call) serve(resp *http.Response, body []byte) {
 
 func (c *call) hidden() []string { return slices.Concat(c.secrets, c.sends) }
 
-// fail returns an error of this call. detail is either this package's own text or the
-// provider's.
+// fail returns an error of this call. detail is this package's own text or the provider's.
 func (c *call) fail(kind error, detail string) *Error {
 	e := c.newError(kind, "", c.op, detailText(detail, c.hidden()))
 	e.Status = c.status

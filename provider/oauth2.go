@@ -34,8 +34,7 @@ type OAuth2Config struct {
 	CallbackURL string
 
 	// AuthorizeURL is the consent page. Its query is kept, such as access_type=offline.
-	// TokenURL is the token endpoint. Addresses are by https, or by http on a loopback
-	// host. Both are required.
+	// TokenURL is the token endpoint. Only loopback addresses may be http. Both are required.
 	AuthorizeURL, TokenURL string
 	// RevokeURL is the revocation endpoint (RFC 7009). Empty: tokens are not revoked.
 	RevokeURL string
@@ -56,8 +55,7 @@ type OAuth2Config struct {
 	UserURL string
 	User    func(body []byte) (User, error)
 	// FetchUser finds the user in place of UserURL and User. client sends the user's
-	// credentials to the API hosts only, follows no redirects and reads at most 1 MiB of an
-	// answer.
+	// credentials to the API hosts only, follows no redirects and reads at most 1 MiB.
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	// APIURL is the address of the provider's API. Default: UserURL. Credentials are sent to
 	// the hosts of both and to APIHosts, by https, only. Required with FetchUser.
@@ -83,8 +81,7 @@ type oauth2Provider struct {
 	page   string // the consent page for the configured scopes
 }
 
-// NewOAuth2 returns a provider. It reports every error of cfg at once, copies cfg and makes
-// no network requests.
+// NewOAuth2 reports every error of cfg at once, copies cfg and makes no network requests.
 //
 // If the call for the user fails, [Provider.Finish] returns no token. A 401 is then
 // [ErrUnavailable], since a new token is valid: X once sent 401 to all users for days.
@@ -126,8 +123,7 @@ func newOAuth2(c *checker, cfg OAuth2Config) (Provider, error) {
 	return o, nil
 }
 
-// Begin implements [Provider]. It makes a state and a PKCE verifier (RFC 7636, S256), and no
-// network requests.
+// Begin implements [Provider] with PKCE (RFC 7636, S256). It makes no network requests.
 func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending, error) {
 	scopes, page := o.cfg.Scopes, o.page
 	if len(opt.Scopes) > 0 {
@@ -162,8 +158,7 @@ func (o *oauth2Provider) pageFor(scopes []string) string {
 	return cfg.Endpoint.AuthURL + strings.ReplaceAll(query, "+", separator)
 }
 
-// Finish implements [Provider]. It makes two calls: one exchanges the code, and one asks
-// who signed in.
+// Finish implements [Provider] by two calls: for the token, and for the user.
 func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	code, err := o.code(p, callback)
 	if err != nil {
@@ -178,8 +173,7 @@ func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Val
 	return o.identify(ctx, t, p.Scopes)
 }
 
-// ExchangeCode implements [CodeExchanger] with the two calls of Finish. A provider without
-// PKCE refuses every code.
+// ExchangeCode implements [CodeExchanger] as Finish does. Without PKCE it refuses every code.
 func (o *oauth2Provider) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (u User, t tokenstore.Token, err error) {
 	if code == "" || verifier == "" || redirectURI == "" || o.cfg.qq {
 		return u, t, o.misuse("token", "the code, the verifier or the redirect URI is missing, or the provider does not check verifiers (PKCE)")

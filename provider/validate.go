@@ -62,8 +62,7 @@ func (c *checker) credential(field, value string, required bool) {
 	}
 }
 
-// clientKeys refuses OAuth 2.0 credentials that X's shapes prove wrong. atX is set if X's
-// own API has issued them.
+// clientKeys refuses keys that X's shapes prove wrong. atX is set if X itself issued them.
 func (c *checker) clientKeys(id, secret string, atX bool) {
 	switch kind := xplatform.TypeOf(id); {
 	case xplatform.TypeOf(secret) != "":
