@@ -98,9 +98,8 @@ type Owner struct {
 	Former []string
 }
 
-// Owner returns who owns an account, and the version of that entry, or [ErrNotFound]. Each
-// account has at most one owner. space is a name that all providers with the same accounts
-// share, without a colon.
+// Owner returns the owner of an account, and the version of that entry, or [ErrNotFound]. space
+// is a name, without a colon, that all providers with the same accounts share.
 //
 // The ids are stored unsealed. The keys of tokens show them already, and a lost secret must
 // not make accounts look free.

@@ -17,11 +17,9 @@ type Reencrypted struct {
 	Newest int
 	// Gone entries were deleted during the run.
 	Gone int
-	// Busy entries were leased or written by other callers for a minute. Reencrypt did not
-	// change them.
+	// Busy entries were leased or written by other callers for a minute. They are unchanged.
 	Busy int
-	// UnknownKey entries were sealed with a secret that the Vault does not have. They are
-	// unchanged.
+	// UnknownKey entries are unchanged: the Vault does not have the secret that sealed them.
 	UnknownKey int
 	// Unreadable entries are damaged or belong to another key, see [ErrUnreadable]. They
 	// are unchanged, and no secret opens them.
@@ -32,8 +30,7 @@ const (
 	// reencryptLease is how long a process that dies may prevent a refresh. A write has half
 	// of it, so that no write comes after the lease.
 	reencryptLease = 10 * time.Second
-	// reencryptPatience is how long Reencrypt waits for busy entries: twice the default lease
-	// of a refresh.
+	// reencryptPatience limits the wait for busy entries: twice the default lease of a refresh.
 	reencryptPatience = time.Minute
 	// reencryptWait is the longest wait between two attempts at busy entries.
 	reencryptWait = time.Second
@@ -47,8 +44,7 @@ const (
 //
 // Reencrypt may run while requests do, on several replicas at once, and again. It leases
 // each entry before it writes it, so it disturbs no refresh. At the end it retries entries
-// that other callers leased or wrote, for up to a minute. It does not change entries that it
-// cannot open.
+// that other callers leased or wrote, for up to a minute. Entries that do not open stay.
 //
 // The error joins an [*UnknownKeyError] for each missing secret, up to 16, and the number
 // of busy entries. Unreadable entries are only counted. A failing store ends Reencrypt with
@@ -126,12 +122,10 @@ func (r *reencryption) visit(ctx context.Context, key Key) error {
 
 var errNewest = errors.New("tokenstore: sealed with the newest secret")
 
-// reencrypt seals one entry with the newest secret. With an error of this package it changed
-// nothing.
+// reencrypt seals one entry with the newest secret. An error of this package means no change.
 //
-// A write makes a new version. Without the lease, reencrypt could write while another caller
-// refreshes the token. The refresh could then not store the new token, and the provider has
-// ended the old one.
+// A write makes a new version. Without the lease, a refresh by another caller could then not
+// store the new token, and the provider has ended the old one.
 func (v *Vault) reencrypt(ctx context.Context, key Key) error {
 	e, err := v.store.Get(ctx, key)
 	if err != nil {

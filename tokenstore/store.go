@@ -1,6 +1,5 @@
-// Package tokenstore stores the tokens of users. [Store] is the interface of a backend,
-// [NewMemory] makes one for a single process, and [Vault] encodes and seals tokens above
-// any Store.
+// Package tokenstore stores users' tokens. [Store] is the interface of a backend, [NewMemory]
+// makes one for a single process, and [Vault] encodes and seals tokens above any Store.
 package tokenstore
 
 import (
@@ -74,8 +73,7 @@ type Entry struct {
 var (
 	// ErrNotFound says that there is no entry for the key.
 	ErrNotFound = errors.New("tokenstore: no entry for this key")
-	// ErrConflict says that the entry has another version, or was deleted. Nothing was
-	// changed.
+	// ErrConflict says that the entry has another version, or was deleted. Nothing changed.
 	ErrConflict = errors.New("tokenstore: the entry has changed since it was read")
 	// ErrLeased is the error that every [LeasedError] matches.
 	ErrLeased = errors.New("tokenstore: the entry is leased to another caller")
@@ -83,8 +81,7 @@ var (
 
 // LeasedError says that another caller has the lease. It matches [ErrLeased].
 type LeasedError struct {
-	// Remaining is how long the other lease still runs by the store's clock. A release or
-	// a write ends it earlier.
+	// Remaining is the lease's time by the store's clock. A release or a write ends it earlier.
 	Remaining time.Duration
 }
 
@@ -121,8 +118,7 @@ type Store interface {
 	// Get returns the entry, or [ErrNotFound].
 	Get(ctx context.Context, key Key) (Entry, error)
 
-	// Put writes value whether or not there is an entry, ends any lease on the key and
-	// returns the new version.
+	// Put writes value in any case, ends any lease on the key and returns the new version.
 	Put(ctx context.Context, key Key, value []byte) (Version, error)
 
 	// Replace writes value if the entry has version v, ends any lease on the key and
@@ -139,11 +135,10 @@ type Store interface {
 	// without an entry is not an error.
 	Delete(ctx context.Context, key Key, v Version) error
 
-	// Lease gives the caller the sole right to spend version v for d. It changes neither
-	// value nor version. While another lease on v runs, the error is a [*LeasedError]. If
-	// the entry has another version or was deleted, the error is [ErrConflict]. A lease
-	// ends when d has passed, when it is released, and with any write or delete. d is at
-	// least one millisecond.
+	// Lease gives the caller the sole right to spend version v for d, at least a millisecond.
+	// It changes neither value nor version. While another lease on v runs, the error is a
+	// [*LeasedError]. If the entry has another version or was deleted, it is [ErrConflict]. A
+	// lease ends after d, when it is released, and with any write or delete.
 	//
 	// The store's clock times leases, so the clocks of replicas do not matter. A lease
 	// never has longer to run than its d. The store keeps d, and a lease with more time left

@@ -13,12 +13,10 @@ import (
 	"github.com/xsignin/xsignin/internal/wire"
 )
 
-// Token is a user's token from a provider. It is either an OAuth 2.0 token (AccessToken,
-// perhaps RefreshToken and Expiry) or an OAuth 1.0a token (AccessToken and TokenSecret, no
-// expiry).
+// Token is a user's token from a provider, either of OAuth 2.0 (AccessToken, perhaps
+// RefreshToken and Expiry) or of OAuth 1.0a (AccessToken and TokenSecret, no expiry).
 //
-// With every fmt verb, in slog and in JSON, a Token prints its kind, account, expiry and
-// scopes, and no secret.
+// By fmt, slog and JSON a Token prints its kind, account, expiry and scopes, and no secret.
 type Token struct {
 	// AccessToken is OAuth 2.0's access_token or OAuth 1.0a's oauth_token.
 	AccessToken string
@@ -82,12 +80,10 @@ func (t Token) LogValue() slog.Value {
 		kind, t.AccountID, expiry, t.Refreshable(), t.Scopes)
 }
 
-// MarshalJSON writes the description of [Token.Format], not the token. Use a [Vault] to
-// store tokens.
+// MarshalJSON writes what [Token.Format] prints, not the token. A [Vault] stores tokens.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }
 
-// tokenFormat is the first byte of an encoded token. Change it with every change that older
-// programs would misread.
+// tokenFormat begins an encoded token. Change it if older programs would misread the token.
 const tokenFormat = 4
 
 func (t *Token) code(c *wire.Coder) {

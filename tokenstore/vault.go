@@ -44,8 +44,7 @@ func (e *UnknownKeyError) Error() string {
 //     old secret.
 //  4. Remove the old secret, on every replica.
 //
-// A Vault that lacks the secret of an entry returns [*UnknownKeyError] and does not change
-// the entry.
+// A Vault without an entry's secret returns [*UnknownKeyError] and leaves the entry as it is.
 //
 // A Vault also keeps entries of the kit itself under reserved keys: sealed records
 // ([Vault.GetRecord]) and the owners of accounts ([Vault.Owner]).

@@ -57,8 +57,7 @@ func unquoted(err error) error {
 	return err
 }
 
-// ended returns ctx's error. A connection with ctx's deadline may time out shortly before
-// ctx does.
+// ended returns ctx's error. A connection with ctx's deadline may time out before ctx does.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

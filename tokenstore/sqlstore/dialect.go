@@ -40,8 +40,7 @@ var validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`)
 
 var comment = regexp.MustCompile(`(?m)^--.*\n?`)
 
-// statements reads the statements of the dialect's file, by name. It checks the values that
-// become part of them.
+// statements checks prefix, and returns the statements of the dialect's file by their names.
 func (d Dialect) statements(prefix string) (map[string]string, error) {
 	var errs []error
 	if _, ok := dialects[d]; !ok {
@@ -81,8 +80,7 @@ func missingTable(err error) bool {
 	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
 }
 
-// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this
-// method.
+// sqlState returns PostgreSQL's code of an error, or "". All of its drivers have this method.
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if errors.As(err, &e) {

@@ -25,6 +25,5 @@
 // versions.
 //
 // SQLite has one writer at a time, so the writers of a Store wait in a queue. If another
-// process has locked the file, the first writer retries until its context ends, for 10
-// seconds at most.
+// process has locked the file, the first writer retries for 10 seconds, or until ctx ends.
 package sqlstore

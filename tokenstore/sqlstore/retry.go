@@ -16,8 +16,7 @@ const (
 	pause = 20 * time.Millisecond
 )
 
-// retry calls f until it succeeds, fails permanently, or ctx ends. It returns
-// [sql.ErrNoRows] unwrapped.
+// retry repeats f while the database is busy. It returns [sql.ErrNoRows] unwrapped.
 func (s *store) retry(ctx context.Context, doing string, f func() error) error {
 	began := time.Now()
 	for wait := time.Millisecond; ; wait = min(2*wait, pause) {

@@ -61,8 +61,7 @@ func (s *store) Migrate(ctx context.Context) error {
 	})
 }
 
-// upgrade runs the missing migrations in a transaction. Package sql cannot begin those that
-// the dialects need.
+// upgrade runs the missing migrations in a transaction, which package sql cannot begin.
 func (s *store) upgrade(ctx context.Context, conn *sql.Conn) error {
 	run := func(statements ...string) error {
 		for _, statement := range statements {

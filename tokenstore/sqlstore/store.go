@@ -26,9 +26,8 @@ type Config struct {
 }
 
 // Store is a [tokenstore.Store] in a database. [New] makes one. Goroutines may share it, and
-// processes may share its database. Its own errors begin with "sqlstore:", wrap the driver's
-// error and quote no value. It prints nothing of the data source, which may contain a
-// password.
+// processes its database. Its own errors begin with "sqlstore:", wrap the driver's error and
+// quote no value. It prints nothing of the data source, which may contain a password.
 type Store interface {
 	tokenstore.Store
 
@@ -153,8 +152,7 @@ func (s *store) List(ctx context.Context, userID string) ([]tokenstore.Key, erro
 // pageLength is how many keys Walk reads at a time.
 const pageLength = 256
 
-// Walk visits the entries in the order of user, provider and account. Nothing stays open
-// during a visit.
+// Walk visits the entries by user, provider and account. Nothing stays open during a visit.
 func (s *store) Walk(ctx context.Context, visit func(tokenstore.Key) error) error {
 	keys, err := s.keys(ctx, "first page", pageLength)
 	for err == nil {
