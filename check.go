@@ -30,8 +30,7 @@ import (
 type Finding struct {
 	// Code is a stable word for the finding.
 	Code string `json:"code"`
-	// Severity is "error" if sign-in does not work, and "warning" if it may not work, or not
-	// for all visitors.
+	// Severity is "error" if sign-in does not work, and "warning" if it may not, or not for all.
 	Severity string `json:"severity"`
 	// Provider is the provider with the problem, or empty.
 	Provider string `json:"provider,omitempty"`
@@ -177,8 +176,7 @@ func (c *checks) checkStores(ctx context.Context) {
 	}
 }
 
-// checkClock compares clocks by the Date of a response of the API, and reports whether X could
-// be reached.
+// checkClock compares this clock with the API's, and reports whether X could be reached.
 func (c *checks) checkClock(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -50,9 +50,8 @@ type Config struct {
 	// X has the addresses of X, for tests and proxies.
 	X XEndpoints
 
-	// OnSignIn decides who may sign in, and sets the application's id of the user, see
-	// [handlers.Config]. It links accounts only for SignIn.Current. By default everyone may
-	// sign in.
+	// OnSignIn decides who may sign in, by default everyone, and sets the application's id of
+	// the user, see [handlers.Config]. It links accounts only for SignIn.Current.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
@@ -114,8 +113,7 @@ type SessionConfig struct {
 	// that was signed out cannot come back. It must have HashTokenInStore, so that a stolen
 	// store opens no session, and a Secure cookie if PublicURL is https.
 	Manager *scs.SessionManager
-	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
-	// for each request.
+	// SecurePerRequest says that the application sets the cookie's Secure for each request.
 	SecurePerRequest bool
 }
 

@@ -1,6 +1,5 @@
-// Package xsignin gives any net/http application "Sign in with X" (Twitter), by OAuth
-// 2.0 with PKCE and by OAuth 1.0a, and an authenticated client for the user who is
-// signed in.
+// Package xsignin gives any net/http application "Sign in with X" (Twitter), by OAuth 2.0 with
+// PKCE and by OAuth 1.0a, and an authenticated client for the signed-in user.
 //
 //	secrets, err := xsignin.ParseSecrets(os.Getenv("SECRETS"))
 //	...

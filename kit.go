@@ -27,8 +27,7 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Kit is the http.Handler of the paths under Config.Paths.Base, and makes the middleware.
-// Goroutines may share it.
+// Kit is the handler of Config.Paths.Base and makes the middleware. Goroutines may share it.
 type Kit struct{ *inner }
 
 // inner is behind one pointer, and cfg with its secrets behind two: see package redact.

@@ -1,6 +1,5 @@
-// Package event reports what happened in the kit, for metrics, traces and audit
-// logs. Package handlers reports sign-ins, package client reports refreshes. One
-// hook receives all events:
+// Package event reports what happened in the kit, for metrics, traces and audit logs. Package
+// handlers reports sign-ins, package client reports refreshes. One hook receives all events:
 //
 //	OnEvent: func(ctx context.Context, e event.Event) {
 //		signIns.WithLabelValues(string(e.Kind), e.Provider, e.Cause).Inc()
@@ -23,13 +22,11 @@ const (
 	SignInDone Kind = "sign_in_done"
 	// SignInFailed: a sign-in ended without a user. Cause says why.
 	SignInFailed Kind = "sign_in_failed"
-	// SignedOut: a user ended a session, or all of the user's sessions ended; see
-	// Event.Everywhere.
+	// SignedOut: a user ended a session, or all of them ended, see Event.Everywhere.
 	SignedOut Kind = "signed_out"
 	// Refreshed: a token was refreshed and saved.
 	Refreshed Kind = "refreshed"
-	// RefreshFailed: a refresh returned no token. Cause says why. The old token may
-	// still work.
+	// RefreshFailed: a refresh returned no token, see Cause. The old token may still work.
 	RefreshFailed Kind = "refresh_failed"
 	// NeedsReauth: the provider refused the token for good. Reported once for each token.
 	NeedsReauth Kind = "sign_in_again"
@@ -52,16 +49,14 @@ type Event struct {
 	UserID string
 	// Everywhere is set with SignedOut if all sessions of the user ended.
 	Everywhere bool
-	// Cause is a short stable word for a failure, such as "denied" or "unavailable".
-	// It is empty on success.
+	// Cause is a short stable word for a failure, such as "denied". It is empty on success.
 	Cause string
 	// Err is the error behind Cause. Its text holds no secret.
 	Err error
 }
 
-// Func receives events. It is called on the goroutine in which the event happened,
-// and several goroutines may call it at once. It must return soon. A nil Func is
-// valid and ignores events.
+// Func receives events. It is called on the goroutine in which the event happened, and several
+// goroutines may call it at once. It must return soon. A nil Func is valid and ignores events.
 type Func func(ctx context.Context, e Event)
 
 // Tell calls f unless it is nil.

@@ -33,8 +33,7 @@ const (
 // purpose or place. AES-GCM does not tell which.
 var ErrOpen = errors.New("seal: the value is damaged or was sealed for another place")
 
-// UnknownKeyError says that a value was sealed with a secret that the Box does
-// not have.
+// UnknownKeyError says that the Box does not have the secret that sealed a value.
 type UnknownKeyError struct {
 	// ID is the secret's id in hexadecimal, see [Box].
 	ID string
@@ -45,8 +44,7 @@ func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("seal: the value was sealed with the secret of id %s, which is not among those given", e.ID)
 }
 
-// Box seals values with AES-256-GCM and a random nonce. The newest secret seals,
-// all of them open.
+// Box seals values with AES-256-GCM and a random nonce. The newest secret seals, all open.
 //
 // A sealed value reveals neither a secret nor a key. HKDF-SHA256 (RFC 5869) derives from each
 // secret one key for the purpose and, with another info string, the four bytes of its id. So a
@@ -65,9 +63,8 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// New returns a Box for secrets, newest first, each of at least [MinSecret]
-// random bytes. It keeps no reference to them. The error names every secret that
-// is too short.
+// New returns a Box for secrets, newest first, each of at least [MinSecret] random bytes. It
+// keeps no reference to them. The error names every secret that is too short.
 func New(secrets [][]byte, purpose string) (*Box, error) {
 	if len(secrets) == 0 {
 		return nil, fmt.Errorf("seal: no secret given; at least one of %d random bytes is needed", MinSecret)

@@ -1,6 +1,5 @@
-// Package visitorpath turns the path of a request into the path that the visitor's browser
-// shows. The two differ behind a proxy or an [http.StripPrefix] that removes the path of the
-// site's address.
+// Package visitorpath turns the path of a request into the path that the browser shows. They
+// differ behind a proxy or an [http.StripPrefix] that removes the path of the site's address.
 package visitorpath
 
 import (
