@@ -5,7 +5,8 @@
 //	store, err := redisstore.New(redisstore.Config{Client: client})
 //
 // Redis must not be configured as a cache: a user whose last write is lost has to sign in
-// again. The kit's Check reports a Redis that evicts. docs/stores.md says which settings and rights the store needs, and what it keeps.
+// again. The kit's Check reports a Redis that evicts. docs/stores.md says which settings and
+// rights the store needs, and what it keeps.
 //
 // Any number of replicas of a program share a Redis, by its primary servers. Each method is
 // one command or one script, and so one round trip. The first use of the script on a server

@@ -44,9 +44,10 @@ var entryScript string
 var script = redis.NewScript(entryScript)
 
 // New returns a [tokenstore.Store] in Redis. It makes no network requests, so Kit.Check, and
-// not New, reports a server that evicts entries. Its error is a mistake in c. Goroutines may share the store, and processes may share its Redis. Its own
-// errors begin with "redisstore:", wrap the client's error and quote no key, value or
-// version. It prints nothing of the client, which may contain a password.
+// not New, reports a server that evicts entries. Its error is a mistake in c. Goroutines may
+// share the store, and processes its Redis. The store's own errors begin with "redisstore:",
+// wrap the client's error and quote no key, value or version. It prints nothing of the client,
+// which may contain a password.
 //
 // A call ends with its context, even if the client still waits for an answer. The command
 // may then still be executed. Without a deadline the client's timeouts and attempts apply.
@@ -56,10 +57,12 @@ func New(c Config) (tokenstore.Store, error) {
 	case nil:
 		return nil, errors.New("redisstore: Config.Client is required")
 	case *redis.Ring:
-		return nil, errors.New("redisstore: Config.Client is a Ring, which misses entries while a server is away (use a Client or a ClusterClient)")
+		return nil, errors.New("redisstore: Config.Client is a Ring, which misses entries while a server is away " +
+			"(use a Client or a ClusterClient)")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes (leave its ReadOnly, RouteByLatency and RouteRandomly unset)")
+			return nil, errors.New("redisstore: Config.Client reads from replicas, which miss the last writes " +
+				"(leave its ReadOnly, RouteByLatency and RouteRandomly unset)")
 		}
 	}
 	return &store{client: c.Client, prefix: cmp.Or(c.Prefix, "xsignin:token:")}, nil
