@@ -117,9 +117,8 @@ func (v *Vault) Owner(ctx context.Context, space, accountID string) (Owner, Vers
 }
 
 // ReplaceOwner makes o the owner of an account if its entry has version old, and returns the
-// new version, like [Store.Replace]. The zero Version means an account without an owner. If
-// many users take one account at once, one of them succeeds. An Owner without UserID deletes the
-// entry, like [Store.Delete], so that the account is free.
+// new version, like [Store.Replace]. An Owner without UserID deletes the entry, like
+// [Store.Delete], so that the account is free.
 func (v *Vault) ReplaceOwner(ctx context.Context, space, accountID string, old Version, o Owner) (Version, error) {
 	key, err := ownerKey(space, accountID)
 	if err != nil {

@@ -43,8 +43,7 @@ const (
 // the newest. [Vault] describes how to replace a secret.
 //
 // Reencrypt may run while requests do, on several replicas at once, and again. It leases
-// each entry before it writes it, so it disturbs no refresh. At the end it retries entries
-// that other callers leased or wrote, for up to a minute. Entries that do not open stay.
+// each entry before it writes it, so it disturbs no refresh. Entries that do not open stay.
 //
 // The error joins an [*UnknownKeyError] for each missing secret, up to 16, and the number
 // of busy entries. Unreadable entries are only counted. A failing store ends Reencrypt with

@@ -20,9 +20,8 @@
 // A statement is repeated only if the database did not execute it. Package database/sql
 // repeats a call after [driver.ErrBadConn], which a driver must not return if the database
 // may have executed the statement. The store repeats a statement that the database rolled
-// back: a serialization failure or deadlock in PostgreSQL, or a locked file in SQLite. So
-// no late copy of a Put brings a deleted token back, and the store need not remember ended
-// versions.
+// back: a serialization failure or deadlock in PostgreSQL, or a locked file in SQLite. So no
+// late copy of a Put brings a deleted token back, and the store remembers no ended versions.
 //
 // SQLite has one writer at a time, so the writers of a Store wait in a queue. If another
 // process has locked the file, the first writer retries for 10 seconds, or until ctx ends.
