@@ -335,19 +335,17 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // the error is [ErrAccountTaken], also with Config.Advanced.AllowAccountTransfer. After
 // an error, the former token is restored if the store answers. No token is revoked.
 //
-// This process uses the token at once. Another replica that has no working token of key uses
-// it at its next request. A replica with an older token uses the older token until X refuses
-// it or a refresh is due. If the older token does not expire, the limit is five minutes.
+// This process uses the token at once. Another replica uses it when it next reads the store,
+// see [client.Manager].
 func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
 	options := client.PutOptions{Own: k.cfg.OnSignIn != nil && !k.cfg.discards(), Imported: true}
 	_, err := k.clients.PutWithRollback(ctx, key, token, options)
 	return err
 }
 
-// ReencryptTokens seals every stored token with the first of Config.Secrets. Requests may run
-// meanwhile. It is the third of the four steps that replace a secret without signing users out,
-// see [tokenstore.Vault]. Wait ten minutes between steps 2 and 4, for pending sign-ins.
-// [tokenstore.Vault.Reencrypt] describes the results.
+// ReencryptTokens seals every stored token with the first of Config.Secrets, while requests run.
+// It is step 3 of replacing a secret, see [tokenstore.Vault] and [tokenstore.Vault.Reencrypt].
+// Wait ten minutes between steps 2 and 4, for pending sign-ins.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.vault.Reencrypt(ctx)
 }

@@ -26,9 +26,8 @@ import (
 // that finds a changed entry returns errChanged, and the loop begins again. Memory keeps what
 // was read only if this process has not changed the entry since, see slot.gen.
 //
-// After the provider's answer, the old refresh token is no longer valid. If the store is
-// unavailable then, requests use the new token, and the call continues until the token is
-// stored. No other call of this process asks the provider before.
+// If the store is unavailable after the provider's answer, requests use the new token, and the
+// call continues until the token is stored. No other call asks the provider before.
 
 const (
 	maxSpread   = 30 * time.Second       // of the times when tokens are refreshed

@@ -24,8 +24,7 @@ const (
 //
 //   - ClientID and ClientSecret are the app's OAuth 2.0 keys, not its API keys. An app with
 //     a secret is a "Web App, Automated App or Bot" at X, and one without is a "Native App"
-//     or "Single Page App". X accepts one way to authenticate from each type of app. Where
-//     the keys' shapes show that they are in the wrong place, NewX reports an error.
+//     or "Single Page App". X accepts one way to authenticate from each type of app.
 //   - CallbackURL must be registered with the app. X compares every character.
 //   - Scopes must include tweet.read and users.read. Default: these and
 //     offline.access, without which access ends after two hours. With users.email X returns
