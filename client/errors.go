@@ -17,7 +17,8 @@ var (
 	// ErrAccountTaken: another user has connected the account, see [PutOptions].
 	ErrAccountTaken = errors.New("client: the account is connected to another user")
 	// ErrNoUser: the request has no signed-in user.
-	ErrNoUser = errors.New("client: no user is signed in for this request (require a user before you call the API; in a test, give NewContext a client)")
+	ErrNoUser = errors.New("client: no user is signed in for this request " +
+		"(require a user before you call the API; in a test, give NewContext a client)")
 	// ErrForeignHost: the request was for a host that gets no credentials. It was not sent.
 	ErrForeignHost = errors.New("client: the URL is not on the provider's API")
 	// ErrNotRefreshable: the token has no refresh token for [Manager.Refresh]. It still works.
@@ -38,11 +39,12 @@ func unavailable(text string, why error) error {
 }
 
 var (
-	errMarked     = errors.New("the token was refused before")
-	errAnother    = errors.New("the stored token is of another account than its key")
-	errQuiet      = errors.New("the API refused the token soon after a refresh")
-	errNoSecret   = errors.New("the token has expired and has no refresh token")
-	errNoAccount  = errors.New("client: the key has no AccountID (use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
+	errMarked    = errors.New("the token was refused before")
+	errAnother   = errors.New("the stored token is of another account than its key")
+	errQuiet     = errors.New("the API refused the token soon after a refresh")
+	errNoSecret  = errors.New("the token has expired and has no refresh token")
+	errNoAccount = errors.New("client: the key has no AccountID " +
+		"(use user.Key() of the user who signed in, or a key that kit.Accounts lists)")
 	errSuperseded = errors.New("the entry was changed by a sign-in or a sign-out during the refresh")
 	errStore      = errors.New("token store") // the store fails during a refresh
 	errChanged    = errors.New("the entry has changed since it was read")
