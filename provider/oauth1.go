@@ -67,7 +67,8 @@ func newOAuth1(c *checker, cfg OAuth1Config) (Provider, error) {
 	c.credential("ConsumerKey", cfg.ConsumerKey, true)
 	c.credential("ConsumerSecret", cfg.ConsumerSecret, true)
 	if !canSign() {
-		c.fault("ConsumerKey", "cannot be used: OAuth 1.0a signs with HMAC-SHA1, which GODEBUG=fips140=only forbids: use OAuth 2.0, or GODEBUG=fips140=on")
+		c.fault("ConsumerKey", "cannot be used: OAuth 1.0a signs with HMAC-SHA1, which GODEBUG=fips140=only forbids: "+
+			"use OAuth 2.0, or GODEBUG=fips140=on")
 	}
 	if cfg.CallbackURL != "oob" {
 		c.address("CallbackURL", cfg.CallbackURL)
@@ -159,7 +160,8 @@ func (o *oauth1Provider) Finish(ctx context.Context, p Pending, callback url.Val
 // does not require that, so every token of another provider is refused.
 func (o *oauth1Provider) VerifyToken(ctx context.Context, t tokenstore.Token) (User, tokenstore.Token, error) {
 	if !o.x {
-		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp, "only X's tokens prove the application that they were issued to")
+		return User{}, tokenstore.Token{}, o.newError(ErrTokenRefused, "", verifyOp,
+			"only X's tokens prove the application that they were issued to")
 	}
 	t = tokenstore.Token{AccessToken: t.AccessToken, TokenSecret: t.TokenSecret, ObtainedAt: o.now()}
 	return o.ask(ctx, verifyOp, t, false)

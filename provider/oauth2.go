@@ -131,7 +131,8 @@ func (o *oauth2Provider) Begin(_ context.Context, opt Options) (string, Pending,
 	}
 	scopes = unique(append(slices.Clip(scopes), opt.MoreScopes...))
 	if slices.ContainsFunc(scopes, badScope) {
-		return "", Pending{}, o.newError(ErrRefused, ReasonScope, "authorize", "a scope has a blank, a comma or another character that no scope has")
+		return "", Pending{}, o.newError(ErrRefused, ReasonScope, "authorize",
+			"a scope has a blank, a comma or another character that no scope has")
 	}
 	if len(opt.Scopes)+len(opt.MoreScopes) > 0 {
 		page = o.pageFor(scopes)
@@ -176,7 +177,8 @@ func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Val
 // ExchangeCode implements [CodeExchanger] as Finish does. Without PKCE it refuses every code.
 func (o *oauth2Provider) ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (u User, t tokenstore.Token, err error) {
 	if code == "" || verifier == "" || redirectURI == "" || o.cfg.qq {
-		return u, t, o.misuse("token", "the code, the verifier or the redirect URI is missing, or the provider does not check verifiers (PKCE)")
+		return u, t, o.misuse("token", "the code, the verifier or the redirect URI is missing, "+
+			"or the provider does not check verifiers (PKCE)")
 	}
 	if t, err = o.exchange(ctx, code, verifier, redirectURI); err != nil {
 		return u, t, err

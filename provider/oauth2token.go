@@ -83,7 +83,8 @@ func (o *oauth2Provider) revokeOne(ctx context.Context, hint, token string) erro
 	if inBody && secret != "" {
 		form.Set("client_secret", secret)
 	}
-	r, _ := http.NewRequestWithContext(c.ctx, http.MethodPost, o.cfg.RevokeURL, strings.NewReader(form.Encode())) // a checked address
+	body := strings.NewReader(form.Encode())
+	r, _ := http.NewRequestWithContext(c.ctx, http.MethodPost, o.cfg.RevokeURL, body) // a checked address
 	r.Header.Set("Content-Type", formType)
 	if !inBody {
 		// RFC 6749, section 2.3.1 encodes both parts before it joins them.
