@@ -12,7 +12,8 @@ import (
 // ownerProvider is the Provider of the keys of owner entries.
 const ownerProvider = ".owner"
 
-var errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, and not the one of owners")
+var errRecordKey = errors.New("tokenstore: the key of a record has a Provider that begins with a dot, " +
+	"and not the one of owners")
 
 // GetRecord returns the record under key and its version. A record is a sealed entry of the
 // kit itself, such as the list of a user's sessions. Its key is reserved, see [Key].

@@ -114,7 +114,8 @@ func decodeToken(b []byte) (t Token, err error) {
 	}
 	if b[0] != tokenFormat {
 		// Not ErrUnreadable, since a newer program can read the token.
-		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)", b[0], tokenFormat)
+		return Token{}, fmt.Errorf("tokenstore: the token has format %d (update this program, which reads format %d)",
+			b[0], tokenFormat)
 	}
 	c := wire.Coder{B: b[1:], Reading: true}
 	if t.code(&c); !c.Done() {

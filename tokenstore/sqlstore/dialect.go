@@ -50,7 +50,8 @@ func (d Dialect) statements(prefix string) (map[string]string, error) {
 		prefix = "xsignin_"
 	}
 	if !validPrefix.MatchString(prefix) {
-		errs = append(errs, fmt.Errorf("sqlstore: invalid prefix %q (use up to 40 lower-case letters, digits and underscores)", prefix))
+		errs = append(errs, fmt.Errorf("sqlstore: invalid prefix %q "+
+			"(use up to 40 lower-case letters, digits and underscores)", prefix))
 	}
 	if errs != nil {
 		return nil, errors.Join(errs...)
