@@ -180,7 +180,8 @@ func (c *checks) checkStores(ctx context.Context) {
 func (c *checks) checkClock(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, _ := http.NewRequestWithContext(ctx, http.MethodHead, cmp.Or(c.X.APIURL, xplatform.APIURL), http.NoBody) // a checked address
+	api := cmp.Or(c.X.APIURL, xplatform.APIURL) // has been checked
+	req, _ := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
 	own := transport.New()
 	own.DisableKeepAlives = true
 	resp, err := cmp.Or[http.RoundTripper](c.X.Transport, own).RoundTrip(req)

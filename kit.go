@@ -90,7 +90,9 @@ func (k *Kit) build() error {
 	if err != nil {
 		return err
 	}
-	pending, err := session.NewPendingStore(session.PendingStoreConfig{Secrets: c.secrets, Secure: c.secure(), Name: cookie, Scopes: c.Scopes})
+	pending, err := session.NewPendingStore(session.PendingStoreConfig{
+		Secrets: c.secrets, Secure: c.secure(), Name: cookie, Scopes: c.Scopes,
+	})
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,8 @@ func (k *Kit) addHandlers(pending *session.PendingStore) (err error) {
 	} else {
 		k.gate, err = middleware.New(middleware.Config{
 			Sessions: k.sessions, Clients: k.clients, Pages: pages, Logger: c.Logger, PublicPath: public, Origin: c.origin(),
-			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath, AllowScopes: k.handlers.AllowScopes,
+			LoginPath: public + base + "/login", SignInPath: c.isSignInPath, LoginPathOf: k.handlers.LoginPath,
+			AllowScopes:  k.handlers.AllowScopes,
 			ProviderName: func(name string) string { return provider.DisplayName(k.providerNamed(name)) }, OnRedirect: k.onRedirect,
 		})
 		if err != nil {
@@ -189,7 +192,8 @@ func (k *Kit) noSessions() http.Handler {
 // needSessions panics if a method was called that cannot work without sessions.
 func (k *Kit) needSessions(method string) {
 	if k.sessions == nil {
-		panic("xsignin: Kit." + method + " was called, and Config.Session.Disabled is set: the application's own session knows the user")
+		panic("xsignin: Kit." + method + " was called, and Config.Session.Disabled is set: " +
+			"the application's own session knows the user")
 	}
 }
 

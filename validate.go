@@ -75,7 +75,8 @@ func (c Config) validateSession(refuse func(broken bool, field, problem string))
 		"means that the kit keeps no session: of the other fields of Config.Session, set only CookieName")
 	refuse(c.Success == nil, "Config.Success", "is missing: with Session.Disabled it starts the application's own session")
 	refuse(c.Pages.LoggedOut != nil, "Config.Pages.LoggedOut", "is set with Session.Disabled: the kit has no logout")
-	refuse(c.Advanced.KeepTokensOnLogout, "Config.Advanced.KeepTokensOnLogout", "is set with Session.Disabled: the kit has no logout")
+	refuse(c.Advanced.KeepTokensOnLogout, "Config.Advanced.KeepTokensOnLogout",
+		"is set with Session.Disabled: the kit has no logout")
 	refuse(c.Advanced.AllowAccountTransfer && c.TokenStore == nil, "Config.Advanced.AllowAccountTransfer",
 		"is set with Session.Disabled and without TokenStore: the kit does not know who has an account")
 }

@@ -65,8 +65,10 @@ func Providers[P interface {
 		name := p.Name()
 		_, taken := byName[name]
 		l.AddIf(name == "", field, "has no name")
-		l.AddIf(strings.HasPrefix(name, "."), field, "has the name %q: names that begin with a dot are reserved for entries that are not tokens", name)
-		l.AddIf(strings.Contains(name, ":"), field, "has the name %q: a colon separates the name from an account's id in stores", name)
+		l.AddIf(strings.HasPrefix(name, "."), field,
+			"has the name %q: names that begin with a dot are reserved for entries that are not tokens", name)
+		l.AddIf(strings.Contains(name, ":"), field,
+			"has the name %q: a colon separates the name from an account's id in stores", name)
 		l.AddIf(taken, field, "has the name %q of another provider: set another Name", name)
 		byName[name] = p
 	}
