@@ -33,8 +33,7 @@ type Config struct {
 	// holds only its user. A call to a store that takes contexts (an [scs.CtxStore]) ends
 	// after 5 seconds; any other store must limit its calls itself.
 	Store scs.Store
-	// Lifetime is how long a session lasts, used or not. Zero means 14 days; more than 100
-	// years count as 100.
+	// Lifetime is how long a session lasts, used or not. Zero means 14 days. The limit is 100 years.
 	Lifetime time.Duration
 	// IdleTimeout ends a session that has not been used for this long, or up to a sixteenth
 	// less: use is recorded with one store write in that time. Zero means no such limit. It
@@ -87,8 +86,7 @@ func (c FromSCSConfig) LogValue() slog.Value {
 // Manager knows who is signed in. [New] or [FromSCS] makes one. Goroutines may share it.
 //
 // A session does not say which Manager made it: any Manager over the same store takes its
-// cookie. So replicas share their users, and two applications must not share a store, a table
-// or a prefix of keys.
+// cookie. So replicas share their users. Applications must not share a store, table or prefix.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
@@ -202,8 +200,7 @@ func (p *keyProbe) Value(key any) any { p.key = key; return nil }
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
 
 // Get returns the user of the session that r's cookie names. ok is false without a user. Get
-// reads the store once, or not at all if scs cannot have made the cookie. An error means that
-// the store did not answer.
+// reads the store once, or not at all if scs cannot have made the cookie. An error is the store's.
 //
 // If a middleware has put the session into ctx, Get looks there, and sees a sign-in or
 // sign-out of the same request. Otherwise, with an idle timeout, Get records the use. Values

@@ -17,8 +17,7 @@ import (
 // The session gets a new id. Values that the application keeps in it stay, unless a user with
 // another ID was signed in. When SignIn returns, the record is stored, and the session is in
 // the list of the user's sessions. The browser's former session has ended; a failure to end it
-// is logged. The cookie is written here, or by the middleware that put the session
-// into r's context.
+// is logged. The cookie is written here, or by the middleware that has loaded the session.
 //
 // If r's context ends meanwhile, the sign-in is undone, and nothing is written to w. After an
 // error nothing of the sign-in remains.
