@@ -62,7 +62,7 @@ const (
 // A Manager holds the tokens of up to 100,000 accounts in memory. It reads a token from the
 // store again when the token expires or X refuses it, or after five minutes if the token
 // does not expire. While the store is unavailable, the token in memory stays in use. Changes
-// by other replicas are seen at the next read, or in calls whose documentation says so.
+// by other replicas are seen at the next read, or in calls that say so.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {

@@ -149,5 +149,5 @@ func bind(b, header []byte, place []string) []byte {
 // Format implements [fmt.Formatter] without printing keys.
 func (b Box) Format(f fmt.State, _ rune) { redact.Format(f, b) }
 
-// LogValue implements [slog.LogValuer] without logging keys.
+// LogValue implements [slog.LogValuer].
 func (b Box) LogValue() slog.Value { return redact.Value("seal.Box(%d secrets)", len(b.keys)) }

@@ -40,7 +40,7 @@ func Path(r *http.Request, base string) string {
 	return path.Clean(decode(escaped))
 }
 
-// WithQuery returns path with parameters, given as names and values. It leaves out empty values.
+// WithQuery returns path with parameters, names and values in turn, but no empty values.
 func WithQuery(path string, parameters ...string) string {
 	q := url.Values{}
 	for p := range slices.Chunk(parameters, 2) {
