@@ -118,7 +118,7 @@ type Store interface {
 	// Get returns the entry, or [ErrNotFound].
 	Get(ctx context.Context, key Key) (Entry, error)
 
-	// Put writes value in any case, ends any lease on the key and returns the new version.
+	// Put creates or overwrites the entry, ends any lease on the key and returns the new version.
 	Put(ctx context.Context, key Key, value []byte) (Version, error)
 
 	// Replace writes value if the entry has version v, ends any lease on the key and
@@ -137,8 +137,8 @@ type Store interface {
 
 	// Lease gives the caller the sole right to spend version v for d, at least a millisecond.
 	// It changes neither value nor version. While another lease on v runs, the error is a
-	// [*LeasedError]. If the entry has another version or was deleted, it is [ErrConflict]. A
-	// lease ends after d, when it is released, and with any write or delete.
+	// [*LeasedError]. If the entry has another version or was deleted, the error is
+	// [ErrConflict]. A lease ends after d, at its release, and with any write or delete.
 	//
 	// The store's clock times leases, so the clocks of replicas do not matter. A lease
 	// never has longer to run than its d. The store keeps d, and a lease with more time left

@@ -61,7 +61,7 @@ func (s *store) Migrate(ctx context.Context) error {
 	})
 }
 
-// upgrade runs the missing migrations in a transaction, which package sql cannot begin.
+// upgrade runs the missing migrations in a transaction that package sql cannot begin.
 func (s *store) upgrade(ctx context.Context, conn *sql.Conn) error {
 	run := func(statements ...string) error {
 		for _, statement := range statements {
