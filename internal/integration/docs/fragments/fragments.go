@@ -165,15 +165,3 @@ func Gologin(mux *http.ServeMux, public string, p provider.Provider, cookie golo
 	mux.Handle("/github/callback", github.StateHandler(cookie, github.CallbackHandler(config, success, nil)))
 	return err
 }
-
-// Logout is in own-session.md.
-func Logout(mux *http.ServeMux, kit *xsignin.Kit, endOwnSession http.HandlerFunc) {
-	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := kit.SignOut(w, r); err != nil { // the kit's session, and the tokens at X
-			http.Error(w, "You are still signed in. Try again in a moment.", http.StatusServiceUnavailable)
-			return
-		}
-		endOwnSession(w, r)
-		http.Redirect(w, r, "/", http.StatusSeeOther)
-	})))
-}
