@@ -13,6 +13,7 @@ import (
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{
+		"../README.md":        {"hello"},
 		"button.md":           {"button"},
 		"by-hand.md":          {"byhand", "byhandprovider"},
 		"csrf.md":             {"crossorigin", "csrf"},

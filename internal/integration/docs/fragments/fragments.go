@@ -36,7 +36,15 @@ type Row struct {
 	Banned bool
 }
 
-// LocalX is in README.md and adding-sign-in.md.
+// LocalXInReadme is in README.md, aligned as gofmt aligns it there.
+func LocalXInReadme() xsignin.Config {
+	return xsignin.Config{
+		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
+		X:            xsignin.XEndpoints{APIURL: os.Getenv("X_API_URL"), AuthorizeURL: os.Getenv("X_AUTHORIZE_URL")},
+	}
+}
+
+// LocalX is in adding-sign-in.md.
 func LocalX() xsignin.Config {
 	return xsignin.Config{
 		X: xsignin.XEndpoints{APIURL: os.Getenv("X_API_URL"), AuthorizeURL: os.Getenv("X_AUTHORIZE_URL")},
