@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gorilla/csrf"
 	"github.com/justinas/nosurf"
 
 	"github.com/xsignin/xsignin"
@@ -49,20 +50,41 @@ func TestEveryFormHasItsToken(t *testing.T) {
 // TestTheKitsPathsCanBeExempt checks the page's other way: the kit's forms then need no token,
 // and the application's still do.
 func TestTheKitsPathsCanBeExempt(t *testing.T) {
-	s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
-		kit, err := xsignin.New(cfg)
-		mux := http.NewServeMux()
-		mux.Handle("/auth/", kit)
-		mux.HandleFunc("POST /notes", add)
-		csrf := nosurf.New(mux)
-		csrf.ExemptGlob("/auth/*")
-		return csrf, err
-	})
-	b := s.Browser()
-	b.SignIn("/auth/login", xtest.DefaultUserID, "/photos")
-	b.Get("/auth/logout", http.StatusOK, "Sign out")
-	b.Post("/notes", nil, http.StatusBadRequest)
-	b.Post("/auth/logout", nil, http.StatusSeeOther)
+	for name, c := range map[string]struct {
+		wrap    func(http.Handler) http.Handler
+		refused int
+	}{
+		"nosurf": {func(next http.Handler) http.Handler {
+			csrf := nosurf.New(next)
+			csrf.ExemptGlob("/auth/*")
+			return csrf
+		}, http.StatusBadRequest},
+		"gorilla/csrf": {func(next http.Handler) http.Handler {
+			protected := csrf.Protect([]byte(strings.Repeat("s", 32)), csrf.Secure(false))(next)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r = csrf.PlaintextHTTPRequest(r)
+				if strings.HasPrefix(r.URL.Path, "/auth/") {
+					r = csrf.UnsafeSkipCheck(r)
+				}
+				protected.ServeHTTP(w, r)
+			})
+		}, http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := visit.Start(t, func(cfg xsignin.Config) (http.Handler, error) {
+				kit, err := xsignin.New(cfg)
+				mux := http.NewServeMux()
+				mux.Handle("/auth/", kit)
+				mux.HandleFunc("POST /notes", add)
+				return c.wrap(mux), err
+			})
+			b := s.Browser()
+			b.SignIn("/auth/login", xtest.DefaultUserID, "/photos")
+			b.Get("/auth/logout", http.StatusOK, "Sign out")
+			b.Post("/notes", nil, c.refused)
+			b.Post("/auth/logout", nil, http.StatusSeeOther)
+		})
+	}
 }
 
 // TestProgramsHaveNoForm: a request without a token reaches the kit, which answers 415 to a
