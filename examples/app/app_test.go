@@ -76,6 +76,10 @@ func TestWithoutCredentialsASimulatorRuns(t *testing.T) {
 	if timeline.url.Path != "/timeline" {
 		t.Errorf("ended on %s", timeline.url)
 	}
+	b.get("/tokens").click("Connect by OAuth 1.0a").press("Authorize app", nil).want(http.StatusOK, "OAuth 1.0a")
+	if me := b.get("/me").want(http.StatusOK, "Nora Lindqvist", "OAuth 1.0a"); !strings.Contains(me.body, `<img src="http`) {
+		t.Error("the second protocol has removed the picture")
+	}
 }
 
 func TestJourney(t *testing.T) {

@@ -26,6 +26,7 @@ func pages(t *testing.T) []string {
 // with the module that has the libraries. Its tests compare these pages with the programs there,
 // and run them.
 var elsewhere = map[string]string{
+	"docs/csrf.md":             "internal/integration",
 	"docs/from-flask.md":       "internal/integration",
 	"docs/from-gologin.md":     "internal/integration",
 	"docs/from-goth.md":        "internal/integration",
@@ -33,8 +34,10 @@ var elsewhere = map[string]string{
 	"docs/from-qq.md":          "internal/integration",
 	"docs/from-toolkit.md":     "internal/integration",
 	"docs/gologin-handlers.md": "internal/integration",
+	"docs/jwt.md":              "internal/integration",
 	"docs/moving-tokens.md":    "internal/integration",
 	"docs/other-sessions.md":   "internal/integration",
+	"docs/own-logout.md":       "internal/integration",
 	"docs/stores.md":           "internal/integration",
 }
 

@@ -13,8 +13,10 @@ import (
 func TestThePagesShowTheProgramsHere(t *testing.T) {
 	shown := map[string]bool{}
 	for page, dirs := range map[string][]string{
+		"../README.md":        {"hello"},
 		"button.md":           {"button"},
 		"by-hand.md":          {"byhand", "byhandprovider"},
+		"csrf.md":             {"crossorigin", "csrf"},
 		"from-flask.md":       {"flask"},
 		"from-gologin.md":     {"gologin/before", "gologin/after"},
 		"from-goth.md":        {"goth/before", "goth/after"},
@@ -22,9 +24,11 @@ func TestThePagesShowTheProgramsHere(t *testing.T) {
 		"from-qq.md":          {"qq"},
 		"from-toolkit.md":     {"toolkit"},
 		"gologin-handlers.md": {"gologin/kept"},
+		"jwt.md":              {"jwt"},
 		"moving-tokens.md":    {"tokens"},
 		"observability.md":    {"metrics"},
 		"other-sessions.md":   {"sessions/gorilla", "sessions/scs"},
+		"own-logout.md":       {"ownlogout", "strict"},
 		"own-session.md":      {"ownsession"},
 		"stores.md":           {"sqlite"},
 	} {

@@ -36,7 +36,15 @@ type Row struct {
 	Banned bool
 }
 
-// LocalX is in README.md and adding-sign-in.md.
+// LocalXInReadme is in README.md, aligned as gofmt aligns it there.
+func LocalXInReadme() xsignin.Config {
+	return xsignin.Config{
+		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
+		X:            xsignin.XEndpoints{APIURL: os.Getenv("X_API_URL"), AuthorizeURL: os.Getenv("X_AUTHORIZE_URL")},
+	}
+}
+
+// LocalX is in adding-sign-in.md.
 func LocalX() xsignin.Config {
 	return xsignin.Config{
 		X: xsignin.XEndpoints{APIURL: os.Getenv("X_API_URL"), AuthorizeURL: os.Getenv("X_AUTHORIZE_URL")},
@@ -164,16 +172,4 @@ func Gologin(mux *http.ServeMux, public string, p provider.Provider, cookie golo
 	mux.Handle("/github/login", github.StateHandler(cookie, github.LoginHandler(config, nil)))
 	mux.Handle("/github/callback", github.StateHandler(cookie, github.CallbackHandler(config, success, nil)))
 	return err
-}
-
-// Logout is in own-session.md.
-func Logout(mux *http.ServeMux, kit *xsignin.Kit, endOwnSession http.HandlerFunc) {
-	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := kit.SignOut(w, r); err != nil { // the kit's session, and the tokens at X
-			http.Error(w, "You are still signed in. Try again in a moment.", http.StatusServiceUnavailable)
-			return
-		}
-		endOwnSession(w, r)
-		http.Redirect(w, r, "/", http.StatusSeeOther)
-	})))
 }

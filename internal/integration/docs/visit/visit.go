@@ -97,6 +97,13 @@ func (b *Browser) Get(path string, status int, text string) {
 	b.want(resp, err, status, text)
 }
 
+// Text loads a page, and returns its text.
+func (b *Browser) Text(path string) string {
+	b.s.t.Helper()
+	resp, err := b.send(http.MethodGet, path, nil)
+	return b.want(resp, err, http.StatusOK, "")
+}
+
 // Redirect loads a page that redirects, and returns the target: a path, or an address of another
 // site. path may also be an address of this site.
 func (b *Browser) Redirect(path string) string {
@@ -162,7 +169,7 @@ func (b *Browser) Post(path string, form url.Values, status int) {
 	b.want(resp, err, status, "")
 }
 
-func (b *Browser) want(resp *http.Response, err error, status int, text string) {
+func (b *Browser) want(resp *http.Response, err error, status int, text string) string {
 	b.s.t.Helper()
 	if err != nil {
 		b.s.t.Fatal(err)
@@ -175,4 +182,5 @@ func (b *Browser) want(resp *http.Response, err error, status int, text string) 
 	if resp.StatusCode != status || !strings.Contains(string(body), text) {
 		b.s.t.Errorf("%s %s: status %d, %q; want %d, %q", resp.Request.Method, resp.Request.URL.Path, resp.StatusCode, body, status, text)
 	}
+	return string(body)
 }
