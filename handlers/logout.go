@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -153,7 +154,9 @@ func (c *call) signOut(everywhere bool) error {
 		err = h.cfg.Sessions.UserSessions().End(ctx, user.ID, nil)
 	}
 	if err == nil {
-		err = h.cfg.Sessions.SignOut(c.w, r)
+		shown := *r
+		shown.RequestURI = visitorpath.URI(r, h.cfg.PublicPath) // browsers see this path for cookies
+		err = h.cfg.Sessions.SignOut(c.w, &shown)
 	}
 	if err != nil {
 		return internal(err)

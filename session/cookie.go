@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,13 +15,14 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 )
 
 const (
 	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
 	maxToken    = 256 // of session ids of an application's manager, in any format
 	maxTokens   = 8   // how many cookies of a name are tried
-	maxCleared  = 4   // how many paths, and how many domains, one answer clears
+	maxCleared  = 8   // how many paths, and how many domains, one answer clears
 
 	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"
@@ -127,13 +127,15 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 	dropCookie(w.Header(), m.sm.Cookie.Name)
 	m.sm.WriteSessionCookie(r.Context(), w, "", time.Time{})
 	other := *m.sm
-	other.Cookie.Path = r.URL.Path
+	other.Cookie.Path, _, _ = strings.Cut(visitorpath.URI(r, ""), "?")
 	for i := 0; several && i < maxCleared && len(other.Cookie.Path) > 1; i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
-		other.Cookie.Path = path.Dir(other.Cookie.Path)
+		p := other.Cookie.Path // browsers distinguish /a/ from /a
+		other.Cookie.Path = p[:min(strings.LastIndexByte(p, '/')+1, len(p)-1)]
 	}
 	other.Cookie = m.sm.Cookie
-	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an IP address has no parent domains
+	// An IP address has no parent domains. For a name that is no domain, net/http would log a line.
+	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil && (&http.Cookie{Name: "a", Domain: host}).Valid() == nil {
 		other.Cookie.Domain = host
 	}
 	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
