@@ -33,7 +33,7 @@ const (
 )
 
 // needsSecure matches the names that browsers, which ignore case here, refuse without Secure.
-var needsSecure = regexp.MustCompile(`(?i)^(__(Host|Secure|Http)-)+`)
+var needsSecure = regexp.MustCompile(`(?i)^(__(Host-Http|Host|Secure|Http)-)+`)
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -48,6 +48,8 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
 	l.AddIf(needsSecure.MatchString(c.Name) && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.AddIf(!c.HttpOnly && strings.Contains(strings.ToLower(needsSecure.FindString(c.Name)), "http-"), field+"HttpOnly",
+		"is false, and browsers refuse a cookie with the name %q without HttpOnly: set it to true", c.Name)
 	l.AddIf(c.Partitioned && !secure, field+"Partitioned", "is true, which browsers refuse without Secure: set it to false")
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
