@@ -21,8 +21,7 @@ import (
 const (
 	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
 	maxToken    = 256 // of session ids of an application's manager, in any format
-	maxTokens   = 8   // how many cookies of a name are tried
-	maxCleared  = 8   // how many paths, and how many domains, one answer clears
+	maxTokens   = 8   // how many cookies of a name are tried, and paths and domains cleared
 
 	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"
@@ -130,7 +129,7 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 	m.sm.WriteSessionCookie(r.Context(), w, "", time.Time{})
 	other := *m.sm
 	other.Cookie.Path, _, _ = strings.Cut(visitorpath.URI(r, ""), "?")
-	for i := 0; several && i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+	for i := 0; several && i < maxTokens && len(other.Cookie.Path) > 1; i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		p := other.Cookie.Path // browsers distinguish /a/ from /a
 		other.Cookie.Path = p[:min(strings.LastIndexByte(p, '/')+1, len(p)-1)]
@@ -140,7 +139,7 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil && (&http.Cookie{Name: "a", Domain: host}).Valid() == nil {
 		other.Cookie.Domain = host
 	}
-	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+	for i := 0; several && i < maxTokens && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}
