@@ -27,8 +27,8 @@ import (
 // most) and deleted, unless Config.KeepTokensOnLogout. GET shows a small page with the
 // button. A POST that another site caused is refused ([http.CrossOriginProtection]).
 //
-// With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
-// Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
+// With a true value everywhere ([strconv.ParseBool], or on), in the form, the query or a JSON
+// object, Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
 // success answers each POST after which no user is signed in: of a form or a script, everywhere,
 // and without a session. It gets that request, whose context has no user, and [ReturnPath] is
@@ -116,7 +116,7 @@ func everywhere(r *http.Request) (bool, error) {
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, err
 	}
-	if value := r.FormValue("everywhere"); value != "" {
+	if value := strings.Replace(r.FormValue("everywhere"), "on", "1", 1); value != "" { // a checkbox sends on
 		return strconv.ParseBool(value)
 	}
 	var body struct{ Everywhere bool }
