@@ -132,7 +132,8 @@ func noCertificates() bool {
 
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
-	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
+	host, _, _ := strings.Cut(cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), ",")
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // further values are of further proxies
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
 	u := &url.URL{Scheme: c.public.Scheme, Host: host}
 	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)

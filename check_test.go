@@ -194,6 +194,16 @@ func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
 	if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
+	for _, tt := range []struct{ proto, host string }{
+		{"https", ""}, {"HTTPS", "site.example"}, {"https, http", "site.example"}, {"https,https", "SITE.example:443, 10.0.0.1:8080"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://site.example/", http.NoBody)
+		r.Header.Set("X-Forwarded-Proto", tt.proto)
+		r.Header.Set("X-Forwarded-Host", tt.host)
+		if found := s.Kit.Check(t.Context(), r); len(found) != 0 {
+			t.Errorf("%v: %v", tt, found)
+		}
+	}
 }
 
 // other is a provider that the kit knows nothing of.

@@ -151,7 +151,7 @@ type PagesConfig struct {
 	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
 	// LoggedOut answers every successful sign-out, such as with "You are signed out". The default
-	// is a redirect to return_to, and status 204 for scripts. See [handlers.Handlers.Logout].
+	// is a redirect to return_to, or 204 for scripts (HX-Redirect for htmx): [handlers.Handlers.Logout].
 	LoggedOut http.Handler
 }
 

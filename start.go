@@ -143,7 +143,7 @@ func (k *Kit) see(r *http.Request, path string) {
 func (k *Kit) seeScheme(r *http.Request) {
 	h, agent := r.Header, r.UserAgent()
 	browser := h.Get("Upgrade-Insecure-Requests") == "1" && (strings.Contains(agent, " Chrome/") || strings.Contains(agent, " Firefox/"))
-	if r.TLS != nil || strings.EqualFold(h.Get("X-Forwarded-Proto"), "https") || h.Get("Sec-Fetch-Mode") != "" {
+	if r.TLS != nil || strings.HasPrefix(strings.ToLower(h.Get("X-Forwarded-Proto")), "https") || h.Get("Sec-Fetch-Mode") != "" {
 		k.watch.byHTTP.ended.Store(true)
 	} else if k.cfg.secure() && browser && k.watch.byHTTP.add(1, 0) > 0 {
 		k.tell(r.Context(), finding("opened_by_http"), "public_url", k.cfg.PublicURL)

@@ -187,6 +187,7 @@ func TestAnHTTPSSiteThatIsOpenedByHTTPIsToldOnce(t *testing.T) {
 		"a proxy that says nothing":      {public, [][]string{of(chrome, "Sec-Fetch-Mode", "navigate")}, false},
 		"two proxies":                    {public, [][]string{of(chrome, "Sec-Fetch-Mode", "navigate", "X-Forwarded-Proto", "http")}, false},
 		"a proxy that says https":        {public, [][]string{of(chrome, "X-Forwarded-Proto", "HTTPS")}, false},
+		"several proxies":                {public, [][]string{of(chrome, "X-Forwarded-Proto", "https, http")}, false},
 		"a site that is used by both":    {public, [][]string{of(chrome, "Sec-Fetch-Mode", "navigate"), of(chrome)}, false},
 		"an old Safari, behind a proxy":  {public, [][]string{of(safari15)}, false},
 		"a robot":                        {public, [][]string{{"User-Agent", "curl/8"}, {"User-Agent", chrome}}, false},

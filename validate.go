@@ -142,7 +142,7 @@ var (
 func addressFault(u *url.URL) string {
 	host, trimmed := u.Hostname(), strings.TrimRight(u.Path, "/")
 	ip, err := netip.ParseAddr(host)
-	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
+	port, _ := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
 	case strings.ContainsFunc(host, func(r rune) bool { return r > '~' }):
 		return fmt.Sprintf("has the host %q: write the ASCII form of the host, which begins with xn--, because browsers and X compare that form", u.Host)
@@ -150,7 +150,7 @@ func addressFault(u *url.URL) string {
 		return fmt.Sprintf("has the address %q, which browsers write in another way: write %s", host, ip.WithZone("").Unmap())
 	case err != nil && (!nameShape.MatchString(host) || numberShape.MatchString(host)):
 		return fmt.Sprintf("has the host %q, which is neither a name nor an address that browsers keep as it is: write the name of the site", host)
-	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (portErr != nil || port == 0):
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (port == 0 || strconv.FormatUint(port, 10) != u.Port()):
 		return fmt.Sprintf("has the host %q, whose port is not valid: write a port from 1 to 65535, or leave it out", u.Host)
 	case !sitePath.MatchString(u.Path) || strings.Contains(strings.ToLower(u.RawPath), "%2f"),
 		trimmed != "" && path.Clean(trimmed) != trimmed:

@@ -25,6 +25,7 @@ import (
 
 	"github.com/xsignin/xsignin/client"
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/redact"
 	"github.com/xsignin/xsignin/page"
@@ -236,7 +237,8 @@ func (h *Handlers) handler(f func(c *call), methods ...string) http.Handler {
 // private keeps an answer out of caches, and its address, which may have a code, out of Referer.
 func private(w http.ResponseWriter) {
 	h, values := w.Header(), []string{"no-store", "no-referrer"}
-	h["Cache-Control"], h["Referrer-Policy"] = values[0:1:1], values[1:2:2]
+	answer.SetCacheControl(h, values[0:1:1]...)
+	h["Referrer-Policy"] = values[1:2:2]
 }
 
 // detached returns a context that ends after the time for one step, and not with ctx.

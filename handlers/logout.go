@@ -17,6 +17,7 @@ import (
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 )
@@ -26,13 +27,13 @@ import (
 // most) and deleted, unless Config.KeepTokensOnLogout. GET shows a small page with the
 // button. A POST that another site caused is refused ([http.CrossOriginProtection]).
 //
-// With a true value everywhere ([strconv.ParseBool]), in the form, the query or a JSON object,
-// Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
+// With a true value everywhere ([strconv.ParseBool], or on), in the form, the query or a JSON
+// object, Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
 // success answers each POST after which no user is signed in: of a form or a script, everywhere,
 // and without a session. It gets that request, whose context has no user, and [ReturnPath] is
-// the checked form value return_to. The headers that end the cookies are set. Nil means status
-// 204 for a request for JSON, and otherwise a redirect to the return path.
+// the checked form value return_to. The headers that end the cookies are set. Nil means
+// HX-Redirect for htmx, status 204 for a request for JSON, and otherwise a redirect to that path.
 // failure answers when a store failed; nil means the default page. The tokens are unchanged.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
@@ -68,6 +69,8 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 		case success != nil:
 			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: back}})
 			success.ServeHTTP(w, r.WithContext(ctx))
+		case requestkind.IsHTMX(r):
+			w.Header().Set("HX-Redirect", encode(back))
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
@@ -113,7 +116,7 @@ func everywhere(r *http.Request) (bool, error) {
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, err
 	}
-	if value := r.FormValue("everywhere"); value != "" {
+	if value := strings.Replace(r.FormValue("everywhere"), "on", "1", 1); value != "" { // a checkbox sends on
 		return strconv.ParseBool(value)
 	}
 	var body struct{ Everywhere bool }
@@ -151,7 +154,9 @@ func (c *call) signOut(everywhere bool) error {
 		err = h.cfg.Sessions.UserSessions().End(ctx, user.ID, nil)
 	}
 	if err == nil {
-		err = h.cfg.Sessions.SignOut(c.w, r)
+		shown := *r
+		shown.RequestURI = visitorpath.URI(r, h.cfg.PublicPath) // browsers see this path for cookies
+		err = h.cfg.Sessions.SignOut(c.w, &shown)
 	}
 	if err != nil {
 		return internal(err)

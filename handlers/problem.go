@@ -13,6 +13,7 @@ import (
 	"github.com/dghubble/gologin/v2"
 
 	"github.com/xsignin/xsignin/event"
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/troubleshooting"
 	"github.com/xsignin/xsignin/page"
@@ -90,7 +91,9 @@ func (c *call) report(err error, problemFor func(error) page.Problem) (page.Prob
 // answer answers by the failure handler or by the default page.
 func (c *call) answer(p page.Problem, failed error) {
 	if c.failure != nil {
-		c.failure.ServeHTTP(c.w, c.r.WithContext(gologin.WithError(c.r.Context(), failed)))
+		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it may have a cookie
+		c.failure.ServeHTTP(w, c.r.WithContext(gologin.WithError(c.r.Context(), failed)))
+		w.Begin()
 		return
 	}
 	if p.Kind == page.Denied {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -45,7 +46,7 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*http.Request
 	}
 	// After its end, w may belong to another request.
 	if found && r.Context().Err() == nil && len(w.Header()["Cache-Control"]) == 0 {
-		w.Header()["Cache-Control"] = []string{"private"}
+		answer.SetCacheControl(w.Header(), "private")
 	}
 	ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: m.cfg.Sessions, User: u, Clients: m.cfg.Clients})
 	return r.WithContext(ctx), nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
+	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/page"
@@ -47,7 +48,7 @@ func (m *Middleware) Require(w http.ResponseWriter, r *http.Request, scopes ...s
 	// One slice for both headers: two calls of Set would take the signed-in request to 6
 	// allocations, and the limit is 5 (internal/bench).
 	values := []string{"no-store", "Cookie"}
-	h["Cache-Control"] = values[0:1:1]
+	answer.SetCacheControl(h, values[0:1:1]...)
 	if _, ok := h["Vary"]; !ok {
 		h["Vary"] = values[1:2:2] // as the session would
 	}

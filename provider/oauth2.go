@@ -203,7 +203,7 @@ func (o *oauth2Provider) code(p Pending, callback url.Values) (string, error) {
 	case o.cfg.Issuer != "" && single(callback, "iss") != o.cfg.Issuer:
 		// RFC 9207, section 2.4: simple string comparison, in errors too.
 		description = "the callback's iss is missing or is not the configured Issuer"
-	case code != "" && !callback.Has("error"):
+	case code != "" && strings.Join(callback["error"], "") == "":
 		return code, nil
 	default:
 		v = decide(&call{op: "callback"}, &fault{codes: words{problem}}, rows("tokens by OAuth 2.0"))

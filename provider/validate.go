@@ -114,12 +114,12 @@ func (c *checker) address(field, value string) *url.URL {
 	return nil
 }
 
-// consent checks the consent page of OAuth 2.0 for parameters that every sign-in sets.
+// consent refuses parameters that the sign-in decides. Lax cookies do not come with form_post.
 func (c *checker) consent(value string) {
-	own := words{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"}
+	own := words{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "response_mode"}
 	page := c.address("AuthorizeURL", value)
 	if page != nil && slices.ContainsFunc(own, page.Query().Has) {
-		c.fault("AuthorizeURL", "has a parameter that every sign-in sets: leave out %s", strings.Join(own, ", "))
+		c.fault("AuthorizeURL", "has a parameter that the sign-in decides: leave out %s", strings.Join(own, ", "))
 	}
 }
 

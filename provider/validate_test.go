@@ -91,6 +91,7 @@ func TestConfigurationsAreChecked(t *testing.T) {
 		"a consent page by http elsewhere":   {func(c *provider.OAuth2Config) { c.AuthorizeURL = "http://a" }, "AuthorizeURL"},
 		"a consent page with a state":        {func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://a?state=1" }, "AuthorizeURL"},
 		"a code that means nothing":          {func(c *provider.OAuth2Config) { c.Codes = map[string]error{"odd": nil} }, "Codes"},
+		"a consent page that sends a form":   {func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://a?response_mode=form_post" }, "AuthorizeURL"},
 		"a consent page with a query":        {func(c *provider.OAuth2Config) { c.AuthorizeURL = "https://a?x=1" }, ""},
 		"a further host with a port":         {func(c *provider.OAuth2Config) { c.APIHosts = []string{"a.example:8443"} }, ""},
 		"a further host with a wild card":    {func(c *provider.OAuth2Config) { c.APIHosts = []string{"a", "*.example"} }, "APIHosts[1]"},

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,13 +15,13 @@ import (
 
 	"github.com/xsignin/xsignin/internal/configerr"
 	"github.com/xsignin/xsignin/internal/loopback"
+	"github.com/xsignin/xsignin/internal/visitorpath"
 )
 
 const (
 	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
 	maxToken    = 256 // of session ids of an application's manager, in any format
-	maxTokens   = 8   // how many cookies of a name are tried
-	maxCleared  = 4   // how many paths, and how many domains, one answer clears
+	maxTokens   = 8   // how many cookies of a name are tried, and paths and domains cleared
 
 	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"
@@ -33,7 +32,7 @@ const (
 )
 
 // needsSecure matches the names that browsers, which ignore case here, refuse without Secure.
-var needsSecure = regexp.MustCompile(`(?i)^(__(Host|Secure|Http)-)+`)
+var needsSecure = regexp.MustCompile(`(?i)^(__(Host-Http|Host|Secure|Http)-)+`)
 
 // checkCookie adds the settings with which no browser keeps the cookie, or sends it back.
 func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
@@ -48,6 +47,8 @@ func checkCookie(l *configerr.List, c scs.SessionCookie, cfg FromSCSConfig) {
 	l.AddIf((&http.Cookie{Name: c.Name}).Valid() != nil, field+"Name", "is %q, which cannot be the name of a cookie", c.Name)
 	l.AddIf(needsSecure.MatchString(c.Name) && (!secure || cfg.SecurePerRequest && public.Scheme == "http"), field+"Secure",
 		"is false, and browsers refuse a cookie with the name %q without Secure: set it to true", c.Name)
+	l.AddIf(!c.HttpOnly && strings.Contains(strings.ToLower(needsSecure.FindString(c.Name)), "http-"), field+"HttpOnly",
+		"is false, and browsers refuse a cookie with the name %q without HttpOnly: set it to true", c.Name)
 	l.AddIf(c.Partitioned && !secure, field+"Partitioned", "is true, which browsers refuse without Secure: set it to false")
 	l.AddIf(c.Domain != "" && (host || (&http.Cookie{Name: "a", Domain: c.Domain}).Valid() != nil), field+"Domain",
 		"is %q, which browsers refuse for the cookie %q: leave it empty", c.Domain, c.Name)
@@ -127,16 +128,18 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 	dropCookie(w.Header(), m.sm.Cookie.Name)
 	m.sm.WriteSessionCookie(r.Context(), w, "", time.Time{})
 	other := *m.sm
-	other.Cookie.Path = r.URL.Path
-	for i := 0; several && i < maxCleared && len(other.Cookie.Path) > 1; i++ {
+	other.Cookie.Path, _, _ = strings.Cut(visitorpath.URI(r, ""), "?")
+	for i := 0; several && i < maxTokens && len(other.Cookie.Path) > 1; i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
-		other.Cookie.Path = path.Dir(other.Cookie.Path)
+		p := other.Cookie.Path // browsers distinguish /a/ from /a
+		other.Cookie.Path = p[:min(strings.LastIndexByte(p, '/')+1, len(p)-1)]
 	}
 	other.Cookie = m.sm.Cookie
-	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil { // an IP address has no parent domains
+	// An IP address has no parent domains. For a name that is no domain, net/http would log a line.
+	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil && (&http.Cookie{Name: "a", Domain: host}).Valid() == nil {
 		other.Cookie.Domain = host
 	}
-	for i := 0; several && i < maxCleared && strings.Contains(other.Cookie.Domain, "."); i++ {
+	for i := 0; several && i < maxTokens && strings.Contains(other.Cookie.Domain, "."); i++ {
 		other.WriteSessionCookie(r.Context(), w, "", time.Time{})
 		_, other.Cookie.Domain, _ = strings.Cut(other.Cookie.Domain, ".")
 	}

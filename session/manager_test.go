@@ -242,6 +242,19 @@ func TestFromSCSRefusesWhatNoBrowserKeeps(t *testing.T) {
 		"__Http- without Secure": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
 			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__Http-a", false, ""
 		}, false},
+		"__Http- without HttpOnly": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.HttpOnly = "__http-a", false
+		}, false},
+		"__Host-Http- without HttpOnly": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.HttpOnly = "__Host-Http-a", false
+		}, false},
+		"__Host-Http- with a domain": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.Domain = "__Host-Http-a", "site.example"
+		}, false},
+		"__Host-Http-": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) { sm.Cookie.Name = "__Host-Http-a" }, true},
+		"__Host- for scripts": {func(sm *scs.SessionManager, _ *session.FromSCSConfig) {
+			sm.Cookie.Name, sm.Cookie.HttpOnly = "__Host-a", false
+		}, true},
 		"a name that only begins alike": {func(sm *scs.SessionManager, cfg *session.FromSCSConfig) {
 			sm.Cookie.Name, sm.Cookie.Secure, cfg.PublicURL = "__Hostess", false, ""
 		}, true},
@@ -309,6 +322,7 @@ func TestNamesOfCookiesThatBrowsersRefuse(t *testing.T) {
 		{"__Secure-app", false, true},
 		{"__SECURE-app", false, true},
 		{"__Http-app", false, true},
+		{"__Host-Http-app", false, true},
 		{"__Hostess", true, true},
 		{"a b", false, false},
 		{"a=b", false, false},

@@ -167,14 +167,14 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 				m.sm.ErrorFunc(w, r, errors.Join(err, undone))
 			}
 		}
+		own := answer.NewRequestWriter(ctx, w)
 		ctx, _, err := m.load(ctx, &sm, r)
 		if err != nil {
-			m.sm.ErrorFunc(w, r, err)
+			m.sm.ErrorFunc(own, r, err)
 			return
 		}
 		saved := false // also if next panics
 		defer func() { _ = commit.end(saved) }()
-		own := answer.NewRequestWriter(ctx, w)
 		sm.LoadAndSave(next).ServeHTTP(own, r.WithContext(ctx))
 		saved = own.Begun || ctx.Err() == nil
 	})
@@ -182,12 +182,16 @@ func (m *Manager) LoadAndSave(next http.Handler) http.Handler {
 
 // unavailable answers a request whose session could not be read or saved.
 func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	m.store.logger.ErrorContext(r.Context(), "session: the store failed", "err", err)
+	log := m.store.logger.ErrorContext
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		log = m.store.logger.DebugContext // the visitor has left
+	}
+	log(r.Context(), "session: the store failed", "err", err)
 	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag", "Last-Modified", "Location", "Refresh"} {
 		w.Header().Del(name)
 	}
 	w.Header().Set("Retry-After", "5")
-	w.Header().Set("Cache-Control", "no-store")
+	answer.SetCacheControl(w.Header(), "no-store")
 	http.Error(w, "Your session cannot be read or saved at the moment. Please try again.", http.StatusServiceUnavailable)
 }
 

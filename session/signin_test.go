@@ -94,7 +94,7 @@ func TestAPlantedSessionIDDoesNotGetTheSignIn(t *testing.T) {
 }
 
 func withPath(r *http.Request, path string) *http.Request {
-	r.URL.Path = path
+	r.URL.Path, r.RequestURI = path, path
 	return r
 }
 

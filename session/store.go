@@ -153,7 +153,7 @@ func (s *store) use(ctx context.Context, key string, rec record) (alive bool) {
 	if err == nil {
 		err = s.CommitCtx(with(ctx, reportEnded), key, b, rec.deadline)
 	}
-	if err != nil && !errors.Is(err, errEnded) {
+	if err != nil && !errors.Is(err, errEnded) && ctx.Err() == nil {
 		s.logger.WarnContext(ctx, "session: cannot record the use of a session", "err", err)
 	}
 	return !errors.Is(err, errEnded)

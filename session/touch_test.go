@@ -1,8 +1,12 @@
 package session_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -158,6 +162,37 @@ func TestAUseThatCannotBeRecordedSignsNobodyOut(t *testing.T) {
 		visit(t, m, wrap, token, "ann true")
 		if spy.count("commit") != 1 {
 			t.Error("it was not tried again")
+		}
+	})
+}
+
+// TestAVisitorWhoLeftIsNoWarning: the use of the session is not recorded, and nobody needs to know.
+func TestAVisitorWhoLeftIsNoWarning(t *testing.T) {
+	var log bytes.Buffer
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy, IdleTimeout: idle, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	synctest.Test(t, func(t *testing.T) {
+		token := signIn(t, m, "ann")
+		for _, leaves := range []bool{true, false} {
+			time.Sleep(idle / 2)
+			_, r := request(m, token)
+			ctx, leave := context.WithCancel(t.Context())
+			spy.reset(func(_ int, c call) error {
+				if c.op != "commit" {
+					return nil
+				}
+				if leaves {
+					leave()
+				}
+				return errStore
+			})
+			if u, ok, err := m.Get(ctx, r); !ok || u.ID != "ann" || err != nil || spy.count("commit") != 1 {
+				t.Errorf("leaves %t: %v, %t, %v, %d commits", leaves, u, ok, err, spy.count("commit"))
+			}
+			leave()
+			if warned := strings.Contains(log.String(), "cannot record the use"); warned == leaves {
+				t.Errorf("leaves %t: the log: %s", leaves, &log)
+			}
 		}
 	})
 }

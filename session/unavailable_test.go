@@ -28,6 +28,7 @@ func TestAStoreThatIsAwayGives503(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Header().Set("Location", "/welcome")
 			w.Header().Set("Cache-Control", "public")
+			w.Header().Set("Surrogate-Control", "max-age=600")
 			w.WriteHeader(http.StatusSeeOther)
 		}), func(_ int, c call) error {
 			if c.op == "commit" {
@@ -42,7 +43,7 @@ func TestAStoreThatIsAwayGives503(t *testing.T) {
 		res := w.Result()
 		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" ||
 			res.Header.Get("Location") != "" || res.Header.Get("Content-Encoding") != "" ||
-			res.Header.Get("Cache-Control") != "no-store" || len(res.Cookies()) != 0 {
+			res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Surrogate-Control") != "" || len(res.Cookies()) != 0 {
 			t.Errorf("%s: %s %v", name, res.Status, res.Header)
 		}
 		if body := w.Body.String(); strings.Contains(body, "welcome") || strings.Contains(body, errStore.Error()) {

@@ -471,9 +471,24 @@ func TestASignOutClearsEveryCookieOfTheName(t *testing.T) {
 			paths = append(paths, c.Path)
 		}
 	}
-	for _, path := range []string{"/", "/app", "/app/deep", "/app/deep/page"} {
+	for _, path := range []string{"/", "/app", "/app/", "/app/deep", "/app/deep/", "/app/deep/page"} {
 		if !slices.Contains(paths, path) {
 			t.Errorf("the cookie at %s is not cleared: %v", path, paths)
+		}
+	}
+	for host, domains := range map[string]int{
+		"www.site.example": 2, "www.site.example:8443": 2, "www.site.example.": 3, "localhost": 0, "127.0.0.1": 0, "[::1]:8080": 0,
+		"my_site.example": 0, "b\u00fccher.example": 0, "-a.example": 0, "": 0,
+	} {
+		w, r := request(m, "")
+		r.Host = host
+		r.Header.Set("Cookie", "xsignin="+stale+"; xsignin="+stale)
+		if err := m.SignOut(w, r); err != nil {
+			t.Error(err)
+		}
+		lines := w.Header()["Set-Cookie"]
+		if got := strings.Count(strings.Join(lines, "\n"), "Domain="); got != domains || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != len(lines) {
+			t.Errorf("%q: %d domains: %q", host, got, lines)
 		}
 	}
 }

@@ -536,6 +536,18 @@ func TestLogout(t *testing.T) {
 			t.Errorf("status %d", a.StatusCode)
 		}
 	})
+	t.Run("htmx loads the page", func(t *testing.T) {
+		for _, headers := range [][]string{
+			{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}, {"Origin", "http://127.0.0.1:8080"},
+			{"HX-Boosted", "true", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}, {"HX-Boosted", "true"},
+		} {
+			_, b := signedIn(t)
+			a := b.Send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye?x=1"}}, append(headers, "HX-Request", "true", "Accept", "*/*")...)
+			if a.StatusCode != http.StatusOK || a.Header.Get("HX-Redirect") != "/bye?x=1" || b.Who() != "" {
+				t.Errorf("%v: status %d to %q", headers, a.StatusCode, a.Header.Get("HX-Redirect"))
+			}
+		}
+	})
 	t.Run("nobody is told so", func(t *testing.T) {
 		a := newSite(t).browser().Get("/auth/logout")
 		if a.StatusCode != http.StatusOK || !strings.Contains(a.Text, "You are not signed in") || strings.Contains(a.Text, "<form") {

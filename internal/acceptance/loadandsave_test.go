@@ -107,7 +107,7 @@ func mayBeReused(h http.Header) bool {
 }
 
 // cacheHeaders are headers that shared caches obey before Cache-Control.
-var cacheHeaders = []string{"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Expires"}
+var cacheHeaders = []string{"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "Edge-Control", "X-Accel-Expires", "Expires"}
 
 // public is a handler that lets every cache store its response.
 func public(w http.ResponseWriter, _ *http.Request) {
@@ -195,7 +195,7 @@ func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
 	long := http.Header{
 		"Cache-Control": {"public, max-age=60", "s-maxage=600"}, "Cdn-Cache-Control": {"max-age=600"}, "Expires": {"Thu, 31 Dec 2099 00:00:00 GMT"},
 		"Surrogate-Control": {"max-age=600"}, "X-Accel-Expires": {"600"}, "Cloudflare-Cdn-Cache-Control": {"max-age=600"}, "Vary": {"Accept"},
-		"X-Dns-Prefetch-Control": {"off"},
+		"X-Dns-Prefetch-Control": {"off"}, "Edge-Control": {"!no-store, max-age=600"},
 	}
 	for name, begin := range map[string]func(w http.ResponseWriter){
 		"a status":            func(w http.ResponseWriter) { w.WriteHeader(http.StatusCreated) },
@@ -212,9 +212,14 @@ func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
 				maps.Copy(w.Header(), long)
 				begin(w)
 			})
+			c.Failure = c.Success
 		})
 		b := s.browser()
 		a := b.Get(b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID))
+		failed := b.Get(testkit.Edited(t, b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"))
+		if len(failed.Cookies()) == 0 || mayBeReused(failed.Header) {
+			t.Errorf("%s: a failure: %d cookies with %v", name, len(failed.Cookies()), failed.Header)
+		}
 		if len(a.Cookies()) == 0 || a.Header.Get("Cache-Control") != "no-store" || len(a.Header.Values("Cache-Control")) != 1 {
 			t.Errorf("%s: %d cookies with Cache-Control %q", name, len(a.Cookies()), a.Header.Values("Cache-Control"))
 		}
@@ -225,6 +230,45 @@ func TestNoHeaderOfASuccessHandlerMakesTheCookieCacheable(t *testing.T) {
 		}
 		if a.Header.Get("X-DNS-Prefetch-Control") != "off" {
 			t.Errorf("%s: a header of the handler is missing", name)
+		}
+	}
+}
+
+// TestNoHeaderOfAMiddlewareMakesAnAnswerCacheable: a middleware in front may set headers for all
+// answers, and shared caches obey some of them before the kit's Cache-Control.
+func TestNoHeaderOfAMiddlewareMakesAnAnswerCacheable(t *testing.T) {
+	for _, own := range []string{"", "public, max-age=600"} {
+		s := newSite(t, func(c *xsignin.Config) { c.Session.IdleTimeout = time.Hour })
+		b := s.browser()
+		s.Mux.Handle("/scopes", s.Kit.RequireScopes("tweet.write")(http.HandlerFunc(serveHello)))
+		b.Client.Transport = testkit.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for _, name := range cacheHeaders {
+				w.Header().Set(name, "max-age=600")
+			}
+			if own != "" {
+				w.Header().Set("Cache-Control", own)
+			}
+			s.Mux.ServeHTTP(w, r)
+		})}
+		see := func(a answer) answer {
+			if path := a.Request.URL.Path; mayBeReused(a.Header) && !(path == "/" && own != "") {
+				t.Errorf("%s: status %d, %v", path, a.StatusCode, a.Header)
+			}
+			return a
+		}
+		see(b.Get("/me"))
+		begun := see(b.Get("/auth/login"))
+		see(b.Get("/auth/callback?state=x"))
+		see(b.Get(b.Approve(begun.Redirect(), xtest.DefaultUserID)))
+		for _, path := range []string{"/me", "/", "/scopes", "/auth/session", "/auth/logout", "/auth/nothing", "/auth/login?cookie_test=1"} {
+			see(b.Get(path))
+		}
+		s.Sessions.SetFail(errors.New("away"))
+		see(b.Get("/me"))
+		see(b.Get("/auth/session"))
+		s.Sessions.SetFail(nil)
+		if see(b.Send(http.MethodPost, "/auth/logout", nil)); b.Who() != "" {
+			t.Error("still signed in")
 		}
 	}
 }

@@ -65,6 +65,9 @@ func TestTheHeadersOfAPageLetItsFormPass(t *testing.T) {
 		}
 		a := way.see(s, b)
 		form, policy := strings.Contains(a.Text, `<form method="post"`), a.Header.Get("Content-Security-Policy")
+		if !strings.Contains(a.Text, `<div class="row" data-turbo="false" data-hx-boost="false">`) {
+			t.Errorf("%s: Turbo and htmx may send the form, or follow the link, to another site: %s", way.kind, a.Text)
+		}
 		if want := map[bool]string{true: "same-origin", false: "no-referrer"}[form]; a.Header.Get("Referrer-Policy") != want {
 			t.Errorf("%s: Referrer-Policy %q, want %s", way.kind, a.Header.Get("Referrer-Policy"), want)
 		}
@@ -239,6 +242,10 @@ func TestCallbacksWithFaultsThatDoNotMatter(t *testing.T) {
 		{"state=%s&code=CODE&scope=a;b", in},
 		{"state=%s&code=CODE&%73cope=x&a[]=1&a[]=2", in},
 		{"state=%s&code=CODE&denied=", in},
+		{"state=%s&code=CODE&error=&error_description=", in},
+		{"error=&state=%s&code=CODE", in},
+		{"state=%s&code=CODE&error", in},
+		{"state=%s&code=CODE&error=&error=x", refused},
 		{"%73tate=%s&code=CODE", in},
 		{"state=%s&state=%s&code=CODE", refused},
 		{"state=%s&code=CODE&code=CODE", refused},

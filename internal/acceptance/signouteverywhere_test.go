@@ -103,6 +103,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		for target, form := range map[string]url.Values{
 			"/auth/logout":                 {"everywhere": {"1"}, "return_to": {"/bye"}},
 			"/auth/logout?everywhere=true": {"return_to": {"/bye"}},
+			"/auth/logout?a=checkbox":      {"everywhere": {"on"}, "return_to": {"/bye"}},
 		} {
 			s := newSite(t)
 			desk, phone := s.browser(), s.browser()
@@ -125,7 +126,7 @@ func TestSignOutEverywhereByTheButton(t *testing.T) {
 		}
 	})
 	t.Run("no is no, and what is unclear is refused", func(t *testing.T) {
-		for value, status := range map[string]int{"": 303, "0": 303, "false": 303, "yes please": 400, "2": 400} {
+		for value, status := range map[string]int{"": 303, "0": 303, "false": 303, "yes please": 400, "2": 400, "only": 400} {
 			s := newSite(t)
 			desk, phone := s.browser(), s.browser()
 			desk.SignIn("/auth/login", xtest.DefaultUserID)

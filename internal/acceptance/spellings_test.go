@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,7 +119,13 @@ func TestEveryLinkIsTheVisitors(t *testing.T) {
 			if a = b.Get(public+"/auth/session", "Accept", "application/json"); !strings.Contains(a.Text, `"login_url":"`+public+`/auth/login"`) || !strings.Contains(a.Text, `"logout_url":"`+public+`/auth/logout"`) {
 				t.Errorf("%s at %q: %s", front, base, a.Text)
 			}
-			a = b.Send(http.MethodPost, public+"/auth/logout", nil, "Origin", "https://site.example")
+			stale := "__Host-xsignin=" + strings.Repeat("A", 43) // at a longer path
+			a = b.Send(http.MethodPost, public+"/auth/logout", nil, "Origin", "https://site.example", "Cookie", stale)
+			for _, path := range []string{public, public + "/"} {
+				if cleared := func(c *http.Cookie) bool { return c.Path == path && c.MaxAge < 0 }; path != "" && !slices.ContainsFunc(a.Cookies(), cleared) {
+					t.Errorf("%s at %q: the session's cookie at %s stays: %q", front, base, path, a.Header["Set-Cookie"])
+				}
+			}
 			if check("the sign-out", a); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("%s at %q: sign-out: status %d", front, base, a.StatusCode)
 			}

@@ -47,6 +47,7 @@ func TestAStoreSaysInItsOwnWordsThatTheVisitorLeft(t *testing.T) {
 		for _, target := range []string{
 			"GET /me", "GET /", "GET /auth/session", "GET /auth/logout", "HEAD /auth/session",
 			"GET /auth/login?scope=tweet.write", "GET /auth/login/x-oauth1?scope=tweet.write",
+			"GET /me LoadAndSave", "GET / LoadAndSave", "GET /note LoadAndSave", "GET /auth/login?scope=tweet.write LoadAndSave",
 		} {
 			for _, leaves := range []bool{true, false} {
 				store := &leavingStore{}
@@ -56,6 +57,7 @@ func TestAStoreSaysInItsOwnWordsThatTheVisitorLeft(t *testing.T) {
 				s.Kit.RequireScopes("tweet.write")
 				b := s.browser()
 				b.SignIn("/auth/login", xtest.DefaultUserID)
+				target, around := strings.CutSuffix(target, " LoadAndSave")
 				method, path, _ := strings.Cut(target, " ")
 				ctx, leave := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(ctx, method, "http://127.0.0.1:8080"+path, http.NoBody)
@@ -66,12 +68,22 @@ func TestAStoreSaysInItsOwnWordsThatTheVisitorLeft(t *testing.T) {
 						leave()
 						w.mu.Lock()
 						defer w.mu.Unlock()
-						w.ended = path != "/" // behind LoadUser the application answers
+						w.ended = path != "/" || around // behind LoadUser the application answers
 					}
 					return words
 				}
-				store.read.Store(&read)
-				s.Mux.ServeHTTP(w, r)
+				s.Mux.HandleFunc("/note", func(_ http.ResponseWriter, r *http.Request) {
+					s.Kit.Sessions().SCS().Put(r.Context(), "note", "text")
+					store.read.Store(&read) // when the session is saved
+				})
+				if path != "/note" {
+					store.read.Store(&read)
+				}
+				var h http.Handler = s.Mux
+				if around {
+					h = s.Kit.Sessions().LoadAndSave(s.Mux)
+				}
+				h.ServeHTTP(w, r)
 				store.read.Store(nil)
 				leave()
 				failed := strings.Contains(s.Log.String(), "level=ERROR") || strings.Contains(s.Log.String(), "level=WARN")

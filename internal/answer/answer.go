@@ -34,8 +34,7 @@ func (w *Writer) WriteHeader(status int) {
 	// Informational responses come before the final response.
 	w.begun = w.begun || status >= 200 || status == http.StatusSwitchingProtocols
 	if w.NoStore {
-		dropCacheHeaders(w.Header())
-		w.Header().Set("Cache-Control", "no-store")
+		SetCacheControl(w.Header(), "no-store")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -96,15 +95,16 @@ func (w *RequestWriter) begin() error {
 	err := w.ctx.Err()
 	w.Begun = w.Begun || err == nil
 	// scs adds this value to an answer in which it sets or clears the session's cookie.
-	if slices.Contains(w.Header()["Cache-Control"], `no-cache="Set-Cookie"`) {
-		dropCacheHeaders(w.Header())
+	if values := w.Header()["Cache-Control"]; slices.Contains(values, `no-cache="Set-Cookie"`) {
+		SetCacheControl(w.Header(), values...)
 	}
 	return err
 }
 
-// dropCacheHeaders removes the headers that caches obey before Cache-Control (RFC 9213).
-func dropCacheHeaders(h http.Header) {
+// SetCacheControl sets Cache-Control. It removes the headers that caches obey first (RFC 9213).
+func SetCacheControl(h http.Header, values ...string) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" || name == "Expires"
+		return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" || name == "Expires"
 	})
+	h["Cache-Control"] = values
 }

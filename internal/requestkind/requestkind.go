@@ -55,7 +55,7 @@ func Of(r *http.Request) Kind {
 		return Script
 	case office(r):
 		return Office
-	case len(h.Values("Accept")) == 0 || accepts(r, "text/html") || accepts(r, "application/xhtml+xml"):
+	case h.Get("Accept") == "" || accepts(r, "text/html") || accepts(r, "application/xhtml+xml"):
 		return PageLoad
 	}
 	return Script
@@ -96,7 +96,7 @@ func isPrefetch(r *http.Request) bool {
 // and prefetches cannot finish a sign-in, and any site can cause them.
 func MaySignIn(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "navigate" || mode == "" && !isXHR(r)) && !framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
+	return (mode == "navigate" || mode == "" && !isXHR(r) && !office(r)) && !framed(r) && !IsHTMX(r) && !isPrefetch(r)
 }
 
 // ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a

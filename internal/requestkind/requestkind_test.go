@@ -71,6 +71,11 @@ func TestOf(t *testing.T) {
 		{"a page load behind a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"Word on a Mac", "GET", map[string]string{"User-Agent": "Microsoft Office/16.89 (Macintosh; Microsoft Word)", "Accept": "*/*"}, requestkind.Office, false},
 		{"Office that looks at a link", "HEAD", map[string]string{"User-Agent": "Microsoft Office Existence Discovery"}, requestkind.Office, false},
+		{"a browser inside an office program", "GET", map[string]string{"User-Agent": "Mozilla/5.0 AppleWebKit/605.1.15 Microsoft Office/16.89", "Sec-Fetch-Mode": "navigate", "Accept": browserAccept}, requestkind.PageLoad, false},
+		{"a client with an empty Accept header", "GET", map[string]string{"Accept": ""}, requestkind.PageLoad, false},
+		{"the script of a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "serviceworker", "Service-Worker": "script", "Accept": "*/*"}, requestkind.Script, true},
+		{"a beacon", "POST", map[string]string{"Sec-Fetch-Mode": "no-cors", "Content-Type": "text/plain;charset=UTF-8", "Accept": "*/*"}, requestkind.Script, true},
+		{"a form of Turbo", "POST", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"}, requestkind.Script, false},
 		{"XHTML in capitals", "GET", map[string]string{"Accept": "Application/XHTML+XML"}, requestkind.PageLoad, false},
 	}
 	for _, tt := range tests {
@@ -84,6 +89,9 @@ func TestOf(t *testing.T) {
 			}
 			if got := requestkind.JSON(r); got != tt.json {
 				t.Errorf("JSON = %t, want %t", got, tt.json)
+			}
+			if requestkind.Page(r) && !requestkind.MaySignIn(r) {
+				t.Error("the login refuses a page load that was sent there")
 			}
 		})
 	}
