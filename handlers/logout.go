@@ -116,7 +116,11 @@ func everywhere(r *http.Request) (bool, error) {
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, err
 	}
-	if value := strings.Replace(r.FormValue("everywhere"), "on", "1", 1); value != "" { // a checkbox sends on
+	switch value := r.FormValue("everywhere"); value {
+	case "":
+	case "on": // a checkbox
+		return true, nil
+	default:
 		return strconv.ParseBool(value)
 	}
 	var body struct{ Everywhere bool }
