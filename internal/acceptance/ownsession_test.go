@@ -114,8 +114,8 @@ func TestAnApplicationWithItsOwnSession(t *testing.T) {
 // the visitor is keeps no secrets.
 func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 	for _, p := range flows {
-		for _, panics := range []bool{false, true} {
-			t.Run(fmt.Sprint(p.name, ", panics ", panics), func(t *testing.T) {
+		for _, success := range []string{"answers", "panics", "is too late"} {
+			t.Run(p.name+", Success "+success, func(t *testing.T) {
 				var key xsignin.Key
 				s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
 					user, _ := xsignin.User(r.Context())
@@ -123,10 +123,14 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 					if status, err := callMe(xsignin.Client(r.Context())); status != http.StatusOK {
 						t.Errorf("in Success: status %d, %v", status, err)
 					}
-					if panics {
+					switch success {
+					case "panics":
 						panic(http.ErrAbortHandler)
+					case "is too late":
+						<-r.Context().Done()
+					default:
+						startOwn(w, r)
 					}
-					startOwn(w, r)
 				}), func(c *xsignin.Config) {
 					c.TokenStore = nil
 					c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
@@ -134,22 +138,25 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 						return nil
 					}
 				})
-				b := s.browser()
-				callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
-				func() {
-					defer func() { _ = recover() }()
-					b.Get(callback)
-				}()
-				accounts, err := s.Kit.Accounts(t.Context(), "user-1")
-				if key.UserID != "user-1" || err != nil || len(accounts) != 0 {
-					t.Errorf("tokens of %v: %v, %v", key, accounts, err)
-				}
-				if _, err := callMe(s.Kit.ClientFor(key)); !errors.Is(err, xsignin.ErrReauthRequired) {
-					t.Errorf("after Success: %v", err)
-				}
-				if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json"); n != 0 {
-					t.Errorf("%d revocations", n)
-				}
+				s.Bubble(func() {
+					b := s.browser()
+					b.Client.Transport = served{b.Client.Transport, time.Minute, true}
+					callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+					func() {
+						defer func() { _ = recover() }()
+						b.Get(callback)
+					}()
+					accounts, err := s.Kit.Accounts(context.Background(), "user-1")
+					if key.UserID != "user-1" || err != nil || len(accounts) != 0 {
+						t.Errorf("tokens of %v: %v, %v", key, accounts, err)
+					}
+					if _, err := callMe(s.Kit.ClientFor(key)); !errors.Is(err, xsignin.ErrReauthRequired) {
+						t.Errorf("after Success: %v", err)
+					}
+					if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json"); n != 0 {
+						t.Errorf("%d revocations", n)
+					}
+				})
 			})
 		}
 	}
