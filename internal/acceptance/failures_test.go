@@ -536,6 +536,16 @@ func TestLogout(t *testing.T) {
 			t.Errorf("status %d", a.StatusCode)
 		}
 	})
+	t.Run("htmx gets HX-Redirect", func(t *testing.T) {
+		for _, boosted := range []string{"true", "false"} {
+			_, b := signedIn(t)
+			a := b.Send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye"}}, "Accept", "*/*",
+				"HX-Request", "true", "HX-Boosted", boosted, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin")
+			if a.StatusCode != http.StatusNoContent || a.Header.Get("HX-Redirect") != "/bye" || b.Who() != "" {
+				t.Errorf("status %d to %q", a.StatusCode, a.Header.Get("HX-Redirect"))
+			}
+		}
+	})
 	t.Run("nobody is told so", func(t *testing.T) {
 		a := newSite(t).browser().Get("/auth/logout")
 		if a.StatusCode != http.StatusOK || !strings.Contains(a.Text, "You are not signed in") || strings.Contains(a.Text, "<form") {
