@@ -139,6 +139,17 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestARefusalAfterTheDeadlineIsAnError: the refusal writes nothing then, and echo would answer 200.
+func TestARefusalAfterTheDeadlineIsAnError(t *testing.T) {
+	s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
+		e.Use(middleware.ContextTimeout(-1)) // has ended
+		e.GET("/me", func(echo.Context) error { t.Error("the handler ran"); return nil }, xecho.RequireUser(kit.Middleware()))
+	})
+	if a := s.Browser().Get("/me"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s %s", a.Status, a.Text)
+	}
+}
+
 // TestErrorsOfHandlersReachTheErrorHandler: as without the middleware.
 func TestErrorsOfHandlersReachTheErrorHandler(t *testing.T) {
 	s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
