@@ -14,7 +14,7 @@
 // request ended before a refusal, as behind echo's ContextTimeout. Mount the kit on the Echo, or
 // on a group with the path of PublicURL. Add RequireUser to a group or to routes, and not by
 // [echo.Echo.Use]: it must not protect the kit. Programs that keep values in the session use
-// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)).
+// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), before a ContextTimeout.
 package xecho
 
 import (
