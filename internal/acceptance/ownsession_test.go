@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -193,6 +194,55 @@ func TestATokenThatIsNotKeptServesEachOfItsSignIns(t *testing.T) {
 	}
 	if accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(accounts) != 0 {
 		t.Errorf("tokens %v, %v", accounts, err)
+	}
+}
+
+// TestALinkToTheUserOfAnOwnSession as docs/own-session.md says: a value in the session of the
+// browser that asked for the link.
+func TestALinkToTheUserOfAnOwnSession(t *testing.T) {
+	keys := map[string]string{} // by user. The cookie names the user
+	s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) { handlers.RedirectAfterSignIn(w, r, "/") }), func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+			own, err := s.Request.Cookie(ownCookie)
+			if err == nil && keys[own.Value] != "" && s.ReturnTo == "/linked?key="+keys[own.Value] {
+				s.User.ID = own.Value
+				delete(keys, own.Value)
+			}
+			return nil
+		}
+	})
+	at, _ := url.Parse(s.Public)
+	as := func(user string) *browser {
+		b := s.browser()
+		b.Jar.SetCookies(at, []*http.Cookie{{Name: ownCookie, Value: user, Path: "/"}})
+		return b
+	}
+	link := func(user string) string {
+		keys[user] = rand.Text()
+		return s.Kit.LoginURL("x", "/linked?key="+keys[user])
+	}
+	ada, eve := as("ada"), as("eve")
+	adas, eves := link("ada"), link("eve")
+	stolen := eve.Approve(eve.Begin(eves), xtest.SecondUserID)
+	if a := ada.Get(stolen); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("another browser's callback: %s", a.Status)
+	}
+	for _, login := range []string{eves, s.Kit.LoginURL("x", "/linked?key="), s.Kit.LoginURL("x", "/linked")} {
+		ada.SignIn(login, xtest.DefaultUserID)
+	}
+	if ids := s.tokensOf("ada"); len(ids) != 0 {
+		t.Errorf("a stranger's link linked %v", ids)
+	}
+	if ids := s.tokensOf("eve"); len(ids) != 0 {
+		t.Errorf("a stranger's link gave eve %v", ids)
+	}
+	if err := s.Kit.DeleteUser(t.Context(), xtest.DefaultUserID); err != nil {
+		t.Fatal(err)
+	}
+	ada.SignIn(adas, xtest.DefaultUserID)
+	ada.SignIn(adas, xtest.SecondUserID) // the value was used
+	if ids := s.tokensOf("ada"); len(ids) != 1 {
+		t.Errorf("the tokens of ada are %v", ids)
 	}
 }
 
