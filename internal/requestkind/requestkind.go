@@ -47,6 +47,8 @@ func Of(r *http.Request) Kind {
 		return Boosted
 	case h.Get("Hx-Request") == "true":
 		return HTMX
+	case !reads && accepts(r, "text/vnd.turbo-stream.html"):
+		return Form // Turbo shows the answer in place of the page, if it is a page
 	case mode != "" || IsWebSocket(r) || isXHR(r):
 		return Script
 	case r.Method == http.MethodPost && accepts(r, "text/html"):
