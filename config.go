@@ -175,8 +175,8 @@ type Advanced struct {
 	// Timeout limits the calls to X of a login or callback, and then OnSignIn with the stores,
 	// by default to 10 seconds each. Undoing a failed sign-in takes up to 5 seconds
 	// more. A logout waits for X for at most 2 seconds, and for a store for at most 10. The
-	// timeouts of proxies must be longer than the sum. If the http.Server has a WriteTimeout,
-	// X gets at most two fifths of it.
+	// timeouts of proxies must be longer than the sum. If the http.Server has a WriteTimeout, or
+	// a middleware gives the request a deadline, X gets at most two fifths of that time.
 	Timeout time.Duration
 }
 

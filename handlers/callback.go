@@ -110,7 +110,7 @@ func (c *call) finish(p provider.Provider) {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
+		h.cfg.Logger.InfoContext(ctx, "xsignin: the request ended before the sign-in was finished", "provider", p.Name(), "err", ctx.Err())
 		return
 	}
 	if e.ended {
@@ -186,7 +186,7 @@ func (c *call) discard() {
 		return
 	}
 	delete(h.discards, key)
-	ctx, cancel := h.detached(c.r.Context())
+	ctx, cancel := h.detached(context.WithoutCancel(c.r.Context())) // the request may have ended
 	defer cancel()
 	if err := h.cfg.Clients.Discard(ctx, key); err != nil {
 		h.cfg.Logger.ErrorContext(ctx, "xsignin: a token that should not be kept may be stored", "provider", c.provider, "err", err)
@@ -381,7 +381,7 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 			return nil
 		}
 		// The rollback gets its own deadline: the session may have failed because ctx ended.
-		ctx, cancel := h.detached(ctx)
+		ctx, cancel := h.detached(context.WithoutCancel(ctx))
 		defer cancel()
 		err := stored.Rollback(ctx)
 		if c.admitted {
@@ -403,7 +403,8 @@ func (c *call) save(ctx context.Context, s SignIn, opt client.PutOptions) error 
 // commit ends the sessions and removes the tokens of former owners of the user's
 // account. A failure is logged, and the user's next sign-in tries again.
 func (h *Handlers) commit(parent context.Context, stored *client.Stored, user provider.User) {
-	ctx, cancel := h.detached(parent) // the request may have ended
+	parent = context.WithoutCancel(parent) // the request may have ended
+	ctx, cancel := h.detached(parent)
 	defer cancel()
 	users := h.userSessions()
 	for _, key := range stored.FormerOwners {

@@ -246,13 +246,18 @@ func (h *Handlers) detached(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
 }
 
-// stepTime is Config.Timeout, or less if the server has a short WriteTimeout. A sign-in that
-// cannot be answered is not saved. A callback has two steps, the provider and the stores.
+// stepTime is Config.Timeout, or less if the server has a short WriteTimeout or ctx ends soon. A
+// sign-in that cannot be answered is not saved. A callback has two steps, the provider and the
+// stores.
 func (h *Handlers) stepTime(ctx context.Context) time.Duration {
+	limit := h.cfg.Timeout
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
-		return min(h.cfg.Timeout, s.WriteTimeout*2/5)
+		limit = min(limit, s.WriteTimeout*2/5)
 	}
-	return h.cfg.Timeout
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)*2/5)
+	}
+	return limit
 }
 
 // tell sends the event e, which began at begun.

@@ -50,7 +50,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		// A Referer that names a page of the kit does not count.
 		lost := query.Get("return_to") != "" || err != nil || len(back) > visitorpath.MaxReturnTo
 		if lost && back != c.returnTo && c.returnTo == h.cfg.DefaultReturnTo {
-			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads to another site or to the sign-in itself",
+			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads outside of PublicURL or to the sign-in itself",
 				"provider", name, "bytes", len(back), "limit", visitorpath.MaxReturnTo)
 		}
 		var ok bool

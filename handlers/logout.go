@@ -32,8 +32,8 @@ import (
 //
 // success answers each POST after which no user is signed in: of a form or a script, everywhere,
 // and without a session. It gets that request, whose context has no user, and [ReturnPath] is
-// the checked form value return_to. The headers that end the cookies are set. Nil means
-// HX-Redirect for htmx, status 204 for a request for JSON, and otherwise a redirect to that path.
+// the checked form value return_to. The headers that end the cookies are set. Nil means status
+// 204 for a request for JSON, HX-Redirect for htmx, and otherwise a redirect to the return path.
 // failure answers when a store failed; nil means the default page. The tokens are unchanged.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
@@ -70,7 +70,8 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: back}})
 			success.ServeHTTP(w, r.WithContext(ctx))
 		case requestkind.IsHTMX(r):
-			w.Header().Set("HX-Redirect", encode(back))
+			w.Header().Set("HX-Redirect", encode(back)) // htmx would stay on the page
+			w.WriteHeader(http.StatusNoContent)
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:

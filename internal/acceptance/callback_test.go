@@ -200,11 +200,15 @@ func slowSite(t *testing.T, part string) (func(s *site, path string), *site) {
 
 // TestBehindATimeoutHandler checks that the visitor gets only the timeout's answer.
 func TestBehindATimeoutHandler(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, func(c *xsignin.Config) {
+		c.OnSignIn = func(context.Context, *xsignin.SignIn) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		}
+	})
 	s.Bubble(func() {
 		b := s.browser()
 		address := b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID)
-		s.X.Fail(xtest.Fault{Path: "/2/oauth2/token", Delay: 10 * time.Second, Times: 1})
 		r := httptest.NewRequest(http.MethodGet, address, http.NoBody)
 		for _, c := range b.Client.Jar.Cookies(r.URL) {
 			r.AddCookie(c)
@@ -236,10 +240,11 @@ func TestABareEscapeInADenialIsADenial(t *testing.T) {
 }
 
 // TestNothingIsSavedThatTheServerCannotAnswer: after its WriteTimeout an http.Server sends
-// nothing.
+// nothing, and the kit sends nothing after the deadline of a middleware.
 func TestNothingIsSavedThatTheServerCannotAnswer(t *testing.T) {
 	for _, p := range flows {
-		for _, step := range []string{p.first, p.last} {
+		for _, step := range []string{p.first, p.last, p.first + "!", p.last + "!"} {
+			step, deadline := strings.CutSuffix(step, "!")
 			for limit, inTime := range map[time.Duration]bool{0: true, 2 * time.Second: false, 5 * time.Second: false, 15 * time.Second: true} {
 				if step == "" {
 					continue // the login of OAuth 2.0 asks nobody
@@ -247,7 +252,7 @@ func TestNothingIsSavedThatTheServerCannotAnswer(t *testing.T) {
 				s := newSite(t)
 				s.Bubble(func() {
 					b := s.browser()
-					b.Client.Transport = served{b.Client.Transport, limit}
+					b.Client.Transport = served{b.Client.Transport, limit, deadline}
 					s.X.Fail(xtest.Fault{Path: step, Delay: 4 * time.Second, Times: 1})
 					began := time.Now()
 					a := b.Get(p.login)
@@ -255,14 +260,14 @@ func TestNothingIsSavedThatTheServerCannotAnswer(t *testing.T) {
 						a = b.Get(b.Approve(a.Redirect(), xtest.DefaultUserID))
 					}
 					if inTime != (a.StatusCode == http.StatusSeeOther) {
-						t.Errorf("%s, WriteTimeout %v: status %d", step, limit, a.StatusCode)
+						t.Errorf("%s, limit %v: status %d", step, limit, a.StatusCode)
 					}
 					if took := time.Since(began); !inTime && (took >= limit || !strings.Contains(a.Text, "<code>unavailable</code>")) {
-						t.Errorf("%s, WriteTimeout %v: an answer after %v: %s", step, limit, took, a.Text)
+						t.Errorf("%s, limit %v: an answer after %v: %s", step, limit, took, a.Text)
 					}
 					time.Sleep(time.Minute)
 					if n := s.SessionCount(); !inTime && (n != 0 || len(s.Tokens.Keys()) != 0) {
-						t.Errorf("%s, WriteTimeout %v: %d sessions, tokens %v", step, limit, n, s.Tokens.Keys())
+						t.Errorf("%s, limit %v: %d sessions, tokens %v", step, limit, n, s.Tokens.Keys())
 					}
 				})
 			}
@@ -270,13 +275,19 @@ func TestNothingIsSavedThatTheServerCannotAnswer(t *testing.T) {
 	}
 }
 
-// served gives requests the context of a server with a WriteTimeout.
+// served gives requests a deadline, or the context of a server with a WriteTimeout.
 type served struct {
 	http.RoundTripper
-	writeTimeout time.Duration
+	limit    time.Duration
+	deadline bool
 }
 
 func (s served) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx := context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: s.writeTimeout})
+	if s.deadline && s.limit > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), s.limit)
+		defer cancel()
+		return s.RoundTripper.RoundTrip(r.WithContext(ctx))
+	}
+	ctx := context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: s.limit})
 	return s.RoundTripper.RoundTrip(r.WithContext(ctx))
 }

@@ -543,7 +543,7 @@ func TestLogout(t *testing.T) {
 		} {
 			_, b := signedIn(t)
 			a := b.Send(http.MethodPost, "/auth/logout", url.Values{"return_to": {"/bye?x=1"}}, append(headers, "HX-Request", "true", "Accept", "*/*")...)
-			if a.StatusCode != http.StatusOK || a.Header.Get("HX-Redirect") != "/bye?x=1" || b.Who() != "" {
+			if a.StatusCode != http.StatusNoContent || a.Header.Get("HX-Redirect") != "/bye?x=1" || b.Who() != "" {
 				t.Errorf("%v: status %d to %q", headers, a.StatusCode, a.Header.Get("HX-Redirect"))
 			}
 		}

@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,8 +115,8 @@ func TestAnApplicationWithItsOwnSession(t *testing.T) {
 // the visitor is keeps no secrets.
 func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 	for _, p := range flows {
-		for _, panics := range []bool{false, true} {
-			t.Run(fmt.Sprint(p.name, ", panics ", panics), func(t *testing.T) {
+		for _, success := range []string{"answers", "panics", "is too late"} {
+			t.Run(p.name+", Success "+success, func(t *testing.T) {
 				var key xsignin.Key
 				s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) {
 					user, _ := xsignin.User(r.Context())
@@ -123,10 +124,14 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 					if status, err := callMe(xsignin.Client(r.Context())); status != http.StatusOK {
 						t.Errorf("in Success: status %d, %v", status, err)
 					}
-					if panics {
+					switch success {
+					case "panics":
 						panic(http.ErrAbortHandler)
+					case "is too late":
+						<-r.Context().Done()
+					default:
+						startOwn(w, r)
 					}
-					startOwn(w, r)
 				}), func(c *xsignin.Config) {
 					c.TokenStore = nil
 					c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
@@ -134,22 +139,25 @@ func TestWithoutATokenStoreTheTokenServesSuccessOnly(t *testing.T) {
 						return nil
 					}
 				})
-				b := s.browser()
-				callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
-				func() {
-					defer func() { _ = recover() }()
-					b.Get(callback)
-				}()
-				accounts, err := s.Kit.Accounts(t.Context(), "user-1")
-				if key.UserID != "user-1" || err != nil || len(accounts) != 0 {
-					t.Errorf("tokens of %v: %v, %v", key, accounts, err)
-				}
-				if _, err := callMe(s.Kit.ClientFor(key)); !errors.Is(err, xsignin.ErrReauthRequired) {
-					t.Errorf("after Success: %v", err)
-				}
-				if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json"); n != 0 {
-					t.Errorf("%d revocations", n)
-				}
+				s.Bubble(func() {
+					b := s.browser()
+					b.Client.Transport = served{b.Client.Transport, time.Minute, true}
+					callback := b.Approve(b.Begin(p.login), xtest.DefaultUserID)
+					func() {
+						defer func() { _ = recover() }()
+						b.Get(callback)
+					}()
+					accounts, err := s.Kit.Accounts(context.Background(), "user-1")
+					if key.UserID != "user-1" || err != nil || len(accounts) != 0 {
+						t.Errorf("tokens of %v: %v, %v", key, accounts, err)
+					}
+					if _, err := callMe(s.Kit.ClientFor(key)); !errors.Is(err, xsignin.ErrReauthRequired) {
+						t.Errorf("after Success: %v", err)
+					}
+					if n := s.X.Count(http.MethodPost, "/2/oauth2/revoke") + s.X.Count(http.MethodPost, "/1.1/oauth/invalidate_token.json"); n != 0 {
+						t.Errorf("%d revocations", n)
+					}
+				})
 			})
 		}
 	}
@@ -186,6 +194,55 @@ func TestATokenThatIsNotKeptServesEachOfItsSignIns(t *testing.T) {
 	}
 	if accounts, err := s.Kit.Accounts(t.Context(), xtest.DefaultUserID); err != nil || len(accounts) != 0 {
 		t.Errorf("tokens %v, %v", accounts, err)
+	}
+}
+
+// TestALinkToTheUserOfAnOwnSession as docs/own-session.md says: a value in the session of the
+// browser that asked for the link.
+func TestALinkToTheUserOfAnOwnSession(t *testing.T) {
+	keys := map[string]string{} // by user. The cookie names the user
+	s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) { handlers.RedirectAfterSignIn(w, r, "/") }), func(c *xsignin.Config) {
+		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
+			own, err := s.Request.Cookie(ownCookie)
+			if err == nil && keys[own.Value] != "" && s.ReturnTo == "/linked?key="+keys[own.Value] {
+				s.User.ID = own.Value
+				delete(keys, own.Value)
+			}
+			return nil
+		}
+	})
+	at, _ := url.Parse(s.Public)
+	as := func(user string) *browser {
+		b := s.browser()
+		b.Jar.SetCookies(at, []*http.Cookie{{Name: ownCookie, Value: user, Path: "/"}})
+		return b
+	}
+	link := func(user string) string {
+		keys[user] = rand.Text()
+		return s.Kit.LoginURL("x", "/linked?key="+keys[user])
+	}
+	ada, eve := as("ada"), as("eve")
+	adas, eves := link("ada"), link("eve")
+	stolen := eve.Approve(eve.Begin(eves), xtest.SecondUserID)
+	if a := ada.Get(stolen); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("another browser's callback: %s", a.Status)
+	}
+	for _, login := range []string{eves, s.Kit.LoginURL("x", "/linked?key="), s.Kit.LoginURL("x", "/linked")} {
+		ada.SignIn(login, xtest.DefaultUserID)
+	}
+	if ids := s.tokensOf("ada"); len(ids) != 0 {
+		t.Errorf("a stranger's link linked %v", ids)
+	}
+	if ids := s.tokensOf("eve"); len(ids) != 0 {
+		t.Errorf("a stranger's link gave eve %v", ids)
+	}
+	if err := s.Kit.DeleteUser(t.Context(), xtest.DefaultUserID); err != nil {
+		t.Fatal(err)
+	}
+	ada.SignIn(adas, xtest.DefaultUserID)
+	ada.SignIn(adas, xtest.SecondUserID) // the value was used
+	if ids := s.tokensOf("ada"); len(ids) != 1 {
+		t.Errorf("the tokens of ada are %v", ids)
 	}
 }
 

@@ -83,6 +83,34 @@ func TestSignOutEverywhere(t *testing.T) {
 	})
 }
 
+// TestAnOpenStreamLearnsOfASignOut as docs/guide.md shows, also behind LoadAndSave.
+func TestAnOpenStreamLearnsOfASignOut(t *testing.T) {
+	for _, values := range []bool{false, true} {
+		s := newSite(t)
+		var open [2]bool
+		s.Mux.Handle("/stream", s.Kit.RequireUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			for i := range open {
+				var err error
+				if _, open[i], err = s.Kit.Sessions().Get(context.Background(), r); err != nil {
+					t.Error(err)
+				}
+				if err := s.Kit.SignOutEverywhere(r.Context(), xtest.DefaultUserID); err != nil {
+					t.Error(err)
+				}
+			}
+		})))
+		b := s.browser()
+		if values {
+			b.Client.Transport = testkit.InProcess{Handler: s.Kit.Sessions().LoadAndSave(s.Mux)}
+		}
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		b.Get("/stream")
+		if open != [2]bool{true, false} {
+			t.Errorf("behind LoadAndSave %t: open before and after the sign-out: %v", values, open)
+		}
+	}
+}
+
 func TestSignOutEverywhereByTheButton(t *testing.T) {
 	t.Run("the page has two buttons", func(t *testing.T) {
 		s := newSite(t)

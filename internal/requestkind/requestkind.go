@@ -43,10 +43,10 @@ func Of(r *http.Request) Kind {
 	switch {
 	case mode == "navigate":
 		return navigation(r, reads)
-	case h.Get("Hx-Request") == "true" && reads && (h.Get("Hx-Boosted") == "true" || h.Get("Hx-History-Restore-Request") == "true"):
-		return Boosted
 	case h.Get("Hx-Request") == "true":
-		return HTMX
+		return htmx(h, reads)
+	case !reads && accepts(r, "text/vnd.turbo-stream.html"):
+		return Form // Turbo shows the answer in place of the page, if it is a page
 	case mode != "" || IsWebSocket(r) || isXHR(r):
 		return Script
 	case r.Method == http.MethodPost && accepts(r, "text/html"):
@@ -59,6 +59,13 @@ func Of(r *http.Request) Kind {
 		return PageLoad
 	}
 	return Script
+}
+
+func htmx(h http.Header, reads bool) Kind {
+	if reads && (h.Get("Hx-Boosted") == "true" || h.Get("Hx-History-Restore-Request") == "true") {
+		return Boosted
+	}
+	return HTMX
 }
 
 func navigation(r *http.Request, reads bool) Kind {

@@ -61,6 +61,7 @@ func TestOf(t *testing.T) {
 		{"htmx that restores a page of the history", "GET", map[string]string{"HX-Request": "true", "HX-History-Restore-Request": "true", "Accept": "*/*"}, requestkind.Boosted, false},
 		{"HX-Boosted without HX-Request", "GET", map[string]string{"HX-Boosted": "true", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"a visit of Turbo", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "text/html, application/xhtml+xml"}, requestkind.Script, false},
+		{"a form of Turbo", "POST", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"}, requestkind.Form, false},
 		{"a form of an old browser", "POST", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Accept": browserAccept}, requestkind.Form, false},
 		{"a form of Lynx", "POST", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html, text/plain, text/sgml, */*;q=0.01"}, requestkind.Form, false},
 		{"a script that posts in an old browser", "POST", map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/plain, */*"}, requestkind.Script, true},

@@ -10,10 +10,11 @@
 //		...
 //	}
 //
-// The middleware does not wrap echo's response, and never calls echo's error handler. Mount the
-// kit on the Echo, or on a group with the path of PublicURL. Add RequireUser to a group or to
-// routes, and not by [echo.Echo.Use]: it must not protect the kit. Programs that keep values in
-// the session use e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)).
+// The middleware does not wrap echo's response. It returns an error of its own only if the
+// request ended before a refusal, as behind echo's ContextTimeout. Mount the kit on the Echo, or
+// on a group with the path of PublicURL. Add RequireUser to a group or to routes, and not by
+// [echo.Echo.Use]: it must not protect the kit. Programs that keep values in the session use
+// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), before a ContextTimeout.
 package xecho
 
 import (
@@ -38,10 +39,15 @@ func LoadUser(m *middleware.Middleware) echo.MiddlewareFunc { return wrap(m.Load
 func wrap(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
+			ctx, passed := c.Request().Context(), false
 			mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				passed = true
 				c.SetRequest(r)
 				err = next(c)
 			})).ServeHTTP(c.Response(), c.Request())
+			if !passed && !c.Response().Committed {
+				err = ctx.Err() // a refusal writes nothing after the request has ended
+			}
 			return err
 		}
 	}

@@ -139,6 +139,31 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestARefusalAfterTheDeadlineIsAnError: the refusal writes nothing then, and echo would answer 200.
+func TestARefusalAfterTheDeadlineIsAnError(t *testing.T) {
+	s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
+		e.Use(middleware.ContextTimeout(-1)) // has ended
+		e.GET("/me", func(echo.Context) error { t.Error("the handler ran"); return nil }, xecho.RequireUser(kit.Middleware()))
+	})
+	if a := s.Browser().Get("/me"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s %s", a.Status, a.Text)
+	}
+}
+
+// TestContextTimeoutInsideLoadAndSave: with the other order the answer would be empty.
+func TestContextTimeoutInsideLoadAndSave(t *testing.T) {
+	s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {
+		e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave), middleware.ContextTimeout(-1)) // has ended
+		e.GET("/slow", func(c echo.Context) error {
+			kit.Sessions().SCS().Put(c.Request().Context(), "value", "any")
+			return c.Request().Context().Err()
+		})
+	})
+	if a := s.Browser().Get("/slow"); a.StatusCode != http.StatusServiceUnavailable || len(a.Cookies()) == 0 {
+		t.Errorf("%s, cookies %v", a.Status, a.Cookies())
+	}
+}
+
 // TestErrorsOfHandlersReachTheErrorHandler: as without the middleware.
 func TestErrorsOfHandlersReachTheErrorHandler(t *testing.T) {
 	s := adapter().Site(t, "", func(e *echo.Echo, kit *xsignin.Kit) {

@@ -41,7 +41,7 @@ func LoadUser(m *middleware.Middleware) gin.HandlerFunc { return wrap(m.LoadUser
 // wrap makes a handler of gin from a middleware that does not replace the response.
 func wrap(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		passed := false
+		ctx, passed := c.Request.Context(), false
 		mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			passed = true
 			c.Request = r
@@ -49,8 +49,10 @@ func wrap(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 		})).ServeHTTP(c.Writer, c.Request)
 		if !passed {
 			c.Abort()
-			// A redirect has no body, and gin allows changes until something is written.
-			c.Writer.WriteHeaderNow()
+			if ctx.Err() == nil { // otherwise c.Writer may belong to another request
+				// A redirect has no body, and gin allows changes until something is written.
+				c.Writer.WriteHeaderNow()
+			}
 		}
 	}
 }

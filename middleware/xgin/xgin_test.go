@@ -1,15 +1,19 @@
 package xgin_test
 
 import (
+	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
 	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/middleware/xgin"
+	"github.com/xsignin/xsignin/xtest"
 )
 
 func newEngine() *gin.Engine {
@@ -109,11 +113,18 @@ func TestConsentForMore(t *testing.T) { adapter().ConsentForMore(t) }
 // before sees the status and cannot change it.
 func TestARefusalEndsTheChain(t *testing.T) {
 	var seen []int
+	ended := false
 	s := adapter().Site(t, "", func(r *gin.Engine, kit *xsignin.Kit) {
 		r.Use(func(c *gin.Context) {
+			ctx, end := context.WithCancel(c.Request.Context())
+			defer end()
+			if ended {
+				end()
+			}
+			c.Request = c.Request.WithContext(ctx)
 			c.Next()
 			seen = append(seen, c.Writer.Status())
-			if !c.IsAborted() || !c.Writer.Written() {
+			if !c.IsAborted() || c.Writer.Written() == ended {
 				t.Errorf("%s: aborted %v, written %v", c.Request.URL.Path, c.IsAborted(), c.Writer.Written())
 			}
 			c.Status(http.StatusTeapot)
@@ -123,7 +134,31 @@ func TestARefusalEndsTheChain(t *testing.T) {
 	})
 	s.WantRefusals("/me")
 	s.WantRefusals("/nowhere")
-	if want := []int{303, 401, 303, 401}; !reflect.DeepEqual(seen, want) {
+	ended = true // nothing may be written then
+	s.Browser().Get("/me")
+	if want := []int{303, 401, 303, 401, 200}; !reflect.DeepEqual(seen, want) {
 		t.Errorf("the middleware before saw %v, want %v", seen, want)
+	}
+}
+
+// TestSuccessReachesTheContextOfGin mounts the kit by a handler that passes gin's context on.
+func TestSuccessReachesTheContextOfGin(t *testing.T) {
+	type key struct{}
+	s := adapter().Site(t, "", func(r *gin.Engine, kit *xsignin.Kit) {
+		r.Use(func(c *gin.Context) { c.Set("cookie", "own") })
+		r.Any("/auth/*path", func(c *gin.Context) {
+			ctx := context.WithValue(c.Request.Context(), key{}, c)
+			kit.ServeHTTP(c.Writer, c.Request.WithContext(ctx))
+		})
+	}, func(c *xsignin.Config) {
+		c.Success = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := r.Context().Value(key{}).(*gin.Context)
+			c.SetCookie(c.GetString("cookie"), "value", 60, "/", "", false, true)
+			handlers.RedirectAfterSignIn(w, r, "/me")
+		})
+	})
+	b := s.Browser()
+	if a := b.SignIn("/auth/login", xtest.DefaultUserID); a.Redirect() != "/me" || !slices.Contains(b.Cookies(), "own") {
+		t.Errorf("%s to %q, cookies %v", a.Status, a.Redirect(), b.Cookies())
 	}
 }
