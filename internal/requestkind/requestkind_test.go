@@ -76,7 +76,6 @@ func TestOf(t *testing.T) {
 		{"a client with an empty Accept header", "GET", map[string]string{"Accept": ""}, requestkind.PageLoad, false},
 		{"the script of a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "serviceworker", "Service-Worker": "script", "Accept": "*/*"}, requestkind.Script, true},
 		{"a beacon", "POST", map[string]string{"Sec-Fetch-Mode": "no-cors", "Content-Type": "text/plain;charset=UTF-8", "Accept": "*/*"}, requestkind.Script, true},
-		{"a form of Turbo", "POST", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"}, requestkind.Script, false},
 		{"XHTML in capitals", "GET", map[string]string{"Accept": "Application/XHTML+XML"}, requestkind.PageLoad, false},
 	}
 	for _, tt := range tests {
