@@ -63,7 +63,7 @@ func Of(r *http.Request) Kind {
 
 func navigation(r *http.Request, reads bool) Kind {
 	switch {
-	case reads && framed(r):
+	case reads && Framed(r):
 		return Frame
 	case reads:
 		return PageLoad
@@ -96,7 +96,7 @@ func isPrefetch(r *http.Request) bool {
 // and prefetches cannot finish a sign-in, and any site can cause them.
 func MaySignIn(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "navigate" || mode == "" && !isXHR(r)) && !framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
+	return (mode == "navigate" || mode == "" && !isXHR(r)) && !Framed(r) && !IsHTMX(r) && !isPrefetch(r) && !office(r)
 }
 
 // ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
@@ -128,9 +128,9 @@ func isXHR(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
 }
 
-// framed reports whether r fills a frame or another embedded element. Behind a service
+// Framed reports whether r fills a frame or another embedded element. Behind a service
 // worker, the destination of a page load is "empty".
-func framed(r *http.Request) bool {
+func Framed(r *http.Request) bool {
 	embedded := []string{"iframe", "frame", "fencedframe", "embed", "object"}
 	return slices.Contains(embedded, r.Header.Get("Sec-Fetch-Dest"))
 }
