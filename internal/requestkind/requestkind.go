@@ -151,7 +151,7 @@ func accepts(r *http.Request, mediaType string) bool {
 		for item := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(item, ";")
 			name = strings.ToLower(strings.TrimSpace(name))
-			if name == mediaType || mediaType[0] == '+' && strings.HasSuffix(name, mediaType) {
+			if name == mediaType || name == "text/*" && mediaType == "text/html" || mediaType[0] == '+' && strings.HasSuffix(name, mediaType) {
 				return !zeroQuality.MatchString(params)
 			}
 		}

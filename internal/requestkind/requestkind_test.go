@@ -71,6 +71,9 @@ func TestOf(t *testing.T) {
 		{"a page load behind a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": browserAccept}, requestkind.PageLoad, false},
 		{"Word on a Mac", "GET", map[string]string{"User-Agent": "Microsoft Office/16.89 (Macintosh; Microsoft Word)", "Accept": "*/*"}, requestkind.Office, false},
 		{"Office that looks at a link", "HEAD", map[string]string{"User-Agent": "Microsoft Office Existence Discovery"}, requestkind.Office, false},
+		{"a page load of Dillo", "GET", map[string]string{"Accept": "text/*,image/*,*/*;q=0.2"}, requestkind.PageLoad, false},
+		{"a form of Dillo", "POST", map[string]string{"Accept": "text/*,image/*,*/*;q=0.2"}, requestkind.Form, false},
+		{"texts that are not wanted", "GET", map[string]string{"Accept": "text/*;q=0, */*"}, requestkind.Script, false},
 		{"XHTML in capitals", "GET", map[string]string{"Accept": "Application/XHTML+XML"}, requestkind.PageLoad, false},
 	}
 	for _, tt := range tests {
