@@ -110,7 +110,7 @@ func (c *call) finish(p provider.Provider) {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		h.cfg.Logger.InfoContext(ctx, "xsignin: the visitor left before the sign-in was finished", "provider", p.Name())
+		h.cfg.Logger.InfoContext(ctx, "xsignin: the request ended before the sign-in was finished", "provider", p.Name(), "err", ctx.Err())
 		return
 	}
 	if e.ended {
