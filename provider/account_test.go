@@ -101,6 +101,7 @@ func TestEveryAnswerToTheIdentityCallHasOneMeaning(t *testing.T) {
 
 func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T) {
 	long := strings.Repeat("é", 200)
+	const wales = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
 	for name, c := range map[string]struct {
 		body string
 		want provider.User
@@ -119,6 +120,12 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 		"joiners at the ends":       {`{"data":{"id":"1","name":"\u200d \u200ca\u200d \u200c"}}`, provider.User{AccountID: "1", Name: "a"}},
 		"a name of joiners alone":   {`{"data":{"id":"1","name":"\u200c\u200d"}}`, provider.User{AccountID: "1"}},
 		"a name of joiners cut":     {`{"data":{"id":"1","name":"` + long[:196] + `c\u200db"}}`, provider.User{AccountID: "1", Name: long[:196] + "c"}},
+		"a name without ink":        {`{"data":{"id":"1","name":"\u3164 \u2800"}}`, provider.User{AccountID: "1"}},
+		"letters without ink":       {`{"data":{"id":"1","name":"\u3164김\u3164수\u115f"}}`, provider.User{AccountID: "1", Name: "김\u3164수"}},
+		"a new emoji":               {`{"data":{"id":"1","name":"Ada \ud83e\udee9"}}`, provider.User{AccountID: "1", Name: "Ada \U0001fae9"}},
+		"the flag of Wales":         {`{"data":{"id":"1","name":"Dai` + wales + `Jones"}}`, provider.User{AccountID: "1", Name: "Dai" + wales + "Jones"}},
+		"the flag of Wales cut":     {`{"data":{"id":"1","name":"` + long[:192] + wales + `"}}`, provider.User{AccountID: "1", Name: long[:192] + "\U0001f3f4"}},
+		"text in tags":              {`{"data":{"id":"1","name":"a` + wales[4:] + `b"}}`, provider.User{AccountID: "1", Name: "ab"}},
 		"a name turned around":      {`{"data":{"id":"1","name":"a\u202eb\u2066c"}}`, provider.User{AccountID: "1", Name: "a b c"}},
 		"joiners in other fields":   {`{"data":{"id":"1","username":"a\u200db"}}`, provider.User{AccountID: "1", Username: "a b"}},
 		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{AccountID: "1", Name: long[:200]}},
