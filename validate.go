@@ -198,7 +198,7 @@ func ParseSecrets(value string) ([]string, error) {
 }
 
 var (
-	placeholder = regexp.MustCompile(`^\$([{(].*|[A-Z_][A-Z0-9_]*)$|^<.*>$|^\{\{.*\}\}$`)
+	placeholder = regexp.MustCompile(`^\$([{(].*|[A-Z_][A-Z0-9_]*)$|^<.*>$|^\{\{.*\}\}$|^%\w+%$|://|^(vault|arn):|^(/[a-z0-9._-]+){2,}$`)
 	escape      = regexp.MustCompile(`\\[nrt]`)
 )
 
@@ -210,7 +210,7 @@ func secretProblem(s string) string {
 	case strings.ContainsAny(s, ",;|"):
 		return "has a comma, a semicolon or a bar in it (separate secrets by spaces)"
 	case placeholder.MatchString(s):
-		return "is the name of a variable or a placeholder, and not its value (`openssl rand -base64 32` makes a secret)"
+		return "is the name of a variable or a file, or a placeholder, and not its value (`openssl rand -base64 32` makes a secret)"
 	case escape.MatchString(s):
 		return "has a line break or a tab in it that is written with a backslash (separate secrets by spaces)"
 	case strings.ContainsAny(s, "\"'`"):

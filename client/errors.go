@@ -61,6 +61,7 @@ func cause(err error) string {
 		{errNoSecret, "no_refresh_token"},
 		{provider.ErrRateLimited, "rate_limited"},
 		{provider.ErrRefused, "app_refused"},
+		{provider.ErrAccountRefused, "account_refused"},
 		{errSuperseded, "superseded"},
 		{errStore, "store"},
 	} {

@@ -130,16 +130,21 @@ func TestSignInEndsWaiting(t *testing.T) {
 }
 
 func TestAppRefused(t *testing.T) {
-	bubble(t, func(w *world) {
-		w.signIn()
-		time.Sleep(3 * time.Hour)
-		w.x.set(func(s *service) { s.down = &provider.Error{Kind: provider.ErrRefused, Status: 401} })
-		w.wantErr(ErrUnavailable)
-		w.wantEvents("refresh_failed:app_refused")
-		if w.stored().NeedsReauth || !strings.Contains(w.logged(), "level=ERROR") {
-			w.Error("a refused application was taken for a refused token, or not logged as an error")
-		}
-	})
+	for _, c := range []struct {
+		kind        error
+		word, level string
+	}{{provider.ErrRefused, "app_refused", "level=ERROR"}, {provider.ErrAccountRefused, "account_refused", "level=WARN"}} {
+		bubble(t, func(w *world) {
+			w.signIn()
+			time.Sleep(3 * time.Hour)
+			w.x.set(func(s *service) { s.down = &provider.Error{Kind: c.kind, Status: 401} })
+			w.wantErr(ErrUnavailable)
+			w.wantEvents("refresh_failed:" + c.word)
+			if w.stored().NeedsReauth || !strings.Contains(w.logged(), c.level) {
+				w.Errorf("%s was taken for a refused token, or not logged with %s", c.word, c.level)
+			}
+		})
+	}
 }
 
 func TestSlowStoreAtLease(t *testing.T) {

@@ -9,7 +9,9 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/xsignin/xsignin/internal/transport"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 )
@@ -140,13 +142,15 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 	return t.send(s, fresh, again)
 }
 
-// refused returns an error if resp refuses the token for good. The whole body stays readable.
+// refused returns an error if resp refuses the token for good. The body stays readable.
 func (t *sender) refused(resp *http.Response) error {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	body := resp.Body
+	defer time.AfterFunc(transport.HeaderTimeout, func() { _ = body.Close() }).Stop() // it may never come
+	head, _ := io.ReadAll(io.LimitReader(body, 4<<10))
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(strings.NewReader(string(head)), resp.Body), resp.Body}
+	}{io.MultiReader(strings.NewReader(string(head)), body), body}
 	if !t.m.providers[t.key.Provider].RejectsToken(resp, head) {
 		return nil
 	}

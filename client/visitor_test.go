@@ -60,6 +60,23 @@ func TestASilentServerIsBounded(t *testing.T) {
 			t.Errorf("Get: %v after %v, want %v", err, took, transport.HeaderTimeout)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // a 401 whose body never comes
+		m := silentManager(t, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\n")
+		token := newService().signIn()
+		token.RefreshToken = ""
+		if err := m.Put(t.Context(), user, token); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		resp, err := m.Client(context.Background(), user).Get("https://api.test/2/users/me")
+		if took := time.Since(began); err != nil || resp.StatusCode != http.StatusUnauthorized || took != transport.HeaderTimeout {
+			t.Fatalf("Get: %v after %v, want %v", err, took, transport.HeaderTimeout)
+		}
+		if _, err := io.ReadAll(resp.Body); err == nil {
+			t.Error("the body was read to its end")
+		}
+		_ = resp.Body.Close()
+	})
 }
 
 func TestTheVisitorsContextEndsARequest(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"github.com/xsignin/xsignin/internal/requestkind"
 	"github.com/xsignin/xsignin/internal/scope"
 	"github.com/xsignin/xsignin/internal/troubleshooting"
-	"github.com/xsignin/xsignin/internal/visitorpath"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/session"
@@ -42,17 +41,7 @@ func (h *Handlers) Login(name string, failure http.Handler) http.Handler {
 		// A semicolon is a character like others (WHATWG URL). url.ParseQuery drops it.
 		query, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 		c.provider, c.failure = name, failure
-		back := h.ownPath(c.wayBack(query))
-		c.returnTo = h.local(back)
-		if len(c.returnTo) > visitorpath.MaxReturnTo { // encoding makes it longer
-			c.returnTo = h.cfg.DefaultReturnTo
-		}
-		// A Referer that names a page of the kit does not count.
-		lost := query.Get("return_to") != "" || err != nil || len(back) > visitorpath.MaxReturnTo
-		if lost && back != c.returnTo && c.returnTo == h.cfg.DefaultReturnTo {
-			h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads outside of PublicURL or to the sign-in itself",
-				"provider", name, "bytes", len(back), "limit", visitorpath.MaxReturnTo)
-		}
+		c.setReturnTo(c.wayBack(query), query.Get("return_to") != "" || err != nil)
 		var ok bool
 		c.wanted, ok = h.wanted(query["scope"])
 		switch {

@@ -31,9 +31,10 @@ import (
 // object, Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
 // success answers each POST after which no user is signed in: of a form or a script, everywhere,
-// and without a session. It gets that request, whose context has no user, and [ReturnPath] is
-// the checked form value return_to. The headers that end the cookies are set. Nil means status
-// 204 for a request for JSON, HX-Redirect for htmx, and otherwise a redirect to the return path.
+// and without a session. It gets that request, without a user in its context. [ReturnPath] is
+// the checked form value return_to, which the page has from its address. The headers that end
+// the cookies are set. Nil means status 204 for a request for JSON, HX-Redirect for htmx, and
+// otherwise a redirect.
 // failure answers when a store failed; nil means the default page. The tokens are unchanged.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
@@ -54,7 +55,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			c.problem("not_everywhere", logout)
 			return
 		}
-		back := h.local(r.PostFormValue("return_to"))
+		c.setReturnTo(r.PostFormValue("return_to"), r.PostFormValue("return_to") != "")
 		if err = c.signOut(everywhere); err != nil {
 			h.cfg.Logger.ErrorContext(r.Context(), "xsignin: sign-out failed", "err", err)
 		}
@@ -67,15 +68,15 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			}
 			failure.ServeHTTP(w, r.WithContext(gologin.WithError(r.Context(), err)))
 		case success != nil:
-			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: back}})
+			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo}})
 			success.ServeHTTP(w, r.WithContext(ctx))
 		case requestkind.IsHTMX(r):
-			w.Header().Set("HX-Redirect", encode(back)) // htmx would stay on the page
+			w.Header().Set("HX-Redirect", encode(c.returnTo)) // htmx would stay on the page
 			w.WriteHeader(http.StatusNoContent)
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			seeOther(w, back)
+			seeOther(w, c.returnTo)
 		}
 	}, http.MethodGet, http.MethodHead, http.MethodPost)
 }
@@ -99,6 +100,7 @@ func (c *call) askToSignOut(logout string) {
 	texts.RetryURL = logout
 	ask := texts.Page()
 	ask.Post, ask.Home = home != "", home
+	ask.Fields = []page.Field{{Name: "return_to", Value: c.r.URL.Query().Get("return_to")}}
 	if !c.ended() {
 		c.h.cfg.Pages.Show(c.w, c.r, ask)
 	}

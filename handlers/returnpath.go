@@ -77,6 +77,20 @@ func (c *call) wayBack(query url.Values) string {
 	return ""
 }
 
+// setReturnTo sets the path to return to. It logs that a requested path was dropped. A Referer
+// is not requested: it may name a page of the kit.
+func (c *call) setReturnTo(raw string, requested bool) {
+	raw, def := c.h.ownPath(raw), c.h.cfg.DefaultReturnTo
+	c.returnTo = c.h.local(raw)
+	if len(c.returnTo) > visitorpath.MaxReturnTo { // encoding makes it longer
+		c.returnTo = def
+	}
+	if (requested || len(raw) > visitorpath.MaxReturnTo) && raw != c.returnTo && c.returnTo == def {
+		c.h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: a return path was dropped: it is too long, cannot be read, or leads outside of PublicURL or to the sign-in itself",
+			"provider", c.provider, "bytes", len(raw), "limit", visitorpath.MaxReturnTo)
+	}
+}
+
 // local returns raw as a path to return to: below Config.PublicPath and not one of the
 // handlers' own. Anything else means Config.DefaultReturnTo.
 func (h *Handlers) local(raw string) string {

@@ -55,9 +55,7 @@ func (m *Middleware) problemAt(provider string, kind page.Kind) page.Problem {
 func (m *Middleware) refuse(r *http.Request, p page.Problem) *refusal {
 	f := &refusal{status: p.Status, header: http.Header{"Cache-Control": {"no-store"}}, problem: p, pages: m.cfg.Pages}
 	switch requestkind.Of(r) {
-	case requestkind.Frame:
-		f.target, f.person = "_top", true // any other page refuses frames
-	case requestkind.PageLoad, requestkind.Form, requestkind.Office:
+	case requestkind.PageLoad, requestkind.Frame, requestkind.Form, requestkind.Office:
 		f.person = true
 	}
 	return f

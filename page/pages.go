@@ -9,6 +9,7 @@ import (
 
 	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/configerr"
+	"github.com/xsignin/xsignin/internal/requestkind"
 )
 
 // Pages shows pages. The zero value shows the default pages in English.
@@ -46,7 +47,10 @@ func (s Pages) Validate(faults *configerr.List, prefix string) {
 func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
 	p.SiteName, p.Accent = s.SiteName, s.Accent
 	p = s.translated(r, p).withDefaults()
-	setHeaders(w.Header(), p)
+	if p.Target == "" && requestkind.Framed(r) {
+		p.Target = "_top" // the pages of providers refuse frames
+	}
+	setHeaders(w.Header(), r, p)
 	setRetryAfter(w.Header(), p.wait)
 	if s.Render == nil {
 		p.Render(w, r)
@@ -58,7 +62,7 @@ func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
 }
 
 // setHeaders sets the headers of every page.
-func setHeaders(h http.Header, p Page) {
+func setHeaders(h http.Header, r *http.Request, p Page) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -69,7 +73,7 @@ func setHeaders(h http.Header, p Page) {
 		// http.CrossOriginProtection refuses the form.
 		h.Set("Referrer-Policy", "same-origin")
 	}
-	if p.Target == "_top" {
+	if requestkind.Framed(r) {
 		h.Set("X-Frame-Options", "SAMEORIGIN")
 	}
 }

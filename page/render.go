@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/xsignin/xsignin/internal/requestkind"
 )
 
 //go:embed page.css
@@ -34,13 +36,13 @@ const follow = `location.replace(document.getElementById("follow").href)`
 
 // policy allows the page's own style, and the script that follows the link if p.Follow is set.
 // It allows forms to the page's own site, which may redirect to other sites by https.
-func policy(p Page, style string) string {
+func policy(p Page, style string, framed bool) string {
 	policy := "default-src 'none'; style-src " + hash(style)
 	if p.Follow {
 		policy += "; script-src " + hash(follow)
 	}
 	ancestors := "'none'"
-	if p.Target == "_top" {
+	if framed {
 		ancestors = "'self'"
 	}
 	action := "'self'"
@@ -151,9 +153,9 @@ func (p Page) Render(w http.ResponseWriter, r *http.Request) {
 	_ = layout().Execute(&b, data) // it writes strings into a buffer, which does not fail
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy(p, style))
+	h.Set("Content-Security-Policy", policy(p, style, requestkind.Framed(r)))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.Target != "_top" {
+	if !requestkind.Framed(r) {
 		h.Set("X-Frame-Options", "DENY")
 	}
 	w.WriteHeader(p.Status)

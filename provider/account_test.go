@@ -39,6 +39,14 @@ var meRefusals = []refusal{
 	{"an enrolment that is missing, at X's old address", 403, `{"reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`, provider.ErrRefused, provider.ReasonNotEnrolled, "client-forbidden"},
 	{"an enrolment that is missing, by its reason", 403, `{"reason":"client-not-enrolled","title":"Client Forbidden"}`, provider.ErrRefused, provider.ReasonNotEnrolled, ""},
 	{"permissions of the application", 403, `{"title":"Forbidden","type":"https://api.x.com/2/problems/oauth1-permissions"}`, provider.ErrRefused, provider.ReasonAccess, ""},
+	{"an account whose plan does not have the feature", 403, `{"title":"Forbidden","detail":"Your account is not permitted to access this feature.","type":"about:blank","status":403}`, provider.ErrRefused, provider.ReasonOther, ""},
+	{"an enrolment that is missing, in words alone", 403, `{"title":"Client Forbidden","detail":"You must use keys and tokens from an App that is attached to a Project."}`, provider.ErrRefused, provider.ReasonNotEnrolled, ""},
+	{"limited access, in words alone", 403, `{"errors":[{"message":"You currently have access to a subset of X API V2 endpoints"}]}`, provider.ErrRefused, provider.ReasonAccess, ""},
+	{"a suspended application, in words alone", 403, `{"errors":[{"message":"Invalid / suspended application"}]}`, provider.ErrRefused, provider.ReasonAccess, ""},
+	{"a user who has not enrolled, by the reason alone", 403, `{"reason":"user-not-enrolled","title":"Client Forbidden"}`, provider.ErrRefused, provider.ReasonAccess, ""},
+	{"a refusal without a word", 403, `{"status":403,"errors":[]}`, provider.ErrRefused, provider.ReasonOther, ""},
+	{"a scope missing, inside errors", 403, `{"errors":[{"title":"Forbidden","detail":"Forbidden","type":"about:blank"}]}`, provider.ErrRefused, provider.ReasonScope, ""},
+	{"a user whom X bills and who has not enrolled", 403, `{"reason":"user-not-enrolled","title":"Client Forbidden","type":"https://api.x.com/2/problems/client-forbidden"}`, provider.ErrRefused, provider.ReasonAccess, "client-forbidden"},
 	{"a refusal of the field for the address", 403, `{"title":"Forbidden","detail":"The app may not read confirmed_email."}`, provider.ErrRefused, provider.ReasonOther, ""},
 	{"a cap without a type", 429, `{"title":"UsageCapExceeded","period":"Monthly"}`, provider.ErrRefused, provider.ReasonUsageCap, ""},
 	{"a cap in its detail", 429, `{"detail":"Usage cap exceeded: Monthly product cap"}`, provider.ErrRefused, provider.ReasonUsageCap, ""},
@@ -101,6 +109,7 @@ func TestEveryAnswerToTheIdentityCallHasOneMeaning(t *testing.T) {
 
 func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T) {
 	long := strings.Repeat("é", 200)
+	const wales = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
 	for name, c := range map[string]struct {
 		body string
 		want provider.User
@@ -119,6 +128,12 @@ func TestAnAccountIsReadStrictlyWhereItMattersAndLenientlyElsewhere(t *testing.T
 		"joiners at the ends":       {`{"data":{"id":"1","name":"\u200d \u200ca\u200d \u200c"}}`, provider.User{AccountID: "1", Name: "a"}},
 		"a name of joiners alone":   {`{"data":{"id":"1","name":"\u200c\u200d"}}`, provider.User{AccountID: "1"}},
 		"a name of joiners cut":     {`{"data":{"id":"1","name":"` + long[:196] + `c\u200db"}}`, provider.User{AccountID: "1", Name: long[:196] + "c"}},
+		"a name without ink":        {`{"data":{"id":"1","name":"\u3164 \u2800"}}`, provider.User{AccountID: "1"}},
+		"letters without ink":       {`{"data":{"id":"1","name":"\u3164김\u3164수\u115f"}}`, provider.User{AccountID: "1", Name: "김\u3164수"}},
+		"a new emoji":               {`{"data":{"id":"1","name":"Ada \ud83e\udee9"}}`, provider.User{AccountID: "1", Name: "Ada \U0001fae9"}},
+		"the flag of Wales":         {`{"data":{"id":"1","name":"Dai` + wales + `Jones"}}`, provider.User{AccountID: "1", Name: "Dai" + wales + "Jones"}},
+		"the flag of Wales cut":     {`{"data":{"id":"1","name":"` + long[:192] + wales + `"}}`, provider.User{AccountID: "1", Name: long[:192] + "\U0001f3f4"}},
+		"text in tags":              {`{"data":{"id":"1","name":"a` + wales[4:] + `b"}}`, provider.User{AccountID: "1", Name: "ab"}},
 		"a name turned around":      {`{"data":{"id":"1","name":"a\u202eb\u2066c"}}`, provider.User{AccountID: "1", Name: "a b c"}},
 		"joiners in other fields":   {`{"data":{"id":"1","username":"a\u200db"}}`, provider.User{AccountID: "1", Username: "a b"}},
 		"a name that is a book":     {`{"data":{"id":"1","name":"` + long + `"}}`, provider.User{AccountID: "1", Name: long[:200]}},
@@ -169,6 +184,8 @@ func TestEveryAnswerToTheIdentityCallOfOAuth1HasOneMeaning(t *testing.T) {
 		{"a suspended user by the text alone", 403, `{"detail":"Your account has been suspended."}`, provider.ErrAccountRefused, "", ""},
 		{"a failure that passes", 403, `{"detail":"Authenticating with Unknown is forbidden for this endpoint."}`, provider.ErrUnavailable, "", ""},
 		{"a cap without a type", 429, `{"title":"UsageCapExceeded"}`, provider.ErrRefused, provider.ReasonUsageCap, ""},
+		{"other keys in words alone", 401, `{"errors":[{"message":"Could not authenticate you."}]}`, provider.ErrRefused, provider.ReasonCredentials, ""},
+		{"an account whose plan does not have the feature", 403, `{"detail":"Your account is not permitted to access this feature."}`, provider.ErrRefused, provider.ReasonAccess, ""},
 		{"other keys", 401, `{"errors":[{"code":32,"message":"Could not authenticate you."}]}`, provider.ErrRefused, provider.ReasonCredentials, "32"},
 		{"an outage", 503, page, provider.ErrUnavailable, "", ""},
 		{"a bad parameter", 400, `{"title":"Invalid Request"}`, provider.ErrRefused, provider.ReasonOther, ""},

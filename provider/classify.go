@@ -131,7 +131,7 @@ func (w *condition) UnmarshalText(name []byte) error {
 // saysForbidden reports whether the only text of f is "Forbidden", which X sends for a missing
 // scope.
 func saysForbidden(_ *call, f *fault) bool {
-	return f.code() == "" && f.reason == "" &&
+	return f.code() == "" && f.reason == "" && f.says("forbidden") &&
 		!slices.ContainsFunc(f.texts, func(t string) bool { return t != "" && !strings.EqualFold(t, "Forbidden") })
 }
 

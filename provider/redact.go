@@ -74,9 +74,9 @@ func codeText(code string, secrets []string) string {
 
 // oneLine replaces unprintable characters, except those to keep, and each run of white
 // space by one space.
-func oneLine(s string, keep ...rune) string {
+func oneLine(s string, keep ...func(rune) bool) string {
 	odd := func(r rune) bool {
-		return r == utf8.RuneError || !unicode.IsPrint(r) && !slices.Contains(keep, r)
+		return r == utf8.RuneError || !unicode.IsPrint(r) && !slices.ContainsFunc(keep, func(kept func(rune) bool) bool { return kept(r) })
 	}
 	if !strings.ContainsFunc(s, odd) && !strings.Contains(s, "  ") && strings.Trim(s, " ") == s {
 		return s

@@ -29,7 +29,7 @@ type User struct {
 	// Username is the handle without its "@". It can pass to another person: it is not a key.
 	Username string `json:"username"`
 	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
-	// and ZWJ (U+200C, U+200D).
+	// and ZWJ (U+200C, U+200D), and the tags of flags.
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
 	AvatarURL string `json:"avatar_url,omitempty"`
@@ -186,13 +186,20 @@ func (u User) Clean() (User, error) {
 	return c, nil
 }
 
-// displayName returns a name of at most 200 bytes on one line. It keeps ZWNJ and ZWJ, which
-// Persian and Indic names and joined emoji need. At an end they would change the text beside
-// the name on a page.
+// isNameMark reports whether r is ZWNJ or ZWJ, which Persian and Indic names and joined emoji
+// need, a new emoji, which Go's tables do not have yet, or a tag of a flag such as that of Wales.
+func isNameMark(r rune) bool {
+	return r == '\u200c' || r == '\u200d' || r >= 0x1f000 && r <= 0x1faff || r >= 0xe0061 && r <= 0xe007f
+}
+
+// flagTags matches a flag with tags, and tags without a flag, which would be hidden text.
+var flagTags = regexp.MustCompile("(\U0001f3f4[\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0061-\U000e007f]+")
+
+// displayName returns a name of at most 200 bytes on one line, without joiners at its ends.
 func displayName(s string) string {
-	const ends = "\u200c\u200d "
-	s = strings.Trim(oneLine(s, '\u200c', '\u200d'), ends)
-	return strings.Trim(clip(s, 200), ends)
+	const ends = "\u200c\u200d \u115f\u1160\u2800\u3164\uffa0" // the last five are letters without ink
+	s = strings.Trim(oneLine(s, isNameMark), ends)
+	return strings.Trim(flagTags.ReplaceAllString(clip(s, 200), "$1"), ends)
 }
 
 // avatarURL returns address, or "" if a page could not show it.

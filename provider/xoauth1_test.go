@@ -161,6 +161,9 @@ const desktop = `<hash><error>Desktop applications only support the oauth_callba
 var oauth1Anywhere = []refusal{
 	{"wrong keys", 401, code("32", "Could not authenticate you."), provider.ErrRefused, provider.ReasonCredentials, "32"},
 	{"wrong keys in old words", 401, "Failed to validate oauth signature and token", provider.ErrRefused, provider.ReasonCredentials, ""},
+	{"wrong keys in words alone", 401, `<hash><request>/oauth/request_token</request><error>Could not authenticate you</error></hash>`, provider.ErrRefused, provider.ReasonCredentials, ""},
+	{"a clock that is off, in words alone", 401, `{"errors":[{"message":"Timestamp out of bounds."}]}`, provider.ErrRefused, provider.ReasonClock, ""},
+	{"no header, in words alone", 400, "Bad Authentication data.", provider.ErrRefused, provider.ReasonCredentials, ""},
 	{"no header", 400, code("215", "Bad Authentication data."), provider.ErrRefused, provider.ReasonCredentials, "215"},
 	{"a clock that is off", 401, code("135", "Timestamp out of bounds."), provider.ErrRefused, provider.ReasonClock, "135"},
 	{"a suspended app", 403, code("416", "Invalid / suspended application"), provider.ErrRefused, provider.ReasonAccess, "416"},
@@ -190,6 +193,8 @@ func TestEveryAnswerToARequestTokenHasOneMeaning(t *testing.T) {
 		{"a callback that is not registered, in XML", 403, xmlError("415", "Callback URL not approved"), provider.ErrRefused, provider.ReasonCallback, "415"},
 		{"a callback that is not registered, in Latin XML", 403, strings.Replace(xmlError("415", "Callback URL not approved"), "UTF-8", "ISO-8859-1", 1), provider.ErrRefused, provider.ReasonCallback, "415"},
 		{"a callback that is not registered, in JSON", 403, code("415", "Callback URL not approved"), provider.ErrRefused, provider.ReasonCallback, "415"},
+		{"a callback that is not registered, in words alone", 403, "Callback URL not approved for this client application", provider.ErrRefused, provider.ReasonCallback, ""},
+		{"an unknown key in old words", 401, "Invalid / expired Token", provider.ErrRefused, provider.ReasonCredentials, ""},
 		{"no callback registered at all", 401, desktop, provider.ErrRefused, provider.ReasonCallback, ""},
 		{"oob that is not allowed", 403, code("417", "x"), provider.ErrRefused, provider.ReasonCallback, "417"},
 		{"an unknown key", 401, code("89", "Invalid or expired token."), provider.ErrRefused, provider.ReasonCredentials, "89"},
@@ -221,6 +226,8 @@ func TestEveryAnswerToAnAccessTokenHasOneMeaning(t *testing.T) {
 		{"no verifier", 401, `<hash><error>Required oauth_verifier parameter not provided</error></hash>`, provider.ErrExpired, "", ""},
 		{"a request token that is gone", 401, "Request token missing", provider.ErrExpired, "", ""},
 		{"a token that is gone", 401, code("89", "Invalid or expired token."), provider.ErrExpired, "", "89"},
+		{"a token that is gone, in old words", 401, "Invalid / expired Token", provider.ErrExpired, "", ""},
+		{"a token that is gone, in old XML", 401, `<?xml version="1.0" encoding="UTF-8"?><hash><error>Invalid / expired Token</error></hash>`, provider.ErrExpired, "", ""},
 		{"an account that is locked", 403, code("326", "To protect our users, this account is temporarily locked."), provider.ErrAccountRefused, "", "326"},
 		{"401 and nothing", 401, "", provider.ErrUnavailable, "", ""},
 		{"no token", 200, "oauth_token_secret=b&user_id=1", provider.ErrUnavailable, "", ""},
@@ -332,6 +339,10 @@ func TestOAuth1RevokeSignsWithTheTokenThatIsToDie(t *testing.T) {
 	s.reply("/1.1/oauth/invalidate_token.json", 401, code("89", "Invalid or expired token."))
 	if err := x.Revoke(ctx, token); err != nil {
 		t.Errorf("revoking a token that is gone: %v", err)
+	}
+	s.reply("/1.1/oauth/invalidate_token.json", 401, "Invalid / expired Token")
+	if err := x.Revoke(ctx, token); err != nil {
+		t.Errorf("revoking a token that is gone, in old words: %v", err)
 	}
 	s.reply("/1.1/oauth/invalidate_token.json", 200, page)
 	failed(t, x.Revoke(ctx, token), provider.ErrUnavailable)

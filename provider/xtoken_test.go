@@ -122,6 +122,9 @@ var anywhere = []refusal{
 	{"a page with status 502", 502, page, provider.ErrUnavailable, "", ""},
 	{"a request that took too long", 408, ``, provider.ErrUnavailable, "", ""},
 	{"a redirect", 307, ``, provider.ErrUnavailable, "", ""},
+	{"trouble at X with status 401", 401, "This feature is temporarily unavailable", provider.ErrUnavailable, "", ""},
+	{"a suspended user by the text alone", 403, `{"title":"Forbidden","detail":"User has been suspended.","type":"about:blank"}`, provider.ErrAccountRefused, "", ""},
+	{"a suspended developer account", 403, `{"title":"Forbidden","detail":"Your developer account has been suspended."}`, provider.ErrRefused, provider.ReasonAccess, ""},
 	{"plain text with status 403", 403, "error code: 1020", provider.ErrUnavailable, "", ""},
 	{"nothing with status 400", 400, "", provider.ErrUnavailable, "", ""},
 	{"a JSON array", 400, "[]", provider.ErrUnavailable, "", ""},
@@ -141,6 +144,8 @@ func TestEveryAnswerToARefreshHasOneMeaning(t *testing.T) {
 	for _, c := range append([]refusal{
 		{"X's word for a spent token", 400, spent, provider.ErrTokenRefused, "", "invalid_request"},
 		{"X's word inside errors", 400, `{"error":"invalid_request","errors":[{"message":"Value passed for the token was invalid."}]}`, provider.ErrTokenRefused, "", "invalid_request"},
+		{"X's word in X's other form", 400, `{"errors":[{"message":"Value passed for the token was invalid."}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`, provider.ErrTokenRefused, "", "invalid-request"},
+		{"another parameter in X's other form", 400, `{"errors":[{"message":"Value passed for the client id was invalid."}],"title":"Invalid Request","type":"https://api.x.com/2/problems/invalid-request"}`, provider.ErrRefused, provider.ReasonOther, "invalid-request"},
 		{"the RFC's word for a spent token", 400, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"the RFC's word with 401", 401, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},
 		{"the RFC's word with 403", 403, `{"error":"invalid_grant"}`, provider.ErrTokenRefused, "", "invalid_grant"},

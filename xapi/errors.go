@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +22,11 @@ type Error struct {
 	//   - rate_limited: try again at RetryAt
 	//   - unavailable: the server has a failure, or sent a page; try again later
 	//   - unauthorized: the token is not accepted, not even after a refresh
-	//   - forbidden: the token may lack a scope
+	//   - forbidden: the token may lack a scope; X says nothing else
 	//   - account_refused: X has suspended or locked the account, or restricts it
 	//   - read_only: the application may only read by OAuth 1.0a
-	//   - no_access: the application's plan or project does not include the call
+	//   - no_access: the application's plan or project does not include the call, or X has
+	//     suspended the application
 	//   - no_credits: the application's credits or its cap are used up
 	//   - duplicate: this was posted already
 	//   - not_found: X does not know it, or does not show it
@@ -125,20 +127,29 @@ var statusCauses = map[int]string{
 
 // cause classifies the error by its code and text, and then by its status.
 func (e *Error) cause(h http.Header, isJSON bool) string {
-	says := func(s string) bool { return strings.Contains(strings.ToLower(e.Detail), s) }
+	text := strings.ToLower(e.Detail)
+	says := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(s string) bool { return strings.Contains(text, s) })
+	}
 	known := causes[e.Code]
 	switch {
-	case e.Status >= 500, e.Status < 400 && !isJSON, known == "no_access" && says("with unknown"):
+	case e.Status >= 500, (e.Status < 400 || e.Status == 403) && !isJSON, known == "no_access" && says("with unknown"):
 		// X has sent the last one for good tokens, and accepted the same tokens minutes later.
 		return "unavailable"
 	case known != "":
 		return known
 	case says("duplicate content"):
 		return "duplicate"
-	case says("suspended"), says("account is not permitted"):
+	case says("usagecapexceeded", "usage cap exceeded", "creditsdepleted", "not have any credits", "spendcapreached", "spend cap"):
+		return "no_credits" // without a type
+	case says("developer account", "suspended application"):
+		return "no_access"
+	case says("suspended", "account is temporarily locked", "account is not permitted to perform"):
 		return "account_refused"
 	case e.Status == 403 && (h.Get("X-Ratelimit-Remaining") == "0" || h.Get("Retry-After") != ""):
 		return "rate_limited" // as GitHub says it
+	case e.Status == 403 && text != "" && text != "forbidden":
+		return "refused" // X says nothing else about a missing scope
 	}
 	return cmp.Or(statusCauses[e.Status], "refused")
 }

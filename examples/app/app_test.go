@@ -344,7 +344,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{xtest.RefuseNotEnrolled, 403, 403, "attached to a Project"},
 		// The timeline sends nothing of the visitor's.
 		{xtest.RefuseInvalid, 502, 400, "X did not accept this"},
-		{xtest.RefuseAtEdge, 403, 403, "X does not allow this"},
+		{xtest.RefuseAtEdge, 503, 503, "X is not available at the moment"},
 		{xtest.RefuseEdgeDown, 503, 503, "X is not available at the moment"},
 	} {
 		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
@@ -372,6 +372,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{`{"title":"SpendCapReached","detail":"The cap is reached.","type":"https://api.twitter.com/2/problems/credits"}`, 403, http.StatusBadGateway, []string{"has no credits left", "The cap is reached."}},
 		{`{"title":"Forbidden","detail":"User has been suspended","type":"https://api.twitter.com/2/problems/user-suspended"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "User has been suspended"}},
 		{`{"title":"Forbidden","detail":"Your account is not permitted to perform this action.","type":"about:blank"}`, 403, http.StatusForbidden, []string{"X does not let your account do this", "Your account is not permitted"}},
+		{`{"title":"Forbidden","detail":"You may reply only to people who mention you.","type":"about:blank"}`, 403, http.StatusBadRequest, []string{"X did not accept this", "You may reply only to people who mention you."}},
 		{`{"title":"Payload Too Large","detail":"Too much"}`, 413, http.StatusRequestEntityTooLarge, []string{"This is too large for X", "Too much"}},
 		{`{"title":"Too Many Requests","detail":"Slow \u202edown\u0007"}`, 429, http.StatusTooManyRequests, []string{"The rate limit of X is reached", "Slow down"}},
 		{`{"title":"Service Unavailable","detail":"Over capacity"}`, 503, http.StatusServiceUnavailable, []string{"X is not available at the moment", "Over capacity"}},

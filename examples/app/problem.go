@@ -113,7 +113,7 @@ func refusals() map[string]refusal {
 		"read_only": {http.StatusForbidden, "This application may only read",
 			"Its OAuth 1.0a permission at X is read-only. Sign in by OAuth 2.0 to post, or change the permission in X's console and sign in again."},
 		"no_access": {http.StatusForbidden, "X does not let this application do this",
-			"The application's plan at X does not include this call. Your account is fine."},
+			"The application's plan at X does not include this call, or X has suspended the application. Your account is fine."},
 		"forbidden": {http.StatusForbidden, "X does not allow this",
 			"Your sign-in may lack a permission (scope). Sign in again, and allow everything that X lists."},
 		"not_found": {http.StatusNotFound, "X did not find this",

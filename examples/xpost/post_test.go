@@ -34,7 +34,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%+v %+v", p, got)
 		}
 		l.run("text", "Hello").want(1, "posted already", "X says: ")
-		l.run("text", "-reply", "12345", "To nobody").want(1, "X does not allow this", "deleted or not visible")
+		l.run("text", "-reply", "12345", "To nobody").want(1, "X did not accept this", "deleted or not visible")
 	})
 }
 

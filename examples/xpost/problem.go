@@ -174,7 +174,7 @@ func explainRefusal(e *xapi.Error, login string) problem {
 	case "read_only":
 		p.Message = "the application may only read by OAuth 1.0a: change its permission at console.x.com and sign in again, or sign in by OAuth 2.0"
 	case "no_access":
-		p.Message = "the application's plan or project at X does not include this call: see console.x.com"
+		p.Message = "the application's plan or project at X does not include this call, or X has suspended the application: see console.x.com"
 	case "forbidden":
 		p.Message = "X does not allow this: the sign-in may lack a scope"
 	case "not_found":
@@ -182,7 +182,7 @@ func explainRefusal(e *xapi.Error, login string) problem {
 	case "too_large":
 		p.Message = "this is too large for X"
 	case "unavailable":
-		p.Message = fmt.Sprintf("X has an internal error (status %d): try again later", e.Status)
+		p.Message = fmt.Sprintf("X has an internal error, or a server in front of it refuses the call (status %d): try again later", e.Status)
 	default:
 		p.Message = fmt.Sprintf("X did not accept this (status %d)", e.Status)
 	}

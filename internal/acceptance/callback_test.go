@@ -219,6 +219,9 @@ func TestBehindATimeoutHandler(t *testing.T) {
 		if w.Code != http.StatusServiceUnavailable || w.Body.String() != "late" || len(w.Header()["Set-Cookie"]) != 0 {
 			t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
 		}
+		if !strings.Contains(s.Log.String(), context.DeadlineExceeded.Error()) {
+			t.Errorf("the log does not tell why the request ended: %s", s.Log)
+		}
 		if n := s.SessionCount(); n != 0 || len(s.Tokens.Keys()) != 0 {
 			t.Errorf("%d sessions, tokens %v", n, s.Tokens.Keys())
 		}

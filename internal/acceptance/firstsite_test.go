@@ -27,7 +27,7 @@ func TestALoginURLWithoutANameIsOfTheFirstProvider(t *testing.T) {
 }
 
 // TestTheKitBesideAHandlerForEveryPath: ServeMux panics for a GET of every path beside the kit at
-// every method, and docs/adding-sign-in.md shows two other ways.
+// every method, and docs/adding-sign-in.md shows three other ways.
 func TestTheKitBesideAHandlerForEveryPath(t *testing.T) {
 	s := newSite(t)
 	for name, tt := range map[string]struct {
@@ -38,6 +38,10 @@ func TestTheKitBesideAHandlerForEveryPath(t *testing.T) {
 		"every path":      {[]string{"/auth/"}, "GET /", true},
 		"the front alone": {[]string{"/auth/"}, "GET /{$}", false},
 		"two methods":     {[]string{"GET /auth/", "POST /auth/"}, "GET /", false},
+		"two segments":    {[]string{"GET /auth/", "POST /auth/"}, "GET /{owner}/{repo}", true},
+		"every path of the kit": {
+			[]string{"GET /auth/login", "GET /auth/callback", "GET /auth/logout", "POST /auth/logout", "GET /auth/session"}, "GET /{owner}/{repo}", false,
+		},
 	} {
 		mux := http.NewServeMux()
 		mux.HandleFunc(tt.front, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("front")) })

@@ -2,8 +2,10 @@ package acceptance_test
 
 import (
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -100,6 +102,25 @@ func TestASubmittedFormLeadsBackToItsPage(t *testing.T) {
 	}
 }
 
+// TestThePageOfTheSignOutKeepsTheWayBack: a link without a form names the way back, too.
+func TestThePageOfTheSignOutKeepsTheWayBack(t *testing.T) {
+	field := regexp.MustCompile(`<input type="hidden" name="return_to" value="([^"]*)">`)
+	for query, want := range map[string]string{
+		"": "/", "?return_to=": "/", "?return_to=/bye%3Fa%3D%22": "/bye?a=%22", "?return_to=//evil.example": "/", "?return_to=/auth/login": "/",
+	} {
+		s := newSite(t)
+		b := s.browser()
+		b.SignIn("/auth/login", xtest.DefaultUserID)
+		form := url.Values{"confirm": {"1"}}
+		if m := field.FindStringSubmatch(b.Get("/auth/logout" + query).Text); m != nil {
+			form.Set("return_to", html.UnescapeString(m[1]))
+		}
+		if a := b.Send(http.MethodPost, "/auth/logout", form); a.Redirect() != want || b.Who() != "" {
+			t.Errorf("%s: status %d to %q, want %q", query, a.StatusCode, a.Redirect(), want)
+		}
+	}
+}
+
 // TestLoggedOutAnswersEverySignOut: an application can say "You are signed out".
 func TestLoggedOutAnswersEverySignOut(t *testing.T) {
 	script := []string{"Accept", "application/json", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}
@@ -122,6 +143,8 @@ func TestLoggedOutAnswersEverySignOut(t *testing.T) {
 		"return_to as an address":         {form: url.Values{"return_to": {"http://127.0.0.1:8080/photos"}}, back: "/photos"},
 		"return_to at another site":       {form: url.Values{"return_to": {"//evil.example"}}, back: "/"},
 		"return_to of the kit":            {form: url.Values{"return_to": {"/auth/login"}}, back: "/"},
+		"return_to that is too long":      {form: url.Values{"return_to": {"/" + strings.Repeat("a", 1500)}}, back: "/"},
+		"return_to, too long if encoded":  {form: url.Values{"return_to": {"/" + strings.Repeat("\u044f", 400)}}, back: "/"},
 		"the page that asks":              {method: http.MethodGet},
 		"another site":                    {headers: []string{"Sec-Fetch-Site", "cross-site"}},
 		"a value that is not understood":  {form: url.Values{"everywhere": {"perhaps"}}},
@@ -157,6 +180,9 @@ func TestLoggedOutAnswersEverySignOut(t *testing.T) {
 			}
 			if in := b.Who() != ""; in != (tt.back == "") {
 				t.Errorf("a user is signed in: %t", in)
+			}
+			if logged := strings.Contains(s.Log.String(), "a return path was dropped"); logged != (tt.form.Has("return_to") && tt.back == "/") {
+				t.Errorf("logged %t: %s", logged, s.Log)
 			}
 		})
 	}

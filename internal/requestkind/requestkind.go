@@ -70,7 +70,7 @@ func htmx(h http.Header, reads bool) Kind {
 
 func navigation(r *http.Request, reads bool) Kind {
 	switch {
-	case reads && framed(r):
+	case reads && Framed(r):
 		return Frame
 	case reads:
 		return PageLoad
@@ -103,7 +103,7 @@ func isPrefetch(r *http.Request) bool {
 // and prefetches cannot finish a sign-in, and any site can cause them.
 func MaySignIn(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return (mode == "navigate" || mode == "" && !isXHR(r) && !office(r)) && !framed(r) && !IsHTMX(r) && !isPrefetch(r)
+	return (mode == "navigate" || mode == "" && !isXHR(r) && !office(r)) && !Framed(r) && !IsHTMX(r) && !isPrefetch(r)
 }
 
 // ShowsPages reports whether a browser that shows pages sent r. Unlike [Page] it needs a
@@ -135,9 +135,9 @@ func isXHR(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
 }
 
-// framed reports whether r fills a frame or another embedded element. Behind a service
+// Framed reports whether r fills a frame or another embedded element. Behind a service
 // worker, the destination of a page load is "empty".
-func framed(r *http.Request) bool {
+func Framed(r *http.Request) bool {
 	embedded := []string{"iframe", "frame", "fencedframe", "embed", "object"}
 	return slices.Contains(embedded, r.Header.Get("Sec-Fetch-Dest"))
 }
@@ -158,7 +158,7 @@ func accepts(r *http.Request, mediaType string) bool {
 		for item := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(item, ";")
 			name = strings.ToLower(strings.TrimSpace(name))
-			if name == mediaType || mediaType[0] == '+' && strings.HasSuffix(name, mediaType) {
+			if name == mediaType || name == "text/*" && mediaType == "text/html" || mediaType[0] == '+' && strings.HasSuffix(name, mediaType) {
 				return !zeroQuality.MatchString(params)
 			}
 		}

@@ -76,6 +76,9 @@ func TestOf(t *testing.T) {
 		{"a client with an empty Accept header", "GET", map[string]string{"Accept": ""}, requestkind.PageLoad, false},
 		{"the script of a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "serviceworker", "Service-Worker": "script", "Accept": "*/*"}, requestkind.Script, true},
 		{"a beacon", "POST", map[string]string{"Sec-Fetch-Mode": "no-cors", "Content-Type": "text/plain;charset=UTF-8", "Accept": "*/*"}, requestkind.Script, true},
+		{"a page load of Dillo", "GET", map[string]string{"Accept": "text/*,image/*,*/*;q=0.2"}, requestkind.PageLoad, false},
+		{"a form of Dillo", "POST", map[string]string{"Accept": "text/*,image/*,*/*;q=0.2"}, requestkind.Form, false},
+		{"texts that are not wanted", "GET", map[string]string{"Accept": "text/*;q=0, */*"}, requestkind.Script, false},
 		{"XHTML in capitals", "GET", map[string]string{"Accept": "Application/XHTML+XML"}, requestkind.PageLoad, false},
 	}
 	for _, tt := range tests {

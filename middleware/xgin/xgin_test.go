@@ -72,6 +72,10 @@ func mountings() []testkit.Mounting[*gin.Engine, gin.HandlerFunc] {
 			mount(g, kit)
 			return g
 		})},
+		{Name: "for the paths without a route", Mount: on(func(r *gin.Engine, kit *xsignin.Kit) gin.IRoutes {
+			r.NoRoute(gin.WrapH(kit)) // gin has set status 404
+			return r
+		})},
 		{Name: "behind StripPrefix", Prefix: "/app", Redirects: slash, Mount: on(func(r *gin.Engine, kit *xsignin.Kit) gin.IRoutes {
 			g := r.Group("/app")
 			mount(g, http.StripPrefix("/app", kit))
