@@ -45,6 +45,9 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	x.apiHeaders(w)
 	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
+	if !known && c.v1 {
+		end, known = &Endpoint{UserLimit: 75, Serve: (*Call).limitedV1}, true
+	}
 	if !known {
 		c.write(w, NotFound().because("this simulator has no such endpoint; its front page lists those that it has"))
 		return
@@ -138,7 +141,7 @@ func (x *X) gate(c *Call) *Reply {
 		}
 		for _, s := range c.Endpoint.Scopes {
 			if !c.who.scopes[s] {
-				return apiForbidden("the token lacks the scope %s: ask for it at the consent page", s)
+				return flat(http.StatusForbidden).because("the token lacks the scope %s: ask for it at the consent page", s)
 			}
 		}
 	}
@@ -207,6 +210,9 @@ func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 	}
 	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && strings.HasPrefix(rep.ContentType, "application/") {
 		rep.ContentType = c.Switches.ErrorContentType
+	}
+	if rep.Status == http.StatusTooManyRequests && c.Switches.Refuse == RefuseTooMany {
+		h.Set(limitHeaders[1], "0") // a switch spends the window
 	}
 	c.X.finish(w, c.Request, rep)
 }

@@ -101,7 +101,8 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 		tolerance = defaultTolerance
 	}
 	if off := now.Sub(s.timestamp); tolerance > 0 && (off > tolerance || off < -tolerance) {
-		return badTimestamp("oauth_timestamp is %s from the simulator's clock: set the clock, or use the Date header", off)
+		return coded(http.StatusUnauthorized, 135, "Timestamp out of bounds.").
+			because("oauth_timestamp is %s from the simulator's clock: set the clock, or use the Date header", off)
 	}
 	good := false
 	for _, secret := range secrets {
@@ -116,16 +117,12 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 	if _, seen := x.nonces[id]; seen {
 		return cannotAuthenticate("oauth_nonce was used before: make one for each request")
 	}
-	x.nonces[id] = x.nonceUntil(now, s.timestamp, tolerance)
-	return nil
-}
-
-// nonceUntil is when the timestamp alone refuses a replay, so that the nonce can be forgotten.
-func (x *X) nonceUntil(now, timestamp time.Time, tolerance time.Duration) time.Time {
+	// From then on the timestamp alone refuses a replay.
+	x.nonces[id] = s.timestamp.Add(tolerance + time.Second)
 	if tolerance < 0 {
-		return now.Add(defaultTolerance)
+		x.nonces[id] = now.Add(defaultTolerance)
 	}
-	return timestamp.Add(tolerance + time.Second)
+	return nil
 }
 
 func baseURIOf(base string) string {

@@ -96,6 +96,9 @@ func TestAccessTokenErrors(t *testing.T) {
 			if r.status != tt.status || r.header.Get("Content-Type") != tt.kind || tt.body != "" && r.body != tt.body {
 				t.Errorf("got %d %s %s", r.status, r.header.Get("Content-Type"), r.body)
 			}
+			if all := s.Requests(); tt.name == "an empty token secret" && !strings.Contains(all[len(all)-1].Reason, "EmptyRequestSecret") {
+				t.Errorf("the log says %q", all[len(all)-1].Reason)
+			}
 		})
 	}
 	t.Run("a token that nobody approved", func(t *testing.T) {

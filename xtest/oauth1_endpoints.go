@@ -13,10 +13,6 @@ func hashError(message, path string) *Reply {
 		"</error>\n  <request>"+path+"</request>\n</hash>\n")
 }
 
-func plain(message string) *Reply {
-	return newReply(http.StatusUnauthorized, typeText, message)
-}
-
 // callbackNotApproved is the 415 of request_token.
 func (x *X) callbackNotApproved() *Reply {
 	const message = "Callback URL not approved for this client application. " +
@@ -89,7 +85,8 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 	defer x.mu.Unlock()
 	x.sweep()
 	if s.get("oauth_token") == "" {
-		return plain("Request token missing").because("oauth_token is missing: send the request token in the header")
+		return newReply(http.StatusUnauthorized, typeText, "Request token missing").
+			because("oauth_token is missing: send the request token in the header")
 	}
 	rt := x.liveRequestToken(s.get("oauth_token"))
 	if rt == nil {
@@ -103,6 +100,10 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 		secrets = append(secrets, "")
 	}
 	if p := x.verify(s, secrets...); p != nil {
+		if sign(s.base, x.cfg.ConsumerSecret, "") == s.get("oauth_signature") {
+			p.because("the token secret in the signature is empty: sign with that of request_token, or switch EmptyRequestSecret on, " +
+				"since X is reported to take both")
+		}
 		return p
 	}
 	verifier := s.get("oauth_verifier")
@@ -110,7 +111,7 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 		return hashError("Required oauth_verifier parameter not provided", r.URL.Path).because("oauth_verifier is missing: send the one of the callback")
 	}
 	if rt.user == nil || verifier != rt.verifier {
-		return plain("Error processing your OAuth request: Invalid oauth_verifier parameter").
+		return newReply(http.StatusUnauthorized, typeText, "Error processing your OAuth request: Invalid oauth_verifier parameter").
 			because("oauth_verifier is not the one of this request token")
 	}
 	delete(x.requestTokens, rt.value)

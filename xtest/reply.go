@@ -48,7 +48,7 @@ func (rep *Reply) because(format string, args ...any) *Reply {
 func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 	x.changed(r)
 	if rep.Status >= http.StatusBadRequest {
-		x.note(r, rep.Status, cmp.Or(rep.said, string(rep.Body)), rep.Reason)
+		x.note(r, rep.Status, cmp.Or(rep.said, string(rep.Body)), cmp.Or(rep.Reason, reasonFor(rep.Body)))
 	}
 	h := w.Header()
 	if rep.ContentType != "" {
@@ -92,10 +92,6 @@ func badAuthentication(reason string, args ...any) *Reply {
 
 func cannotAuthenticate(reason string, args ...any) *Reply {
 	return coded(http.StatusUnauthorized, 32, "Could not authenticate you.").because(reason, args...)
-}
-
-func badTimestamp(reason string, args ...any) *Reply {
-	return coded(http.StatusUnauthorized, 135, "Timestamp out of bounds.").because(reason, args...)
 }
 
 func invalidToken(reason string, args ...any) *Reply {
