@@ -128,8 +128,10 @@ func (e *Error) cause(h http.Header, isJSON bool) string {
 	says := func(s string) bool { return strings.Contains(strings.ToLower(e.Detail), s) }
 	known := causes[e.Code]
 	switch {
-	case e.Status >= 500, e.Status < 400 && !isJSON, known == "no_access" && says("with unknown"):
-		// X has sent the last one for good tokens, and accepted the same tokens minutes later.
+	case e.Status >= 500, e.Status < 400 && !isJSON, known == "no_access" && says("with unknown"),
+		e.Status == 403 && strings.HasPrefix(h.Get("Content-Type"), "text/html"):
+		// X has sent "with Unknown" for good tokens, and accepted the same tokens minutes later. A
+		// page is not from the API, but from the edge before it.
 		return "unavailable"
 	case known != "":
 		return known

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -183,6 +184,9 @@ func explainRefusal(e *xapi.Error, login string) problem {
 		p.Message = "this is too large for X"
 	case "unavailable":
 		p.Message = fmt.Sprintf("X has an internal error (status %d): try again later", e.Status)
+		if e.Status < http.StatusInternalServerError {
+			p.Message = fmt.Sprintf("X refused this for the moment (status %d): try again later", e.Status)
+		}
 	default:
 		p.Message = fmt.Sprintf("X did not accept this (status %d)", e.Status)
 	}
