@@ -96,14 +96,10 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 		return invalidToken("the request token is unknown, spent or expired: begin the sign-in again")
 	}
 	secrets := []string{rt.secret}
-	if x.cfg.Switches.EmptyRequestSecret {
-		secrets = append(secrets, "")
+	if !x.cfg.Switches.Strict {
+		secrets = append(secrets, "") // so sign gologin, Kratos and twitter-lite
 	}
 	if p := x.verify(s, secrets...); p != nil {
-		if sign(s.base, x.cfg.ConsumerSecret, "") == s.get("oauth_signature") {
-			p.because("the token secret in the signature is empty: sign with that of request_token, or switch EmptyRequestSecret on, " +
-				"since X is reported to take both")
-		}
 		return p
 	}
 	verifier := s.get("oauth_verifier")
