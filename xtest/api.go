@@ -114,7 +114,7 @@ func (x *X) answerCall(w http.ResponseWriter, c *Call) *Reply {
 		return c.Invalid()
 	}
 	rep := c.Endpoint.Serve(c)
-	if len(c.faults) > 0 {
+	if len(c.faults) > 0 && rep.Reason == "" {
 		return c.Invalid()
 	}
 	return rep
