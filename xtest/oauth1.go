@@ -40,8 +40,9 @@ func (x *X) readSigned(r *http.Request) (*signedRequest, *Reply) {
 	if strings.ContainsFunc(params["oauth_nonce"], func(r rune) bool { return r > unicode.MaxASCII }) {
 		return nil, badAuthentication("oauth_nonce is not ASCII")
 	}
-	if v, ok := params["oauth_version"]; ok && v != "1.0" {
-		return nil, badAuthentication("oauth_version is not 1.0")
+	// next-auth sends 1.0A, as node-oauth's examples do, and X takes it.
+	if v, ok := params["oauth_version"]; ok && v != "1.0" && (x.strict() || !strings.EqualFold(v, "1.0a")) {
+		return nil, badAuthentication("oauth_version is not 1.0: leave it out, or send 1.0")
 	}
 	if params["oauth_signature_method"] != "HMAC-SHA1" {
 		return nil, cannotAuthenticate("oauth_signature_method is not HMAC-SHA1")
@@ -67,9 +68,7 @@ func (x *X) signedParams(r *http.Request) (map[string]string, *Reply) {
 	if err != nil {
 		return nil, badAuthentication("the query of the URL cannot be read")
 	}
-	x.mu.Lock()
-	strict := x.cfg.Switches.Strict
-	x.mu.Unlock()
+	strict := x.strict()
 	for _, values := range []url.Values{query, form} {
 		for k, v := range values {
 			if old, given := params[k]; given {

@@ -9,8 +9,8 @@ type Switches struct {
 
 	// Strict refuses what the RFCs forbid and X takes, for authors of clients: parameters of token and revoke that are
 	// not a form, Basic beside a client_secret in the body, PKCE verifiers outside the 43 to 128 characters of RFC
-	// 7636, the method s256, GET for tokens of OAuth 1.0a, a repeated oauth_ parameter, and an access_token request that
-	// is signed without the secret of the request token.
+	// 7636, the method s256, GET for tokens of OAuth 1.0a, a repeated oauth_ parameter, oauth_version 1.0A, and an
+	// access_token request that is signed without the secret of the request token.
 	Strict bool
 
 	// TimestampTolerance is how far oauth_timestamp may be from X's clock. 0 means 300 seconds; negative means any.
