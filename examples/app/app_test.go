@@ -340,7 +340,7 @@ func TestWhatXRefusesIsTold(t *testing.T) {
 		{xtest.RefuseNotEnrolled, 403, 403, "attached to a Project"},
 		// The timeline sends nothing of the visitor's.
 		{xtest.RefuseInvalid, 502, 400, "X did not accept this"},
-		{xtest.RefuseAtEdge, 403, 403, "X does not allow this"},
+		{xtest.RefuseAtEdge, 503, 503, "X is not available at the moment"},
 		{xtest.RefuseEdgeDown, 503, 503, "X is not available at the moment"},
 	} {
 		x.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{Refuse: c.refuse}})
