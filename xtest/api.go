@@ -30,7 +30,12 @@ type Call struct {
 	faults []paramFault
 }
 
-// serveAPI answers everything below /2/ that is not OAuth, and verify_credentials of API 1.1.
+// isAPI tells whether serveAPI answers: to everything below /2/ that is not OAuth, and to API 1.1, whose uploads are gone.
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/") ||
+		strings.HasPrefix(path, "/1.1/") && !strings.HasPrefix(path, "/1.1/media/")
+}
+
 func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	c := &Call{X: x, Request: r, PictureURL: x.pictureBase(r), Now: x.Now(), v1: strings.HasPrefix(r.URL.Path, "/1.1/")}
 	x.mu.Lock()

@@ -109,8 +109,9 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 		good = good || sign(s.base, x.cfg.ConsumerSecret, secret) == s.get("oauth_signature")
 	}
 	if !good {
+		u, _ := url.PathUnescape(strings.SplitN(s.base, "&", 3)[1])
 		return cannotAuthenticate("the signature does not verify: sign %s with the consumer secret and the secret of the token, "+
-			"and the parameters of query and form with it", baseURIOf(s.base))
+			"and the parameters of query and form with it", u)
 	}
 	id := strings.Join([]string{s.get("oauth_timestamp"), s.get("oauth_token"), s.get("oauth_nonce")}, "\x00")
 	if _, seen := x.nonces[id]; seen {
@@ -122,10 +123,4 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 		x.nonces[id] = now.Add(defaultTolerance)
 	}
 	return nil
-}
-
-func baseURIOf(base string) string {
-	parts := strings.SplitN(base, "&", 3)
-	u, _ := url.PathUnescape(parts[1])
-	return u
 }

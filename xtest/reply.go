@@ -63,7 +63,7 @@ func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 
 // changed saves the state after a request that may have changed it: any but those of the API.
 func (x *X) changed(r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/2/") || strings.HasPrefix(r.URL.Path, "/2/oauth2/") {
+	if !isAPI(r.URL.Path) || strings.HasPrefix(r.URL.Path, "/1.1/oauth/") {
 		x.saveState()
 	}
 }

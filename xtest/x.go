@@ -127,8 +127,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveAppOnly)
 	case slices.Contains(consentPaths(), path):
 		x.serveConsent(w, r)
-	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
-		strings.HasPrefix(path, "/1.1/") && !strings.HasPrefix(path, "/1.1/media/"):
+	case isAPI(path):
 		x.serveAPI(w, r)
 	case strings.HasPrefix(path, avatarPath):
 		x.serveAvatar(w, r)
