@@ -117,6 +117,7 @@ func TestErrors(t *testing.T) {
 		{403, "error code: 1020", nil, xapi.Error{Cause: "unavailable"}},
 		{403, `{"title":"Forbidden","detail":"Forbidden","type":"about:blank"}`, nil, xapi.Error{Cause: "forbidden", Detail: "Forbidden"}},
 		{400, `{"errors":[{"parameters":{},"message":"The text is too long"}],"title":"Invalid Request","detail":"One or more","type":"` + problems + `invalid-request"}`, nil, xapi.Error{Cause: "refused", Code: "invalid-request", Detail: "The text is too long"}},
+		{403, "<!DOCTYPE html><title>Attention Required!</title>", []string{"Content-Type", "text/html; charset=utf-8"}, xapi.Error{Cause: "unavailable"}},
 		{413, "<html>Request Entity Too Large</html>", nil, xapi.Error{Cause: "too_large"}},
 		{503, "<html>down</html>", []string{"Retry-After", "x"}, xapi.Error{Cause: "unavailable"}},
 		{302, "", nil, xapi.Error{Cause: "unavailable"}},

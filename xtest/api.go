@@ -30,7 +30,12 @@ type Call struct {
 	faults []paramFault
 }
 
-// serveAPI answers everything below /2/ that is not OAuth, and verify_credentials of API 1.1.
+// isAPI tells whether serveAPI answers: to everything below /2/ that is not OAuth, and to API 1.1, whose uploads are gone.
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/") ||
+		strings.HasPrefix(path, "/1.1/") && !strings.HasPrefix(path, "/1.1/media/")
+}
+
 func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	c := &Call{X: x, Request: r, PictureURL: x.pictureBase(r), Now: x.Now(), v1: strings.HasPrefix(r.URL.Path, "/1.1/")}
 	x.mu.Lock()
@@ -45,6 +50,9 @@ func (x *X) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	x.apiHeaders(w)
 	end, vars, known := x.findEndpoint(r.Method, r.URL.Path)
+	if !known && c.v1 {
+		end, known = &Endpoint{UserLimit: 75, Serve: (*Call).limitedV1}, true
+	}
 	if !known {
 		c.write(w, NotFound().because("this simulator has no such endpoint; its front page lists those that it has"))
 		return
@@ -111,7 +119,7 @@ func (x *X) answerCall(w http.ResponseWriter, c *Call) *Reply {
 		return c.Invalid()
 	}
 	rep := c.Endpoint.Serve(c)
-	if len(c.faults) > 0 {
+	if len(c.faults) > 0 && rep.Reason == "" {
 		return c.Invalid()
 	}
 	return rep
@@ -138,7 +146,7 @@ func (x *X) gate(c *Call) *Reply {
 		}
 		for _, s := range c.Endpoint.Scopes {
 			if !c.who.scopes[s] {
-				return apiForbidden("the token lacks the scope %s: ask for it at the consent page", s)
+				return flat(http.StatusForbidden).because("the token lacks the scope %s: ask for it at the consent page", s)
 			}
 		}
 	}
@@ -207,6 +215,9 @@ func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 	}
 	if c.Switches.ErrorContentType != "" && rep.Status >= 400 && strings.HasPrefix(rep.ContentType, "application/") {
 		rep.ContentType = c.Switches.ErrorContentType
+	}
+	if rep.Status == http.StatusTooManyRequests && c.Switches.Refuse == RefuseTooMany {
+		h.Set(limitHeaders[1], "0") // a switch spends the window
 	}
 	c.X.finish(w, c.Request, rep)
 }

@@ -20,7 +20,7 @@ func (x *X) getMe(c *Call) *Reply {
 		allowed := !c.Switches.NoEmailPermission && (c.who.kind == kindOAuth1 || c.who.scopes["users.email"])
 		switch {
 		case !allowed && c.Switches.RefuseEmail:
-			return apiForbidden("confirmed_email needs the scope users.email and the app setting")
+			return flat(http.StatusForbidden).because("confirmed_email needs the scope users.email and the app setting")
 		case allowed && c.User.Email != "":
 			data["confirmed_email"] = c.User.Email
 		}

@@ -86,13 +86,6 @@ func flat(status int) *Reply {
 
 // NotFound is X's flat 404.
 func NotFound() *Reply { return flat(http.StatusNotFound) }
-func apiUnauthorized(reason string, args ...any) *Reply {
-	return flat(http.StatusUnauthorized).because(reason, args...)
-}
-
-func apiForbidden(reason string, args ...any) *Reply {
-	return flat(http.StatusForbidden).because(reason, args...)
-}
 
 // paramFault is one entry of a 400: the parameter at fault with its values, and what X says about it.
 type paramFault struct {

@@ -11,7 +11,7 @@ import (
 // parameters that it does not know.
 func (x *X) verifyCredentials(c *Call) *Reply {
 	if c.Switches.NoVerifyCredentials {
-		return c.refuse("LimitedV1", "a switch asks for this answer")
+		return c.limitedV1()
 	}
 	u := *c.User
 	id, _ := strconv.ParseUint(u.ID, 10, 64)
@@ -27,13 +27,18 @@ func (x *X) verifyCredentials(c *Call) *Reply {
 		"profile_image_url": avatar, "profile_image_url_https": avatar,
 		"default_profile_image": u.AvatarURL == "", "lang": nil,
 	}
-	if c.Query.Get("include_email") == "true" && !c.Switches.NoEmailPermission {
+	if email, _ := strconv.ParseBool(c.Query.Get("include_email")); email && !c.Switches.NoEmailPermission {
 		body["email"] = nil
 		if u.Email != "" {
 			body["email"] = u.Email
 		}
 	}
 	return c.Found(http.StatusOK, body)
+}
+
+// limitedV1 is the answer of API 1.1 to apps of the plans that X sells: all but sign-in is in API 2.
+func (c *Call) limitedV1() *Reply {
+	return c.refuse("LimitedV1", "no plan that X sells has this call: use API 2, such as GET /2/users/me, POST /2/tweets and POST /2/media/upload")
 }
 
 // publicMetrics are those of the caller, which an extension keeps.

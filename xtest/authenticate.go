@@ -29,7 +29,7 @@ func (x *X) authenticate(r *http.Request) (*principal, *Reply) {
 		if form, _ := bufferForm(r); form.Get("oauth_signature") == "" {
 			const reason = "there is no Authorization header: send \"Bearer\" with an access token, or sign by OAuth 1.0a"
 			if v2 {
-				return nil, apiUnauthorized(reason)
+				return nil, flat(http.StatusUnauthorized).because(reason)
 			}
 			return nil, badAuthentication(reason)
 		}
@@ -70,7 +70,7 @@ func (x *X) bearer(r *http.Request, value string) (*principal, *Reply) {
 	if t == nil || t.kind != kindOAuth2 && t.kind != kindApp {
 		const reason = "the bearer token is unknown, expired or revoked: refresh it, or sign in again"
 		if strings.HasPrefix(r.URL.Path, "/2/") {
-			return nil, apiUnauthorized(reason)
+			return nil, flat(http.StatusUnauthorized).because(reason)
 		}
 		return nil, invalidToken(reason)
 	}

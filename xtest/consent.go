@@ -101,9 +101,8 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 		if x.cfg.Switches.LongStatePage {
 			return nil, wentWrong(reason)
 		}
-		out := redirect(withQuery(redirectURI, "error", "invalid_request", "error_description", "Redirect is requested."))
-		out.reason = reason
-		return nil, out
+		location := withQuery(redirectURI, "error", "invalid_request", "error_description", "Redirect is requested.")
+		return nil, &outcome{location: location, reason: reason}
 	}
 	// Fields and not Split: X's documents separate by one space, and a list of nothing else is an empty one.
 	scopes := strings.Fields(query.Get("scope"))
@@ -111,10 +110,11 @@ func (x *X) ask2(query url.Values) (*question, *outcome) {
 	unique := scopes[:0:0]
 	for _, s := range scopes {
 		if scopeWords[s] == "" {
+			reason := "scope has " + s + ", which X does not know: send scopes separated by spaces"
 			if x.cfg.Switches.InvalidScopeCallback {
-				return nil, redirect(x.withState(redirectURI, state, "error", "invalid_scope"))
+				return nil, &outcome{location: x.withState(redirectURI, state, "error", "invalid_scope"), reason: reason}
 			}
-			return nil, wentWrong("scope has " + s + ", which X does not know: send scopes separated by spaces")
+			return nil, wentWrong(reason)
 		}
 		if !seen[s] {
 			seen[s] = true

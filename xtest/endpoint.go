@@ -4,14 +4,18 @@ import "net/http"
 
 // oauth1Endpoint is tokenEndpoint for the endpoints that also take GET, as X does and RFC 5849 does not.
 func (x *X) oauth1Endpoint(w http.ResponseWriter, r *http.Request, serve func(*http.Request) *Reply) {
-	x.mu.Lock()
-	strict := x.cfg.Switches.Strict
-	x.mu.Unlock()
-	if r.Method == http.MethodGet && !strict {
+	if r.Method == http.MethodGet && !x.strict() {
 		x.answerToken(w, r, serve)
 		return
 	}
 	x.tokenEndpoint(w, r, serve)
+}
+
+// strict tells whether X refuses what RFCs forbid. mu is not held.
+func (x *X) strict() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cfg.Switches.Strict
 }
 
 // tokenEndpoint is around the endpoints that give, renew and end tokens.

@@ -136,6 +136,14 @@ func TestTokensOfOAuth1MayBeFetchedByGet(t *testing.T) {
 	})
 }
 
+func TestVersion10AOfOAuthIsTaken(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, s *sim, strict bool) {
+		c := consumer().with("oauth_callback", callback).with("oauth_version", "1.0A")
+		wants(t, "request_token", s.do(c.request(t, "POST", s.base+"/oauth/request_token", nil)), strict)
+	})
+}
+
 func TestLowerCaseS256IsTaken(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, s *sim, strict bool) {

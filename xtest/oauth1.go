@@ -40,8 +40,9 @@ func (x *X) readSigned(r *http.Request) (*signedRequest, *Reply) {
 	if strings.ContainsFunc(params["oauth_nonce"], func(r rune) bool { return r > unicode.MaxASCII }) {
 		return nil, badAuthentication("oauth_nonce is not ASCII")
 	}
-	if v, ok := params["oauth_version"]; ok && v != "1.0" {
-		return nil, badAuthentication("oauth_version is not 1.0")
+	// next-auth sends 1.0A, as node-oauth's examples do, and X takes it.
+	if v, ok := params["oauth_version"]; ok && v != "1.0" && (x.strict() || !strings.EqualFold(v, "1.0a")) {
+		return nil, badAuthentication("oauth_version is not 1.0: leave it out, or send 1.0")
 	}
 	if params["oauth_signature_method"] != "HMAC-SHA1" {
 		return nil, cannotAuthenticate("oauth_signature_method is not HMAC-SHA1")
@@ -67,9 +68,7 @@ func (x *X) signedParams(r *http.Request) (map[string]string, *Reply) {
 	if err != nil {
 		return nil, badAuthentication("the query of the URL cannot be read")
 	}
-	x.mu.Lock()
-	strict := x.cfg.Switches.Strict
-	x.mu.Unlock()
+	strict := x.strict()
 	for _, values := range []url.Values{query, form} {
 		for k, v := range values {
 			if old, given := params[k]; given {
@@ -101,7 +100,8 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 		tolerance = defaultTolerance
 	}
 	if off := now.Sub(s.timestamp); tolerance > 0 && (off > tolerance || off < -tolerance) {
-		return badTimestamp("oauth_timestamp is %s from the simulator's clock: set the clock, or use the Date header", off)
+		return coded(http.StatusUnauthorized, 135, "Timestamp out of bounds.").
+			because("oauth_timestamp is %s from the simulator's clock: set the clock, or use the Date header", off)
 	}
 	good := false
 	for _, secret := range secrets {
@@ -109,27 +109,18 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 		good = good || sign(s.base, x.cfg.ConsumerSecret, secret) == s.get("oauth_signature")
 	}
 	if !good {
+		u, _ := url.PathUnescape(strings.SplitN(s.base, "&", 3)[1])
 		return cannotAuthenticate("the signature does not verify: sign %s with the consumer secret and the secret of the token, "+
-			"and the parameters of query and form with it", baseURIOf(s.base))
+			"and the parameters of query and form with it", u)
 	}
 	id := strings.Join([]string{s.get("oauth_timestamp"), s.get("oauth_token"), s.get("oauth_nonce")}, "\x00")
 	if _, seen := x.nonces[id]; seen {
 		return cannotAuthenticate("oauth_nonce was used before: make one for each request")
 	}
-	x.nonces[id] = x.nonceUntil(now, s.timestamp, tolerance)
-	return nil
-}
-
-// nonceUntil is when the timestamp alone refuses a replay, so that the nonce can be forgotten.
-func (x *X) nonceUntil(now, timestamp time.Time, tolerance time.Duration) time.Time {
+	// From then on the timestamp alone refuses a replay.
+	x.nonces[id] = s.timestamp.Add(tolerance + time.Second)
 	if tolerance < 0 {
-		return now.Add(defaultTolerance)
+		x.nonces[id] = now.Add(defaultTolerance)
 	}
-	return timestamp.Add(tolerance + time.Second)
-}
-
-func baseURIOf(base string) string {
-	parts := strings.SplitN(base, "&", 3)
-	u, _ := url.PathUnescape(parts[1])
-	return u
+	return nil
 }

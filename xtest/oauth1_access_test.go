@@ -83,9 +83,10 @@ func TestAccessTokenErrors(t *testing.T) {
 			s.Advance(time.Minute)
 			return c
 		}, 401, typeJSON, codedBody(89, "Invalid or expired token.")},
-		{"an empty token secret", xtest.Switches{}, func(c signer, _ *sim) signer { c.tokenSecret = ""; return c }, 401, typeJSON, codedBody(32, "Could not authenticate you.")},
-		{"an empty token secret where the switch allows it", xtest.Switches{EmptyRequestSecret: true}, func(c signer, _ *sim) signer { c.tokenSecret = ""; return c }, 200, formType, ""},
-		{"the right secret where the switch allows an empty one", xtest.Switches{EmptyRequestSecret: true}, func(c signer, _ *sim) signer { return c }, 200, formType, ""},
+		{"an empty token secret", xtest.Switches{}, func(c signer, _ *sim) signer { c.tokenSecret = ""; return c }, 200, formType, ""},
+		{"another's token secret", xtest.Switches{}, func(c signer, _ *sim) signer { c.tokenSecret = "x"; return c }, 401, typeJSON, codedBody(32, "Could not authenticate you.")},
+		{"an empty token secret where Strict is on", xtest.Switches{Strict: true}, func(c signer, _ *sim) signer { c.tokenSecret = ""; return c }, 401, typeJSON, codedBody(32, "Could not authenticate you.")},
+		{"the right secret where Strict is on", xtest.Switches{Strict: true}, func(c signer, _ *sim) signer { return c }, 200, formType, ""},
 		{"no header", xtest.Switches{}, func(signer, *sim) signer { return signer{} }, 400, typeJSON, codedBody(215, "Bad Authentication data.")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

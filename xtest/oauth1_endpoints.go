@@ -13,10 +13,6 @@ func hashError(message, path string) *Reply {
 		"</error>\n  <request>"+path+"</request>\n</hash>\n")
 }
 
-func plain(message string) *Reply {
-	return newReply(http.StatusUnauthorized, typeText, message)
-}
-
 // callbackNotApproved is the 415 of request_token.
 func (x *X) callbackNotApproved() *Reply {
 	const message = "Callback URL not approved for this client application. " +
@@ -89,7 +85,8 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 	defer x.mu.Unlock()
 	x.sweep()
 	if s.get("oauth_token") == "" {
-		return plain("Request token missing").because("oauth_token is missing: send the request token in the header")
+		return newReply(http.StatusUnauthorized, typeText, "Request token missing").
+			because("oauth_token is missing: send the request token in the header")
 	}
 	rt := x.liveRequestToken(s.get("oauth_token"))
 	if rt == nil {
@@ -99,8 +96,8 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 		return invalidToken("the request token is unknown, spent or expired: begin the sign-in again")
 	}
 	secrets := []string{rt.secret}
-	if x.cfg.Switches.EmptyRequestSecret {
-		secrets = append(secrets, "")
+	if !x.cfg.Switches.Strict {
+		secrets = append(secrets, "") // so sign gologin, Kratos and twitter-lite
 	}
 	if p := x.verify(s, secrets...); p != nil {
 		return p
@@ -110,7 +107,7 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 		return hashError("Required oauth_verifier parameter not provided", r.URL.Path).because("oauth_verifier is missing: send the one of the callback")
 	}
 	if rt.user == nil || verifier != rt.verifier {
-		return plain("Error processing your OAuth request: Invalid oauth_verifier parameter").
+		return newReply(http.StatusUnauthorized, typeText, "Error processing your OAuth request: Invalid oauth_verifier parameter").
 			because("oauth_verifier is not the one of this request token")
 	}
 	delete(x.requestTokens, rt.value)

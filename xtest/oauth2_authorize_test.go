@@ -191,6 +191,10 @@ func TestAnUnknownScopeMayBeToldToTheCallback(t *testing.T) {
 	if back != callback+"?state=a%20state&error=invalid_scope" || err != nil {
 		t.Errorf("got %s, %v", back, err)
 	}
+	newBrowser(s).get(s.authorizeURL(q))
+	if r := s.Requests()[0]; !strings.Contains(r.Reason, "scope has profile") || !strings.Contains(r.Said, "error=invalid_scope") {
+		t.Errorf("the record has %q, %q", r.Said, r.Reason)
+	}
 }
 
 func TestCancelReturnsAccessDenied(t *testing.T) {

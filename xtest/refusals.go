@@ -16,6 +16,9 @@ const enrolledAccount = "1500000000000000001"
 //go:embed refusals.txt
 var refusalsFile string
 
+//go:embed reasons.txt
+var reasonsFile string
+
 // refusalText is a refusal in X's words.
 type refusalText struct {
 	name, contentType, body string
@@ -32,6 +35,16 @@ var refusals = func() (list []refusalText) {
 	}
 	return list
 }()
+
+// reasonFor finds the reason of an answer that has none in the code.
+func reasonFor(answer []byte) string {
+	for line := range strings.Lines(reasonsFile) {
+		if words, reason, ok := strings.Cut(strings.TrimSpace(line), " => "); ok && strings.Contains(string(answer), words) {
+			return reason
+		}
+	}
+	return ""
+}
 
 // String is the name of the constant.
 func (r Refusal) String() string {

@@ -48,7 +48,7 @@ func (rep *Reply) because(format string, args ...any) *Reply {
 func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 	x.changed(r)
 	if rep.Status >= http.StatusBadRequest {
-		x.note(r, rep.Status, cmp.Or(rep.said, string(rep.Body)), rep.Reason)
+		x.note(r, rep.Status, cmp.Or(rep.said, string(rep.Body)), cmp.Or(rep.Reason, reasonFor(rep.Body)))
 	}
 	h := w.Header()
 	if rep.ContentType != "" {
@@ -63,7 +63,7 @@ func (x *X) finish(w http.ResponseWriter, r *http.Request, rep *Reply) {
 
 // changed saves the state after a request that may have changed it: any but those of the API.
 func (x *X) changed(r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/2/") || strings.HasPrefix(r.URL.Path, "/2/oauth2/") {
+	if !isAPI(r.URL.Path) || strings.HasPrefix(r.URL.Path, "/1.1/oauth/") {
 		x.saveState()
 	}
 }
@@ -92,10 +92,6 @@ func badAuthentication(reason string, args ...any) *Reply {
 
 func cannotAuthenticate(reason string, args ...any) *Reply {
 	return coded(http.StatusUnauthorized, 32, "Could not authenticate you.").because(reason, args...)
-}
-
-func badTimestamp(reason string, args ...any) *Reply {
-	return coded(http.StatusUnauthorized, 135, "Timestamp out of bounds.").because(reason, args...)
 }
 
 func invalidToken(reason string, args ...any) *Reply {

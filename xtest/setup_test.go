@@ -44,7 +44,18 @@ func newSim(t *testing.T, cfg xtest.Config) *sim {
 	}
 	x := xtest.New(cfg)
 	x.SetNow(epoch)
+	t.Cleanup(func() { everyRefusalHasAReason(t, x) })
 	return &sim{X: x, t: t, base: "https://api.x.com", web: "https://x.com", http: noRedirects(x, nil)}
+}
+
+// everyRefusalHasAReason: the log says what was wrong with each request that X has refused.
+func everyRefusalHasAReason(t *testing.T, x *xtest.X) {
+	t.Helper()
+	for _, r := range x.Requests() {
+		if r.Said != "" && r.Reason == "" {
+			t.Errorf("%s %s was refused without a reason: %d %s", r.Method, r.Path, r.Status, r.Said)
+		}
+	}
 }
 
 func noRedirects(x *xtest.X, jar http.CookieJar) *http.Client {

@@ -9,7 +9,8 @@ type Switches struct {
 
 	// Strict refuses what the RFCs forbid and X takes, for authors of clients: parameters of token and revoke that are
 	// not a form, Basic beside a client_secret in the body, PKCE verifiers outside the 43 to 128 characters of RFC
-	// 7636, the method s256, GET for tokens of OAuth 1.0a, and a repeated oauth_ parameter.
+	// 7636, the method s256, GET for tokens of OAuth 1.0a, a repeated oauth_ parameter, oauth_version 1.0A, and an
+	// access_token request that is signed without the secret of the request token.
 	Strict bool
 
 	// TimestampTolerance is how far oauth_timestamp may be from X's clock. 0 means 300 seconds; negative means any.
@@ -22,8 +23,6 @@ type Switches struct {
 	RequestTokenLifetime time.Duration
 	// OmitUserID leaves user_id and screen_name out of the access_token answer, as one page of X's guides does.
 	OmitUserID bool
-	// EmptyRequestSecret also accepts an access_token request signed with an empty token secret.
-	EmptyRequestSecret bool
 	// SameOAuth1Token gives a user who authorizes the app again the OAuth 1.0a token that is still alive, instead of a
 	// new one beside it.
 	SameOAuth1Token bool

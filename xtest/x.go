@@ -108,7 +108,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !o.serves(path) {
-			x.finish(w, r, notFound().because("X does not serve this path on this host"))
+			x.finish(w, r, notFound().because("X does not serve this path on this host: pages are on x.com, the API on api.x.com"))
 			return
 		}
 	}
@@ -127,8 +127,7 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 		x.tokenEndpoint(w, r, x.serveAppOnly)
 	case slices.Contains(consentPaths(), path):
 		x.serveConsent(w, r)
-	case strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/"),
-		path == "/1.1/account/verify_credentials.json":
+	case isAPI(path):
 		x.serveAPI(w, r)
 	case strings.HasPrefix(path, avatarPath):
 		x.serveAvatar(w, r)
@@ -137,6 +136,6 @@ func (x *X) route(w http.ResponseWriter, r *http.Request) {
 	case path == "/":
 		x.serveFront(w, r)
 	default:
-		x.finish(w, r, notFound().because("X has no such path, or this simulator does not serve it"))
+		x.finish(w, r, notFound())
 	}
 }

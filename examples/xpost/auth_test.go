@@ -119,6 +119,7 @@ func TestAuthFilesThatDoNotDo(t *testing.T) {
 		{`{"access_token":"secret"}`, "takes the name of a file"},
 		{open, "chmod 600 " + open},
 		{l.authFile(map[string]any{"client_secret": "secret"}), "X_CLIENT_ID is missing"},
+		{l.authFile(map[string]any{"oauth_token": "secret"}), "oauth_token and oauth_token_secret"},
 	} {
 		if runtime.GOOS == "windows" && c.file == open {
 			continue

@@ -156,7 +156,10 @@ func run(ctx context.Context, w world, args []string) int {
 
 func dispatch(ctx context.Context, w world, args []string, opt *options) (result, error) {
 	flags, err := parse("xpost", args, func(f *flag.FlagSet) { commonFlags(f, opt) })
-	if errors.Is(err, flag.ErrHelp) || flags.Arg(0) == "help" {
+	switch {
+	case flags.Arg(0) == "help" && flags.NArg() > 1:
+		return dispatch(ctx, w, []string{flags.Arg(1), "-h"}, opt)
+	case errors.Is(err, flag.ErrHelp), flags.Arg(0) == "help":
 		return helped(usage), nil
 	}
 	if err != nil {

@@ -128,7 +128,7 @@ func agreeing(w world, x *xtest.Server, l net.Listener) world {
 	typed, keyboard := io.Pipe()
 	w.stdin = typed
 	w.browse = func(ctx context.Context, address string) {
-		fmt.Fprintf(w.stderr, "The demo opens it automatically, and allows the sign-in as @%s.\n", xtest.DefaultUserName)
+		fmt.Fprintf(w.stderr, "The demo opens it automatically, and allows the sign-in as @%s.\n", x.UserByID(xtest.DefaultUserID).Username)
 		go func() {
 			where, err := x.Approve(address, xtest.DefaultUserID)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -165,12 +166,12 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 }
 
 // unsure adds errUnsure to errors after which X may or may not have posted. There was no
-// response, or the response reports a failure of X.
+// response, or the response reports a failure of X. With 403 X has posted nothing.
 func unsure(err error) error {
 	var x *xapi.Error
 	var pe *provider.Error
 	switch {
-	case errors.As(err, &x) && x.Cause != "unavailable",
+	case errors.As(err, &x) && (x.Cause != "unavailable" || x.Status == http.StatusForbidden),
 		// These errors occur before anything is sent.
 		notConnected(err) != "",
 		errors.Is(err, client.ErrReauthRequired), errors.Is(err, client.ErrUnavailable),

@@ -60,6 +60,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no credits", xtest.Fault{Status: 402, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: `{"title":"CreditsDepleted","detail":"empty"}`}, "no_credits", "console.x.com"},
 		{"a page of the edge", xtest.Fault{Status: 503, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>down</html>"}, "unsure", "may or may not have been executed"},
+		{"a page before X", xtest.Fault{Status: 403, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>blocked</html>"}, "unavailable", "X refused this for the moment (status 403)"},
+		{"a passing refusal of a good token", xtest.Fault{Status: 403, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: `{"title":"Unsupported Authentication","detail":"Authenticating with Unknown is forbidden","type":"https://api.twitter.com/2/problems/unsupported-authentication"}`}, "unavailable", "with Unknown"},
 		{"the answer is lost", xtest.Fault{After: true, CutAfter: -1}, "unsure", "timeline -user me"},
 		{"limited", xtest.Fault{Status: 429, Header: http.Header{"X-Rate-Limit-Limit": {"1"}, "X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {"4102444800"}}}, "rate_limited", "try again from"},
 		{"terminal codes", xtest.Fault{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"detail":"\u001b]0;title\u0007bad"}`}, "refused", "X says: ]0;title bad"},
@@ -155,7 +157,10 @@ func TestUsage(t *testing.T) {
 	}
 	var shown struct{ Help string }
 	for _, c := range append(commands(), command{name: "demo"}) {
-		l.run(c.name, "-h").want(0, "xpost "+c.name+" [flags]", "-account name", c.about)
+		text := l.run(c.name, "-h").want(0, "xpost "+c.name+" [flags]", "-account name", c.about).stdout
+		if l.run("help", c.name).want(0).stdout != text {
+			t.Errorf("help %s prints something else than %s -h", c.name, c.name)
+		}
 		for _, args := range [][]string{{"-json", c.name, "-h"}, {c.name, "-h", "-json"}} {
 			if l.run(args...).want(0).json(&shown); !strings.Contains(shown.Help, "xpost "+c.name) {
 				t.Errorf("%q: %q", args, shown.Help)
@@ -209,6 +214,11 @@ func TestDemo(t *testing.T) {
 	a := l.run("demo").want(0, "$ xpost whoami", "Hello from the command line", "[photo] Squares", "( ) Tea, 0 votes", "That was the tour")
 	if !strings.Contains(a.stderr, "Nothing reaches X") || !strings.Contains(a.stderr, "opens it automatically") {
 		t.Errorf("said\n%s", a.stderr)
+	}
+	_, name, _ := strings.Cut(a.stdout, "Signed in as ")
+	name, _, _ = strings.Cut(name, "\n")
+	if !strings.Contains(a.stderr, "allows the sign-in as "+name) {
+		t.Errorf("%s signed in, but another was announced:\n%s", name, a.stderr)
 	}
 	var p posts
 	l.run("demo", "-json", "timeline").want(0).json(&p)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -182,7 +183,10 @@ func explainRefusal(e *xapi.Error, login string) problem {
 	case "too_large":
 		p.Message = "this is too large for X"
 	case "unavailable":
-		p.Message = fmt.Sprintf("X has an internal error, or a server in front of it refuses the call (status %d): try again later", e.Status)
+		p.Message = fmt.Sprintf("X has an internal error (status %d): try again later", e.Status)
+		if e.Status < http.StatusInternalServerError {
+			p.Message = fmt.Sprintf("X refused this for the moment (status %d): try again later", e.Status)
+		}
 	default:
 		p.Message = fmt.Sprintf("X did not accept this (status %d)", e.Status)
 	}

@@ -114,7 +114,8 @@ func readConfig(env func(string) string) (addr, state string, cfg xtest.Config, 
 		fault("X_CALLBACK_URLS", "must have 1 to %d URLs, as X allows, and has %d", most, n)
 	}
 	for _, s := range cfg.Callbacks {
-		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Host == "" {
+		// An application's own scheme needs no host: com.example.app:/callback.
+		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https") {
 			fault("X_CALLBACK_URLS", "%q is not an absolute URL", s)
 		}
 	}

@@ -59,6 +59,7 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 		{"no port", map[string]string{"ADDR": "localhost"}, "ADDR: "},
 		{"a port that is no port", map[string]string{"ADDR": "127.0.0.1:http-or-so"}, "ADDR: "},
 		{"a path for a callback", map[string]string{"X_CALLBACK_URLS": "/auth/callback"}, "X_CALLBACK_URLS: "},
+		{"no host", map[string]string{"X_CALLBACK_URLS": "http:/auth/callback"}, "X_CALLBACK_URLS: "},
 		{"a scheme that X blocks", map[string]string{"X_CALLBACK_URLS": "ftp://127.0.0.1/a"}, "X_CALLBACK_URLS: "},
 		{"eleven callbacks", map[string]string{"X_CALLBACK_URLS": strings.Repeat("http://127.0.0.1/a ", 11)}, "X_CALLBACK_URLS: "},
 		{"a switch that is none", map[string]string{"SWITCHES": "Strict Strictly"}, "SWITCHES: "},
@@ -75,6 +76,19 @@ func TestConfigErrorsNameTheVariable(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// X takes schemes of applications, with and without a host.
+func TestCallbacksOfApplications(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"X_CALLBACK_URLS": "twitterclient://callback com.example.app:/callback"}
+	_, _, cfg, err := readConfig(func(name string) string { return env[name] })
+	if err != nil || len(cfg.Callbacks) != 2 {
+		t.Fatalf("%q, %v", cfg.Callbacks, err)
+	}
+	if _, err := simulate(cfg); err != nil {
+		t.Error(err)
 	}
 }
 

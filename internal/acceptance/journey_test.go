@@ -33,6 +33,7 @@ func TestAVisitorSignsInCallsXAndSignsOut(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSite(t)
+			s.X.SetSwitches(xtest.Switches{Strict: true}) // the kit sends what the RFCs ask for
 			b := s.browser()
 
 			a := b.Get("/me?tab=posts")

@@ -185,6 +185,7 @@ func TestRefusalsCanBeCalledForByASwitch(t *testing.T) {
 			res := l.get("/2/users/me", as)
 			res.wantBody(tt.status, tt.contentType, tt.body)
 			wantEqual(t, "rate-limit headers", res.header.Get("x-rate-limit-limit") != "", tt.status != 402)
+			wantEqual(t, "a spent window", res.header.Get("x-rate-limit-remaining") == "0", tt.sw.Refuse == xtest.RefuseTooMany)
 			l.get("/2/users/me", nobody).wantBody(401, problemTypeOr(tt.sw), flat401)
 			if tt.status != 429 {
 				l.get("/1.1/account/verify_credentials.json", l.oauth1(one)).want(200)

@@ -106,7 +106,7 @@ func (a *API) referenceRules(c *call, _ *newPost, p *post) *xtest.Reply {
 		return nil
 	}
 	if p.QuoteID != "" && c.Switches.SelfServePlan {
-		return forbidden("Quoting Posts is not available on your current plan.", "X's self-serve plans have no quotes since 20 April 2026")
+		return xtest.Forbidden("Quoting Posts is not available on your current plan.")
 	}
 	if p.QuoteID != "" && visible(p.QuoteID) == nil {
 		return c.Refuse("quote_tweet_id", []string{p.QuoteID}, "The Tweet that you attempted to quote is deleted or not visible to you.")

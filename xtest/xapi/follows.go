@@ -58,7 +58,7 @@ func (a *API) postFollowing(c *call) *xtest.Reply {
 		return rep
 	}
 	if c.Switches.SelfServePlan {
-		return forbidden("Following is not available on your current plan.", "X's self-serve plans have no follows since 20 April 2026")
+		return xtest.Forbidden("Following is not available on your current plan.")
 	}
 	me, target := c.User, a.x.UserByID(in.Target)
 	if target == nil {

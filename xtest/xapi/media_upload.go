@@ -130,10 +130,11 @@ func (a *API) getMediaStatus(c *call) *xtest.Reply {
 	switch {
 	case m == nil:
 		return c.noMedia(id)
-	case !m.kind().slow && c.Switches.PictureStatusNotFound:
-		return xtest.NotFound()
 	case !m.kind().slow:
 		rep := c.noMedia(id)
+		if c.Switches.PictureStatusNotFound {
+			rep = xtest.NotFound()
+		}
 		rep.Reason = "only videos and GIFs are processed and have a STATUS: a picture can be posted at once"
 		return rep
 	}

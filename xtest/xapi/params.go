@@ -5,16 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/xsignin/xsignin/xtest"
 )
-
-// forbidden is X's 403 for what a plan or an account may not do.
-func forbidden(detail, reason string) *xtest.Reply {
-	rep := xtest.Forbidden(detail)
-	rep.Reason = reason
-	return rep
-}
 
 var (
 	idPattern       = regexp.MustCompile(`^[0-9]{1,19}$`)

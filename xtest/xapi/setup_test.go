@@ -56,7 +56,14 @@ func newAPILab(t *testing.T, cfg xtest.Config) *apiLab {
 	t.Helper()
 	l := &apiLab{t: t, Server: xtest.NewServer(cfg)}
 	l.API = xapi.Mount(l.X)
-	t.Cleanup(l.Close)
+	t.Cleanup(func() {
+		l.Close()
+		for _, r := range l.Requests() {
+			if r.Said != "" && r.Reason == "" {
+				t.Errorf("the log has no reason for %s %s: %d %s", r.Method, r.Path, r.Status, r.Said)
+			}
+		}
+	})
 	if cfg.Users == nil {
 		l.Follow(one, two)
 		l.Follow(two, one)

@@ -79,6 +79,11 @@ func TestPicturesHaveNoStatus(t *testing.T) {
 	}
 	l.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{PictureStatusNotFound: true}})
 	l.get("/2/media/upload?media_id="+picture, as).want(404)
+	for _, r := range l.Requests() {
+		if r.Status >= 400 && !strings.Contains(r.Reason, "only videos and GIFs") {
+			t.Errorf("the log says %q", r.Reason)
+		}
+	}
 }
 
 func TestBigSegmentsAreRefusedWithoutABody(t *testing.T) {

@@ -172,6 +172,10 @@ func TestVerifyCredentials(t *testing.T) {
 		t.Errorf("%s", res.body)
 	}
 	wantEqual(t, "email", l.get(path+"?include_email=true&skip_status=true", as).text("email"), "demo@example.com")
+	for _, yes := range []string{"True", "t", "1"} { // clients send these, and X takes them
+		wantEqual(t, yes, l.get(path+"?include_email="+yes, as).text("email"), "demo@example.com")
+	}
+	wantEqual(t, "False", l.get(path+"?include_email=False", as).at("email"), nil)
 	if res := l.get(path+"?include_email=true&skip_status=true", l.oauth1(two)); !strings.Contains(string(res.body), `"email":null`) {
 		t.Errorf("no address: %s", res.body)
 	}
@@ -182,6 +186,28 @@ func TestVerifyCredentials(t *testing.T) {
 	wantEqual(t, "without the setting", l.get(path+"?include_email=true", as).at("email"), nil)
 	l.SetSwitches(xtest.Switches{APISwitches: xtest.APISwitches{NoVerifyCredentials: true}})
 	wantEqual(t, "limited access", l.get(path, as).want(403).text("errors", 0, "code"), "453")
+}
+
+// Of API 1.1 X's plans have the sign-in alone. Clients that were not changed meet code 453.
+func TestOtherCallsOfVersion1(t *testing.T) {
+	t.Parallel()
+	l := newAPILab(t, xtest.Config{})
+	for _, tt := range []struct {
+		name, method, path string
+		as                 credentials
+		status             int
+		code               string
+	}{
+		{"a post", "POST", "/1.1/statuses/update.json", l.oauth1(one), 403, "453"},
+		{"a timeline", "GET", "/1.1/statuses/home_timeline.json", l.oauth1(one), 403, "453"},
+		{"nobody", "POST", "/1.1/statuses/update.json", nobody, 400, "215"},
+		{"a token of OAuth 2.0", "POST", "/1.1/statuses/update.json", l.full(one), 403, "220"},
+		{"an upload, which is gone", "POST", "/1.1/media/upload.json", l.oauth1(one), 404, "34"},
+	} {
+		res := l.send(tt.method, tt.path, tt.as, nil).want(tt.status)
+		wantEqual(t, tt.name, res.text("errors", 0, "code"), tt.code)
+	}
+	wantEqual(t, "the log", strings.Contains(l.Requests()[len(l.Requests())-1].Reason, "/2/media/upload"), true)
 }
 
 func TestFollowing(t *testing.T) {
