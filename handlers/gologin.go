@@ -32,11 +32,12 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 	}
 	return h.handler(func(c *call) {
 		c.provider, c.returnTo = name, h.cfg.DefaultReturnTo
-		if err := c.gologin(p, user); err != nil {
+		switch err := c.gologin(p, user); {
+		case err != nil:
 			c.fail(err)
-			return
+		case !c.ended():
+			RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		}
-		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }
 

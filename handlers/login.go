@@ -91,7 +91,11 @@ func (c *call) login(p provider.Provider, test string) {
 		return
 	}
 	h.tell(r.Context(), c.begun, event.Event{Kind: event.SignInBegun, Provider: c.provider})
-	if h.cfg.Interstitial == nil || !requestkind.Page(r) || !h.cfg.Interstitial(r) {
+	small := h.cfg.Interstitial != nil && requestkind.Page(r) && h.cfg.Interstitial(r)
+	switch {
+	case c.ended():
+		return
+	case !small:
 		seeOther(w, redirect)
 		return
 	}
