@@ -32,12 +32,11 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 	}
 	return h.handler(func(c *call) {
 		c.provider, c.returnTo = name, h.cfg.DefaultReturnTo
-		switch err := c.gologin(p, user); {
-		case err != nil:
+		if err := c.gologin(p, user); err != nil {
 			c.fail(err)
-		case !c.ended():
-			RedirectAfterSignIn(c.w, c.r, c.returnTo)
+			return
 		}
+		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }
 

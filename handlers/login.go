@@ -91,11 +91,7 @@ func (c *call) login(p provider.Provider, test string) {
 		return
 	}
 	h.tell(r.Context(), c.begun, event.Event{Kind: event.SignInBegun, Provider: c.provider})
-	small := h.cfg.Interstitial != nil && requestkind.Page(r) && h.cfg.Interstitial(r)
-	switch {
-	case c.ended():
-		return
-	case !small:
+	if h.cfg.Interstitial == nil || !requestkind.Page(r) || !h.cfg.Interstitial(r) {
 		seeOther(w, redirect)
 		return
 	}
