@@ -28,7 +28,7 @@ import (
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
 	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
 	err := s.begin(r, u)
-	if err == nil && r.Context().Err() == nil {
+	if err == nil && s.oldToken != "" && r.Context().Err() == nil {
 		s.endOld()
 	}
 	if err = cmp.Or(err, r.Context().Err()); err != nil {
@@ -91,9 +91,6 @@ func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 
 // endOld ends the browser's session from before the sign-in. The request may end meanwhile.
 func (s *signIn) endOld() {
-	if s.oldToken == "" {
-		return
-	}
 	if err := s.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
 		s.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
 	}
