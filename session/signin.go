@@ -29,7 +29,10 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User
 	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
 	err := s.begin(r, u)
 	if err == nil && s.oldToken != "" && r.Context().Err() == nil {
-		s.endOld()
+		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
+			m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
+		}
+		m.store.users.mark(s.ctx, s.old)
 	}
 	if err = cmp.Or(err, r.Context().Err()); err != nil {
 		// An unavailable store returns the same error at every step.
@@ -87,14 +90,6 @@ func (s *signIn) begin(r *http.Request, u provider.User) (err error) {
 	// If a sign-out everywhere comes in between, the sign-in fails.
 	_, _, err = s.sm.Commit(with(s.ctx, reportEnded))
 	return err
-}
-
-// endOld ends the browser's session from before the sign-in. The request may end meanwhile.
-func (s *signIn) endOld() {
-	if err := s.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
-		s.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
-	}
-	s.store.users.mark(s.ctx, s.old)
 }
 
 // undo removes a sign-in that is not saved, and the session that a middleware loaded.
