@@ -69,8 +69,8 @@ func finding(name string, args ...any) Finding {
 // Check looks for common mistakes of deployments. It checks the Config, the request r, which may
 // be nil, the clock, the stores, the credentials and the OAuth 1.0a callback. It makes up
 // to three requests to X, which cost no credits. It reads each store once, and asks Redis for
-// its settings. Call it at the start or from a page for operators only: findings quote
-// errors.
+// its settings. It ends with ctx, and names a store that has not answered. Call it at the start
+// or from a page for operators only: findings quote errors.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -154,12 +154,17 @@ func (c *checks) checkStores(ctx context.Context) {
 		defer cancel()
 		err := find(short)
 		failed := err != nil && !errors.Is(err, tokenstore.ErrNotFound)
-		c.add(failed && ctx.Err() == nil, name, err) // a caller that gave up is no finding
+		c.add(failed && !errors.Is(ctx.Err(), context.Canceled), name, err) // a caller that gave up is no finding
 	}
 	if s, ok := sessions.(scs.CtxStore); ok {
 		check("session_store", func(ctx context.Context) error { _, _, err := s.FindCtx(ctx, missing); return err })
 	} else if sessions != nil {
-		check("session_store", func(context.Context) error { _, _, err := sessions.Find(missing); return err })
+		check("session_store", func(ctx context.Context) error {
+			ctx, found := context.WithCancelCause(ctx)
+			go func() { _, _, err := sessions.Find(missing); found(cmp.Or(err, tokenstore.ErrNotFound)) }()
+			<-ctx.Done() // Find may take longer
+			return context.Cause(ctx)
+		})
 	}
 	if s := c.TokenStore; s != nil {
 		missing := Key{Provider: ".check", UserID: missing}

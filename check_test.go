@@ -1,6 +1,7 @@
 package xsignin_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -286,11 +287,36 @@ func (hungStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
 	return nil, false, ctx.Err()
 }
 
+// stuckStore takes no context and answers an hour late.
+type stuckStore struct{ scs.Store }
+
+func (s stuckStore) Find(key string) ([]byte, bool, error) {
+	time.Sleep(time.Hour)
+	return s.Store.Find(key)
+}
+
 func TestCheckGivesUpAStoreThatHangs(t *testing.T) {
-	s := testkit.NewSite(t, func(c *xsignin.Config) { c.Session.Store = hungStore{} })
-	s.Bubble(func() {
-		if found := s.Kit.Check(context.Background(), nil); len(found) != 1 || found[0].Code != "session_store" {
-			t.Errorf("%v", found)
+	for name, wrap := range map[string]func(scs.Store) scs.Store{
+		"with contexts":    func(scs.Store) scs.Store { return hungStore{} },
+		"without contexts": func(s scs.Store) scs.Store { return stuckStore{s} },
+	} {
+		for _, limit := range []time.Duration{0, time.Second} {
+			t.Run(name+", "+limit.String(), func(t *testing.T) {
+				s := testkit.NewSite(t, func(c *xsignin.Config) { c.Session.Store = wrap(c.Session.Store) })
+				s.Bubble(func() {
+					ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(limit, time.Hour))
+					defer cancel()
+					begun := time.Now()
+					found := s.Kit.Check(ctx, nil)
+					if took := time.Since(begun); took > cmp.Or(limit, 10*time.Second) {
+						t.Errorf("it took %v", took)
+					}
+					if len(found) == 0 || found[0].Code != "session_store" || limit == 0 && len(found) != 1 {
+						t.Errorf("%v", found)
+					}
+					time.Sleep(time.Hour) // until the store has answered
+				})
+			})
 		}
-	})
+	}
 }

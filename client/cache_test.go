@@ -77,10 +77,15 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.signIn()
 		w.wantToken("access-1")
-		for _, v := range []any{w.pool, w.pool.Client(context.Background(), user), *w.pool.Client(context.Background(), user)} {
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		stored, err := w.pool.PutWithRollback(w.Context(), user, w.x.signIn(), PutOptions{})
+		if err != nil {
+			w.Fatal(err)
+		}
+		c := w.pool.Client(context.Background(), user)
+		for _, v := range []any{w.pool, c, *c, c.Transport, stored, *stored, struct{ v any }{stored}} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 				got := fmt.Sprintf(verb, v)
-				if strings.Contains(got, "access-") || strings.Contains(got, "kkkk") || strings.Contains(got, "6b6b") {
+				if strings.Contains(got, "access-") || strings.Contains(got, "6163636573732d") || strings.Contains(got, "kkkk") || strings.Contains(got, "6b6b") {
 					w.Errorf("%s of %T prints %s", verb, v, got)
 				}
 			}

@@ -368,12 +368,47 @@ func TestPutUndo(t *testing.T) {
 	})
 	bubble(t, func(w *world) { // the same token, by another browser (OAuth 1.0a)
 		undo := put(w)
-		w.signInWith(w.stored())
+		again := w.stored()
+		again.ObtainedAt = again.ObtainedAt.Add(time.Millisecond)
+		w.signInWith(again)
 		if err := undo(); err != nil {
 			w.Error(err)
 		}
 		w.wantToken("access-1")
 		w.wantRevoked("")
+	})
+	for _, earlier := range []bool{false, true} {
+		bubble(t, func(w *world) { // the secret was replaced since
+			if earlier {
+				w.signIn()
+			}
+			undo := put(w)
+			if r, err := newVault(w.T, w.store, "n", "k").Reencrypt(w.Context()); err != nil || r.Reencrypted != 1 {
+				w.Fatal(r, err)
+			}
+			if err := undo(); err != nil {
+				w.Error(err)
+			}
+			if got, want := w.stored().AccessToken, map[bool]string{true: "access-1"}[earlier]; got != want {
+				w.Errorf("stored %q, want %q", got, want)
+			}
+		})
+	}
+	bubble(t, func(w *world) { // the same token was imported twice
+		token := tokenstore.Token{AccessToken: "access-0"}
+		first, err := w.pool.PutWithRollback(w.Context(), user, token, PutOptions{Imported: true})
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := w.pool.PutWithRollback(w.Context(), user, token, PutOptions{Imported: true}); err != nil {
+			w.Fatal(err)
+		}
+		if err := first.Rollback(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if got := w.stored().AccessToken; got != "access-0" {
+			w.Errorf("stored %q", got)
+		}
 	})
 	for _, op := range []string{"get", "replace"} {
 		bubble(t, func(w *world) {

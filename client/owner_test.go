@@ -255,6 +255,25 @@ func TestAFailedSignInTakesNoAccount(t *testing.T) {
 		w.wantHolders("a")
 		w.wantRevoked("access-2")
 	})
+	quiet(t, func(w *world) { // after a transfer by OAuth 1.0a, where X gives the same token again
+		w.byBoth()
+		key, token := keyFor("a"), w.x.signIn()
+		key.Provider, token.TokenSecret, token.RefreshToken = "x-oauth1", "secret", ""
+		if _, err := w.pool.PutWithRollback(w.Context(), key, token, PutOptions{Own: true}); err != nil {
+			w.Fatal(err)
+		}
+		key.UserID = "b"
+		stored, err := w.pool.PutWithRollback(w.Context(), key, token, PutOptions{Own: true, AllowTransfer: true})
+		if err != nil {
+			w.Fatal(err)
+		}
+		if err := stored.Rollback(w.Context()); err != nil {
+			w.Error(err)
+		}
+		w.wantOwner("a")
+		w.wantHolders("a")
+		w.wantRevoked("")
+	})
 	for _, lost := range []bool{false, true} {
 		quiet(t, func(w *world) { // the store fails at the token, before or after it
 			fail := func(op string) error {

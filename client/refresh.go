@@ -419,7 +419,8 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 }
 
 // superseded drops the new token, because a sign-in or a sign-out came first. It revokes the
-// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced.
+// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced. If the sign-in
+// is undone within a minute, which puts the spent token back, it stores the new token.
 func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.m.tell(r.m.base, r.s.key, event.RefreshFailed, r.began, errSuperseded)
@@ -429,8 +430,24 @@ func (r *refresh) superseded(signedOut bool) error {
 	r.s.unsaved = nil
 	r.s.cur.CompareAndSwap(r.fresh, nil)
 	r.s.mu.Unlock()
-	if known && signedOut {
+	switch dropped := *r; {
+	case known && signedOut:
 		r.m.revokeAt(r.m.base, r.s.key, r.fresh.token)
+	case known:
+		r.m.spawn(dropped.restore)
 	}
 	return errChanged
+}
+
+// restore stores the new token if the entry has the spent one again.
+func (r *refresh) restore() {
+	for wait := saveEvery; wait < time.Minute && r.m.pause(wait); wait *= 2 {
+		ctx, cancel := r.m.bound(r.m.base)
+		now, v, err := r.m.cfg.Vault.Get(ctx, r.s.key)
+		if err == nil && r.replaces(now) {
+			_, _ = r.m.cfg.Vault.Replace(ctx, r.s.key, v, r.fresh.token)
+			r.m.drop(r.s.key)
+		}
+		cancel()
+	}
 }

@@ -32,13 +32,13 @@ type Stored struct {
 	// FormerOwners are the keys of the tokens that former owners of the account may have.
 	FormerOwners []tokenstore.Key
 
-	m     *Manager
-	key   tokenstore.Key
-	token tokenstore.Token
-	opt   PutOptions
+	m   *Manager
+	key tokenstore.Key
+	opt PutOptions
+	// tokens does not print, see package redact. before is nil if there was no readable token.
+	tokens *struct{ got, before *tokenstore.Token }
 
-	before      *tokenstore.Token // nil if there was no readable token
-	put         bool              // the store may have the token
+	put         bool // the store may have the token
 	version     tokenstore.Version
 	ownerBefore *tokenstore.Owner // nil if the sign-in has replaced no owner
 }
@@ -64,7 +64,7 @@ func (m *Manager) PutWithRollback(ctx context.Context, key tokenstore.Key, t tok
 		}
 		t.AccountID = key.AccountID
 	}
-	s := &Stored{m: m, key: key, token: t, opt: opt}
+	s := &Stored{m: m, key: key, opt: opt, tokens: &struct{ got, before *tokenstore.Token }{got: &t}}
 	err := s.store(ctx)
 	if err == nil {
 		return s, nil
@@ -119,10 +119,10 @@ func (s *Stored) write(ctx context.Context) error {
 		if err != nil && v == "" && !errors.Is(err, tokenstore.ErrNotFound) {
 			return err
 		}
-		if s.before = nil; err == nil {
-			s.before = &before
+		if s.tokens.before = nil; err == nil {
+			s.tokens.before = &before
 		}
-		s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, s.token)
+		s.version, err = s.m.cfg.Vault.Replace(ctx, s.key, v, *s.tokens.got)
 		s.put = !errors.Is(err, tokenstore.ErrConflict)
 		s.m.drop(s.key)
 		return err
@@ -132,7 +132,7 @@ func (s *Stored) write(ctx context.Context) error {
 // Commit ends a sign-in whose session is saved. If the account was taken over, Commit
 // deletes and revokes the tokens of FormerOwners. Without Commit the next sign-in does that.
 func (s *Stored) Commit(ctx context.Context) error {
-	if old := s.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.token.AccessToken {
+	if old := s.tokens.before; s.opt.RevokeReplaced && old != nil && !old.NeedsReauth && old.AccessToken != s.tokens.got.AccessToken {
 		s.m.spawn(func() {
 			s.m.revokeAt(s.m.base, s.key, *old)
 			s.m.ended()
@@ -146,7 +146,7 @@ func (s *Stored) Commit(ctx context.Context) error {
 			return nil, nil
 		}
 		// X's OAuth 1.0a gives the account the same token again.
-		err := s.m.removeAll(ctx, s.m.siblings(s.key, now.Former...), s.token.AccessToken)
+		err := s.m.removeAll(ctx, s.m.siblings(s.key, now.Former...), s.tokens.got.AccessToken)
 		return &tokenstore.Owner{UserID: now.UserID}, err
 	}))
 }
@@ -162,35 +162,34 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		switch {
 		case errors.Is(err, tokenstore.ErrConflict):
 			err = nil // another sign-in came later
-		case s.before == nil && !s.opt.Imported:
-			// Otherwise X's OAuth 1.0a may have given the same token again.
-			s.m.revokeAt(context.WithoutCancel(ctx), s.key, s.token)
+		case s.tokens.before != nil, s.opt.Imported, s.tokens.got.IsOAuth1() && len(s.FormerOwners) > 0:
+			// X's OAuth 1.0a may have given the same token again, also to a former owner.
+		default:
+			s.m.revokeAt(context.WithoutCancel(ctx), s.key, *s.tokens.got)
 		}
 	}
 	return unavailable("a failed sign-in was not undone: ", errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)))
 }
 
-// putBack restores the former entry, if the entry still has the sign-in's version.
+// putBack restores the former entry, if the entry still has the sign-in's token. Its version is
+// unknown after an error of the store, and another one if Reencrypt has sealed it again.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
-	if s.version == "" {
-		// The store returned an error. It may have written the token nevertheless.
-		now, v, err := s.m.cfg.Vault.Get(ctx, s.key)
-		switch {
-		case errors.Is(err, tokenstore.ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		case now.AccessToken != s.token.AccessToken || now.ObtainedAt.UnixMilli() != s.token.ObtainedAt.UnixMilli():
-			return tokenstore.ErrConflict
-		}
-		s.version = v
+	got, before := s.tokens.got, s.tokens.before
+	now, v, err := s.m.cfg.Vault.Get(ctx, s.key)
+	same := now.AccessToken == got.AccessToken && now.ObtainedAt.UnixMilli() == got.ObtainedAt.UnixMilli()
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case v != s.version && (!same || s.version != "" && s.opt.Imported):
+		return tokenstore.ErrConflict
+	case before == nil:
+		return s.m.cfg.Vault.Delete(ctx, s.key, v)
 	}
-	if s.before == nil {
-		return s.m.cfg.Vault.Delete(ctx, s.key, s.version)
-	}
-	_, err := s.m.cfg.Vault.Replace(ctx, s.key, s.version, *s.before)
+	_, err = s.m.cfg.Vault.Replace(ctx, s.key, v, *before)
 	return err
 }
 

@@ -34,9 +34,9 @@ func (h *Handlers) GologinSuccess(name string, user func(ctx context.Context) (p
 		c.provider, c.returnTo = name, h.cfg.DefaultReturnTo
 		if err := c.gologin(p, user); err != nil {
 			c.fail(err)
-			return
+		} else if !c.ended() {
+			RedirectAfterSignIn(c.w, c.r, c.returnTo)
 		}
-		RedirectAfterSignIn(c.w, c.r, c.returnTo)
 	})
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -71,6 +72,7 @@ func (c *call) login(p provider.Provider, test string) {
 		c.problem("foreign_login", c.loginURL(""))
 		return
 	}
+	small := h.cfg.Interstitial != nil && requestkind.Page(r) && h.cfg.Interstitial(r)
 	redirect, err := c.begin(p)
 	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
 		err = r.Context().Err() // a store may report the end as another error
@@ -79,8 +81,9 @@ func (c *call) login(p provider.Provider, test string) {
 		c.fail(err)
 		return
 	}
-	h.tell(r.Context(), c.begun, event.Event{Kind: event.SignInBegun, Provider: c.provider})
-	if h.cfg.Interstitial == nil || !requestkind.Page(r) || !h.cfg.Interstitial(r) {
+	// The request may end during OnEvent, so the answer is written first.
+	defer h.tell(r.Context(), c.begun, event.Event{Kind: event.SignInBegun, Provider: c.provider})
+	if !small {
 		seeOther(w, redirect)
 		return
 	}
@@ -144,10 +147,7 @@ func (c *call) begin(p provider.Provider) (string, error) {
 	}
 	id := c.sessionID(ctx)
 	redirect, pending, err := p.Begin(ctx, opt)
-	if err == nil {
-		err = ctx.Err() // c.w may belong to another request already
-	}
-	if err != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil { // c.w may belong to another request already
 		return "", err
 	}
 	err = h.cfg.Pending.Put(c.w, c.r, session.PendingSignIn{

@@ -90,9 +90,6 @@ func (c *call) askToSignOut(logout string) {
 	if sessions.UserSessions() != nil {
 		texts = page.ProblemFor(c.named(page.Kind("sign_out_or_everywhere")))
 	}
-	if c.r.Context().Err() != nil {
-		return // c.w may belong to another request already
-	}
 	if err == nil && !ok {
 		texts = page.ProblemFor(page.Kind("signed_out"))
 		logout, home = home, ""

@@ -71,11 +71,14 @@ func (c Config) validateNative(refuse func(broken bool, field, format string, ar
 func (h *Handlers) Native() http.Handler {
 	return h.handler(func(c *call) {
 		user, err := c.native()
-		if err == nil {
+		switch {
+		case err != nil:
+			if p, err := c.report(c.named(err), nativeProblem); err != nil {
+				h.cfg.Pages.Write(c.w, c.r, p)
+			}
+		case !c.ended():
 			user.SignedInAt = user.SignedInAt.UTC().Truncate(time.Millisecond) // as the session keeps it
 			c.sessionIs(user, true)
-		} else if p, err := c.report(c.named(err), nativeProblem); err != nil {
-			h.cfg.Pages.Write(c.w, c.r, p)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -450,6 +451,36 @@ func TestWhoMayAskTwiceButNotElsewhere(t *testing.T) {
 	}))
 	_, _, err = signIn2(t, o)
 	failed(t, err, provider.ErrUnavailable)
+}
+
+// TestFetchUserSeesNoToken prints what a FetchUser function has.
+func TestFetchUserSeesNoToken(t *testing.T) {
+	s := newServer(t)
+	o := s.oauth2(t, func(c *provider.OAuth2Config) {
+		c.UserURL, c.User, c.APIURL = "", nil, s.URL
+		c.FetchUser = func(ctx context.Context, c *http.Client) (provider.User, error) {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/user", http.NoBody)
+			if err != nil {
+				return provider.User{}, err
+			}
+			resp, err := c.Do(r)
+			if err != nil {
+				return provider.User{}, err
+			}
+			_ = resp.Body.Close()
+			for _, v := range []any{c, *c, c.Transport, r, resp, resp.Request, resp.Request.Header} {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+					if got := fmt.Sprintf(verb, v); strings.Contains(got, accessToken) || strings.Contains(got, refreshToken) {
+						t.Errorf("%s of a %T prints %s", verb, v, got)
+					}
+				}
+			}
+			return provider.User{AccountID: "7"}, nil
+		}
+	})
+	if _, _, err := signIn2(t, o); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestFetchUserMayUseAnotherContext: its end ends the request too.

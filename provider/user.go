@@ -103,6 +103,9 @@ type question struct {
 	last  atomic.Pointer[call]
 }
 
+// Format implements [fmt.Formatter]. The client of FetchUser has q.
+func (q *question) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provider.question") }
+
 // RoundTrip implements [http.RoundTripper].
 func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := *q.first
@@ -117,7 +120,11 @@ func (q *question) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.ctx = ctx
 	}
 	defer q.last.Store(&c)
-	return c.send(&c, q.token, r)
+	resp, err := c.send(&c, q.token, r)
+	if err == nil {
+		resp.Request = r // without the token
+	}
+	return resp, err
 }
 
 // notTold is the error for a fetch that failed with err after the call c.

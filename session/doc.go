@@ -8,9 +8,9 @@
 //
 //   - A request that runs during a sign-out does not bring the session back, also behind
 //     scs's own middleware. scs's stores have no compare-and-set. So ending a session first
-//     writes a small tombstone, and then deletes the record. It deletes the record again after
-//     10 seconds and after a minute. Every write of a record looks for its tombstone before
-//     and after, and deletes a record that was written too late.
+//     writes a small tombstone, and then deletes the record. It does both again after 10 seconds
+//     and after a minute. Every write of a record looks for its tombstone before and after, and
+//     deletes a record that was written too late.
 //   - An idle timeout costs at most one write in a sixteenth of the timeout. The cookie
 //     lasts until the session's deadline, so that recording a use sends no cookie.
 //   - Of several cookies of the session's name, the first whose record opens counts. A visitor

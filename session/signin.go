@@ -27,22 +27,19 @@ import (
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, u provider.User, then ...func(saved bool) error) error {
 	s := &signIn{Manager: m, joined: m.loaded(r.Context())}
 	err := s.begin(r, u)
-	if err == nil {
-		err = r.Context().Err()
+	if err == nil && s.oldToken != "" && r.Context().Err() == nil {
+		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
+			m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
+		}
+		m.store.users.mark(s.ctx, s.old)
 	}
-	if err != nil {
+	if err = cmp.Or(err, r.Context().Err()); err != nil {
 		// An unavailable store returns the same error at every step.
 		all := append(steps{s.undo}, then...)
 		if undone := all.end(false); undone != nil && undone.Error() != err.Error() {
 			err = errors.Join(err, undone)
 		}
 		return fmt.Errorf("session: signing in: %w", err)
-	}
-	if s.oldToken != "" {
-		if err := m.store.DeleteCtx(s.ctx, keyOf(s.oldToken)); err != nil {
-			m.store.logger.WarnContext(s.ctx, "session: the session from before the sign-in is still open", "err", err)
-		}
-		m.store.users.mark(s.ctx, s.old)
 	}
 	if !s.joined {
 		dropCookie(w.Header(), m.sm.Cookie.Name)

@@ -224,10 +224,8 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 		b, found, err = s.base.FindCtx(ctx, key)
 		return err
 	})
-	switch {
-	case err != nil:
-		_ = s.delete(ctx, key)
-	case found && string(b) != tombstone:
+	// After an error the record stays, so that the next sign-out finds it and its tokens.
+	if err == nil && found && string(b) != tombstone {
 		s.decode(b, &rec)
 		err = s.erase(ctx, key, rec.deadline)
 	}
@@ -238,15 +236,14 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 // may arrive late. It tries each step twice, because a failed step may have had its effect.
 func (s *store) erase(ctx context.Context, key string, deadline time.Time) error {
 	expiry := time.Now().Add(max(s.sm.Lifetime, time.Until(deadline)))
-	err := twice(ctx, func(ctx context.Context) error {
+	mark := func(ctx context.Context) error {
 		return s.base.CommitCtx(ctx, tombstoneKey(key), []byte(tombstone), expiry)
-	})
-	// Delete the record even if the tombstone could not be written.
-	err = cmp.Or(err, s.delete(ctx, key))
-	for _, d := range deletedAgain {
-		s.later.After(d, func(ctx context.Context) { _ = s.delete(ctx, key) })
 	}
-	return err
+	for _, d := range deletedAgain {
+		s.later.After(d, func(ctx context.Context) { _ = cmp.Or(twice(ctx, mark), s.delete(ctx, key)) })
+	}
+	// Delete the record even if the tombstone could not be written.
+	return cmp.Or(twice(ctx, mark), s.delete(ctx, key))
 }
 
 func (s *store) delete(ctx context.Context, key string) error {

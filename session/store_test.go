@@ -183,9 +183,9 @@ func TestAFailedWriteIsLookedAfterToo(t *testing.T) {
 
 func TestASessionEndsThoughAStepOfItFails(t *testing.T) {
 	t.Parallel()
-	for step, want := range map[int]error{
-		1: errStore, // the look
-		2: errStore, // the tombstone
+	for step, after := range map[int]string{
+		1: "ann", // the look
+		2: "",    // the tombstone
 	} {
 		spy := newSpy()
 		m := newManager(t, session.Config{Store: spy})
@@ -197,13 +197,18 @@ func TestASessionEndsThoughAStepOfItFails(t *testing.T) {
 			return nil
 		})
 		w, r := request(m, token)
-		if err := m.SignOut(w, r); !errors.Is(err, want) {
+		if err := m.SignOut(w, r); !errors.Is(err, errStore) {
 			t.Errorf("step %d: %v", step, err)
 		}
 		if n := spy.count("find", "delete", "commit"); step > 1 && n != 4 {
 			t.Errorf("%d steps: this test knows others", n)
 		}
 		spy.reset(nil)
+		wantUser(t, m, token, after)
+		w, r = request(m, token)
+		if err := m.SignOut(w, r); err != nil {
+			t.Errorf("step %d, again: %v", step, err)
+		}
 		wantUser(t, m, token, "")
 	}
 }
@@ -236,6 +241,39 @@ func TestNoSignOutStopsHalfWay(t *testing.T) {
 		close(goOn)
 		<-done
 		wantUser(t, m, token, "")
+	}
+}
+
+// TestASignOutIsFinalThoughAStepOfTheFirstFailed: the first sign-out cannot read the record, or
+// it deletes the record and cannot write the tombstone. A long request that runs meanwhile does
+// not bring the session back after the second.
+func TestASignOutIsFinalThoughAStepOfTheFirstFailed(t *testing.T) {
+	for step, long := range map[string]time.Duration{"find": 0, "commit": 2 * time.Minute} {
+		l := newListed(t)
+		l.bubble(t, func(t *testing.T) {
+			token := signIn(t, l.a, "ann")
+			loaded, goOn, done, _ := inFlight(l.b.LoadAndSave, l.b, token)
+			<-loaded
+			l.spy.reset(func(_ int, c call) error {
+				if c.op == step {
+					return errStore
+				}
+				return nil
+			})
+			w, r := request(l.a, token)
+			if err := l.a.SignOut(w, r); err == nil {
+				t.Fatalf("%s: the first sign-out has not failed", step)
+			}
+			l.spy.reset(nil)
+			w, r = request(l.b, token)
+			if err := l.b.SignOut(w, r); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(long)
+			close(goOn)
+			<-done
+			wantUser(t, l.a, token, "")
+		})
 	}
 }
 
@@ -322,6 +360,9 @@ func TestACallToTheStoreIsBounded(t *testing.T) {
 			if took := time.Since(begun); took > 10*time.Second {
 				t.Errorf("%s took %v", what, took)
 			}
+		}
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
