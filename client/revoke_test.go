@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,14 @@ func TestRevoke(t *testing.T) {
 			w.Errorf("without an entry: %v", err)
 		}
 		w.wantEvents("revoked")
+	})
+}
+
+func TestDeleteUserNeedsAnID(t *testing.T) {
+	bubble(t, func(w *world) {
+		if err := w.pool.DeleteUser(w.Context(), ""); err == nil || !strings.Contains(err.Error(), "the user has no ID") {
+			w.Errorf("without an ID: %v", err)
+		}
 	})
 }
 
