@@ -109,8 +109,7 @@ func (c *call) finish(p provider.Provider) {
 		defer func() { e.turn <- struct{}{} }()
 	case <-ctx.Done():
 	}
-	if ctx.Err() != nil {
-		h.cfg.Logger.InfoContext(ctx, "xsignin: the request ended before the sign-in was finished", "provider", p.Name(), "err", ctx.Err())
+	if c.hasEnded() {
 		return
 	}
 	if e.ended {
@@ -124,7 +123,7 @@ func (c *call) finish(p provider.Provider) {
 		defer cancel()
 		user, err = c.admit(saving, p, SignIn{User: user, Token: e.token, ReturnTo: c.returnTo})
 	}
-	if ctx.Err() != nil { // another callback may take the result over
+	if c.hasEnded() { // another callback may take the result over
 		if err != nil && e.err == nil {
 			e.err = c.refused(provider.ErrExpired, nil) // undoing the sign-in has revoked the token
 		}
@@ -153,6 +152,15 @@ func (c *call) finish(p provider.Provider) {
 	default:
 		c.answerAgain(e.outcome)
 	}
+}
+
+// hasEnded reports whether the request has ended, and logs why.
+func (c *call) hasEnded() bool {
+	err := c.r.Context().Err()
+	if err != nil {
+		c.h.cfg.Logger.InfoContext(c.r.Context(), "xsignin: the request ended before the sign-in was finished", "provider", c.provider, "err", err)
+	}
+	return err != nil
 }
 
 // succeed answers by the success handler.
