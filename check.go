@@ -133,7 +133,11 @@ func noCertificates() bool {
 
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
-	host, proto := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.Header.Get("X-Forwarded-Proto")
+	first := func(header string) string { // several proxies write a list
+		value, _, _ := strings.Cut(r.Header.Get(header), ",")
+		return strings.TrimSpace(value)
+	}
+	host, proto := cmp.Or(first("X-Forwarded-Host"), r.Host), first("X-Forwarded-Proto")
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
 	u := &url.URL{Scheme: c.public.Scheme, Host: host}
 	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)
