@@ -42,10 +42,15 @@ func openPostgres(ctx context.Context, at string) (*Storage, error) {
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the PostgreSQL database cannot be used: %w", err), end())
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, postgresSessions)
-		return err
-	})
+	// CREATE TABLE IF NOT EXISTS needs the right to create tables, even if the table exists.
+	var exists bool
+	err = pool.QueryRow(ctx, "SELECT to_regclass('sessions') IS NOT NULL").Scan(&exists)
+	if err == nil && !exists {
+		err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, postgresSessions)
+			return err
+		})
+	}
 	if err != nil {
 		return fail(err)
 	}

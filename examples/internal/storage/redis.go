@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"slices"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
@@ -31,7 +33,18 @@ func newRedis(at string) (client *redis.Client, where string, err error) {
 		return nil, "", err
 	}
 	o.ContextTimeoutEnabled = true
-	return redis.NewClient(o), where, nil
+	return redis.NewClient(o), fmt.Sprintf("Redis, database %d on %s", o.DB, o.Addr), nil
+}
+
+// oneOfMany reports whether other servers of a cluster have some of the keys.
+func oneOfMany(ctx context.Context, client *redis.Client) bool {
+	asked, _ := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range 20 { // in as many slots
+			p.Get(ctx, fmt.Sprint("xsignin:session:", i))
+		}
+		return nil
+	})
+	return slices.ContainsFunc(asked, func(c redis.Cmder) bool { return redis.HasErrorPrefix(c.Err(), "MOVED") })
 }
 
 // openRedis opens the Redis at a URL. Package redisstore says which server settings keep tokens.
@@ -44,8 +57,14 @@ func openRedis(ctx context.Context, at string) (*Storage, error) {
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the Redis cannot be used: %w", err), client.Close())
 	}
-	if err := client.Ping(ctx).Err(); err != nil {
+	switch err := client.Ping(ctx).Err(); {
+	case errors.Is(err, io.EOF):
+		return fail(fmt.Errorf("it closes the connection: %w. If it speaks TLS, the URL begins with rediss://", err))
+	case err != nil:
 		return fail(err)
+	}
+	if oneOfMany(ctx, client) {
+		return fail(errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or a PostgreSQL"))
 	}
 	tokens, err := redisstore.New(redisstore.Config{Client: client})
 	if err != nil {
