@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
+	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
@@ -36,15 +36,23 @@ func newRedis(at string) (client *redis.Client, where string, err error) {
 	return redis.NewClient(o), fmt.Sprintf("Redis, database %d on %s", o.DB, o.Addr), nil
 }
 
-// oneOfMany reports whether other servers of a cluster have some of the keys.
-func oneOfMany(ctx context.Context, client *redis.Client) bool {
+// unfit says why a server that answers cannot be used. A full one can: its sessions are read.
+func unfit(ctx context.Context, client *redis.Client) error {
 	asked, _ := client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range 20 { // in as many slots
-			p.Get(ctx, fmt.Sprint("xsignin:session:", i))
+			p.Set(ctx, fmt.Sprint("xsignin:session:", i), "", time.Millisecond)
 		}
 		return nil
 	})
-	return slices.ContainsFunc(asked, func(c redis.Cmder) bool { return redis.HasErrorPrefix(c.Err(), "MOVED") })
+	for _, c := range asked {
+		switch err := c.Err(); {
+		case redis.HasErrorPrefix(err, "MOVED"):
+			return errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or a PostgreSQL")
+		case redis.HasErrorPrefix(err, "READONLY"):
+			return fmt.Errorf("%w Name the primary server, or Sentinels that know it", err)
+		}
+	}
+	return nil
 }
 
 // openRedis opens the Redis at a URL. Package redisstore says which server settings keep tokens.
@@ -63,8 +71,8 @@ func openRedis(ctx context.Context, at string) (*Storage, error) {
 	case err != nil:
 		return fail(err)
 	}
-	if oneOfMany(ctx, client) {
-		return fail(errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or a PostgreSQL"))
+	if err := unfit(ctx, client); err != nil {
+		return fail(err)
 	}
 	tokens, err := redisstore.New(redisstore.Config{Client: client})
 	if err != nil {

@@ -99,7 +99,7 @@ func open(ctx context.Context, at Place) (*Storage, error) {
 func notUp(err error) bool {
 	var refused *pgconn.PgError
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &network) || errors.Is(err, errReadOnly) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &refused) && refused.Code == "57P03" || // cannot_connect_now
 		starting.MatchString(err.Error())
 }

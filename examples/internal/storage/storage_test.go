@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/tokenstore"
@@ -158,6 +159,16 @@ func TestRedisSentinel(t *testing.T) {
 	if where := keepsASession(t, server.URL+"/1"); where != "Redis, database 1 on "+server.Addr {
 		t.Error(where)
 	}
+	// After a failover the old primary server may be a replica.
+	admin := redis.NewClient(&redis.Options{Addr: server.Addr})
+	defer admin.Close()
+	if err := admin.SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Place{Kind: InRedis, At: server.URL, Wait: time.Nanosecond}, nil, slog.New(slog.DiscardHandler))
+	if err == nil || !notUp(err) || !strings.Contains(err.Error(), "Name the primary server") {
+		t.Error(err)
+	}
 }
 
 // trusting has the address of the Redis in a process that trusts its authority.
@@ -214,7 +225,7 @@ func TestAServerOfACluster(t *testing.T) {
 					switch strings.ToLower(lines.Text()) {
 					case "ping":
 						answer = "+PONG"
-					case "get":
+					case "set":
 						answer = "-MOVED 1 127.0.0.1:1"
 					}
 					_, _ = fmt.Fprintf(c, "%s\r\n", answer)
@@ -266,6 +277,14 @@ func TestARoleWithFewRights(t *testing.T) {
 		t.Error(err)
 	}
 	if err := errors.Join(store.sweep(t.Context()), store.Tokens.Delete(t.Context(), key, v)); err != nil {
+		t.Error(err)
+	}
+	// A standby is read-only.
+	if _, err := admin.ExecContext(t.Context(), "ALTER ROLE app SET default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), Place{Kind: InPostgres, At: at, Wait: time.Nanosecond}, nil, slog.New(slog.DiscardHandler))
+	if err == nil || !notUp(err) || !strings.Contains(err.Error(), "target_session_attrs=read-write") {
 		t.Error(err)
 	}
 }
