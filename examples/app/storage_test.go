@@ -97,6 +97,10 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 	if err := os.Chmod(sealed, 0o400); err != nil {
 		t.Fatal(err)
 	}
+	alone := file("alone", "")
+	if err := os.Mkdir(filepath.Join(dir, "alone-journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	emptied, short := file("emptied", ""), file("short", "")
 	file("emptied"+keyfile.Suffix, "\n")
 	file("short"+keyfile.Suffix, "abc\n")
@@ -111,9 +115,11 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 		{"below a file", []string{"DATABASE_URL=sqlite://" + text + "/app.db"}, []string{"app: DATABASE_URL: ", "cannot be written"}},
 		{"not writable", []string{"DATABASE_URL=sqlite://" + sealed}, []string{"app: DATABASE_URL: ", "cannot be written"}},
 		{"not a database", []string{"DATABASE_URL=sqlite://" + text}, []string{"app: DATABASE_URL: ", "cannot be used as a database"}},
+		{"no file beside it", []string{"DATABASE_URL=sqlite://" + alone}, []string{"app: DATABASE_URL: ", "beside it"}},
 		{"an empty key file", []string{"DATABASE_URL=sqlite://" + emptied}, []string{"app: SECRETS: ", "is empty"}},
 		{"a short key", []string{"DATABASE_URL=sqlite://" + short}, []string{"app: SECRETS: ", "shorter than 32"}},
 		{"no PostgreSQL", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app", "DATABASE_WAIT=200ms", keys}, []string{"not up yet", "app: DATABASE_URL: ", "cannot be used"}},
+		{"a password that is no part of a URL", []string{"DATABASE_URL=postgres://u:secret#@127.0.0.1:1/app", keys}, []string{"app: DATABASE_URL: ", "# as %23"}},
 		{"a bad setting", []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/app?sslmode=no", keys}, []string{"app: DATABASE_URL: ", "is not understood"}},
 		{"no Redis", []string{"REDIS_URL=redis://:secret@127.0.0.1:1", "DATABASE_WAIT=200ms", keys}, []string{"app: REDIS_URL: ", "cannot be used"}},
 		{"a bad number", []string{"REDIS_URL=redis://:secret@127.0.0.1:1/a", keys}, []string{"app: REDIS_URL: ", "is not understood"}},
@@ -130,6 +136,9 @@ func TestADatabaseThatCannotBeUsed(t *testing.T) {
 				if !strings.Contains(said, want) {
 					t.Errorf("%q is not in\n%s", want, said)
 				}
+			}
+			if strings.Contains(c.env[0], "sqlite:") && strings.Contains(said, "not up yet") {
+				t.Errorf("tried again:\n%s", said)
 			}
 			for _, secret := range []string{"secret", replicaKey("k")} {
 				if strings.Contains(said, secret) {

@@ -41,14 +41,24 @@ func NewRedisCluster(t T) *Server {
 	})
 }
 
+// NewRedisTLS is [NewRedis] for a server that speaks TLS only. Its certificate is of an
+// authority that no machine trusts: that of the file fullchain.pem in roots.
+func NewRedisTLS(t T) (s *Server, roots string) {
+	t.Helper()
+	roots = tempDir(t, "roots")
+	Certificate(t, roots)
+	s = beginRedis(t, "eady to accept connections", func(_, port string) []string {
+		return []string{"--port", "0", "--tls-port", port, "--tls-auth-clients", "no",
+			"--tls-cert-file", filepath.Join(roots, "fullchain.pem"), "--tls-key-file", filepath.Join(roots, "privkey.pem")}
+	})
+	s.URL = "rediss://" + s.Addr
+	return s, roots
+}
+
 // RedisSentinel starts a Sentinel that knows the master by a name, and returns its address.
 func RedisSentinel(t T, master *Server, name string) (addr string) {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		missing(t, "Redis", "redis-server")
-		return ""
-	}
+	bin := redisBin(t)
 	_, port, err := net.SplitHostPort(master.Addr)
 	if err != nil {
 		t.Fatalf("testservers: %v", err)
@@ -76,14 +86,7 @@ func RedisSentinel(t T, master *Server, name string) (addr string) {
 // beginRedis starts a server with more arguments, which may be nil.
 func beginRedis(t T, ready string, more func(dir, port string) []string) *Server {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		bin, err = exec.LookPath("valkey-server")
-	}
-	if err != nil {
-		missing(t, "Redis", "redis-server")
-		return nil
-	}
+	bin := redisBin(t)
 	dir := tempDir(t, "redis")
 	return begin(t, kind{
 		name: "Redis",
@@ -102,4 +105,16 @@ func beginRedis(t T, ready string, more func(dir, port string) []string) *Server
 		stop:  syscall.SIGTERM,
 		url:   "redis://%s",
 	})
+}
+
+// redisBin returns the path of Redis or Valkey, or ends the test.
+func redisBin(t T) string {
+	t.Helper()
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if bin, err := exec.LookPath(name); err == nil {
+			return bin
+		}
+	}
+	missing(t, "Redis", "redis-server")
+	return ""
 }

@@ -198,14 +198,21 @@ const (
 	ports      = 20_000
 )
 
+// given has the ports that FreePort returned or found taken.
+var given sync.Map
+
 // FreePort returns a port of 127.0.0.1 at which nothing listens, for a program that starts later.
 // It is a random one, because many processes run tests at the same time, and a server that was
-// stopped gets its port again.
+// stopped gets its port again. A process gets each port once, because the program that it is for
+// may not listen yet.
 func FreePort(t T) string {
 	t.Helper()
 	var err error
 	for range 100 {
 		port := strconv.Itoa(lowestPort + rand.IntN(ports))
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
 		var l net.Listener
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
 			_ = l.Close()

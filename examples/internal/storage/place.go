@@ -44,7 +44,7 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 			fault("REDIS_URL", "is set, and so is DATABASE_URL: sessions and tokens are kept in one place, so leave one of them out")
 		}
 		if u, err := url.Parse(redis); err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" {
-			fault("REDIS_URL", "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS")
+			fault("REDIS_URL", "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS%s", inPasswords)
 		}
 		return p
 	}
@@ -75,7 +75,7 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 	case "postgres", "postgresql":
 		p.Kind, p.At = InPostgres, database
 		if u, err := url.Parse(database); err != nil || u.Opaque != "" || strings.Trim(u.Path, "/") == "" {
-			fault("DATABASE_URL", "must be a URL such as postgres://user:password@host:5432/database")
+			fault("DATABASE_URL", "must be a URL such as postgres://user:password@host:5432/database%s", inPasswords)
 		}
 	case "redis", "rediss":
 		fault("DATABASE_URL", "is a Redis: set REDIS_URL instead")
@@ -84,5 +84,8 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 	}
 	return p
 }
+
+// inPasswords is for passwords with characters that end a URL's host.
+const inPasswords = ". In a password write # as %23, / as %2F, @ as %40 and % as %25"
 
 const databaseForms = "must be sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or memory:"

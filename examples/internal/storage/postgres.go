@@ -21,6 +21,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('xsignin example: sessions', 0));
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
+// errReadOnly may end with a failover.
+var errReadOnly = errors.New("it is read-only, as a standby is: name the primary server, or all servers and target_session_attrs=read-write")
+
 // openPostgres opens the database that a URL names.
 func openPostgres(ctx context.Context, at string) (*Storage, error) {
 	cfg, err := pgxpool.ParseConfig(at)
@@ -42,10 +45,19 @@ func openPostgres(ctx context.Context, at string) (*Storage, error) {
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the PostgreSQL database cannot be used: %w", err), end())
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, postgresSessions)
-		return err
-	})
+	// CREATE TABLE IF NOT EXISTS needs the right to create tables, even if the table exists.
+	var exists, readOnly bool
+	err = pool.QueryRow(ctx, "SELECT to_regclass('sessions') IS NOT NULL, current_setting('transaction_read_only') = 'on'").Scan(&exists, &readOnly)
+	switch {
+	case err != nil:
+	case readOnly:
+		err = errReadOnly
+	case !exists:
+		err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, postgresSessions)
+			return err
+		})
+	}
 	if err != nil {
 		return fail(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
@@ -31,7 +33,26 @@ func newRedis(at string) (client *redis.Client, where string, err error) {
 		return nil, "", err
 	}
 	o.ContextTimeoutEnabled = true
-	return redis.NewClient(o), where, nil
+	return redis.NewClient(o), fmt.Sprintf("Redis, database %d on %s", o.DB, o.Addr), nil
+}
+
+// unfit says why a server that answers cannot be used. A full one can: its sessions are read.
+func unfit(ctx context.Context, client *redis.Client) error {
+	asked, _ := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range 20 { // in as many slots
+			p.Set(ctx, fmt.Sprint("xsignin:session:", i), "", time.Millisecond)
+		}
+		return nil
+	})
+	for _, c := range asked {
+		switch err := c.Err(); {
+		case redis.HasErrorPrefix(err, "MOVED"):
+			return errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or a PostgreSQL")
+		case redis.HasErrorPrefix(err, "READONLY"):
+			return fmt.Errorf("%w Name the primary server, or Sentinels that know it", err)
+		}
+	}
+	return nil
 }
 
 // openRedis opens the Redis at a URL. Package redisstore says which server settings keep tokens.
@@ -44,7 +65,13 @@ func openRedis(ctx context.Context, at string) (*Storage, error) {
 	fail := func(err error) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the Redis cannot be used: %w", err), client.Close())
 	}
-	if err := client.Ping(ctx).Err(); err != nil {
+	switch err := client.Ping(ctx).Err(); {
+	case errors.Is(err, io.EOF):
+		return fail(fmt.Errorf("it closes the connection: %w. If it speaks TLS, the URL begins with rediss://", err))
+	case err != nil:
+		return fail(err)
+	}
+	if err := unfit(ctx, client); err != nil {
 		return fail(err)
 	}
 	tokens, err := redisstore.New(redisstore.Config{Client: client})

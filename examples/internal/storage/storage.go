@@ -68,7 +68,7 @@ func reach(ctx context.Context, at Place, log *slog.Logger) (*Storage, error) {
 	last := time.Now().Add(cmp.Or(at.Wait, openTimeout))
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		s, err := open(ctx, at)
-		if err == nil || !notUp(err) || time.Now().Add(pause).After(last) {
+		if err == nil || !at.Shared() || !notUp(err) || time.Now().Add(pause).After(last) {
 			return s, err
 		}
 		log.Warn("storage: the database is not up yet; trying again", "variable", at.Variable, "err", err)
@@ -99,7 +99,7 @@ func open(ctx context.Context, at Place) (*Storage, error) {
 func notUp(err error) bool {
 	var refused *pgconn.PgError
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &network) || errors.Is(err, errReadOnly) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &refused) && refused.Code == "57P03" || // cannot_connect_now
 		starting.MatchString(err.Error())
 }

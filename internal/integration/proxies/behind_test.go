@@ -34,6 +34,8 @@ func TestBehindAProxy(t *testing.T) {
 				{"events arrive at once", eventsArrive},
 				{"a picture is uploaded", pictureUploaded},
 				{"24 tabs at once", manyTabs},
+				{"long headers", longHeaders},
+				{"encoded paths", encodedPaths},
 				{"the log has no code", noCodeLogged},
 			} {
 				t.Run(test.name, func(t *testing.T) {
@@ -189,6 +191,35 @@ func manyTabs(t *testing.T, d *deployment) {
 	}
 	if a := b.Get("/me"); !strings.HasPrefix(a.Text, xtest.DefaultUserID+" ") {
 		t.Errorf("%s, %.300s", a.Status, a.Text)
+	}
+}
+
+// longHeaders sends a header line of 16,000 bytes.
+func longHeaders(t *testing.T, d *deployment) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.public+"/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Long", strings.Repeat("{}", 8000)) // HTTP/2 does not shorten these
+	if a, err := d.browser().Try(req); err != nil || a.StatusCode != http.StatusOK {
+		t.Errorf("%v, %.300s", err, a.Text)
+	}
+}
+
+// encodedPaths: the path to return to is that of the browser. nginx decodes a path if it removes a
+// prefix.
+func encodedPaths(t *testing.T, d *deployment) {
+	for _, prefix := range []string{"", "/shop"} {
+		page := prefix + "/files/a%2Fb%20%C3%A9"
+		want := page
+		if prefix != "" && strings.HasSuffix(d.config, "nginx.conf") {
+			want = prefix + "/files/a/b%20%C3%A9"
+		}
+		if got := testkit.Param(t, d.browser().Get(page).Redirect(), "return_to"); got != want {
+			t.Errorf("%s: returns to %s", page, got)
+		}
 	}
 }
 

@@ -49,14 +49,20 @@ func TestBehindPgBouncer(t *testing.T) {
 		}
 	})
 	// The page's warnings are still true.
-	t.Run("statement_timeout in the address is refused", func(t *testing.T) {
-		_, err := pgx.Connect(t.Context(), address+"&statement_timeout=5000")
-		if err == nil || !strings.Contains(err.Error(), "unsupported startup parameter") {
-			t.Errorf("%v", err)
+	t.Run("settings in the address are refused", func(t *testing.T) {
+		for _, setting := range []string{"statement_timeout=5000", "search_path=app"} {
+			_, err := pgx.Connect(t.Context(), address+"&"+setting)
+			if err == nil || !strings.Contains(err.Error(), "unsupported startup parameter") {
+				t.Errorf("%s: %v", setting, err)
+			}
 		}
 	})
 	t.Run("prepared statements fail", func(t *testing.T) {
-		var err error
+		said, err := exec.Command(bin, "--version").Output()
+		if minor, _, _ := strings.Cut(strings.TrimPrefix(string(said), "PgBouncer 1."), "."); err != nil || !older(minor, 21) {
+			t.Logf("newer versions may prepare them again: %s", said)
+			return
+		}
 		for range 2 {
 			c, connectErr := pgx.Connect(t.Context(), plain)
 			if connectErr != nil {
@@ -72,6 +78,12 @@ func TestBehindPgBouncer(t *testing.T) {
 			t.Error("they work: docs/deployment.md need not warn of this version")
 		}
 	})
+}
+
+// older reports whether a version is below another one.
+func older(version string, than int) bool {
+	n, err := strconv.Atoi(version)
+	return err == nil && n < than
 }
 
 // ask returns the statement_timeout of a connection.

@@ -1,15 +1,9 @@
 package proxies
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,9 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/internal/testservers"
 	"github.com/xsignin/xsignin/xtest"
 )
 
@@ -184,27 +178,9 @@ func (d *deployment) write(p proxy, ports []string) string {
 // certificate creates the files of a certificate for 127.0.0.1, and a transport that trusts it.
 func (d *deployment) certificate() *http.Transport {
 	d.t.Helper()
-	must := func(err error) {
-		d.t.Helper()
-		if err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(err)
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
-	for name, b := range map[string][]byte{"fullchain.pem": chain, "privkey.pem": secret, "haproxy.pem": append(chain, secret...)} {
-		must(os.WriteFile(filepath.Join(d.dir, name), b, 0o600))
+	chain, private := testservers.Certificate(d.t, d.dir)
+	if err := os.WriteFile(filepath.Join(d.dir, "haproxy.pem"), append(chain, private...), 0o600); err != nil {
+		d.t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(chain)

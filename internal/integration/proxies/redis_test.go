@@ -119,6 +119,47 @@ func TestTheRedisUserLetsCheckFindEviction(t *testing.T) {
 	}
 }
 
+// TestAFullRedis: what docs/deployment.md says of noeviction. A user who signs out is told that it
+// failed, because the mark of the ended session cannot be written, but the session has ended.
+func TestAFullRedis(t *testing.T) {
+	addr := testservers.Redis(t)
+	s, err := openStores(t.Context(), "redis://"+addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	site := testkit.NewSite(t, func(c *xsignin.Config) { c.Session.Store, c.TokenStore = s.sessions, s.tokens })
+	here, other := site.Browser(), site.Browser()
+	here.SignIn("/auth/login", xtest.DefaultUserID)
+	other.SignIn("/auth/login", xtest.DefaultUserID)
+	admin := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = admin.Close() })
+	limit := func(bytes string) {
+		if err := admin.ConfigSet(t.Context(), "maxmemory", bytes).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stranger := site.Browser()
+	callback := stranger.Approve(stranger.Begin("/auth/login"), xtest.DefaultUserID)
+	limit("1")
+	for what, a := range map[string]testkit.Answer{
+		"a sign-in":             stranger.Get(callback),
+		"a sign-out":            here.Send(http.MethodPost, "/auth/logout", nil),
+		"a sign-out everywhere": other.Send(http.MethodPost, "/auth/logout?everywhere=1", nil),
+	} {
+		if a.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s: %s", what, a.Status)
+		}
+	}
+	if here.Who() != "" || other.Who() == "" {
+		t.Errorf("signed in: %q and %q", here.Who(), other.Who())
+	}
+	limit("0")
+	if a := other.Send(http.MethodPost, "/auth/logout?everywhere=1", nil); a.StatusCode != http.StatusSeeOther || other.Who() != "" {
+		t.Errorf("with room again: %s", a.Status)
+	}
+}
+
 // storeJourney makes all calls that the kit makes to its stores.
 func storeJourney(t *testing.T, at, id string) error {
 	t.Helper()

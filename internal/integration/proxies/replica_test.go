@@ -148,6 +148,7 @@ func routes(kit *xsignin.Kit) http.Handler {
 	mux.Handle("GET /api", kit.RequireUser(http.HandlerFunc(callX)))
 	mux.Handle("GET /events", kit.RequireUser(http.HandlerFunc(events)))
 	mux.Handle("POST /upload", kit.RequireUser(http.HandlerFunc(upload)))
+	mux.Handle("GET /files/", kit.RequireUser(http.HandlerFunc(me)))
 	mux.Handle("GET /{$}", kit.LoadUser(http.HandlerFunc(me)))
 	return mux
 }
