@@ -205,8 +205,11 @@ var flagTags = regexp.MustCompile("(\U0001f3f4[\U000e0061-\U000e007a]{3,6}\U000e
 // displayName returns a name of at most 200 bytes on one line, without joiners at its ends.
 func displayName(s string) string {
 	const ends = "\u200c\u200d \u115f\u1160\u2800\u3164\uffa0" // the last five are letters without ink
-	s = strings.Trim(oneLine(s, isNameMark), ends)
-	return strings.Trim(flagTags.ReplaceAllString(clip(s, 200), "$1"), ends)
+	s = clip(strings.Trim(oneLine(s, isNameMark), ends), 200)
+	if flagTags.MatchString(s) {
+		s = flagTags.ReplaceAllString(s, "$1")
+	}
+	return strings.Trim(s, ends)
 }
 
 // avatarURL returns address, or "" if a page could not show it.
