@@ -30,7 +30,8 @@ import (
 type Finding struct {
 	// Code is a stable word for the finding.
 	Code string `json:"code"`
-	// Severity is "error" if sign-in does not work, and "warning" if it may not, or not for all.
+	// Severity is "error" if sign-in does not work, and "warning" if it may not work, or not
+	// for all visitors.
 	Severity string `json:"severity"`
 	// Provider is the provider with the problem, or empty.
 	Provider string `json:"provider,omitempty"`
@@ -69,8 +70,9 @@ func finding(name string, args ...any) Finding {
 // Check looks for common mistakes of deployments. It checks the Config, the request r, which may
 // be nil, the clock, the stores, the credentials and the OAuth 1.0a callback. It makes up
 // to three requests to X, which cost no credits. It reads each store once, and asks Redis for
-// its settings. It ends with ctx, and names a store that has not answered. Call it at the start
-// or from a page for operators only: findings quote errors.
+// its settings. Check ends when ctx ends. A store that does not answer within 5 seconds, or
+// before ctx's deadline, is a finding. Call Check at the start or from a page for operators
+// only: findings quote errors.
 func (k *Kit) Check(ctx context.Context, r *http.Request) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -133,7 +135,7 @@ func noCertificates() bool {
 // checkRequest compares PublicURL with a request.
 func (c *checks) checkRequest(r *http.Request) {
 	host, _, _ := strings.Cut(cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), ",")
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // further values are of further proxies
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // each further proxy adds a value
 	https := r.TLS != nil || strings.EqualFold(proto, "https")
 	u := &url.URL{Scheme: c.public.Scheme, Host: host}
 	same := strings.EqualFold(c.public.Hostname(), u.Hostname()) && port(c.public) == port(u)
@@ -186,7 +188,7 @@ func (c *checks) checkStores(ctx context.Context) {
 func (c *checks) checkClock(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	api := cmp.Or(c.X.APIURL, xplatform.APIURL) // has been checked
+	api := cmp.Or(c.X.APIURL, xplatform.APIURL) // New has checked it
 	req, _ := http.NewRequestWithContext(ctx, http.MethodHead, api, http.NoBody)
 	own := transport.New()
 	own.DisableKeepAlives = true

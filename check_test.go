@@ -197,7 +197,7 @@ func TestCheckTakesAnHTTPSRequestForOne(t *testing.T) {
 	}
 	for _, tt := range []struct{ proto, host string }{
 		{"https", ""}, {"HTTPS", "site.example"}, {"https, http", "site.example"}, {"https,https", "SITE.example:443, 10.0.0.1:8080"},
-		// Each proxy adds its value. The first one is the visitor's.
+		// Each proxy adds a value. The first value comes from the visitor's request.
 		{"https,http", "site.example, 10.0.0.2"},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://site.example/", http.NoBody)

@@ -50,8 +50,9 @@ type Config struct {
 	// X has the addresses of X, for tests and proxies.
 	X XEndpoints
 
-	// OnSignIn decides who may sign in, by default everyone, and sets the application's id of
-	// the user, see [handlers.Config]. It links accounts only for SignIn.Current.
+	// OnSignIn decides who may sign in, and sets the application's id of the user, see
+	// [handlers.Config]. If the kit has sessions, OnSignIn must link accounts only to the
+	// user SignIn.Current. By default everyone may sign in.
 	OnSignIn func(ctx context.Context, s *SignIn) error
 	// OnEvent is called for each event, for metrics and traces. It may be nil.
 	OnEvent event.Func
@@ -113,7 +114,8 @@ type SessionConfig struct {
 	// that was signed out cannot come back. It must have HashTokenInStore, so that a stolen
 	// store opens no session, and a Secure cookie if PublicURL is https.
 	Manager *scs.SessionManager
-	// SecurePerRequest says that the application sets the cookie's Secure for each request.
+	// SecurePerRequest says that the application sets the Secure attribute of Manager's cookie
+	// for each request.
 	SecurePerRequest bool
 }
 
@@ -151,7 +153,8 @@ type PagesConfig struct {
 	// never. [handlers.OnPhones] is for phones whose X app would open the link.
 	Interstitial func(r *http.Request) bool
 	// LoggedOut answers every successful sign-out, such as with "You are signed out". The default
-	// is a redirect to return_to, or 204 for scripts (HX-Redirect for htmx): [handlers.Handlers.Logout].
+	// is a redirect to return_to, HX-Redirect for htmx, and status 204 for scripts. See
+	// [handlers.Handlers.Logout].
 	LoggedOut http.Handler
 }
 

@@ -27,7 +27,8 @@ import (
 	"github.com/xsignin/xsignin/tokenstore"
 )
 
-// Kit is the handler of Config.Paths.Base and makes the middleware. Goroutines may share it.
+// Kit is the http.Handler of the paths under Config.Paths.Base, and makes the middleware.
+// Goroutines may share it.
 type Kit struct{ *inner }
 
 // inner is behind one pointer, and cfg with its secrets behind two: see package redact.
@@ -44,10 +45,11 @@ type inner struct {
 	watch     *watch
 }
 
-// New validates cfg and makes a Kit. Its error reports several wrong settings, but not always all
-// of them. New logs the callback to register at X, and warnings for settings that few applications
-// want, such as stores in memory, and for a machine without CA certificates. On a loopback
-// PublicURL it also logs what [Kit.Check] finds without the network.
+// New validates cfg and makes a Kit. Its error lists several wrong settings at once, but not
+// always all of them. New logs the callback to register at X. It also logs warnings for settings
+// that few applications want, such as stores in memory, and for a machine without CA
+// certificates. If PublicURL is a loopback address, it also logs what [Kit.Check] finds without
+// the network.
 func New(cfg Config) (*Kit, error) {
 	c, err := cfg.validate()
 	if err != nil {
@@ -339,8 +341,8 @@ func (k *Kit) ReleaseAccount(ctx context.Context, key Key) error {
 // the error is [ErrAccountTaken], also with Config.Advanced.AllowAccountTransfer. After
 // an error, the former token is restored if the store answers. No token is revoked.
 //
-// This process uses the token at once. Another replica uses it when it next reads the store,
-// see [client.Manager].
+// This process uses the token at once. Another replica uses the token when it next reads the
+// store, see [client.Manager].
 func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) error {
 	options := client.PutOptions{Own: k.cfg.OnSignIn != nil && !k.cfg.discards(), Imported: true}
 	_, err := k.clients.PutWithRollback(ctx, key, token, options)
@@ -348,8 +350,9 @@ func (k *Kit) PutToken(ctx context.Context, key Key, token tokenstore.Token) err
 }
 
 // ReencryptTokens seals every stored token with the first of Config.Secrets, while requests run.
-// It is step 3 of replacing a secret, see [tokenstore.Vault] and [tokenstore.Vault.Reencrypt].
-// Wait ten minutes between steps 2 and 4, for pending sign-ins.
+// It is step 3 of replacing a secret: [tokenstore.Vault] has the steps, and
+// [tokenstore.Vault.Reencrypt] describes the results. Begin step 4 at least ten minutes after
+// step 2, because pending sign-ins are sealed too.
 func (k *Kit) ReencryptTokens(ctx context.Context) (tokenstore.Reencrypted, error) {
 	return k.vault.Reencrypt(ctx)
 }

@@ -120,7 +120,7 @@ func (m *Manager) inspect(ctx context.Context, s *slot) (tokenstore.Token, error
 // It reads the store if the token in memory was refused or lacks a scope: another replica
 // may have stored a sign-in or a consent. A missing scope is remembered for three seconds,
 // but not for a later sign-in, by u.SignedInAt. Without a token in memory it reads the store
-// only if there are scopes. If the store does not answer, a token in memory that works counts.
+// only if there are scopes. If the store does not answer, a working token in memory counts.
 func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...string) ([]string, error) {
 	lacking := func(t tokenstore.Token) []string {
 		has := func(scope string) bool { return t.IsOAuth1() || t.HasScopes(scope) }
@@ -151,7 +151,8 @@ func (m *Manager) MissingScopes(ctx context.Context, u provider.User, scopes ...
 	return lacking(t), nil
 }
 
-// mayReread reports whether to read the store for a visitor who lacks a scope.
+// mayReread reports whether to read the store for a visitor who signed in at signedIn and lacks
+// a scope.
 func (s *slot) mayReread(signedIn, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

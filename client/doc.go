@@ -17,5 +17,6 @@
 // before any request uses it. Only while the store is unavailable, requests use a new token
 // that is not stored, because X no longer accepts the old one. The log then has "a refreshed
 // token could not be stored", and the Manager tries again every second. If the process ends
-// before that, the user has to sign in again. Call [Manager.Close] at the end: it tries again.
+// before that, the user has to sign in again. [Manager.Close] tries once more, so call it at
+// the end.
 package client

@@ -9,7 +9,8 @@ import (
 
 // Errors of requests and of a [Manager]'s methods. Test with [errors.Is].
 var (
-	// ErrReauthRequired: the token is missing or refused for good. Only a sign-in helps.
+	// ErrReauthRequired: there is no token, or the provider refused it for good. Only a
+	// sign-in helps.
 	ErrReauthRequired = errors.New("client: the user has to sign in again")
 	// ErrUnavailable: the token has expired and cannot be refreshed now, or the token
 	// store does not answer. Try again later, see also [provider.Error].RetryAt.
@@ -21,7 +22,8 @@ var (
 		"(require a user before you call the API; in a test, give NewContext a client)")
 	// ErrForeignHost: the request was for a host that gets no credentials. It was not sent.
 	ErrForeignHost = errors.New("client: the URL is not on the provider's API")
-	// ErrNotRefreshable: the token has no refresh token for [Manager.Refresh]. It still works.
+	// ErrNotRefreshable: [Manager.Refresh] was called for a token without a refresh token. The
+	// token still works.
 	ErrNotRefreshable = errors.New("client: the token has no refresh token " +
 		"(OAuth 1.0a tokens never have one, OAuth 2.0 tokens with the scope offline.access do)")
 	// ErrClosed: the [Manager] was closed.

@@ -61,8 +61,8 @@ const (
 //
 // A Manager holds the tokens of up to 100,000 accounts in memory. It reads a token from the
 // store again when the token expires or X refuses it, or after five minutes if the token
-// does not expire. While the store is unavailable, the token in memory stays in use. Changes
-// by other replicas are seen at the next read, or in calls that say so.
+// does not expire. While the store is unavailable, the token in memory stays in use. A Manager
+// sees changes by other replicas at its next read, or in calls whose documentation says so.
 //
 // Goroutines may share a Manager. It prints no secret.
 type Manager struct {
@@ -133,7 +133,8 @@ func New(c Config) (*Manager, error) {
 // possible now. If [provider.Provider.RejectsToken] is true for a token without a
 // refresh token, the error is [ErrReauthRequired].
 //
-// Without key.AccountID, requests fail. With a nil Manager they fail with [ErrNoUser].
+// Without key.AccountID every request fails. The requests of a nil Manager's client fail with
+// [ErrNoUser].
 func (m *Manager) Client(ctx context.Context, key tokenstore.Key) *http.Client {
 	return &http.Client{Transport: &sender{m: m, key: key, ctx: ctx}}
 }

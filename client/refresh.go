@@ -26,8 +26,9 @@ import (
 // that finds a changed entry returns errChanged, and the loop begins again. Memory keeps what
 // was read only if this process has not changed the entry since, see slot.gen.
 //
-// If the store is unavailable after the provider's answer, requests use the new token, and the
-// call continues until the token is stored. No other call asks the provider before.
+// After the provider's answer, the old refresh token is no longer valid. If the store is
+// unavailable then, requests use the new token, and the call continues until the token is
+// stored. No other call of this process asks the provider before.
 
 const (
 	maxSpread   = 30 * time.Second       // of the times when tokens are refreshed
@@ -39,8 +40,9 @@ const (
 	saveEvery   = time.Second            // while the store does not accept a new token
 	lookPause   = time.Minute            // between attempts in the background
 
-	// X's API has answered 401 to good tokens for a day. So after a refresh for a 401, no 401
-	// causes another for this time, doubled each time, unless a request succeeds.
+	// X's API has answered 401 to good tokens for a day. So after a refresh that a 401 has
+	// caused, no 401 causes another refresh for this time, which doubles at each refresh. A
+	// request that succeeds ends it.
 	quietFirst = time.Minute
 	quietMost  = time.Hour
 
@@ -419,8 +421,9 @@ func (r *refresh) replaces(t tokenstore.Token) bool {
 }
 
 // superseded drops the new token, because a sign-in or a sign-out came first. It revokes the
-// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced. If the sign-in
-// is undone within a minute, which puts the spent token back, it stores the new token.
+// token after a sign-out only, for the reason of [PutOptions].RevokeReplaced. A sign-in that is
+// undone puts the spent token back. If that happens within a minute, the new token is stored
+// after all.
 func (r *refresh) superseded(signedOut bool) error {
 	r.log(slog.LevelInfo, "the result of a refresh was not needed", errSuperseded)
 	r.m.tell(r.m.base, r.s.key, event.RefreshFailed, r.began, errSuperseded)
@@ -439,7 +442,7 @@ func (r *refresh) superseded(signedOut bool) error {
 	return errChanged
 }
 
-// restore stores the new token if the entry has the spent one again.
+// restore stores the new token if the entry has the spent one again. It looks for a minute.
 func (r *refresh) restore() {
 	for wait := saveEvery; wait < time.Minute && r.m.pause(wait); wait *= 2 {
 		ctx, cancel := r.m.bound(r.m.base)

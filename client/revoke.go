@@ -151,7 +151,8 @@ func (m *Manager) take(ctx context.Context, key tokenstore.Key) (tokens []tokens
 	return tokens, unread, unavailable("the token was not deleted: ", err)
 }
 
-// Discard deletes the token of key without revoking it: it stays valid until it expires.
+// Discard deletes the token of key and does not revoke it: the provider accepts the token until
+// it expires.
 func (m *Manager) Discard(ctx context.Context, key tokenstore.Key) error {
 	_, _, err := m.take(ctx, key)
 	return err

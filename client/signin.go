@@ -35,7 +35,8 @@ type Stored struct {
 	m   *Manager
 	key tokenstore.Key
 	opt PutOptions
-	// tokens does not print, see package redact. before is nil if there was no readable token.
+	// tokens keeps the tokens behind two pointers, so that fmt does not print them, see
+	// package redact. before is nil if there was no readable token.
 	tokens *struct{ got, before *tokenstore.Token }
 
 	put         bool // the store may have the token
@@ -163,7 +164,8 @@ func (s *Stored) Rollback(ctx context.Context) error {
 		case errors.Is(err, tokenstore.ErrConflict):
 			err = nil // another sign-in came later
 		case s.tokens.before != nil, s.opt.Imported, s.tokens.got.IsOAuth1() && len(s.FormerOwners) > 0:
-			// X's OAuth 1.0a may have given the same token again, also to a former owner.
+			// The token may be in use: X's OAuth 1.0a can give the same token again, also to a
+			// former owner.
 		default:
 			s.m.revokeAt(context.WithoutCancel(ctx), s.key, *s.tokens.got)
 		}
@@ -171,8 +173,9 @@ func (s *Stored) Rollback(ctx context.Context) error {
 	return unavailable("a failed sign-in was not undone: ", errors.Join(err, s.m.release(ctx, s.key, s.ownerBefore)))
 }
 
-// putBack restores the former entry, if the entry still has the sign-in's token. Its version is
-// unknown after an error of the store, and another one if Reencrypt has sealed it again.
+// putBack restores the former entry, if the entry still has the sign-in's token. If the versions
+// differ, it compares the tokens: s.version is empty after an error of the store, and Reencrypt
+// makes a new version.
 func (s *Stored) putBack(ctx context.Context) error {
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()

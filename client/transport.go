@@ -145,7 +145,7 @@ func (t *sender) unauthorized(r *http.Request, s *slot, c *cached, resp *http.Re
 // refused returns an error if resp refuses the token for good. The body stays readable.
 func (t *sender) refused(resp *http.Response) error {
 	body := resp.Body
-	defer time.AfterFunc(transport.HeaderTimeout, func() { _ = body.Close() }).Stop() // it may never come
+	defer time.AfterFunc(transport.HeaderTimeout, func() { _ = body.Close() }).Stop() // the body may never arrive
 	head, _ := io.ReadAll(io.LimitReader(body, 4<<10))
 	resp.Body = struct {
 		io.Reader

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// TestASignInThatOvertakesARefreshIsUndone: a sign-in writes its token while X answers a
-// refresh. Its undoing puts back the token that X has spent. The new token comes after it,
-// whenever the answer arrives, and whoever has asked X with the spent token in between.
+// TestASignInThatOvertakesARefreshIsUndone: a sign-in stores its token while X answers a
+// refresh. Undoing the sign-in restores the token that the refresh has spent. The refreshed token
+// must replace it, whenever X's answer arrives, and even if a request has used the spent token
+// in between.
 func TestASignInThatOvertakesARefreshIsUndone(t *testing.T) {
 	for name, elsewhere := range map[string]bool{"in this process": false, "in another process": true} {
 		for _, when := range []string{"before the answer", "after the answer", "long after the answer", "and X has refused"} {

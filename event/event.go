@@ -22,11 +22,12 @@ const (
 	SignInDone Kind = "sign_in_done"
 	// SignInFailed: a sign-in ended without a user. Cause says why.
 	SignInFailed Kind = "sign_in_failed"
-	// SignedOut: a user ended a session, or all of them ended, see Event.Everywhere.
+	// SignedOut: a user ended a session, or all sessions of the user ended. See
+	// Event.Everywhere.
 	SignedOut Kind = "signed_out"
 	// Refreshed: a token was refreshed and saved.
 	Refreshed Kind = "refreshed"
-	// RefreshFailed: a refresh returned no token, see Cause. The old token may still work.
+	// RefreshFailed: a refresh returned no token. Cause says why. The old token may still work.
 	RefreshFailed Kind = "refresh_failed"
 	// NeedsReauth: the provider refused the token for good. Reported once for each token.
 	NeedsReauth Kind = "sign_in_again"

@@ -246,9 +246,9 @@ func (h *Handlers) detached(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(context.WithoutCancel(ctx), h.stepTime(ctx))
 }
 
-// stepTime is Config.Timeout, or less if the server has a short WriteTimeout or ctx ends soon. A
-// sign-in that cannot be answered is not saved. A callback has two steps, the provider and the
-// stores.
+// stepTime returns Config.Timeout, or less if the server has a short WriteTimeout or ctx ends
+// soon: a sign-in that cannot be answered is not saved. A callback has two steps, the provider
+// and the stores.
 func (h *Handlers) stepTime(ctx context.Context) time.Duration {
 	limit := h.cfg.Timeout
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {

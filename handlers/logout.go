@@ -27,14 +27,14 @@ import (
 // most) and deleted, unless Config.KeepTokensOnLogout. GET shows a small page with the
 // button. A POST that another site caused is refused ([http.CrossOriginProtection]).
 //
-// With a true value everywhere ([strconv.ParseBool], or on), in the form, the query or a JSON
-// object, Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
+// If the form, the query or a JSON object has everywhere with a true value ([strconv.ParseBool],
+// or "on"), Logout does what [Handlers.SignOutEverywhere] does, or answers with status 400.
 //
 // success answers each POST after which no user is signed in: of a form or a script, everywhere,
 // and without a session. It gets that request, without a user in its context. [ReturnPath] is
-// the checked form value return_to, which the page has from its address. The headers that end
-// the cookies are set. Nil means status 204 for a request for JSON, HX-Redirect for htmx, and
-// otherwise a redirect.
+// the checked form value return_to. The page of GET copies return_to from its own address into
+// the form. The headers that end the cookies are set. Nil means HX-Redirect for htmx, status 204
+// for other requests for JSON, and otherwise a redirect to the return path.
 // failure answers when a store failed; nil means the default page. The tokens are unchanged.
 // Logout panics without Config.Sessions.
 func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
@@ -71,7 +71,7 @@ func (h *Handlers) Logout(success, failure http.Handler) http.Handler {
 			ctx := requestctx.With(r.Context(), &requestctx.Request{Sessions: h.cfg.Sessions, Clients: h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo}})
 			success.ServeHTTP(w, r.WithContext(ctx))
 		case requestkind.IsHTMX(r):
-			w.Header().Set("HX-Redirect", encode(c.returnTo)) // htmx would stay on the page
+			w.Header().Set("HX-Redirect", encode(c.returnTo)) // otherwise htmx stays on the page
 			w.WriteHeader(http.StatusNoContent)
 		case requestkind.JSON(r):
 			w.WriteHeader(http.StatusNoContent)
@@ -159,7 +159,7 @@ func (c *call) signOut(everywhere bool) error {
 	}
 	if err == nil {
 		shown := *r
-		shown.RequestURI = visitorpath.URI(r, h.cfg.PublicPath) // browsers see this path for cookies
+		shown.RequestURI = visitorpath.URI(r, h.cfg.PublicPath) // browsers compare cookies with this path
 		err = h.cfg.Sessions.SignOut(c.w, &shown)
 	}
 	if err != nil {

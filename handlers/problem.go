@@ -91,7 +91,7 @@ func (c *call) report(err error, problemFor func(error) page.Problem) (page.Prob
 // answer answers by the failure handler or by the default page.
 func (c *call) answer(p page.Problem, failed error) {
 	if c.failure != nil {
-		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it may have a cookie
+		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // the answer may set a cookie
 		c.failure.ServeHTTP(w, c.r.WithContext(gologin.WithError(c.r.Context(), failed)))
 		w.Begin()
 		return

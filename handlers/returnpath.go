@@ -77,8 +77,8 @@ func (c *call) wayBack(query url.Values) string {
 	return ""
 }
 
-// setReturnTo sets the path to return to. It logs that a requested path was dropped. A Referer
-// is not requested: it may name a page of the kit.
+// setReturnTo sets the path to return to, and logs if it drops raw. requested is false for a
+// Referer: that one is logged only if it is too long, because it may name a page of the kit.
 func (c *call) setReturnTo(raw string, requested bool) {
 	raw, def := c.h.ownPath(raw), c.h.cfg.DefaultReturnTo
 	c.returnTo = c.h.local(raw)

@@ -38,7 +38,7 @@ func (h *Handlers) Session() http.Handler {
 func (c *call) sessionIs(user provider.User, signedIn bool) {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("X-Content-Type-Options", "nosniff")
-	c.w.WriteHeader(http.StatusOK) // gin may have set another one
+	c.w.WriteHeader(http.StatusOK) // gin may have set another status
 	_ = json.NewEncoder(c.w).Encode(struct {
 		SignedIn  bool          `json:"signed_in"`
 		User      provider.User `json:"user,omitzero"`

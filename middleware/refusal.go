@@ -122,7 +122,8 @@ func (m *Middleware) referer(r *http.Request, otherwise string) string {
 	return u.RequestURI()
 }
 
-// loginLoop is the refusal at the login itself, where a redirect would lead there again.
+// loginLoop is the refusal at the login itself, where a redirect would lead to the login
+// again.
 func (m *Middleware) loginLoop(r *http.Request) *refusal {
 	f := m.refuse(r, page.ProblemFor(page.Kind("login_loop")))
 	m.misplaced.Do(func() {

@@ -207,8 +207,9 @@ func retryAt(h http.Header, now time.Time) time.Time {
 	return cmp.Or(at, moment("Retry-After", now.Unix()), moment("X-Ratelimit-Reset", 0))
 }
 
-// fault is the content of an error answer. X sends JSON, XML and plain text, the servers in
-// front of it HTML, and other token endpoints forms. Content types do not distinguish them.
+// fault is the content of an error answer. X sends JSON, XML and plain text. The servers in
+// front of X send HTML, and other token endpoints send forms. Content types do not distinguish
+// them.
 type fault struct {
 	page       bool     // the body is HTML
 	structured bool     // the body is JSON, XML or a form with an error
@@ -328,7 +329,7 @@ func stringOf(v any) string {
 	return s
 }
 
-// scalarOf is stringOf, but returns the digits of a JSON number.
+// scalarOf is like stringOf, and also returns the digits of a JSON number.
 func scalarOf(v any) string {
 	if n, ok := v.(float64); ok {
 		return strconv.FormatFloat(n, 'f', -1, 64)

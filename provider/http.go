@@ -126,7 +126,8 @@ type served struct{ bytes.Reader }
 
 func (*served) Close() error { return nil }
 
-// begin begins a call, which ends with ctx or the service's timeout. The caller calls stop.
+// begin begins a call, which ends with ctx or after the service's timeout. The caller must call
+// stop.
 func (s *service) begin(ctx context.Context, op string, secrets ...string) *call {
 	c := &call{service: s, op: op, sends: secrets, ctx: ctx, stop: func() {}}
 	if end, ok := ctx.Deadline(); !ok || time.Until(end) > s.cfg.Timeout {

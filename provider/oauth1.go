@@ -17,7 +17,8 @@ import (
 
 // OAuth1Config configures sign-in by OAuth 1.0a (RFC 5849) with HMAC-SHA1 signatures: with
 // X by [NewXOAuth1], which has defaults for most fields, or with any other provider by
-// [NewOAuth1]. It prints without its secret. Fields without comment are as in [OAuth2Config].
+// [NewOAuth1]. It prints without its secret. Fields without a comment are as in
+// [OAuth2Config].
 type OAuth1Config struct {
 	Name, DisplayName string
 	// ConsumerKey and ConsumerSecret are the application's credentials. Required.
@@ -250,7 +251,8 @@ func (o *oauth1Provider) sign(base http.RoundTripper, t tokenstore.Token, r *htt
 	library := o.client.Client(ctx, oauth1.NewToken(t.AccessToken, t.TokenSecret))
 	resp, err := library.Transport.RoundTrip(signed)
 	if isForm || err != nil {
-		// The library copies a form's body, and leaves any body open if it cannot sign.
+		// The library replaces a form's body by a copy, and leaves any body open if it
+		// cannot sign.
 		closeBody(r)
 	}
 	return resp, err

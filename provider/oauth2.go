@@ -34,7 +34,8 @@ type OAuth2Config struct {
 	CallbackURL string
 
 	// AuthorizeURL is the consent page. Its query is kept, such as access_type=offline.
-	// TokenURL is the token endpoint. Only loopback addresses may be http. Both are required.
+	// TokenURL is the token endpoint. Both are required, by https, or by http on a loopback
+	// host.
 	AuthorizeURL, TokenURL string
 	// RevokeURL is the revocation endpoint (RFC 7009). Empty: tokens are not revoked.
 	RevokeURL string
@@ -55,7 +56,8 @@ type OAuth2Config struct {
 	UserURL string
 	User    func(body []byte) (User, error)
 	// FetchUser finds the user in place of UserURL and User. client sends the user's
-	// credentials to the API hosts only, follows no redirects and reads at most 1 MiB.
+	// credentials to the API hosts only, follows no redirects and reads at most 1 MiB of an
+	// answer.
 	FetchUser func(ctx context.Context, client *http.Client) (User, error)
 	// APIURL is the address of the provider's API. Default: UserURL. Credentials are sent to
 	// the hosts of both and to APIHosts, by https, only. Required with FetchUser.
@@ -81,7 +83,8 @@ type oauth2Provider struct {
 	page   string // the consent page for the configured scopes
 }
 
-// NewOAuth2 reports every error of cfg at once, copies cfg and makes no network requests.
+// NewOAuth2 returns a provider. It reports every error of cfg at once, copies cfg and makes no
+// network requests.
 //
 // If the call for the user fails, [Provider.Finish] returns no token. A 401 is then
 // [ErrUnavailable], since a new token is valid: X once sent 401 to all users for days.
@@ -159,7 +162,8 @@ func (o *oauth2Provider) pageFor(scopes []string) string {
 	return cfg.Endpoint.AuthURL + strings.ReplaceAll(query, "+", separator)
 }
 
-// Finish implements [Provider] by two calls: for the token, and for the user.
+// Finish implements [Provider] by two calls: one exchanges the code for the token, and one asks
+// who the user is.
 func (o *oauth2Provider) Finish(ctx context.Context, p Pending, callback url.Values) (u User, t tokenstore.Token, err error) {
 	code, err := o.code(p, callback)
 	if err != nil {

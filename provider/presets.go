@@ -74,7 +74,8 @@ func githubEmail(ctx context.Context, client *http.Client) (string, error) {
 // Google returns the configuration for sign-in with Google: pass it to [NewOAuth2]. The
 // scopes openid, profile and email are always requested. There is no handle. The address is
 // set if Google has confirmed it. For a refresh token add "?access_type=offline" to
-// AuthorizeURL, and "&prompt=consent" to get one not only at the first consent.
+// AuthorizeURL. Google gives one at the first consent only, unless "&prompt=consent" is added
+// as well.
 func Google(clientID, clientSecret, callbackURL string, scopes ...string) OAuth2Config {
 	identity := words{"openid", "profile", "email"}
 	return OAuth2Config{

@@ -1,6 +1,6 @@
 // Package provider signs users in with X, by OAuth 2.0 with PKCE ([NewX]) and by OAuth 1.0a
-// ([NewXOAuth1]), and with any other provider by configuration ([NewOAuth2], [NewOAuth1]).
-// [GitHub], [Google], [Discord] and [QQ] return such configurations.
+// ([NewXOAuth1]), and with any other provider of these protocols by configuration ([NewOAuth2],
+// [NewOAuth1]). [GitHub], [Google], [Discord] and [QQ] return such configurations.
 //
 // A sign-in is two calls. [Provider.Begin] returns the address of the consent page and a
 // [Pending]. [Provider.Finish] takes that Pending and the query of the callback, and returns
@@ -26,9 +26,11 @@ type Provider interface {
 	// Name is short and stable: lower-case letters, digits and hyphens. It is part of
 	// every token's key, and of paths, events and log lines.
 	Name() string
-	// CallbackURL is where the provider sends the browser. Sign-ins end only at its path.
+	// CallbackURL is the address that the provider sends the browser back to. A sign-in
+	// ends only at its path.
 	CallbackURL() string
-	// Begin starts a sign-in. It returns where to send the browser, and what Finish needs.
+	// Begin starts a sign-in. It returns the address to send the browser to, and the value
+	// that Finish needs.
 	Begin(ctx context.Context, opt Options) (redirect string, p Pending, err error)
 	// Finish ends the sign-in that began with p, by the query of the callback. It refuses
 	// a callback that does not belong to p before it calls the provider.
@@ -65,7 +67,8 @@ type CodeExchanger interface {
 	// ExchangeCode exchanges code, which the provider issued for redirectURI, with the
 	// program's PKCE verifier (RFC 7636). The provider's answer proves the three values.
 	// The program checks that the code belongs to its sign-in, and the caller that
-	// redirectURI is the application's. If the answer names no scopes, they are unknown.
+	// redirectURI belongs to the application. The token's scopes are unknown if the answer
+	// names none.
 	ExchangeCode(ctx context.Context, code, verifier, redirectURI string) (User, tokenstore.Token, error)
 }
 

@@ -28,8 +28,8 @@ type User struct {
 	ID string `json:"id"`
 	// Username is the handle without its "@". It can pass to another person: it is not a key.
 	Username string `json:"username"`
-	// Name is the display name, on one line and at most 200 bytes. It may contain ZWNJ
-	// and ZWJ (U+200C, U+200D), and the tags of flags.
+	// Name is the display name, on one line and at most 200 bytes. It may contain characters
+	// that are not visible: ZWNJ and ZWJ (U+200C, U+200D), and the tags in emoji of flags.
 	Name string `json:"name,omitempty"`
 	// AvatarURL is the address of the profile picture. X's is 48 pixels wide.
 	AvatarURL string `json:"avatar_url,omitempty"`
@@ -103,7 +103,7 @@ type question struct {
 	last  atomic.Pointer[call]
 }
 
-// Format implements [fmt.Formatter]. The client of FetchUser has q.
+// Format implements [fmt.Formatter] without printing the token: FetchUser may print its client.
 func (q *question) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provider.question") }
 
 // RoundTrip implements [http.RoundTripper].
@@ -156,7 +156,7 @@ type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
-// get reads from address, which has been checked.
+// get returns the content at address, a valid URL.
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	// The client has nothing to add to its transport.
@@ -193,18 +193,22 @@ func (u User) Clean() (User, error) {
 	return c, nil
 }
 
-// isNameMark reports whether r is ZWNJ or ZWJ, which Persian and Indic names and joined emoji
-// need, a new emoji, which Go's tables do not have yet, or a tag of a flag such as that of Wales.
+// isNameMark reports whether a name may contain r, although Go does not call r printable:
+//
+//   - ZWNJ and ZWJ, which Persian and Indic names and joined emoji need
+//   - an emoji that is newer than Go's tables
+//   - a tag, as in the flag of Wales
 func isNameMark(r rune) bool {
 	return r == '\u200c' || r == '\u200d' || r >= 0x1f000 && r <= 0x1faff || r >= 0xe0061 && r <= 0xe007f
 }
 
-// flagTags matches a flag with tags, and tags without a flag, which would be hidden text.
+// flagTags matches a flag with its tags, and also tags without a flag, which could hide text.
 var flagTags = regexp.MustCompile("(\U0001f3f4[\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0061-\U000e007f]+")
 
-// displayName returns a name of at most 200 bytes on one line, without joiners at its ends.
+// displayName returns a name of at most 200 bytes on one line. It removes joiners and blank
+// letters at the ends: a joiner there would change the text beside the name on a page.
 func displayName(s string) string {
-	const ends = "\u200c\u200d \u115f\u1160\u2800\u3164\uffa0" // the last five are letters without ink
+	const ends = "\u200c\u200d \u115f\u1160\u2800\u3164\uffa0" // the last five print as blanks
 	s = clip(strings.Trim(oneLine(s, isNameMark), ends), 200)
 	if flagTags.MatchString(s) {
 		s = flagTags.ReplaceAllString(s, "$1")

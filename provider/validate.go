@@ -62,7 +62,8 @@ func (c *checker) credential(field, value string, required bool) {
 	}
 }
 
-// clientKeys refuses keys that X's shapes prove wrong. atX is set if X itself issued them.
+// clientKeys refuses OAuth 2.0 credentials that, by their shape, X has issued as something else.
+// atX is set if X's own API has issued them.
 func (c *checker) clientKeys(id, secret string, atX bool) {
 	switch kind := xplatform.TypeOf(id); {
 	case xplatform.TypeOf(secret) != "":
@@ -114,12 +115,13 @@ func (c *checker) address(field, value string) *url.URL {
 	return nil
 }
 
-// consent refuses parameters that the sign-in decides. Lax cookies do not come with form_post.
+// consent checks the consent page of OAuth 2.0 for parameters that every sign-in sets, and for
+// response_mode: browsers send no Lax cookie with the callback of form_post.
 func (c *checker) consent(value string) {
 	own := words{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "response_mode"}
 	page := c.address("AuthorizeURL", value)
 	if page != nil && slices.ContainsFunc(own, page.Query().Has) {
-		c.fault("AuthorizeURL", "has a parameter that the sign-in decides: leave out %s", strings.Join(own, ", "))
+		c.fault("AuthorizeURL", "has a parameter that it must not have: leave out %s", strings.Join(own, ", "))
 	}
 }
 

@@ -91,8 +91,8 @@ func NewXOAuth1(cfg OAuth1Config) (Provider, error) {
 	return newOAuth1(c, cfg)
 }
 
-// xAPI checks the address of X's API and returns it without a slash at its end, or X's own
-// for a bad one. atX is set if the API is X's own.
+// xAPI checks the address of X's API. It returns the address without a slash at its end, or X's
+// own if value is not valid. atX is set if the API is X's own.
 func (c *checker) xAPI(value string) (api string, atX bool) {
 	api = strings.TrimRight(cmp.Or(value, xplatform.APIURL), "/")
 	u := c.address("APIURL", api)

@@ -21,7 +21,7 @@ import (
 const (
 	tokenLength = 43  // of scs's session ids: 32 bytes in base64url
 	maxToken    = 256 // of session ids of an application's manager, in any format
-	maxTokens   = 8   // how many cookies of a name are tried, and paths and domains cleared
+	maxTokens   = 8   // cookies of a name that are tried, and paths and domains that are cleared
 
 	// defaultName is the name of the session's cookie, and begins those of pending sign-ins.
 	defaultName = "xsignin"
@@ -135,7 +135,7 @@ func (m *Manager) clearCookies(w http.ResponseWriter, r *http.Request, several b
 		other.Cookie.Path = p[:min(strings.LastIndexByte(p, '/')+1, len(p)-1)]
 	}
 	other.Cookie = m.sm.Cookie
-	// An IP address has no parent domains. For a name that is no domain, net/http would log a line.
+	// An IP address has no parent domains. Package http would log a Domain that is not valid.
 	if host := (&url.URL{Host: r.Host}).Hostname(); net.ParseIP(host) == nil && (&http.Cookie{Name: "a", Domain: host}).Valid() == nil {
 		other.Cookie.Domain = host
 	}

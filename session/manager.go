@@ -86,7 +86,8 @@ func (c FromSCSConfig) LogValue() slog.Value {
 // Manager knows who is signed in. [New] or [FromSCS] makes one. Goroutines may share it.
 //
 // A session does not say which Manager made it: any Manager over the same store takes its
-// cookie. So replicas share their users. Applications must not share a store, table or prefix.
+// cookie. So replicas share their users, and two applications must not share a store, a table
+// or a prefix of keys.
 type Manager struct {
 	sm     *scs.SessionManager
 	store  *store
@@ -200,7 +201,8 @@ func (p *keyProbe) Value(key any) any { p.key = key; return nil }
 func (m *Manager) loaded(ctx context.Context) bool { return ctx.Value(m.ctxKey) != nil }
 
 // Get returns the user of the session that r's cookie names. ok is false without a user. Get
-// reads the store once, or not at all if scs cannot have made the cookie. An error is the store's.
+// reads the store once, or not at all if scs cannot have made the cookie. An error means that
+// the store did not answer.
 //
 // If a middleware has put the session into ctx, Get looks there, and sees a sign-in or
 // sign-out of the same request. Otherwise, with an idle timeout, Get records the use. Values

@@ -224,7 +224,8 @@ func (s *store) remove(ctx context.Context, key string) (rec record, err error) 
 		b, found, err = s.base.FindCtx(ctx, key)
 		return err
 	})
-	// After an error the record stays, so that the next sign-out finds it and its tokens.
+	// After an error the record stays, so that the next sign-out finds the record, and by it
+	// the user's tokens.
 	if err == nil && found && string(b) != tombstone {
 		s.decode(b, &rec)
 		err = s.erase(ctx, key, rec.deadline)

@@ -61,9 +61,11 @@ func (u *UserSessions) List(ctx context.Context, userID string) ([]UserSession, 
 }
 
 // End ends the listed sessions of a user that match. [Manager.SessionID] returns the ID of
-// the current one. A nil match ends all sessions, also unlisted ones, but no later sign-ins.
+// the current one. A nil match ends all sessions, also those that are not in the list. Later
+// sign-ins are not affected.
 //
-// An error means that some may be open. Once the entry is written, this process continues.
+// An error means that some sessions may still be open. If the entry was written, this process
+// continues in the background.
 func (u *UserSessions) End(ctx context.Context, userID string, match func(UserSession) bool) error {
 	if userID == "" {
 		return errors.New("session: ending sessions: the user has no ID")
@@ -245,7 +247,8 @@ func (u *UserSessions) renewed(ctx context.Context, key string, b []byte) (moved
 }
 
 // register lists a session under the key of its record. It records a use if the last use is
-// older than ten minutes. It returns refused if the session has ended, and made for a new entry.
+// older than ten minutes. It returns refused if the session has ended, and made if it has made
+// the entry.
 //
 // Requests that renew one id at the same time leave several records. The first of them keeps
 // the id in the list. With renews, each other record gets a new id, so that all can be ended.

@@ -32,7 +32,8 @@ type memoryEntry struct {
 // ends, and then every user has to sign in again. It suits tests, development and single
 // processes that can accept this.
 //
-// Values may have any length. Leases are timed by [time.Now]. List and Walk read all keys.
+// Values may have any length. Leases are timed by [time.Now]. List and Walk read the keys of
+// all users.
 func NewMemory() Store { return &memory{entries: make(map[Key]memoryEntry)} }
 
 // lock locks m.mu unless ctx has ended.

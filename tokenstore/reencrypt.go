@@ -43,7 +43,9 @@ const (
 // the newest. [Vault] describes how to replace a secret.
 //
 // Reencrypt may run while requests do, on several replicas at once, and again. It leases
-// each entry before it writes it, so it disturbs no refresh. Entries that do not open stay.
+// each entry before it writes it, so it disturbs no refresh. At the end it retries entries
+// that other callers leased or wrote, for up to a minute. It does not change entries that it
+// cannot open.
 //
 // The error joins an [*UnknownKeyError] for each missing secret, up to 16, and the number
 // of busy entries. Unreadable entries are only counted. A failing store ends Reencrypt with
@@ -121,7 +123,8 @@ func (r *reencryption) visit(ctx context.Context, key Key) error {
 
 var errNewest = errors.New("tokenstore: sealed with the newest secret")
 
-// reencrypt seals one entry with the newest secret. An error of this package means no change.
+// reencrypt seals one entry with the newest secret. After an error of this package the entry is
+// unchanged.
 //
 // A write makes a new version. Without the lease, a refresh by another caller could then not
 // store the new token, and the provider has ended the old one.

@@ -81,7 +81,8 @@ var (
 
 // LeasedError says that another caller has the lease. It matches [ErrLeased].
 type LeasedError struct {
-	// Remaining is the lease's time by the store's clock. A release or a write ends it earlier.
+	// Remaining is how long the other lease still runs by the store's clock. A release or a
+	// write ends it earlier.
 	Remaining time.Duration
 }
 

@@ -16,7 +16,8 @@ import (
 // Token is a user's token from a provider, either of OAuth 2.0 (AccessToken, perhaps
 // RefreshToken and Expiry) or of OAuth 1.0a (AccessToken and TokenSecret, no expiry).
 //
-// By fmt, slog and JSON a Token prints its kind, account, expiry and scopes, and no secret.
+// With every fmt verb, in slog and in JSON, a Token prints its kind, account, expiry and
+// scopes, and no secret.
 type Token struct {
 	// AccessToken is OAuth 2.0's access_token or OAuth 1.0a's oauth_token.
 	AccessToken string
@@ -83,7 +84,8 @@ func (t Token) LogValue() slog.Value {
 // MarshalJSON writes what [Token.Format] prints, not the token. A [Vault] stores tokens.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(t)) }
 
-// tokenFormat begins an encoded token. Change it if older programs would misread the token.
+// tokenFormat is the first byte of an encoded token. Change it with every change that older
+// programs would misread.
 const tokenFormat = 4
 
 func (t *Token) code(c *wire.Coder) {

@@ -38,7 +38,7 @@ func (e *UnknownKeyError) Error() string {
 // The newest secret seals, and all of them open. Replace a secret in four steps, while
 // requests run. Steps 1, 2 and 4 restart one replica after the other:
 //
-//  1. Add the new secret at the end, on every replica. Now all can open what it seals.
+//  1. Add the new secret at the end, on every replica. Now all replicas can open what it seals.
 //  2. Move it to the front, on every replica. Now it seals what is written.
 //  3. Call [Vault.Reencrypt], on one replica, until it returns nil. Now no entry needs the
 //     old secret.

@@ -22,7 +22,7 @@ type Error struct {
 	//   - rate_limited: try again at RetryAt
 	//   - unavailable: the server has a failure, or sent a page; try again later
 	//   - unauthorized: the token is not accepted, not even after a refresh
-	//   - forbidden: the token may lack a scope; X says nothing else
+	//   - forbidden: X gives no reason; the token may lack a scope
 	//   - account_refused: X has suspended or locked the account, or restricts it
 	//   - read_only: the application may only read by OAuth 1.0a
 	//   - no_access: the application's plan or project does not include the call, or X has
@@ -141,7 +141,7 @@ func (e *Error) cause(h http.Header, isJSON bool) string {
 	case says("duplicate content"):
 		return "duplicate"
 	case says("usagecapexceeded", "usage cap exceeded", "creditsdepleted", "not have any credits", "spendcapreached", "spend cap"):
-		return "no_credits" // without a type
+		return "no_credits" // X has sent no type
 	case says("developer account", "suspended application"):
 		return "no_access"
 	case says("suspended", "account is temporarily locked", "account is not permitted to perform"):
@@ -149,7 +149,7 @@ func (e *Error) cause(h http.Header, isJSON bool) string {
 	case e.Status == 403 && (h.Get("X-Ratelimit-Remaining") == "0" || h.Get("Retry-After") != ""):
 		return "rate_limited" // as GitHub says it
 	case e.Status == 403 && text != "" && text != "forbidden":
-		return "refused" // X says nothing else about a missing scope
+		return "refused" // for a missing scope X says only Forbidden
 	}
 	return cmp.Or(statusCauses[e.Status], "refused")
 }

@@ -30,7 +30,7 @@ type Call struct {
 	faults []paramFault
 }
 
-// isAPI tells whether serveAPI answers: to everything below /2/ that is not OAuth, and to API 1.1, whose uploads are gone.
+// isAPI reports whether serveAPI serves path: everything below /2/ except OAuth, and API 1.1 except uploads, which X has removed.
 func isAPI(path string) bool {
 	return strings.HasPrefix(path, "/2/") && !strings.HasPrefix(path, "/2/oauth2/") ||
 		strings.HasPrefix(path, "/1.1/") && !strings.HasPrefix(path, "/1.1/media/")
@@ -217,7 +217,7 @@ func (c *Call) write(w http.ResponseWriter, rep *Reply) {
 		rep.ContentType = c.Switches.ErrorContentType
 	}
 	if rep.Status == http.StatusTooManyRequests && c.Switches.Refuse == RefuseTooMany {
-		h.Set(limitHeaders[1], "0") // a switch spends the window
+		h.Set(limitHeaders[1], "0") // as X sets it when the limit is reached
 	}
 	c.X.finish(w, c.Request, rep)
 }

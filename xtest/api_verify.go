@@ -36,7 +36,7 @@ func (x *X) verifyCredentials(c *Call) *Reply {
 	return c.Found(http.StatusOK, body)
 }
 
-// limitedV1 is the answer of API 1.1 to apps of the plans that X sells: all but sign-in is in API 2.
+// limitedV1 is the answer of API 1.1, of which the plans that X sells include the sign-in only.
 func (c *Call) limitedV1() *Reply {
 	return c.refuse("LimitedV1", "no plan that X sells has this call: use API 2, such as GET /2/users/me, POST /2/tweets and POST /2/media/upload")
 }

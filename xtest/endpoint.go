@@ -11,7 +11,7 @@ func (x *X) oauth1Endpoint(w http.ResponseWriter, r *http.Request, serve func(*h
 	x.tokenEndpoint(w, r, serve)
 }
 
-// strict tells whether X refuses what RFCs forbid. mu is not held.
+// strict reports whether X refuses what RFCs forbid. The caller must not hold x.mu.
 func (x *X) strict() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()

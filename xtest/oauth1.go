@@ -40,7 +40,7 @@ func (x *X) readSigned(r *http.Request) (*signedRequest, *Reply) {
 	if strings.ContainsFunc(params["oauth_nonce"], func(r rune) bool { return r > unicode.MaxASCII }) {
 		return nil, badAuthentication("oauth_nonce is not ASCII")
 	}
-	// next-auth sends 1.0A, as node-oauth's examples do, and X takes it.
+	// next-auth and the examples of node-oauth send 1.0A, and X accepts it.
 	if v, ok := params["oauth_version"]; ok && v != "1.0" && (x.strict() || !strings.EqualFold(v, "1.0a")) {
 		return nil, badAuthentication("oauth_version is not 1.0: leave it out, or send 1.0")
 	}
@@ -117,7 +117,7 @@ func (x *X) verify(s *signedRequest, secrets ...string) *Reply {
 	if _, seen := x.nonces[id]; seen {
 		return cannotAuthenticate("oauth_nonce was used before: make one for each request")
 	}
-	// From then on the timestamp alone refuses a replay.
+	// After this time a replay is refused by its timestamp.
 	x.nonces[id] = s.timestamp.Add(tolerance + time.Second)
 	if tolerance < 0 {
 		x.nonces[id] = now.Add(defaultTolerance)

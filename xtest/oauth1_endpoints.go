@@ -97,7 +97,7 @@ func (x *X) serveAccessToken(r *http.Request) *Reply {
 	}
 	secrets := []string{rt.secret}
 	if !x.cfg.Switches.Strict {
-		secrets = append(secrets, "") // so sign gologin, Kratos and twitter-lite
+		secrets = append(secrets, "") // gologin, Kratos and twitter-lite sign without the secret
 	}
 	if p := x.verify(s, secrets...); p != nil {
 		return p

@@ -36,7 +36,7 @@ var refusals = func() (list []refusalText) {
 	return list
 }()
 
-// reasonFor finds the reason of an answer that has none in the code.
+// reasonFor returns the reason in reasons.txt for an answer to which the code gives none.
 func reasonFor(answer []byte) string {
 	for line := range strings.Lines(reasonsFile) {
 		if words, reason, ok := strings.Cut(strings.TrimSpace(line), " => "); ok && strings.Contains(string(answer), words) {

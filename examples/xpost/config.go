@@ -69,7 +69,7 @@ func readConfig(env func(string) string, authFile string) (config, error) {
 	c.checkCredentials(f)
 	c.checkAddresses(f)
 	if (token == "") != (secret == "") {
-		f.add("X_ACCESS_TOKEN", "and X_ACCESS_TOKEN_SECRET (in the file of -auth: oauth_token and oauth_token_secret) are set together, and one of them is missing")
+		f.add("X_ACCESS_TOKEN", "and X_ACCESS_TOKEN_SECRET (in the file of -auth: oauth_token and oauth_token_secret) must be set together, and one of them is missing")
 	}
 	if strings.Contains(get("X_SCOPES"), ",") {
 		f.add("X_SCOPES", "is separated by spaces, not by commas")

@@ -166,7 +166,7 @@ func (c *call) create(ctx context.Context, x *api, in *tweettypes.CreateInput) (
 }
 
 // unsure adds errUnsure to errors after which X may or may not have posted. There was no
-// response, or the response reports a failure of X. With 403 X has posted nothing.
+// response, or the response reports a failure of X. After status 403, X has posted nothing.
 func unsure(err error) error {
 	var x *xapi.Error
 	var pe *provider.Error

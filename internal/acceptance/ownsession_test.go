@@ -197,8 +197,8 @@ func TestATokenThatIsNotKeptServesEachOfItsSignIns(t *testing.T) {
 	}
 }
 
-// TestALinkToTheUserOfAnOwnSession as docs/own-session.md says: a value in the session of the
-// browser that asked for the link.
+// TestALinkToTheUserOfAnOwnSession links an account as docs/own-session.md describes: the session
+// of the browser that asked for the link has a value, and so has the return path.
 func TestALinkToTheUserOfAnOwnSession(t *testing.T) {
 	keys := map[string]string{} // by user. The cookie names the user
 	s := newSite(t, withOwnSession(func(w http.ResponseWriter, r *http.Request) { handlers.RedirectAfterSignIn(w, r, "/") }), func(c *xsignin.Config) {

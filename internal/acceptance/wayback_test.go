@@ -102,7 +102,7 @@ func TestASubmittedFormLeadsBackToItsPage(t *testing.T) {
 	}
 }
 
-// TestThePageOfTheSignOutKeepsTheWayBack: a link without a form names the way back, too.
+// TestThePageOfTheSignOutKeepsTheWayBack: a link to the sign-out page can name the return path.
 func TestThePageOfTheSignOutKeepsTheWayBack(t *testing.T) {
 	field := regexp.MustCompile(`<input type="hidden" name="return_to" value="([^"]*)">`)
 	for query, want := range map[string]string{

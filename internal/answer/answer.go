@@ -101,7 +101,8 @@ func (w *RequestWriter) begin() error {
 	return err
 }
 
-// SetCacheControl sets Cache-Control. It removes the headers that caches obey first (RFC 9213).
+// SetCacheControl sets Cache-Control, and removes the headers that shared caches obey before it
+// (RFC 9213).
 func SetCacheControl(h http.Header, values ...string) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" || name == "Expires"

@@ -31,8 +31,8 @@ func New() *Queue {
 // Running returns how many functions run.
 func (q *Queue) Running() int { return len(q.slots) }
 
-// After calls f when d has passed, or when Close is called. It drops f after Close and, unless
-// d is 0, if too many functions wait.
+// After calls f when d has passed, or when Close is called. It drops f if Close was called
+// before. Unless d is 0, it also drops f if too many functions wait.
 func (q *Queue) After(d time.Duration, f func(context.Context)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -50,7 +50,7 @@ func Quoted(value string) bool {
 }
 
 // Providers returns Config.Providers by their names. It adds an error for a provider that is nil,
-// or has a bad name or that of another provider.
+// has an invalid name, or has the name of another provider.
 func Providers[P interface {
 	comparable
 	Name() string

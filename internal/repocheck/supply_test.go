@@ -253,8 +253,8 @@ func TestDependenciesAreListedWithTheirReasons(t *testing.T) {
 	}
 }
 
-// TestTheReadmeCountsTheModulesOfTheFirstStart: the go command prints a line for each. The
-// modules of all tests are more, and the README has about their number.
+// TestTheReadmeCountsTheModulesOfTheFirstStart: the go command prints a line for each module. For
+// the modules of all tests, README.md has a round number.
 func TestTheReadmeCountsTheModulesOfTheFirstStart(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./examples/app").Output()

@@ -46,7 +46,7 @@ func Of(r *http.Request) Kind {
 	case h.Get("Hx-Request") == "true":
 		return htmx(h, reads)
 	case !reads && accepts(r, "text/vnd.turbo-stream.html"):
-		return Form // Turbo shows the answer in place of the page, if it is a page
+		return Form // if the answer is a page, Turbo shows it in place of the current page
 	case mode != "" || IsWebSocket(r) || isXHR(r):
 		return Script
 	case r.Method == http.MethodPost && accepts(r, "text/html"):

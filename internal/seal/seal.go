@@ -44,7 +44,8 @@ func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("seal: the value was sealed with the secret of id %s, which is not among those given", e.ID)
 }
 
-// Box seals values with AES-256-GCM and a random nonce. The newest secret seals, all open.
+// Box seals values with AES-256-GCM and a random nonce. The newest secret seals, and all of them
+// open.
 //
 // A sealed value reveals neither a secret nor a key. HKDF-SHA256 (RFC 5869) derives from each
 // secret one key for the purpose and, with another info string, the four bytes of its id. So a

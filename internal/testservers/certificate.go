@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Certificate writes a certificate for 127.0.0.1, which is its own authority, to fullchain.pem in
-// dir, and its key to privkey.pem. It returns both files.
+// Certificate writes a self-signed certificate for 127.0.0.1 to fullchain.pem in dir, and its key
+// to privkey.pem. It returns the content of both files.
 func Certificate(t T, dir string) (chain, private []byte) {
 	t.Helper()
 	key, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -41,8 +41,8 @@ func NewRedisCluster(t T) *Server {
 	})
 }
 
-// NewRedisTLS is [NewRedis] for a server that speaks TLS only. Its certificate is of an
-// authority that no machine trusts: that of the file fullchain.pem in roots.
+// NewRedisTLS is [NewRedis] for a server that speaks TLS only. Its certificate is self-signed, so
+// that no machine trusts it. roots is a directory that has the certificate in fullchain.pem.
 func NewRedisTLS(t T) (s *Server, roots string) {
 	t.Helper()
 	roots = tempDir(t, "roots")

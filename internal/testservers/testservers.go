@@ -203,8 +203,8 @@ var given sync.Map
 
 // FreePort returns a port of 127.0.0.1 at which nothing listens, for a program that starts later.
 // It is a random one, because many processes run tests at the same time, and a server that was
-// stopped gets its port again. A process gets each port once, because the program that it is for
-// may not listen yet.
+// stopped gets its port again. FreePort returns each port once in a process, because the program
+// that gets the port may not listen yet.
 func FreePort(t T) string {
 	t.Helper()
 	var err error

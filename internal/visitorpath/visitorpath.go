@@ -1,5 +1,6 @@
-// Package visitorpath turns the path of a request into the path that the browser shows. They
-// differ behind a proxy or an [http.StripPrefix] that removes the path of the site's address.
+// Package visitorpath turns the path of a request into the path that the visitor's browser
+// shows. The two differ behind a proxy or an [http.StripPrefix] that removes the path of the
+// site's address.
 package visitorpath
 
 import (
@@ -40,7 +41,8 @@ func Path(r *http.Request, base string) string {
 	return path.Clean(decode(escaped))
 }
 
-// WithQuery returns path with parameters, names and values in turn, but no empty values.
+// WithQuery returns path with a query of parameters, which are names and values in turn. A
+// parameter without a value is left out.
 func WithQuery(path string, parameters ...string) string {
 	q := url.Values{}
 	for p := range slices.Chunk(parameters, 2) {

@@ -11,10 +11,10 @@
 //	}
 //
 // The middleware does not wrap echo's response. It returns an error of its own only if the
-// request ended before a refusal, as behind echo's ContextTimeout. Mount the kit on the Echo, or
-// on a group with the path of PublicURL. Add RequireUser to a group or to routes, and not by
-// [echo.Echo.Use]: it must not protect the kit. Programs that keep values in the session use
-// e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), before a ContextTimeout.
+// request has ended before it could be refused, as echo's ContextTimeout may cause. Mount the kit
+// on the Echo, or on a group with the path of PublicURL. Add RequireUser to a group or to routes,
+// and not by [echo.Echo.Use]: it must not protect the kit. Programs that keep values in the
+// session use e.Use(echo.WrapMiddleware(kit.Sessions().LoadAndSave)), before a ContextTimeout.
 package xecho
 
 import (

@@ -18,6 +18,7 @@
 // are not recognized; the client's default timeouts and attempts add up to 12 seconds. The
 // versions are lost with a failover that loses writes.
 //
-// Leases are timed by the clock of the Redis server. Versions and lease ids are 130 random bits
-// of the client: a counter could repeat versions after a failover or a restored backup.
+// Leases are timed by the clock of the Redis server. Versions and lease ids are 130 random
+// bits, made by the client: a counter could repeat versions after a failover or a restored
+// backup.
 package redisstore

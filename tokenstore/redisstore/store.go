@@ -172,7 +172,7 @@ func (s *store) List(ctx context.Context, userID string) ([]tokenstore.Key, erro
 // Format implements [fmt.Formatter], so that no verb prints the client's options.
 func (s *store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "redisstore.Store") }
 
-// field ends the names of an entry's fields. The length keeps the two parts apart.
+// field returns the end of the names of an entry's fields. The length keeps the two parts apart.
 func field(key tokenstore.Key) string {
 	return strconv.Itoa(len(key.Provider)) + ":" + key.Provider + key.AccountID
 }
@@ -188,7 +188,8 @@ func parseField(name string) (tokenstore.Key, bool) {
 	return tokenstore.Key{Provider: parts[:n], AccountID: parts[n:]}, true
 }
 
-// hash names the hash of a user's entries. The digest keeps names short and hides users' ids.
+// hash returns the name of the hash of a user's entries. The digest keeps names short and hides
+// users' ids.
 func (s *store) hash(userID string) string {
 	sum := sha256.Sum256([]byte(userID))
 	return s.prefix + "{" + hex.EncodeToString(sum[:]) + "}"

@@ -24,5 +24,6 @@
 // late copy of a Put brings a deleted token back, and the store remembers no ended versions.
 //
 // SQLite has one writer at a time, so the writers of a Store wait in a queue. If another
-// process has locked the file, the first writer retries for 10 seconds, or until ctx ends.
+// process has locked the file, the first writer retries until its context ends, for 10
+// seconds at most.
 package sqlstore

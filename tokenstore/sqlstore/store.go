@@ -152,7 +152,8 @@ func (s *store) List(ctx context.Context, userID string) ([]tokenstore.Key, erro
 // pageLength is how many keys Walk reads at a time.
 const pageLength = 256
 
-// Walk visits the entries by user, provider and account. Nothing stays open during a visit.
+// Walk visits the entries in the order of user, provider and account. Nothing stays open
+// during a visit.
 func (s *store) Walk(ctx context.Context, visit func(tokenstore.Key) error) error {
 	keys, err := s.keys(ctx, "first page", pageLength)
 	for err == nil {

@@ -188,7 +188,7 @@ func TestVerifyCredentials(t *testing.T) {
 	wantEqual(t, "limited access", l.get(path, as).want(403).text("errors", 0, "code"), "453")
 }
 
-// Of API 1.1 X's plans have the sign-in alone. Clients that were not changed meet code 453.
+// X's plans include only the sign-in of API 1.1. Clients that still make other calls get code 453.
 func TestOtherCallsOfVersion1(t *testing.T) {
 	t.Parallel()
 	l := newAPILab(t, xtest.Config{})

@@ -85,7 +85,7 @@ func ReadPlace(database, redis string, fault func(name, format string, args ...a
 	return p
 }
 
-// inPasswords is for passwords with characters that end a URL's host.
+// inPasswords is advice for passwords with characters that mean something else in a URL.
 const inPasswords = ". In a password write # as %23, / as %2F, @ as %40 and % as %25"
 
 const databaseForms = "must be sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or memory:"

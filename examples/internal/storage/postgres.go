@@ -21,7 +21,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('xsignin example: sessions', 0));
 CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry);`
 
-// errReadOnly may end with a failover.
+// errReadOnly is temporary if a failover is running: the server may become the primary one.
 var errReadOnly = errors.New("it is read-only, as a standby is: name the primary server, or all servers and target_session_attrs=read-write")
 
 // openPostgres opens the database that a URL names.

@@ -36,10 +36,11 @@ func newRedis(at string) (client *redis.Client, where string, err error) {
 	return redis.NewClient(o), fmt.Sprintf("Redis, database %d on %s", o.DB, o.Addr), nil
 }
 
-// unfit says why a server that answers cannot be used. A full one can: its sessions are read.
+// unfit returns an error if a server that answers cannot be used. A server whose memory is full
+// can be used, because its sessions can be read.
 func unfit(ctx context.Context, client *redis.Client) error {
 	asked, _ := client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range 20 { // in as many slots
+		for i := range 20 { // a server of a cluster has not all of their slots
 			p.Set(ctx, fmt.Sprint("xsignin:session:", i), "", time.Millisecond)
 		}
 		return nil
@@ -47,7 +48,7 @@ func unfit(ctx context.Context, client *redis.Client) error {
 	for _, c := range asked {
 		switch err := c.Err(); {
 		case redis.HasErrorPrefix(err, "MOVED"):
-			return errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or a PostgreSQL")
+			return errors.New("it is one server of a cluster, and goredisstore asks no other: name a Redis without a cluster, or PostgreSQL")
 		case redis.HasErrorPrefix(err, "READONLY"):
 			return fmt.Errorf("%w Name the primary server, or Sentinels that know it", err)
 		}

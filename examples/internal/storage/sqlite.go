@@ -59,7 +59,7 @@ func openSQLite(ctx context.Context, file string) (*Storage, error) {
 	end := func() error { return errors.Join(writer.Close(), db.Close()) }
 	fail := func(err error) (*Storage, error) {
 		if text := err.Error(); strings.Contains(text, "readonly database") || strings.Contains(text, "unable to open database file") {
-			err = fmt.Errorf("%w. SQLite creates files beside it, so this user must be able to write the directory, too", err)
+			err = fmt.Errorf("%w. SQLite creates files beside it, so this user needs the right to write to the directory", err)
 		}
 		return nil, errors.Join(fmt.Errorf("%s cannot be used as a database: %w", path, err), end())
 	}

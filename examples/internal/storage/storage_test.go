@@ -171,11 +171,12 @@ func TestRedisSentinel(t *testing.T) {
 	}
 }
 
-// trusting has the address of the Redis in a process that trusts its authority.
+// trusting is the variable with the address of the Redis, in a process that trusts its
+// certificate.
 const trusting = "XSIGNIN_STORAGE_TRUSTING"
 
-// TestRedisByTLS: the authority of the Redis is unknown to the machine, unless SSL_CERT_DIR names
-// it. A process reads that variable once, so another process has it.
+// TestRedisByTLS: the machine does not trust the certificate of the server, unless SSL_CERT_DIR
+// names it. A process reads that variable once, so the test starts another process with it.
 func TestRedisByTLS(t *testing.T) {
 	if at := os.Getenv(trusting); at != "" {
 		keepsASession(t, at)

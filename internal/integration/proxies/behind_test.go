@@ -208,8 +208,8 @@ func longHeaders(t *testing.T, d *deployment) {
 	}
 }
 
-// encodedPaths: the path to return to is that of the browser. nginx decodes a path if it removes a
-// prefix.
+// encodedPaths checks that the path to return to is the one in the browser. nginx decodes a path if
+// it removes a prefix.
 func encodedPaths(t *testing.T, d *deployment) {
 	for _, prefix := range []string{"", "/shop"} {
 		page := prefix + "/files/a%2Fb%20%C3%A9"

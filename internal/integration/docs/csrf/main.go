@@ -30,7 +30,7 @@ func main() {
 }
 
 func site(cfg xsignin.Config) (http.Handler, error) {
-	// The page that asks whether to sign out has a form, which needs the token too.
+	// The form of the kit's sign-out page needs the token too.
 	cfg.Pages.Render = func(w http.ResponseWriter, r *http.Request, p page.Page) {
 		if p.Post {
 			p.Fields = append(p.Fields, page.Field{Name: nosurf.FormFieldName, Value: nosurf.Token(r)})
@@ -48,7 +48,7 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 	csrf, https := nosurf.New(mux), strings.HasPrefix(cfg.PublicURL, "https:")
 	csrf.SetIsTLSFunc(func(*http.Request) bool { return https }) // also behind a proxy
 	csrf.SetBaseCookie(http.Cookie{Path: "/", HttpOnly: true, Secure: https, SameSite: http.SameSiteLaxMode, MaxAge: nosurf.MaxAge})
-	csrf.ExemptPath("/auth/native") // for programs, which have no form
+	csrf.ExemptPath("/auth/native") // native programs have no token
 	return csrf, nil
 }
 

@@ -36,7 +36,7 @@ type Row struct {
 	Banned bool
 }
 
-// LocalXInReadme is in README.md, aligned as gofmt aligns it there.
+// LocalXInReadme is in README.md. The field ClientSecret makes gofmt align X as in that program.
 func LocalXInReadme() xsignin.Config {
 	return xsignin.Config{
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),

@@ -42,7 +42,7 @@ func site(cfg xsignin.Config, secret []byte) (http.Handler, error) {
 	}
 	cfg.Session.Disabled = true
 	cfg.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
-		s.User.ID = "user-" + s.User.AccountID // find or create your own user here: s.Current is always empty
+		s.User.ID = "user-" + s.User.AccountID // find or create your own user here
 		return nil
 	}
 	cfg.Success = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -50,7 +50,7 @@ func TestTheTokenOfASignIn(t *testing.T) {
 	}
 }
 
-// TestATokenThatIsNotOurs: a visitor can neither write a token nor prolong one.
+// TestATokenThatIsNotOurs: a visitor can neither forge a token nor prolong one.
 func TestATokenThatIsNotOurs(t *testing.T) {
 	h := https(t)
 	later, before := jwt.MapClaims{"name": "demo", "exp": time.Now().Add(time.Hour).Unix()}, jwt.MapClaims{"name": "demo", "exp": 1767364000}
@@ -89,7 +89,7 @@ func TestATokenThatIsNotOurs(t *testing.T) {
 	}
 }
 
-// TestTheCookieOverHTTPS: no other host can plant it, and it is never sent in clear.
+// TestTheCookieOverHTTPS: no other host can plant the cookie, and browsers send it by https only.
 func TestTheCookieOverHTTPS(t *testing.T) {
 	w := httptest.NewRecorder()
 	https(t).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "https://site.example/logout", http.NoBody))

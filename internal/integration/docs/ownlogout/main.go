@@ -1,5 +1,5 @@
-// Command visits counts each user's visits in its own session. One logout ends that session and
-// the kit's.
+// Command visits counts each user's visits in its own session. Its logout ends that session and the
+// kit's.
 package main
 
 import (

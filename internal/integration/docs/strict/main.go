@@ -41,7 +41,7 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 	}
 	cfg.Session.Disabled = true
 	cfg.Success = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Browsers send no Strict cookie with the callback. If a session came anyway, it ends.
+		// Browsers send no Strict cookie with the callback. If there is a session anyway, end it.
 		if err := sessions.Destroy(r.Context()); err != nil {
 			fail(w, err)
 			return
@@ -50,7 +50,7 @@ func site(cfg xsignin.Config) (http.Handler, error) {
 		sessions.Put(r.Context(), "id", user.ID)
 		sessions.Put(r.Context(), "name", user.Username)
 		path, _ := handlers.ReturnPath(r.Context())
-		handlers.RedirectAfterSignIn(w, r, path) // a page of this site opens path, with the cookie
+		handlers.RedirectAfterSignIn(w, r, path) // a page of this site opens path, so the cookie is sent
 	})
 	kit, err := xsignin.New(cfg)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/xsignin/xsignin/xtest"
 )
 
-// strictBrowser sends the cookie of the session as browsers send a Strict cookie: neither with
-// the callback, where X leads, nor with a request to which the callback redirects.
+// strictBrowser sends the session's cookie as browsers send a Strict cookie: neither with the
+// callback, to which X redirects, nor with a request to which the callback redirects.
 type strictBrowser struct{ redirected bool }
 
 func (b *strictBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
