@@ -150,8 +150,14 @@ func routes(kit *xsignin.Kit) http.Handler {
 	mux.Handle("POST /upload", kit.RequireUser(http.HandlerFunc(upload)))
 	mux.Handle("GET /files/", kit.RequireUser(http.HandlerFunc(me)))
 	mux.Handle("GET /{$}", kit.LoadUser(http.HandlerFunc(me)))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(ofReplica, "1")
+		mux.ServeHTTP(w, r)
+	})
 }
+
+// ofReplica is a header of all answers that are not a proxy's own.
+const ofReplica = "X-Replica"
 
 // me answers with the id of the signed-in user and of the process.
 func me(w http.ResponseWriter, r *http.Request) {
