@@ -152,6 +152,9 @@ func (c *checks) checkStores(ctx context.Context) {
 		sessions = c.Session.Manager.Store
 	}
 	check := func(name string, find func(ctx context.Context) error) {
+		if ctx.Err() != nil {
+			return // another store has taken all the time
+		}
 		short, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		err := find(short)

@@ -433,10 +433,10 @@ func (r *refresh) superseded(signedOut bool) error {
 	r.s.unsaved = nil
 	r.s.cur.CompareAndSwap(r.fresh, nil)
 	r.s.mu.Unlock()
-	switch dropped := *r; {
-	case known && signedOut:
+	dropped := *r // r begins again
+	if known && signedOut {
 		r.m.revokeAt(r.m.base, r.s.key, r.fresh.token)
-	case known:
+	} else if known {
 		r.m.spawn(dropped.restore)
 	}
 	return errChanged

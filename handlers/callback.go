@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/xsignin/xsignin/client"
-	"github.com/xsignin/xsignin/internal/answer"
 	"github.com/xsignin/xsignin/internal/requestctx"
 	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
@@ -168,9 +167,7 @@ func (c *call) succeed(user provider.User, token tokenstore.Token) {
 	ctx := requestctx.With(c.r.Context(), &requestctx.Request{
 		Sessions: c.h.cfg.Sessions, User: user, Clients: c.h.cfg.Clients, Callback: &requestctx.Callback{ReturnTo: c.returnTo},
 	})
-	w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // it has the new cookie
-	c.success.ServeHTTP(w, c.r.WithContext(withToken(ctx, token)))
-	w.Begin()
+	c.serve(withToken(ctx, token), c.success)
 }
 
 // hold keeps the token of key until every sign-in that needs the token has called discard.

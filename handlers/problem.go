@@ -91,9 +91,7 @@ func (c *call) report(err error, problemFor func(error) page.Problem) (page.Prob
 // answer answers by the failure handler or by the default page.
 func (c *call) answer(p page.Problem, failed error) {
 	if c.failure != nil {
-		w := &answer.Writer{ResponseWriter: c.w, NoStore: true} // the answer may set a cookie
-		c.failure.ServeHTTP(w, c.r.WithContext(gologin.WithError(c.r.Context(), failed)))
-		w.Begin()
+		c.serve(gologin.WithError(c.r.Context(), failed), c.failure)
 		return
 	}
 	if p.Kind == page.Denied {
@@ -106,6 +104,14 @@ func (c *call) answer(p page.Problem, failed error) {
 		cookies = "1"
 	}
 	c.show(p, c.loginURL(cookies))
+}
+
+// serve lets a handler of the application answer. Caches do not keep the answer: it may have a
+// new cookie.
+func (c *call) serve(ctx context.Context, h http.Handler) {
+	w := &answer.Writer{ResponseWriter: c.w, NoStore: true}
+	h.ServeHTTP(w, c.r.WithContext(ctx))
+	w.End(c.r)
 }
 
 func (c *call) problem(kind page.Kind, retry string) {

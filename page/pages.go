@@ -58,7 +58,7 @@ func (s Pages) Show(w http.ResponseWriter, r *http.Request, p Page) {
 	}
 	out := &answer.Writer{ResponseWriter: w, Status: p.Status}
 	s.Render(out, r, p)
-	out.Begin()
+	out.End(r)
 }
 
 // setHeaders sets the headers of every page.

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -302,4 +303,25 @@ func TestASignOutThatFailsCanBeTriedAgain(t *testing.T) {
 		}
 		wantUser(t, m, token, "")
 	})
+}
+
+// TestTheFormerSessionStaysIfTheSignInIsUndone: the request ends while the new session is saved.
+func TestTheFormerSessionStaysIfTheSignInIsUndone(t *testing.T) {
+	t.Parallel()
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	token := signIn(t, m, "ann")
+	ctx, leave := context.WithCancel(t.Context())
+	spy.reset(func(_ int, c call) error {
+		if c.op == "commit" {
+			leave()
+		}
+		return nil
+	})
+	w, r := request(m, token)
+	if err := m.SignIn(w, r.WithContext(ctx), user("bob")); !errors.Is(err, context.Canceled) {
+		t.Errorf("the sign-in: %v", err)
+	}
+	leave()
+	wantUser(t, m, token, "ann")
 }

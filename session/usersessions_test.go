@@ -494,30 +494,36 @@ func TestASignOutClearsEveryCookieOfTheName(t *testing.T) {
 }
 
 // TestSignInTellsThatTheSessionIsSaved: once, after LoadAndSave's last commit or at once
-// without it.
+// without it. A visitor who leaves when the answer has begun may have its cookie.
 func TestSignInTellsThatTheSessionIsSaved(t *testing.T) {
 	t.Parallel()
-	for _, wrapped := range []bool{false, true} {
+	for _, c := range []struct{ wrapped, leaves bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 		l := newListed(t)
+		ctx, leave := context.WithCancel(t.Context())
 		w, r := request(l.a, "")
 		told, early := 0, 0
 		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			err := l.a.SignIn(w, r, user("ann"), func(saved bool) error {
 				if told++; !saved {
-					t.Error("the session counts as lost")
+					t.Errorf("%+v: the session counts as lost", c)
 				}
 				return nil
 			})
 			if early = told; err != nil {
 				t.Error(err)
 			}
+			if c.leaves {
+				w.WriteHeader(http.StatusSeeOther)
+				leave()
+			}
 		})
-		if wrapped {
+		if c.wrapped {
 			h = l.a.LoadAndSave(h)
 		}
-		h.ServeHTTP(w, r)
-		if told != 1 || (early == 0) != wrapped {
-			t.Errorf("LoadAndSave %t: told %d times, %d of them within the handler", wrapped, told, early)
+		h.ServeHTTP(w, r.WithContext(ctx))
+		leave()
+		if told != 1 || (early == 0) != c.wrapped {
+			t.Errorf("%+v: told %d times, %d of them within the handler", c, told, early)
 		}
 	}
 }

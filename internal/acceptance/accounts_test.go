@@ -5,21 +5,24 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xsignin/xsignin"
+	"github.com/xsignin/xsignin/handlers"
+	"github.com/xsignin/xsignin/internal/testkit"
 	"github.com/xsignin/xsignin/xtest"
 )
 
 // linkingSite is a site with its own users. The next sign-in belongs to the returned user.
-func linkingSite(t *testing.T, transfer bool) (s *site, signInAs func(user string)) {
+func linkingSite(t *testing.T, transfer bool, edit ...func(*xsignin.Config)) (s *site, signInAs func(user string)) {
 	user := ""
-	s = newSite(t, func(c *xsignin.Config) {
+	s = newSite(t, append(edit, func(c *xsignin.Config) {
 		c.Advanced.AllowAccountTransfer = transfer
 		c.OnSignIn = func(_ context.Context, s *xsignin.SignIn) error {
 			s.User.ID = user
 			return nil
 		}
-	})
+	})...)
 	return s, func(u string) { user = u }
 }
 
@@ -95,6 +98,28 @@ func TestAnAccountMovesToAnotherUserWhereThatIsAllowed(t *testing.T) {
 	if a := second.Get("/api"); a.StatusCode != http.StatusOK {
 		t.Errorf("the new owner's call: status %d, body %s", a.StatusCode, a.Text)
 	}
+}
+
+// TestAnAccountMovesThoughTheAnswerTakesLong: behind LoadAndSave the former owner is signed out
+// after the answer, when the time for the sign-in is over.
+func TestAnAccountMovesThoughTheAnswerTakesLong(t *testing.T) {
+	s, signInAs := linkingSite(t, true, func(c *xsignin.Config) {
+		c.Success = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Minute)
+			handlers.RedirectAfterSignIn(w, r, "/")
+		})
+	})
+	s.Bubble(func() {
+		first, second := s.browser(), s.browser()
+		second.Client.Transport = testkit.InProcess{Handler: s.Kit.Sessions().LoadAndSave(s.Mux)}
+		signInAs("user-1")
+		first.SignIn("/auth/login", xtest.DefaultUserID)
+		signInAs("user-2")
+		second.SignIn("/auth/login", xtest.DefaultUserID)
+		if first.Who() != "" || len(s.tokensOf("user-1")) != 0 || second.Who() == "" {
+			t.Errorf("signed in: %q and %q, the former owner's tokens: %v", first.Who(), second.Who(), s.tokensOf("user-1"))
+		}
+	})
 }
 
 func TestAReplacedTokenIsRevokedWhereThatIsAsked(t *testing.T) {

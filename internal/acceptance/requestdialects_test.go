@@ -224,11 +224,14 @@ func TestAReturnPathThatAnotherSignInDisplacesIsLogged(t *testing.T) {
 	first, second := b.Begin("/auth/login?return_to="+long+"1"), b.Begin("/auth/login?return_to="+long+"2")
 	for _, tt := range []struct {
 		consent, want string
-		lost          bool
-	}{{second, long + "2", false}, {first, "/", true}} {
-		to := b.Get(b.Approve(tt.consent, xtest.DefaultUserID)).Redirect()
-		if logged := strings.Contains(s.Log.String(), "a return path was dropped"); to != tt.want || logged != tt.lost {
-			t.Errorf("to %.20q, want %.20q; logged %t, want %t", to, tt.want, logged, tt.lost)
+		lost          int
+	}{{second, long + "2", 0}, {first, "/", 1}} {
+		callback := b.Approve(tt.consent, xtest.DefaultUserID)
+		for range 2 { // a reload is not logged again
+			to := b.Get(callback).Redirect()
+			if logged := strings.Count(s.Log.String(), "a return path was dropped"); to != tt.want || logged != tt.lost {
+				t.Errorf("to %.20q, want %.20q; logged %d times, want %d", to, tt.want, logged, tt.lost)
+			}
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/xsignin/xsignin"
 	"github.com/xsignin/xsignin/event"
 	"github.com/xsignin/xsignin/internal/testkit"
+	"github.com/xsignin/xsignin/page"
 	"github.com/xsignin/xsignin/provider"
 	"github.com/xsignin/xsignin/tokenstore"
 	"github.com/xsignin/xsignin/xtest"
@@ -216,4 +217,29 @@ func waitingRequest(t *testing.T, slow int, target string, signedIn, behind bool
 		time.Sleep(2 * time.Minute)
 	})
 	return calls
+}
+
+// TestNothingIsWrittenAfterAHandlerOfTheApplication: Success, Failure and Render wait until the
+// request has ended, and write nothing.
+func TestNothingIsWrittenAfterAHandlerOfTheApplication(t *testing.T) {
+	wait := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	s := newSite(t, func(c *xsignin.Config) {
+		c.Success, c.Failure = http.HandlerFunc(wait), http.HandlerFunc(wait)
+		c.Pages.Render = func(w http.ResponseWriter, r *http.Request, _ page.Page) { wait(w, r) }
+	})
+	s.Bubble(func() {
+		b := s.browser()
+		for name, address := range map[string]string{
+			"Success": b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID),
+			"Failure": testkit.Edited(t, b.Approve(b.Begin("/auth/login"), xtest.DefaultUserID), "code", "made-up"),
+			"Render":  s.Public + "/auth/logout",
+		} {
+			c := s.callback(b, address)
+			c.end()
+			<-c.done
+			if c.w.late != 0 {
+				t.Errorf("%s: the writer was used %d times after the request", name, c.w.late)
+			}
+		}
+	})
 }

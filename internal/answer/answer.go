@@ -22,8 +22,15 @@ type Writer struct {
 // Unwrap is for [http.ResponseController].
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Begin sends the status, if none has been sent.
-func (w *Writer) Begin() {
+// End sends the status, if none has been sent. After the end of the request r it does nothing:
+// the ResponseWriter may belong to another request.
+func (w *Writer) End(r *http.Request) {
+	if r.Context().Err() == nil {
+		w.begin()
+	}
+}
+
+func (w *Writer) begin() {
 	if !w.begun {
 		w.WriteHeader(cmp.Or(w.Status, http.StatusOK))
 	}
@@ -41,13 +48,13 @@ func (w *Writer) WriteHeader(status int) {
 
 // Write implements [http.ResponseWriter].
 func (w *Writer) Write(b []byte) (int, error) {
-	w.Begin()
+	w.begin()
 	return w.ResponseWriter.Write(b)
 }
 
 // FlushError is for [http.ResponseController], which would flush with status 200.
 func (w *Writer) FlushError() error {
-	w.Begin()
+	w.begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

@@ -61,7 +61,7 @@ func (d Dialect) statements(prefix string) (map[string]string, error) {
 	all := make(map[string]string)
 	for _, section := range sections[1:] { // the first is a comment on the file
 		name, statement, _ := strings.Cut(section, "\n")
-		all[name] = strings.TrimSpace(comment.ReplaceAllString(statement, ""))
+		all[strings.TrimSpace(name)] = strings.TrimSpace(comment.ReplaceAllString(statement, ""))
 	}
 	return all, nil
 }
