@@ -217,10 +217,10 @@ func (w *watched) WriteHeader(status int)      { w.use().WriteHeader(status) }
 // TestBehindEchosTimeout checks that nothing is written after Timeout has answered. Echo then
 // gives the same response to another request.
 func TestBehindEchosTimeout(t *testing.T) {
-	var slow time.Duration
+	var slow atomic.Int64
 	s := testkit.NewSite(t, func(c *xsignin.Config) {
 		c.OnSignIn = func(context.Context, *xsignin.SignIn) error {
-			time.Sleep(slow)
+			time.Sleep(time.Duration(slow.Load()))
 			return nil
 		}
 	})
@@ -247,10 +247,12 @@ func TestBehindEchosTimeout(t *testing.T) {
 				for _, c := range b.Jar.Cookies(callback.URL) {
 					callback.AddCookie(c)
 				}
-				w, slow = &watched{}, 0
+				w = &watched{}
+				slow.Store(0)
 				want := http.StatusSeeOther
 				if late {
-					slow, want = 9*time.Second, http.StatusServiceUnavailable
+					slow.Store(int64(9 * time.Second))
+					want = http.StatusServiceUnavailable
 				}
 				answer := httptest.NewRecorder()
 				e.ServeHTTP(answer, callback)
