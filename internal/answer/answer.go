@@ -4,7 +4,6 @@ package answer
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,8 +110,15 @@ func (w *RequestWriter) begin() error {
 // SetCacheControl sets Cache-Control, and removes the headers that shared caches obey before it
 // (RFC 9213).
 func SetCacheControl(h http.Header, values ...string) {
-	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" || name == "Expires"
-	})
+	for name := range h {
+		switch name {
+		case "Expires", "Surrogate-Control", "Edge-Control", "X-Accel-Expires":
+			delete(h, name)
+		default:
+			if strings.HasSuffix(name, "-Cache-Control") {
+				delete(h, name)
+			}
+		}
+	}
 	h["Cache-Control"] = values
 }
